@@ -1,0 +1,1 @@
+"""What torque: tasks, contacts, limits, the QP, behaviours and the guard."""

@@ -1,0 +1,1 @@
+"""Where the robot is: state estimation from its sensors."""

@@ -1,0 +1,1 @@
+"""What the robot is and how to talk to it."""

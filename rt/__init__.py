@@ -1,0 +1,1 @@
+"""When: the loop, the host, histograms and the command line."""

@@ -1,0 +1,1 @@
+"""Against what: the simulated world and the simulated robot."""
