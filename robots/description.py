@@ -100,6 +100,7 @@ class RobotDescription(Config):
         imu: floating base only.
         contacts: the soles by name; floating base only.
         hands: the end effectors by name.
+        trunk: link of the main body, which is pushed and loaded in tests; by default the IMU's.
         posture_rad: nominal joint positions; joints left out are 0.
         torque_limit_Nm: overrides the model's; one number or per joint.
         velocity_limit_rad_s: overrides the model's; one number or per joint.
@@ -116,6 +117,7 @@ class RobotDescription(Config):
     imu: ImuDescription | None = None
     contacts: dict[Name, ContactDescription] = Field(default_factory=dict)
     hands: dict[Name, HandDescription] = Field(default_factory=dict)
+    trunk: str | None = None
     posture_rad: dict[str, float] = Field(default_factory=dict)
     torque_limit_Nm: Positive | dict[str, Positive] = Field(default_factory=dict)
     velocity_limit_rad_s: Positive | dict[str, Positive] = Field(default_factory=dict)
