@@ -1,0 +1,44 @@
+"""A simulated robot in the loop's own process, whose world moves between ticks and not inside them."""
+
+from __future__ import annotations
+
+from robots.link import RobotLink
+from robots.rows import CommandRow, SensorRow
+
+
+class SteppedLink:
+    """Keeps the command in `write` and hands it to the simulated robot in `advance`.
+
+    A simulated robot in lockstep moves its world within `write`. Called from the tick that would count the
+    simulator's work as latency of the controller, and show an observer the world after the command
+    instead of the one that was measured. The observer calls `advance` when it has looked.
+
+    Args:
+        robot: the simulated robot.
+        na: number of actuated joints.
+    """
+
+    def __init__(self, robot: RobotLink, na: int) -> None:
+        self._robot = robot
+        self._command = CommandRow(na)
+        self._pending = False
+
+    def read(self, sensors: SensorRow) -> bool:
+        """Fills the row with the newest state."""
+        return self._robot.read(sensors)
+
+    def write(self, command: CommandRow) -> None:
+        """Keeps a copy of the command; hot path."""
+        self._command.copy_from(command)
+        self._pending = True
+
+    def advance(self) -> None:
+        """Applies the command kept last and moves the world on by one period; nothing without a command."""
+        if self._pending:
+            self._pending = False
+            self._robot.write(self._command)
+
+    def close(self) -> None:
+        """Applies a command that is still kept, and closes the robot's link."""
+        self.advance()
+        self._robot.close()
