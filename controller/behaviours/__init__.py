@@ -1,0 +1,1 @@
+"""What the robot does: each behaviour writes references for the tasks."""

@@ -1,0 +1,1 @@
+"""The whole-body quadratic program: its tables, its compiled assembly and its solvers."""

@@ -1,0 +1,291 @@
+"""Compiled reduction of the problem to a small dense one, for exact solvers.
+
+The base acceleration is eliminated with the floating-base rows (M_bb is always positive definite), the joint
+accelerations and wrenches are whitened by their diagonal: z = D^1/2 (x - x0) with x = (vdot_joints, wrenches). What
+is left is
+
+    min 1/2 z'Hz + f'z,   H = I + sum w_i a_i a_i'      s.t.  contact motion rows, wrench cones, limits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.qp.kinematics import dot
+from controller.qp.momentum_map import momentum_column
+from controller.qp.residuals import torque_and_residuals
+from controller.qp.tables import Floats, Ints
+from robots.compiled import kernel
+
+N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
+SOFT_MOTION_WEIGHT = 1e3
+
+
+class ExactArrays(NamedTuple):
+    """The reduced problem; sized for all contacts closed, used up to `size`."""
+
+    size: Ints
+    """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque), N_MOTION, N_CONE; SOFTENED: contact motion
+    becomes a heavy cost and contacts may unload fully, so that w = 0 is always feasible."""
+    H: Floats
+    """(n * n,) row by row with stride N."""
+    f: Floats
+    C: Floats
+    """(rows * n,) constraint rows, with stride N."""
+    lower: Floats
+    upper: Floats
+    """(na + rows,) bounds on the first na unknowns (acceleration barriers), then on the rows."""
+    x0: Floats
+    sigma: Floats
+    """(n,) x = x0 + sigma z."""
+    K: Floats
+    """(6, n + 1) base acceleration = K[:, :n] z + K[:, n]."""
+    L: Floats
+    """(6, 6) Cholesky factor of M_bb, inverse diagonal."""
+    G: Floats
+    """(6, n + 1) momentum rate = G[:, :n] z + G[:, n]."""
+    row: Floats
+    """(n,) scratch row."""
+    work: Floats
+    """(6,) scratch."""
+
+
+@kernel
+def factor_base(M, L):  # type: ignore[no-untyped-def]
+    """Cholesky factor of the 6 x 6 base block, with inverse diagonal."""
+    for i in range(6):
+        for j in range(i + 1):
+            a = M[i, j]
+            for q in range(j):
+                a -= L[i, q] * L[j, q]
+            L[i, j] = 1.0 / np.sqrt(a) if i == j else a * L[j, j]
+
+
+@kernel
+def solve_base(L, K, n):  # type: ignore[no-untyped-def]
+    """K <- M_bb^-1 K on n columns."""
+    for r in range(6):
+        for q in range(r):
+            for j in range(n):
+                K[r, j] -= L[r, q] * K[q, j]
+        for j in range(n):
+            K[r, j] *= L[r, r]
+    for r in range(5, -1, -1):
+        for q in range(r + 1, 6):
+            for j in range(n):
+                K[r, j] -= L[q, r] * K[q, j]
+        for j in range(n):
+            K[r, j] *= L[r, r]
+
+
+@kernel
+def whiten(k, rows, contacts, e, n):  # type: ignore[no-untyped-def]
+    """Fills x0, sigma, K and G."""
+    nb = k.n_base[0]
+    na = len(k.v) - nb
+    for j in range(na):
+        e.sigma[j] = 1.0 / np.sqrt(rows.d[j])
+        e.x0[j] = rows.dx[j] / rows.d[j]
+    for c in range(len(contacts.offset)):
+        o = contacts.offset[c]
+        if o < 0:
+            continue
+        for t in range(contacts.dim[c]):
+            e.sigma[na + o + t] = 1.0 / np.sqrt(rows.wrench_d[c, t])
+            e.x0[na + o + t] = rows.wrench_dx[c, t] / rows.wrench_d[c, t]
+    if nb == 0:
+        return
+    for r in range(6):
+        a = -k.h[r]
+        for j in range(na):
+            a -= k.M[r, 6 + j] * e.x0[j]
+            e.K[r, j] = -k.M[r, 6 + j] * e.sigma[j]
+            e.G[r, j] = 0.0
+        e.K[r, n] = a
+        e.G[r, n] = 0.0
+    e.G[2, n] = -9.81 * k.mass[0]
+    for c in range(len(contacts.offset)):
+        o = contacts.offset[c]
+        if o < 0:
+            continue
+        for t in range(contacts.dim[c]):
+            s = contacts.select[c, t]
+            i = na + o + t
+            momentum_column(k, contacts.frame[c], s, e.work)
+            for r in range(6):
+                J = k.J[contacts.frame[c], s, r]
+                e.K[r, i] = J * e.sigma[i]
+                e.K[r, n] += J * e.x0[i]
+                e.G[r, i] = e.work[r] * e.sigma[i]
+                e.G[r, n] += e.work[r] * e.x0[i]
+    factor_base(k.M, e.L)
+    solve_base(e.L, e.K, n + 1)
+
+
+@kernel
+def motion_row(T, nb, na, n, e, out):  # type: ignore[no-untyped-def]
+    """Row T on vdot as a row on z; returns its constant part T vdot(z = 0)."""
+    constant = 0.0
+    for j in range(na):
+        constant += T[nb + j] * e.x0[j]
+        out[j] = T[nb + j] * e.sigma[j]
+    for j in range(na, n):
+        out[j] = 0.0
+    for r in range(nb):
+        a = T[r]
+        if a != 0.0:
+            for j in range(n):
+                out[j] += a * e.K[r, j]
+            constant += a * e.K[r, n]
+    return constant
+
+
+@kernel
+def add_cost(e, n, w, b):  # type: ignore[no-untyped-def]
+    """Adds w (row z - b)^2 / 2 to H (lower triangle) and f."""
+    row = e.row
+    for i in range(n):
+        a = w * row[i]
+        if a != 0.0:
+            e.f[i] -= a * b
+            for j in range(i + 1):
+                e.H[i * n + j] += a * row[j]
+
+
+@kernel
+def contact_rows(k, contacts, e, n, na, nb):  # type: ignore[no-untyped-def]
+    """Writes the motion rows (equalities, or heavy costs when softened), then the cone rows; returns their counts."""
+    row = 0
+    softened = e.size[4] == 1
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] < 0:
+            continue
+        f = contacts.frame[c]
+        for t in range(contacts.dim[c]):
+            s = contacts.select[c, t]
+            b = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
+            b -= motion_row(k.J[f, s], nb, na, n, e, e.row)
+            if softened:
+                add_cost(e, n, 1e3, b)
+            else:
+                for j in range(n):
+                    e.C[row * n + j] = e.row[j]
+                e.lower[na + row] = e.upper[na + row] = b
+                row += 1
+    n_motion = row
+    for c in range(len(contacts.offset)):
+        o = contacts.offset[c]
+        if o < 0:
+            continue
+        for r in range(contacts.n_rows[c]):
+            constant = 0.0
+            for j in range(n):
+                e.C[row * n + j] = 0.0
+            for t in range(contacts.dim[c]):
+                i = na + o + t
+                e.C[row * n + i] = contacts.cone[c, r, t] * e.sigma[i]
+                constant += contacts.cone[c, r, t] * e.x0[i]
+            lower = contacts.lower[c, r]
+            e.lower[na + row] = (min(lower, 0.0) if softened else lower) - constant
+            e.upper[na + row] = contacts.upper[c, r] - constant
+            row += 1
+    e.size[2] = n_motion
+    e.size[3] = row - n_motion
+    return row
+
+
+@kernel
+def torque_rows(k, contacts, limits, e, n, na, nb, row):  # type: ignore[no-untyped-def]
+    """Writes the torque rows after `row` rows; returns the new count."""
+    for j in range(na):
+        constant = k.h[nb + j] + motion_row(k.M[nb + j], nb, na, n, e, e.row)
+        for c in range(len(contacts.offset)):
+            o = contacts.offset[c]
+            if o < 0:
+                continue
+            for t in range(contacts.dim[c]):
+                J = k.J[contacts.frame[c], contacts.select[c, t], nb + j]
+                i = na + o + t
+                e.row[i] -= J * e.sigma[i]
+                constant -= J * e.x0[i]
+        for i in range(n):
+            e.C[row * n + i] = e.row[i]
+        e.lower[na + row] = -limits.tau[j] - constant
+        e.upper[na + row] = limits.tau[j] - constant
+        row += 1
+    return row
+
+
+@kernel
+def reduce_problem(k, rows, m, contacts, limits, e):  # type: ignore[no-untyped-def]
+    """Fills the reduced problem from the tasks' rows, the contacts and the limits."""
+    nb = k.n_base[0]
+    na = len(k.v) - nb
+    n = na
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] >= 0:
+            n += contacts.dim[c]
+    e.size[0] = n
+    whiten(k, rows, contacts, e, n)
+    for i in range(n):
+        e.f[i] = 0.0
+        for j in range(n):
+            e.H[i * n + j] = 0.0
+        e.H[i * n + i] = 1.0
+    for r in range(m):
+        w = rows.w[r]
+        if w == 0.0:
+            continue
+        b = rows.b[r]
+        if rows.space[r] == 0:
+            b -= motion_row(rows.T[r], nb, na, n, e, e.row)
+        else:
+            for j in range(n):
+                e.row[j] = 0.0
+            for q in range(6):
+                a = rows.T[r, q]
+                if a != 0.0:
+                    for j in range(na, n):
+                        e.row[j] += a * e.G[q, j]
+                    b -= a * e.G[q, n]
+        add_cost(e, n, w, b)
+    row = contact_rows(k, contacts, e, n, na, nb)
+    e.size[1] = torque_rows(k, contacts, limits, e, n, na, nb, row)
+    for j in range(na):
+        e.lower[j] = (limits.vdot_lower[j] - e.x0[j]) / e.sigma[j]
+        e.upper[j] = (limits.vdot_upper[j] - e.x0[j]) / e.sigma[j]
+    for i in range(n):
+        for j in range(i):
+            e.H[j * n + i] = e.H[i * n + j]
+
+
+@kernel
+def expand(k, contacts, limits, solution, e, z, y):  # type: ignore[no-untyped-def]
+    """Writes the solution from z and the multipliers y (bounds, then rows; missing ones are 0) and checks it."""
+    nb = k.n_base[0]
+    na = len(k.v) - nb
+    n = e.size[0]
+    for r in range(nb):
+        solution.vdot[r] = dot(e.K[r], z, n) + e.K[r, n]
+    for j in range(na):
+        solution.vdot[nb + j] = e.x0[j] + e.sigma[j] * z[j]
+        solution.y_vdot[j] = y[j] / e.sigma[j]
+        solution.y_tau[j] = y[na + e.size[2] + e.size[3] + j]
+    row = na
+    for c in range(len(contacts.offset)):
+        o = contacts.offset[c]
+        for t in range(6):
+            inside = o >= 0 and t < contacts.dim[c]
+            solution.wrench[c, t] = e.x0[na + o + t] + e.sigma[na + o + t] * z[na + o + t] if inside else 0.0
+            solution.y_motion[c, t] = 0.0
+            if inside and e.size[4] == 0:
+                solution.y_motion[c, t] = y[row]
+                row += 1
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] >= 0:
+            for r in range(contacts.n_rows[c]):
+                solution.y_cone[c, r] = y[row]
+                row += 1
+    torque_and_residuals(k, contacts, limits, solution)

@@ -1,0 +1,130 @@
+"""An exact dense solver (DAQP, a dual active set) on the reduced problem: no tuning, and the fallback of OSQP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import daqp
+import numpy as np
+
+from controller.qp.exact_assembly import ExactArrays
+from controller.qp.tables import Arrays, bind
+from controller.qp.tolerances import Tolerances
+
+_SOLVED, _SOLVED_SOFT = 1, 2
+_EQUALITY, _SOFT = 5, 8
+
+
+def exact_arrays(arrays: Arrays) -> ExactArrays:
+    """The reduced problem's memory, for all contacts closed at once."""
+    nv, nb = len(arrays.kin.v), int(arrays.kin.n_base[0])
+    na = nv - nb
+    n = na + int(arrays.contacts.dim.sum())
+    rows = int(arrays.contacts.dim.sum() + arrays.contacts.n_rows.sum()) + na
+    return ExactArrays(
+        size=np.zeros(5, np.int64),
+        H=np.zeros(n * n),
+        f=np.zeros(n),
+        C=np.zeros(rows * n),
+        lower=np.zeros(na + rows),
+        upper=np.zeros(na + rows),
+        x0=np.zeros(n),
+        sigma=np.zeros(n),
+        K=np.zeros((6, n + 1)),
+        L=np.zeros((6, 6)),
+        G=np.zeros((6, n + 1)),
+        row=np.zeros(n),
+        work=np.zeros(6),
+    )
+
+
+class ExactBackend:
+    """Solves the tick's problem exactly.
+
+    Args:
+        arrays: the shared tables.
+        problem: memory of the reduced problem.
+        entry: compiled entry points.
+        tolerances: what counts as solved.
+    """
+
+    name = "exact"
+
+    def __init__(self, arrays: Arrays, problem: ExactArrays, entry: Any, tolerances: Tolerances) -> None:
+        self._arrays = arrays
+        self._problem = problem
+        self._table, _ = bind({**arrays._asdict(), "exact": problem})
+        self._assembly = entry.run_exact_assembly
+        self._finish = entry.run_exact_finish
+        self._tolerances = tolerances
+        rows = len(problem.lower)
+        self._sense = np.zeros(rows, np.int32)
+        self._z = np.zeros(len(problem.f))
+        self._y = np.zeros(rows)
+        self._m = 0
+        self.iterations = 0
+
+    def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
+        """Nothing to build: the reduced problem is dense and cheap to size anew."""
+
+    def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...], m: int) -> None:
+        """Writes the problem of this tick from the m rows of its tasks."""
+        self._problem.size[4] = 0
+        self._m = m
+        self._assembly(self._table, m)
+
+    def solve(self) -> bool:
+        """Solves it into the solution: first without torque limits and barriers, then with them where hit.
+
+        Returns:
+            True where the solution is finite and within tolerance of every block.
+        """
+        self.iterations = 0
+        na = len(self._arrays.solution.tau)
+        p = self._problem
+        solved = self._run(na, na + int(p.size[2] + p.size[3]))
+        if solved and not self._tolerances.limits_ok(self._arrays.solution.residual):
+            solved = self._run(0, na + int(p.size[1]))
+        return solved and self._tolerances.accept(self._arrays.solution.residual)
+
+    def solve_softened(self) -> bool:
+        """Solves with limits and contact motion as heavy costs: what is asked for has a solution then.
+
+        Returns:
+            True where the solution is finite and its wrenches are inside their cones.
+        """
+        self._problem.size[4] = 1
+        self._assembly(self._table, self._m)
+        p = self._problem
+        na = len(self._arrays.solution.tau)
+        solved = self._run(0, na + int(p.size[1]), soft=True)
+        residual = self._arrays.solution.residual
+        return solved and bool(residual[5] == 1.0 and max(residual[0], residual[2]) <= self._tolerances.force_N)
+
+    def _run(self, first: int, last: int, soft: bool = False) -> bool:
+        """Solves with the constraints [first, last) of (bounds, motion, cone, torque)."""
+        p = self._problem
+        n, na = int(p.size[0]), len(self._arrays.solution.tau)
+        rows = last - na
+        sense = self._sense[first:last]
+        sense[:] = 0
+        motion = na - first
+        sense[motion : motion + int(p.size[2])] = _EQUALITY
+        if soft:
+            sense[:na] = _SOFT
+            sense[na + int(p.size[3]) :] = _SOFT
+        z, _, flag, info = daqp.solve(
+            p.H[: n * n].reshape(n, n), p.f[:n], p.C[: rows * n].reshape(rows, n), p.upper[first:last],
+            p.lower[first:last], sense, iter_limit=300,
+        )  # fmt: skip
+        self.iterations += int(info["iterations"])
+        if flag not in (_SOLVED, _SOLVED_SOFT):
+            return False
+        self._z[:n] = z
+        self._y[:] = 0.0
+        self._y[first:last] = info["lam"]
+        self._finish(self._table, self._z, self._y)
+        return True
+
+    def forget(self) -> None:
+        """Nothing is remembered between ticks."""

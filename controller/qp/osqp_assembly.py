@@ -1,0 +1,229 @@
+"""Compiled assembly of one OSQP problem, and the way back from its answer.
+
+    min 1/2 x'Px + g'x   s.t.  l <= A x <= u,   x = (vdot, wrench / force_scale)
+
+Momentum tasks are written on the wrenches (the sum of the wrenches and gravity is the momentum's rate), which keeps
+P almost diagonal: 150 entries instead of 640 for a humanoid in double support.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from controller.qp.momentum_map import momentum_column
+from controller.qp.residuals import torque_and_residuals
+from controller.qp.tables import Floats, Ints
+from robots.compiled import kernel
+
+N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
+EQUALITY_SCALE, ACTIVE_SCALE, FORCE_SCALE = range(3)
+
+
+class OsqpArrays(NamedTuple):
+    """One problem: a set of closed contacts and enabled tasks, with or without the lazy limits."""
+
+    size: Ints
+    """(6,) N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT."""
+    scaling: Floats
+    """(3,) EQUALITY_SCALE, ACTIVE_SCALE, FORCE_SCALE."""
+    offset: Ints
+    """(C,) first wrench column of each contact after vdot; -1: not in this problem."""
+    row_motion: Ints
+    """(C,) first motion row."""
+    row_cone: Ints
+    """(C,) first cone row."""
+    position_P: Ints
+    """(n, n) where an upper-triangular entry lives in px; -1: nowhere."""
+    position_A: Ints
+    """(m, n) where an entry lives in ax; -1: nowhere."""
+    px: Floats
+    ax: Floats
+    g: Floats
+    l: Floats  # noqa: E741
+    u: Floats
+    row_scale: Floats
+    """(m,) scale of each row: rows that were active last tick weigh more."""
+    active: Ints
+    """(m,) 1 where the row was active last tick."""
+    G: Floats
+    """(6, n_force) wrench -> momentum rate."""
+    work: Floats
+    """(n,) scratch."""
+
+
+@kernel
+def add_motion_rows(k, tasks, rows, first, count, problem):  # type: ignore[no-untyped-def]
+    """Adds sum w |T vdot - b|^2 of one task's rows to P and g."""
+    i = rows.task[first]
+    columns = tasks.columns[i]
+    px, g, position = problem.px, problem.g, problem.position_P
+    for a in range(tasks.n_columns[i]):
+        j = columns[a]
+        total = 0.0
+        for r in range(first, first + count):
+            total += rows.w[r] * rows.b[r] * rows.T[r, j]
+        g[j] -= total
+        for b in range(a + 1):
+            i2 = columns[b]
+            total = 0.0
+            for r in range(first, first + count):
+                total += rows.w[r] * rows.T[r, i2] * rows.T[r, j]
+            px[position[i2, j]] += total
+
+
+@kernel
+def add_momentum_row(k, rows, r, nv, nf, force_scale, problem):  # type: ignore[no-untyped-def]
+    """Adds w (T (G wrench + m g) - b)^2 to P and g."""
+    w, T, G, px, g, t = rows.w[r], rows.T[r], problem.G, problem.px, problem.g, problem.work
+    b = rows.b[r] + T[2] * 9.81 * k.mass[0]
+    for j in range(nf):
+        total = 0.0
+        for q in range(6):
+            total += T[q] * G[q, j]
+        t[j] = total * force_scale
+    for j in range(nf):
+        a = w * t[j]
+        if a != 0.0:
+            g[nv + j] -= a * b
+            for i in range(j + 1):
+                px[problem.position_P[nv + i, nv + j]] += a * t[i]
+
+
+@kernel
+def scatter(k, tasks, rows, m, contacts, limits, problem):  # type: ignore[no-untyped-def]
+    """Writes this tick's P, g, A, l, u from the rows of the tasks, the contacts and the limits."""
+    nv = len(k.v)
+    nb = k.n_base[0]
+    na = nv - nb
+    px, ax, g, lower, upper = problem.px, problem.ax, problem.g, problem.l, problem.u
+    pos_P, pos_A, scale = problem.position_P, problem.position_A, problem.row_scale
+    fs = problem.scaling[2]
+    nf = problem.size[2]
+    for i in range(len(px)):
+        px[i] = 0.0
+    for r in range(nb):
+        px[pos_P[r, r]] = 1e-8
+        g[r] = 0.0
+        for j in range(nv):
+            ax[pos_A[r, j]] = k.M[r, j] * scale[r]
+        lower[r] = upper[r] = -k.h[r] * scale[r]
+    for j in range(na):
+        px[pos_P[nb + j, nb + j]] = rows.d[j]
+        g[nb + j] = -rows.dx[j]
+    for c in range(len(contacts.offset)):
+        o = problem.offset[c]
+        if o < 0:
+            continue
+        f = contacts.frame[c]
+        row = problem.row_motion[c]
+        for t in range(contacts.dim[c]):
+            s = contacts.select[c, t]
+            column = nv + o + t
+            px[pos_P[column, column]] = rows.wrench_d[c, t] * fs * fs
+            g[column] = -rows.wrench_dx[c, t] * fs
+            for r in range(nb):
+                ax[pos_A[r, column]] = -k.J[f, s, r] * fs * scale[r]
+            if nb == 6:
+                momentum_column(k, f, s, problem.work)
+                for r in range(6):
+                    problem.G[r, o + t] = problem.work[r]
+            for n in range(k.n_columns[f]):
+                j = k.columns[f, n]
+                ax[pos_A[row + t, j]] = k.J[f, s, j] * scale[row + t]
+            a = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
+            lower[row + t] = upper[row + t] = a * scale[row + t]
+        row = problem.row_cone[c]
+        for r in range(contacts.n_rows[c]):
+            sc = scale[row + r]
+            for t in range(contacts.dim[c]):
+                p = pos_A[row + r, nv + o + t]
+                if p >= 0:
+                    ax[p] = contacts.cone[c, r, t] * fs * sc
+            lower[row + r] = contacts.lower[c, r] * sc
+            upper[row + r] = contacts.upper[c, r] * sc
+    r = 0
+    while r < m:
+        if rows.space[r] == 0:
+            count = 1
+            while r + count < m and rows.task[r + count] == rows.task[r]:
+                count += 1
+            add_motion_rows(k, tasks, rows, r, count, problem)
+            r += count
+        else:
+            add_momentum_row(k, rows, r, nv, nf, fs, problem)
+            r += 1
+    if problem.size[3] == 0:
+        return
+    row = problem.size[4]
+    for j in range(na):
+        sc = scale[row + j]
+        for i in range(nv):
+            ax[pos_A[row + j, i]] = k.M[nb + j, i] * sc
+        for c in range(len(contacts.offset)):
+            o = problem.offset[c]
+            if o < 0:
+                continue
+            for t in range(contacts.dim[c]):
+                ax[pos_A[row + j, nv + o + t]] = -k.J[contacts.frame[c], contacts.select[c, t], nb + j] * fs * sc
+        lower[row + j] = (-limits.tau[j] - k.h[nb + j]) * sc
+        upper[row + j] = (limits.tau[j] - k.h[nb + j]) * sc
+    row = problem.size[5]
+    for j in range(na):
+        sc = scale[row + j]
+        ax[pos_A[row + j, nb + j]] = sc
+        lower[row + j] = limits.vdot_lower[j] * sc
+        upper[row + j] = limits.vdot_upper[j] * sc
+
+
+@kernel
+def read_multiplier(problem, row, y):  # type: ignore[no-untyped-def]
+    """Multiplier of a row in the units of the unscaled row."""
+    return y[row] * problem.row_scale[row]
+
+
+@kernel
+def finish(k, contacts, limits, solution, problem, x, y):  # type: ignore[no-untyped-def]
+    """Unscales OSQP's answer into the solution and checks it.
+
+    Returns:
+        1 where the set of active rows has changed, so that the row scaling of the next tick differs.
+    """
+    nv = len(k.v)
+    nb = k.n_base[0]
+    na = nv - nb
+    fs = problem.scaling[2]
+    for i in range(nv):
+        solution.vdot[i] = x[i]
+    for r in range(nb):
+        solution.y_base[r] = read_multiplier(problem, r, y)
+    for c in range(len(contacts.offset)):
+        o = problem.offset[c]
+        for t in range(6):
+            solution.wrench[c, t] = x[nv + o + t] * fs if o >= 0 and t < contacts.dim[c] else 0.0
+        if o < 0:
+            continue
+        for t in range(contacts.dim[c]):
+            solution.y_motion[c, t] = read_multiplier(problem, problem.row_motion[c] + t, y)
+        for r in range(contacts.n_rows[c]):
+            solution.y_cone[c, r] = read_multiplier(problem, problem.row_cone[c] + r, y)
+    for j in range(na):
+        if problem.size[3] == 1:
+            solution.y_tau[j] = read_multiplier(problem, problem.size[4] + j, y)
+            solution.y_vdot[j] = read_multiplier(problem, problem.size[5] + j, y)
+        else:
+            solution.y_tau[j] = 0.0
+            solution.y_vdot[j] = 0.0
+    torque_and_residuals(k, contacts, limits, solution)
+    changed = 0
+    first = problem.size[1]
+    for c in range(len(contacts.offset)):
+        if problem.offset[c] >= 0:
+            first = min(first, problem.row_cone[c])
+    if problem.size[3] == 1:
+        first = min(first, problem.size[4])
+    for r in range(first, problem.size[1]):
+        a = 1 if abs(read_multiplier(problem, r, y)) > 1e-6 else 0
+        if a != problem.active[r]:
+            problem.active[r] = a
+            changed = 1
+    return changed

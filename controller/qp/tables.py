@@ -1,0 +1,219 @@
+"""The arrays of the quadratic program: allocated once, shared by Python and compiled code, readable by name.
+
+Compiled code receives them all as one table of addresses: handing 60 arrays over one by one costs 6 us of
+unboxing a call (measured), as much as the two pinocchio calls of the tick together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL = 0, 1, 2, 3
+"""Spaces a task can live in: rows on vdot; on the rate of the centroidal momentum; a diagonal on the joint
+accelerations; a diagonal on the wrench of one contact."""
+
+# Columns of the integer task table.
+ENABLED, KIND, FRAME, SPACE, DIM, REF = range(6)
+
+GRAVITY_M_S2 = 9.81
+MAX_CONE_ROWS = 32
+MAX_TASK_DIM = 6
+
+
+class Kin(NamedTuple):
+    """All that a task may read; filled by `kinematics` each tick.
+
+    Spatial vectors are (linear, angular) in the frame's own axes, as pinocchio's LOCAL. F frames.
+    """
+
+    q: Floats
+    """(nq,) configuration."""
+    v: Floats
+    """(nv,) velocity."""
+    M: Floats
+    """(nv, nv) mass matrix; pinocchio's own memory."""
+    h: Floats
+    """(nv,) Coriolis, centrifugal and gravity forces; pinocchio's own memory."""
+    Jw: Floats
+    """(nv, 6) transposed joint Jacobians in the world; pinocchio's own memory."""
+    address: Ints
+    """(1 + F, 6) addresses of pinocchio's joint placement, velocity, acceleration; row 0 is the base."""
+    placement: Floats
+    """(F, 4, 3) rotation (3 rows) and position (last row) of each frame in its parent joint."""
+    R: Floats
+    """(F, 3, 3) R_WF."""
+    p: Floats
+    """(F, 3) p_WF [m]."""
+    vel: Floats
+    """(F, 6) v_WF_F, w_WF_F."""
+    drift: Floats
+    """(F, 6) Jdot v: the frame's classical acceleration at vdot = 0."""
+    J: Floats
+    """(F, 6, nv) local Jacobian; columns that are not in `columns` stay 0."""
+    columns: Ints
+    """(F, nv) the first n_columns[f] entries: columns of v that move frame f."""
+    n_columns: Ints
+    """(F,)."""
+    p_WC: Floats
+    """(3,) centre of mass [m]."""
+    v_WC: Floats
+    """(3,) its velocity [m/s]."""
+    L_C: Floats
+    """(3,) angular momentum about the centre of mass, world axes [kg m^2/s]."""
+    mass: Floats
+    """(1,) [kg]."""
+    n_base: Ints
+    """(2,) base freedoms in v (6 or 0), base numbers in q (7 or 0)."""
+    s: Floats
+    """(8, 3) scratch rows: kinds may use them freely within one fill."""
+
+
+class Tasks(NamedTuple):
+    """The task table: what was declared. T tasks."""
+
+    table: Ints
+    """(T, 6) columns ENABLED, KIND, FRAME, SPACE, DIM, REF."""
+    ref: Floats
+    """References of all tasks, one after the other; REF says where each begins."""
+    gain: Floats
+    """(T, 8) gains, as the kind documents."""
+    weight: Floats
+    """(T, 6) weight of each row; a row of weight 0 is left out."""
+    columns: Ints
+    """(T, nv) the columns of v that the task's motion rows touch."""
+    n_columns: Ints
+    """(T,)."""
+
+
+class Rows(NamedTuple):
+    """What the enabled tasks wrote this tick; m rows, then the diagonals."""
+
+    T: Floats
+    """(rows, nv) motion rows, or momentum rows in the first 6 columns."""
+    b: Floats
+    """(rows,) right-hand side."""
+    w: Floats
+    """(rows,) weight."""
+    space: Ints
+    """(rows,) MOTION or MOMENTUM."""
+    task: Ints
+    """(rows,) index of the task that wrote the row."""
+    d: Floats
+    """(na,) diagonal of the joint accelerations."""
+    dx: Floats
+    """(na,) diagonal times the desired joint acceleration."""
+    wrench_d: Floats
+    """(C, 6) diagonal of each contact's wrench."""
+    wrench_dx: Floats
+    """(C, 6) diagonal times the desired wrench."""
+
+
+class Contacts(NamedTuple):
+    """The contact slots. C contacts; an open one has offset -1 and no columns at all."""
+
+    frame: Ints
+    """(C,) index of the contact's frame in `Kin`."""
+    dim: Ints
+    """(C,) components of the wrench: 6 surface, 5 line, 3 point."""
+    select: Ints
+    """(C, 6) which of the six spatial components they are."""
+    offset: Ints
+    """(C,) first column of the wrench among all closed contacts."""
+    cone: Floats
+    """(C, MAX_CONE_ROWS, 6) rows on the wrench."""
+    lower: Floats
+    """(C, MAX_CONE_ROWS)."""
+    upper: Floats
+    """(C, MAX_CONE_ROWS)."""
+    n_rows: Ints
+    """(C,)."""
+    damping_per_s: Floats
+    """(C,) the contact's acceleration is driven to -damping * velocity."""
+
+
+class Limits(NamedTuple):
+    """Torque limits and acceleration barriers of the joints."""
+
+    tau: Floats
+    """(na,) symmetric torque limit [Nm]."""
+    position_lower: Floats
+    position_upper: Floats
+    velocity: Floats
+    """(na,) [rad], [rad], [rad/s]."""
+    gain: Floats
+    """(4,) barrier: position [1/s^2], damping [1/s], velocity [1/s], largest acceleration [rad/s^2]."""
+    vdot_lower: Floats
+    vdot_upper: Floats
+    """(na,) this tick's bounds on the joint accelerations; compiled code writes them."""
+
+
+class Solution(NamedTuple):
+    """The solution of the last tick, by name; every solver fills it and starts warm from it."""
+
+    vdot: Floats
+    """(nv,) generalised acceleration."""
+    wrench: Floats
+    """(C, 6) contact wrenches in their contact frames (selected components first, the rest 0)."""
+    tau: Floats
+    """(na,) joint torque [Nm]."""
+    y_base: Floats
+    """(6,) multipliers of the floating-base rows."""
+    y_motion: Floats
+    """(C, 6) of the contact motion rows."""
+    y_cone: Floats
+    """(C, MAX_CONE_ROWS) of the wrench cones."""
+    y_tau: Floats
+    """(na,) of the torque limits."""
+    y_vdot: Floats
+    """(na,) of the acceleration barriers."""
+    residual: Floats
+    """(6,) floating-base residual [N, Nm] largest; contact motion residual [m/s^2]; cone violation [N]; torque
+    beyond the limit [Nm]; acceleration beyond the barrier [rad/s^2]; 1 where all numbers are finite."""
+
+
+RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE = range(6)
+
+
+class Arrays(NamedTuple):
+    """Every group, in the order in which compiled code receives them."""
+
+    kin: Kin
+    tasks: Tasks
+    rows: Rows
+    contacts: Contacts
+    limits: Limits
+    solution: Solution
+
+
+def bind(groups: dict[str, Any]) -> tuple[Ints, str]:
+    """One table of (address, shape) for all arrays of the groups, and the source that rebuilds them.
+
+    Args:
+        groups: name in the compiled code -> NamedTuple of C-contiguous float64 or int64 arrays.
+
+    Returns:
+        (n, 4) table, and source lines `name = Group(carray(...), ...)` that read it from `A`.
+
+    Raises:
+        TypeError: for an array that compiled code could not address.
+    """
+    table: list[list[int]] = []
+    lines: list[str] = []
+    for name, group in groups.items():
+        members = []
+        for field, array in zip(group._fields, group, strict=True):
+            if not array.flags.c_contiguous or array.dtype not in (np.float64, np.int64) or array.ndim > 3:
+                raise TypeError(f"{name}.{field} is not a C-contiguous float64 or int64 array of <= 3 dimensions")
+            row = len(table)
+            table.append([array.ctypes.data, *array.shape, *[0] * (3 - array.ndim)])
+            pointer = "float_pointer" if array.dtype == np.float64 else "int_pointer"
+            shape = ", ".join(f"A[{row}, {axis + 1}]" for axis in range(array.ndim))
+            members.append(f"carray({pointer}(A[{row}, 0]), ({shape},))")
+        lines.append(f"    {name} = {type(group).__name__}({', '.join(members)})")
+    return np.array(table, np.int64), "\n".join(lines)

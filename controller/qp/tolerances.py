@@ -1,0 +1,39 @@
+"""What counts as a solved tick, whatever the solver says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.qp.tables import RES_BASE, RES_CONE, RES_FINITE, RES_MOTION, RES_TAU, RES_VDOT, Floats
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Largest residual of each block that still counts as solved.
+
+    Attributes:
+        force_N: floating-base rows and wrench cones; a thousandth of the weight.
+        motion_m_s2: contact motion rows.
+        torque_Nm: torque beyond a limit that is left to the guard's clip.
+        vdot_rad_s2: acceleration beyond a barrier.
+    """
+
+    force_N: float
+    motion_m_s2: float = 0.1
+    torque_Nm: float = 0.05
+    vdot_rad_s2: float = 0.5
+
+    def accept(self, residual: Floats) -> bool:
+        """True where the solution may be used; limits are judged by `limits_ok` before they enter the problem."""
+        return bool(
+            residual[RES_FINITE] == 1.0
+            and residual[RES_BASE] <= self.force_N
+            and residual[RES_CONE] <= self.force_N
+            and residual[RES_MOTION] <= self.motion_m_s2
+            and residual[RES_TAU] <= 10.0 * self.torque_Nm
+            and residual[RES_VDOT] <= 10.0 * self.vdot_rad_s2
+        )
+
+    def limits_ok(self, residual: Floats) -> bool:
+        """True where no torque limit or barrier needs to enter the problem."""
+        return bool(residual[RES_TAU] <= self.torque_Nm and residual[RES_VDOT] <= self.vdot_rad_s2)

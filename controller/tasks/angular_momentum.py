@@ -1,0 +1,26 @@
+"""Angular momentum about the centre of mass: rows on its rate.
+
+ref: L_C, Ldot_C (6, world); gain: kp (1) [1/s].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from controller.qp.tables import MOMENTUM, Floats
+from controller.tasks.kind import task_kind
+
+
+@task_kind("angular_momentum", space=MOMENTUM, dim=3, n_ref=6)
+def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+    """Writes the rows; see `spec`."""
+    for r in range(3):
+        T[r, 3 + r] = 1.0
+        b[r] = gain[0] * (ref[r] - k.L_C[r]) + ref[3 + r]
+
+
+def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
+    """Rows (3, 6) on the momentum rate and the desired rate of the angular momentum [Nm]."""
+    return np.hstack([np.zeros((3, 3)), np.eye(3)]), gain[0] * (ref[:3] - k.L_C) + ref[3:6]

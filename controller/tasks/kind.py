@@ -1,0 +1,68 @@
+"""What a task kind is, and the registry that collects them.
+
+A kind is one file in this folder: a compiled `fill` that writes rows and right-hand side, and its plain NumPy
+twin `spec`, which is the specification the tests hold `fill` against. Importing the file registers it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robots.compiled import kernel
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A registered kind of task.
+
+    Attributes:
+        name: as used in declarations.
+        space: MOTION, MOMENTUM, JOINT_DIAGONAL or WRENCH_DIAGONAL of `controller.qp.tables`.
+        dim: rows; 0 means one per joint.
+        n_ref: reference numbers; negative means -n_ref numbers per joint.
+        fill: compiled (k, f, ref, gain, T, b) -> None, writes rows T and right-hand side b in place.
+        module: where it lives.
+    """
+
+    name: str
+    space: int
+    dim: int
+    n_ref: int
+    fill: Callable[..., None]
+    module: str
+
+    def ref_length(self, na: int) -> int:
+        """Reference numbers of one task of this kind on a robot of na joints."""
+        return self.n_ref if self.n_ref >= 0 else -self.n_ref * na
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def task_kind(name: str, *, space: int, dim: int, n_ref: int) -> Callable[[Callable[..., None]], Any]:
+    """Registers the decorated function as the `fill` of a new task kind."""
+
+    def register(fill: Callable[..., None]) -> Any:
+        compiled = kernel(fill)
+        KINDS[name] = Kind(name, space, dim, n_ref, compiled, fill.__module__)
+        return compiled
+
+    return register
+
+
+def load_kinds() -> dict[str, Kind]:
+    """Imports every file of this folder and returns the kinds found, by name."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"controller.tasks.{module.name}")
+    return KINDS
+
+
+def source_files() -> list[Path]:
+    """The files that the registered kinds come from."""
+    return [Path(inspect.getfile(importlib.import_module(kind.module))) for kind in KINDS.values()]
