@@ -52,7 +52,8 @@ class Trace:
         self.v_WC_true = self._column(3)
         self.p_WF_true = self._column(nc, 3)
         self.f_true_W = self._column(nc, 3)
-        self.cop_true_W = self._column(nc, 2)
+        self.normal_true_N = self._column(nc)
+        self.cop_true_W = self._column(nc, 3)
         self.tau_true = self._column(robot.na)
         self.p_WH_true = self._column(nh, 3)
         self.q_est = self._column(robot.nq)
@@ -110,6 +111,7 @@ class Trace:
         self.v_WC_true[i] = truth.v_WC
         self.p_WF_true[i] = truth.p_WF
         self.f_true_W[i] = truth.contact_force_W
+        self.normal_true_N[i] = truth.normal_force_N
         self.cop_true_W[i] = truth.cop_W
         self.tau_true[i] = truth.tau
         self.p_WH_true[i] = truth.p_WH

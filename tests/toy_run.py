@@ -9,6 +9,11 @@ import numpy as np
 NQ, NV, NA, NC, NH = 9, 8, 2, 2, 1
 
 
+def toy_contact(name):
+    corners_F = np.array([[-0.1, -0.05, 0.0], [0.1, 0.05, 0.0], [0.1, -0.05, 0.0], [-0.1, 0.05, 0.0]])
+    return SimpleNamespace(name=name, corners_F=corners_F, friction=0.6)
+
+
 def toy_robot(**changes):
     robot = dict(
         name="toy",
@@ -18,6 +23,7 @@ def toy_robot(**changes):
         floating=True,
         joint_names=("hip_joint", "knee_joint"),
         contact_names=("left_foot", "right_foot"),
+        contacts=(toy_contact("left_foot"), toy_contact("right_foot")),
         hand_names=("hand",),
         torque_limit_Nm=np.array([10.0, 20.0]),
     )
@@ -54,7 +60,8 @@ def toy_tick(t_s=0.0, state="active", rung=0, iterations=25, tau=(0.0, 0.0), res
         v_WC=np.zeros(3),
         p_WF=np.zeros((NC, 3)),
         contact_force_W=np.zeros((NC, 3)),
-        cop_W=np.zeros((NC, 2)),
+        normal_force_N=np.zeros(NC),
+        cop_W=np.zeros((NC, 3)),
         tau=np.array(tau, dtype=float),
         p_WH=np.zeros((NH, 3)),
     )
