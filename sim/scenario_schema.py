@@ -1,0 +1,336 @@
+"""The scenario file as a schema: what happens to the robot, on which ground, with which faults.
+
+Everything that can be said without knowing the robot is checked here; `sim.scenario` checks the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from robots.config_error import did_you_mean
+from robots.yaml_file import Config
+
+Vector3 = Annotated[tuple[float, float, float], Field(description="x, y, z")]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Friction = Annotated[float, Field(gt=0, le=3, description="Coulomb coefficient of the ground")]
+
+
+class Flat(Config):
+    """An endless horizontal plane."""
+
+    kind: Literal["flat"]
+    friction: Friction = 0.8
+
+
+class Slope(Config):
+    """An endless tilted plane through the origin."""
+
+    kind: Literal["slope"]
+    pitch_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: uphill towards +x")
+    roll_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: uphill towards +y")
+    friction: Friction = 0.8
+
+
+class Blocks(Config):
+    """Square blocks of random height around a flat start."""
+
+    kind: Literal["blocks"]
+    size_m: float = Field(default=0.3, ge=0.1, le=2.0, description="side of a block")
+    height_m: float = Field(default=0.02, ge=0.0, le=0.3, description="highest block; heights are uniform")
+    seed: int = Field(default=0, ge=0)
+    friction: Friction = 0.8
+
+
+class Stairs(Config):
+    """A flight of steps in +x, half a metre ahead of the start."""
+
+    kind: Literal["stairs"]
+    rise_m: float = Field(ge=-0.3, le=0.3, description="height of a step, negative to go down")
+    tread_m: float = Field(ge=0.1, le=2.0, description="depth of a step")
+    count: int = Field(ge=1, le=100)
+    friction: Friction = 0.8
+
+
+Ground = Annotated[Flat | Slope | Blocks | Stairs, Field(discriminator="kind")]
+
+
+class Plant(Config):
+    """How the simulated robot differs from the model that the controller knows.
+
+    Attributes:
+        joint_friction_Nm: dry friction of every joint.
+        joint_damping_Nms: viscous friction of every joint.
+        model_error: each link's mass, and apart from it its inertia, is off by up to +- this fraction.
+        com_error_m: each link's centre of mass is off by up to +- this, per axis.
+        follow_robot: friction and damping are scaled down for weak joints, or are robot.yaml's own.
+    """
+
+    joint_friction_Nm: NotNegative = 0.0
+    joint_damping_Nms: NotNegative = 0.0
+    model_error: float = Field(default=0.0, ge=0, le=0.5)
+    com_error_m: float = Field(default=0.0, ge=0, le=0.2)
+    follow_robot: ClassVar[bool] = False
+
+
+class DefaultPlant(Plant):
+    """The friction that a robot has and its controller does not know."""
+
+    joint_friction_Nm: NotNegative = 0.2
+    joint_damping_Nms: NotNegative = 0.05
+    follow_robot: ClassVar[bool] = True
+
+
+def _plant_by_name(value: Any) -> Any:
+    if isinstance(value, str):
+        named = {"default": DefaultPlant(), "exact": Plant()}
+        if value not in named:
+            raise ValueError(
+                f"should be default, exact or a map (joint_friction_Nm: ...), not '{value}'"
+                + did_you_mean(value, named)
+            )
+        return named[value]
+    return value
+
+
+class Noise(Config):
+    """Standard deviations of the sensors' errors, per 1 kHz sample; `_bias` ones are drawn once a run.
+
+    Attributes:
+        gyro_rad_s, gyro_bias_rad_s, accel_m_s2, accel_bias_m_s2: of each IMU axis.
+        encoder_rad, velocity_rad_s, torque_Nm: of each joint; the torque's is at most 1 % of its limit.
+        encoder_step_rad: encoders report whole multiples of this; 0 for no quantisation.
+        contact_force_N: of each foot force sensor, where the robot has them.
+    """
+
+    gyro_rad_s: NotNegative = 0.0
+    gyro_bias_rad_s: NotNegative = 0.0
+    accel_m_s2: NotNegative = 0.0
+    accel_bias_m_s2: NotNegative = 0.0
+    encoder_rad: NotNegative = 0.0
+    velocity_rad_s: NotNegative = 0.0
+    torque_Nm: NotNegative = 0.0
+    encoder_step_rad: NotNegative = 0.0
+    contact_force_N: NotNegative = 0.0
+
+
+DEFAULT_NOISE = Noise(
+    gyro_rad_s=0.01,
+    gyro_bias_rad_s=0.005,
+    accel_m_s2=0.1,
+    accel_bias_m_s2=0.05,
+    encoder_rad=1e-4,
+    velocity_rad_s=0.02,
+    torque_Nm=0.1,
+    contact_force_N=1.0,
+)
+
+
+def _noise_by_name(value: Any) -> Any:
+    if isinstance(value, str):
+        named = {"default": DEFAULT_NOISE, "none": Noise()}
+        if value not in named:
+            raise ValueError(
+                f"should be default, none or a map (gyro_rad_s: ...), not '{value}'"
+                + did_you_mean(value, named)
+            )
+        return named[value]
+    return value
+
+
+def _whole_milliseconds(value: Any) -> Any:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError("should be whole milliseconds: the simulation steps 1 ms")
+    return value
+
+
+class Sensors(Config):
+    """What the robot's sensors and its bus do to the truth."""
+
+    noise: Annotated[Noise, BeforeValidator(_noise_by_name)] = DEFAULT_NOISE
+    delay_ms: Annotated[float, BeforeValidator(_whole_milliseconds)] = Field(
+        default=2.0, ge=0, le=50, description="from a sensor sample to the torque that answers it"
+    )
+
+
+class Behaviour(Config):
+    """What the robot is asked to do; a subclass is named like its key in the file."""
+
+
+class Stand(Behaviour):
+    """Stand still; an arm holds its pose."""
+
+
+class Walk(Behaviour):
+    """Walk with a velocity in the robot's own heading frame."""
+
+    velocity_m_s: tuple[float, float]
+    yaw_rate_rad_s: float = 0.0
+
+
+class Squat(Behaviour):
+    """Move the centre of mass down by `depth_m` and up again, over and over."""
+
+    depth_m: Positive
+    period_s: Positive
+
+
+class Sway(Behaviour):
+    """Move the centre of mass to and fro."""
+
+    amplitude_m: Positive
+    period_s: Positive
+    axis: Literal["x", "y"] = "y"
+
+
+class Reach(Behaviour):
+    """Bring a hand to a pose in the world: to a point, or by an offset from where it starts the run."""
+
+    hand: str | None = None
+    p_WH_m: Vector3 | None = None
+    offset_m: Vector3 | None = None
+    rpy_WH_rad: Vector3 | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Reach:
+        if (self.p_WH_m is None) == (self.offset_m is None):
+            raise ValueError("say where to: exactly one of p_WH_m and offset_m")
+        return self
+
+
+class Circle(Behaviour):
+    """Draw circles with a hand."""
+
+    hand: str | None = None
+    radius_m: Positive
+    period_s: Positive
+    plane: Literal["xy", "xz", "yz"] = "yz"
+
+
+class Damp(Behaviour):
+    """Let go: damping only."""
+
+
+def _empty_for_null(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _sole_key(entry: Config, what: str) -> str:
+    keys = [name for name in type(entry).model_fields if name != "at_s" and getattr(entry, name) is not None]
+    if len(keys) != 1:
+        choices = ", ".join(name for name in type(entry).model_fields if name != "at_s")
+        found = f"it has {' and '.join(keys)}" if keys else "it has none"
+        raise ValueError(f"an entry is at_s and exactly one {what} of {choices}; {found}")
+    return keys[0]
+
+
+class Command(Config):
+    """One request to the controller: a time and exactly one behaviour."""
+
+    at_s: NotNegative
+    stand: Annotated[Stand | None, BeforeValidator(_empty_for_null)] = None
+    walk: Annotated[Walk | None, BeforeValidator(_empty_for_null)] = None
+    squat: Annotated[Squat | None, BeforeValidator(_empty_for_null)] = None
+    sway: Annotated[Sway | None, BeforeValidator(_empty_for_null)] = None
+    reach: Annotated[Reach | None, BeforeValidator(_empty_for_null)] = None
+    circle: Annotated[Circle | None, BeforeValidator(_empty_for_null)] = None
+    damp: Annotated[Damp | None, BeforeValidator(_empty_for_null)] = None
+
+    @model_validator(mode="after")
+    def _one_behaviour(self) -> Command:
+        _sole_key(self, "behaviour")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The behaviour's key in the file, such as `sway`."""
+        return _sole_key(self, "behaviour")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The behaviour's values, without those left out that have no default."""
+        behaviour: Behaviour = getattr(self, self.kind)
+        return behaviour.model_dump(exclude_none=True)
+
+
+class Push(Config):
+    """A force at a link's centre of mass, in the world's axes."""
+
+    link: str
+    impulse_Ns: Vector3
+    duration_s: Positive = 0.1
+
+
+class Payload(Config):
+    """A mass that is fixed to a link from then on; at 0 s it is there from the start.
+
+    It is a ball of lead's density, so that a light one is small.
+    """
+
+    link: str
+    mass_kg: Positive
+    p_LP_m: Vector3 = (0.0, 0.0, 0.0)
+
+    @property
+    def inertia_kgm2(self) -> float:
+        """Moment of inertia of the ball about any axis through its centre."""
+        return solid_ball_inertia(self.mass_kg)
+
+
+def solid_ball_inertia(mass_kg: float, density_kg_m3: float = 11340.0) -> float:
+    """Moment of inertia of a solid ball about its centre [kg m^2]: 2/5 m r^2."""
+    radius_m: float = (3.0 * mass_kg / (4.0 * math.pi * density_kg_m3)) ** (1.0 / 3.0)
+    return 0.4 * mass_kg * radius_m * radius_m
+
+
+class Event(Config):
+    """Something that happens to the robot: a time and a push or a payload."""
+
+    at_s: NotNegative
+    push: Push | None = None
+    payload: Payload | None = None
+
+    @model_validator(mode="after")
+    def _one_event(self) -> Event:
+        _sole_key(self, "event")
+        return self
+
+
+class Scenario(Config):
+    """A whole run, as its file says it; `sim.scenario.load_scenario` fits it to a robot."""
+
+    name: str = Field(min_length=1)
+    duration_s: float = Field(gt=0, le=86400)
+    ground: Ground = Flat(kind="flat")
+    plant: Annotated[Plant, BeforeValidator(_plant_by_name)] = DefaultPlant()
+    commands: tuple[Command, ...] = ()
+    events: tuple[Event, ...] = ()
+    sensors: Sensors = Sensors()
+    estimator: Literal["default", "truth"] = "default"
+
+    def in_order(self) -> Scenario:
+        """The same run with commands and events in the order of their times; it starts standing."""
+        commands = sorted(self.commands, key=lambda command: command.at_s)
+        if not commands or commands[0].at_s > 0:
+            commands.insert(0, Command(at_s=0.0, stand=Stand()))
+        events = sorted(self.events, key=lambda event: event.at_s)
+        return self.model_copy(update={"commands": tuple(commands), "events": tuple(events)})
+
+    def with_duration(self, duration_s: float) -> Scenario:
+        """The same run, cut or stretched; what would come after its new end is left out.
+
+        Raises:
+            ValueError: if duration_s is not positive and finite.
+        """
+        if not (math.isfinite(duration_s) and duration_s > 0):
+            raise ValueError(f"a run lasts longer than 0 s, not {duration_s} s")
+        return self.model_copy(
+            update={
+                "duration_s": float(duration_s),
+                "commands": tuple(c for c in self.commands if c.at_s < duration_s),
+                "events": tuple(e for e in self.events if e.at_s < duration_s),
+            }
+        )

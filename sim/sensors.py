@@ -1,0 +1,71 @@
+"""The robot's sensors: the truth, plus white noise, plus biases that stay for a run, plus quantisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robots.model import RobotModel
+from robots.rows import SensorRow
+from sim.scenario_schema import Noise
+
+Vector = NDArray[np.float64]
+
+BLOCK_TICKS = 1000
+MAX_TORQUE_NOISE_OF_LIMIT = 0.01
+NOISE_STREAM = 3
+BIAS_STREAM = 4
+
+
+class SensorNoise:
+    """Adds the errors of a scenario's sensors to a row that holds the truth.
+
+    Random numbers are drawn for a thousand ticks at once: a tick costs one addition. Noise and biases
+    have streams of their own, so changing one leaves the other's draws as they are.
+
+    Attributes:
+        bias: the constant errors of this run, as a sensor row.
+
+    Args:
+        robot: the sensors there are.
+        noise: how bad they are.
+        seed: the run's seed.
+    """
+
+    def __init__(self, robot: RobotModel, noise: Noise, seed: int) -> None:
+        self.bias = robot.new_sensor_row()
+        deviation = robot.new_sensor_row()
+        deviation.q[:] = noise.encoder_rad
+        deviation.v[:] = noise.velocity_rad_s
+        deviation.tau[:] = np.minimum(noise.torque_Nm, MAX_TORQUE_NOISE_OF_LIMIT * robot.torque_limit_Nm)
+        deviation.contact_force_N[:] = noise.contact_force_N
+        if robot.floating:
+            rng = np.random.default_rng([seed, BIAS_STREAM])
+            deviation.gyro[:] = noise.gyro_rad_s
+            deviation.accel[:] = noise.accel_m_s2
+            self.bias.gyro[:] = noise.gyro_bias_rad_s * rng.standard_normal(3)
+            self.bias.accel[:] = noise.accel_bias_m_s2 * rng.standard_normal(3)
+        self._deviation = deviation.data
+        self._quantum = noise.encoder_step_rad
+        self._silent = not (self._deviation.any() or self.bias.data.any())
+        self._rng = np.random.default_rng([seed, NOISE_STREAM])
+        self._block = np.empty((BLOCK_TICKS, deviation.data.size))
+        self._next = BLOCK_TICKS
+
+    def add(self, row: SensorRow) -> None:
+        """Adds the next tick's errors, in place."""
+        if not self._silent:
+            if self._next == BLOCK_TICKS:
+                self._refill()
+            row.data += self._block[self._next]
+            self._next += 1
+        if self._quantum > 0.0:
+            row.q /= self._quantum
+            np.rint(row.q, out=row.q)
+            row.q *= self._quantum
+
+    def _refill(self) -> None:
+        self._rng.standard_normal(out=self._block)
+        self._block *= self._deviation
+        self._block += self.bias.data
+        self._next = 0

@@ -1,0 +1,221 @@
+"""A simulated robot behind the same interface as a real one, one millisecond per command."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from robots.model import RobotModel
+from robots.rows import CommandRow, SensorRow
+from sim.actuators import Drives, DriveState
+from sim.scenario import attachments
+from sim.scenario_schema import Scenario
+from sim.sensors import SensorNoise
+from sim.start import place
+from sim.truth import Truth
+from sim.world import STEP_S, World, build_world
+
+Vector = NDArray[np.float64]
+
+# Fallen: tilted further than this, lower than this part of the nominal height, or the trunk on the ground.
+FALLEN_TILT_COS = math.cos(math.radians(60.0))
+FALLEN_HEIGHT = 0.5
+
+
+class SimulatedRobot:
+    """A robot in MuJoCo that is read and commanded through a RobotLink, in lockstep.
+
+    `write` takes the command on its way and advances by exactly one period. A program that has no
+    command to give calls `advance` alone, and the drives' own watchdog takes over.
+
+    Attributes:
+        robot, scenario, seed, world: what it was made of.
+        truth: the true state, updated in place.
+        drives: the robot's drives.
+        fell, fell_at_s: whether and when it fell [s]. Only a floating base falls.
+        events: what happened so far: dicts of t_s [s], kind and text.
+
+    Args:
+        robot: the robot.
+        scenario: ground, plant, sensors and events.
+        seed: of noise, biases, model error and ground; the same seed gives the same bits.
+
+    Raises:
+        ConfigError: the model cannot be simulated.
+    """
+
+    def __init__(self, robot: RobotModel, scenario: Scenario, seed: int = 0) -> None:
+        self.robot = robot
+        self.scenario = scenario
+        self.seed = seed
+        self.world: World = build_world(robot, scenario, seed)
+        holding = place(robot, self.world)
+        self._data = self.world.data
+        self._model = self.world.model
+        self.truth = Truth(robot, self.world)
+        self.truth.update_mass()
+        self.truth.update()
+        self.drives = Drives(
+            robot,
+            self.truth.q[robot.nq_base :].copy(),
+            holding,
+            round(scenario.sensors.delay_ms * 1e-3 / STEP_S),
+        )
+        self.fell = False
+        self.fell_at_s: float | None = None
+        self.events: list[dict[str, Any]] = []
+        self._noise = SensorNoise(robot, scenario.sensors.noise, seed)
+        self._row = robot.new_sensor_row()
+        self._ctrl = self._data.ctrl
+        self._qvel = self._data.qvel
+        self._v_true = np.zeros(robot.na)
+        self._tick = 0
+        self._diverged = False
+        self._fallen_height_m = FALLEN_HEIGHT * float(robot.q_nominal[2]) if robot.floating else 0.0
+        self._trunk_ground = self._sensor("trunk_ground", 1)
+        self._gyro = self._sensor("gyro", 3) if robot.floating else np.zeros(3)
+        self._accel = self._sensor("accel", 3) if robot.floating else np.zeros(3)
+        self._has_force_sensor = np.array([contact.force_sensor for contact in robot.contacts], dtype=bool)
+        self._pushes = _PushSchedule(robot, scenario, self.world)
+        self._payloads = list(self.world.payloads)
+        self._start_events()
+        self._sample()
+
+    @property
+    def t_s(self) -> float:
+        """Time since the start of the run [s]."""
+        return self._tick * STEP_S
+
+    @property
+    def refused_commands(self) -> int:
+        """How many commands were refused: not finite, or out of range."""
+        return self.drives.refused
+
+    def read(self, sensors: SensorRow) -> bool:
+        """Copies the newest sample; always there, and the same until the next step."""
+        sensors.data[:] = self._row.data
+        return True
+
+    def write(self, command: CommandRow) -> None:
+        """Puts the command on its way and advances by one period."""
+        self.drives.offer(command)
+        self.advance()
+
+    def advance(self) -> None:
+        """Advances by one period, whether or not there was a command."""
+        if self._diverged:
+            return
+        row, drives = self._row, self.drives
+        before = drives.state
+        np.take(self._qvel, self.world.joint_dof, out=self._v_true, mode="clip")
+        self._ctrl[:] = drives.step(row.q, row.v, self._v_true)
+        if drives.state is DriveState.DAMPING and before is not DriveState.DAMPING:
+            self._record("drive-damping", "no fresh command for 20 ms: the drives damp on their own")
+        mujoco.mj_step2(self._model, self._data)
+        mujoco.mj_step1(self._model, self._data)
+        self._tick += 1
+        self.truth.update()
+        self._check_fall()
+        self._start_events()
+        self._sample()
+
+    def rearm(self) -> None:
+        """Lets the next fresh command end the drives' damping."""
+        self.drives.rearm()
+
+    def close(self) -> None:
+        """Leaves the drives damping."""
+        self.drives.damp()
+
+    def _sensor(self, name: str, size: int) -> Vector:
+        start = self.world.sensor[name]
+        view: Vector = self._data.sensordata[start : start + size]
+        return view
+
+    def _sample(self) -> None:
+        row, truth, robot = self._row, self.truth, self.robot
+        row.seq[0] = self._tick
+        row.t_s[0] = self._tick * STEP_S
+        row.q[:] = truth.q[robot.nq_base :]
+        row.v[:] = truth.v[robot.n_base :]
+        row.tau[:] = self.drives.tau
+        if robot.floating:
+            row.gyro[:] = self._gyro
+            row.accel[:] = self._accel
+            row.contact_force_N[:] = np.nan
+            np.copyto(row.contact_force_N, truth.normal_force_N, where=self._has_force_sensor)
+        self._noise.add(row)
+
+    def _check_fall(self) -> None:
+        if not math.isfinite(float(self.truth.v.sum())):
+            self._diverged = True
+            self._fall("the simulation diverged")
+            return
+        if self.fell or not self.robot.floating:
+            return
+        q = self.truth.q
+        # Third row, third column of R_WB: how upright the base is.
+        if 1.0 - 2.0 * (q[3] * q[3] + q[4] * q[4]) < FALLEN_TILT_COS:
+            self._fall("tilted by more than 60 degrees")
+        elif q[2] - self.truth.p_WF[:, 2].min() < self._fallen_height_m:
+            self._fall("base below half its nominal height")
+        elif self._trunk_ground[0] > 0.0:
+            self._fall("the trunk touched the ground")
+
+    def _fall(self, text: str) -> None:
+        if not self.fell:
+            self.fell = True
+            self.fell_at_s = self.t_s
+            self._record("fell", text)
+
+    def _start_events(self) -> None:
+        text = self._pushes.update(self._tick)
+        if text:
+            self._record("push", text)
+        while self._payloads and round(self._payloads[0].at_s / STEP_S) <= self._tick:
+            payload = self._payloads.pop(0)
+            if payload.at_s > 0.0:
+                self.world.set_payload(payload)
+                self.truth.update_mass()
+            self._record("payload", payload.text)
+
+    def _record(self, kind: str, text: str) -> None:
+        self.events.append({"t_s": self.t_s, "kind": kind, "text": text})
+
+
+class _PushSchedule:
+    """Applies the scenario's pushes, each over a whole number of ticks and with exactly its impulse."""
+
+    def __init__(self, robot: RobotModel, scenario: Scenario, world: World) -> None:
+        self._force = world.data.xfrc_applied
+        self._changes: list[tuple[int, int, Vector, str]] = []
+        for event in scenario.events:
+            push = event.push
+            if push is None:
+                continue
+            link = attachments(robot, push.link, (0.0, 0.0, 0.0))[0].link
+            body = world.bodies[link]
+            start = round(event.at_s / STEP_S)
+            ticks = max(1, round(push.duration_s / STEP_S))
+            force = np.array(push.impulse_Ns) / (ticks * STEP_S)
+            impulse = ", ".join(f"{value:g}" for value in push.impulse_Ns)
+            text = f"{link} by [{impulse}] Ns in {ticks} ms"
+            self._changes += [(start, body, force, text), (start + ticks, body, -force, "")]
+        self._changes.sort(key=lambda change: change[0])
+
+    def update(self, tick: int) -> str:
+        """Applies what changes at this tick; returns what to say about it, if anything."""
+        texts = []
+        while self._changes and self._changes[0][0] <= tick:
+            _, body, force, text = self._changes.pop(0)
+            self._force[body, :3] += force
+            if text:
+                texts.append(text)
+            elif not any(change[1] == body for change in self._changes):
+                # Differences of large forces leave a rounding error behind.
+                self._force[body, :3] = 0.0
+        return "; ".join(texts)

@@ -1,0 +1,177 @@
+"""Where a run starts: the nominal posture, its soles on the ground, at rest.
+
+Simulated ground is soft, so a robot that is merely put on it drops by a fraction of a millimetre and
+rocks. The base is therefore pressed into the ground until the contacts carry the weight with no
+acceleration left, and the drives start with the torque that this takes.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from robots.model import RobotModel
+from sim.world import GRAVITY_M_S2, World
+
+Vector = NDArray[np.float64]
+
+NEWTON_STEPS = 30
+# A residual below this part of the weight (or of the weight on a 1 m lever) is balanced.
+BALANCED = 1e-6
+LARGEST_STEP_M = 1e-3
+PROBE = 1e-6
+DEEPEST_M = 0.02
+
+POSTURE_STEPS = 30
+POSTURE_REGULARISATION = 1e-4
+
+
+def place(robot: RobotModel, world: World) -> Vector:
+    """Puts the robot into its start state and computes all of MuJoCo's quantities there.
+
+    Returns:
+        (na,) the joint torques that hold it [Nm].
+    """
+    data = world.data
+    mujoco.mj_resetData(world.model, data)
+    q = robot.q_nominal
+    if robot.floating and world.terrain.normal_W[2] < 1.0:
+        q = posture_on_plane(robot, world.terrain.R_WG, world.terrain.plane_m)
+    data.qpos[world.joint_qpos] = q[robot.nq_base :]
+    if robot.floating:
+        data.qpos[:7] = q[[0, 1, 2, 6, 3, 4, 5]]
+        _balance(world)
+    data.qacc[:] = 0.0
+    mujoco.mj_inverse(world.model, data)
+    holding: Vector = np.clip(
+        data.qfrc_inverse[world.joint_dof], -robot.torque_limit_Nm, robot.torque_limit_Nm
+    )
+    data.ctrl[:] = holding
+    mujoco.mj_forward(world.model, data)
+    return holding
+
+
+def _balance(world: World) -> None:
+    """Newton's method on height, roll and pitch of the base for force and moments without acceleration.
+
+    Where no such pose exists (a point foot cannot carry a moment) only the height is found.
+    """
+    model, data = world.model, world.data
+    weight = float(model.body_mass[1:].sum()) * GRAVITY_M_S2
+    start = np.array(data.qpos)
+    pose = _newton(world, start, weight, 3)
+    if pose is None:
+        pose = _newton(world, start, weight, 1)
+    data.qpos[:] = start if pose is None else pose
+
+
+def _newton(world: World, start: Vector, weight: float, unknowns: int) -> Vector | None:
+    qpos = start.copy()
+    # Off the ground the force does not depend on the height: start pressed in.
+    qpos[2] -= 1e-3
+    for _ in range(NEWTON_STEPS):
+        residual = _residual(world, qpos)[:unknowns]
+        if np.abs(residual).max() < BALANCED * weight:
+            return qpos
+        slope = np.empty((unknowns, unknowns))
+        for column, probe in enumerate(PROBE * np.eye(unknowns)):
+            slope[:, column] = (_residual(world, _moved(qpos, probe))[:unknowns] - residual) / PROBE
+        if not np.isfinite(slope).all() or abs(np.linalg.det(slope)) < 1e-9:
+            return None
+        change: Vector = np.linalg.solve(slope, -residual)
+        largest = float(np.abs(change).max())
+        qpos = _moved(qpos, change * min(1.0, LARGEST_STEP_M / max(largest, 1e-12)))
+        if abs(qpos[2] - start[2]) > DEEPEST_M:
+            return None
+    return None
+
+
+def _moved(qpos: Vector, change: Vector) -> Vector:
+    """The pose with its base raised by change[0] [m] and turned by change[1:3] about x and y [rad]."""
+    moved = qpos.copy()
+    moved[2] += change[0]
+    if len(change) == 3:
+        quaternion = moved[3:7].copy()
+        mujoco.mju_quatIntegrate(quaternion, np.array([change[1], change[2], 0.0]), 1.0)
+        moved[3:7] = quaternion
+    return moved
+
+
+def _residual(world: World, qpos: Vector) -> Vector:
+    """(3,) vertical force and moments about x and y that the base lacks to stay at rest [N, Nm]."""
+    data = world.data
+    data.qpos[:] = qpos
+    data.qacc[:] = 0.0
+    mujoco.mj_inverse(world.model, data)
+    residual: Vector = data.qfrc_inverse[2:5].copy()
+    return residual
+
+
+def posture_on_plane(robot: RobotModel, R_WG: Vector, plane_m: float) -> Vector:
+    """The nominal posture with its soles laid on a tilted plane, base upright, and no lean.
+
+    Args:
+        robot: the robot.
+        R_WG: (3, 3) the plane's frame; its third column is the normal.
+        plane_m: height of the plane at the origin [m].
+
+    Returns:
+        (nq,) the posture, closest to the nominal one.
+
+    Damped least squares on: soles on the plane and flat, base level, centre of mass as far from the
+    soles' middle (horizontally) as nominally.
+    """
+    model = robot.pin_model
+    data = model.createData()
+    normal = R_WG[:, 2]
+    pin.framesForwardKinematics(model, data, robot.q_nominal)
+    lean = _lean(robot, data, robot.q_nominal)
+    targets = []
+    for contact in robot.contacts:
+        foot = data.oMf[contact.frame_id]
+        position = foot.translation.copy()
+        position[2] = plane_m - (normal[0] * position[0] + normal[1] * position[1]) / normal[2]
+        tilt = pin.Quaternion.FromTwoVectors(np.array([0.0, 0.0, 1.0]), normal).matrix()
+        targets.append(pin.SE3(tilt @ foot.rotation, position))
+    q = np.array(robot.q_nominal)
+    for _ in range(POSTURE_STEPS):
+        pin.computeJointJacobians(model, data, q)
+        pin.updateFramePlacements(model, data)
+        rows, errors = [], []
+        for contact, target in zip(robot.contacts, targets, strict=True):
+            error = data.oMf[contact.frame_id].actInv(target)
+            twist = pin.log6(error).vector
+            jacobian = pin.getFrameJacobian(model, data, contact.frame_id, pin.ReferenceFrame.LOCAL)
+            used = 6 if len(contact.corners_F) >= 3 else 3
+            rows.append(jacobian[:used])
+            errors.append(twist[:used])
+        base = np.zeros((3, robot.nv))
+        base[:, 3:6] = np.eye(3)
+        rows.append(base)
+        errors.append(pin.log3(pin.Quaternion(q[3:7]).matrix().T))
+        sole_jacobian = np.mean(
+            [
+                pin.getFrameJacobian(model, data, contact.frame_id, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED)[
+                    :2
+                ]
+                for contact in robot.contacts
+            ],
+            axis=0,
+        )
+        errors.append(lean - _lean(robot, data, q))
+        rows.append(pin.jacobianCenterOfMass(model, data, q)[:2] - sole_jacobian)
+        J, e = np.vstack(rows), np.concatenate(errors)
+        step = np.linalg.solve(J.T @ J + POSTURE_REGULARISATION * np.eye(robot.nv), J.T @ e)
+        q = pin.integrate(model, q, step)
+        q[7:] = np.clip(q[7:], robot.position_lower_rad, robot.position_upper_rad)
+    return q
+
+
+def _lean(robot: RobotModel, data: pin.Data, q: Vector) -> Vector:
+    """(2,) the centre of mass from the middle of the soles, horizontally [m]."""
+    com = pin.centerOfMass(robot.pin_model, data, q)
+    middle = np.mean([data.oMf[contact.frame_id].translation for contact in robot.contacts], axis=0)
+    lean: Vector = com[:2] - middle[:2]
+    return lean

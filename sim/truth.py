@@ -1,0 +1,148 @@
+"""What is really so in the simulation, in pinocchio's convention, and the estimator that knows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robots.model import RobotModel
+from robots.rows import SensorRow
+from sim.world import World
+
+if TYPE_CHECKING:
+    from sim.simulated_robot import SimulatedRobot
+
+Vector = NDArray[np.float64]
+
+# A sole that carries less than this is taken to be off the ground.
+CONTACT_FORCE_N = 1.0
+
+
+class Truth:
+    """The true state, updated in place each step; arrays keep their address.
+
+    Positions and velocities are those at `t_s`; forces and torques acted during the step that led there.
+
+    Attributes:
+        t_s: time since the start of the run [s].
+        q, v: (nq,), (nv,) state in pinocchio's convention (base velocity in the base's axes).
+        p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s]; of what moves, payloads included.
+        mass_kg: of what moves, payloads included.
+        p_WF: (nc, 3) origins of the contact frames [m].
+        contact_force_W: (nc, 3) force of the ground on each sole [N].
+        normal_force_N: (nc,) its part along the ground's normal.
+        cop_W: (nc, 3) where it acts [m]; NaN where there is none.
+        tau: (na,) torque of the drives [Nm].
+        p_WH, R_WH: (nh, 3), (nh, 3, 3) poses of the hands.
+    """
+
+    def __init__(self, robot: RobotModel, world: World) -> None:
+        self.t_s = 0.0
+        self.q = np.array(robot.q_nominal)
+        self.v = np.zeros(robot.nv)
+        self.p_WC = np.zeros(3)
+        self.v_WC = np.zeros(3)
+        self.mass_kg = 0.0
+        n_contacts, n_hands = len(robot.contacts), len(robot.hands)
+        self.p_WF = np.zeros((n_contacts, 3))
+        self.contact_force_W = np.zeros((n_contacts, 3))
+        self.normal_force_N = np.zeros(n_contacts)
+        self.cop_W = np.full((n_contacts, 3), np.nan)
+        self.tau = np.zeros(robot.na)
+        self.p_WH = np.zeros((n_hands, 3))
+        self.R_WH = np.zeros((n_hands, 3, 3))
+
+        data, model = world.data, world.model
+        self._world = world
+        self._floating = robot.floating
+        self._normal_W = np.array(world.terrain.normal_W)
+        # MuJoCo's arrays keep their address too: views of them are made once.
+        self._qpos, self._qvel = data.qpos, data.qvel
+        self._joint_q, self._joint_v = self.q[robot.nq_base :], self.v[robot.n_base :]
+        self._R_WB = data.xmat[world.root].reshape(3, 3)
+        self._R_BW = self._R_WB.T
+        self._xipos = data.xipos
+        self._weights = np.zeros(model.nbody)
+        self._of_subtree = 1.0
+        start = world.sensor["com_velocity"]
+        self._com_velocity = data.sensordata[start : start + 3]
+        starts = [world.sensor[f"contact/{name}"] for name in robot.contact_names]
+        self._force_index = np.array([[s + 1, s + 2, s + 3] for s in starts], np.intp).reshape(n_contacts, 3)
+        self._cop_index = np.array([[s + 4, s + 5, s + 6] for s in starts], np.intp).reshape(n_contacts, 3)
+        self._sensordata = data.sensordata
+        self._site_xpos, self._site_xmat = data.site_xpos, data.site_xmat
+        self._R_WH_flat = self.R_WH.reshape(n_hands, 9)
+        self._actuator_force = data.actuator_force
+        self._masses = model.body_mass
+        self._moving = model.body_weldid != 0
+
+    def update(self) -> None:
+        """Takes over the state of MuJoCo's data, whose positions and velocities are computed."""
+        world = self._world
+        self.t_s = world.data.time
+        q, v = self.q, self.v
+        if self._floating:
+            q[:3] = self._qpos[:3]
+            q[3:6] = self._qpos[4:7]
+            q[6] = self._qpos[3]
+            np.dot(self._R_BW, self._qvel[:3], out=v[:3])
+            v[3:6] = self._qvel[3:6]
+        np.take(self._qpos, world.joint_qpos, out=self._joint_q, mode="clip")
+        np.take(self._qvel, world.joint_dof, out=self._joint_v, mode="clip")
+        np.dot(self._weights, self._xipos, out=self.p_WC)
+        np.multiply(self._com_velocity, self._of_subtree, out=self.v_WC)
+        self.tau[:] = self._actuator_force
+        if len(self.p_WF):
+            np.take(self._site_xpos, world.contact_sites, axis=0, out=self.p_WF, mode="clip")
+            np.take(self._sensordata, self._force_index, out=self.contact_force_W, mode="clip")
+            # MuJoCo reports what the sole does to the ground.
+            np.negative(self.contact_force_W, out=self.contact_force_W)
+            np.take(self._sensordata, self._cop_index, out=self.cop_W, mode="clip")
+            np.dot(self.contact_force_W, self._normal_W, out=self.normal_force_N)
+            self.cop_W[self.normal_force_N < CONTACT_FORCE_N] = np.nan
+        if len(self.p_WH):
+            np.take(self._site_xpos, world.hand_sites, axis=0, out=self.p_WH, mode="clip")
+            np.take(self._site_xmat, world.hand_sites, axis=0, out=self._R_WH_flat, mode="clip")
+
+    def update_mass(self) -> None:
+        """Sums up the masses again; to be called after a payload has arrived."""
+        moving = np.where(self._moving, self._masses, 0.0)
+        self.mass_kg = float(moving.sum())
+        self._weights[:] = moving / self.mass_kg
+        # MuJoCo's sensor also counts an arm's bolted base, which pinocchio leaves out.
+        self._of_subtree = float(self._masses[1:].sum()) / self.mass_kg
+
+
+class TruthEstimator:
+    """Knows the state instead of estimating it, to tell a controller's faults from an estimator's.
+
+    Args:
+        robot: the simulated robot whose truth it tells.
+    """
+
+    name = "truth"
+
+    def __init__(self, robot: SimulatedRobot) -> None:
+        self._truth = robot.truth
+        self.q = np.array(self._truth.q)
+        self.v = np.array(self._truth.v)
+        self.normal_force_N = np.zeros(len(self._truth.normal_force_N))
+        self.contact = np.zeros(len(self._truth.normal_force_N), dtype=bool)
+        self.reset(None)
+
+    def reset(self, sensors: SensorRow | None) -> None:
+        """Takes over the truth; the sensors are not needed."""
+        self._take()
+
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
+        """Takes over the truth; neither sensors, plan nor period are needed."""
+        self._take()
+
+    def _take(self) -> None:
+        truth = self._truth
+        self.q[:] = truth.q
+        self.v[:] = truth.v
+        self.normal_force_N[:] = truth.normal_force_N
+        np.greater(truth.normal_force_N, CONTACT_FORCE_N, out=self.contact)
