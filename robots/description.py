@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from robots.config_error import ConfigError, Problem, did_you_mean
 from robots.yaml_file import Config, Positions, load_yaml_located
@@ -127,22 +127,27 @@ class RobotDescription(Config):
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
     licence: str = ""
 
-    @model_validator(mode="after")
-    def _base_fits(self) -> RobotDescription:
-        if self.base == "floating":
-            if self.imu is None:
-                raise ValueError("has a floating base and needs an IMU: add 'imu: {link: ...}'")
-            if not self.contacts:
-                raise ValueError("has a floating base and needs at least one sole under 'contacts'")
-        elif self.imu is not None or self.contacts:
-            key = "imu" if self.imu is not None else "contacts"
-            raise ValueError(f"has a fixed base, where '{key}' has no meaning: remove it")
-        return self
-
 
 def load_description(folder: Path) -> tuple[RobotDescription, Positions]:
-    """Reads the `robot.yaml` of a folder; raises ConfigError with every problem of the file."""
-    return load_yaml_located(folder / ROBOT_FILE, RobotDescription)
+    """Reads the `robot.yaml` of a folder, and where each of its keys stands.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    description, positions = load_yaml_located(folder / ROBOT_FILE, RobotDescription)
+    problems = []
+    if description.base == "floating":
+        if description.imu is None:
+            problems.append(positions.problem(("imu",), "is missing: a floating base needs one"))
+        if not description.contacts:
+            problems.append(positions.problem(("contacts",), "is missing: a floating base needs a sole"))
+    else:
+        for key in ("imu", "contacts"):
+            if getattr(description, key):
+                sentence = "has no meaning for a fixed base: remove it"
+                problems.append(positions.problem((key,), sentence))
+    ConfigError.raise_if_any(problems)
+    return description, positions
 
 
 def shipped_robots() -> list[str]:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import mujoco
 import numpy as np
 import pinocchio as pin
 
 from robots.config_error import ConfigError, Problem
+from robots.contact_model import ContactModel, lowest_corner, sole_axes
 from robots.description import RobotDescription, find_robot, load_description
+from robots.mjcf import actuator_limits
 from robots.model_file import (
     UNLIMITED_RAD,
     ModelFile,
@@ -26,35 +27,13 @@ from robots.model_file import (
 from robots.rows import CommandRow, SensorRow, Vector
 from robots.yaml_file import Positions
 
+__all__ = ["ContactModel", "HandModel", "RobotModel"]
+
 # Model files write 0, infinity or a round thousand where nobody knew the limit.
 DUMMY_LIMIT = 1000.0
 DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
 
 ROOT_JOINT = 1
-
-
-@dataclass(frozen=True)
-class ContactModel:
-    """A sole. Its frame F stands at the mean of the corners, z out of the ground.
-
-    The axes of F are those of the link where its z is the normal of the sole. Elsewhere F is turned
-    the shortest way until it is; the normal of a point or an edge is the vertical of the nominal posture.
-
-    Attributes:
-        name: as in robot.yaml.
-        link: link of the model that carries it.
-        frame_id: of the operational frame "contact/<name>" in the pinocchio model.
-        corners_F: (k, 3) corners in F [m]; k = 1 is a point foot, 2 an edge.
-        friction: coefficient the controller may count on.
-        force_sensor: whether the robot measures the normal force.
-    """
-
-    name: str
-    link: str
-    frame_id: int
-    corners_F: Vector
-    friction: float
-    force_sensor: bool
 
 
 @dataclass(frozen=True)
@@ -199,7 +178,7 @@ class _Build:
         )
         contacts = self._contacts(q_nominal)
         if self.floating:
-            q_nominal[2] = -_lowest_corner(model, contacts, q_nominal)
+            q_nominal[2] = -lowest_corner(model, contacts, q_nominal)
         for array in (torque, velocity, lower, upper, armature, q_nominal):
             array.setflags(write=False)
         return RobotModel(
@@ -276,6 +255,9 @@ class _Build:
                 )
         if model.njoints == ROOT_JOINT + self.floating:
             raise self.positions.error(("model",), "has no joint that can move", wrong="")
+        masses = np.array([inertia.mass for inertia in model.inertias])
+        if not (masses >= 0.0).all() or not masses.sum() > 0.0:
+            raise self.positions.error(("model",), "has no mass, or a link of negative mass", wrong="")
         return model
 
     def _check_joint_names(self, key: str, names: list[str] | tuple[str, ...]) -> None:
@@ -301,7 +283,10 @@ class _Build:
 
     def _torque_limits(self, file: ModelFile, effort: Vector) -> Vector:
         if file.format == "mjcf":
-            effort = self._mjcf_torque_limits(file)
+            try:
+                effort = actuator_limits(file.path, self.joint_names)
+            except ModelFileError as error:
+                raise self.positions.error(("model",), str(error), wrong="") from None
         unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
         torque = self._per_joint("torque_limit_Nm", np.where(unknown, np.nan, effort))
         missing = [joint for joint, limit in zip(self.joint_names, torque, strict=True) if np.isnan(limit)]
@@ -314,38 +299,6 @@ class _Build:
                 )
             )
         return torque
-
-    def _mjcf_torque_limits(self, file: ModelFile) -> Vector:
-        """Limits from the actuators, which pinocchio does not read; infinite where there is none."""
-        try:
-            model = mujoco.MjModel.from_xml_path(str(file.path))
-        except ValueError as error:
-            reason = " ".join(str(error).split())
-            raise self.positions.error(("model",), f"MuJoCo cannot read it: {reason}", wrong="") from None
-        limits = np.full(len(self.joint_names), np.inf)
-        for index, name in enumerate(self.joint_names):
-            joint = model.joint(name).id
-            if model.jnt_actfrclimited[joint]:
-                limits[index] = np.abs(model.jnt_actfrcrange[joint]).min()
-            for actuator in range(model.nu):
-                if (
-                    model.actuator_trntype[actuator] != mujoco.mjtTrn.mjTRN_JOINT
-                    or model.actuator_trnid[actuator, 0] != joint
-                ):
-                    continue
-                gear = abs(model.actuator_gear[actuator, 0])
-                if model.actuator_forcelimited[actuator]:
-                    force = np.abs(model.actuator_forcerange[actuator]).min() * gear
-                elif (
-                    model.actuator_ctrllimited[actuator]
-                    and model.actuator_biastype[actuator] == mujoco.mjtBias.mjBIAS_NONE
-                ):
-                    gain = abs(model.actuator_gainprm[actuator, 0])
-                    force = np.abs(model.actuator_ctrlrange[actuator]).min() * gain * gear
-                else:
-                    continue
-                limits[index] = min(limits[index], force)
-        return limits
 
     def _velocity_limits(self, velocity: Vector) -> Vector:
         unknown = (velocity <= 0.0) | ~(velocity < DUMMY_LIMIT)
@@ -409,7 +362,7 @@ class _Build:
             R_WL = data.oMf[model.getFrameId(contact.link, pin.FrameType.BODY)].rotation
             corners_L = np.array(contact.corners_m)
             p_LF = corners_L.mean(axis=0)
-            R_LF = _sole_axes(corners_L - p_LF, R_WL)
+            R_LF = sole_axes(corners_L - p_LF, R_WL)
             corners_F = (corners_L - p_LF) @ R_LF
             corners_F.setflags(write=False)
             frame_id = self._add_frame(f"contact/{name}", contact.link, pin.SE3(R_LF, p_LF))
@@ -417,32 +370,6 @@ class _Build:
                 ContactModel(name, contact.link, frame_id, corners_F, contact.friction, contact.force_sensor)
             )
         return tuple(contacts)
-
-
-def _sole_axes(corners: Vector, R_WL: Vector) -> Vector:
-    """R_LF of a contact frame: the link's axes, turned the shortest way until z is the normal."""
-    up_L = R_WL[2]
-    if len(corners) < 3:
-        normal = up_L
-    else:
-        normal = np.linalg.svd(corners)[2][2]
-        normal = normal if normal @ up_L > 0.0 else -normal
-    # A sole that is drawn level to within a degree is meant to be level.
-    if normal[2] > np.cos(np.deg2rad(1.0)):
-        return np.eye(3)
-    if normal[2] < -1.0 + 1e-9:
-        return np.diag([1.0, -1.0, -1.0])
-    return np.asarray(pin.Quaternion.FromTwoVectors(np.array([0.0, 0.0, 1.0]), normal).matrix())
-
-
-def _lowest_corner(model: pin.Model, contacts: tuple[ContactModel, ...], q: Vector) -> float:
-    data = model.createData()
-    pin.framesForwardKinematics(model, data, q)
-    return min(
-        float((contact.corners_F @ data.oMf[contact.frame_id].rotation.T)[:, 2].min())
-        + float(data.oMf[contact.frame_id].translation[2])
-        for contact in contacts
-    )
 
 
 def _pose(p: tuple[float, float, float], rpy: tuple[float, float, float]) -> pin.SE3:

@@ -7,6 +7,7 @@ floating root joint is left to the reader.
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Literal
 
 import numpy as np
 import pinocchio as pin
+
+from robots.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
 UNLIMITED_RAD = 1e9
@@ -103,6 +106,7 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
         return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
+    _check_tree(root)
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
@@ -119,6 +123,48 @@ def urdf_joint_names(text: str) -> list[str]:
         for joint in root.iter("joint")
         if joint.get("type") != "fixed" and joint.get("name")
     ]
+
+
+def _check_tree(root: ET.Element) -> None:
+    """Refuses what the parsers behind would refuse in words of their own, or take for something else."""
+    links = [link.get("name", "") for link in root.findall("link")]
+    joints = root.findall("joint")
+    for kind, names in (("link", links), ("joint", [joint.get("name", "") for joint in joints])):
+        for name in names:
+            if not name:
+                raise ModelFileError(f"a {kind} has no name")
+            if names.count(name) > 1:
+                raise ModelFileError(f"{kind} '{name}' is there twice")
+    parent_of: dict[str, str] = {}
+    for joint in joints:
+        name = joint.get("name", "")
+        parent, child = _child(joint, "parent"), _child(joint, "child")
+        for link in (parent, child):
+            if link not in links:
+                raise ModelFileError(f"joint '{name}' refers to link '{link}', which is not there")
+        if child in parent_of:
+            raise ModelFileError(f"link '{child}' is the child of two joints")
+        parent_of[child] = parent
+        if joint.get("type") in ("revolute", "prismatic") and joint.find("limit") is None:
+            raise ModelFileError(f"joint '{name}' has no <limit>")
+    roots = [link for link in links if link not in parent_of]
+    if len(roots) != 1:
+        found = ", ".join(f"'{link}'" for link in roots[:4]) or "none: its joints form a loop"
+        raise ModelFileError(f"should have one root link, not {found}")
+    reached = {roots[0]}
+    for _ in links:
+        reached |= {child for child, parent in parent_of.items() if parent in reached}
+    if len(reached) != len(links):
+        lost = next(link for link in links if link not in reached)
+        raise ModelFileError(f"link '{lost}' hangs in a loop of joints")
+    for element in root.iter():
+        for key in ("xyz", "rpy"):
+            if key in element.attrib and element.tag in ("origin", "axis"):
+                _numbers(element.get(key), (0.0, 0.0, 0.0))
+    for element in root.findall("link/inertial/*"):
+        for key in ("value", "ixx", "ixy", "ixz", "iyy", "iyz", "izz"):
+            if key in element.attrib:
+                _number(element.get(key, ""))
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
@@ -177,7 +223,10 @@ def _lock(joint: ET.Element, kind: str, position: float) -> None:
     """Makes a joint fixed at a position by moving its origin."""
     element = joint.find("axis")
     axis = _numbers(element.get("xyz") if element is not None else None, (1.0, 0.0, 0.0))
-    axis = axis / np.linalg.norm(axis)
+    length = float(np.linalg.norm(axis))
+    if length < 1e-9:
+        raise ModelFileError(f"joint '{joint.get('name')}' has an axis without direction")
+    axis = axis / length
     origin = joint.find("origin")
     if origin is None:
         origin = ET.SubElement(joint, "origin")
@@ -196,8 +245,20 @@ def _lock(joint: ET.Element, kind: str, position: float) -> None:
             joint.remove(element)
 
 
-def _numbers(text: str | None, default: tuple[float, float, float]) -> np.ndarray:
+def _numbers(text: str | None, default: tuple[float, float, float]) -> Vector:
+    if not text:
+        return np.array(default)
+    numbers = [_number(part) for part in text.split()]
+    if len(numbers) != 3:
+        raise ModelFileError(f"'{text}' should be three numbers")
+    return np.array(numbers)
+
+
+def _number(text: str) -> float:
     try:
-        return np.array([float(part) for part in text.split()] if text else default)
+        number = float(text)
     except ValueError:
-        raise ModelFileError(f"'{text}' should be three numbers") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ModelFileError(f"'{text}' should be a finite number")
+    return number
