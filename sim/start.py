@@ -45,12 +45,30 @@ def place(robot: RobotModel, world: World) -> Vector:
         _balance(world)
     data.qacc[:] = 0.0
     mujoco.mj_inverse(world.model, data)
-    holding: Vector = np.clip(
-        data.qfrc_inverse[world.joint_dof], -robot.torque_limit_Nm, robot.torque_limit_Nm
-    )
+    needed = data.qfrc_inverse - _friction_forces(robot, world)
+    holding: Vector = np.clip(needed[world.joint_dof], -robot.torque_limit_Nm, robot.torque_limit_Nm)
     data.ctrl[:] = holding
     mujoco.mj_forward(world.model, data)
     return holding
+
+
+def _friction_forces(robot: RobotModel, world: World) -> Vector:
+    """(nv,) generalised force of what the soles must add to keep the base at rest.
+
+    Friction builds up only as the robot creeps; on a slope the drives have to count on it before. Of all
+    wrenches on the soles that balance the base, the smallest is taken.
+    """
+    data = world.data
+    rows = [np.zeros((0, robot.nv))]
+    for contact, site in zip(robot.contacts, world.contact_sites, strict=True):
+        linear, angular = np.zeros((3, robot.nv)), np.zeros((3, robot.nv))
+        mujoco.mj_jacSite(world.model, data, linear, angular, int(site))
+        rows += [linear, angular] if len(contact.corners_F) >= 3 else [linear]
+    J = np.vstack(rows)
+    base = slice(0, robot.n_base)
+    wrench = np.linalg.lstsq(J[:, base].T, data.qfrc_inverse[base], rcond=None)[0]
+    force: Vector = J.T @ wrench
+    return force
 
 
 def _balance(world: World) -> None:
@@ -68,7 +86,7 @@ def _balance(world: World) -> None:
 
 
 def _newton(world: World, start: Vector, weight: float, unknowns: int) -> Vector | None:
-    qpos = start.copy()
+    qpos: Vector = start.copy()
     # Off the ground the force does not depend on the height: start pressed in.
     qpos[2] -= 1e-3
     for _ in range(NEWTON_STEPS):
@@ -80,9 +98,9 @@ def _newton(world: World, start: Vector, weight: float, unknowns: int) -> Vector
             slope[:, column] = (_residual(world, _moved(qpos, probe))[:unknowns] - residual) / PROBE
         if not np.isfinite(slope).all() or abs(np.linalg.det(slope)) < 1e-9:
             return None
-        change: Vector = np.linalg.solve(slope, -residual)
+        change = np.linalg.solve(slope, -residual)
         largest = float(np.abs(change).max())
-        qpos = _moved(qpos, change * min(1.0, LARGEST_STEP_M / max(largest, 1e-12)))
+        qpos = _moved(qpos, np.asarray(change * min(1.0, LARGEST_STEP_M / max(largest, 1e-12))))
         if abs(qpos[2] - start[2]) > DEEPEST_M:
             return None
     return None
