@@ -58,5 +58,6 @@ class ConfigError(Exception):
 def did_you_mean(wrong: str, candidates: Iterable[str]) -> str:
     """` (did you mean 'x'?)` with the candidate closest to a misspelt word, or nothing."""
     names = {name.lower(): name for name in candidates}
-    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
+    # In a very short word one wrong letter is already half of it.
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6 if len(wrong) > 3 else 0.5)
     return f" (did you mean '{names[close[0]]}'?)" if close else ""

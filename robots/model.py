@@ -265,7 +265,7 @@ class _Build:
         for joint in value if isinstance(value, Mapping) else ():
             if joint not in names:
                 sentence = "is not a joint of the model"
-                if joint in self.description.locked_joints_rad:
+                if key != "locked_joints_rad" and joint in self.description.locked_joints_rad:
                     sentence = "is a joint that is locked"
                 self.problems.append(self.positions.problem((key, joint), sentence, names, wrong=joint))
 

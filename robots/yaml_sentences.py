@@ -76,8 +76,10 @@ def findings(data: Any, error: pydantic.ValidationError) -> list[Finding]:
     """
     raw = [_split(data, entry) for entry in error.errors(include_url=False)]
     raw = _one_branch_of_each_union(raw)
-    result: dict[Loc, Finding] = {}
+    result: dict[Loc, Finding] = _too_short_lists(data, raw)
     for one in raw:
+        if one.loc[:-1] in result and _is_missing_entry(one):
+            continue
         unknown = one.kind == "extra_forbidden"
         sentence = _sentence(one)
         before = result.get(one.loc)
@@ -87,6 +89,25 @@ def findings(data: Any, error: pydantic.ValidationError) -> list[Finding]:
             sentence = _join(before.sentence, sentence)
         result[one.loc] = Finding(one.loc, sentence, unknown)
     return _without_misspelt(result)
+
+
+def _is_missing_entry(one: _Raw) -> bool:
+    return one.kind == "missing" and bool(one.loc) and isinstance(one.loc[-1], int)
+
+
+def _too_short_lists(data: Any, raw: list[_Raw]) -> dict[Loc, Finding]:
+    """One finding per list of fixed length, where pydantic has one per entry that it lacks."""
+    expected: dict[Loc, int] = {}
+    for one in raw:
+        if _is_missing_entry(one):
+            expected[one.loc[:-1]] = max(expected.get(one.loc[:-1], 0), int(one.loc[-1]) + 1)
+    result = {}
+    for loc, count in expected.items():
+        value = data
+        for step in loc:
+            value = value[step]
+        result[loc] = Finding(loc, f"should have {count} entries, not {len(value)}")
+    return result
 
 
 def _split(data: Any, entry: Any) -> _Raw:
@@ -166,7 +187,9 @@ def _sentence(one: _Raw) -> str:
         return f"should be {SHOULD_BE[kind]}, not {_shown(value)}"
     if kind in BOUNDS:
         name, words = BOUNDS[kind]
-        return f"should be {words} {context[name]}, not {_shown(value)}"
+        bound = context[name]
+        shown = f"{bound:g}" if isinstance(bound, (int, float)) else str(bound)
+        return f"should be {words} {shown}, not {_shown(value)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
