@@ -235,18 +235,27 @@ def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
     )
     root.insert(0, settings)
     for link in root.findall("link"):
-        for tag in ("visual", "collision"):
-            for element in link.findall(tag):
-                mesh = element.find("geometry/mesh")
-                path = Path(mesh.get("filename", "")) if mesh is not None else None
-                if visual != (tag == "visual"):
-                    link.remove(element)
-                elif path is not None and not is_loadable_mesh(path):
-                    notes.append(
-                        f"{link.get('name')}: {tag} mesh {path.name} is left out (missing, or not STL/OBJ)"
-                    )
-                    link.remove(element)
+        looks = _keep_readable(link, "visual", notes) if visual else []
+        solids = _keep_readable(link, "collision", notes)
+        if looks:
+            unused = solids
+        else:
+            # A link whose looks cannot be read is drawn as its collision geometry.
+            unused = link.findall("visual")
+        for element in unused:
+            link.remove(element)
     return ET.tostring(root, encoding="unicode")
+
+
+def _keep_readable(link: ET.Element, tag: str, notes: list[str]) -> list[ET.Element]:
+    """Removes a link's geometry that MuJoCo cannot read, with a note; returns what is left."""
+    for element in link.findall(tag):
+        mesh = element.find("geometry/mesh")
+        path = Path(mesh.get("filename", "")) if mesh is not None else None
+        if path is not None and not is_loadable_mesh(path):
+            notes.append(f"{link.get('name')}: {tag} mesh {path.name} is left out (missing, or not STL/OBJ)")
+            link.remove(element)
+    return link.findall(tag)
 
 
 def _strip_mjcf(spec: Any) -> None:

@@ -1,0 +1,361 @@
+"""Pictures of a run: the recorded posture drawn with the robot's visual meshes, without a display."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from robots.model import RobotModel
+from sim.scenario import attachments
+from sim.scenario_schema import Push, Scenario
+from sim.terrain import make_terrain
+from sim.world import robot_spec
+
+Vector = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+GL_PLATFORMS = ("egl", "osmesa")
+NO_GL = (
+    "no pictures: neither EGL nor OSMesa works on this machine "
+    "(on Debian: apt install libegl1 libgl1-mesa-dri, or libosmesa6)"
+)
+
+WIDTH_PX, HEIGHT_PX = 480, 360
+GIF_COLOURS = 96
+# What has no colour of its own gets a lighter one than MuJoCo's.
+MUJOCO_GREY = (0.5, 0.5, 0.5, 1.0)
+PAINT = (0.86, 0.87, 0.88, 1.0)
+# A push lasts a tenth of a second, too short to see: its arrow stays longer.
+ARROW_S = 0.4
+# An arrow ends in front of the body, where it can be seen.
+ARROW_M_PER_NS = 0.03
+ARROW_LONGEST_M = 0.5
+ARROW_GAP_OF_HEIGHT = 0.2
+LEAD_KG_M3 = 11340.0
+# The camera stands still until the robot has walked this far.
+FOLLOW_AFTER_M = 0.6
+
+
+def gl_platform() -> str | None:
+    """How to draw without a display: `egl`, `osmesa`, or None where neither works.
+
+    $MUJOCO_GL decides where it names one of them. PyOpenGL binds to one platform for the life of a
+    process, and a broken driver may crash, so each is tried in a process of its own.
+    """
+    wanted = os.environ.get("MUJOCO_GL", "").lower()
+    if wanted in ("off", "disable", "disabled", "false", "0"):
+        return None
+    return _working_platform((wanted,) if wanted in GL_PLATFORMS else GL_PLATFORMS)
+
+
+@functools.cache
+def _working_platform(platforms: tuple[str, ...]) -> str | None:
+    for platform in platforms:
+        script = f"from mujoco.{platform} import GLContext; c = GLContext(8, 8); c.make_current(); c.free()"
+        environment = {**os.environ, "PYOPENGL_PLATFORM": platform, "MUJOCO_GL": platform}
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, check=False, timeout=60
+        )
+        if done.returncode == 0:
+            return platform
+    return None
+
+
+class Painter:
+    """Draws one robot on one ground, posture by posture.
+
+    Args:
+        robot: the robot.
+        scenario: for its ground, pushes and payloads.
+        seed: of the run, for its ground.
+        platform: what `gl_platform` found.
+        width_px, height_px: size of the pictures.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        scenario: Scenario,
+        seed: int,
+        platform: str,
+        *,
+        width_px: int = WIDTH_PX,
+        height_px: int = HEIGHT_PX,
+    ) -> None:
+        self._robot = robot
+        self._scenario = scenario
+        self._payloads: list[tuple[float, str]] = []
+        self._model = self._build(seed, width_px, height_px)
+        self._data = mujoco.MjData(self._model)
+        self._joint_qpos = np.array(
+            [self._model.jnt_qposadr[self._model.joint(name).id] for name in robot.joint_names], np.intp
+        )
+        os.environ["PYOPENGL_PLATFORM"] = platform
+        os.environ.setdefault("MUJOCO_GL", platform)
+        if platform == "egl":
+            from mujoco.egl import GLContext
+        else:
+            from mujoco.osmesa import GLContext
+        self._gl = GLContext(width_px, height_px)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._scene = mujoco.MjvScene(self._model, 4000)
+        self._option = mujoco.MjvOption()
+        mujoco.mjv_defaultOption(self._option)
+        self._option.flags[mujoco.mjtVisFlag.mjVIS_STATIC] = True
+        self._camera = mujoco.MjvCamera()
+        self._aim()
+        self._rect = mujoco.MjrRect(0, 0, width_px, height_px)
+        self._pixels = np.empty((height_px, width_px, 3), np.uint8)
+
+    def draw(self, t_s: float, q: Vector) -> Picture:
+        """Draws a posture.
+
+        Args:
+            t_s: time of the run, for pushes and payloads [s].
+            q: (nq,) posture in pinocchio's convention.
+
+        Returns:
+            (height, width, 3) picture.
+        """
+        data, model, robot = self._data, self._model, self._robot
+        data.qpos[self._joint_qpos] = q[robot.nq_base :]
+        if robot.floating:
+            data.qpos[:7] = q[[0, 1, 2, 6, 3, 4, 5]]
+            away = q[:2] - self._start
+            distance = float(np.hypot(*away))
+            if distance > FOLLOW_AFTER_M:
+                self._camera.lookat[:2] = self._start + away * (1.0 - FOLLOW_AFTER_M / distance)
+        for at_s, geom in self._payloads:
+            model.geom_rgba[model.geom(geom).id, 3] = 1.0 if t_s >= at_s else 0.0
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_camlight(model, data)
+        self._gl.make_current()
+        mujoco.mjv_updateScene(
+            model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
+        )
+        for event in self._scenario.events:
+            if event.push is not None and event.at_s <= t_s < event.at_s + event.push.duration_s + ARROW_S:
+                self._add_arrow(event.push)
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
+        return np.flipud(self._pixels).copy()
+
+    def close(self) -> None:
+        """Frees the graphics memory."""
+        self._context.free()
+        self._gl.free()
+
+    def _build(self, seed: int, width_px: int, height_px: int) -> Any:
+        spec, _ = robot_spec(self._robot, visual=True)
+        make_terrain(self._scenario.ground, seed).add_to(spec)
+        _paint_ground(spec)
+        for geom in spec.geoms:
+            if np.allclose(geom.rgba, MUJOCO_GREY):
+                geom.rgba = PAINT
+        for event in self._scenario.events:
+            if event.payload is None:
+                continue
+            payload = event.payload
+            for place in attachments(self._robot, payload.link, payload.p_LP_m):
+                name = f"payload/{len(self._payloads)}"
+                volume = payload.mass_kg * place.share / LEAD_KG_M3
+                spec.body(place.link).add_geom(
+                    name=name,
+                    type=mujoco.mjtGeom.mjGEOM_SPHERE,
+                    size=[(volume * 3 / (4 * np.pi)) ** (1 / 3), 0, 0],
+                    pos=place.p_LP_m,
+                    rgba=[0.85, 0.45, 0.1, 0.0],
+                    contype=0,
+                    conaffinity=0,
+                )
+                self._payloads.append((event.at_s, name))
+        spec.visual.global_.offwidth, spec.visual.global_.offheight = width_px, height_px
+        spec.visual.quality.shadowsize = 2048
+        spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
+        spec.visual.headlight.diffuse = [0.45, 0.45, 0.45]
+        spec.visual.map.znear = 0.02
+        spec.stat.extent = 2.0
+        return spec.compile()
+
+    def _aim(self) -> None:
+        """Looks at the robot from its front left, as close as shows all of it."""
+        model, data, robot = self._model, self._data, self._robot
+        data.qpos[self._joint_qpos] = robot.q_nominal[robot.nq_base :]
+        if robot.floating:
+            data.qpos[:7] = robot.q_nominal[[0, 1, 2, 6, 3, 4, 5]]
+        mujoco.mj_kinematics(model, data)
+        own = [geom for geom in range(model.ngeom) if model.geom_bodyid[geom] != 0]
+        own = [geom for geom in own if not model.geom(geom).name.startswith("payload/")]
+        radius = model.geom_rbound[own][:, None]
+        low = (data.geom_xpos[own] - radius).min(axis=0)
+        high = (data.geom_xpos[own] + radius).max(axis=0)
+        low[2] = max(low[2], 0.0)
+        self._camera.lookat[:] = (low + high) / 2
+        self._camera.distance = 1.12 * float(np.linalg.norm(high - low))
+        self._camera.azimuth, self._camera.elevation = 145.0, -12.0
+        self._height_m = float(high[2] - low[2])
+        self._start = np.array(self._camera.lookat[:2])
+
+    def _add_arrow(self, push: Push) -> None:
+        scene = self._scene
+        if scene.ngeom >= scene.maxgeom:
+            return
+        link = attachments(self._robot, push.link, (0.0, 0.0, 0.0))[0].link
+        impulse = np.array(push.impulse_Ns)
+        strength = float(np.linalg.norm(impulse))
+        if strength == 0.0:
+            return
+        length = min(ARROW_M_PER_NS * strength, ARROW_LONGEST_M)
+        gap = ARROW_GAP_OF_HEIGHT * self._height_m
+        tip = self._data.xipos[self._model.body(link).id] - impulse / strength * gap
+        tail = tip - impulse / strength * length
+        geom = scene.geoms[scene.ngeom]
+        mujoco.mjv_initGeom(
+            geom,
+            mujoco.mjtGeom.mjGEOM_ARROW.value,
+            np.zeros(3),
+            np.zeros(3),
+            np.zeros(9),
+            np.array([0.85, 0.15, 0.1, 1.0], np.float32),
+        )
+        # MuJoCo draws an arrow half as long as the distance it connects.
+        mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_ARROW.value, 0.02, tail, 2 * tip - tail)
+        scene.ngeom += 1
+
+
+def _paint_ground(spec: Any) -> None:
+    """A checker floor, a pale sky and one lamp that throws shadows."""
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.93, 0.95, 0.98],
+        rgb2=[0.70, 0.76, 0.85],
+        width=64,
+        height=384,
+    )
+    spec.add_texture(
+        name="checker",
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
+        rgb1=[0.80, 0.82, 0.84],
+        rgb2=[0.68, 0.71, 0.74],
+        width=256,
+        height=256,
+    )
+    material = spec.add_material(name="floor", texrepeat=[2, 2], texuniform=True)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "checker"
+    for geom in spec.worldbody.geoms:
+        geom.material = "floor"
+    spec.worldbody.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=[2, -1, 5],
+        dir=[-0.4, 0.25, -0.9],
+        diffuse=[0.5, 0.5, 0.5],
+        castshadow=True,
+    )
+
+
+def frame_indices(times_s: Vector, fps: float, speed: float) -> Iterator[int]:
+    """Which samples of a run to show, for a film of this rate at this multiple of real time."""
+    if len(times_s) == 0:
+        return
+    count = int((times_s[-1] - times_s[0]) / speed * fps) + 1
+    wanted = times_s[0] + np.arange(count) * speed / fps
+    yield from (int(i) for i in np.clip(np.searchsorted(times_s, wanted), 0, len(times_s) - 1))
+
+
+def _open(robot: RobotModel, scenario: Scenario, seed: int, width_px: int, height_px: int) -> Painter | None:
+    platform = gl_platform()
+    if platform is None:
+        print(NO_GL, file=sys.stderr)
+        return None
+    return Painter(robot, scenario, seed, platform, width_px=width_px, height_px=height_px)
+
+
+def render_gif(
+    path: Path,
+    robot: RobotModel,
+    scenario: Scenario,
+    times_s: Vector,
+    q: Vector,
+    *,
+    seed: int = 0,
+    fps: float = 20.0,
+    speed: float = 1.0,
+    width_px: int = WIDTH_PX,
+    height_px: int = HEIGHT_PX,
+) -> Path | None:
+    """Writes a recorded run as an animated GIF that loops.
+
+    Args:
+        path: the file to write.
+        robot: the robot.
+        scenario: what was run.
+        times_s: (n,) rising times of the samples [s].
+        q: (n, nq) postures in pinocchio's convention.
+        seed: of the run, for its ground.
+        fps: pictures per second of the film.
+        speed: 3 plays three times as fast as it was.
+        width_px, height_px: size.
+
+    Returns:
+        The path; None, after one sentence on standard error, where nothing can be drawn.
+    """
+    painter = _open(robot, scenario, seed, width_px, height_px)
+    if painter is None:
+        return None
+    frames = [Image.fromarray(painter.draw(times_s[i], q[i])) for i in frame_indices(times_s, fps, speed)]
+    painter.close()
+    # One palette for all frames, so that what stands still is not stored again.
+    sample = frames[:: max(1, len(frames) // 8)]
+    strip = Image.new("RGB", (width_px, height_px * len(sample)))
+    for index, frame in enumerate(sample):
+        strip.paste(frame, (0, index * height_px))
+    palette = strip.quantize(GIF_COLOURS, method=Image.Quantize.MEDIANCUT)
+    coded = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coded[0].save(
+        path,
+        save_all=True,
+        append_images=coded[1:],
+        duration=round(1000 / fps),
+        loop=0,
+        optimize=True,
+        disposal=1,
+    )
+    return path
+
+
+def render_png(
+    path: Path,
+    robot: RobotModel,
+    scenario: Scenario,
+    t_s: float,
+    q: Vector,
+    *,
+    seed: int = 0,
+    width_px: int = WIDTH_PX,
+    height_px: int = HEIGHT_PX,
+) -> Path | None:
+    """Writes one posture as a PNG; see `render_gif`."""
+    painter = _open(robot, scenario, seed, width_px, height_px)
+    if painter is None:
+        return None
+    picture = Image.fromarray(painter.draw(t_s, q))
+    painter.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, optimize=True)
+    return path
