@@ -1,0 +1,235 @@
+"""A floating-base robot on its soles: centre of mass, base and trunk upright, posture, hands where asked.
+
+The horizontal law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer, "Three-dimensional
+bipedal walking control based on divergent component of motion", T-RO 2015): with xi = c + v / omega, asking for
+cdd = omega^2 (c - z) and z = z_ref + (1 + k / omega) (xi - xi_ref) is a spring and damper on c with kp = omega k and
+kd = omega + k, which is how it is given to the task.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pinocchio as pin
+
+from controller.behaviours.com_motion import ComMotion
+from controller.behaviours.hand_motion import HandMotion
+from controller.gains import Gains
+from controller.qp.tables import GRAVITY_M_S2, Floats
+from controller.request import CIRCLE, REACH, RequestRow
+from controller.whole_body import Task, WholeBody
+from robots.model import RobotModel
+
+_LARGEST_OFFSET_M = 0.04
+"""Horizontal: what the integral may shift the zero-moment point by."""
+_LARGEST_LIFT_G = 0.5
+"""Vertical: what the integral may add, in units of gravity."""
+_QUIET_M_S = 0.15
+"""Beyond this DCM-like error speed the integrals wait: a push is no constant offset."""
+
+
+def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """Every task that standing may enable, with its gains and weights."""
+    base_link = robot.pin_model.frames[_base_frame(robot)].name
+    tasks = [
+        Task("com", "com", gains.com.weight),
+        Task("base", "frame_orientation", gains.base.weight, _pair(gains.base), base_link),
+        Task("posture", "posture", 1.0, _pair(gains.posture)),
+        Task("angular_momentum", "angular_momentum", _momentum_weight(robot, gains), [gains.angular_momentum.kp_per_s]),
+    ]
+    trunk = robot.description.trunk
+    if trunk is not None and trunk != base_link:
+        tasks.append(Task("trunk", "frame_orientation", gains.trunk.weight, _pair(gains.trunk), trunk))
+    tasks += [Task(f"{c.name}.force", "contact_force", 1.0, (), c.name) for c in robot.contacts]
+    return tasks + hand_tasks(robot, gains)
+
+
+def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """A pose task for every hand."""
+    weight = [gains.hand.weight] * 3 + [gains.hand.orientation_weight] * 3
+    return [
+        Task(hand.name, "frame_pose", weight, [*_pair(gains.hand), *_pair(gains.hand)], f"hand/{hand.name}")
+        for hand in robot.hands
+    ]
+
+
+def _pair(gains: object) -> list[float]:
+    return [gains.kp_per_s2, gains.kd_per_s]  # type: ignore[attr-defined]
+
+
+def _base_frame(robot: RobotModel) -> int:
+    model = robot.pin_model
+    return next(i for i, f in enumerate(model.frames) if f.parentJoint == 1 and f.type == pin.FrameType.BODY)
+
+
+def _height(robot: RobotModel) -> float:
+    return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+
+
+def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
+    """Weight on [Nm]^2 that equals the given one on accelerations at the height of the centre of mass."""
+    return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
+
+
+class Standing:
+    """References of a robot on its soles, all contacts closed.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        body: the whole-body controller, with `standing_tasks` declared.
+
+    Attributes:
+        p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
+        p_WS: (3,) mean of the soles as estimated [m].
+        hands: motion of each hand.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
+        self.robot = robot
+        self._body = body
+        self._com = ComMotion()
+        self.hands = [HandMotion(gains.hand.speed_m_s) for _ in robot.hands]
+        self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
+        self._closed = robot.contact_names
+        self._n_contacts = len(robot.contacts)
+        self._base_tasks = [t.name for t in body.declared if t.name not in robot.hand_names]
+        self._nominal_offset = np.zeros(3)
+        self._integral = np.zeros(3)
+        self._R_des = np.eye(3)
+        self._offset_W, self._v_W, self._a_W, self._error = (np.zeros(3) for _ in range(4))
+        self._com_ref = body.reference("com")
+        names = [name for name in ("base", "trunk") if name in body.task_index]
+        self._upright = [body.reference(name) for name in names]
+        self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
+        self._hand_frames = [body.frame_index[f"hand/{hand}"] for hand in robot.hand_names]
+        self._set_up(gains)
+        for mask in range(2 ** len(self.hands)):
+            body.prepare(self._closed, self._enabled(mask))
+        self._mask = -1
+
+    def _set_up(self, gains: Gains) -> None:
+        robot, body, com = self.robot, self._body, gains.com
+        height = _height(robot)
+        omega = math.sqrt(GRAVITY_M_S2 / height)
+        self._omega = omega
+        k = com.dcm_gain_per_s
+        body.gain("com")[:6] = [omega * k, omega * k, com.height_kp_per_s2, omega + k, omega + k, com.height_kd_per_s]
+        # A constant offset of the zero-moment point costs omega^2 times as much acceleration.
+        self._ki = np.array([omega * k * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
+        self._largest = np.array([omega**2 * _LARGEST_OFFSET_M] * 2 + [_LARGEST_LIFT_G * GRAVITY_M_S2])
+        posture = body.reference("posture")
+        posture[: robot.na] = robot.q_nominal[robot.nq_base :]
+        posture[robot.na :] = gains.posture.weight
+        legs = self._leg_joints()
+        posture[robot.na :][legs] = gains.posture.leg_weight
+        soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
+        half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
+        load = robot.mass_kg * GRAVITY_M_S2 / self._n_contacts
+        for contact, geometry in zip(robot.contacts, body.geometry, strict=True):
+            ref = body.reference(f"{contact.name}.force")
+            force = gains.contact.force_weight / robot.mass_kg**2
+            moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
+            for t, component in enumerate(geometry.select):
+                ref[t] = load if component == 2 else 0.0
+                ref[6 + t] = force if component < 3 else moment
+
+    def _leg_joints(self) -> list[int]:
+        """Joints between the base and a contact."""
+        kin = self._body.arrays.kin
+        columns = {int(j) for f in range(self._n_contacts) for j in kin.columns[f, : kin.n_columns[f]]}
+        return sorted(j - self.robot.n_base for j in columns if j >= self.robot.n_base)
+
+    def _enabled(self, hand_mask: int) -> list[str]:
+        return self._base_tasks + [name for i, name in enumerate(self.robot.hand_names) if hand_mask >> i & 1]
+
+    def start(self) -> None:
+        """Takes the robot as it stands now: the reference starts at its centre of mass and moves to the nominal place."""
+        kin = self._body.arrays.kin
+        self._update_soles()
+        data = self.robot.pin_model.createData()
+        nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()
+        pin.updateFramePlacements(self.robot.pin_model, data)
+        soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
+        # Over the middle of the soles, as high over them as in the nominal posture.
+        self._nominal_offset[:] = 0.0, 0.0, nominal[2] - soles[2]
+        self._com.start_from(self._R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
+        self._integral[:] = 0.0
+        for hand, frame in zip(self.hands, self._hand_frames, strict=True):
+            hand.place(kin.R[frame], kin.p[frame])
+        self._apply_mode()
+
+    def take(self, request: RequestRow) -> None:
+        """Switches to a new request."""
+        kin = self._body.arrays.kin
+        if int(request.behaviour[0]) in (REACH, CIRCLE):
+            i = int(request.hand[0])
+            self.hands[i].take(request, kin.R[self._hand_frames[i]], kin.p[self._hand_frames[i]])
+            self._apply_mode()
+            return
+        for hand in self.hands:
+            hand.hold()
+        self._com.take(request)
+
+    def _apply_mode(self) -> None:
+        mask = sum(1 << i for i, hand in enumerate(self.hands) if hand.active)
+        if mask != self._mask:
+            self._mask = mask
+            self._body.set_mode(self._closed, self._enabled(mask))
+
+    def _update_soles(self) -> None:
+        """Middle and heading of the soles."""
+        kin, n = self._body.arrays.kin, self._n_contacts
+        np.sum(kin.p[:n], axis=0, out=self.p_WS)
+        self.p_WS /= n
+        sine = cosine = 0.0
+        for f in range(n):
+            sine += kin.R[f, 1, 0]
+            cosine += kin.R[f, 0, 0]
+        length = math.hypot(sine, cosine)
+        c, s = cosine / length, sine / length
+        self._R_des[0, 0] = self._R_des[1, 1] = c
+        self._R_des[0, 1], self._R_des[1, 0] = -s, s
+
+    def advance(self, dt_s: float) -> None:
+        """Writes this tick's references; the kinematics must be those of this tick."""
+        kin, com, R = self._body.arrays.kin, self._com, self._R_des
+        self._update_soles()
+        com.advance(dt_s)
+        np.add(com.p, self._nominal_offset, out=self._offset_W)
+        np.dot(R, self._offset_W, out=self.p_WC_des)
+        self.p_WC_des += self.p_WS
+        np.dot(R, com.v, out=self.v_WC_des)
+        np.dot(R, com.a, out=self._a_W)
+        self._integrate(dt_s)
+        ref = self._com_ref
+        ref[:3], ref[3:6] = self.p_WC_des, self.v_WC_des
+        np.add(self._a_W, self._integral, out=ref[6:9])
+        flat = R.reshape(9)
+        for upright in self._upright:
+            upright[:9] = flat
+        for i, hand in enumerate(self.hands):
+            if hand.active:
+                hand.advance(dt_s)
+                write_pose(self._hand_refs[i], hand)
+
+    def _integrate(self, dt_s: float) -> None:
+        """Leaks nothing, but waits while the robot is being thrown about."""
+        kin, error = self._body.arrays.kin, self._error
+        np.subtract(self.v_WC_des, kin.v_WC, out=error)
+        if abs(error[0]) > _QUIET_M_S or abs(error[1]) > _QUIET_M_S:
+            return
+        np.subtract(self.p_WC_des, kin.p_WC, out=error)
+        error *= self._ki
+        error *= dt_s
+        self._integral += error
+        np.maximum(self._integral, -self._largest, out=self._integral)
+        np.minimum(self._integral, self._largest, out=self._integral)
+
+
+def write_pose(ref: Floats, hand: HandMotion) -> None:
+    """Writes a hand's motion into the reference of its pose task."""
+    ref[:9] = hand.R.reshape(9)
+    ref[9:12], ref[12:15], ref[15:18] = hand.p, hand.v, hand.w
+    ref[18:21], ref[21:24] = hand.a, hand.wdot

@@ -1,0 +1,263 @@
+"""Estimator and controller in one step: sensors in, command out. The same rows in give the same bits out.
+
+No clock, no I/O, no randomness in here; time comes with the sensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from controller.behaviours.arm import Arm, arm_tasks
+from controller.behaviours.standing import Standing, standing_tasks
+from controller.gains import Gains
+from controller.guard import Guard
+from controller.ladder import DAMPING, GRAVITY, RUNGS, SOLVED, Ladder
+from controller.qp.tables import GRAVITY_M_S2, RES_BASE, RES_CONE
+from controller.request import DAMP, RequestRow
+from controller.whole_body import BarrierSettings, ContactSettings, WholeBody
+from robots.model import RobotModel
+from robots.rows import SensorRow, Vector
+
+STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
+"""Stages of a step, in order; `mark(i)` is called as stage i ends."""
+ESTIMATE, KINEMATICS, ASSEMBLE, SOLVE, GUARD = range(5)
+
+_SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
+"""Periods between samples are clamped to this many nominal ones: a jump of a clock must not become a jump of state."""
+_BAD_SAMPLES = 3
+"""This many samples in a row that cannot be used end in damping."""
+_FALL_HEIGHT = 0.5
+"""Of the nominal height of the centre of mass: lower is a fall."""
+
+
+class Estimator(Protocol):
+    """What the brain needs of a state estimator; arrays keep their address."""
+
+    q: Vector
+    v: Vector
+    contact: Vector
+
+    def reset(self, sensors: SensorRow) -> None:
+        """Starts from a robot at rest, all contacts closed."""
+        ...
+
+    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+        """Takes one sample."""
+        ...
+
+
+class BrainOutput:
+    """What a step decided and why; one object, overwritten each tick.
+
+    Attributes:
+        command: the command row.
+        state: "active" or "damping" (latched).
+        reason: why damping, one sentence; "" while active.
+        rung: of the ladder, 0 solved to 4 damping.
+        qp_iterations: of the solver.
+        dynamics_residual_N, cone_violation_N: of the tick's solution.
+        p_WC, v_WC, p_WC_des, v_WC_des: (3,) centre of mass, estimated and asked [m, m/s].
+        p_WS: (3,) middle of the soles as estimated [m].
+        zmp_des: (2,) zero-moment point of the solution's wrenches [m].
+        w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
+        tau: (na,) torque after the guard [Nm].
+        p_WH_des: (nh, 3) reference of each hand [m]; hand_active: (nh,) whether it has one.
+    """
+
+    def __init__(self, robot: RobotModel) -> None:
+        self.command = robot.new_command_row()
+        self.state = "idle"
+        self.reason = ""
+        self.rung = SOLVED
+        self.qp_iterations = 0
+        self.dynamics_residual_N = 0.0
+        self.cone_violation_N = 0.0
+        self.p_WC, self.v_WC = np.zeros(3), np.zeros(3)
+        self.p_WC_des, self.v_WC_des = np.zeros(3), np.zeros(3)
+        self.p_WS = np.zeros(3)
+        self.zmp_des = np.zeros(2)
+        self.w_F = np.zeros((len(robot.contacts), 6))
+        self.tau = np.zeros(robot.na)
+        self.p_WH_des = np.zeros((len(robot.hands), 3))
+        self.hand_active = np.zeros(len(robot.hands), dtype=bool)
+
+
+class Brain:
+    """One robot's estimator and controller.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        estimator: of its state.
+        dt_s: nominal period [s].
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, estimator: Estimator, dt_s: float = 1e-3) -> None:
+        self.robot = robot
+        self.estimator = estimator
+        self._dt = dt_s
+        weight_N = robot.mass_kg * GRAVITY_M_S2
+        contact = ContactSettings(
+            gains.contact.damping_per_s,
+            gains.contact.least_load * weight_N,
+            gains.contact.largest_load * weight_N,
+        )
+        barrier = BarrierSettings(
+            gains.limits.position_per_s2,
+            gains.limits.damping_per_s,
+            gains.limits.velocity_per_s,
+            gains.limits.largest_rad_s2,
+        )
+        tasks = standing_tasks(robot, gains) if robot.floating else arm_tasks(robot, gains)
+        self.body = WholeBody(robot, tasks, contact, barrier, gains.solver)
+        self.motion: Standing | Arm = (
+            Standing(robot, gains, self.body) if robot.floating else Arm(robot, gains, self.body)
+        )
+        self._ladder = Ladder(self.body)
+        self._guard = Guard(robot, gains.guard, dt_s)
+        self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
+        self._cos_fall = math.cos(math.radians(gains.guard.fall_tilt_deg))
+        self._lowest_m = 0.0
+        self.output = BrainOutput(robot)
+        self._planned = np.ones(len(robot.contacts), dtype=bool)
+        self._request: RequestRow | None = None
+        self._last_t = 0.0
+        self._bad_samples = 0
+        # A contact force of NaN only says that there is no sensor.
+        self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
+        self._hold_q = np.zeros(robot.na)
+
+    def reset(self, sensors: SensorRow) -> None:
+        """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
+        self.estimator.reset(sensors)
+        self.body.update(self.estimator.q, self.estimator.v)
+        self._ladder.reset()
+        self._guard.reset()
+        self.motion.start()
+        self._request = None
+        self._last_t = float(sensors.t_s[0])
+        self._bad_samples = 0
+        kin = self.body.arrays.kin
+        if self.robot.floating:
+            self.motion.advance(0.0)
+            assert isinstance(self.motion, Standing)
+            self._lowest_m = _FALL_HEIGHT * float(kin.p_WC[2] - self.motion.p_WS[2])
+        self.output.state, self.output.reason = "active", ""
+
+    def step(
+        self, sensors: SensorRow, request: RequestRow, gains: object, mark: Callable[[int], None]
+    ) -> BrainOutput:
+        """One tick.
+
+        Args:
+            sensors: the newest sample.
+            request: what is asked; a new object is a new request.
+            gains: those that the brain was made with; live changes come in here.
+            mark: called with the index of each stage as it ends; must not influence anything.
+
+        Returns:
+            The output, always the same object.
+        """
+        dt = self._estimate(sensors)
+        mark(ESTIMATE)
+        self.body.update(self.estimator.q, self.estimator.v)
+        mark(KINEMATICS)
+        self._decide(request, dt)
+        self.body.assemble()
+        mark(ASSEMBLE)
+        self._solve()
+        mark(SOLVE)
+        self._command(sensors)
+        mark(GUARD)
+        return self.output
+
+    def _estimate(self, sensors: SensorRow) -> float:
+        t = float(sensors.t_s[0])
+        dt = min(max(t - self._last_t, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
+        self._last_t = t
+        if math.isfinite(sensors.data[: self._checked].sum()):
+            self._bad_samples = 0
+            self.estimator.update(sensors, self._planned, dt)
+        else:
+            self._bad_samples += 1
+            if self._bad_samples >= _BAD_SAMPLES:
+                self._damp(f"{_BAD_SAMPLES} sensor samples in a row are not finite")
+        return dt
+
+    def _decide(self, request: RequestRow, dt: float) -> None:
+        if request is not self._request:
+            self._request = request
+            if int(request.behaviour[0]) == DAMP:
+                self._damp("damping was asked for")
+            else:
+                self.motion.take(request)
+        self.motion.advance(dt)
+        if self.robot.floating:
+            self._check_fall()
+
+    def _check_fall(self) -> None:
+        x, y = self.estimator.q[3], self.estimator.q[4]
+        if 1.0 - 2.0 * (x * x + y * y) < self._cos_fall:
+            self._damp("the base has tilted too far: a fall")
+        assert isinstance(self.motion, Standing)
+        if self.body.arrays.kin.p_WC[2] - self.motion.p_WS[2] < self._lowest_m:
+            self._damp("the centre of mass is too low: a fall")
+
+    def _damp(self, reason: str) -> None:
+        if self.output.state != "damping":
+            self.output.state, self.output.reason = "damping", reason
+
+    def _solve(self) -> None:
+        output = self.output
+        if output.state == "damping":
+            output.rung, output.qp_iterations = DAMPING, 0
+            output.dynamics_residual_N = output.cone_violation_N = math.nan
+            return
+        rung_before = self._ladder.rung
+        output.rung = self._ladder.step(self.body.solve())
+        output.qp_iterations = self.body.iterations
+        output.dynamics_residual_N = float(self.body.solution.residual[RES_BASE])
+        output.cone_violation_N = float(self.body.solution.residual[RES_CONE])
+        if output.rung == GRAVITY and rung_before != GRAVITY:
+            self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
+        if output.rung == DAMPING:
+            self._damp(f"no solution of the whole-body problem: {RUNGS[DAMPING]}")
+
+    def _command(self, sensors: SensorRow) -> None:
+        output, kin, robot = self.output, self.body.arrays.kin, self.robot
+        command = output.command
+        output.tau[:] = self._ladder.tau
+        q = kin.q[robot.nq_base :]
+        command.q_des[:] = q
+        command.v_des[:] = 0.0
+        command.kp[:] = 0.0
+        command.kd[:] = 0.0
+        if output.state == "damping":
+            output.tau[:] = 0.0
+            command.kd[:] = self._damping_Nms
+        elif output.rung == GRAVITY:
+            command.q_des[:] = self._hold_q
+            np.multiply(self._damping_Nms, 10.0, out=command.kp)
+            command.kd[:] = self._damping_Nms
+        self._guard.apply(output.tau, q)
+        command.tau_ff[:] = output.tau
+        command.seq[0] += 1.0
+        command.t_s[0] = sensors.t_s[0]
+        self._report()
+
+    def _report(self) -> None:
+        output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
+        if self.robot.floating:
+            motion = self.motion
+            assert isinstance(motion, Standing)
+            output.p_WC[:], output.v_WC[:] = kin.p_WC, kin.v_WC
+            output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
+            output.p_WS[:] = motion.p_WS
+            output.w_F[:] = solution.wrench
+        for i, hand in enumerate(self.motion.hands):
+            output.p_WH_des[i] = hand.p
+            output.hand_active[i] = hand.active

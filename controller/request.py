@@ -1,0 +1,133 @@
+"""What the robot is asked to do, as a row of numbers: it can be recorded, replayed and sent like any other row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+
+from robots.model import RobotModel
+from robots.rows import Row, Vector
+
+DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE = range(6)
+_CODES = {"damp": DAMP, "stand": STAND, "sway": SWAY, "squat": SQUAT, "reach": REACH, "circle": CIRCLE}
+_AXES = {"x": 0, "y": 1, "z": 2}
+_PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
+_DEEPEST_SQUAT = 0.4
+"""Of the nominal height of the centre of mass; deeper, and the knees or ankles of no shipped robot follow."""
+
+
+class RequestRow(Row):
+    """One request; fields that a behaviour does not use are 0.
+
+    Fields: behaviour [1] (code), at_s [1]; amplitude_m [1], period_s [1], axes [2] (sway: axis; circle: plane);
+    hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the hand's place at
+    the start of the run; NaN: not relative).
+    """
+
+    behaviour: Vector
+    at_s: Vector
+    amplitude_m: Vector
+    period_s: Vector
+    axes: Vector
+    hand: Vector
+    p_WH: Vector
+    R_WH: Vector
+    offset: Vector
+
+    def __init__(self) -> None:
+        super().__init__(
+            (
+                ("behaviour", 1),
+                ("at_s", 1),
+                ("amplitude_m", 1),
+                ("period_s", 1),
+                ("axes", 2),
+                ("hand", 1),
+                ("p_WH", 3),
+                ("R_WH", 9),
+                ("offset", 3),
+            )
+        )
+
+
+def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: float = 0.0) -> RequestRow:
+    """The row for a behaviour and its parameters, named as in a scenario.
+
+    Args:
+        robot: the robot that is to do it.
+        kind: damp, stand, sway, squat, reach or circle.
+        params: with units in their names, as `amplitude_m`; see the scenario format.
+        at_s: when it begins [s].
+
+    Returns:
+        The row.
+
+    Raises:
+        ValueError: for what this robot cannot do; one sentence.
+    """
+    if kind == "walk":
+        raise ValueError("this version of the controller does not walk yet; ask for stand, sway, squat or reach")
+    if kind not in _CODES:
+        raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
+    if kind in ("sway", "squat") and not robot.floating:
+        raise ValueError(f"'{robot.name}' is fixed to the ground: it cannot {kind}; ask for stand, reach or circle")
+    row = RequestRow()
+    row.behaviour[0], row.at_s[0] = _CODES[kind], at_s
+    row.p_WH[:] = row.R_WH[:] = row.offset[:] = math.nan
+    if kind == "sway":
+        row.amplitude_m[0], row.period_s[0] = params["amplitude_m"], params["period_s"]
+        row.axes[0] = _AXES[params.get("axis", "y")]
+        _check_sway(robot, row)
+    elif kind == "squat":
+        row.amplitude_m[0], row.period_s[0] = params["depth_m"], params["period_s"]
+        height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+        if row.amplitude_m[0] > _DEEPEST_SQUAT * height:
+            raise ValueError(
+                f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass stands "
+                f"{height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
+            )
+    elif kind in ("reach", "circle"):
+        row.hand[0] = _hand_index(robot, params.get("hand"))
+        if params.get("p_WH_m") is not None:
+            row.p_WH[:] = params["p_WH_m"]
+        if params.get("offset_m") is not None:
+            row.offset[:] = params["offset_m"]
+        if params.get("rpy_WH_rad") is not None:
+            row.R_WH[:] = pin.rpy.rpyToMatrix(*params["rpy_WH_rad"]).ravel()
+        if kind == "circle":
+            row.amplitude_m[0], row.period_s[0] = params["radius_m"], params["period_s"]
+            row.axes[:] = _PLANES[params.get("plane", "yz")]
+    return row
+
+
+def _hand_index(robot: RobotModel, hand: str | None) -> int:
+    if not robot.hands:
+        raise ValueError(f"'{robot.name}' has no hands in its robot.yaml")
+    if hand is None:
+        return 0
+    if hand not in robot.hand_names:
+        raise ValueError(f"'{robot.name}' has no hand '{hand}'; it has {', '.join(robot.hand_names)}")
+    return robot.hand_names.index(hand)
+
+
+def _check_sway(robot: RobotModel, row: RequestRow) -> None:
+    """Refuses a sway whose zero-moment point would leave the soles."""
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    corners = np.vstack(
+        [data.oMf[c.frame_id].act(pin.SE3(np.eye(3), p)).translation for c in robot.contacts for p in c.corners_F]
+    )
+    axis = int(row.axes[0])
+    half_width = float(np.ptp(corners[:, axis])) / 2.0
+    height = float(pin.centerOfMass(robot.pin_model, data, robot.q_nominal)[2])
+    # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
+    gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / 9.81
+    if row.amplitude_m[0] * gain > half_width:
+        raise ValueError(
+            f"a sway of {row.amplitude_m[0]:.3f} m every {row.period_s[0]:.1f} s would tip '{robot.name}' over its soles; "
+            f"ask for at most {half_width / gain:.3f} m, or a longer period_s"
+        )
