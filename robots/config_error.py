@@ -32,7 +32,9 @@ class Problem:
             parts.append(f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}")
         if self.key:
             parts.append(self.key)
-        return ": ".join([*parts, self.sentence])
+        text = ": ".join([*parts, self.sentence])
+        # Keys and values come from a file and may hold anything; a problem stays one line.
+        return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class ConfigError(Exception):

@@ -174,8 +174,7 @@ def find_robot(name_or_path: str) -> Path:
             return path.parent
     except (OSError, ValueError):
         pass  # not a path at all
-    shown = "".join(letter if letter.isprintable() else "?" for letter in name_or_path[:200])
     raise ConfigError(
-        f"there is no robot '{shown}'{did_you_mean(name_or_path, shipped)}: give the path of a "
+        f"there is no robot '{name_or_path[:200]}'{did_you_mean(name_or_path, shipped)}: give the path of a "
         f"folder that holds a {ROBOT_FILE}, or one of {', '.join(shipped)}"
     )

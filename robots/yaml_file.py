@@ -223,6 +223,11 @@ def _parse(path: Path, text: str) -> Positions:
     return Positions(path, data, place)
 
 
+def _is_text(value: str) -> bool:
+    r"""Whether text has a place in Unicode: an escape such as "\ud800" has none."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 class _Builder:
     """Plain data and places from the node graph."""
 
@@ -258,6 +263,10 @@ class _Builder:
                 self._problem(mark.line + 1, mark.column + 1, loc, "has a key that is not a word")
                 continue
             key = str(key_node.value)
+            if not _is_text(key):
+                mark = key_node.start_mark
+                self._problem(mark.line + 1, mark.column + 1, loc, "has a key that is not valid text")
+                continue
             if key in data:
                 mark, first = key_node.start_mark, place.inside[key].line
                 self._problem(
@@ -270,6 +279,8 @@ class _Builder:
     def _scalar(self, node: Node, place: _Place, loc: Loc) -> Any:
         kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
         if kind in ("str", "timestamp"):
+            if not _is_text(node.value):
+                self._problem(place.line, place.column, loc, "is not valid text")
             return str(node.value)
         try:
             if kind == "null":

@@ -125,6 +125,9 @@ def _split(data: Any, entry: Any) -> _Raw:
             branches.append((len(loc), str(step)))
             continue
         loc.append(step)
+    if entry["type"] == "union_tag_invalid" and isinstance(value, dict):
+        tag = str(entry["ctx"]["discriminator"]).strip("'")
+        loc += [tag] if tag in value else []
     return _Raw(tuple(loc), tuple(branches), entry["type"], entry)
 
 
