@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import NDArray
 
 from rt.histogram import LatencyHistogram
+from rt.log_bins import log_bins
 from rt.plot_style import ESTIMATE, LIMIT, REFERENCE, THIRD, TRUTH
 from rt.summary import LATENCY_KEYS
-
-Vector = NDArray[np.float64]
 
 _MARKS = (("p50", "o", TRUTH), ("p99", "s", ESTIMATE), ("p99.9", "D", THIRD), ("max", "X", LIMIT))
 
@@ -25,7 +22,7 @@ def latency_figure(stages: Mapping[str, LatencyHistogram], title: str, *, realti
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     tick = stages["tick"]
-    edges_us, counts = log_bins(tick)
+    edges_us, counts = log_bins(tick, 30)
     left.stairs(counts, edges_us, fill=True, color=TRUTH, alpha=0.85)
     left.set(yscale="log", xlabel="duration of the tick [µs]", ylabel="ticks")
     _log_time(left.xaxis)
@@ -66,16 +63,6 @@ def _log_time(axis: Any) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
-
-
-def log_bins(histogram: LatencyHistogram) -> tuple[Vector, Vector]:
-    """Edges [us] and counts of 30 bins a decade from below the shortest duration to above the longest."""
-    recorded = [(i.value_iterated_to, i.count_added_in_this_iter_step)
-                for i in histogram.to_hdr().get_recorded_iterator()]  # fmt: skip
-    value_us = np.maximum([value for value, _ in recorded], 1) / 1000.0
-    first, last = np.floor(30.0 * np.log10(value_us[0])), np.floor(30.0 * np.log10(value_us[-1])) + 1.0
-    edges_us = 10.0 ** (np.arange(first, last + 1.0) / 30.0)
-    return edges_us, np.histogram(value_us, edges_us, weights=[count for _, count in recorded])[0]
 
 
 def _at_least(value: float | None, floor_us: float = 0.05) -> float:

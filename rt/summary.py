@@ -103,10 +103,8 @@ def settled(t_s: Vector, scenario: Scenario) -> Mask:
 
 
 def true_stance_middle(trace: Trace) -> Vector:
-    """(n, 3) mean of the true positions of the soles the robot stands on [m]."""
-    stance = trace.kept("stance")
-    weights = stance / np.maximum(stance.sum(axis=1, keepdims=True), 1.0)
-    middle: Vector = np.einsum("nc,ncx->nx", weights, trace.kept("p_WF_true"))
+    """(n, 3) mean of the true positions of the soles [m]; the robot stands on all of them."""
+    middle: Vector = trace.kept("p_WF_true").mean(axis=1)
     return middle
 
 

@@ -59,7 +59,6 @@ class Trace:
         self.q_est = self._column(robot.nq)
         self.v_est = self._column(robot.nv)
         self.contact_est = self._column(nc)
-        self.stance = self._column(nc)
         self.p_WC_est = self._column(3)
         self.v_WC_est = self._column(3)
         self.p_WC_des = self._column(3)
@@ -118,7 +117,6 @@ class Trace:
         self.q_est[i] = estimator.q
         self.v_est[i] = estimator.v
         self.contact_est[i] = estimator.contact
-        self.stance[i] = output.stance
         self.p_WC_est[i] = output.p_WC
         self.v_WC_est[i] = output.v_WC
         self.p_WC_des[i] = output.p_WC_des

@@ -53,14 +53,6 @@ def test_com_error_is_measured_from_the_stance_feet_on_both_sides():
     assert figures["com_rms_m"] == pytest.approx(0.05)
 
 
-def test_a_foot_in_the_air_is_no_part_of_the_stance_middle():
-    def change(t_s, output, estimator, truth):
-        output.stance[:] = [False, True]
-        truth.p_WF[:] = [[0.4, 0.1, 0.2], [0.1, -0.1, 0.0]]
-
-    np.testing.assert_allclose(summary.true_stance_middle(trace_of([2.5], change))[0], [0.1, -0.1, 0.0])
-
-
 def test_com_rms_is_over_ticks_of_the_squared_length():
     def change(t_s, output, estimator, truth):
         output.p_WC_des[:] = [3.0, 4.0, 0.0] if t_s < 3 else [0.0, 0.0, 0.0]
