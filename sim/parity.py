@@ -27,7 +27,7 @@ class ModelMismatchError(ConfigError):
 
 
 def check_parity(robot: RobotModel, world: World) -> None:
-    """Compares mass matrix, bias force, centre of mass and frames at a few random states.
+    """Compares links, mass matrix, bias force and centre of mass at a few random states.
 
     Args:
         robot: pinocchio's side.
@@ -36,18 +36,28 @@ def check_parity(robot: RobotModel, world: World) -> None:
     Raises:
         ModelMismatchError: they differ by more than 1e-9 relative; names the worst link or joint.
     """
+    if world.model.nv != robot.nv:
+        raise _mismatch(
+            robot, f"it has {world.model.nv} degrees of freedom in MuJoCo, {robot.nv} in pinocchio"
+        )
     data = mujoco.MjData(world.model)
     pin_data = robot.pin_model.createData()
     rng = np.random.default_rng(PARITY_SEED)
     for _ in range(STATES):
         q, v = _random_state(robot, rng)
         _set_state(world, robot, data, q, v)
-        worst = _worst_difference(robot, world, data, pin_data, q, v)
-        if worst is not None:
-            culprit = _worst_link(robot, world, data, pin_data) or worst
-            raise ModelMismatchError(
-                Problem(f"MuJoCo and pinocchio disagree about the model: {culprit}", robot.model_path)
-            )
+        pin.computeAllTerms(robot.pin_model, pin_data, q, v)
+        pin.updateFramePlacements(robot.pin_model, pin_data)
+        difference = _worst_link(robot, world, data, pin_data) or _worst_term(
+            robot, world, data, pin_data, q, v
+        )
+        if difference:
+            raise _mismatch(robot, difference)
+
+
+def _mismatch(robot: RobotModel, difference: str) -> ModelMismatchError:
+    sentence = f"MuJoCo and pinocchio disagree about the model: {difference}"
+    return ModelMismatchError(Problem(sentence, robot.model_path))
 
 
 def _random_state(robot: RobotModel, rng: np.random.Generator) -> tuple[Vector, Vector]:
@@ -73,15 +83,64 @@ def _set_state(world: World, robot: RobotModel, data: Any, q: Vector, v: Vector)
     mujoco.mj_fwdVelocity(world.model, data)
 
 
-def _worst_difference(
-    robot: RobotModel, world: World, data: Any, pin_data: Any, q: Vector, v: Vector
-) -> str | None:
-    """A sentence about what differs, or None; leaves all of pinocchio's quantities at (q, v)."""
+def _worst_link(robot: RobotModel, world: World, data: Any, pin_data: Any) -> str:
+    """A sentence about the link that differs most in place, mass or inertia; empty if none does."""
     model = robot.pin_model
-    pin.computeAllTerms(model, pin_data, q, v)
-    pin.updateFramePlacements(model, pin_data)
-    if world.model.nv != robot.nv:
-        return f"it has {world.model.nv} degrees of freedom in MuJoCo, {robot.nv} in pinocchio"
+    worst, sentence = TOLERANCE, ""
+    checks: list[tuple[str, str, float]] = []
+    for frame_id, frame in enumerate(model.frames):
+        if frame.type != pin.FrameType.BODY or frame.name not in world.bodies:
+            continue
+        body, pose = world.bodies[frame.name], pin_data.oMf[frame_id]
+        distance = np.abs(data.xpos[body] - pose.translation).max() / max(1.0, np.abs(pose.translation).max())
+        turn = np.abs(data.xmat[body].reshape(3, 3) - pose.rotation).max()
+        checks.append((frame.name, "place", float(max(distance, turn))))
+    for joint, root in _rigid_groups(robot, world):
+        name = world.model.body(root).name
+        pose, inertia = pin_data.oMi[joint], model.inertias[joint]
+        mass, com_W, I_W = _composite(world.model, data, root)
+        scale_m = max(1.0, float(np.abs(com_W).max()))
+        expected_I_W = pose.rotation @ inertia.inertia @ pose.rotation.T
+        size = max(float(np.abs(expected_I_W).max()), mass * 1e-4)
+        checks += [
+            (name, "mass", abs(mass - inertia.mass) / max(inertia.mass, 1e-6)),
+            (name, "centre of mass", float(np.abs(com_W - pose.act(inertia.lever)).max()) / scale_m),
+            (name, "inertia", float(np.abs(I_W - expected_I_W).max()) / size),
+        ]
+    for name, what, error in checks:
+        if not error <= worst:
+            worst, sentence = error, f"link '{name}' differs most, in its {what} (by {error:.2g} relative)"
+    return sentence
+
+
+def _rigid_groups(robot: RobotModel, world: World) -> list[tuple[int, int]]:
+    """Each of pinocchio's joints, and the body of MuJoCo that it moves, with what is fixed to that."""
+    model = world.model
+    groups = [(1, world.root)] if robot.floating else []
+    for name in robot.joint_names:
+        groups.append((robot.pin_model.getJointId(name), int(model.jnt_bodyid[model.joint(name).id])))
+    return groups
+
+
+def _composite(model: Any, data: Any, root: int) -> tuple[float, Vector, Vector]:
+    """Mass [kg], centre [m] and inertia about it [kg m^2] of a rigid group, in the world's axes."""
+    members = np.flatnonzero(model.body_weldid == root)
+    masses = model.body_mass[members]
+    mass = float(masses.sum())
+    if mass == 0.0:
+        return 0.0, np.array(data.xipos[root]), np.zeros((3, 3))
+    com_W = masses @ data.xipos[members] / mass
+    I_W = np.zeros((3, 3))
+    for body, part in zip(members, masses, strict=True):
+        R = data.ximat[body].reshape(3, 3)
+        arm = data.xipos[body] - com_W
+        I_W += R @ np.diag(model.body_inertia[body]) @ R.T
+        I_W += part * ((arm @ arm) * np.eye(3) - np.outer(arm, arm))
+    return mass, com_W, I_W
+
+
+def _worst_term(robot: RobotModel, world: World, data: Any, pin_data: Any, q: Vector, v: Vector) -> str:
+    """A sentence about the dynamics that differ; empty if none does."""
     # v_mj = T v: MuJoCo's free joint moves linearly in the world's axes, pinocchio's in its own.
     T = np.zeros((robot.nv, robot.nv))
     Tdot_v = np.zeros(robot.nv)
@@ -102,58 +161,11 @@ def _worst_difference(
         error = np.abs(found - expected)
         if not error.max() <= TOLERANCE * np.abs(expected).max():
             joint = names[int(np.unravel_index(np.argmax(error), error.shape)[0])]
-            return f"the {what} differs by {error.max():.2g} at {joint}"
+            return f"the {what} differs most at '{joint}', by {error.max():.2g}"
     moving = world.model.body_weldid != 0
-    mass = world.model.body_mass[moving]
-    com = mass @ data.xipos[moving] / mass.sum()
-    if not np.abs(com - pin_data.com[0]).max() <= TOLERANCE * max(1.0, float(np.abs(com).max())):
-        return f"the centre of mass differs by {np.abs(com - pin_data.com[0]).max():.2g} m"
-    return None
-
-
-def _worst_link(robot: RobotModel, world: World, data: Any, pin_data: Any) -> str | None:
-    """A sentence about the link that differs most in mass, inertia or place; None if none does."""
-    model = robot.pin_model
-    worst, sentence = TOLERANCE, None
-    for frame_id, frame in enumerate(model.frames):
-        if frame.type != pin.FrameType.BODY or frame.name not in world.bodies:
-            continue
-        body = world.bodies[frame.name]
-        mass, com_L, inertia = _body_inertia(world.model, body)
-        pose = pin_data.oMf[frame_id]
-        checks = [
-            (
-                "its place",
-                np.abs(data.xpos[body] - pose.translation).max()
-                + np.abs(data.xmat[body].reshape(3, 3) - pose.rotation).max(),
-                1.0,
-            )
-        ]
-        if world.model.body_weldid[body] != 0:
-            inertial = frame.inertia
-            checks += [
-                ("its mass", abs(mass - inertial.mass), max(inertial.mass, 1e-3)),
-                ("its centre of mass", np.abs(com_L - inertial.lever).max() if mass > 0 else 0.0, 0.1),
-                (
-                    "its inertia",
-                    np.abs(inertia - inertial.inertia).max(),
-                    max(np.abs(inertial.inertia).max(), 1e-6),
-                ),
-            ]
-        for what, error, scale in checks:
-            if error / scale > worst:
-                worst = float(error / scale)
-                sentence = f"link '{frame.name}' differs most, in {what} (by {error:.3g})"
-    return sentence
-
-
-def _body_inertia(model: Any, body: int) -> tuple[float, Vector, Vector]:
-    """Mass [kg], centre of mass in the link's frame [m] and inertia about it in the link's axes [kg m^2]."""
-    rotation = np.empty(9)
-    mujoco.mju_quat2Mat(rotation, model.body_iquat[body])
-    R = rotation.reshape(3, 3)
-    return (
-        float(model.body_mass[body]),
-        np.array(model.body_ipos[body]),
-        R @ np.diag(model.body_inertia[body]) @ R.T,
-    )
+    masses = world.model.body_mass[moving]
+    com = masses @ data.xipos[moving] / masses.sum()
+    error_m = float(np.abs(com - pin_data.com[0]).max())
+    if not error_m <= TOLERANCE * max(1.0, float(np.abs(com).max())):
+        return f"the centre of mass differs by {error_m:.2g} m"
+    return ""

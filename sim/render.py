@@ -30,7 +30,7 @@ NO_GL = (
     "(on Debian: apt install libegl1 libgl1-mesa-dri, or libosmesa6)"
 )
 
-WIDTH_PX, HEIGHT_PX = 480, 360
+SIZE_PX = (480, 360)
 GIF_COLOURS = 96
 # What has no colour of its own gets a lighter one than MuJoCo's.
 MUJOCO_GREY = (0.5, 0.5, 0.5, 1.0)
@@ -79,7 +79,7 @@ class Painter:
         scenario: for its ground, pushes and payloads.
         seed: of the run, for its ground.
         platform: what `gl_platform` found.
-        width_px, height_px: size of the pictures.
+        size_px: width and height of the pictures.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Painter:
         seed: int,
         platform: str,
         *,
-        width_px: int = WIDTH_PX,
-        height_px: int = HEIGHT_PX,
+        size_px: tuple[int, int] = SIZE_PX,
     ) -> None:
         self._robot = robot
         self._scenario = scenario
         self._payloads: list[tuple[float, str]] = []
+        width_px, height_px = size_px
         self._model = self._build(seed, width_px, height_px)
         self._data = mujoco.MjData(self._model)
         self._joint_qpos = np.array(
@@ -277,12 +277,12 @@ def frame_indices(times_s: Vector, fps: float, speed: float) -> Iterator[int]:
     yield from (int(i) for i in np.clip(np.searchsorted(times_s, wanted), 0, len(times_s) - 1))
 
 
-def _open(robot: RobotModel, scenario: Scenario, seed: int, width_px: int, height_px: int) -> Painter | None:
+def _open(robot: RobotModel, scenario: Scenario, seed: int, size_px: tuple[int, int]) -> Painter | None:
     platform = gl_platform()
     if platform is None:
         print(NO_GL, file=sys.stderr)
         return None
-    return Painter(robot, scenario, seed, platform, width_px=width_px, height_px=height_px)
+    return Painter(robot, scenario, seed, platform, size_px=size_px)
 
 
 def render_gif(
@@ -295,8 +295,7 @@ def render_gif(
     seed: int = 0,
     fps: float = 20.0,
     speed: float = 1.0,
-    width_px: int = WIDTH_PX,
-    height_px: int = HEIGHT_PX,
+    size_px: tuple[int, int] = SIZE_PX,
 ) -> Path | None:
     """Writes a recorded run as an animated GIF that loops.
 
@@ -309,18 +308,19 @@ def render_gif(
         seed: of the run, for its ground.
         fps: pictures per second of the film.
         speed: 3 plays three times as fast as it was.
-        width_px, height_px: size.
+        size_px: width and height.
 
     Returns:
         The path; None, after one sentence on standard error, where nothing can be drawn.
     """
-    painter = _open(robot, scenario, seed, width_px, height_px)
+    painter = _open(robot, scenario, seed, size_px)
     if painter is None:
         return None
     frames = [Image.fromarray(painter.draw(times_s[i], q[i])) for i in frame_indices(times_s, fps, speed)]
     painter.close()
     # One palette for all frames, so that what stands still is not stored again.
     sample = frames[:: max(1, len(frames) // 8)]
+    width_px, height_px = size_px
     strip = Image.new("RGB", (width_px, height_px * len(sample)))
     for index, frame in enumerate(sample):
         strip.paste(frame, (0, index * height_px))
@@ -347,11 +347,10 @@ def render_png(
     q: Vector,
     *,
     seed: int = 0,
-    width_px: int = WIDTH_PX,
-    height_px: int = HEIGHT_PX,
+    size_px: tuple[int, int] = SIZE_PX,
 ) -> Path | None:
     """Writes one posture as a PNG; see `render_gif`."""
-    painter = _open(robot, scenario, seed, width_px, height_px)
+    painter = _open(robot, scenario, seed, size_px)
     if painter is None:
         return None
     picture = Image.fromarray(painter.draw(t_s, q))

@@ -58,7 +58,7 @@ class SimulatedRobot:
         self._model = self.world.model
         self.truth = Truth(robot, self.world)
         self.truth.update_mass()
-        self.truth.update()
+        self.truth.update(0.0)
         self.drives = Drives(
             robot,
             self.truth.q[robot.nq_base :].copy(),
@@ -118,7 +118,7 @@ class SimulatedRobot:
         mujoco.mj_step2(self._model, self._data)
         mujoco.mj_step1(self._model, self._data)
         self._tick += 1
-        self.truth.update()
+        self.truth.update(self.t_s)
         self._check_fall()
         self._start_events()
         self._sample()

@@ -78,10 +78,14 @@ class Truth:
         self._masses = model.body_mass
         self._moving = model.body_weldid != 0
 
-    def update(self) -> None:
-        """Takes over the state of MuJoCo's data, whose positions and velocities are computed."""
+    def update(self, t_s: float) -> None:
+        """Takes over the state of MuJoCo's data, whose positions and velocities are computed.
+
+        Args:
+            t_s: time since the start of the run [s].
+        """
         world = self._world
-        self.t_s = world.data.time
+        self.t_s = t_s
         q, v = self.q, self.v
         if self._floating:
             q[:3] = self._qpos[:3]

@@ -237,12 +237,8 @@ def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
     for link in root.findall("link"):
         looks = _keep_readable(link, "visual", notes) if visual else []
         solids = _keep_readable(link, "collision", notes)
-        if looks:
-            unused = solids
-        else:
-            # A link whose looks cannot be read is drawn as its collision geometry.
-            unused = link.findall("visual")
-        for element in unused:
+        # A link whose looks cannot be read is drawn as its collision geometry.
+        for element in solids if looks else link.findall("visual"):
             link.remove(element)
     return ET.tostring(root, encoding="unicode")
 
