@@ -60,6 +60,8 @@ def sole_axes(corners: Vector, R_WL: Vector) -> Vector:
         normal = normal if normal @ up_L > 0.0 else -normal
     if normal[2] > np.cos(np.deg2rad(LEVEL_DEG)) and forward_L[0] > np.cos(np.deg2rad(TOES_OUT_DEG)):
         return np.eye(3)
+    if abs(forward_L @ normal) > 0.999:  # a sole that faces forward: its toes point up
+        forward_L = up_L
     forward_L = forward_L - (forward_L @ normal) * normal
     forward_L = forward_L / np.linalg.norm(forward_L)
     return np.column_stack((forward_L, np.cross(normal, forward_L), normal))

@@ -22,12 +22,13 @@ def actuator_limits(path: Path, joint_names: tuple[str, ...]) -> Vector:
         (na,) the smallest magnitude each joint is limited to [Nm]; infinite where there is no limit.
 
     Raises:
-        ModelFileError: MuJoCo cannot read the file.
+        ModelFileError: MuJoCo cannot read the file, or finds other joints in it.
     """
     try:
         model = mujoco.MjModel.from_xml_path(str(path))
     except ValueError as error:
         raise ModelFileError(f"MuJoCo cannot read it: {' '.join(str(error).split())}") from None
+    _check_same_joints(model, joint_names)
     limits = np.full(len(joint_names), np.inf)
     for index, name in enumerate(joint_names):
         joint = model.joint(name).id
@@ -38,6 +39,18 @@ def actuator_limits(path: Path, joint_names: tuple[str, ...]) -> Vector:
             if drives_joint and model.actuator_trnid[actuator, 0] == joint:
                 limits[index] = min(limits[index], _actuator_limit(model, actuator))
     return limits
+
+
+def _check_same_joints(model: mujoco.MjModel, joint_names: tuple[str, ...]) -> None:
+    # pinocchio leaves out joints without attributes, and makes up names where there are none.
+    found = {
+        model.joint(index).name
+        for index in range(model.njnt)
+        if model.jnt_type[index] != mujoco.mjtJoint.mjJNT_FREE
+    }
+    if found != set(joint_names):
+        odd = ", ".join(sorted(f"'{name}'" for name in found ^ set(joint_names)))
+        raise ModelFileError(f"MuJoCo and pinocchio differ in the joints {odd}: name each, give each an axis")
 
 
 def _actuator_limit(model: mujoco.MjModel, actuator: int) -> float:
