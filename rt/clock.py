@@ -103,9 +103,15 @@ class GridClock:
         self.missed = 0
         self.missed_total = 0
 
-    def start(self) -> None:
-        """Lays the grid: the first `wait` wakes one period from now."""
-        self.due_ns = self.woken_ns = self.now()
+    def start(self, phase_ns: int | None = None) -> None:
+        """Lays the grid: the first `wait` wakes on the next grid point.
+
+        Args:
+            phase_ns: distance of the grid from whole periods of the clock [ns]; None for one from now.
+        """
+        now_ns = self.now()
+        self.due_ns = now_ns if phase_ns is None else now_ns - (now_ns - phase_ns) % self.period_ns
+        self.woken_ns = now_ns
         self.dt_ns = self.missed = self.missed_total = 0
 
     def wait(self) -> int:

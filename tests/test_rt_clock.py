@@ -53,6 +53,17 @@ def test_without_overruns_each_wake_is_one_period_after_the_last() -> None:
     assert clock.dt_ns == PERIOD_NS
 
 
+def test_the_grid_can_be_laid_at_a_phase_of_the_clock() -> None:
+    fake = FakeTime()
+    fake.late_ns = 0
+    clock = started(fake)
+    before_ns = fake.now_ns
+    clock.start(phase_ns=150_000)
+    woken_ns = clock.wait()
+    assert woken_ns % PERIOD_NS == 150_000
+    assert 0 < woken_ns - before_ns <= PERIOD_NS
+
+
 def test_a_stall_of_two_and_a_half_periods_is_two_misses_and_the_old_grid() -> None:
     fake = FakeTime()
     fake.late_ns = 0

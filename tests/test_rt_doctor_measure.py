@@ -1,0 +1,125 @@
+"""Wake-ups are counted from the grid, cyclictest's output is read back, and the two are judged together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rt.clock import PERIOD_NS, GridClock
+from rt.doctor_check import Status
+from rt.doctor_measure import WakeUps, add_cyclictest, measure_wake_ups, wake_up_checks
+from rt.histogram import LatencyHistogram
+
+CYCLICTEST = """# /dev/cpu_dma_latency set to 0us
+# Histogram
+000000 000000
+000012 000040
+000013 000059
+000014 000000
+# Total: 000000099
+# Min Latencies: 00012
+# Avg Latencies: 00013
+# Max Latencies: 08358
+# Histogram Overflows: 00001
+# Histogram Overflow at cycle number:
+# Thread 0: 00017
+"""
+
+
+class LateTime:
+    """A sleep that is late by what the list says, over and over."""
+
+    def __init__(self, late_ns: list[int]) -> None:
+        self.now_ns = 5_000_123
+        self.late_ns = late_ns
+        self.sleeps = 0
+
+    def now(self) -> int:
+        return self.now_ns
+
+    def sleep_until(self, due_ns: int) -> None:
+        self.now_ns = due_ns + self.late_ns[self.sleeps % len(self.late_ns)]
+        self.sleeps += 1
+
+
+def measured(late_ns: list[int], seconds: float = 0.1) -> WakeUps:
+    time = LateTime(late_ns)
+    wake_ups = WakeUps()
+    measure_wake_ups(GridClock(now=time.now, sleep_until=time.sleep_until), seconds, wake_ups)
+    return wake_ups
+
+
+def test_every_wake_is_measured_from_its_grid_point() -> None:
+    wake_ups = measured([10_000, 30_000])
+    assert (wake_ups.ours.total, wake_ups.missed) == (100, 0)
+    assert wake_ups.ours.max_ns == 30_000
+    assert wake_ups.ours.percentile_ns(50.0) == pytest.approx(10_000, rel=1e-3)
+
+
+def test_blocks_are_pooled() -> None:
+    time = LateTime([0])
+    wake_ups = WakeUps()
+    for phase_ns in (0, 150_000):
+        clock = GridClock(now=time.now, sleep_until=time.sleep_until)
+        measure_wake_ups(clock, 0.05, wake_ups, phase_ns)
+        assert clock.due_ns % PERIOD_NS == phase_ns
+    assert wake_ups.ours.total == 100
+
+
+def test_a_wake_that_is_late_by_periods_is_late_and_missed() -> None:
+    wake_ups = measured([0] * 9 + [2 * PERIOD_NS + 1])
+    assert wake_ups.missed == 2 * 9
+    assert wake_ups.ours.max_ns == 2 * PERIOD_NS + 1
+
+
+def test_cyclictest_is_read_back_with_its_overflows() -> None:
+    histogram = LatencyHistogram()
+    add_cyclictest(CYCLICTEST, histogram)
+    assert histogram.total == 100
+    assert histogram.percentile_ns(40.0) == pytest.approx(12_500, rel=1e-3)
+    assert histogram.max_ns == 8_358_000
+
+
+def test_our_own_text_reads_back_as_cyclictests() -> None:
+    random = np.random.default_rng(1)
+    ours, back = LatencyHistogram(), LatencyHistogram()
+    for value in random.integers(2_000, 900_000, 500).tolist():
+        ours.record(value)
+    add_cyclictest(ours.cyclictest_text(), back)
+    for percentile in (10.0, 50.0, 99.0):
+        assert back.percentile_ns(percentile) == pytest.approx(ours.percentile_ns(percentile), abs=1_600)
+
+
+@pytest.mark.parametrize("text", ["", "Unable to change scheduling policy!\n"])
+def test_output_that_is_none_adds_nothing(text: str) -> None:
+    histogram = LatencyHistogram()
+    add_cyclictest(text, histogram)
+    assert histogram.total == 0
+
+
+def judged(late_ns: list[int], reference_us: int | None) -> dict[str, Status]:
+    wake_ups = measured(late_ns)
+    if reference_us is not None:
+        add_cyclictest(f"{reference_us:06d} 000100\n", wake_ups.reference)
+    return {check.name: check.status for check in wake_up_checks(wake_ups)}
+
+
+@pytest.mark.parametrize(("late_us", "status"), [(20, Status.OK), (400, Status.WARN), (1_500, Status.FAIL)])
+def test_lateness_beyond_a_period_is_unfit(late_us: int, status: Status) -> None:
+    assert judged([late_us * 1000], None)["wake-up"] == status
+
+
+@pytest.mark.parametrize(
+    ("reference_us", "status"),
+    [(19, Status.OK), (2, Status.WARN), (900, Status.UNKNOWN), (None, Status.UNKNOWN)],
+)
+def test_beside_cyclictest_one_sees_whose_lateness_it_is(reference_us: int | None, status: Status) -> None:
+    assert judged([20_000], reference_us)["cyclictest"] == status
+
+
+def test_missed_periods_are_told() -> None:
+    assert judged([0] * 50 + [3 * PERIOD_NS], None)["missed periods"] == Status.WARN
+
+
+def test_without_a_measurement_nothing_is_known() -> None:
+    assert [check.status for check in wake_up_checks(WakeUps())] == [Status.UNKNOWN]
