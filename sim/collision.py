@@ -17,7 +17,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.model import ContactModel
+from robots.contact_model import ContactModel
 from sim.terrain import GROUND_BIT, ROBOT_BIT
 
 Vector = NDArray[np.float64]

@@ -84,17 +84,22 @@ def _set_state(world: World, robot: RobotModel, data: Any, q: Vector, v: Vector)
 
 
 def _worst_link(robot: RobotModel, world: World, data: Any, pin_data: Any) -> str:
-    """A sentence about the link that differs most in place, mass or inertia; empty if none does."""
+    """A sentence about the link that differs; empty if none does.
+
+    Of links in another place it is the first from the root, whose joint or offset is at fault; else the
+    one that differs most in mass, centre of mass or inertia.
+    """
     model = robot.pin_model
-    worst, sentence = TOLERANCE, ""
-    checks: list[tuple[str, str, float]] = []
     for frame_id, frame in enumerate(model.frames):
         if frame.type != pin.FrameType.BODY or frame.name not in world.bodies:
             continue
         body, pose = world.bodies[frame.name], pin_data.oMf[frame_id]
         distance = np.abs(data.xpos[body] - pose.translation).max() / max(1.0, np.abs(pose.translation).max())
         turn = np.abs(data.xmat[body].reshape(3, 3) - pose.rotation).max()
-        checks.append((frame.name, "place", float(max(distance, turn))))
+        off = float(max(distance, turn))
+        if not off <= TOLERANCE:
+            return f"link '{frame.name}' is in another place (by {off:.2g})"
+    worst, sentence = TOLERANCE, ""
     for joint, root in _rigid_groups(robot, world):
         name = world.model.body(root).name
         pose, inertia = pin_data.oMi[joint], model.inertias[joint]
@@ -102,14 +107,14 @@ def _worst_link(robot: RobotModel, world: World, data: Any, pin_data: Any) -> st
         scale_m = max(1.0, float(np.abs(com_W).max()))
         expected_I_W = pose.rotation @ inertia.inertia @ pose.rotation.T
         size = max(float(np.abs(expected_I_W).max()), mass * 1e-4)
-        checks += [
-            (name, "mass", abs(mass - inertia.mass) / max(inertia.mass, 1e-6)),
-            (name, "centre of mass", float(np.abs(com_W - pose.act(inertia.lever)).max()) / scale_m),
-            (name, "inertia", float(np.abs(I_W - expected_I_W).max()) / size),
-        ]
-    for name, what, error in checks:
-        if not error <= worst:
-            worst, sentence = error, f"link '{name}' differs most, in its {what} (by {error:.2g} relative)"
+        for what, error in (
+            ("mass", abs(mass - inertia.mass) / max(inertia.mass, 1e-6)),
+            ("centre of mass", float(np.abs(com_W - pose.act(inertia.lever)).max()) / scale_m),
+            ("inertia", float(np.abs(I_W - expected_I_W).max()) / size),
+        ):
+            if not error <= worst:
+                worst = error
+                sentence = f"link '{name}' differs most, in its {what} (by {error:.2g} relative)"
     return sentence
 
 

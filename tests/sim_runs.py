@@ -1,0 +1,63 @@
+"""Robots and scenarios that the tests of the simulation share."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from robots.model import RobotModel
+from robots.rows import CommandRow
+from sim.scenario_schema import Scenario
+from sim.simulated_robot import SimulatedRobot
+
+ROBOTS = ("g1", "talos", "bolt", "panda", "ur5")
+SURFACE_FEET = ("g1", "talos")
+
+
+@functools.cache
+def robot(name: str) -> RobotModel:
+    return RobotModel.load(name)
+
+
+def scenario(**fields: Any) -> Scenario:
+    """An exact, noiseless, undelayed run, but for what is said otherwise."""
+    return Scenario.model_validate(
+        {
+            "name": "test",
+            "duration_s": 10.0,
+            "plant": "exact",
+            "sensors": {"noise": "none", "delay_ms": 0.0},
+            **fields,
+        }
+    ).in_order()
+
+
+def simulate(name: str, seed: int = 0, **fields: Any) -> SimulatedRobot:
+    return SimulatedRobot(robot(name), scenario(**fields), seed)
+
+
+def run(sim: SimulatedRobot, seconds: float) -> None:
+    for _ in range(round(seconds * 1000)):
+        sim.advance()
+
+
+def holding_command(sim: SimulatedRobot) -> CommandRow:
+    """What the drives do on their own at the start, as a command."""
+    command = sim.robot.new_command_row()
+    command.copy_from(sim.drives.commanded)
+    return command
+
+
+def random_command(sim: SimulatedRobot, rng: np.random.Generator, seq: int) -> CommandRow:
+    """A command within range that asks for more than the drives can do."""
+    model = sim.robot
+    command = model.new_command_row()
+    command.seq[0] = seq
+    command.q_des[:] = np.clip(
+        rng.uniform(-1.0, 1.0, model.na), model.position_lower_rad, model.position_upper_rad
+    )
+    command.v_des[:] = rng.normal(size=model.na)
+    command.kp[:] = rng.uniform(0.0, 3000.0, model.na)
+    command.kd[:] = rng.uniform(0.0, 1.0, model.na)
+    command.tau_ff[:] = rng.uniform(-1.5, 1.5, model.na) * model.torque_limit_Nm
+    return command

@@ -1,0 +1,62 @@
+"""MuJoCo and pinocchio mean the same robot, or the run is refused with the link that differs."""
+
+import numpy as np
+import pytest
+from sim_runs import ROBOTS, robot, scenario
+
+from robots.config_error import ConfigError
+from sim.parity import ModelMismatchError, check_parity
+from sim.world import build_world
+
+
+@pytest.fixture
+def world():
+    return build_world(robot("g1"), scenario(), seed=0)
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_shipped_robots_are_the_same_in_both(name):
+    check_parity(robot(name), build_world(robot(name), scenario(), seed=0))
+
+
+def refusal(world):
+    with pytest.raises(ModelMismatchError) as caught:
+        check_parity(robot("g1"), world)
+    return str(caught.value)
+
+
+def test_a_heavier_link_is_named(world):
+    world.model.body_mass[world.bodies["left_knee_link"]] *= 1.0 + 1e-6
+    assert "link 'left_knee_link' differs most, in its mass" in refusal(world)
+
+
+def test_a_shifted_centre_of_mass_is_named(world):
+    world.model.body_ipos[world.bodies["right_elbow_link"], 1] += 1e-6
+    assert "link 'right_elbow_link' differs most, in its centre of mass" in refusal(world)
+
+
+def test_another_inertia_is_named(world):
+    world.model.body_inertia[world.bodies["pelvis"]] *= 1.0 + 1e-6
+    assert "link 'pelvis' differs most, in its inertia" in refusal(world)
+
+
+def test_a_link_in_another_place_is_named(world):
+    world.model.body_pos[world.bodies["left_rubber_hand"], 0] += 1e-6
+    assert "link 'left_rubber_hand' is in another place" in refusal(world)
+
+
+def test_a_crooked_joint_is_named_by_the_link_that_it_moves(world):
+    joint = world.model.joint("left_hip_roll_joint").id
+    world.model.jnt_axis[joint] = [np.cos(1e-6), np.sin(1e-6), 0.0]
+    assert "link 'left_hip_roll_link' is in another place" in refusal(world)
+
+
+def test_a_forgotten_armature_is_named(world):
+    world.model.dof_armature[world.joint_dof[3]] = 0.0
+    assert f"mass matrix differs most at '{robot('g1').joint_names[3]}'" in refusal(world)
+
+
+def test_no_number_is_no_agreement(world):
+    world.model.body_mass[world.bodies["pelvis"]] = np.nan
+    with pytest.raises(ConfigError):
+        check_parity(robot("g1"), world)

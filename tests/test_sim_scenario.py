@@ -1,0 +1,137 @@
+"""Scenarios fit the robot that is to run them, or say what does not."""
+
+import numpy as np
+import pinocchio as pin
+import pytest
+from sim_runs import ROBOTS, SURFACE_FEET, robot
+
+from robots.config_error import ConfigError
+from sim.scenario import (
+    attachments,
+    default_scenario_name,
+    find_scenario,
+    load_scenario,
+    shipped_scenarios,
+    trunk_link,
+)
+
+FOR_ARMS = {"default-arm", "stand", "payload-hands"}
+FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm"}
+
+
+def refusal(tmp_path, name, text):
+    path = tmp_path / "s.yaml"
+    path.write_text("name: x\nduration_s: 10\n" + text)
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(str(path), robot(name))
+    return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_every_shipped_scenario_that_suits_a_robot_loads_for_it(name):
+    suited = FOR_BIPEDS if robot(name).floating else FOR_ARMS
+    if not robot(name).hands:
+        suited = suited - {"payload-hands"}
+    for scenario in sorted(suited):
+        loaded = load_scenario(scenario, robot(name))
+        assert loaded.name == scenario
+        assert loaded.commands[0].at_s == 0.0
+
+
+def test_the_shipped_scenarios_are_these():
+    assert set(shipped_scenarios()) == {
+        "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
+        "push-lateral", "payload-torso", "payload-hands",
+    }  # fmt: skip
+
+
+def test_a_robot_without_a_scenario_gets_one_that_it_can_do():
+    for name in ROBOTS:
+        scenario = default_scenario_name(robot(name))
+        assert scenario == ("default" if robot(name).floating else "default-arm")
+        load_scenario(scenario, robot(name))
+
+
+def test_a_misspelt_scenario_is_answered_with_the_right_one():
+    with pytest.raises(ConfigError, match=r"did you mean 'squat'\?.*payload-hands"):
+        find_scenario("sqaut")
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ConfigError, match="nowhere.yaml: does not exist"):
+        load_scenario("nowhere.yaml", robot("g1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "events:\n - {at_s: 1, push: {link: torso, impulse_Ns: [1, 0, 0]}}",
+            "s.yaml:4:21: events[0].push.link: 'torso' is not a link of g1 (did you mean 'torso_link'?)",
+        ),
+        (
+            "events:\n - {at_s: 1, payload: {link: left_hnd, mass_kg: 1}}",
+            "events[0].payload.link: 'left_hnd' is not a link of g1 (did you mean 'left_hand'?)",
+        ),
+        ("events:\n - {at_s: 1, push: {link: hands, impulse_Ns: [1, 0, 0]}}", "a push acts on one link"),
+        (
+            "events:\n - {at_s: 10, push: {link: trunk, impulse_Ns: [1, 0, 0]}}",
+            "s.yaml:4:5: events[0].at_s: is at or after the end of the run (10 s)",
+        ),
+        ("commands:\n - {at_s: 11, stand: {}}", "commands[0].at_s: is at or after the end"),
+        (
+            "commands:\n - {at_s: 1, stand: {}}\n - {at_s: 1, damp: {}}",
+            "s.yaml:5:5: commands[1].at_s: is the same time as commands[0]",
+        ),
+        (
+            "commands:\n - {at_s: 1, circle: {hand: righthand, radius_m: 0.1, period_s: 3}}",
+            "commands[0].circle.hand: 'righthand' is not a hand of g1 (did you mean 'right_hand'?)",
+        ),
+        (
+            "commands:\n - {at_s: 1, circle: {radius_m: 0.1, period_s: 3}}",
+            "commands[0].circle.hand: is missing, and g1 has not exactly one hand (it has left_hand, right_hand)",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_robot_is_told_with_file_and_line(tmp_path, text, sentence):
+    assert sentence in refusal(tmp_path, "g1", text)
+
+
+def test_an_arm_has_one_hand_and_need_not_be_told_which(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("name: x\nduration_s: 9\ncommands: [{at_s: 1, circle: {radius_m: 0.1, period_s: 3}}]")
+    assert load_scenario(str(path), robot("panda")).commands[1].params["hand"] == "hand"
+
+
+@pytest.mark.parametrize("name", ["panda", "ur5"])
+def test_an_offset_is_counted_from_where_the_hand_starts(name):
+    model = robot(name)
+    reach = next(c for c in load_scenario("default-arm", model).commands if c.kind == "reach")
+    data = model.pin_model.createData()
+    pin.framesForwardKinematics(model.pin_model, data, model.q_nominal)
+    start = data.oMf[model.hands[0].frame_id].translation
+    np.testing.assert_allclose(reach.params["p_WH_m"], start + [0, 0, -0.05], atol=1e-12)
+    assert "offset_m" not in reach.params
+
+
+def test_the_trunk_is_the_upper_body():
+    assert trunk_link(robot("g1")) == "torso_link"
+    assert trunk_link(robot("talos")) == "torso_2_link"
+
+
+def test_hands_share_a_payload():
+    parts = attachments(robot("g1"), "hands", (0.0, 0.0, 0.0))
+    assert [part.link for part in parts] == [hand.link for hand in robot("g1").hands]
+    assert sum(part.share for part in parts) == 1.0
+
+
+@pytest.mark.parametrize("name", SURFACE_FEET)
+def test_a_point_of_a_hand_is_in_the_hands_frame(name):
+    model = robot(name)
+    hand = model.hands[0]
+    point_H = np.array([0.01, 0.02, 0.03])
+    (part,) = attachments(model, hand.name, tuple(point_H))
+    data = model.pin_model.createData()
+    pin.framesForwardKinematics(model.pin_model, data, model.q_nominal)
+    link = data.oMf[model.pin_model.getFrameId(part.link, pin.FrameType.BODY)]
+    np.testing.assert_allclose(link.act(part.p_LP_m), data.oMf[hand.frame_id].act(point_H), atol=1e-12)
