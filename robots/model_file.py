@@ -145,8 +145,6 @@ def _check_tree(root: ET.Element) -> None:
         if child in parent_of:
             raise ModelFileError(f"link '{child}' is the child of two joints")
         parent_of[child] = parent
-        if joint.get("type") in ("revolute", "prismatic") and joint.find("limit") is None:
-            raise ModelFileError(f"joint '{name}' has no <limit>")
     roots = [link for link in links if link not in parent_of]
     if len(roots) != 1:
         found = ", ".join(f"'{link}'" for link in roots[:4]) or "none: its joints form a loop"
@@ -161,10 +159,28 @@ def _check_tree(root: ET.Element) -> None:
         for key in ("xyz", "rpy"):
             if key in element.attrib and element.tag in ("origin", "axis"):
                 _numbers(element.get(key), (0.0, 0.0, 0.0))
-    for element in root.findall("link/inertial/*"):
-        for key in ("value", "ixx", "ixy", "ixz", "iyy", "iyz", "izz"):
-            if key in element.attrib:
-                _number(element.get(key, ""))
+    for element in root.findall("link"):
+        inertial = element.find("inertial")
+        if inertial is not None:
+            name = element.get("name", "")
+            _check_numbers(inertial.find("mass"), ("value",), f"the mass of link '{name}'")
+            moments = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+            _check_numbers(inertial.find("inertia"), moments, f"the inertia of link '{name}'")
+    for joint in joints:
+        if joint.get("type") in ("revolute", "prismatic"):
+            limit = f"the limit of joint '{joint.get('name')}'"
+            _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
+
+
+def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
+    for key in keys:
+        text = None if element is None else element.get(key)
+        if text is None:
+            raise ModelFileError(f"{meaning} lacks '{key}'")
+        try:
+            _number(text)
+        except ModelFileError as error:
+            raise ModelFileError(f"{meaning}: {error}") from None
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:

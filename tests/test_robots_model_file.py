@@ -125,10 +125,18 @@ def test_mesh_paths_are_absolute_where_the_mesh_is_there(tmp_path: Path) -> None
         (urdf(joint("j", "planar", "a", "b")), "of type 'planar', which cannot be controlled"),
         (urdf(joint("j", "revolut", "a", "b")), "of type 'revolut'"),
         (urdf(joint("j", "revolute", "a", "c")), "refers to link 'c', which is not there"),
-        (urdf(joint("j", "revolute", "a", "b", "")), "joint 'j' has no <limit>"),
+        (urdf(joint("j", "revolute", "a", "b", "")), "the limit of joint 'j' lacks 'effort'"),
         (
             urdf(joint("j", "revolute", "a", "b"), joint("j", "revolute", "b", "c"), links="abc"),
             "joint 'j' is there twice",
+        ),
+        (
+            urdf(joint("j", "revolute", "a", "b")).replace('ixy="0" ', ""),
+            "the inertia of link 'a' lacks 'ixy'",
+        ),
+        (
+            urdf(joint("j", "revolute", "a", "b")).replace('velocity="2"', 'velocity="fast"'),
+            "the limit of joint 'j': 'fast' should be a finite number",
         ),
         (urdf(links="aa"), "link 'a' is there twice"),
         (urdf(joint("j", "revolute", "a", "b"), joint("k", "revolute", "b", "a")), "form a loop"),
@@ -147,7 +155,7 @@ def test_mesh_paths_are_absolute_where_the_mesh_is_there(tmp_path: Path) -> None
         ),
         (
             urdf(joint("j", "revolute", "a", "b")).replace('mass value="1"', 'mass value="nan"'),
-            "'nan' should be",
+            "the mass of link 'a': 'nan' should be",
         ),
     ],
 )
