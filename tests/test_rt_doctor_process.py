@@ -1,4 +1,4 @@
-"""Rights are what was granted, competitors those that could really preempt, and our own state is read right."""
+"""Rights are what was granted, competitors are those that could preempt, our own state is read right."""
 
 from __future__ import annotations
 
