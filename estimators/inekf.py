@@ -28,7 +28,10 @@ Array = NDArray[np.float64]
 
 SOURCES = [
     Path(compiled.__file__),
-    *(Path(__file__).with_name(f"{n}.py") for n in ("so3", "inekf_layout", "inekf_propagation", "inekf_correction")),
+    *(
+        Path(__file__).with_name(f"{n}.py")
+        for n in ("so3", "inekf_layout", "inekf_propagation", "inekf_correction")
+    ),
 ]
 ENTRY = """
 import numba
@@ -209,5 +212,3 @@ class InvariantEkf:
         """(3,) standard deviations of the error block that starts at `row` (see inekf_layout)."""
         deviation: Array = np.sqrt(np.diagonal(self.P)[row : row + 3])
         return deviation
-
-

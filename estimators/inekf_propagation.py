@@ -37,7 +37,9 @@ IntArray = NDArray[np.int64]
 
 
 @kernel
-def add_process_noise(P: Array, x: Array, noise: Array, slot_noise: Array, active: IntArray, dt: float) -> None:
+def add_process_noise(
+    P: Array, x: Array, noise: Array, slot_noise: Array, active: IntArray, dt: float
+) -> None:
     """P += Adj_X Q Adj_X' dt at the present state.
 
     Gyro noise turns the whole world about its origin, so it couples every position with every other:

@@ -1,0 +1,83 @@
+"""The state of a robot bolted to the ground: its joints."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators import joint_observer
+from estimators.bound_kernel import bind
+from estimators.config import EstimatorGains
+from estimators.floating_base import SAMPLE_S, joint_parameters
+from robots.model import RobotModel
+from robots.rows import SensorRow
+
+Array = NDArray[np.float64]
+
+LONGEST_GAP_S = 0.1
+
+
+class FixedBaseEstimator:
+    """Joint positions and velocities of an arm.
+
+    Attributes (arrays that stay, updated in place):
+        q (nq,), v (nv,): state in pinocchio's convention.
+        contact (nc,), normal_force_N (nc,): all open and zero; an arm stands on no soles.
+        refused: samples refused because they were not finite, or not believable.
+
+    Args:
+        robot: a robot with a fixed base.
+        config: noises.
+
+    Raises:
+        ValueError: the robot has a floating base.
+    """
+
+    name = "joint-observer"
+
+    def __init__(self, robot: RobotModel, config: EstimatorGains | None = None) -> None:
+        if robot.floating:
+            raise ValueError(f"{robot.name} has a floating base")
+        self.robot = robot
+        self.config = config if config is not None else EstimatorGains()
+        self.contact = np.zeros(len(robot.contacts), dtype=bool)
+        self.normal_force_N: Array = np.zeros(len(robot.contacts))
+        self.refused = 0
+        self._joints: Array = np.zeros((3, robot.na))
+        self._joints[0] = robot.q_nominal
+        self._P: Array = np.zeros((3, 3))
+        self._parameters = joint_parameters(self.config)
+        self._pending_s = 0.0
+        self.q: Array = self._joints[0]
+        self.v: Array = self._joints[1]
+        self._observe = bind(
+            "joint_observer",
+            "estimators.joint_observer",
+            "take_sample",
+            call={"row": "f8[::1]", "dt": "f8"},
+            persistent={"state": self._joints, "P": self._P, "parameters": self._parameters},
+            returns="b1",
+            sources=("joint_observer",),
+        )
+
+    def reset(self, sensors: SensorRow) -> None:
+        """Starts anew from an arm at rest.
+
+        Raises:
+            ValueError: the row holds numbers that are not finite.
+        """
+        if not np.isfinite(sensors.q).all():
+            raise ValueError("a robot at rest measures finite joint positions: check its encoders")
+        joint_observer.reset_joints(self._joints, self._P, sensors.q, self._parameters)
+        self._pending_s = 0.0
+
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
+        """Takes in one sample, dt_s [s] after the last; the plan is not needed. See FloatingBaseEstimator."""
+        dt = self._pending_s + dt_s
+        if not 0.0 < dt <= LONGEST_GAP_S:
+            dt = LONGEST_GAP_S if dt > LONGEST_GAP_S else SAMPLE_S
+        if self._observe(sensors.data, dt):
+            self._pending_s = 0.0
+        else:
+            self._pending_s = dt
+            self.refused += 1

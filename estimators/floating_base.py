@@ -1,0 +1,345 @@
+"""The state of a robot with a floating base: IMU and encoders through a contact-aided invariant filter."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from estimators import contact_detection, contact_wrench, joint_observer
+from estimators import floating_base_tick as tick
+from estimators.alignment import level_rotation, upward
+from estimators.bound_kernel import bind
+from estimators.config import EstimatorGains
+from estimators.inekf import InvariantEkf
+from estimators.inekf_correction import open_slot
+from estimators.inekf_layout import ROTATION
+from estimators.kinematics import KinematicTables
+from robots.model import RobotModel
+from robots.rows import SensorRow
+
+Array = NDArray[np.float64]
+
+# Noises are given per sample at this rate; as spectral densities they hold at any rate.
+SAMPLE_S = 1e-3
+LONGEST_GAP_S = 1.0
+MAX_STEP_S = 5e-3
+SOURCES = (
+    "so3",
+    "inekf_layout",
+    "inekf_propagation",
+    "inekf_correction",
+    "joint_observer",
+    "kinematics",
+    "contact_wrench",
+    "contact_detection",
+    "floating_base_tick",
+)
+
+
+class FloatingBaseEstimator:
+    """Where the base is and how it moves, and which contacts are closed.
+
+    The base comes from a contact-aided right-invariant EKF (see InvariantEkf) fed with the IMU and with the
+    poses of the closed contacts as the encoders give them; the joints from their own observer. The world is
+    that of the last reset: the base starts above its origin with zero yaw, soles at z = 0.
+
+    Attributes (arrays that stay, updated in place):
+        q (nq,), v (nv,): state in pinocchio's convention.
+        contact (nc,): which contacts are closed.
+        normal_force_N (nc,): measured where there is a sensor, else estimated from joint torques; NaN where
+            neither is known.
+        contact_wrench_B (nc, 6): estimated force and moment on each contact, in the base's axes [N, Nm].
+        filter: the InvariantEkf; its state is the IMU's.
+        level_start: whether the last reset took the floor to be level.
+        refused: samples refused because they were not finite, or not believable.
+
+    Args:
+        robot: a robot with a floating base and an IMU.
+        config: noises and thresholds.
+
+    Raises:
+        ValueError: the robot has no floating base.
+    """
+
+    name = "invariant-ekf"
+
+    def __init__(self, robot: RobotModel, config: EstimatorGains | None = None) -> None:
+        if not robot.floating or robot.imu_frame_id is None:
+            raise ValueError(f"{robot.name} has no floating base to estimate")
+        self.robot = robot
+        self.config = config = config if config is not None else EstimatorGains()
+        nc, na = len(robot.contacts), robot.na
+        self.q: Array = np.array(robot.q_nominal)
+        self.v: Array = np.zeros(robot.nv)
+        self.contact = np.ones(nc, dtype=bool)
+        self.normal_force_N: Array = np.zeros(nc)
+        self.contact_wrench_B: Array = np.zeros((nc, 6))
+        self.level_start = False
+        self.refused = 0
+
+        self._model = robot.pin_model
+        self._data = robot.pin_model.createData()
+        gravity = float(-self._model.gravity.linear[2])
+        weight = robot.mass_kg * gravity
+        frames = [contact.frame_id for contact in robot.contacts] + [robot.imu_frame_id]
+        tables = KinematicTables.of(robot, self._data, frames)
+        self.filter = InvariantEkf(nc, gravity=gravity, max_step=MAX_STEP_S, gate=config.slip_gate)
+        self.filter.noise[:] = (
+            config.gyro_noise_rad_s**2 * SAMPLE_S,
+            config.accel_noise_m_s2**2 * SAMPLE_S,
+            config.gyro_bias_walk_rad_s2**2,
+            config.accel_bias_walk_m_s3**2,
+        )
+        self._settings: Array = np.zeros(tick.N_SETTINGS)
+        self._settings[:] = (
+            gravity,
+            MAX_STEP_S,
+            config.slip_gate,
+            1.0 / (2.0 * math.pi * config.gyro_cutoff_Hz) if config.gyro_cutoff_Hz > 0.0 else 0.0,
+            config.contact.landing_time_s,
+            config.foot_drift_m_s**2,
+            config.foot_turn_rad_s**2,
+            config.landing_drift_m_s**2,
+            config.landing_turn_rad_s**2,
+        )
+        self._joints: Array = np.zeros((3, na))
+        self._joints_P: Array = np.zeros((3, 3))
+        self._joint_parameters = joint_parameters(config)
+        self._gyro_smooth: Array = np.zeros(3)
+        self._imu_R: Array = np.eye(3)
+        self._imu_p: Array = np.zeros(3)
+        self._q_B: Array = pin.neutral(self._model)
+        self._v_B: Array = np.zeros(robot.nv)
+        self._vdot_B: Array = np.zeros(robot.nv)
+        self._age: Array = np.zeros(nc)
+        self._timer: Array = np.zeros(nc)
+        self._p_BF: Array = np.zeros((nc, 3))
+        self._R_BF: Array = np.zeros((nc, 3, 3))
+        self._p_IF: Array = np.zeros((nc, 3))
+        self._R_IF: Array = np.zeros((nc, 3, 3))
+        self._position_covariance: Array = np.zeros((nc, 3, 3))
+        self._rotation_covariance: Array = np.zeros((nc, 3, 3))
+        self._slot_kind = np.array(
+            [2 if config.use_sole_orientation and len(c.corners_F) >= 3 else 1 for c in robot.contacts],
+            dtype=np.int64,
+        )
+        self._measurement_noise()
+        self._pending_s = 0.0
+        detection: Array = np.zeros(contact_detection.N_PARAMETERS)
+        detection[contact_detection.MAKE] = config.contact.make_fraction * weight
+        detection[contact_detection.BREAK] = config.contact.break_fraction * weight
+        detection[contact_detection.MAKE_TIME] = config.contact.make_time_s
+        detection[contact_detection.BREAK_TIME] = config.contact.break_time_s
+        deviations: Array = np.zeros(contact_wrench.N_DEVIATIONS)
+        sole_m = float(np.mean([self._reach(c.corners_F) for c in robot.contacts])) if nc else 1.0
+        deviations[contact_wrench.TORQUE] = config.contact.torque_noise_Nm
+        deviations[contact_wrench.FORCE] = config.contact.wrench_noise_fraction * weight
+        deviations[contact_wrench.MOMENT] = config.contact.wrench_noise_fraction * weight * 0.1
+        deviations[contact_wrench.MOST_FORCE] = 2.0 * weight
+        deviations[contact_wrench.MOST_MOMENT] = 2.0 * weight * max(sole_m, 1e-3)
+        self._before = bind(
+            "floating_base_before",
+            "estimators.floating_base_tick",
+            "before_kinematics",
+            call={"row": "f8[::1]", "dt": "f8"},
+            persistent={
+                "settings": self._settings,
+                "x": self.filter.x,
+                "joints": self._joints,
+                "joints_P": self._joints_P,
+                "joint_parameters": self._joint_parameters,
+                "gyro_smooth": self._gyro_smooth,
+                "imu_R": self._imu_R,
+                "imu_p": self._imu_p,
+                "joint_address": tables.joint_address,
+                "joint_axis": tables.joint_axis,
+                "imu_support": tables.frame_support[nc],
+                "q_B": self._q_B,
+                "v_B": self._v_B,
+                "vdot_B": self._vdot_B,
+                "scratch": np.zeros((4, 6)),
+            },
+            returns="b1",
+            sources=SOURCES,
+        )
+        self._after = bind(
+            "floating_base_after",
+            "estimators.floating_base_tick",
+            "after_kinematics",
+            call={"row": "f8[::1]", "planned": "b1[::1]", "contact": "b1[::1]", "dt": "f8"},
+            persistent={
+                "settings": self._settings,
+                "x": self.filter.x,
+                "P": self.filter.P,
+                "memory": self.filter.memory,
+                "noise": self.filter.noise,
+                "slot_noise": self.filter.slot_noise,
+                "active": self.filter.active,
+                "surprise": self.filter.surprise,
+                "filter_rows": self.filter.rows,
+                "filter_work": self.filter.work,
+                "joints": self._joints,
+                "gyro_smooth": self._gyro_smooth,
+                "imu_R": self._imu_R,
+                "imu_p": self._imu_p,
+                "joint_address": tables.joint_address,
+                "joint_axis": tables.joint_axis,
+                "frame_address": tables.frame_address,
+                "frame_placement": tables.frame_placement,
+                "frame_support": tables.frame_support,
+                "required": self._data.tau,
+                "wrench_size": np.array(
+                    [3 if len(c.corners_F) == 1 else 6 for c in robot.contacts], dtype=np.int64
+                ),
+                "wrench_deviations": deviations,
+                "wrench": self.contact_wrench_B,
+                "wrench_A": np.zeros((6 * nc + 1, 6 * nc + 1)),
+                "wrench_columns": np.zeros((nc, 6)),
+                "detection": detection,
+                "timer": self._timer,
+                "age": self._age,
+                "slot_kind": self._slot_kind,
+                "wanted": np.zeros(nc, dtype=np.int64),
+                "p_BF": self._p_BF,
+                "R_BF": self._R_BF,
+                "p_IF": self._p_IF,
+                "R_IF": self._R_IF,
+                "position_covariance": self._position_covariance,
+                "rotation_covariance": self._rotation_covariance,
+                "normal_force": self.normal_force_N,
+                "q": self.q,
+                "v": self.v,
+                "scratch": np.zeros((4, 6)),
+            },
+            returns="void",
+            sources=SOURCES,
+        )
+
+    @staticmethod
+    def _reach(corners_F: Array) -> float:
+        """How far a sole's corners are from its middle [m]."""
+        return float(np.linalg.norm(corners_F, axis=1).max())
+
+    def _measurement_noise(self) -> None:
+        """Noise of each contact's pose, through the leg's Jacobian in the nominal posture, same every way."""
+        model, config = self._model, self.config
+        q = np.array(self.robot.q_nominal)
+        pin.computeJointJacobians(model, self._data, q)
+        pin.updateFramePlacements(model, self._data)
+        encoder = config.joints.encoder_noise_rad**2
+        for c, contact in enumerate(self.robot.contacts):
+            J = pin.getFrameJacobian(model, self._data, contact.frame_id, pin.LOCAL_WORLD_ALIGNED)[:, 6:]
+            position = encoder * float(np.sum(J[:3] ** 2)) / 3.0 + config.leg_bend_m**2
+            rotation = encoder * float(np.sum(J[3:] ** 2)) / 3.0 + config.leg_bend_rad**2
+            self._position_covariance[c] = np.eye(3) * position
+            self._rotation_covariance[c] = np.eye(3) * rotation
+
+    def reset(self, sensors: SensorRow) -> None:
+        """Starts anew from a robot that stands still, all contacts closed.
+
+        Raises:
+            ValueError: the row holds numbers that are not finite.
+        """
+        config = self.config
+        rows = (sensors.q, sensors.v, sensors.gyro, sensors.accel)
+        if not all(np.isfinite(row).all() for row in rows) or not np.linalg.norm(sensors.accel) > 1.0:
+            raise ValueError("a robot at rest measures finite numbers and gravity: check encoders and IMU")
+        joint_observer.reset_joints(self._joints, self._joints_P, sensors.q, self._joint_parameters)
+        self._q_B[7:] = sensors.q
+        pin.framesForwardKinematics(self._model, self._data, self._q_B)
+        imu = self._data.oMf[self.robot.imu_frame_id]
+        self._imu_R[:] = imu.rotation
+        self._imu_p[:] = imu.translation
+        corners = []
+        for c, contact in enumerate(self.robot.contacts):
+            pose = self._data.oMf[contact.frame_id]
+            self._R_BF[c] = pose.rotation
+            self._p_BF[c] = pose.translation
+            self._R_IF[c] = imu.rotation.T @ pose.rotation
+            self._p_IF[c] = imu.rotation.T @ (pose.translation - imu.translation)
+            corners.append(pose.translation + contact.corners_F @ pose.rotation.T)
+        up_B, tilt_covariance, self.level_start = upward(
+            imu.rotation @ sensors.accel,
+            np.concatenate(corners) if corners else np.zeros((1, 3)),
+            math.hypot(config.accel_bias_m_s2, config.accel_noise_m_s2),
+            config.flat_start_m,
+            config.flat_start_sigmas,
+        )
+        R_WB = level_rotation(up_B)
+        height = -float((self._p_BF @ R_WB[2]).mean()) if corners else 0.0
+        p_WB = np.array([0.0, 0.0, height])
+
+        ekf = self.filter
+        ekf.R_WI[:] = R_WB @ imu.rotation
+        ekf.v_WI[:] = 0.0
+        ekf.p_WI[:] = p_WB + R_WB @ imu.translation
+        ekf.gyro_bias[:] = 0.0
+        ekf.accel_bias[:] = 0.0
+        ekf.memory[:] = 0.0
+        ekf.set_variances(
+            rotation=1e-8,
+            velocity=1e-4,
+            position=1e-8,
+            gyro_bias=config.gyro_bias_rad_s**2,
+            accel_bias=config.accel_bias_m_s2**2,
+        )
+        ekf.P[ROTATION : ROTATION + 3, ROTATION : ROTATION + 3] += R_WB @ tilt_covariance @ R_WB.T
+        for c in range(len(self.robot.contacts)):
+            open_slot(
+                ekf.x,
+                ekf.P,
+                c,
+                self._p_IF[c],
+                self._R_IF[c],
+                self._position_covariance[c],
+                self._rotation_covariance[c],
+                int(self._slot_kind[c]),
+                ekf.R_WI,
+                ekf.active,
+                ekf.work,
+            )
+        self._gyro_smooth[:] = sensors.gyro
+        self._timer[:] = 0.0
+        # Closed for long: nothing lands at reset.
+        self._age[:] = config.contact.landing_time_s + 1.0
+        self.contact[:] = True
+        self.normal_force_N[:] = self.robot.mass_kg * self._settings[tick.GRAVITY] / max(1, len(corners))
+        self._pending_s = 0.0
+        self.q[:3] = p_WB
+        self.q[3:7] = pin.Quaternion(R_WB).coeffs()
+        self.q[7:] = sensors.q
+        self.v[:] = 0.0
+
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
+        """Takes in one sample, dt_s after the last; a sample that is refused leaves everything as it was.
+
+        Args:
+            sensors: the newest row.
+            planned_contact: (nc,) contacts the plan has closed now.
+            dt_s: time since the last update [s].
+        """
+        # After a refused sample the next one has to cover its time too.
+        dt = self._pending_s + dt_s
+        if not 0.0 < dt <= LONGEST_GAP_S:
+            dt = LONGEST_GAP_S if dt > LONGEST_GAP_S else SAMPLE_S
+        if not self._before(sensors.data, dt):
+            self._pending_s = dt
+            self.refused += 1
+            return
+        self._pending_s = 0.0
+        pin.forwardKinematics(self._model, self._data, self._q_B)
+        pin.rnea(self._model, self._data, self._q_B, self._v_B, self._vdot_B)
+        self._after(sensors.data, planned_contact, self.contact, dt)
+
+
+def joint_parameters(config: EstimatorGains) -> Array:
+    """Parameter vector of the joint observer from the gains."""
+    parameters: Array = np.zeros(joint_observer.N_PARAMETERS)
+    parameters[joint_observer.ENCODER_VARIANCE] = config.joints.encoder_noise_rad**2
+    parameters[joint_observer.VELOCITY_VARIANCE] = config.joints.velocity_noise_rad_s**2
+    parameters[joint_observer.ACCEL_SD] = config.joints.accel_rad_s2
+    parameters[joint_observer.ACCEL_TIME] = config.joints.accel_time_s
+    return parameters
