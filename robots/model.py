@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pinocchio as pin
 
 from robots.config_error import ConfigError, Problem
 from robots.contact_model import ContactModel, lowest_corner, sole_axes
 from robots.description import RobotDescription, find_robot, load_description
-from robots.mjcf import actuator_limits
+from robots.mjcf import actuator_limits, check_joints, compile_mjcf, place_root
 from robots.model_file import (
     UNLIMITED_RAD,
     ModelFile,
@@ -140,6 +141,7 @@ class _Build:
         self.positions = positions
         self.floating = description.base == "floating"
         self.problems: list[Problem] = []
+        self.mj_model: mujoco.MjModel | None = None  # of an MJCF file
 
     def run(self) -> RobotModel:
         description = self.description
@@ -147,6 +149,7 @@ class _Build:
         self.pin_model = model = self._pin_model(file)
         n_base, nq_base = (6, 7) if self.floating else (0, 0)
         self.joint_names = tuple(model.names)[ROOT_JOINT + self.floating :]
+        self._check_model()
         self.links = [frame.name for frame in model.frames if frame.type == pin.FrameType.BODY]
 
         lower, upper = model.lowerPositionLimit[nq_base:].copy(), model.upperPositionLimit[nq_base:].copy()
@@ -154,7 +157,7 @@ class _Build:
         upper[upper >= UNLIMITED_RAD] = np.inf
         model.lowerPositionLimit = np.r_[model.lowerPositionLimit[:nq_base], lower]
         model.upperPositionLimit = np.r_[model.upperPositionLimit[:nq_base], upper]
-        torque = self._torque_limits(file, model.upperEffortLimit[n_base:])
+        torque = self._torque_limits(model.upperEffortLimit[n_base:])
         velocity = self._velocity_limits(model.upperVelocityLimit[n_base:])
         armature = self._per_joint("armature_kgm2", model.armature[n_base:])
         model.armature = np.r_[np.zeros(n_base), armature]
@@ -223,20 +226,23 @@ class _Build:
                 ConfigError.raise_if_any(self.problems)
                 file = read_model(path, locked, self.floating)
         except ModelFileError as error:
-            raise self.positions.error(("model",), str(error), wrong="") from None
+            raise self._unusable(str(error)) from None
         return file
 
     def _pin_model(self, file: ModelFile) -> pin.Model:
         try:
             if file.format == "mjcf":
+                self.mj_model = compile_mjcf(file.path)
                 model = pin.buildModelFromMJCF(str(file.path))
+                place_root(model, self.mj_model)
             elif self.floating:
                 model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
             else:
                 model = pin.buildModelFromXML(file.text)
+        except ModelFileError as error:
+            raise self._unusable(str(error)) from None
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise self.positions.error(("model",), f"cannot be read: {reason}", wrong="") from None
+            raise self._unusable(f"cannot be read: {str(error).strip().splitlines()[-1]}") from None
         flies = model.njoints > ROOT_JOINT and model.joints[ROOT_JOINT].shortname() == "JointModelFreeFlyer"
         if flies != self.floating:
             sentence = (
@@ -245,20 +251,30 @@ class _Build:
                 else "is 'fixed', but the root body of the MJCF has a <freejoint/>"
             )
             raise self.positions.error(("base",), sentence, wrong="")
+        return model
+
+    def _check_model(self) -> None:
+        """Refuses a model whose joints or masses are none that can be controlled."""
+        model = self.pin_model
         for index in range(ROOT_JOINT + self.floating, model.njoints):
             if model.joints[index].nq != 1 or model.joints[index].nv != 1:
-                raise self.positions.error(
-                    ("model",),
+                raise self._unusable(
                     f"joint '{model.names[index]}' has {model.joints[index].nv} degrees of freedom; each "
-                    "joint needs one, and a body of an MJCF at most one joint",
-                    wrong="",
+                    "joint needs one, and a body of an MJCF at most one joint"
                 )
-        if model.njoints == ROOT_JOINT + self.floating:
-            raise self.positions.error(("model",), "has no joint that can move", wrong="")
+        if not self.joint_names:
+            raise self._unusable("has no joint that can move")
         masses = np.array([inertia.mass for inertia in model.inertias])
         if not (masses >= 0.0).all() or not masses.sum() > 0.0:
-            raise self.positions.error(("model",), "has no mass, or a link of negative mass", wrong="")
-        return model
+            raise self._unusable("has no mass, or a link of negative mass")
+        if self.mj_model is not None:
+            try:
+                check_joints(self.mj_model, self.joint_names)
+            except ModelFileError as error:
+                raise self._unusable(str(error)) from None
+
+    def _unusable(self, sentence: str) -> ConfigError:
+        return self.positions.error(("model",), sentence, wrong="")
 
     def _check_joint_names(self, key: str, names: list[str] | tuple[str, ...]) -> None:
         value = getattr(self.description, key)
@@ -281,12 +297,9 @@ class _Build:
             result[:] = value
         return result
 
-    def _torque_limits(self, file: ModelFile, effort: Vector) -> Vector:
-        if file.format == "mjcf":
-            try:
-                effort = actuator_limits(file.path, self.joint_names)
-            except ModelFileError as error:
-                raise self.positions.error(("model",), str(error), wrong="") from None
+    def _torque_limits(self, effort: Vector) -> Vector:
+        if self.mj_model is not None:
+            effort = actuator_limits(self.mj_model, self.joint_names)
         unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
         torque = self._per_joint("torque_limit_Nm", np.where(unknown, np.nan, effort))
         missing = [joint for joint, limit in zip(self.joint_names, torque, strict=True) if np.isnan(limit)]
