@@ -258,6 +258,7 @@ class Brain:
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS
             output.w_F[:] = solution.wrench
+            output.zmp_des[:] = solution.zmp
         for i, hand in enumerate(self.motion.hands):
             output.p_WH_des[i] = hand.p
             output.hand_active[i] = hand.active

@@ -18,9 +18,9 @@ from robots.yaml_file import Config, load_yaml
 class CentreOfMassGains(Config):
     """Tracking of the centre of mass: the divergent component of motion horizontally, a spring vertically."""
 
-    dcm_gain_per_s: float = Field(5.0, gt=0, le=30, description="horizontal: rate at which the DCM error decays")
+    dcm_gain_per_s: float = Field(8.0, gt=0, le=30, description="horizontal: rate at which the DCM error decays")
     dcm_integral_per_s: float = Field(
-        1.0, ge=0, le=10, description="horizontal: rate at which a constant offset is taken out"
+        4.0, ge=0, le=10, description="horizontal: rate at which a constant offset is taken out"
     )
     height_kp_per_s2: float = Field(100.0, gt=0, le=1000, description="vertical stiffness per mass")
     height_kd_per_s: float = Field(20.0, gt=0, le=100, description="vertical damping per mass")

@@ -128,7 +128,7 @@ class WholeBody:
         self._placements: list[pin.SE3] = []
         self._parents: list[int] = []
         for model, geometry in zip(robot.contacts, self.geometry, strict=True):
-            self._add_frame(f"contact/{model.name}", pin.SE3(geometry.R_FC, np.zeros(3)))
+            self._add_frame(self.model.frames[model.frame_id].name, pin.SE3(geometry.R_FC, np.zeros(3)))
         for task in tasks:
             if task.frame is not None and task.frame not in self.frame_index and _is_frame_kind(task.kind):
                 self._add_frame(task.frame, pin.SE3.Identity())
@@ -153,6 +153,7 @@ class WholeBody:
             y_tau=np.zeros(na),
             y_vdot=np.zeros(na),
             residual=np.zeros(6),
+            zmp=np.zeros(2),
         )
         self.arrays = Arrays(
             kin=kin,

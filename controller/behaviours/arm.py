@@ -38,7 +38,7 @@ class Arm:
         self.hands = [HandMotion(gains.hand.speed_m_s) for _ in robot.hands]
         self._posture = body.reference("posture")
         self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
-        self._hand_frames = [body.frame_index[f"hand/{hand}"] for hand in robot.hand_names]
+        self._hand_frames = [body.frame_index[robot.pin_model.frames[h.frame_id].name] for h in robot.hands]
         for mask in range(2 ** len(self.hands)):
             body.prepare((), self._enabled(mask))
         self._mask = -1

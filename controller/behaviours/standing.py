@@ -19,14 +19,17 @@ from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2, Floats
 from controller.request import CIRCLE, REACH, RequestRow
 from controller.whole_body import Task, WholeBody
+from robots.config_error import ConfigError
 from robots.model import RobotModel
 
-_LARGEST_OFFSET_M = 0.04
+_LARGEST_OFFSET_M = 0.06
 """Horizontal: what the integral may shift the zero-moment point by."""
 _LARGEST_LIFT_G = 0.5
 """Vertical: what the integral may add, in units of gravity."""
+_THINNEST_SUPPORT_M = 0.01
+"""Soles that all lie this close to a line cannot hold a robot still."""
 _QUIET_M_S = 0.15
-"""Beyond this DCM-like error speed the integrals wait: a push is no constant offset."""
+"""Beyond this horizontal speed of the error the integrals wait: a push is no constant offset."""
 
 
 def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -49,7 +52,7 @@ def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """A pose task for every hand."""
     weight = [gains.hand.weight] * 3 + [gains.hand.orientation_weight] * 3
     return [
-        Task(hand.name, "frame_pose", weight, [*_pair(gains.hand), *_pair(gains.hand)], f"hand/{hand.name}")
+        Task(hand.name, "frame_pose", weight, _pair(gains.hand) * 2, robot.pin_model.frames[hand.frame_id].name)
         for hand in robot.hands
     ]
 
@@ -72,6 +75,18 @@ def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
     return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
 
 
+def _refuse_points(robot: RobotModel) -> None:
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    corners = np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
+    spread = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
+    if len(spread) < 2 or spread[1] < _THINNEST_SUPPORT_M:
+        raise ConfigError(
+            f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, only walk; "
+            "this version of the controller does not walk yet"
+        )
+
+
 class Standing:
     """References of a robot on its soles, all contacts closed.
 
@@ -80,6 +95,9 @@ class Standing:
         gains: its gains.
         body: the whole-body controller, with `standing_tasks` declared.
 
+    Raises:
+        ConfigError: for a robot whose soles span no area.
+
     Attributes:
         p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
         p_WS: (3,) mean of the soles as estimated [m].
@@ -87,6 +105,7 @@ class Standing:
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
+        _refuse_points(robot)
         self.robot = robot
         self._body = body
         self._com = ComMotion()
@@ -103,7 +122,7 @@ class Standing:
         names = [name for name in ("base", "trunk") if name in body.task_index]
         self._upright = [body.reference(name) for name in names]
         self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
-        self._hand_frames = [body.frame_index[f"hand/{hand}"] for hand in robot.hand_names]
+        self._hand_frames = [body.frame_index[robot.pin_model.frames[h.frame_id].name] for h in robot.hands]
         self._set_up(gains)
         for mask in range(2 ** len(self.hands)):
             body.prepare(self._closed, self._enabled(mask))
@@ -116,8 +135,9 @@ class Standing:
         self._omega = omega
         k = com.dcm_gain_per_s
         body.gain("com")[:6] = [omega * k, omega * k, com.height_kp_per_s2, omega + k, omega + k, com.height_kd_per_s]
-        # A constant offset of the zero-moment point costs omega^2 times as much acceleration.
-        self._ki = np.array([omega * k * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
+        # Horizontally the DCM error is integrated, into an offset of the zero-moment point.
+        self._lead_s = np.array([1.0 / omega, 1.0 / omega, 0.0])
+        self._ki = np.array([omega**2 * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
         self._largest = np.array([omega**2 * _LARGEST_OFFSET_M] * 2 + [_LARGEST_LIFT_G * GRAVITY_M_S2])
         posture = body.reference("posture")
         posture[: robot.na] = robot.q_nominal[robot.nq_base :]
@@ -220,7 +240,9 @@ class Standing:
         np.subtract(self.v_WC_des, kin.v_WC, out=error)
         if abs(error[0]) > _QUIET_M_S or abs(error[1]) > _QUIET_M_S:
             return
-        np.subtract(self.p_WC_des, kin.p_WC, out=error)
+        error *= self._lead_s
+        error += self.p_WC_des
+        error -= kin.p_WC
         error *= self._ki
         error *= dt_s
         self._integral += error

@@ -7,11 +7,46 @@ from robots.compiled import kernel
 
 
 @kernel
+def zero_moment_point(k, contacts, solution):  # type: ignore[no-untyped-def]
+    """Where the sum of the contact wrenches meets the mean height of the soles without horizontal moment.
+
+    Source: Sardain and Bessonnet, "Forces acting on a biped robot", IEEE T-SMC-A 2004, eq. 18.
+    """
+    fx = fy = fz = mx = my = height = 0.0
+    n = 0
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] < 0:
+            continue
+        f = contacts.frame[c]
+        R, p, w = k.R[f], k.p[f], solution.wrench[c]
+        n += 1
+        height += p[2]
+        gx = gy = gz = 0.0
+        for t in range(contacts.dim[c]):
+            axis = contacts.select[c, t]
+            if axis < 3:
+                gx += R[0, axis] * w[t]
+                gy += R[1, axis] * w[t]
+                gz += R[2, axis] * w[t]
+            else:
+                mx += R[0, axis - 3] * w[t]
+                my += R[1, axis - 3] * w[t]
+        fx, fy, fz = fx + gx, fy + gy, fz + gz
+        mx += p[1] * gz - p[2] * gy
+        my += p[2] * gx - p[0] * gz
+    if n > 0 and fz > 1e-3:
+        height /= n
+        solution.zmp[0] = (fx * height - my) / fz
+        solution.zmp[1] = (fy * height + mx) / fz
+
+
+@kernel
 def torque_and_residuals(k, contacts, limits, solution):  # type: ignore[no-untyped-def]
     """Joint torque of (vdot, wrench) by inverse dynamics, and by how much every block is missed.
 
     tau = M vdot + h - J' w on the joint rows; what the same expression leaves on the base rows is the residual.
     """
+    zero_moment_point(k, contacts, solution)
     nv = len(k.v)
     nb = k.n_base[0]
     vdot, residual, tau = solution.vdot, solution.residual, solution.tau

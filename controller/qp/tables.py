@@ -173,8 +173,10 @@ class Solution(NamedTuple):
     y_vdot: Floats
     """(na,) of the acceleration barriers."""
     residual: Floats
-    """(6,) floating-base residual [N, Nm] largest; contact motion residual [m/s^2]; cone violation [N]; torque
+    """(6,) floating-base residual [N, Nm], largest; contact motion residual [m/s^2]; cone violation [N]; torque
     beyond the limit [Nm]; acceleration beyond the barrier [rad/s^2]; 1 where all numbers are finite."""
+    zmp: Floats
+    """(2,) zero-moment point of the wrenches at the mean height of the soles [m]."""
 
 
 RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE = range(6)
