@@ -11,7 +11,7 @@ from sim.scenario_schema import Noise
 
 Vector = NDArray[np.float64]
 
-BLOCK_TICKS = 1000
+BLOCK_TICKS = 16
 MAX_TORQUE_NOISE_OF_LIMIT = 0.01
 NOISE_STREAM = 3
 BIAS_STREAM = 4
@@ -20,8 +20,9 @@ BIAS_STREAM = 4
 class SensorNoise:
     """Adds the errors of a scenario's sensors to a row that holds the truth.
 
-    Random numbers are drawn for a thousand ticks at once: a tick costs one addition. Noise and biases
-    have streams of their own, so changing one leaves the other's draws as they are.
+    Random numbers are drawn for a few ticks at once: most ticks cost one addition, and none so much that a
+    run in real time would miss its period. Noise and biases have streams of their own, so changing one
+    leaves the other's draws as they are.
 
     Attributes:
         bias: the constant errors of this run, as a sensor row.
