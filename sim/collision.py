@@ -54,6 +54,8 @@ def set_robot_geometry(spec: Any) -> None:
     for mesh in spec.meshes:
         mesh.maxhullvert = HULL_VERTICES
     for geom in spec.geoms:
+        if not (geom.contype or geom.conaffinity):
+            continue  # an MJCF's looks
         geom.contype = ROBOT_BIT
         geom.conaffinity = ROBOT_BIT | GROUND_BIT
         geom.condim = 3
@@ -70,11 +72,12 @@ def add_sole(spec: Any, contact: ContactModel, corners_L: Vector, R_WL: Vector) 
         R_WL: (3, 3) orientation of the link at the nominal posture, where the sole lies on the ground.
     """
     body = spec.body(contact.link)
-    for geom in list(body.geoms):
-        spec.delete(geom)
     for member in _rigid_group(body):
         for geom in member.geoms:
-            geom.conaffinity = ROBOT_BIT
+            geom.conaffinity &= ROBOT_BIT
+    for geom in body.geoms:
+        # Not deleted: an MJCF's masses may come from its geometry.
+        geom.contype = geom.conaffinity = 0
     up_L = R_WL[2]
     for index, corner in enumerate(corners_L):
         body.add_geom(

@@ -267,9 +267,12 @@ def _set_joints(spec: Any, robot: RobotModel) -> None:
         if joint.name not in index:
             continue
         i = index[joint.name]
-        lower, upper = float(robot.position_lower_rad[i]), float(robot.position_upper_rad[i])
-        joint.limited = bool(np.isfinite(lower) and np.isfinite(upper))
-        joint.range = [lower, upper] if joint.limited else [0.0, 0.0]
+        bounds = np.array([robot.position_lower_rad[i], robot.position_upper_rad[i]])
+        joint.limited = bool(np.isfinite(bounds).all())
+        if spec.compiler.degree and joint.type == mujoco.mjtJoint.mjJNT_HINGE:
+            # Until it is compiled a spec's angles are in the unit of its file: degrees in most MJCF.
+            bounds = np.rad2deg(bounds)
+        joint.range = bounds if joint.limited else np.zeros(2)
         joint.armature = float(robot.armature_kgm2[i])
         joint.damping = np.zeros(3)
         joint.frictionloss = 0.0

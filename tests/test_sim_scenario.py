@@ -58,7 +58,7 @@ def test_a_misspelt_scenario_is_answered_with_the_right_one():
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(ConfigError, match="nowhere.yaml: does not exist"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: does not exist"):
         load_scenario("nowhere.yaml", robot("g1"))
 
 
@@ -89,7 +89,7 @@ def test_a_missing_file_is_named():
         ),
         (
             "commands:\n - {at_s: 1, circle: {radius_m: 0.1, period_s: 3}}",
-            "commands[0].circle.hand: is missing, and g1 has not exactly one hand (it has left_hand, right_hand)",
+            "commands[0].circle.hand: is missing, and g1 has not exactly one hand (it has left_hand,",
         ),
     ],
 )
@@ -110,7 +110,7 @@ def test_an_offset_is_counted_from_where_the_hand_starts(name):
     data = model.pin_model.createData()
     pin.framesForwardKinematics(model.pin_model, data, model.q_nominal)
     start = data.oMf[model.hands[0].frame_id].translation
-    np.testing.assert_allclose(reach.params["p_WH_m"], start + [0, 0, -0.05], atol=1e-12)
+    np.testing.assert_allclose(reach.params["p_WH_m"], start - np.array([0, 0, 0.05]), atol=1e-12)
     assert "offset_m" not in reach.params
 
 
