@@ -26,6 +26,13 @@ FALLEN_TILT_COS = math.cos(math.radians(60.0))
 FALLEN_HEIGHT = 0.5
 
 
+def _ignore_warning(text: str) -> None:
+    """Keeps MuJoCo from appending to a log file in the working folder; a divergence is an event here."""
+
+
+mujoco.set_mju_user_warning(_ignore_warning)
+
+
 class SimulatedRobot:
     """A robot in MuJoCo that is read and commanded through a RobotLink, in lockstep.
 

@@ -195,7 +195,8 @@ def test_an_arm_does_not_fall():
     assert not sim.fell
 
 
-def test_a_diverged_simulation_stops_and_counts_as_a_fall():
+def test_a_diverged_simulation_stops_counts_as_a_fall_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     sim = simulate("g1")
     sim.world.data.qvel[10] = np.nan
     sim.advance()
@@ -204,6 +205,7 @@ def test_a_diverged_simulation_stops_and_counts_as_a_fall():
     at = sim.t_s
     sim.advance()
     assert sim.t_s == at
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_legs_do_not_pass_through_each_other():
