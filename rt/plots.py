@@ -29,6 +29,7 @@ Vector = NDArray[np.float64]
 AXIS_COLOURS = {"x": TRUTH, "y": ESTIMATE, "z": THIRD}
 GRAVITY_M_S2 = 9.81
 POINTS_DRAWN = 3000
+BEYOND_LIMIT = 1.15
 
 
 def write_plots(
@@ -171,7 +172,7 @@ def contact_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
 
 
 def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
-    """Applied torque of every joint as a fraction of its limit, which each panel names."""
+    """Torque of every joint as a fraction of its limit; each panel names the limit and its largest share."""
     joints = robot.joint_names
     columns = min(6, len(joints))
     rows = -(-len(joints) // columns)
@@ -180,15 +181,17 @@ def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
     few = _few(trace)
     t_s = trace.kept("t_s")[few]
     limits = robot.torque_limit_Nm
+    peaks = trace.peak_torque_fraction
+    shown = float(np.clip(1.2 * peaks.max(), 0.25, BEYOND_LIMIT))
     for joint, name in enumerate(joints):
         plot = axes[joint]
-        plot.axhspan(1.0, 1.15, color=LIMIT, alpha=0.15, linewidth=0)
-        plot.axhspan(-1.15, -1.0, color=LIMIT, alpha=0.15, linewidth=0)
+        for low in (1.0, -BEYOND_LIMIT):
+            plot.axhspan(low, low + BEYOND_LIMIT - 1.0, color=LIMIT, alpha=0.15, linewidth=0)
         plot.plot(t_s, trace.kept("tau")[few, joint] / limits[joint], color=ESTIMATE, linewidth=0.8)
         plot.plot(t_s, trace.kept("tau_true")[few, joint] / limits[joint], color=TRUTH, linewidth=0.9)
-        short = name.removesuffix("_joint")
-        plot.set_title(f"{short}  {limits[joint]:.3g} Nm", fontsize=7.5, fontweight="normal")
-        plot.set(ylim=(-1.15, 1.15), xlim=(t_s[0], t_s[-1]))
+        title = f"{name.removesuffix('_joint')}  {100.0 * peaks[joint]:.0f} % of {limits[joint]:.3g} Nm"
+        plot.set_title(title, fontsize=7.0, fontweight="normal")
+        plot.set(ylim=(-shown, shown), xlim=(t_s[0], t_s[-1]))
         plot.tick_params(labelsize=7)
     for empty, plot in enumerate(axes[len(joints) :], len(joints)):
         plot.set_visible(False)

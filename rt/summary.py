@@ -197,16 +197,20 @@ def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
 
 def provenance(robot: RobotModel, gains_sha256: str) -> dict[str, str]:
     """What made the run: hashes of the configuration and the model, our version, the kernel."""
-    try:
-        version = importlib.metadata.version("kilohertz")
-    except importlib.metadata.PackageNotFoundError:
-        version = "not installed"
     return {
         "config_sha256": gains_sha256,
         "model_sha256": robot.model_sha256,
-        "version": version,
+        "version": version(),
         "kernel": f"{platform.system()} {platform.release()} {platform.version()}",
     }
+
+
+def version() -> str:
+    """The version of this distribution; `unknown` where it runs without being installed."""
+    try:
+        return importlib.metadata.version("kilohertz")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def rotate(quaternion_xyzw: Vector, vector: Vector) -> Vector:

@@ -1,0 +1,263 @@
+"""One run: robot, simulated robot, estimator, brain and loop put together; the only place that knows all."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.brain import Brain
+from controller.gains import Gains, load_gains
+from controller.request import RequestRow, make_request
+from estimators.fixed_base import FixedBaseEstimator
+from estimators.floating_base import FloatingBaseEstimator
+from robots.config_error import ConfigError
+from robots.model import RobotModel
+from robots.rows import SensorRow
+from rt import summary
+from rt.clock import PERIOD_NS
+from rt.host import HostState, prepare_realtime
+from rt.loop import ControlLoop, Pace, damping_command
+from rt.outcome import EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
+from rt.stepped_link import SteppedLink
+from rt.trace import ROWS_KEPT, Trace
+from sim.scenario import default_scenario_name, load_scenario
+from sim.scenario_schema import Scenario
+from sim.simulated_robot import SimulatedRobot
+from sim.truth import TruthEstimator
+
+PERIOD_S = PERIOD_NS * 1e-9
+WARM_UP_STEPS = 100
+PROGRESS_TICKS = 250
+
+Progress = Callable[[float], None]
+EachTick = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is asked of a run.
+
+    Attributes:
+        robot: name of a robot that ships, or the path of a robot's folder.
+        scenario: name or file; None for the robot's default.
+        duration_s: instead of the scenario's [s].
+        seed: of noise, biases, model error and ground.
+        realtime: one tick a millisecond, instead of as fast as it goes.
+        gains: file instead of the robot's own gains.yaml.
+        rows_kept: most ticks to keep for plots and tracking figures.
+    """
+
+    robot: str
+    scenario: str | None = None
+    duration_s: float | None = None
+    seed: int = 0
+    realtime: bool = False
+    gains: Path | None = None
+    rows_kept: int = ROWS_KEPT
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run.
+
+    Attributes:
+        plan, robot, scenario: what was run.
+        trace: its history.
+        loop: how the loop went: latency, overruns, footprint.
+        host: what the host granted.
+        fell, fell_at_s: whether and when the robot fell [s].
+        events: of loop and simulation, in order of time: dicts of t_s [s], kind, text.
+        wall_s: how long it took [s].
+        exit_code: of the contract: 0 done, 1 fell or stopped for safety, 4 link lost.
+        summary: the figures as `--json` writes them.
+    """
+
+    plan: RunPlan
+    robot: RobotModel
+    scenario: Scenario
+    trace: Trace
+    loop: LoopResult
+    host: HostState
+    fell: bool
+    fell_at_s: float | None
+    events: list[dict[str, Any]]
+    wall_s: float
+    exit_code: int
+    summary: dict[str, Any]
+
+
+class Session:
+    """Everything of one run, built and warm, waiting for `run`.
+
+    Args:
+        plan: what is asked.
+
+    Raises:
+        ConfigError: robot, scenario or gains cannot be used, or the robot cannot do what is asked.
+        ValueError: the plan's duration is none.
+    """
+
+    def __init__(self, plan: RunPlan) -> None:
+        self.plan = plan
+        self.robot = RobotModel.load(plan.robot)
+        scenario = load_scenario(plan.scenario or default_scenario_name(self.robot), self.robot)
+        if plan.duration_s is not None:
+            scenario = scenario.with_duration(plan.duration_s)
+        self.scenario = scenario
+        self.gains = load_gains(self.robot, plan.gains)
+        self.schedule = _schedule(self.robot, scenario)
+        self.simulated = SimulatedRobot(self.robot, scenario, plan.seed)
+        self.estimator = _estimator(self.robot, scenario, self.gains, self.simulated)
+        self.brain = Brain(self.robot, self.gains, self.estimator, dt_s=PERIOD_S)
+        self.ticks = max(1, round(scenario.duration_s / PERIOD_S))
+        self.trace = Trace(self.robot, self.ticks, plan.rows_kept)
+        self.sensors = self.robot.new_sensor_row()
+        self.link = SteppedLink(self.simulated, self.robot.na)
+        damping_Nms = self.robot.torque_limit_Nm / self.gains.guard.damping_speed_rad_s
+        damping = damping_command(self.robot.na, damping_Nms)
+        self.loop = ControlLoop(self.link, self.brain, self.sensors, damping, self.gains)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Ticks on the first sample, unseen by the robot, so that the first real tick is like all others.
+
+        Once when all is built, for what is compiled or allocated at first use; once more when the host is
+        prepared, which goes over all memory and leaves the caches cold.
+        """
+        self.link.read(self.sensors)
+        self.brain.reset(self.sensors)
+        request = self.schedule[0][1]
+        for _ in range(WARM_UP_STEPS):
+            self.brain.step(self.sensors, request, self.gains, _no_mark)
+        self.brain.reset(self.sensors)
+
+    def run(self, progress: Progress | None = None, each_tick: EachTick | None = None) -> RunResult:
+        """Runs to the scenario's end, to a fall, or until it is stopped; once only.
+
+        Args:
+            progress: called now and then with the simulated time [s]; not while ticks are paced.
+            each_tick: called with the tick's number after it was noted, before the world moves on.
+        """
+        plan = self.plan
+        observer = _Observer(self, None if plan.realtime else progress, each_tick)
+        started_s = time.monotonic()
+        with prepare_realtime(paced=plan.realtime) as host:
+            self._warm_up()
+            try:
+                loop = self.loop.run(
+                    self.ticks,
+                    self.schedule,
+                    pace=Pace.TIMER if plan.realtime else Pace.LOCKSTEP,
+                    observer=observer,
+                )
+            finally:
+                self.link.close()
+        return self._conclude(loop, host, time.monotonic() - started_s)
+
+    def _conclude(self, loop: LoopResult, host: HostState, wall_s: float) -> RunResult:
+        simulated = self.simulated
+        events = [self._told(event) for event in loop.events]
+        events = sorted([*events, *simulated.events], key=lambda event: float(event["t_s"]))
+        return RunResult(
+            plan=self.plan,
+            robot=self.robot,
+            scenario=self.scenario,
+            trace=self.trace,
+            loop=loop,
+            host=host,
+            fell=simulated.fell,
+            fell_at_s=simulated.fell_at_s,
+            events=events,
+            wall_s=wall_s,
+            exit_code=_exit_code(loop, simulated.fell, self.scenario),
+            summary=self._summary(loop, events),
+        )
+
+    def _told(self, event: LoopEvent) -> dict[str, Any]:
+        reason = self.brain.output.reason
+        text = f"{event.text}: {reason}" if reason and event.text.endswith("to damping") else event.text
+        return {"t_s": event.t_s, "kind": event.kind, "text": text}
+
+    def _summary(self, loop: LoopResult, events: list[dict[str, Any]]) -> dict[str, Any]:
+        trace, robot = self.trace, self.robot
+        configuration = f"{robot.config_sha256}\n{self.gains.model_dump_json()}"
+        return {
+            "robot": robot.name,
+            "scenario": self.scenario.name,
+            "duration_s": round(loop.ticks * PERIOD_S, 9),
+            "ticks": loop.ticks,
+            "fell": self.simulated.fell,
+            "fell_at_s": self.simulated.fell_at_s,
+            "exit_state": loop.exit_state,
+            "overruns": loop.overruns,
+            "latency_us": summary.latency_us(loop.latency),
+            "qp": summary.qp_figures(trace, self.gains.solver),
+            "estimation": summary.estimation_figures(trace, robot.floating),
+            "tracking": summary.tracking_figures(trace, robot, self.scenario),
+            "torque": summary.torque_figures(trace, robot.joint_names),
+            "payload": {"mass_kg": None, "p_BP_m": None},
+            "events": events,
+            "provenance": summary.provenance(robot, hashlib.sha256(configuration.encode()).hexdigest()),
+        }
+
+
+class _Observer:
+    """After each tick: note it, then let the world move on; end the run at a fall."""
+
+    def __init__(self, session: Session, progress: Progress | None, each_tick: EachTick | None) -> None:
+        self._record = session.trace.record
+        self._estimator = session.estimator
+        self._simulated = session.simulated
+        self._advance = session.link.advance
+        self._stop = session.loop.stop
+        self._progress = progress
+        self._each_tick = each_tick
+
+    def __call__(self, tick: int, sensors: SensorRow, request: Any, output: Any) -> None:
+        self._record(output, self._estimator, self._simulated.truth)
+        if self._each_tick is not None:
+            self._each_tick(tick)
+        self._advance()
+        if self._simulated.fell:
+            self._stop()
+        if self._progress is not None and tick % PROGRESS_TICKS == 0:
+            self._progress(tick * PERIOD_S)
+
+
+def _schedule(robot: RobotModel, scenario: Scenario) -> list[tuple[int, RequestRow]]:
+    schedule = []
+    problems = []
+    for command in scenario.commands:
+        try:
+            request = make_request(robot, command.kind, command.params, command.at_s)
+        except ValueError as error:
+            problems.append(f"scenario '{scenario.name}': {command.kind} at {command.at_s:g} s: {error}")
+            continue
+        schedule.append((round(command.at_s / PERIOD_S), request))
+    if problems:
+        raise ConfigError(*problems)
+    return schedule
+
+
+def _estimator(robot: RobotModel, scenario: Scenario, gains: Gains, simulated: SimulatedRobot) -> Any:
+    if scenario.estimator == "truth":
+        return TruthEstimator(simulated)
+    if robot.floating:
+        return FloatingBaseEstimator(robot, gains.estimator)
+    return FixedBaseEstimator(robot, gains.estimator)
+
+
+def _exit_code(loop: LoopResult, fell: bool, scenario: Scenario) -> int:
+    if loop.exit_code == EXIT_LINK_LOST:
+        return EXIT_LINK_LOST
+    told_to_damp = scenario.commands[-1].kind == "damp"
+    stopped = loop.exit_state in ("damping", "soft_stop") and not told_to_damp
+    return EXIT_SAFETY_STOP if fell or stopped or loop.stopped_by is not None else loop.exit_code
+
+
+def _no_mark(stage: int) -> None:
+    """Stages of the warm-up are not timed."""
