@@ -202,7 +202,9 @@ class WholeBody:
         self.solver: OsqpBackend | ExactBackend = self.exact if solver == "exact" else self.osqp
         self._closed: tuple[int, ...] = ()
         self._enabled: tuple[int, ...] = ()
-        self._m = 0
+        self._rows = 0
+        self._leading = self.solver
+        self._at_limit = False
         self.iterations = 0
 
     def reference(self, task: str) -> Floats:
@@ -249,22 +251,28 @@ class WholeBody:
 
     def assemble(self) -> None:
         """Writes this tick's problem from the references."""
-        self._m = self.entry.run_fill(self._table)
-        self.solver.assemble(self._closed, self._enabled, self._m)
+        self._rows = self.entry.run_fill(self._table)
+        # While a limit is hit the exact solver leads: OSQP takes hundreds of iterations with the limits in.
+        self._leading = self.exact if self._at_limit else self.solver
+        self._leading.assemble(self._closed, self._enabled, self._rows)
 
     def solve(self) -> bool:
-        """Solves it into `solution`, exactly where the chosen solver does not get there.
+        """Solves it into `solution`; limits enter when hit, and what OSQP does not solve is solved exactly.
 
         Returns:
             True where the solution passed the check of every block.
         """
-        solved = self.solver.solve()
-        self.iterations = self.solver.iterations
-        if not solved and self.solver is not self.exact:
-            self.solver.forget()
-            self.exact.assemble(self._closed, self._enabled, self._m)
+        solved = self._leading.solve()
+        self.iterations = self._leading.iterations
+        if self._leading is self.osqp:
+            if solved and self.tolerances.limits_ok(self.solution.residual):
+                return True
+            self.exact.assemble(self._closed, self._enabled, self._rows)
             solved = self.exact.solve()
             self.iterations += self.exact.iterations
+        self.osqp.forget()
+        y_tau, y_vdot = self.solution.y_tau, self.solution.y_vdot
+        self._at_limit = solved and bool(y_tau.any() or y_vdot.any())
         return solved
 
     def solve_softened(self) -> bool:

@@ -84,6 +84,7 @@ class ExactBackend:
         p = self._problem
         solved = self._run(na, na + int(p.size[2] + p.size[3]))
         if solved and not self._tolerances.limits_ok(self._arrays.solution.residual):
+            # The limits as they are, whatever the solver's own tolerance: the guard clips what is left.
             solved = self._run(0, na + int(p.size[1]))
         return solved and self._tolerances.accept(self._arrays.solution.residual)
 

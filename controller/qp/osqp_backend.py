@@ -15,7 +15,7 @@ import osqp
 import scipy.sparse as sp
 
 from controller.qp.osqp_assembly import OsqpArrays
-from controller.qp.tables import MOTION, RES_FINITE, Arrays, Floats, Ints, bind
+from controller.qp.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
 from controller.qp.tolerances import Tolerances
 
 _EQUALITY_SCALE = 3.0
@@ -29,7 +29,7 @@ class OsqpSettings:
     rho: float = 1e-4
     eps_abs: float = 1e-4
     eps_rel: float = 1e-5
-    max_iter: int = 400
+    max_iter: int = 200
     check_termination: int = 5
 
 
@@ -171,57 +171,35 @@ class OsqpBackend:
         self._tolerances = tolerances
         self._settings = settings
         self._force_scale = force_scale
-        self._problems: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[OsqpProblem, OsqpProblem]] = {}
+        self._problems: dict[tuple[tuple[int, ...], tuple[int, ...]], OsqpProblem] = {}
         self._current: OsqpProblem | None = None
-        self._limits_active = False
-        self._m = 0
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
-        """Builds the problems of a mode; 2 ms each, so before the loop starts."""
+        """Builds the problem of a mode; 2 ms, so before the loop starts."""
         table = self._arrays.tasks.table
-        soft = tuple(t for t in enabled if table[t, 3] == MOTION)
-        key = (closed, enabled)
-        if key not in self._problems:
-            # Without contacts and base there is nothing to be lazy about: a fixed base always has its limits in.
-            lean = bool(closed) or int(self._arrays.kin.n_base[0]) > 0
-            full = OsqpProblem(self._arrays, closed, soft, True, self._settings, self._force_scale)
-            light = OsqpProblem(self._arrays, closed, soft, False, self._settings, self._force_scale) if lean else full
-            self._problems[key] = (light, full)
+        soft = tuple(t for t in enabled if table[t, SPACE] == MOTION)
+        if (closed, enabled) not in self._problems:
+            # A fixed base has no other rows: its limits are always in, OSQP wants at least one.
+            limits = int(self._arrays.kin.n_base[0]) == 0
+            self._problems[closed, enabled] = OsqpProblem(
+                self._arrays, closed, soft, limits, self._settings, self._force_scale
+            )
 
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...], m: int) -> None:
         """Writes the problem of this tick from the m rows of its tasks."""
-        self._m = m
-        self._pair = self._problems[(closed, enabled)]
-        self._enter(self._pair[1] if self._limits_active else self._pair[0])
-
-    def solve(self) -> bool:
-        """Solves it into the solution.
-
-        Returns:
-            True where the solution is finite and within tolerance of every block.
-        """
-        self.iterations = 0
-        solved = self._run()
-        residual = self._arrays.solution.residual
-        problem = self._current
-        assert problem is not None
-        if not problem.with_limits and not self._tolerances.limits_ok(residual):
-            self._limits_active = True
-            self._enter(self._pair[1])
-            solved = self._run()
-        elif problem.with_limits:
-            n_eq, p = problem.n_equalities, problem.arrays
-            self._limits_active = bool(p.active[max(n_eq, int(p.size[4])) :].any())
-        return solved and self._tolerances.accept(residual)
-
-    def _enter(self, problem: OsqpProblem) -> None:
+        problem = self._problems[closed, enabled]
         if problem is not self._current:
             problem.warm_start(self._arrays)
             self._current = problem
-        self._assembly(problem.table, self._m)
+        self._assembly(problem.table, m)
 
-    def _run(self) -> bool:
+    def solve(self) -> bool:
+        """Solves it into the solution, but for the limits of a floating base.
+
+        Returns:
+            True where the solution is finite and within tolerance of every block that is in the problem.
+        """
         problem = self._current
         assert problem is not None
         p, solver = problem.arrays, problem.solver
@@ -230,20 +208,19 @@ class OsqpBackend:
         solver.solve()
         solution = solver.solution
         changed = self._finish(problem.table, solution.x, solution.y)
-        self.iterations += int(solver.info.iter)
-        if self._arrays.solution.residual[RES_FINITE] == 0.0:
+        self.iterations = int(solver.info.iter)
+        residual = self._arrays.solution.residual
+        if residual[RES_FINITE] == 0.0:
             problem.cold_start()
             return False
         if changed:
             problem.rescale()
-        # An iterate at the iteration limit may still be within tolerance: the caller's check decides.
-        return True
+        # An iterate at the iteration limit may still be within tolerance: the check decides, not the status.
+        return self._tolerances.accept(residual)
 
     def forget(self) -> None:
-        """Starts the next tick cold; after the solution did not come from here."""
-        if self._current is not None:
-            self._current.cold_start()
-            self._current = None
+        """Starts the next tick from the solution as it is then: it did not come from here."""
+        self._current = None
 
 
 def _pattern(mask: Any) -> tuple[sp.csc_matrix, Ints]:
