@@ -45,13 +45,13 @@ def upward(
         up, information = measured, np.eye(3) / tilt_variance
     across = np.eye(3) - np.outer(up, up)
     # The error of `up` lies across it; as a rotation vector it is turned by a right angle about `up`.
-    turn = np.cross(up, np.eye(3), axis=0)
+    turn = np.cross(np.eye(3), up)
     direction_covariance = np.linalg.pinv(across @ information @ across, rcond=1e-12, hermitian=True)
     return up, turn @ direction_covariance @ turn.T, level
 
 
 def level_rotation(up_B: Array) -> Array:
-    """(3, 3) R_WB with zero yaw (the base's x axis lies in the world's x-z plane) that makes up_B vertical."""
+    """(3, 3) R_WB that makes up_B vertical, with zero yaw: the base's x axis in the world's x-z plane."""
     forward = np.array([1.0, 0.0, 0.0])
     left = np.cross(up_B, forward)
     if np.linalg.norm(left) < 1e-6:

@@ -11,41 +11,48 @@ class JointObserverGains(Config):
     """Joint positions and velocities from encoder and measured velocity."""
 
     encoder_noise_rad: float = Field(
-        1e-4, gt=0, le=0.1, description="SD of the encoder, per 1 kHz sample [rad]"
+        default=1e-4, gt=0, le=0.1, description="SD of the encoder, per 1 kHz sample [rad]"
     )
     velocity_noise_rad_s: float = Field(
-        0.02, gt=0, le=10, description="SD of the measured joint velocity, per 1 kHz sample [rad/s]"
+        default=0.02, gt=0, le=10, description="SD of the measured joint velocity, per 1 kHz sample [rad/s]"
     )
     accel_rad_s2: float = Field(
-        5.0,
+        default=15.0,
         gt=0,
         le=1e4,
         description="SD of the joint accelerations to follow [rad/s^2]: more is less lag and more noise",
     )
     accel_time_s: float = Field(
-        0.03, gt=1e-4, le=10, description="time over which joint accelerations stay alike [s]"
+        default=0.03, gt=1e-4, le=10, description="time over which joint accelerations stay alike [s]"
     )
 
 
 class ContactGains(Config):
     """When a contact counts as closed: a Schmitt trigger on its normal force."""
 
-    make_fraction: float = Field(0.12, gt=0, lt=1, description="closes above this part of the robot's weight")
-    break_fraction: float = Field(0.05, gt=0, lt=1, description="opens below this part of the robot's weight")
+    make_fraction: float = Field(
+        default=0.12, gt=0, lt=1, description="closes above this part of the robot's weight"
+    )
+    break_fraction: float = Field(
+        default=0.05, gt=0, lt=1, description="opens below this part of the robot's weight"
+    )
     make_time_s: float = Field(
-        0.008, ge=0, le=0.5, description="debounce before closing where not planned [s]"
+        default=0.008, ge=0, le=0.5, description="debounce before closing where not planned [s]"
     )
     break_time_s: float = Field(
-        0.015, ge=0, le=0.5, description="debounce before opening where not planned [s]"
+        default=0.015, ge=0, le=0.5, description="debounce before opening where not planned [s]"
     )
     landing_time_s: float = Field(
-        0.02, ge=0, le=0.5, description="a foot is distrusted this long after it closes [s]"
+        default=0.02, ge=0, le=0.5, description="a foot is distrusted this long after it closes [s]"
     )
     torque_noise_Nm: float = Field(
-        1.0, gt=0, le=100, description="SD of measured joint torque against the model, friction included [Nm]"
+        default=1.0,
+        gt=0,
+        le=100,
+        description="SD of measured joint torque against the model, friction included [Nm]",
     )
     wrench_noise_fraction: float = Field(
-        0.1, gt=0, le=10, description="SD of the whole robot's force balance, as part of its weight"
+        default=0.1, gt=0, le=10, description="SD of the whole robot's force balance, as part of its weight"
     )
 
     @model_validator(mode="after")
@@ -58,59 +65,80 @@ class ContactGains(Config):
 class EstimatorGains(Config):
     """The estimator of the base (and of the joints); noises are standard deviations per 1 kHz sample."""
 
-    gyro_noise_rad_s: float = Field(0.01, gt=0, le=1, description="SD of the gyro, per 1 kHz sample [rad/s]")
-    accel_noise_m_s2: float = Field(
-        0.1, gt=0, le=10, description="SD of the accelerometer, per 1 kHz sample [m/s^2]"
+    gyro_noise_rad_s: float = Field(
+        default=0.01, gt=0, le=1, description="SD of the gyro, per 1 kHz sample [rad/s]"
     )
-    gyro_bias_rad_s: float = Field(0.005, ge=0, le=1, description="SD of the gyro's bias at start [rad/s]")
+    accel_noise_m_s2: float = Field(
+        default=0.1, gt=0, le=10, description="SD of the accelerometer, per 1 kHz sample [m/s^2]"
+    )
+    gyro_bias_rad_s: float = Field(
+        default=0.005, ge=0, le=1, description="SD of the gyro's bias at start [rad/s]"
+    )
     accel_bias_m_s2: float = Field(
-        0.05, ge=0, le=5, description="SD of the accelerometer's bias at start [m/s^2]"
+        default=0.05, ge=0, le=5, description="SD of the accelerometer's bias at start [m/s^2]"
     )
     gyro_bias_walk_rad_s2: float = Field(
-        1e-5, ge=0, le=0.1, description="random walk of the gyro's bias [rad/s per sqrt(s)]"
+        default=1e-5, ge=0, le=0.1, description="random walk of the gyro's bias [rad/s per sqrt(s)]"
     )
     accel_bias_walk_m_s3: float = Field(
-        1e-4, ge=0, le=1, description="random walk of the accelerometer's bias [m/s^2 per sqrt(s)]"
+        default=1e-4, ge=0, le=1, description="random walk of the accelerometer's bias [m/s^2 per sqrt(s)]"
     )
     gyro_cutoff_Hz: float = Field(
-        150.0, ge=0, le=1e4, description="low-pass on the base's angular velocity given out [Hz]; 0 for none"
+        default=150.0,
+        ge=0,
+        le=1e4,
+        description="low-pass on the base's angular velocity given out [Hz]; 0 for none",
     )
-    foot_drift_m_s: float = Field(1e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]")
-    foot_turn_rad_s: float = Field(3e-3, gt=0, le=1, description="turning of a closed sole [rad per sqrt(s)]")
+    foot_drift_m_s: float = Field(
+        default=1e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
+    )
+    foot_turn_rad_s: float = Field(
+        default=1e-2, gt=0, le=1, description="turning of a closed sole [rad per sqrt(s)]"
+    )
+    foot_spin_rad_s: float = Field(
+        default=3e-2,
+        ge=0,
+        le=1,
+        description="turning of a closed sole about its normal, on top [rad per sqrt(s)]",
+    )
     landing_drift_m_s: float = Field(
-        0.1, gt=0, le=10, description="creep of a foot that has just closed [m per sqrt(s)]"
+        default=0.1, gt=0, le=10, description="creep of a foot that has just closed [m per sqrt(s)]"
     )
     landing_turn_rad_s: float = Field(
-        0.5, gt=0, le=10, description="turning of a sole that has just closed [rad per sqrt(s)]"
+        default=0.5, gt=0, le=10, description="turning of a sole that has just closed [rad per sqrt(s)]"
     )
     leg_bend_m: float = Field(
-        2e-4,
+        default=2e-4,
         ge=0,
         le=0.1,
         description="SD of a foot's position beyond the encoders' noise: play, bending [m]",
     )
     leg_bend_rad: float = Field(
-        5e-4,
+        default=5e-4,
         ge=0,
         le=0.5,
         description="SD of a sole's orientation beyond the encoders' noise: play, bending [rad]",
     )
     slip_gate: float = Field(
-        30.0,
+        default=30.0,
         ge=0,
         le=1e6,
         description="squared Mahalanobis distance at which a foot counts as slipped; 0 for never",
     )
-    use_sole_orientation: bool = Field(True, description="take it that closed soles do not turn")
+    use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
+    soles_pivot: bool = Field(
+        default=True,
+        description="a closed sole that turns does so about its centre of pressure, not its middle",
+    )
     flat_start_m: float = Field(
-        1e-3, gt=0, le=0.1, description="SD of the soles' corners from one level plane at reset [m]"
+        default=4e-4, gt=0, le=0.1, description="SD of the soles' corners from one level plane at reset [m]"
     )
     flat_start_sigmas: float = Field(
-        3.0,
+        default=3.0,
         ge=0,
         le=100,
-        description="the soles' plane is taken as level at reset if it is within this many SD of the accelerometer's; "
-        "0 for never",
+        description="at reset the soles' plane is taken as level if it is this many SD of the accelerometer "
+        "or less from what that says; 0 for never",
     )
     joints: JointObserverGains = JointObserverGains()
     contact: ContactGains = ContactGains()

@@ -14,8 +14,8 @@ from estimators.alignment import level_rotation, upward
 from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
 from estimators.inekf import InvariantEkf
-from estimators.inekf_correction import open_slot
-from estimators.inekf_layout import ROTATION
+from estimators.inekf_correction import open_slot, retract
+from estimators.inekf_layout import ACCEL_BIAS, ROTATION
 from estimators.kinematics import KinematicTables
 from robots.model import RobotModel
 from robots.rows import SensorRow
@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 SAMPLE_S = 1e-3
 LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
+# How long after a reset its belief in a level floor is put to the test.
+LEVEL_CHECK_S = 0.3
 SOURCES = (
     "so3",
     "inekf_layout",
@@ -35,6 +37,7 @@ SOURCES = (
     "kinematics",
     "contact_wrench",
     "contact_detection",
+    "sole_motion",
     "floating_base_tick",
 )
 
@@ -49,11 +52,11 @@ class FloatingBaseEstimator:
     Attributes (arrays that stay, updated in place):
         q (nq,), v (nv,): state in pinocchio's convention.
         contact (nc,): which contacts are closed.
-        normal_force_N (nc,): measured where there is a sensor, else estimated from joint torques; NaN where
-            neither is known.
+        normal_force_N (nc,): measured where there is a sensor, else estimated from joint torques; where
+            neither is known for a while (torques not finite) the last known, and the plan is believed.
         contact_wrench_B (nc, 6): estimated force and moment on each contact, in the base's axes [N, Nm].
         filter: the InvariantEkf; its state is the IMU's.
-        level_start: whether the last reset took the floor to be level.
+        level_start: whether the floor under the last reset is taken to be level.
         refused: samples refused because they were not finite, or not believable.
 
     Args:
@@ -102,8 +105,10 @@ class FloatingBaseEstimator:
             config.contact.landing_time_s,
             config.foot_drift_m_s**2,
             config.foot_turn_rad_s**2,
+            config.foot_spin_rad_s**2,
             config.landing_drift_m_s**2,
             config.landing_turn_rad_s**2,
+            config.contact.break_fraction * weight if config.soles_pivot else math.inf,
         )
         self._joints: Array = np.zeros((3, na))
         self._joints_P: Array = np.zeros((3, 3))
@@ -128,6 +133,7 @@ class FloatingBaseEstimator:
         )
         self._measurement_noise()
         self._pending_s = 0.0
+        self._level_check_s = 0.0
         detection: Array = np.zeros(contact_detection.N_PARAMETERS)
         detection[contact_detection.MAKE] = config.contact.make_fraction * weight
         detection[contact_detection.BREAK] = config.contact.break_fraction * weight
@@ -177,6 +183,7 @@ class FloatingBaseEstimator:
                 "memory": self.filter.memory,
                 "noise": self.filter.noise,
                 "slot_noise": self.filter.slot_noise,
+                "slot_velocity": self.filter.slot_velocity,
                 "active": self.filter.active,
                 "surprise": self.filter.surprise,
                 "filter_rows": self.filter.rows,
@@ -203,12 +210,16 @@ class FloatingBaseEstimator:
                 "age": self._age,
                 "slot_kind": self._slot_kind,
                 "wanted": np.zeros(nc, dtype=np.int64),
+                "sole_box": np.array(
+                    [[c.corners_F[:, :2].min(0), c.corners_F[:, :2].max(0)] for c in robot.contacts]
+                ).reshape(nc, 2, 2),
                 "p_BF": self._p_BF,
                 "R_BF": self._R_BF,
                 "p_IF": self._p_IF,
                 "R_IF": self._R_IF,
                 "position_covariance": self._position_covariance,
                 "rotation_covariance": self._rotation_covariance,
+                "force": np.zeros(nc),
                 "normal_force": self.normal_force_N,
                 "q": self.q,
                 "v": self.v,
@@ -308,6 +319,7 @@ class FloatingBaseEstimator:
         self.contact[:] = True
         self.normal_force_N[:] = self.robot.mass_kg * self._settings[tick.GRAVITY] / max(1, len(corners))
         self._pending_s = 0.0
+        self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
         self.q[:3] = p_WB
         self.q[3:7] = pin.Quaternion(R_WB).coeffs()
         self.q[7:] = sensors.q
@@ -333,6 +345,34 @@ class FloatingBaseEstimator:
         pin.forwardKinematics(self._model, self._data, self._q_B)
         pin.rnea(self._model, self._data, self._q_B, self._v_B, self._vdot_B)
         self._after(sensors.data, planned_contact, self.contact, dt)
+        if self._level_check_s > 0.0:
+            self._level_check_s -= dt
+            if self._level_check_s <= 0.0:
+                self._check_level()
+
+    def _check_level(self) -> None:
+        """Takes back a level start where it would need an accelerometer bias that is not to be believed.
+
+        At reset one noisy sample is compared with the soles; by now the filter has averaged many, and a
+        floor that slopes shows as a horizontal bias. The world is then turned about its origin so that the
+        bias vanishes, and the tilt is as uncertain as the bias was.
+        """
+        ekf, config = self.filter, self.config
+        bias_W = ekf.R_WI @ ekf.accel_bias
+        if np.hypot(bias_W[0], bias_W[1]) <= config.flat_start_sigmas * config.accel_bias_m_s2:
+            return
+        gravity = self._settings[tick.GRAVITY]
+        # The accelerometer says up is along g z + bias; the rotation that takes this to z.
+        ekf.rows[3] = 0.0
+        ekf.rows[3, ROTATION : ROTATION + 2] = bias_W[1] / gravity, -bias_W[0] / gravity
+        retract(ekf.x, ekf.rows[3], ekf.active, ekf.work)
+        ekf.accel_bias[:] = 0.0
+        tilt, bias = slice(ROTATION, ROTATION + 2), slice(ACCEL_BIAS, ACCEL_BIAS + 3)
+        ekf.P[bias] = 0.0
+        ekf.P[:, bias] = 0.0
+        ekf.P[bias, bias] = np.eye(3) * config.accel_bias_m_s2**2
+        ekf.P[tilt, tilt] += np.eye(2) * (config.accel_bias_m_s2 / gravity) ** 2
+        self.level_start = False
 
 
 def joint_parameters(config: EstimatorGains) -> Array:

@@ -19,6 +19,7 @@ from estimators.inekf_propagation import advance, believable, symmetrise
 from estimators.joint_observer import ROW_Q, believable_joints, observe_joints
 from estimators.kinematics import frame_pose, joint_column
 from estimators.so3 import cross, multiply_transposed, quaternion, rotate, rotate_back
+from estimators.sole_motion import centre_of_pressure, sole_velocity
 from robots.compiled import kernel
 
 Array = NDArray[np.float64]
@@ -34,10 +35,12 @@ BoolArray = NDArray[np.bool_]
     LANDING_TIME,
     DRIFT,
     TURN,
+    SPIN,
     LANDING_DRIFT,
     LANDING_TURN,
+    PIVOT_FORCE,
     N_SETTINGS,
-) = range(10)
+) = range(12)
 
 
 @kernel
@@ -168,6 +171,7 @@ def after_kinematics(
     memory: Array,
     noise: Array,
     slot_noise: Array,
+    slot_velocity: Array,
     active: IntArray,
     surprise: Array,
     filter_rows: Array,
@@ -192,12 +196,14 @@ def after_kinematics(
     age: Array,
     slot_kind: IntArray,
     wanted: IntArray,
+    sole_box: Array,
     p_BF: Array,
     R_BF: Array,
     p_IF: Array,
     R_IF: Array,
     position_covariance: Array,
     rotation_covariance: Array,
+    force: Array,
     normal_force: Array,
     q: Array,
     v: Array,
@@ -211,12 +217,13 @@ def after_kinematics(
         contact: (nc,) contacts found closed, written.
         dt: time since the last sample taken [s].
         settings: see GRAVITY and the names beside it.
-        x: the filter's state, written; P, memory, noise, slot_noise, active, surprise, filter_rows and
-            filter_work belong to it, see InvariantEkf.
+        x: the filter's state, written; P, memory, noise, slot_noise, slot_velocity, active, surprise,
+            filter_rows and filter_work belong to it, see InvariantEkf.
         P: see x.
         memory: see x.
         noise: see x.
         slot_noise: see x.
+        slot_velocity: see x.
         active: see x.
         surprise: see x.
         filter_rows: see x.
@@ -225,7 +232,7 @@ def after_kinematics(
         gyro_smooth: (3,) low-passed gyro [rad/s].
         imu_R: (3, 3) R_BI, written.
         imu_p: (3,) p_BI [m], written.
-        joint_address: (na,) see KinematicTables; so the next four, whose frames are the contacts, then the IMU.
+        joint_address: (na,) see KinematicTables, as the next four; frames are the contacts, then the IMU.
         joint_axis: see joint_address.
         frame_address: see joint_address.
         frame_placement: see joint_address.
@@ -241,18 +248,20 @@ def after_kinematics(
         age: see `detect_contacts`.
         slot_kind: (nc,) what a closed contact gives the filter: 1 position, 2 orientation too.
         wanted: (nc,) scratch.
+        sole_box: (nc, 2, 2) least and greatest x, y of each sole's corners [m].
         p_BF: (nc, 3) contacts in the base [m], written.
         R_BF: (nc, 3, 3) written.
         p_IF: (nc, 3) contacts in the IMU frame [m], written.
         R_IF: (nc, 3, 3) written.
         position_covariance: (nc, 3, 3) [m^2].
         rotation_covariance: (nc, 3, 3) [rad^2].
-        normal_force: (nc,) measured or else estimated [N], written; NaN where neither is known.
+        force: (nc,) measured or else estimated normal force [N], written; NaN where neither is known.
+        normal_force: (nc,) the same, or the last known, written.
         q: (nq,) written.
         v: (nv,) written.
         scratch: (4, 6).
     """
-    na, nc = joints.shape[1], p_BF.shape[0]
+    na, nc = joints.shape[1], len(p_BF)
     tau = row[ROW_Q + 2 * na : ROW_Q + 3 * na]
     gyro, accel = row[ROW_Q + 3 * na : ROW_Q + 3 * na + 3], row[ROW_Q + 3 * na + 3 : ROW_Q + 3 * na + 6]
     measured_force = row[ROW_Q + 3 * na + 6 :]
@@ -283,19 +292,42 @@ def after_kinematics(
         wrench_columns,
     )
     for c in range(nc):
-        normal_force[c] = measured_force[c]
-        if not math.isfinite(measured_force[c]):
-            normal_force[c] = math.nan
-            if known:
-                normal_force[c] = (
-                    R_BF[c, 0, 2] * wrench[c, 0] + R_BF[c, 1, 2] * wrench[c, 1] + R_BF[c, 2, 2] * wrench[c, 2]
-                )
-    detect_contacts(normal_force, planned, dt, detection, contact, timer, age)
+        force[c] = measured_force[c]
+        if known and not math.isfinite(force[c]):
+            normal = (
+                R_BF[c, 0, 2] * wrench[c, 0] + R_BF[c, 1, 2] * wrench[c, 1] + R_BF[c, 2, 2] * wrench[c, 2]
+            )
+            force[c] = normal
+        if math.isfinite(force[c]):
+            normal_force[c] = force[c]
+    detect_contacts(force, planned, dt, detection, contact, timer, age)
     for c in range(nc):
         landing = age[c] < settings[LANDING_TIME]
         slot_noise[c, 0] = settings[LANDING_DRIFT] if landing else settings[DRIFT]
+        slot_noise[c, 2] = settings[SPIN]
         slot_noise[c, 1] = settings[LANDING_TURN] if landing else settings[TURN]
         wanted[c] = slot_kind[c] if contact[c] else 0
+    w_B, lever, column, p_FP = scratch[1, :3], scratch[2, :3], scratch[3], scratch[2, 3:5]
+    for i in range(3):
+        offset[i] = gyro[i] - x[STATE_BG + i]
+    base_twist(
+        offset, imu_R, imu_p, joints[1], joint_address, joint_axis, frame_support[nc], w_B, lever, column
+    )
+    for c in range(nc):
+        centre_of_pressure(R_BF[c], wrench[c], sole_box[c], settings[PIVOT_FORCE], p_FP)
+        sole_velocity(
+            w_B,
+            joints[1],
+            joint_address,
+            joint_axis,
+            frame_support[c],
+            R_BF[c],
+            p_BF[c],
+            p_FP,
+            lever,
+            column,
+        )
+        rotate_back(imu_R, lever, slot_velocity[c])
 
     advance(
         x,
@@ -308,6 +340,7 @@ def after_kinematics(
         settings[GRAVITY],
         noise,
         slot_noise,
+        slot_velocity,
         active,
         False,
         filter_work,

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from estimators.inekf_layout import (
     ACCEL_BIAS,
-    CONTACTS,
     GYRO_BIAS,
     POSITION,
     ROTATION,
@@ -43,13 +42,18 @@ vector, matrix, stack, flags = "f8[::1]", "f8[:,::1]", "f8[:,:,::1]", "i8[::1]"
 
 
 @numba.njit(
-    f"b1({vector}, {matrix}, {vector}, {vector}, {vector}, f8, f8, f8, {vector}, {matrix}, {flags}, b1, {stack})",
+    f"b1({vector}, {matrix}, {vector}, {vector}, {vector}, f8, f8, f8, {vector}, {matrix}, "
+    f"{matrix}, {flags}, b1, {stack})",
     cache=True,
     **KERNEL_OPTIONS,
 )
-def propagate_entry(x, P, memory, gyro, accel, dt, max_step, gravity, noise, slot_noise, active, quirks, work):
+def propagate_entry(
+    x, P, memory, gyro, accel, dt, max_step, gravity, noise, slot_noise, slot_velocity, active, quirks,
+    work,
+):
     done = advance(
-        x, P, memory, gyro, accel, dt, max_step, gravity, noise, slot_noise, active, quirks, work
+        x, P, memory, gyro, accel, dt, max_step, gravity, noise, slot_noise, slot_velocity, active, quirks,
+        work,
     )
     if done:
         symmetrise(P, active)
@@ -63,7 +67,8 @@ def propagate_entry(x, P, memory, gyro, accel, dt, max_step, gravity, noise, slo
     **KERNEL_OPTIONS,
 )
 def correct_entry(
-    x, P, wanted, p_IF, R_IF, position_covariance, rotation_covariance, active, gate, quirks, surprise, rows, work
+    x, P, wanted, p_IF, R_IF, position_covariance, rotation_covariance, active, gate, quirks, surprise,
+    rows, work,
 ):
     observe_contacts(
         x, P, wanted, p_IF, R_IF, position_covariance, rotation_covariance, active, gate, quirks, surprise,
@@ -83,7 +88,8 @@ class InvariantEkf:
             position, gyro bias, accelerometer bias, then position and rotation of each slot.
         active (n_slots,): 0 slot unused, 1 position, 2 position and orientation.
         surprise (n_slots, 2): squared Mahalanobis distance of each contact's last innovation.
-        noise (4,), slot_noise (n_slots, 2): spectral densities, may be rewritten between steps.
+        noise (4,), slot_noise (n_slots, 3): spectral densities, may be rewritten between steps.
+        slot_velocity (n_slots, 3): known motion of each contact in the IMU's axes [m/s], likewise.
         refused: number of IMU samples refused because they were not finite, or not believable.
 
     Args:
@@ -126,7 +132,8 @@ class InvariantEkf:
         self.active = np.zeros(n_slots, dtype=np.int64)
         self.memory: Array = np.zeros(7)
         self.noise: Array = np.zeros(4)
-        self.slot_noise: Array = np.zeros((n_slots, 2))
+        self.slot_noise: Array = np.zeros((n_slots, 3))
+        self.slot_velocity: Array = np.zeros((n_slots, 3))
         self.surprise: Array = np.zeros((n_slots, 2))
         self.rows: Array = np.zeros((4, len(self.P)))
         self.work: Array = np.zeros((11 + n_slots, 3, 3))
@@ -167,6 +174,7 @@ class InvariantEkf:
             self.gravity,
             self.noise,
             self.slot_noise,
+            self.slot_velocity,
             self.active,
             self.reference_quirks,
             self.work,

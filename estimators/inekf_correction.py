@@ -1,8 +1,8 @@
 """The contact-aided right-invariant EKF at a measurement: contacts seen by the encoders correct the state.
 
-The pose of a contact in the IMU frame is a right-invariant measurement, so its Jacobian is constant: +1 on the
-contact's block, -1 on the IMU's. Blocks of three are taken in one after another, which equals stacking them
-because their noises are independent. State and error-state: see inekf_layout.py.
+The pose of a contact in the IMU frame is a right-invariant measurement, so its Jacobian is constant: +1
+on the contact's block, -1 on the IMU's. Blocks of three are taken in one after another, which equals
+stacking them because their noises are independent. State and error-state: see inekf_layout.py.
 
 Source: Hartley et al., IJRR 2020, section 5 (correction) and 6 (contacts that come and go).
 """

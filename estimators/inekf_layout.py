@@ -8,8 +8,8 @@ of three: [R, v, p, bg, ba, d_0, Rf_0, d_1, Rf_1, ...]. A slot that is not in us
 in the covariance P.
 
 Source: Hartley, Ghaffari, Eustice, Grizzle, "Contact-aided invariant extended Kalman filtering for robot
-state estimation", IJRR 2020. Contact orientation beside position follows Rotella et al., "State estimation for a
-humanoid robot", IROS 2014, with the right-invariant error of SO(3).
+state estimation", IJRR 2020. Contact orientation beside position follows Rotella et al., "State
+estimation for a humanoid robot", IROS 2014, with the right-invariant error of SO(3).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The contact-aided right-invariant EKF between measurements: IMU samples carry mean and covariance on.
 
-Source: Hartley et al., IJRR 2020, sections 4 and 6; the exact integrals over a sample are those of Hartley's thesis,
-"Contact-aided invariant extended Kalman filtering", 2019. State and error-state: see inekf_layout.py.
+Source: Hartley et al., IJRR 2020, sections 4 and 6; the exact integrals over a sample are Bloesch's, see
+so3.py. State and error-state: see inekf_layout.py.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ def add_process_noise(
                 P[row + i, row + i] += slot_noise[a - 2, 0] * dt
                 if active[a - 2] == 2:
                     P[row + 3 + i, row + 3 + i] += slot_noise[a - 2, 1] * dt
+                    for j in range(3):
+                        # The third column of Rf, the sole's normal, is every third entry from its third.
+                        normal_i, normal_j = x[at + 5 + 3 * i], x[at + 5 + 3 * j]
+                        P[row + 3 + i, row + 3 + j] += slot_noise[a - 2, 2] * dt * normal_i * normal_j
         X0, X1, X2 = x[at], x[at + 1], x[at + 2]
         # Block (X_a, R) = X_a^, and its transpose.
         P[row, 1] -= gyro * X2
@@ -170,6 +174,7 @@ def propagate(
     gravity: float,
     noise: Array,
     slot_noise: Array,
+    slot_velocity: Array,
     active: IntArray,
     reference_quirks: bool,
     work: Array,
@@ -188,7 +193,9 @@ def propagate(
         dt: length of the step [s].
         gravity: magnitude [m/s^2], along -z of the world.
         noise: (4,) spectral densities, see GYRO and the names beside it.
-        slot_noise: (n_slots, 2) spectral density of each contact's drift [m^2/s] and turning [rad^2/s].
+        slot_noise: (n_slots, 3) spectral density of each contact's drift [m^2/s], its turning about any axis
+            [rad^2/s], and what comes on top about its normal.
+        slot_velocity: (n_slots, 3) known motion of each contact, in the IMU's axes [m/s].
         active: (n_slots,) 0 unused, 1 position, 2 position and orientation.
         reference_quirks: reproduce the authors' implementation.
         work: (10 + n_slots, 3, 3) scratch.
@@ -240,6 +247,13 @@ def propagate(
         apply_transition(P, blocks, active, dt, gravity * dt, gravity * half * dt)
         transpose(P)
 
+    # A contact that moves as the robot knows, d' = R u, keeps the error's dynamics as they are.
+    for c in range(active.shape[0]):
+        if active[c] != 0:
+            at = STATE_CONTACTS + 12 * c
+            rotate(R, slot_velocity[c], turn)
+            for i in range(3):
+                x[at + i] += dt * turn[i]
     for i in range(3):
         p[i] += dt * (v[i] + dt * position_rate[i])
         v[i] += dt * velocity_rate[i]
@@ -252,11 +266,11 @@ def propagate(
 @kernel
 def believable(gyro: Array, accel: Array) -> bool:
     """Whether an IMU sample is finite and within what any legged robot can feel (100 rad/s, 1000 m/s^2)."""
+    good = True
     for i in range(3):
-        # Written so that NaN fails.
-        if not (abs(gyro[i]) <= 100.0 and abs(accel[i]) <= 1000.0):
-            return False
-    return True
+        # NaN fails every comparison.
+        good = good and abs(gyro[i]) <= 100.0 and abs(accel[i]) <= 1000.0
+    return good
 
 
 @kernel
@@ -271,6 +285,7 @@ def advance(
     gravity: float,
     noise: Array,
     slot_noise: Array,
+    slot_velocity: Array,
     active: IntArray,
     reference_quirks: bool,
     work: Array,
@@ -291,6 +306,7 @@ def advance(
         gravity: magnitude [m/s^2].
         noise: see `propagate`.
         slot_noise: see `propagate`.
+        slot_velocity: see `propagate`.
         active: see `propagate`.
         reference_quirks: see `propagate`.
         work: see `propagate`.
@@ -322,6 +338,7 @@ def advance(
             gravity,
             noise,
             slot_noise,
+            slot_velocity,
             active,
             reference_quirks,
             work,

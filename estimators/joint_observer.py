@@ -109,11 +109,11 @@ def observe_joints(state: Array, P: Array, q: Array, v: Array, dt: float, parame
 @kernel
 def believable_joints(q: Array, v: Array) -> bool:
     """Whether all joint measurements are finite and within 1000 rad, 1000 rad/s."""
+    good = True
     for j in range(q.shape[0]):
-        # Written so that NaN fails.
-        if not (abs(q[j]) <= 1000.0 and abs(v[j]) <= 1000.0):
-            return False
-    return True
+        # NaN fails every comparison.
+        good = good and abs(q[j]) <= 1000.0 and abs(v[j]) <= 1000.0
+    return good
 
 
 @kernel

@@ -39,7 +39,7 @@ def skew(a: Array, A: Array) -> None:
 
 @kernel
 def cross(a: Array, b: Array, c: Array) -> None:
-    """c = a x b; c may be a or b."""
+    """Writes c = a x b; c may be a or b."""
     x = a[1] * b[2] - a[2] * b[1]
     y = a[2] * b[0] - a[0] * b[2]
     z = a[0] * b[1] - a[1] * b[0]
@@ -50,7 +50,7 @@ def cross(a: Array, b: Array, c: Array) -> None:
 
 @kernel
 def rotate(R: Array, a: Array, b: Array) -> None:
-    """b = R a; b may be a."""
+    """Writes b = R a; b may be a."""
     x = R[0, 0] * a[0] + R[0, 1] * a[1] + R[0, 2] * a[2]
     y = R[1, 0] * a[0] + R[1, 1] * a[1] + R[1, 2] * a[2]
     z = R[2, 0] * a[0] + R[2, 1] * a[1] + R[2, 2] * a[2]
@@ -61,7 +61,7 @@ def rotate(R: Array, a: Array, b: Array) -> None:
 
 @kernel
 def rotate_back(R: Array, a: Array, b: Array) -> None:
-    """b = R' a; b may be a."""
+    """Writes b = R' a; b may be a."""
     x = R[0, 0] * a[0] + R[1, 0] * a[1] + R[2, 0] * a[2]
     y = R[0, 1] * a[0] + R[1, 1] * a[1] + R[2, 1] * a[2]
     z = R[0, 2] * a[0] + R[1, 2] * a[1] + R[2, 2] * a[2]
@@ -133,7 +133,7 @@ def exp3(w: Array, R: Array) -> None:
 
 @kernel
 def left_jacobian(w: Array, J: Array) -> None:
-    """J = J_l(w) = integral of Exp(s w) over s in [0, 1], so that Exp(w + d) = Exp(J d) Exp(w) to 1st order."""
+    """J = J_l(w), integral of Exp(s w) over s in [0, 1]: Exp(w + d) = Exp(J d) Exp(w) to first order."""
     _, c2, c3, _ = gamma_coefficients(norm3(w))
     axis_polynomial(w, 1.0, c2, c3, J)
 
@@ -170,7 +170,7 @@ def quaternion(R: Array) -> tuple[float, float, float, float]:
 
 @kernel
 def log3(R: Array, w: Array) -> float:
-    """w = Log(R), the shortest rotation vector [rad], through the quaternion: exact up to angle pi.
+    """Writes w = Log(R), the shortest rotation vector [rad], through the quaternion: exact up to angle pi.
 
     Returns:
         The angle |w| in [0, pi].
