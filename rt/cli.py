@@ -77,9 +77,7 @@ class _Sentences(TyperGroup):
             if os.environ.get("KILOHERTZ_TRACEBACK"):
                 raise
             what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_SENTENCE]
-            typer.echo(
-                f"khz failed, which it should not ({what}); KILOHERTZ_TRACEBACK=1 shows where", err=True
-            )
+            typer.echo(f"khz failed, and should not: {what} (KILOHERTZ_TRACEBACK=1 shows where)", err=True)
             raise typer.Exit(EXIT_FAULT) from None
 
 

@@ -19,8 +19,11 @@ from rt.session import RunResult
 from sim.scenario_schema import Scenario
 
 BAR_CELLS = 36
-BINS_PER_DECADE = 12
+MOST_BARS = 16
+# Finer where all durations are alike.
+BINS_PER_DECADE = (20, 12, 6, 3)
 EVENTS_SHOWN = 12
+SMALLEST_SHOWN = 1e-12
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
@@ -94,15 +97,15 @@ def figures_table(summary: Mapping[str, Any]) -> Table:
             for part, figure in entries:
                 if figure is not None:
                     key = f"{section}.{name}" + (f".{part}" if part else "")
-                    words = _WORDS.get(name, name) + (f", {part}" if part else "")
+                    words = f"{part} {_WORDS[name]}" if part else _WORDS[name]
                     table.add_row(words, _shown(figure) + _unit(name), key)
     return table
 
 
 _WORDS = {
     "com_rms_m": "centre of mass off its reference, RMS",
-    "hand_rms_m": "hand off its reference, RMS",
-    "hand_max_m": "hand off its reference, worst",
+    "hand_rms_m": "off its reference, RMS",
+    "hand_max_m": "off its reference, worst",
     "mean_velocity_m_s": "walked at",
     "yaw_rate_rad_s": "turned at",
     "velocity_rms_m_s": "base velocity estimate off, RMS x y z",
@@ -148,7 +151,10 @@ def tick_bars(histogram: LatencyHistogram) -> RenderableType:
     table.add_column(style="blue")
     if not histogram.total:
         return table
-    edges_us, counts = log_bins(histogram, BINS_PER_DECADE)
+    shortest_ns, longest_ns = max(histogram.percentile_ns(0.0) or 1, 1), max(histogram.max_ns, 1)
+    decades = math.log10(longest_ns / shortest_ns)
+    fine = [n for n in BINS_PER_DECADE if n * decades <= MOST_BARS]
+    edges_us, counts = log_bins(histogram, fine[0] if fine else BINS_PER_DECADE[-1])
     scale = BAR_CELLS / math.log10(10.0 * counts.max())
     table.add_row("tick µs", "ticks", Text("log scale", style="dim"))
     gap = False
@@ -197,7 +203,7 @@ def _values(params: Mapping[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.3g}" if abs(value) > SMALLEST_SHOWN else "0"
     if isinstance(value, (list, tuple)):
         return "  ".join(_shown(part) for part in value) or "none"
     return "-" if value is None else str(value)

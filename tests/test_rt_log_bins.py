@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rt.histogram import LatencyHistogram
@@ -9,6 +9,7 @@ from rt.log_bins import log_bins
 
 
 @given(st.lists(st.integers(0, 2_000_000_000), min_size=1, max_size=50), st.integers(1, 40))
+@settings(deadline=None)
 def test_no_duration_is_left_out_of_the_picture(durations_ns, per_decade):
     histogram = LatencyHistogram()
     for duration_ns in durations_ns:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_run import toy_robot, toy_tick
 
@@ -106,6 +106,7 @@ def test_heading_is_no_tilt():
 
 
 @given(st.floats(-1.5, 1.5))
+@settings(deadline=None)
 def test_tilt_is_the_angle_of_a_roll(angle_rad):
     def change(t_s, output, estimator, truth):
         estimator.q[3:7] = [math.sin(angle_rad / 2), 0.0, 0.0, math.cos(angle_rad / 2)]
@@ -185,6 +186,7 @@ def test_a_stage_that_was_not_measured_has_no_latency():
     st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1),
     st.tuples(*[st.floats(-10, 10)] * 3),
 )
+@settings(deadline=None)
 def test_rotation_keeps_lengths_and_agrees_with_pinocchio(quaternion, vector):
     import pinocchio as pin
 
