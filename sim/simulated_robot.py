@@ -21,7 +21,8 @@ from sim.world import STEP_S, World, build_world
 
 Vector = NDArray[np.float64]
 
-# Fallen: tilted further than this, lower than this part of the nominal height, or the trunk on the ground.
+# Fallen: tilted further than this, centre of mass lower above the soles than this part of what it was at the
+# start (a base link may lie anywhere, even between the feet), or the trunk on the ground.
 FALLEN_TILT_COS = math.cos(math.radians(60.0))
 FALLEN_HEIGHT = 0.5
 
@@ -82,7 +83,7 @@ class SimulatedRobot:
         self._v_true = np.zeros(robot.na)
         self._tick = 0
         self._diverged = False
-        self._fallen_height_m = FALLEN_HEIGHT * float(robot.q_nominal[2]) if robot.floating else 0.0
+        self._fallen_height_m = FALLEN_HEIGHT * self._height_m() if robot.floating else 0.0
         self._trunk_ground = self._sensor("trunk_ground", 1)
         self._gyro = self._sensor("gyro", 3) if robot.floating else np.zeros(3)
         self._accel = self._sensor("accel", 3) if robot.floating else np.zeros(3)
@@ -168,10 +169,14 @@ class SimulatedRobot:
         # Third row, third column of R_WB: how upright the base is.
         if 1.0 - 2.0 * (q[3] * q[3] + q[4] * q[4]) < FALLEN_TILT_COS:
             self._fall("tilted by more than 60 degrees")
-        elif q[2] - self.truth.p_WF[:, 2].min() < self._fallen_height_m:
-            self._fall("base below half its nominal height")
+        elif self._height_m() < self._fallen_height_m:
+            self._fall("the centre of mass sank below half its height")
         elif self._trunk_ground[0] > 0.0:
             self._fall("the trunk touched the ground")
+
+    def _height_m(self) -> float:
+        """Height of the centre of mass above the lowest sole [m]."""
+        return float(self.truth.p_WC[2] - self.truth.p_WF[:, 2].min())
 
     def _fall(self, text: str) -> None:
         if not self.fell:

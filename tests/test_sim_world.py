@@ -203,3 +203,37 @@ def test_a_model_that_only_mujoco_cannot_read_is_refused_with_its_file(tmp_path)
     model = user_robot(tmp_path, "arm.urdf", text)
     with pytest.raises(ConfigError, match=r"arm\.urdf: MuJoCo cannot read the model: .*inertia"):
         build_world(model, scenario(), 0)
+
+
+FOOTPRINT_YAML = """
+robot: block
+model: block.urdf
+base: floating
+imu: {link: base_footprint}
+contacts:
+  sole: {link: foot, corners_m: [[.1, .1, -.1], [.1, -.1, -.1], [-.1, -.1, -.1], [-.1, .1, -.1]], friction: 0.6}
+"""
+
+FOOTPRINT_URDF = """
+<robot name="block">
+  <link name="base_footprint"/>
+  <link name="body"><inertial><mass value="5"/>
+    <inertia ixx="0.1" iyy="0.1" izz="0.1" ixy="0" ixz="0" iyz="0"/></inertial></link>
+  <link name="foot"><inertial><mass value="1"/>
+    <inertia ixx="0.01" iyy="0.01" izz="0.01" ixy="0" ixz="0" iyz="0"/></inertial></link>
+  <joint name="fixed" type="fixed"><parent link="base_footprint"/><child link="body"/>
+    <origin xyz="0 0 0.5"/></joint>
+  <joint name="ankle" type="revolute"><parent link="body"/><child link="foot"/><origin xyz="0 0 -0.4"/>
+    <axis xyz="0 1 0"/><limit lower="-1" upper="1" effort="50" velocity="5"/></joint>
+</robot>
+"""
+
+
+def test_a_massless_base_link_between_the_feet_is_no_fall(tmp_path):
+    (tmp_path / "robot.yaml").write_text(FOOTPRINT_YAML)
+    (tmp_path / "block.urdf").write_text(FOOTPRINT_URDF)
+    sim = SimulatedRobot(RobotModel.load(str(tmp_path)), scenario(), 0)
+    for _ in range(300):
+        sim.advance()
+    assert not sim.fell
+    assert sim.truth.normal_force_N.sum() == pytest.approx(6 * 9.81, rel=0.01)
