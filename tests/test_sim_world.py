@@ -211,7 +211,7 @@ model: block.urdf
 base: floating
 imu: {link: base_footprint}
 contacts:
-  sole: {link: foot, corners_m: [[.1, .1, -.1], [.1, -.1, -.1], [-.1, -.1, -.1], [-.1, .1, -.1]], friction: 0.6}
+  sole: {link: foot, corners_m: [[.1, .1, -.1], [.1, -.1, -.1], [-.1, -.1, -.1], [-.1, .1, -.1]], friction: 1}
 """
 
 FOOTPRINT_URDF = """
