@@ -49,6 +49,7 @@ class Trace:
         self.q_true = self._column(robot.nq)
         self.v_true = self._column(robot.nv)
         self.p_WC_true = self._column(3)
+        self.p_WR_true = self._column(3)
         self.v_WC_true = self._column(3)
         self.p_WF_true = self._column(nc, 3)
         self.f_true_W = self._column(nc, 3)
@@ -107,6 +108,7 @@ class Trace:
         self.q_true[i] = truth.q
         self.v_true[i] = truth.v
         self.p_WC_true[i] = truth.p_WC
+        self.p_WR_true[i] = truth.p_WR
         self.v_WC_true[i] = truth.v_WC
         self.p_WF_true[i] = truth.p_WF
         self.f_true_W[i] = truth.contact_force_W

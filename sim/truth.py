@@ -29,6 +29,7 @@ class Truth:
         t_s: time since the start of the run [s].
         q, v: (nq,), (nv,) state in pinocchio's convention (base velocity in the base's axes).
         p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s]; of what moves, payloads included.
+        p_WR: (3,) centre of mass of the robot alone [m]: what a controller refers to that knows of no payload.
         mass_kg: of what moves, payloads included.
         p_WF: (nc, 3) origins of the contact frames [m].
         contact_force_W: (nc, 3) force of the ground on each sole [N].
@@ -44,6 +45,7 @@ class Truth:
         self.v = np.zeros(robot.nv)
         self.p_WC = np.zeros(3)
         self.v_WC = np.zeros(3)
+        self.p_WR = np.zeros(3)
         self.mass_kg = 0.0
         n_contacts, n_hands = len(robot.contacts), len(robot.hands)
         self.p_WF = np.zeros((n_contacts, 3))
@@ -65,6 +67,8 @@ class Truth:
         self._R_BW = self._R_WB.T
         self._xipos = data.xipos
         self._weights = np.zeros(model.nbody)
+        self._robot_weights = np.zeros(model.nbody)
+        self._payload_bodies = [payload.body for payload in world.payloads]
         self._of_subtree = 1.0
         start = world.sensor["com_velocity"]
         self._com_velocity = data.sensordata[start : start + 3]
@@ -96,6 +100,7 @@ class Truth:
         np.take(self._qpos, world.joint_qpos, out=self._joint_q, mode="clip")
         np.take(self._qvel, world.joint_dof, out=self._joint_v, mode="clip")
         np.dot(self._weights, self._xipos, out=self.p_WC)
+        np.dot(self._robot_weights, self._xipos, out=self.p_WR)
         np.multiply(self._com_velocity, self._of_subtree, out=self.v_WC)
         self.tau[:] = self._actuator_force
         if len(self.p_WF):
@@ -115,6 +120,8 @@ class Truth:
         moving = np.where(self._moving, self._masses, 0.0)
         self.mass_kg = float(moving.sum())
         self._weights[:] = moving / self.mass_kg
+        moving[self._payload_bodies] = 0.0
+        self._robot_weights[:] = moving / moving.sum()
         # MuJoCo's sensor also counts an arm's bolted base, which pinocchio leaves out.
         self._of_subtree = float(self._masses[1:].sum()) / self.mass_kg
 

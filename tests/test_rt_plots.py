@@ -25,6 +25,7 @@ def toy_trace(robot, rows=40, hand=False):
             estimator.q, estimator.v, truth.q, truth.v = (np.zeros(robot.na) for _ in range(4))
         output.hand_active[:] = hand
         truth.p_WC[2] = 0.7
+        truth.p_WR[2] = 0.7
         truth.p_WF[:] = [[0.0, 0.1, 0.0], [0.0, -0.1, 0.0]]
         truth.normal_force_N[:] = truth.contact_force_W[:, 2] = [100.0, 300.0]
         truth.cop_W[:] = truth.p_WF

@@ -46,7 +46,7 @@ def test_com_error_is_measured_from_the_stance_feet_on_both_sides():
         output.p_WS[:] = [5.0, 0.1, 0.0]
         output.p_WC_des[:] = [5.03, 0.1, 0.7]
         truth.p_WF[:] = [[0.0, 0.1, 0.0], [0.0, -0.1, 0.0]]
-        truth.p_WC[:] = [0.0, 0.04, 0.7]
+        truth.p_WR[:] = [0.0, 0.04, 0.7]
 
     trace = trace_of([2.5, 3.0], change)
     figures = summary.tracking_figures(trace, toy_robot(), scenario())

@@ -56,6 +56,7 @@ def toy_tick(t_s=0.0, state="active", rung=0, iterations=25, tau=(0.0, 0.0), res
         q=np.r_[np.zeros(6), 1.0, 0.0, 0.0],
         v=np.zeros(NV),
         p_WC=np.zeros(3),
+        p_WR=np.zeros(3),
         v_WC=np.zeros(3),
         p_WF=np.zeros((NC, 3)),
         contact_force_W=np.zeros((NC, 3)),
