@@ -76,3 +76,13 @@ def test_the_truth_estimator_copies_the_truth(moving):
     np.testing.assert_array_equal(estimator.normal_force_N, moving.truth.normal_force_N)
     np.testing.assert_array_equal(estimator.contact, moving.truth.normal_force_N > CONTACT_FORCE_N)
     assert estimator.q is not moving.truth.q
+
+
+def test_a_payload_is_no_part_of_the_robots_own_centre_of_mass():
+    load = {"at_s": 0.0, "payload": {"link": "trunk", "mass_kg": 10.0, "p_LP_m": (0.2, 0.0, 0.1)}}
+    sim = simulate("g1", events=(load,))
+    sim.advance()
+    model = sim.robot.pin_model
+    own = pin.centerOfMass(model, model.createData(), sim.truth.q)
+    np.testing.assert_allclose(sim.truth.p_WR, own, atol=1e-9)
+    assert sim.truth.p_WC[0] > own[0] + 0.02
