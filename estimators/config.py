@@ -90,7 +90,7 @@ class EstimatorGains(Config):
         description="low-pass on the base's angular velocity given out [Hz]; 0 for none",
     )
     foot_drift_m_s: float = Field(
-        default=1e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
+        default=2e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
     )
     foot_turn_rad_s: float = Field(
         default=1e-2, gt=0, le=1, description="turning of a closed sole [rad per sqrt(s)]"
