@@ -20,9 +20,9 @@ from robots.compiled import kernel
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Entries of the vector of standard deviations of `contact_wrenches`: joint torque [Nm], force balance
-# [N], moment balance [Nm], and how large a contact's force [N] and moment [Nm] may be.
-TORQUE, FORCE, MOMENT, MOST_FORCE, MOST_MOMENT, N_DEVIATIONS = 0, 1, 2, 3, 4, 5
+# Entries of the vector of standard deviations of `contact_wrenches`: force balance [N], moment balance
+# [Nm], and how large a contact's force [N] and moment [Nm] may be.
+FORCE, MOMENT, MOST_FORCE, MOST_MOMENT, N_DEVIATIONS = 0, 1, 2, 3, 4
 
 
 @kernel
@@ -34,6 +34,7 @@ def contact_wrenches(
     joint_axis: Array,
     support: IntArray,
     size: IntArray,
+    torque_deviation: Array,
     deviations: Array,
     wrench: Array,
     A: Array,
@@ -49,7 +50,8 @@ def contact_wrenches(
         joint_axis: (na, 6) see KinematicTables.
         support: (nc, na) 1 where a joint moves the contact.
         size: (nc,) 3 for a point contact (force only), 6 for a sole.
-        deviations: (5,) see TORQUE and the names beside it.
+        torque_deviation: (na,) SD of each joint's row [Nm].
+        deviations: (4,) see FORCE and the names beside it.
         wrench: (nc, 6) force [N] and moment at the contact [Nm], in the base's axes, written.
         A: (6 nc + 1, 6 nc + 1) scratch.
         column: (nc, 6) scratch.
@@ -73,7 +75,6 @@ def contact_wrenches(
             # A point takes no moment.
             prior = 1e-6 * deviations[MOST_MOMENT]
         A[i, i] = 1.0 / (prior * prior)
-    weight = 1.0 / deviations[TORQUE] ** 2
     for j in range(tau.shape[0]):
         reached = False
         for c in range(n_contacts):
@@ -85,6 +86,7 @@ def contact_wrenches(
                 joint_column(joint_address[j], joint_axis[j], p_BF[c], column[c])
         if not reached:
             continue
+        weight = 1.0 / torque_deviation[j] ** 2
         asked = required[6 + j] - tau[j]
         for c in range(n_contacts):
             if support[c, j] == 0:

@@ -141,7 +141,6 @@ class FloatingBaseEstimator:
         detection[contact_detection.BREAK_TIME] = config.contact.break_time_s
         deviations: Array = np.zeros(contact_wrench.N_DEVIATIONS)
         sole_m = float(np.mean([self._reach(c.corners_F) for c in robot.contacts])) if nc else 1.0
-        deviations[contact_wrench.TORQUE] = config.contact.torque_noise_Nm
         deviations[contact_wrench.FORCE] = config.contact.wrench_noise_fraction * weight
         deviations[contact_wrench.MOMENT] = config.contact.wrench_noise_fraction * weight * 0.1
         deviations[contact_wrench.MOST_FORCE] = 2.0 * weight
@@ -201,6 +200,7 @@ class FloatingBaseEstimator:
                 "wrench_size": np.array(
                     [3 if len(c.corners_F) == 1 else 6 for c in robot.contacts], dtype=np.int64
                 ),
+                "torque_deviation": self._torque_deviation(),
                 "wrench_deviations": deviations,
                 "wrench": self.contact_wrench_B,
                 "wrench_A": np.zeros((6 * nc + 1, 6 * nc + 1)),
@@ -247,6 +247,13 @@ class FloatingBaseEstimator:
             rotation = encoder * float(np.sum(J[3:] ** 2)) / 3.0 + config.leg_bend_rad**2
             self._position_covariance[c] = np.eye(3) * position
             self._rotation_covariance[c] = np.eye(3) * rotation
+
+    def _torque_deviation(self) -> Array:
+        """SD of what each joint's equation of motion lacks: torque, and inertia times acceleration."""
+        inertia = np.diagonal(pin.crba(self._model, self._data, np.array(self.robot.q_nominal)))[6:]
+        accel_sd = joint_observer.steady_deviation(self._joint_parameters, SAMPLE_S)[2]
+        deviation: Array = np.hypot(self.config.contact.torque_noise_Nm, inertia * accel_sd)
+        return deviation
 
     def reset(self, sensors: SensorRow) -> None:
         """Starts anew from a robot that stands still, all contacts closed.

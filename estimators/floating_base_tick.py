@@ -187,6 +187,7 @@ def after_kinematics(
     frame_support: IntArray,
     required: Array,
     wrench_size: IntArray,
+    torque_deviation: Array,
     wrench_deviations: Array,
     wrench: Array,
     wrench_A: Array,
@@ -238,7 +239,8 @@ def after_kinematics(
         frame_placement: see joint_address.
         frame_support: see joint_address.
         required: (nv,) pinocchio's inverse dynamics.
-        wrench_size: (nc,) see `contact_wrenches`, as the next four.
+        wrench_size: (nc,) see `contact_wrenches`, as the next five.
+        torque_deviation: see `contact_wrenches`.
         wrench_deviations: see `contact_wrenches`.
         wrench: (nc, 6) written.
         wrench_A: see `contact_wrenches`.
@@ -286,6 +288,7 @@ def after_kinematics(
         joint_axis,
         frame_support,
         wrench_size,
+        torque_deviation,
         wrench_deviations,
         wrench,
         wrench_A,

@@ -125,3 +125,13 @@ def take_sample(row: Array, dt: float, state: Array, P: Array, parameters: Array
         return False
     observe_joints(state, P, q, v, dt, parameters)
     return True
+
+
+def steady_deviation(parameters: Array, dt: float) -> Array:
+    """(3,) SD of position [rad], velocity [rad/s] and acceleration [rad/s^2] once the observer has settled."""
+    state, P, zero = np.zeros((3, 1)), np.zeros((3, 3)), np.zeros(1)
+    reset_joints(state, P, zero, parameters)
+    for _ in range(1000):
+        observe_joints(state, P, zero, zero, dt, parameters)
+    deviation: Array = np.sqrt(np.diagonal(P))
+    return deviation
