@@ -27,7 +27,7 @@ STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
 ESTIMATE, KINEMATICS, ASSEMBLE, SOLVE, GUARD = range(5)
 
 _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
-"""Periods between samples are clamped to this many nominal ones: a jump of a clock must not become a jump of state."""
+"""Periods between samples are clamped to this many nominal ones: no jump of a clock becomes one of state."""
 _BAD_SAMPLES = 3
 """This many samples in a row that cannot be used end in damping."""
 _FALL_HEIGHT = 0.5

@@ -1,4 +1,4 @@
-"""From the corners of a sole to the contact the controller works with: its axes, free components and wrench cone."""
+"""From the corners of a sole to what it can transmit: its axes, free components and wrench cone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _FLAT_M = 1e-4
 """Corners that are closer than this to a line (a point) make a line (point) contact."""
 
 _MANY_FACETS = 20
-"""Beyond this the controller works with the largest rectangle inside the sole: a trapezoid's exact cone has 28
-facets, a rectangle's 16, and every row costs time in each tick."""
+"""Beyond this the controller works with the largest rectangle inside the sole: a trapezoid's exact cone has
+28 facets, a rectangle's 16, and every row costs time in each tick."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,10 @@ class ContactGeometry:
 
     Attributes:
         kind: "surface", "line" or "point".
-        R_FC: (3, 3) the contact's axes in the frame of the sole: z is the sole's normal, x a line's direction.
-        select: spatial components (force 0-2, moment 3-5) that the contact can transmit and whose motion it blocks.
+        R_FC: (3, 3) the contact's axes in the frame of the sole: z is the sole's normal, x a line's
+            direction.
+        select: spatial components (force 0-2, moment 3-5) that the contact can transmit and whose motion it
+            blocks.
         rows: (r, len(select)) the wrench cone: rows @ wrench <= 0. Each row is scaled to newtons.
         corners_C: (k, 3) the corners in the contact's axes [m].
     """
@@ -40,9 +42,9 @@ class ContactGeometry:
 def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
     """Classifies a sole by its corners and computes its contact wrench cone.
 
-    The cone is that of forces at the corners, each inside the pyramid inscribed in the friction cone; its facets are
-    the exact conditions on the wrench (Caron, Pham, Nakamura, "Stability of surface contacts for humanoid robots",
-    ICRA 2015, eq. 13-18 gives them for a rectangle; here any convex sole).
+    The cone is that of forces at the corners, each inside the pyramid inscribed in the friction cone; its
+    facets are the exact conditions on the wrench (Caron, Pham, Nakamura, "Stability of surface contacts for
+    humanoid robots", ICRA 2015, eq. 13-18 gives them for a rectangle; here any convex sole).
 
     Args:
         corners_F: (k, 3) corners about their mean [m].
@@ -54,6 +56,7 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
     Raises:
         ValueError: where the cone has more facets than a contact slot has room for.
     """
+    select: tuple[int, ...]
     _, spread, axes = np.linalg.svd(corners_F, full_matrices=True)
     spread = np.pad(spread, (0, 3 - len(spread)))
     mu = friction / np.sqrt(2.0)
@@ -76,13 +79,15 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
     if rectangle is not None:
         rows = _cone_rows(rectangle, mu, select)
     if len(rows) >= MAX_CONE_ROWS:
-        raise ValueError(f"a sole of {len(corners)} corners makes a wrench cone of {len(rows)} facets; "
-                         f"at most {MAX_CONE_ROWS - 1} are supported: give fewer corners")
+        raise ValueError(
+            f"a sole of {len(corners)} corners makes a wrench cone of {len(rows)} facets; "
+            f"at most {MAX_CONE_ROWS - 1} are supported: give fewer corners"
+        )
     return ContactGeometry(kind, R, select, rows, corners)
 
 
 def _inscribed_rectangle(corners: Floats) -> Floats | None:
-    """Corners (4, 3) of the largest axis-aligned rectangle inside the sole whose sides pass through corners."""
+    """Corners (4, 3) of the largest axis-aligned rectangle inside the sole with its sides through corners."""
     hull = ConvexHull(corners[:, :2])
     best, best_area = None, 0.0
     xs, ys = np.unique(corners[:, 0]), np.unique(corners[:, 1])
@@ -103,8 +108,8 @@ def _cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
     """Facets of the cone spanned by the pyramid edges at every corner, as rows @ wrench <= 0."""
     edges = np.array([[sx * mu, sy * mu, 1.0] for sx in (1, -1) for sy in (1, -1)])
     wrenches = np.array([np.hstack([edge, np.cross(corner, edge)]) for corner in corners for edge in edges])
-    # All generators have unit normal force: the cone is the polytope they span in the other components, and a facet
-    # n . x <= c of it is the row (n, -c) on (other components, fz).
+    # All generators have unit normal force: the cone is the polytope they span in the other components, and a
+    # facet n . x <= c of it is the row (n, -c) on (other components, fz).
     others = [component for component in select if component != 2]
     length = float(np.abs(corners).max())
     unit = np.where(np.array(others) >= 3, length, 1.0)

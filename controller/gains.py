@@ -18,81 +18,96 @@ from robots.yaml_file import Config, load_yaml
 class CentreOfMassGains(Config):
     """Tracking of the centre of mass: the divergent component of motion horizontally, a spring vertically."""
 
-    dcm_gain_per_s: float = Field(8.0, gt=0, le=30, description="horizontal: rate at which the DCM error decays")
-    dcm_integral_per_s: float = Field(
-        4.0, ge=0, le=10, description="horizontal: rate at which a constant offset is taken out"
+    dcm_gain_per_s: float = Field(
+        default=8.0, gt=0, le=30, description="horizontal: rate at which the DCM error decays"
     )
-    height_kp_per_s2: float = Field(100.0, gt=0, le=1000, description="vertical stiffness per mass")
-    height_kd_per_s: float = Field(20.0, gt=0, le=100, description="vertical damping per mass")
-    height_ki_per_s3: float = Field(150.0, ge=0, le=1000, description="vertical integral gain")
-    weight: float = Field(50.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
+    dcm_integral_per_s: float = Field(
+        default=4.0, ge=0, le=10, description="horizontal: rate at which a constant offset is taken out"
+    )
+    height_kp_per_s2: float = Field(default=100.0, gt=0, le=1000, description="vertical stiffness per mass")
+    height_kd_per_s: float = Field(default=20.0, gt=0, le=100, description="vertical damping per mass")
+    height_ki_per_s3: float = Field(default=150.0, ge=0, le=1000, description="vertical integral gain")
+    weight: float = Field(default=50.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
 
 
 class OrientationGains(Config):
     """Tracking of a link's orientation."""
 
-    kp_per_s2: float = Field(150.0, gt=0, le=5000)
-    kd_per_s: float = Field(22.0, gt=0, le=200)
-    weight: float = Field(2.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+    kp_per_s2: float = Field(default=150.0, gt=0, le=5000)
+    kd_per_s: float = Field(default=22.0, gt=0, le=200)
+    weight: float = Field(default=2.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
 
 
 class PostureGains(Config):
     """Pull of the joints towards the nominal posture, where nothing else decides."""
 
-    kp_per_s2: float = Field(50.0, gt=0, le=5000)
-    kd_per_s: float = Field(10.0, gt=0, le=200)
-    weight: float = Field(0.05, gt=0, le=1e3, description="[cost] / [rad/s2]^2, joints that carry no contact")
+    kp_per_s2: float = Field(default=50.0, gt=0, le=5000)
+    kd_per_s: float = Field(default=10.0, gt=0, le=200)
+    weight: float = Field(
+        default=0.05, gt=0, le=1e3, description="[cost] / [rad/s2]^2, joints that carry no contact"
+    )
     leg_weight: float = Field(
-        1e-3, gt=0, le=1e3, description="[cost] / [rad/s2]^2, joints between base and contacts: the other tasks decide them"
+        default=1e-3,
+        gt=0,
+        le=1e3,
+        description="[cost] / [rad/s2]^2, joints between base and contacts: the other tasks decide them",
     )
 
 
 class AngularMomentumGains(Config):
     """Damping of the angular momentum about the centre of mass."""
 
-    kp_per_s: float = Field(5.0, ge=0, le=100)
-    weight: float = Field(0.5, ge=0, le=1e3, description="[cost] / [m/s2]^2: torque over (mass * height)")
+    kp_per_s: float = Field(default=5.0, ge=0, le=100)
+    weight: float = Field(
+        default=0.5, ge=0, le=1e3, description="[cost] / [m/s2]^2: torque over (mass * height)"
+    )
 
 
 class HandGains(Config):
     """Tracking of a hand's pose."""
 
-    kp_per_s2: float = Field(400.0, gt=0, le=10000)
-    kd_per_s: float = Field(40.0, gt=0, le=500)
-    weight: float = Field(10.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
-    orientation_weight: float = Field(1.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
-    speed_m_s: float = Field(0.25, gt=0, le=3, description="peak speed of a reach")
+    kp_per_s2: float = Field(default=400.0, gt=0, le=10000)
+    kd_per_s: float = Field(default=40.0, gt=0, le=500)
+    weight: float = Field(default=10.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
+    orientation_weight: float = Field(default=1.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+    speed_m_s: float = Field(default=0.25, gt=0, le=3, description="peak speed of a reach")
 
 
 class ContactGains(Config):
     """How soles are loaded."""
 
-    damping_per_s: float = Field(20.0, ge=0, le=200, description="a sole's velocity is driven to zero at this rate")
-    least_load: float = Field(0.02, ge=0, le=0.5, description="least normal force over weight")
-    largest_load: float = Field(2.0, gt=0.5, le=10, description="largest normal force over weight")
-    force_weight: float = Field(0.01, gt=0, le=100, description="[cost] / [force/mass, m/s2]^2")
-    moment_weight: float = Field(0.05, gt=0, le=100, description="[cost] / [moment/(mass * half sole), m/s2]^2")
+    damping_per_s: float = Field(
+        default=20.0, ge=0, le=200, description="a sole's velocity is driven to zero at this rate"
+    )
+    least_load: float = Field(default=0.02, ge=0, le=0.5, description="least normal force over weight")
+    largest_load: float = Field(default=2.0, gt=0.5, le=10, description="largest normal force over weight")
+    force_weight: float = Field(default=0.01, gt=0, le=100, description="[cost] / [force/mass, m/s2]^2")
+    moment_weight: float = Field(
+        default=0.05, gt=0, le=100, description="[cost] / [moment/(mass * half sole), m/s2]^2"
+    )
 
 
 class LimitGains(Config):
     """Barriers that keep joints inside their limits."""
 
-    position_per_s2: float = Field(200.0, gt=0, le=10000)
-    damping_per_s: float = Field(30.0, gt=0, le=500)
-    velocity_per_s: float = Field(50.0, gt=0, le=1000)
-    largest_rad_s2: float = Field(300.0, gt=0, le=1e4)
+    position_per_s2: float = Field(default=200.0, gt=0, le=10000)
+    damping_per_s: float = Field(default=30.0, gt=0, le=500)
+    velocity_per_s: float = Field(default=50.0, gt=0, le=1000)
+    largest_rad_s2: float = Field(default=300.0, gt=0, le=1e4)
 
 
 class GuardGains(Config):
     """Last in the chain, after everything."""
 
     torque_rate_per_s: float = Field(
-        100.0, gt=0, le=2000, description="largest change of a torque, in torque limits a second"
+        default=100.0, gt=0, le=2000, description="largest change of a torque, in torque limits a second"
     )
     damping_speed_rad_s: float = Field(
-        10.0, gt=0, le=100, description="joint speed at which damping takes the full torque limit"
+        default=10.0, gt=0, le=100, description="joint speed at which damping takes the full torque limit"
     )
-    fall_tilt_deg: float = Field(45.0, gt=5, le=90, description="tilt of the base that counts as a fall")
+    fall_tilt_deg: float = Field(
+        default=45.0, gt=5, le=90, description="tilt of the base that counts as a fall"
+    )
 
 
 class Gains(Config):

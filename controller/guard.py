@@ -13,7 +13,7 @@ _BEYOND_RAD = 0.01
 
 
 class Guard:
-    """Clips torque and its rate, and pushes no joint further out of its range. Works in place, allocates nothing.
+    """Clips torque and its rate, and pushes no joint further out of its range; in place, no allocation.
 
     Args:
         robot: the robot.

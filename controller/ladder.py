@@ -1,7 +1,7 @@
-"""What the robot is told when the QP has no solution: a ladder, walked down one rung a time, never an exception.
+"""What the robot is told when the QP has no solution: a ladder, walked down, never an exception.
 
-    QP solved -> QP with softened limits -> last good acceleration through inverse dynamics (a few ticks)
-    -> gravity compensation and a posture spring -> damping, latched
+QP solved -> QP with softened limits -> last good acceleration through inverse dynamics (a few ticks)
+-> gravity compensation and a posture spring -> damping, latched
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Ladder:
         return self.rung
 
     def _inverse_dynamics(self, vdot: Vector, wrench: Vector) -> None:
-        """tau = M vdot + h - J' w on the joint rows."""
+        """Writes M vdot + h - J' w of the joint rows into tau."""
         kin, contacts = self._body.arrays.kin, self._body.arrays.contacts
         np.dot(kin.M, vdot, out=self._force)
         self._force += kin.h

@@ -1,4 +1,4 @@
-"""What the robot is asked to do, as a row of numbers: it can be recorded, replayed and sent like any other row."""
+"""What the robot is asked to do, as a row of numbers: recorded, replayed and sent like any other row."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _DEEPEST_SQUAT = 0.4
 class RequestRow(Row):
     """One request; fields that a behaviour does not use are 0.
 
-    Fields: behaviour [1] (code), at_s [1]; amplitude_m [1], period_s [1], axes [2] (sway: axis; circle: plane);
-    hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the hand's place at
-    the start of the run; NaN: not relative).
+    Fields: behaviour [1] (code), at_s [1]; amplitude_m [1], period_s [1], axes [2] (sway: axis; circle:
+    plane); hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the
+    hand's place at the start of the run; NaN: not relative).
     """
 
     behaviour: Vector
@@ -70,11 +70,15 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
         ValueError: for what this robot cannot do; one sentence.
     """
     if kind == "walk":
-        raise ValueError("this version of the controller does not walk yet; ask for stand, sway, squat or reach")
+        raise ValueError(
+            "this version of the controller does not walk yet; ask for stand, sway, squat or reach"
+        )
     if kind not in _CODES:
         raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
     if kind in ("sway", "squat") and not robot.floating:
-        raise ValueError(f"'{robot.name}' is fixed to the ground: it cannot {kind}; ask for stand, reach or circle")
+        raise ValueError(
+            f"'{robot.name}' is fixed to the ground: it cannot {kind}; ask for stand, reach or circle"
+        )
     row = RequestRow()
     row.behaviour[0], row.at_s[0] = _CODES[kind], at_s
     row.p_WH[:] = row.R_WH[:] = row.offset[:] = math.nan
@@ -87,8 +91,8 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
         height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
         if row.amplitude_m[0] > _DEEPEST_SQUAT * height:
             raise ValueError(
-                f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass stands "
-                f"{height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
+                f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass "
+                f"stands {height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
             )
     elif kind in ("reach", "circle"):
         row.hand[0] = _hand_index(robot, params.get("hand"))
@@ -119,7 +123,11 @@ def _check_sway(robot: RobotModel, row: RequestRow) -> None:
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
     corners = np.vstack(
-        [data.oMf[c.frame_id].act(pin.SE3(np.eye(3), p)).translation for c in robot.contacts for p in c.corners_F]
+        [
+            data.oMf[c.frame_id].act(pin.SE3(np.eye(3), p)).translation
+            for c in robot.contacts
+            for p in c.corners_F
+        ]
     )
     axis = int(row.axes[0])
     half_width = float(np.ptp(corners[:, axis])) / 2.0
@@ -128,6 +136,6 @@ def _check_sway(robot: RobotModel, row: RequestRow) -> None:
     gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / 9.81
     if row.amplitude_m[0] * gain > half_width:
         raise ValueError(
-            f"a sway of {row.amplitude_m[0]:.3f} m every {row.period_s[0]:.1f} s would tip '{robot.name}' over its soles; "
-            f"ask for at most {half_width / gain:.3f} m, or a longer period_s"
+            f"a sway of {row.amplitude_m[0]:.3f} m every {row.period_s[0]:.1f} s would tip '{robot.name}' "
+            f"over its soles; ask for at most {half_width / gain:.3f} m, or a longer period_s"
         )

@@ -1,7 +1,7 @@
 """The whole-body controller: declared tasks, contacts and limits; two pinocchio calls; one solve a tick.
 
-Everything is allocated and compiled at set-up. In the tick a behaviour writes references into `reference(name)`,
-then calls `update`, `assemble` and `solve`; the result is in `solution`, by name.
+Everything is allocated and compiled at set-up. In the tick a behaviour writes references into
+`reference(name)`, then calls `update`, `assemble` and `solve`; the result is in `solution`, by name.
 """
 
 from __future__ import annotations
@@ -211,18 +211,21 @@ class WholeBody:
         """View of a task's reference numbers; writing it is how a behaviour asks."""
         row = self.arrays.tasks.table[self.task_index[task]]
         kind = KINDS[self.declared[self.task_index[task]].kind]
-        return self.arrays.tasks.ref[row[REF] : row[REF] + kind.ref_length(self.robot.na)]
+        view: Floats = self.arrays.tasks.ref[row[REF] : row[REF] + kind.ref_length(self.robot.na)]
+        return view
 
     def gain(self, task: str) -> Floats:
         """View of a task's gains."""
-        return self.arrays.tasks.gain[self.task_index[task]]
+        view: Floats = self.arrays.tasks.gain[self.task_index[task]]
+        return view
 
     def weight(self, task: str) -> Floats:
         """View of a task's row weights."""
-        return self.arrays.tasks.weight[self.task_index[task]]
+        view: Floats = self.arrays.tasks.weight[self.task_index[task]]
+        return view
 
     def prepare(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
-        """Builds what the solver needs for a set of closed contacts and enabled tasks; before the loop starts."""
+        """Builds what a set of closed contacts and enabled tasks needs, before the loop starts."""
         self.osqp.prepare(*self._mode(closed, enabled))
 
     def set_mode(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
@@ -385,7 +388,9 @@ class WholeBody:
             table[i, REF] = n_ref
             n_ref += kind.ref_length(robot.na)
             gain[i, : len(task.gain)] = task.gain
-            weight[i] = np.broadcast_to(task.weight, 6) if np.ndim(task.weight) == 0 else np.resize(task.weight, 6)
+            weight[i] = (
+                np.broadcast_to(task.weight, 6) if np.ndim(task.weight) == 0 else np.resize(task.weight, 6)
+            )
             if task.kind == "joint":
                 table[i, FRAME] = robot.joint_names.index(str(task.frame))
                 columns[i, 0], n_columns[i] = robot.n_base + table[i, FRAME], 1

@@ -64,7 +64,11 @@ class ComMotion:
         if self._behaviour == SWAY:
             f, df, ddf = math.sin(w * t), w * math.cos(w * t), -w * w * math.sin(w * t)
         else:  # down by the full depth and up again
-            f, df, ddf = 0.5 * (math.cos(w * t) - 1), -0.5 * w * math.sin(w * t), -0.5 * w * w * math.cos(w * t)
+            f, df, ddf = (
+                0.5 * (math.cos(w * t) - 1),
+                -0.5 * w * math.sin(w * t),
+                -0.5 * w * w * math.cos(w * t),
+            )
         p[axis] = self._amplitude * ramp * f
         v[axis] = self._amplitude * (ramp * df + slope * f)
         a[axis] = self._amplitude * (ramp * ddf + 2 * slope * df + curvature * f)

@@ -1,9 +1,9 @@
 """A floating-base robot on its soles: centre of mass, base and trunk upright, posture, hands where asked.
 
-The horizontal law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer, "Three-dimensional
-bipedal walking control based on divergent component of motion", T-RO 2015): with xi = c + v / omega, asking for
-cdd = omega^2 (c - z) and z = z_ref + (1 + k / omega) (xi - xi_ref) is a spring and damper on c with kp = omega k and
-kd = omega + k, which is how it is given to the task.
+The horizontal law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer,
+"Three-dimensional bipedal walking control based on divergent component of motion", T-RO 2015): with xi = c +
+v / omega, asking for cdd = omega^2 (c - z) and z = z_ref + (1 + k / omega) (xi - xi_ref) is a spring and
+damper on c with kp = omega k and kd = omega + k, which is how it is given to the task.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
         Task("com", "com", gains.com.weight),
         Task("base", "frame_orientation", gains.base.weight, _pair(gains.base), base_link),
         Task("posture", "posture", 1.0, _pair(gains.posture)),
-        Task("angular_momentum", "angular_momentum", _momentum_weight(robot, gains), [gains.angular_momentum.kp_per_s]),
+        Task(
+            "angular_momentum",
+            "angular_momentum",
+            _momentum_weight(robot, gains),
+            [gains.angular_momentum.kp_per_s],
+        ),
     ]
     trunk = robot.description.trunk
     if trunk is not None and trunk != base_link:
@@ -52,7 +57,9 @@ def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """A pose task for every hand."""
     weight = [gains.hand.weight] * 3 + [gains.hand.orientation_weight] * 3
     return [
-        Task(hand.name, "frame_pose", weight, _pair(gains.hand) * 2, robot.pin_model.frames[hand.frame_id].name)
+        Task(
+            hand.name, "frame_pose", weight, _pair(gains.hand) * 2, robot.pin_model.frames[hand.frame_id].name
+        )
         for hand in robot.hands
     ]
 
@@ -134,7 +141,14 @@ class Standing:
         omega = math.sqrt(GRAVITY_M_S2 / height)
         self._omega = omega
         k = com.dcm_gain_per_s
-        body.gain("com")[:6] = [omega * k, omega * k, com.height_kp_per_s2, omega + k, omega + k, com.height_kd_per_s]
+        body.gain("com")[:6] = [
+            omega * k,
+            omega * k,
+            com.height_kp_per_s2,
+            omega + k,
+            omega + k,
+            com.height_kd_per_s,
+        ]
         # Horizontally the DCM error is integrated, into an offset of the zero-moment point.
         self._lead_s = np.array([1.0 / omega, 1.0 / omega, 0.0])
         self._ki = np.array([omega**2 * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
@@ -165,7 +179,7 @@ class Standing:
         return self._base_tasks + [name for i, name in enumerate(self.robot.hand_names) if hand_mask >> i & 1]
 
     def start(self) -> None:
-        """Takes the robot as it stands now: the reference starts at its centre of mass and moves to the nominal place."""
+        """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
         kin = self._body.arrays.kin
         self._update_soles()
         data = self.robot.pin_model.createData()
@@ -214,7 +228,7 @@ class Standing:
 
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
-        kin, com, R = self._body.arrays.kin, self._com, self._R_des
+        com, R = self._com, self._R_des
         self._update_soles()
         com.advance(dt_s)
         np.add(com.p, self._nominal_offset, out=self._offset_W)

@@ -121,8 +121,8 @@ def load(groups: dict[str, Any]) -> ModuleType:
     """The module of compiled entry points for the kinds registered now, compiled at first use.
 
     Args:
-        groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then `osqp` and
-            `exact`. Addresses and shapes come in at run time, so the module serves every robot.
+        groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then
+            `osqp` and `exact`. Addresses and shapes come in at run time, so the module serves every robot.
     """
     kinds = load_kinds()
     common = {name: group for name, group in groups.items() if name not in ("osqp", "exact")}

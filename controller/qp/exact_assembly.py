@@ -1,8 +1,8 @@
 """Compiled reduction of the problem to a small dense one, for exact solvers.
 
 The base acceleration is eliminated with the floating-base rows (M_bb is always positive definite), the joint
-accelerations and wrenches are whitened by their diagonal: z = D^1/2 (x - x0) with x = (vdot_joints, wrenches). What
-is left is
+accelerations and wrenches are whitened by their diagonal: z = D^1/2 (x - x0) with x = (vdot_joints,
+wrenches). What is left is
 
     min 1/2 z'Hz + f'z,   H = I + sum w_i a_i a_i'      s.t.  contact motion rows, wrench cones, limits.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import Floats, Ints
+from controller.qp.tables import Contacts, Floats, Ints, Kin, Limits, Rows, Solution
 from robots.compiled import kernel
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
@@ -27,8 +27,8 @@ class ExactArrays(NamedTuple):
     """The reduced problem; sized for all contacts closed, used up to `size`."""
 
     size: Ints
-    """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque), N_MOTION, N_CONE; SOFTENED: contact motion
-    becomes a heavy cost and contacts may unload fully, so that w = 0 is always feasible."""
+    """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque), N_MOTION, N_CONE; SOFTENED: contact
+    motion becomes a heavy cost and contacts may unload fully, so that w = 0 is always feasible."""
     H: Floats
     """(n * n,) row by row with stride N."""
     f: Floats
@@ -53,7 +53,7 @@ class ExactArrays(NamedTuple):
 
 
 @kernel
-def factor_base(M, L):  # type: ignore[no-untyped-def]
+def factor_base(M: Floats, L: Floats) -> None:
     """Cholesky factor of the 6 x 6 base block, with inverse diagonal."""
     for i in range(6):
         for j in range(i + 1):
@@ -64,7 +64,7 @@ def factor_base(M, L):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def solve_base(L, K, n):  # type: ignore[no-untyped-def]
+def solve_base(L: Floats, K: Floats, n: int) -> None:
     """K <- M_bb^-1 K on n columns."""
     for r in range(6):
         for q in range(r):
@@ -81,7 +81,7 @@ def solve_base(L, K, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def whiten(k, rows, contacts, e, n):  # type: ignore[no-untyped-def]
+def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> None:
     """Fills x0, sigma, K and G."""
     nb = k.n_base[0]
     na = len(k.v) - nb
@@ -125,7 +125,7 @@ def whiten(k, rows, contacts, e, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def motion_row(T, nb, na, n, e, out):  # type: ignore[no-untyped-def]
+def motion_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, out: Floats) -> float:
     """Row T on vdot as a row on z; returns its constant part T vdot(z = 0)."""
     constant = 0.0
     for j in range(na):
@@ -143,7 +143,7 @@ def motion_row(T, nb, na, n, e, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def add_cost(e, n, w, b):  # type: ignore[no-untyped-def]
+def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
     """Adds w (row z - b)^2 / 2 to H (lower triangle) and f."""
     row = e.row
     for i in range(n):
@@ -155,8 +155,8 @@ def add_cost(e, n, w, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def contact_rows(k, contacts, e, n, na, nb):  # type: ignore[no-untyped-def]
-    """Writes the motion rows (equalities, or heavy costs when softened), then the cone rows; returns their counts."""
+def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb: int) -> int:
+    """Writes the motion rows (equalities; heavy costs if softened), then the cone rows; returns how many."""
     row = 0
     softened = e.size[4] == 1
     for c in range(len(contacts.offset)):
@@ -197,7 +197,9 @@ def contact_rows(k, contacts, e, n, na, nb):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def torque_rows(k, contacts, limits, e, n, na, nb, row):  # type: ignore[no-untyped-def]
+def torque_rows(
+    k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, n: int, na: int, nb: int, row: int
+) -> int:
     """Writes the torque rows after `row` rows; returns the new count."""
     for j in range(na):
         constant = k.h[nb + j] + motion_row(k.M[nb + j], nb, na, n, e, e.row)
@@ -219,7 +221,7 @@ def torque_rows(k, contacts, limits, e, n, na, nb, row):  # type: ignore[no-unty
 
 
 @kernel
-def reduce_problem(k, rows, m, contacts, limits, e):  # type: ignore[no-untyped-def]
+def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limits, e: ExactArrays) -> None:
     """Fills the reduced problem from the tasks' rows, the contacts and the limits."""
     nb = k.n_base[0]
     na = len(k.v) - nb
@@ -262,8 +264,10 @@ def reduce_problem(k, rows, m, contacts, limits, e):  # type: ignore[no-untyped-
 
 
 @kernel
-def expand(k, contacts, limits, solution, e, z, y):  # type: ignore[no-untyped-def]
-    """Writes the solution from z and the multipliers y (bounds, then rows; missing ones are 0) and checks it."""
+def expand(
+    k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, z: Floats, y: Floats
+) -> None:
+    """Writes the solution from z and the multipliers y (bounds, then rows; 0 if left out) and checks it."""
     nb = k.n_base[0]
     na = len(k.v) - nb
     n = e.size[0]

@@ -1,4 +1,4 @@
-"""An exact dense solver (DAQP, a dual active set) on the reduced problem: no tuning, and the fallback of OSQP."""
+"""An exact dense solver (DAQP, a dual active set) on the reduced problem: no tuning, and OSQP's fallback."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ class ExactBackend:
         na = len(self._arrays.solution.tau)
         solved = self._run(0, na + int(p.size[1]), soft=True)
         residual = self._arrays.solution.residual
-        return solved and bool(residual[5] == 1.0 and max(residual[0], residual[2]) <= self._tolerances.force_N)
+        return solved and bool(
+            residual[5] == 1.0 and max(residual[0], residual[2]) <= self._tolerances.force_N
+        )
 
     def _run(self, first: int, last: int, soft: bool = False) -> bool:
         """Solves with the constraints [first, last) of (bounds, motion, cone, torque)."""

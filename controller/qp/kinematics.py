@@ -1,21 +1,21 @@
 """Compiled kinematics: every frame's pose, velocity, drift and Jacobian out of pinocchio's buffers.
 
 Two pinocchio calls fill the buffers: crba in the WORLD convention (M, joint placements, joint Jacobians) and
-nonLinearEffects (h, joint velocities and accelerations with gravity). The rest is derived here: 0.5 us for three
-frames, against 1 us a frame for pinocchio's own frame calls from Python.
+nonLinearEffects (h, joint velocities and accelerations with gravity). The rest is derived here: 0.5 us for
+three frames, against 1 us a frame for pinocchio's own frame calls from Python.
 """
 
 from __future__ import annotations
 
 from numba import carray
 
-from controller.qp.tables import GRAVITY_M_S2
+from controller.qp.tables import GRAVITY_M_S2, Floats, Kin, Limits
 from controller.tasks.frames import to_frame
 from robots.compiled import float_pointer, kernel
 
 
 @kernel
-def dot(a, b, n):  # type: ignore[no-untyped-def]
+def dot(a: Floats, b: Floats, n: int) -> float:
     """Inner product of the first n entries."""
     total = 0.0
     for i in range(n):
@@ -24,10 +24,11 @@ def dot(a, b, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def centroid(k):  # type: ignore[no-untyped-def]
+def centroid(k: Kin) -> None:
     """Centre of mass, its velocity and the angular momentum, from the base rows of M and M v.
 
-    M's linear-angular block is m [c]x' with c the centre of mass in the base frame; M v is the momentum at the base.
+    M's linear-angular block is m [c]x' with c the centre of mass in the base frame; M v is the momentum at
+    the base.
     """
     M, v, mass = k.M, k.v, k.mass[0]
     nv = len(v)
@@ -48,7 +49,7 @@ def centroid(k):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def frame_kinematics(k, f):  # type: ignore[no-untyped-def]
+def frame_kinematics(k: Kin, f: int) -> None:
     """Pose, velocity, drift and local Jacobian of frame f."""
     address, P = k.address[1 + f], k.placement[f]
     FR, p, vel, drift = k.R[f], k.p[f], k.vel[f], k.drift[f]
@@ -86,7 +87,7 @@ def frame_kinematics(k, f):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def kinematics(q, v, k):  # type: ignore[no-untyped-def]
+def kinematics(q: Floats, v: Floats, k: Kin) -> None:
     """Fills `Kin` from pinocchio's buffers at (q, v)."""
     for i in range(len(q)):
         k.q[i] = q[i]
@@ -99,11 +100,12 @@ def kinematics(q, v, k):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def barriers(k, limits):  # type: ignore[no-untyped-def]
+def barriers(k: Kin, limits: Limits) -> None:
     """This tick's bounds on the joint accelerations: exponential barriers on position and velocity.
 
-    vdot <= min(kq (q_max - q) - kd v, kv (v_max - v)), so a joint comes to rest at its limit without overshoot
-    (kd^2 >= 4 kq); never tighter than +-a_max inwards, so that no joint asks for an acceleration no motor has.
+    vdot <= min(kq (q_max - q) - kd v, kv (v_max - v)), so a joint comes to rest at its limit without
+    overshoot (kd^2 >= 4 kq); never tighter than +-a_max inwards, so that no joint asks for an acceleration no
+    motor has.
     """
     nb, nq = k.n_base[0], k.n_base[1]
     kq, kd, kv, a_max = limits.gain[0], limits.gain[1], limits.gain[2], limits.gain[3]

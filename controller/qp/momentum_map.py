@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from controller.qp.tables import Floats, Kin
 from robots.compiled import kernel
 
 
 @kernel
-def momentum_column(k, f, component, out):  # type: ignore[no-untyped-def]
-    """out (6): momentum rate (world axes, about the centre of mass) per unit of a wrench component at frame f."""
+def momentum_column(k: Kin, f: int, component: int, out: Floats) -> None:
+    """Writes the momentum rate (world axes, about the centre of mass) per unit of a wrench component."""
     R = k.R[f]
     axis = component % 3
     r0, r1, r2 = R[0, axis], R[1, axis], R[2, axis]

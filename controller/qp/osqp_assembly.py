@@ -2,8 +2,8 @@
 
     min 1/2 x'Px + g'x   s.t.  l <= A x <= u,   x = (vdot, wrench / force_scale)
 
-Momentum tasks are written on the wrenches (the sum of the wrenches and gravity is the momentum's rate), which keeps
-P almost diagonal: 150 entries instead of 640 for a humanoid in double support.
+Momentum tasks are written on the wrenches (the sum of the wrenches and gravity is the momentum's rate), which
+keeps P almost diagonal: 150 entries instead of 640 for a humanoid in double support.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import Floats, Ints
+from controller.qp.tables import Contacts, Floats, Ints, Kin, Limits, Rows, Solution, Tasks
 from robots.compiled import kernel
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
@@ -52,7 +52,7 @@ class OsqpArrays(NamedTuple):
 
 
 @kernel
-def add_motion_rows(k, tasks, rows, first, count, problem):  # type: ignore[no-untyped-def]
+def add_motion_rows(k: Kin, tasks: Tasks, rows: Rows, first: int, count: int, problem: OsqpArrays) -> None:
     """Adds sum w |T vdot - b|^2 of one task's rows to P and g."""
     i = rows.task[first]
     columns = tasks.columns[i]
@@ -72,7 +72,9 @@ def add_motion_rows(k, tasks, rows, first, count, problem):  # type: ignore[no-u
 
 
 @kernel
-def add_momentum_row(k, rows, r, nv, nf, force_scale, problem):  # type: ignore[no-untyped-def]
+def add_momentum_row(
+    k: Kin, rows: Rows, r: int, nv: int, nf: int, force_scale: float, problem: OsqpArrays
+) -> None:
     """Adds w (T (G wrench + m g) - b)^2 to P and g."""
     w, T, G, px, g, t = rows.w[r], rows.T[r], problem.G, problem.px, problem.g, problem.work
     b = rows.b[r] + T[2] * 9.81 * k.mass[0]
@@ -90,7 +92,9 @@ def add_momentum_row(k, rows, r, nv, nf, force_scale, problem):  # type: ignore[
 
 
 @kernel
-def scatter(k, tasks, rows, m, contacts, limits, problem):  # type: ignore[no-untyped-def]
+def scatter(
+    k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, limits: Limits, problem: OsqpArrays
+) -> None:
     """Writes this tick's P, g, A, l, u from the rows of the tasks, the contacts and the limits."""
     nv = len(k.v)
     nb = k.n_base[0]
@@ -164,7 +168,9 @@ def scatter(k, tasks, rows, m, contacts, limits, problem):  # type: ignore[no-un
             if o < 0:
                 continue
             for t in range(contacts.dim[c]):
-                ax[pos_A[row + j, nv + o + t]] = -k.J[contacts.frame[c], contacts.select[c, t], nb + j] * fs * sc
+                ax[pos_A[row + j, nv + o + t]] = (
+                    -k.J[contacts.frame[c], contacts.select[c, t], nb + j] * fs * sc
+                )
         lower[row + j] = (-limits.tau[j] - k.h[nb + j]) * sc
         upper[row + j] = (limits.tau[j] - k.h[nb + j]) * sc
     row = problem.size[5]
@@ -176,13 +182,15 @@ def scatter(k, tasks, rows, m, contacts, limits, problem):  # type: ignore[no-un
 
 
 @kernel
-def read_multiplier(problem, row, y):  # type: ignore[no-untyped-def]
+def read_multiplier(problem: OsqpArrays, row: int, y: Floats) -> float:
     """Multiplier of a row in the units of the unscaled row."""
-    return y[row] * problem.row_scale[row]
+    return float(y[row] * problem.row_scale[row])
 
 
 @kernel
-def finish(k, contacts, limits, solution, problem, x, y):  # type: ignore[no-untyped-def]
+def finish(
+    k: Kin, contacts: Contacts, limits: Limits, solution: Solution, problem: OsqpArrays, x: Floats, y: Floats
+) -> int:
     """Unscales OSQP's answer into the solution and checks it.
 
     Returns:

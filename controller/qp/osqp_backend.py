@@ -1,8 +1,8 @@
 """OSQP, the default solver: one prepared problem per set of closed contacts and enabled tasks.
 
-What makes it fast, in the order of the effect (measured): no adaptive rho and no Ruiz scaling, but rho small and rows
-scaled by last tick's active set; a sparse Hessian; limits that enter only when hit. The raw solver object skips
-12 us of the wrapper's checks a tick.
+What makes it fast, in the order of the effect (measured): no adaptive rho and no Ruiz scaling, but rho small
+and rows scaled by last tick's active set; a sparse Hessian; limits that enter only when hit. The raw solver
+object skips 12 us of the wrapper's checks a tick.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ class OsqpProblem:
     """One fixed sparsity pattern with its solver, updated in place."""
 
     def __init__(
-        self, arrays: Arrays, closed: tuple[int, ...], soft: tuple[int, ...], limits: bool, settings: OsqpSettings,
+        self,
+        arrays: Arrays,
+        closed: tuple[int, ...],
+        soft: tuple[int, ...],
+        limits: bool,
+        settings: OsqpSettings,
         force_scale: float,
     ) -> None:
         self.closed = closed
@@ -129,7 +134,7 @@ class OsqpProblem:
         self._send()
 
     def rescale(self) -> None:
-        """Gives rows that are active now their larger weight; the multipliers follow, so nothing else moves."""
+        """Gives rows that are active now their larger weight; the multipliers follow, so nothing moves."""
         self.x0[:] = self.solver.solution.x
         self.y0[:] = self.solver.solution.y
         self.y0 *= self.arrays.row_scale

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from controller.qp.kinematics import dot
+from controller.qp.tables import Contacts, Kin, Limits, Solution
 from robots.compiled import kernel
 
 
 @kernel
-def zero_moment_point(k, contacts, solution):  # type: ignore[no-untyped-def]
+def zero_moment_point(k: Kin, contacts: Contacts, solution: Solution) -> None:
     """Where the sum of the contact wrenches meets the mean height of the soles without horizontal moment.
 
     Source: Sardain and Bessonnet, "Forces acting on a biped robot", IEEE T-SMC-A 2004, eq. 18.
@@ -41,10 +42,11 @@ def zero_moment_point(k, contacts, solution):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def torque_and_residuals(k, contacts, limits, solution):  # type: ignore[no-untyped-def]
+def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> None:
     """Joint torque of (vdot, wrench) by inverse dynamics, and by how much every block is missed.
 
-    tau = M vdot + h - J' w on the joint rows; what the same expression leaves on the base rows is the residual.
+    tau = M vdot + h - J' w on the joint rows; what the same expression leaves on the base rows is the
+    residual.
     """
     zero_moment_point(k, contacts, solution)
     nv = len(k.v)

@@ -173,8 +173,9 @@ class Solution(NamedTuple):
     y_vdot: Floats
     """(na,) of the acceleration barriers."""
     residual: Floats
-    """(6,) floating-base residual [N, Nm], largest; contact motion residual [m/s^2]; cone violation [N]; torque
-    beyond the limit [Nm]; acceleration beyond the barrier [rad/s^2]; 1 where all numbers are finite."""
+    """(6,) floating-base residual [N, Nm], largest; contact motion residual [m/s^2]; cone violation [N];
+    torque beyond the limit [Nm]; acceleration beyond the barrier [rad/s^2]; 1 where all numbers are
+    finite."""
     zmp: Floats
     """(2,) zero-moment point of the wrenches at the mean height of the soles [m]."""
 
@@ -211,7 +212,9 @@ def bind(groups: dict[str, Any]) -> tuple[Ints, str]:
         members = []
         for field, array in zip(group._fields, group, strict=True):
             if not array.flags.c_contiguous or array.dtype not in (np.float64, np.int64) or array.ndim > 3:
-                raise TypeError(f"{name}.{field} is not a C-contiguous float64 or int64 array of <= 3 dimensions")
+                raise TypeError(
+                    f"{name}.{field} is not a C-contiguous float64 or int64 array of <= 3 dimensions"
+                )
             row = len(table)
             table.append([array.ctypes.data, *array.shape, *[0] * (3 - array.ndim)])
             pointer = "float_pointer" if array.dtype == np.float64 else "int_pointer"

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import MOMENTUM, Floats
+from controller.qp.tables import MOMENTUM, Floats, Kin
 from controller.tasks.kind import task_kind
 
 
 @task_kind("angular_momentum", space=MOMENTUM, dim=3, n_ref=6)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows; see `spec`."""
     for r in range(3):
         T[r, 3 + r] = 1.0

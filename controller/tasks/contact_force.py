@@ -1,18 +1,19 @@
 """Wrench of one contact: a diagonal, which regularises it towards a reference.
 
-f: contact slot; ref: the wrench's components in the contact frame (6) [N, Nm], then their relative weights (6).
+f: contact slot; ref: the wrench's components in the contact frame (6) [N, Nm], then their relative weights
+(6).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import WRENCH_DIAGONAL, Floats
+from controller.qp.tables import WRENCH_DIAGONAL, Floats, Kin
 from controller.tasks.kind import task_kind
 
 
 @task_kind("contact_force", space=WRENCH_DIAGONAL, dim=6, n_ref=12)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the diagonal and the desired wrench; see `spec`."""
     for r in range(6):
         T[0, r] = ref[6 + r]

@@ -1,6 +1,7 @@
 """Orientation of a frame.
 
-ref: R_WF row by row (9), w_WF (3), wdot_WF (3), world axes; gain: kp, kd [1/s^2], [1/s]. Rows in the frame's axes.
+ref: R_WF row by row (9), w_WF (3), wdot_WF (3), world axes; gain: kp, kd [1/s^2], [1/s]. Rows in the frame's
+axes.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from typing import Any
 
 import pinocchio as pin
 
-from controller.qp.tables import MOTION, Floats
+from controller.qp.tables import MOTION, Floats, Kin
 from controller.tasks.frames import rotation_error, to_frame
 from controller.tasks.kind import task_kind
 
 
 @task_kind("frame_orientation", space=MOTION, dim=3, n_ref=15)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows; see `spec`."""
     w, a, R = k.s[0], k.s[1], k.R[f]
     rotation_error(R, ref, b, k.s[5:8])

@@ -1,7 +1,7 @@
 """Pose of a frame, error on SE(3).
 
-ref: R_WF row by row (9), p_WF (3), v_WF (3), w_WF (3), a_WF (3), wdot_WF (3), world axes; gain: kp, kd linear, kp,
-kd angular [1/s^2], [1/s]. Rows: 3 linear, 3 angular, in the frame's axes.
+ref: R_WF row by row (9), p_WF (3), v_WF (3), w_WF (3), a_WF (3), wdot_WF (3), world axes; gain: kp, kd
+linear, kp, kd angular [1/s^2], [1/s]. Rows: 3 linear, 3 angular, in the frame's axes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
-from controller.qp.tables import MOTION, Floats
+from controller.qp.tables import MOTION, Floats, Kin
 from controller.tasks.frames import pose_error, to_frame
 from controller.tasks.kind import task_kind
 
 
 @task_kind("frame_pose", space=MOTION, dim=6, n_ref=24)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows; see `spec`."""
     v, a, R = k.s[0], k.s[1], k.R[f]
     pose_error(R, k.p[f], ref, b, k.s)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import MOTION, Floats
+from controller.qp.tables import MOTION, Floats, Kin
 from controller.tasks.frames import to_frame
 from controller.tasks.kind import task_kind
 
 
 @task_kind("frame_position", space=MOTION, dim=3, n_ref=9)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows; see `spec`."""
     v, a, d, R = k.s[0], k.s[1], k.s[2], k.R[f]
     for r in range(3):

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from robots.compiled import kernel
+from controller.qp.tables import Floats
 from estimators.so3 import log3
+from robots.compiled import kernel
 
 
 @kernel
-def to_frame(R, a, start, out):  # type: ignore[no-untyped-def]
-    """out = R' a[start : start + 3]: a world vector in the frame's axes."""
+def to_frame(R: Floats, a: Floats, start: int, out: Floats) -> None:
+    """Writes R' a[start : start + 3] into out: a world vector in the frame's axes."""
     for r in range(3):
         out[r] = R[0, r] * a[start] + R[1, r] * a[start + 1] + R[2, r] * a[start + 2]
 
 
 @kernel
-def rotation_error(R, ref, out, E):  # type: ignore[no-untyped-def]
-    """out = log3(R' R_ref), in the frame's axes; ref begins with R_ref row by row; E (3, 3) is scratch."""
+def rotation_error(R: Floats, ref: Floats, out: Floats, E: Floats) -> float:
+    """Writes log3(R' R_ref), in the frame's axes, into out and returns its angle.
+
+    Args:
+        R: (3, 3) R_WF.
+        ref: begins with the reference, row by row.
+        out: (3,).
+        E: (3, 3) scratch.
+    """
     for r in range(3):
         for c in range(3):
             E[r, c] = R[0, r] * ref[c] + R[1, r] * ref[3 + c] + R[2, r] * ref[6 + c]
@@ -25,8 +33,8 @@ def rotation_error(R, ref, out, E):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pose_error(R, p, ref, out, s):  # type: ignore[no-untyped-def]
-    """out = log6 of the reference pose seen from the frame; ref is R_ref (9), p_ref (3); s scratch (8, 3).
+def pose_error(R: Floats, p: Floats, ref: Floats, out: Floats, s: Floats) -> None:
+    """Writes log6 of the reference pose seen from the frame into out; ref is R_ref (9), p_ref (3); s scratch.
 
     The linear part is V(w)^-1 R' (p_ref - p), with w the rotation error (Murray, Li, Sastry 1994, A.14).
     """

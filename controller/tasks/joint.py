@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import MOTION, Floats
+from controller.qp.tables import MOTION, Floats, Kin
 from controller.tasks.kind import task_kind
 
 
 @task_kind("joint", space=MOTION, dim=1, n_ref=3)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the row; see `spec`."""
     T[0, :] = 0.0
     T[0, k.n_base[0] + f] = 1.0

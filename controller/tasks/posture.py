@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import JOINT_DIAGONAL, Floats
+from controller.qp.tables import JOINT_DIAGONAL, Floats, Kin
 from controller.tasks.kind import task_kind
 
 
 @task_kind("posture", space=JOINT_DIAGONAL, dim=0, n_ref=-2)
-def fill(k, f, ref, gain, T, b):  # type: ignore[no-untyped-def]
+def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the diagonal and the desired accelerations; see `spec`."""
     nb, nq = k.n_base[0], k.n_base[1]
     na = len(k.v) - nb
