@@ -82,7 +82,7 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.5))
     above = figure.add_subplot(grid[:, 0])
     t_s, few = trace.kept("t_s"), _few(trace)
-    com = trace.kept("p_WC_true")
+    com = trace.kept("p_WR_true")
     # The reference as the controller sees it lives in its drifting world: shown around the true soles.
     reference = com + com_error(trace)
     cop = center_of_pressure(trace)
@@ -94,7 +94,7 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
             above.add_patch(Polygon(sole, closed=True, facecolor=REFERENCE, alpha=alpha, edgecolor="none"))
         middle = _sole_outline(trace, robot, index, len(t_s) - 1).mean(axis=0)
         above.annotate(contact.name, middle, ha="center", va="center", fontsize=8, color=REFERENCE)
-    above.plot(cop[few, 0], cop[few, 1], color=FOURTH, linewidth=0.7, alpha=0.8, label="centre of pressure")
+    above.plot(cop[few, 0], cop[few, 1], color=FOURTH, linewidth=0.5, alpha=0.8, label="centre of pressure")
     above.plot(capture[few, 0], capture[few, 1], color=THIRD, linewidth=0.9, label="capture point")
     above.plot(reference[few, 0], reference[few, 1], color=REFERENCE, linestyle="--", label="CoM reference")
     above.plot(com[few, 0], com[few, 1], color=TRUTH, label="CoM, true")
@@ -105,7 +105,7 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     for row, (axis, name) in enumerate(zip(range(3), "xyz", strict=True)):
         plot = figure.add_subplot(grid[row, 1])
         if axis < 2:
-            plot.plot(t_s[few], cop[few, axis], color=FOURTH, linewidth=0.7, alpha=0.8)
+            plot.plot(t_s[few], cop[few, axis], color=FOURTH, linewidth=0.5, alpha=0.8)
             plot.plot(t_s[few], capture[few, axis], color=THIRD, linewidth=0.9)
         plot.plot(t_s[few], reference[few, axis], color=REFERENCE, linestyle="--")
         plot.plot(t_s[few], com[few, axis], color=TRUTH)
@@ -189,8 +189,8 @@ def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
             plot.axhspan(low, low + BEYOND_LIMIT - 1.0, color=LIMIT, alpha=0.15, linewidth=0)
         plot.plot(t_s, trace.kept("tau")[few, joint] / limits[joint], color=ESTIMATE, linewidth=0.8)
         plot.plot(t_s, trace.kept("tau_true")[few, joint] / limits[joint], color=TRUTH, linewidth=0.9)
-        title = f"{name.removesuffix('_joint')}  {100.0 * peaks[joint]:.0f} % of {limits[joint]:.3g} Nm"
-        plot.set_title(title, fontsize=7.0, fontweight="normal")
+        share = f"{100.0 * peaks[joint]:.0f} % of {limits[joint]:.3g} Nm"
+        plot.set_title(f"{name.removesuffix('_joint')}  {share}", fontsize=7.0, fontweight="normal")
         plot.set(ylim=(-shown, shown), xlim=(t_s[0], t_s[-1]))
         plot.tick_params(labelsize=7)
     for empty, plot in enumerate(axes[len(joints) :], len(joints)):

@@ -119,7 +119,7 @@ _WORDS = {
     "worst_dynamics_residual_Nm": "dynamics residual, worst",
     "worst_cone_violation_N": "friction cone violation, worst",
     "peak_fraction": "largest torque over its limit",
-    "saturated_joints": "joints at their limit for over 1 % of ticks",
+    "saturated_joints": "joints saturated for over 1 % of ticks",
 }
 
 

@@ -112,9 +112,9 @@ def com_error(trace: Trace) -> Vector:
     """(n, 3) reference minus true centre of mass, each from the middle of its stance feet [m].
 
     The reference is taken from where the controller believes its soles are, the truth from where they are:
-    a drift of the estimated position, which no sensor of the robot can see, is not a tracking error. The robot's own
-    centre of mass is meant, which is what the reference is for: a payload that the controller knows nothing of shows
-    as the sag and lean that it causes, not as its own mass.
+    a drift of the estimated position, which no sensor of the robot can see, is not a tracking error. The
+    robot's own centre of mass is meant, which is what the reference is for: a payload that the controller
+    knows nothing of shows as the sag and lean that it causes, not as its own mass.
     """
     reference = trace.kept("p_WC_des") - trace.kept("p_WS_est")
     error: Vector = reference - (trace.kept("p_WR_true") - true_stance_middle(trace))
