@@ -130,8 +130,9 @@ class WholeBody:
         for model, geometry in zip(robot.contacts, self.geometry, strict=True):
             self._add_frame(self.model.frames[model.frame_id].name, pin.SE3(geometry.R_FC, np.zeros(3)))
         for task in tasks:
-            if task.frame is not None and task.frame not in self.frame_index and _is_frame_kind(task.kind):
-                self._add_frame(task.frame, pin.SE3.Identity())
+            _index(task, "kind", task.kind, tuple(KINDS))
+            if _is_frame_kind(task.kind) and task.frame not in self.frame_index:
+                self._add_frame(str(task.frame), pin.SE3.Identity())
         if not self._placements:  # compiled code wants at least one frame to look at
             self._add_frame(self.model.frames[self.model.nframes - 1].name, pin.SE3.Identity())
         # One evaluation fills the buffers whose addresses are taken below.
@@ -392,10 +393,10 @@ class WholeBody:
                 np.broadcast_to(task.weight, 6) if np.ndim(task.weight) == 0 else np.resize(task.weight, 6)
             )
             if task.kind == "joint":
-                table[i, FRAME] = robot.joint_names.index(str(task.frame))
+                table[i, FRAME] = _index(task, "joint", task.frame, robot.joint_names)
                 columns[i, 0], n_columns[i] = robot.n_base + table[i, FRAME], 1
             elif task.kind == "contact_force":
-                table[i, FRAME] = robot.contact_names.index(str(task.frame))
+                table[i, FRAME] = _index(task, "contact", task.frame, robot.contact_names)
             elif kind.space == MOTION:
                 table[i, FRAME] = self.frame_index[str(task.frame)]
                 columns[i], n_columns[i] = kin.columns[table[i, FRAME]], kin.n_columns[table[i, FRAME]]
@@ -404,3 +405,9 @@ class WholeBody:
 
 def _is_frame_kind(kind: str) -> bool:
     return KINDS[kind].space == MOTION and kind != "joint"
+
+
+def _index(task: Task, what: str, name: str | None, names: tuple[str, ...]) -> int:
+    if name not in names:
+        raise ValueError(f"task '{task.name}': there is no {what} '{name}'; there are {', '.join(names)}")
+    return names.index(name)
