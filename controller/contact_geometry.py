@@ -75,33 +75,44 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
         R, kind, select = np.column_stack([x, np.cross(z, x), z]), "surface", (0, 1, 2, 3, 4, 5)
     corners = corners_F @ R
     rows = _cone_rows(corners, mu, select)
-    rectangle = _inscribed_rectangle(corners) if len(rows) > _MANY_FACETS else None
-    if rectangle is not None:
-        rows = _cone_rows(rectangle, mu, select)
+    if len(rows) > _MANY_FACETS:
+        turn, rectangle = _inscribed_rectangle(corners)
+        if rectangle is not None:
+            R = R @ turn
+            corners = corners_F @ R
+            rows = _cone_rows(rectangle, mu, select)
     if len(rows) >= MAX_CONE_ROWS:
         raise ValueError(
             f"a sole of {len(corners)} corners makes a wrench cone of {len(rows)} facets; "
-            f"at most {MAX_CONE_ROWS - 1} are supported: give fewer corners"
+            f"at most {MAX_CONE_ROWS - 1} are supported: give the corners of a rectangle inside it"
         )
     return ContactGeometry(kind, R, select, rows, corners)
 
 
-def _inscribed_rectangle(corners: Floats) -> Floats | None:
-    """Corners (4, 3) of the largest axis-aligned rectangle inside the sole with its sides through corners."""
+def _inscribed_rectangle(corners: Floats) -> tuple[Floats, Floats | None]:
+    """The largest rectangle inside the sole with its sides through corners, along x or an edge of the sole.
+
+    Returns:
+        (3, 3) rotation to the rectangle's axes, and its corners (4, 3) there; None where there is none of at
+        least half of the sole.
+    """
     hull = ConvexHull(corners[:, :2])
-    best, best_area = None, 0.0
-    xs, ys = np.unique(corners[:, 0]), np.unique(corners[:, 1])
-    for x0, x1 in combinations(xs, 2):
-        for y0, y1 in combinations(ys, 2):
-            candidate = np.array([[x, y, 1.0] for x in (x0, x1) for y in (y0, y1)])
-            inside = bool((hull.equations @ candidate.T < 1e-9).all())
-            area = (x1 - x0) * (y1 - y0)
-            if inside and area > best_area:
-                best, best_area = candidate, area
-    if best is None:
-        return None
-    best[:, 2] = corners[:, 2].mean()
-    return best
+    best, best_turn, best_area = None, np.eye(3), 0.5 * hull.volume
+    angles = np.arctan2(hull.equations[:, 1], hull.equations[:, 0])
+    for angle in (0.0, *(angles - 0.5 * np.pi * np.round(angles / (0.5 * np.pi)))):
+        c, s = np.cos(angle), np.sin(angle)
+        turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        xy, sides = corners @ turn, np.hstack([hull.equations[:, :2] @ turn[:2, :2], hull.equations[:, 2:]])
+        for x0, x1 in combinations(np.unique(xy[:, 0]), 2):
+            for y0, y1 in combinations(np.unique(xy[:, 1]), 2):
+                candidate = np.array([[x, y, 1.0] for x in (x0, x1) for y in (y0, y1)])
+                area = (x1 - x0) * (y1 - y0)
+                # A little more is no reason to turn away from the axes of the link.
+                if area > 1.001 * best_area and (sides @ candidate.T < 1e-9).all():
+                    best, best_turn, best_area = candidate, turn, area
+    if best is not None:
+        best[:, 2] = corners[:, 2].mean()
+    return best_turn, best
 
 
 def _cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
