@@ -1,0 +1,227 @@
+"""The whole-body problem once more, straight from pinocchio and dense, solved by another solver.
+
+Nothing of the controller's own arithmetic is used: frames, tasks, dynamics and limits are computed anew from
+pinocchio's functions; only the declarations, references and the wrench cones are read from the controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+import quadprog
+
+from controller.whole_body import BarrierSettings, WholeBody
+
+_FORCE_UNIT_N = 100.0
+
+
+@dataclass
+class Reference:
+    """What the other solver answers; `active` constraints are those at their bound."""
+
+    vdot: Any
+    wrench: Any
+    tau: Any
+    active_cone: int
+    active_torque: int
+    active_barrier: int
+
+
+class Dynamics:
+    """pinocchio's answers at one state; contact and frame quantities in the frames' own axes."""
+
+    def __init__(self, body: WholeBody, q: Any, v: Any) -> None:
+        self.body, self.model = body, body.robot.pin_model
+        self.data = data = self.model.createData()
+        self.q, self.v = q, v
+        nv = self.model.nv
+        M = pin.crba(self.model, data, q)
+        self.M = np.triu(M) + np.triu(M, 1).T
+        self.h = pin.nonLinearEffects(self.model, data, q, v).copy()
+        pin.computeJointJacobians(self.model, data, q)
+        pin.forwardKinematics(self.model, data, q, v, np.zeros(nv))
+        pin.updateFramePlacements(self.model, data)
+
+    def frame(self, name: str, R_FC: Any = None) -> tuple[pin.SE3, Any, Any, Any]:
+        """Placement, velocity, drift and Jacobian of a frame (turned by R_FC)."""
+        f = self.model.getFrameId(name)
+        R = np.eye(3) if R_FC is None else R_FC
+        X = np.kron(np.eye(2), R.T)
+        placement = self.data.oMf[f] * pin.SE3(R, np.zeros(3))
+        velocity = X @ pin.getFrameVelocity(self.model, self.data, f, pin.LOCAL).vector
+        drift = X @ pin.getFrameClassicalAcceleration(self.model, self.data, f, pin.LOCAL).vector
+        return placement, velocity, drift, X @ pin.getFrameJacobian(self.model, self.data, f, pin.LOCAL)
+
+    def com(self) -> tuple[Any, Any, Any, Any]:
+        """Position, velocity, drift and Jacobian of the centre of mass."""
+        data = self.model.createData()
+        pin.centerOfMass(self.model, data, self.q, self.v, np.zeros(self.model.nv))
+        J = pin.jacobianCenterOfMass(self.model, self.model.createData(), self.q)
+        return data.com[0].copy(), data.vcom[0].copy(), data.acom[0].copy(), J
+
+    def angular_momentum(self) -> tuple[Any, Any, Any]:
+        """Angular momentum about the centre of mass, its drift and its matrix."""
+        data = self.model.createData()
+        pin.dccrba(self.model, data, self.q, self.v)
+        return (data.Ag @ self.v)[3:], (data.dAg @ self.v)[3:], data.Ag[3:].copy()
+
+
+def task_rows(body: WholeBody, dynamics: Dynamics, name: str) -> tuple[Any, Any]:
+    """Rows on vdot and what they should equal."""
+    task = body.declared[body.task_index[name]]
+    ref, gain = body.reference(name), body.gain(name)
+    if task.kind == "com":
+        p, v, drift, J = dynamics.com()
+        return J, gain[:3] * (ref[:3] - p) + gain[3:6] * (ref[3:6] - v) + ref[6:9] - drift
+    if task.kind == "angular_momentum":
+        L, drift, J = dynamics.angular_momentum()
+        return J, gain[0] * (ref[:3] - L) + ref[3:6] - drift
+    if task.kind == "joint":
+        robot = body.robot
+        j = robot.joint_names.index(str(task.frame))
+        J = np.zeros((1, robot.nv))
+        J[0, robot.n_base + j] = 1.0
+        error = gain[0] * (ref[0] - dynamics.q[robot.nq_base + j])
+        return J, np.array([error + gain[1] * (ref[1] - dynamics.v[robot.n_base + j]) + ref[2]])
+    placement, v, drift, J = dynamics.frame(str(task.frame))
+    R = placement.rotation
+    if task.kind == "frame_position":
+        b = (
+            gain[0] * R.T @ (ref[:3] - placement.translation)
+            + gain[1] * (R.T @ ref[3:6] - v[:3])
+            + R.T @ ref[6:9]
+        )
+        return J[:3], b - drift[:3]
+    if task.kind == "frame_orientation":
+        error = pin.log3(R.T @ ref[:9].reshape(3, 3))
+        return J[3:], gain[0] * error + gain[1] * (R.T @ ref[9:12] - v[3:]) + R.T @ ref[12:15] - drift[3:]
+    assert task.kind == "frame_pose"
+    error = pin.log6(placement.actInv(pin.SE3(ref[:9].reshape(3, 3), ref[9:12]))).vector
+    v_des, a_des = (np.r_[R.T @ ref[k : k + 3], R.T @ ref[k + 3 : k + 6]] for k in (12, 18))
+    kp, kd = np.repeat(gain[[0, 2]], 3), np.repeat(gain[[1, 3]], 3)
+    return J, kp * error + kd * (v_des - v) + a_des - drift
+
+
+def barrier_bounds(body: WholeBody, barrier: BarrierSettings, q: Any, v: Any) -> tuple[Any, Any]:
+    """Bounds on the joint accelerations."""
+    robot = body.robot
+    q, v = q[robot.nq_base :], v[robot.n_base :]
+    b = barrier
+    upper = np.minimum(
+        b.position_per_s2 * (robot.position_upper_rad - q) - b.damping_per_s * v,
+        b.velocity_per_s * (robot.velocity_limit_rad_s - v),
+    )
+    lower = np.maximum(
+        b.position_per_s2 * (robot.position_lower_rad - q) - b.damping_per_s * v,
+        -b.velocity_per_s * (robot.velocity_limit_rad_s + v),
+    )
+    upper = np.clip(upper, -b.largest_rad_s2, 10 * b.largest_rad_s2)
+    lower = np.clip(lower, -10 * b.largest_rad_s2, b.largest_rad_s2)
+    middle = 0.5 * (lower + upper)
+    crossed = lower > upper
+    return np.where(crossed, middle, lower), np.where(crossed, middle, upper)
+
+
+def solve(
+    body: WholeBody,
+    q: Any,
+    v: Any,
+    barrier: BarrierSettings,
+    closed: Sequence[str] | None = None,
+    enabled: Sequence[str] | None = None,
+) -> Reference:
+    """Solves the problem that `body` would be given at (q, v), with all its limits in from the start.
+
+    Raises:
+        ValueError: where there is no solution (quadprog's own).
+    """
+    robot, nv, nb = body.robot, body.robot.nv, body.robot.n_base
+    closed = robot.contact_names if closed is None else closed
+    enabled = [task.name for task in body.declared] if enabled is None else enabled
+    d = Dynamics(body, q, v)
+    slots = [robot.contact_names.index(name) for name in closed]
+    dims = [len(body.geometry[c].select) for c in slots]
+    starts = nv + np.concatenate([[0], np.cumsum(dims)]).astype(int)
+    n = int(starts[-1])
+    H, g = np.zeros((n, n)), np.zeros(n)
+    H[nb:nv, nb:nv] += 1e-8 * np.eye(robot.na)
+    H[nv:, nv:] += 1e-12 * np.eye(n - nv)
+    for name in enabled:
+        task, ref = body.declared[body.task_index[name]], body.reference(name)
+        w = body.weight(name)
+        if task.kind == "posture":
+            gain, na = body.gain(name), robot.na
+            a = gain[0] * (ref[:na] - q[robot.nq_base :]) - gain[1] * v[nb:]
+            H[nb:nv, nb:nv] += w[0] * np.diag(ref[na:])
+            g[nb:nv] -= w[0] * ref[na:] * a
+        elif task.kind == "contact_force":
+            c = robot.contact_names.index(str(task.frame))
+            if c in slots:
+                at = slice(starts[slots.index(c)], starts[slots.index(c) + 1])
+                k = at.stop - at.start
+                H[at, at] += w[0] * np.diag(ref[6 : 6 + k])
+                g[at] -= w[0] * ref[6 : 6 + k] * ref[:k]
+        else:
+            J, b = task_rows(body, d, name)
+            W = np.diag(w[: len(b)])
+            H[:nv, :nv] += J.T @ W @ J
+            g[:nv] -= J.T @ W @ b
+    S = np.zeros((nv, n))  # S x = M vdot - J' w, so that tau = (S x + h) below the base
+    S[:, :nv] = d.M
+    motion_rows, motion_rhs = [np.zeros((0, n))], [np.zeros(0)]
+    cone_rows, cone_upper = [np.zeros((0, n))], [np.zeros(0)]
+    for c, start, stop in zip(slots, starts[:-1], starts[1:], strict=True):
+        geometry, select = body.geometry[c], list(body.geometry[c].select)
+        _, velocity, drift, J = d.frame(f"contact/{robot.contact_names[c]}", geometry.R_FC)
+        J, at = J[select], slice(start, stop)
+        S[:, at] = -J.T
+        row = np.zeros((len(select), n))
+        row[:, :nv] = J
+        motion_rows.append(row)
+        motion_rhs.append(-float(body.arrays.contacts.damping_per_s[c]) * velocity[select] - drift[select])
+        facets = np.zeros((len(geometry.rows) + 2, n))
+        facets[:-2, at] = geometry.rows
+        normal = start + select.index(2)
+        facets[-2, normal], facets[-1, normal] = 1.0, -1.0
+        last = int(body.arrays.contacts.n_rows[c]) - 1
+        limits = [body.arrays.contacts.upper[c, last], -body.arrays.contacts.lower[c, last]]
+        cone_rows.append(facets)
+        cone_upper.append(np.r_[np.zeros(len(geometry.rows)), limits])
+    torque, tau_max = S[nb:], robot.torque_limit_Nm
+    lower, upper = barrier_bounds(body, barrier, q, v)
+    joints = np.eye(n)[nb:nv]
+    equalities = np.vstack([S[:nb], *motion_rows])
+    b_eq = np.hstack([-d.h[:nb], *motion_rhs])
+    A = np.vstack([*cone_rows, torque, -torque, joints, -joints])
+    b_in = np.hstack([*cone_upper, tau_max - d.h[nb:], tau_max + d.h[nb:], upper, -lower])
+    if not len(closed) and nb == 0:
+        equalities, b_eq = np.zeros((0, n)), np.zeros(0)
+    x = _solve_dense(H, g, equalities, b_eq, A, b_in, nv)
+    slack = (b_in - A @ x) / np.maximum(np.abs(A).max(axis=1), 1e-9)
+    counts = np.cumsum([0, sum(len(r) for r in cone_rows), 2 * robot.na, 2 * robot.na])
+    active = [int((slack[a:b] < 1e-7).sum()) for a, b in zip(counts[:-1], counts[1:], strict=True)]
+    wrench = np.zeros((max(len(robot.contacts), 1), 6))
+    for c, start, stop in zip(slots, starts[:-1], starts[1:], strict=True):
+        wrench[c, : stop - start] = x[start:stop]
+    return Reference(x[:nv], wrench, (S @ x + d.h)[nb:], *active)
+
+
+def _solve_dense(H: Any, g: Any, A_eq: Any, b_eq: Any, A: Any, b: Any, nv: int) -> Any:
+    """Eliminates the equalities by their null space (redundant rows are allowed), then quadprog."""
+    unit = np.r_[np.ones(nv), np.full(len(g) - nv, _FORCE_UNIT_N)]
+    H, g, A_eq, A = H * np.outer(unit, unit), g * unit, A_eq * unit, A * unit
+    x0 = np.zeros(len(g))
+    Z = np.eye(len(g))
+    if len(A_eq):
+        x0 = np.linalg.lstsq(A_eq, b_eq, rcond=1e-11)[0]
+        _, s, Vt = np.linalg.svd(A_eq)
+        Z = Vt[int((s > 1e-11 * s[0]).sum()) :].T
+    P, p = Z.T @ H @ Z, Z.T @ (H @ x0 + g)
+    C, c = A @ Z, b - A @ x0
+    norm = np.maximum(np.linalg.norm(C, axis=1), 1e-12)
+    y = quadprog.solve_qp(0.5 * (P + P.T), -p, -(C / norm[:, None]).T, -c / norm)[0]
+    return (x0 + Z @ y) * unit

@@ -1,0 +1,97 @@
+"""What holds for every task kind, whatever it asks for; a kind's own test says for which task it is to be checked."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+from bodies import hold_still, random_state, whole_body
+
+from controller.qp.tables import FRAME, MOMENTUM
+from controller.tasks.kind import KINDS
+from controller.whole_body import Task, WholeBody
+from robots.model import RobotModel
+
+
+def body_at(model: RobotModel, task: Task, seed: int, speed: float = 1.0) -> WholeBody:
+    """A controller with this one task, at a random state, its references and gains random."""
+    rng = np.random.default_rng(seed)
+    body = whole_body(model, [task])
+    body.update(*random_state(model, rng, 0.5, speed))
+    ref, gain = body.reference(task.name), body.gain(task.name)
+    ref[:] = rng.normal(size=len(ref))
+    if task.kind in ("frame_pose", "frame_orientation"):
+        ref[:9] = pin.exp3(rng.normal(size=3)).ravel()
+    gain[:] = rng.uniform(1.0, 100.0, len(gain))
+    return body
+
+
+def written(body: WholeBody) -> tuple[Any, Any]:
+    """Rows and right-hand side that the compiled code writes for the only task."""
+    body.assemble()
+    dim = KINDS[body.declared[0].kind].dim
+    return body.arrays.rows.T[:dim].copy(), body.arrays.rows.b[:dim].copy()
+
+
+def specified(body: WholeBody) -> tuple[Any, Any]:
+    """Rows and right-hand side of the kind's NumPy twin."""
+    task = body.declared[0]
+    spec = importlib.import_module(KINDS[task.kind].module).spec
+    f = int(body.arrays.tasks.table[0, FRAME])
+    T, b = spec(body.arrays.kin, f, body.reference(task.name), body.gain(task.name))
+    return np.array(T), np.array(b)
+
+
+def check_compiled_rows_equal_the_twin(model: RobotModel, task: Task) -> None:
+    for seed in range(5):
+        body = body_at(model, task, seed)
+        T, b = written(body)
+        T_spec, b_spec = specified(body)
+        np.testing.assert_allclose(T[:, : T_spec.shape[1]], T_spec, atol=1e-12)
+        np.testing.assert_allclose(b, b_spec, rtol=1e-11, atol=1e-9)
+
+
+def check_rows_are_the_derivative(
+    model: RobotModel,
+    task: Task,
+    velocity_W: Callable[[Any, Any], Any],
+    axes: Callable[[WholeBody], Any] = lambda body: np.eye(3),
+) -> None:
+    """Rows times acceleration, plus drift, is how the task's velocity changes along a motion.
+
+    Args:
+        model: the robot.
+        task: one whose rows are on vdot or on the momentum's rate.
+        velocity_W: (q, v) -> the task's velocity in the world.
+        axes: rotation of the rows' axes in the world.
+    """
+    h = 1e-5
+    for seed in range(3):
+        body = body_at(model, task, seed)
+        q, v = body.arrays.kin.q.copy(), body.arrays.kin.v.copy()
+        vdot = np.random.default_rng(seed).normal(size=model.nv)
+        body.reference(task.name)[:] = 0.0
+        body.gain(task.name)[:] = 0.0
+        T, minus_drift = written(body)
+        before, after = (
+            velocity_W(pin.integrate(model.pin_model, q, s * v + 0.5 * s * s * vdot), v + s * vdot)
+            for s in (-h, h)
+        )
+        change = axes(body).T @ ((after - before) / (2 * h))
+        rate = vdot
+        if KINDS[task.kind].space == MOMENTUM:
+            data = model.pin_model.createData()
+            pin.dccrba(model.pin_model, data, q, v)
+            rate = data.Ag @ vdot + data.dAg @ v
+        np.testing.assert_allclose(T[:, : len(rate)] @ rate - minus_drift, change, rtol=1e-5, atol=2e-5)
+
+
+def check_at_rest_nothing_is_asked(model: RobotModel, task: Task) -> None:
+    """With no error and no velocity the task asks for no acceleration, whatever its gains."""
+    for seed in range(3):
+        body = body_at(model, task, seed, speed=0.0)
+        hold_still(body)
+        np.testing.assert_allclose(written(body)[1], 0.0, atol=1e-9)

@@ -1,0 +1,53 @@
+"""What counts as solved."""
+
+import numpy as np
+import pytest
+
+from controller.qp.tables import RES_BASE, RES_CONE, RES_FINITE, RES_MOTION, RES_TAU, RES_VDOT
+from controller.qp.tolerances import Tolerances
+
+TOLERANCES = Tolerances(force_N=0.3)
+
+
+def residual(**changes):
+    values = np.zeros(6)
+    values[RES_FINITE] = 1.0
+    for index, value in changes.items():
+        values[int(index[1:])] = value
+    return values
+
+
+def test_a_perfect_solution_is_accepted():
+    assert TOLERANCES.accept(residual())
+    assert TOLERANCES.limits_ok(residual())
+
+
+@pytest.mark.parametrize(
+    ("block", "limit"),
+    [(RES_BASE, 0.3), (RES_CONE, 0.3), (RES_MOTION, TOLERANCES.motion_m_s2)],
+)
+def test_each_block_is_accepted_up_to_its_tolerance(block, limit):
+    assert TOLERANCES.accept(residual(**{f"r{block}": 0.99 * limit}))
+    assert not TOLERANCES.accept(residual(**{f"r{block}": 1.01 * limit}))
+
+
+@pytest.mark.parametrize(
+    ("block", "limit"), [(RES_TAU, TOLERANCES.torque_Nm), (RES_VDOT, TOLERANCES.vdot_rad_s2)]
+)
+def test_limits_enter_the_problem_beyond_their_tolerance(block, limit):
+    assert TOLERANCES.limits_ok(residual(**{f"r{block}": 0.99 * limit}))
+    assert not TOLERANCES.limits_ok(residual(**{f"r{block}": 1.01 * limit}))
+
+
+@pytest.mark.parametrize("block", [RES_BASE, RES_MOTION, RES_CONE])
+def test_nothing_that_is_not_a_number_is_accepted(block):
+    assert not TOLERANCES.accept(residual(**{f"r{block}": np.nan}))
+
+
+@pytest.mark.parametrize("block", [RES_TAU, RES_VDOT])
+def test_limits_are_not_met_by_what_is_not_a_number(block):
+    assert not TOLERANCES.limits_ok(residual(**{f"r{block}": np.nan}))
+
+
+def test_a_solution_that_is_not_finite_is_refused():
+    assert not TOLERANCES.accept(np.zeros(6))
