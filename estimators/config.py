@@ -101,6 +101,12 @@ class EstimatorGains(Config):
         le=1,
         description="turning of a closed sole about its normal, on top [rad per sqrt(s)]",
     )
+    settling_time_s: float = Field(
+        default=1.0, ge=0, le=100, description="two soles closed for this long hold each other [s]"
+    )
+    settled_factor: float = Field(
+        default=0.2, gt=0, le=1, description="then they creep and turn this much less, and do not spin"
+    )
     landing_drift_m_s: float = Field(
         default=0.1, gt=0, le=10, description="creep of a foot that has just closed [m per sqrt(s)]"
     )

@@ -109,6 +109,8 @@ class FloatingBaseEstimator:
             config.landing_drift_m_s**2,
             config.landing_turn_rad_s**2,
             config.contact.break_fraction * weight if config.soles_pivot else math.inf,
+            config.settling_time_s,
+            config.settled_factor,
         )
         self._joints: Array = np.zeros((3, na))
         self._joints_P: Array = np.zeros((3, 3))

@@ -39,8 +39,10 @@ BoolArray = NDArray[np.bool_]
     LANDING_DRIFT,
     LANDING_TURN,
     PIVOT_FORCE,
+    SETTLING_TIME,
+    SETTLED,
     N_SETTINGS,
-) = range(12)
+) = range(14)
 
 
 @kernel
@@ -304,11 +306,19 @@ def after_kinematics(
         if math.isfinite(force[c]):
             normal_force[c] = force[c]
     detect_contacts(force, planned, dt, detection, contact, timer, age)
+    closed, youngest = 0, math.inf
+    for c in range(nc):
+        if contact[c]:
+            closed += 1
+            youngest = min(youngest, age[c])
+    # Soles that have stood together for a while hold each other: they neither creep nor turn as one alone does.
+    settled = closed > 1 and youngest > settings[SETTLING_TIME]
+    factor = settings[SETTLED] ** 2 if settled else 1.0
     for c in range(nc):
         landing = age[c] < settings[LANDING_TIME]
-        slot_noise[c, 0] = settings[LANDING_DRIFT] if landing else settings[DRIFT]
-        slot_noise[c, 2] = settings[SPIN]
-        slot_noise[c, 1] = settings[LANDING_TURN] if landing else settings[TURN]
+        slot_noise[c, 0] = settings[LANDING_DRIFT] if landing else factor * settings[DRIFT]
+        slot_noise[c, 1] = settings[LANDING_TURN] if landing else factor * settings[TURN]
+        slot_noise[c, 2] = 0.0 if settled else settings[SPIN]
         wanted[c] = slot_kind[c] if contact[c] else 0
     w_B, lever, column, p_FP = scratch[1, :3], scratch[2, :3], scratch[3], scratch[2, 3:5]
     for i in range(3):

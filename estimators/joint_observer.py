@@ -128,7 +128,7 @@ def take_sample(row: Array, dt: float, state: Array, P: Array, parameters: Array
 
 
 def steady_deviation(parameters: Array, dt: float) -> Array:
-    """(3,) SD of position [rad], velocity [rad/s] and acceleration [rad/s^2] once the observer has settled."""
+    """(3,) SD of position [rad], velocity [rad/s], acceleration [rad/s^2] of the settled observer."""
     state, P, zero = np.zeros((3, 1)), np.zeros((3, 3)), np.zeros(1)
     reset_joints(state, P, zero, parameters)
     for _ in range(1000):
