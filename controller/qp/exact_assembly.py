@@ -28,7 +28,7 @@ class ExactArrays(NamedTuple):
 
     size: Ints
     """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque), N_MOTION, N_CONE; SOFTENED: contact
-    motion becomes a heavy cost and contacts may unload fully, so that w = 0 is always feasible."""
+    motion becomes a heavy cost."""
     H: Floats
     """(n * n,) row by row with stride N."""
     f: Floats
@@ -187,8 +187,7 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
                 i = na + o + t
                 e.C[row * n + i] = contacts.cone[c, r, t] * e.sigma[i]
                 constant += contacts.cone[c, r, t] * e.x0[i]
-            lower = contacts.lower[c, r]
-            e.lower[na + row] = (min(lower, 0.0) if softened else lower) - constant
+            e.lower[na + row] = contacts.lower[c, r] - constant
             e.upper[na + row] = contacts.upper[c, r] - constant
             row += 1
     e.size[2] = n_motion

@@ -61,6 +61,7 @@ class ExactBackend:
         self._sense = np.zeros(rows, np.int32)
         self._z = np.zeros(len(problem.f))
         self._y = np.zeros(rows)
+        self._contact_lower = np.zeros_like(arrays.contacts.lower)
         self._m = 0
         self.iterations = 0
 
@@ -95,10 +96,14 @@ class ExactBackend:
             True where the solution is finite and its wrenches are inside their cones.
         """
         self._problem.size[4] = 1
+        p, lower = self._problem, self._arrays.contacts.lower
+        # Contacts may unload fully, so that no wrench at all is feasible; checked against the same bounds.
+        self._contact_lower[:] = lower
+        np.minimum(lower, 0.0, out=lower)
         self._assembly(self._table, self._m)
-        p = self._problem
         na = len(self._arrays.solution.tau)
         solved = self._run(0, na + int(p.size[1]), soft=True)
+        lower[:] = self._contact_lower
         residual = self._arrays.solution.residual
         return solved and bool(
             residual[5] == 1.0 and max(residual[0], residual[2]) <= self._tolerances.force_N
