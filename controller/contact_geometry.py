@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pinocchio as pin
 from scipy.spatial import ConvexHull
 
-from controller.qp.tables import MAX_CONE_ROWS, Floats
+from controller.qp.tables import MAX_CONE_ROWS, Floats, Ints
 
 _FLAT_M = 1e-4
 """Corners that are closer than this to a line (a point) make a line (point) contact."""
@@ -131,3 +133,31 @@ def _cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
         row[[select.index(component) for component in others]] = facet[:-1] / unit
         row[select.index(2)] = facet[-1]
     return rows
+
+
+def implied_motion(
+    bodies: Sequence[int], placements: Sequence[pin.SE3], selects: Sequence[tuple[int, ...]]
+) -> Ints:
+    """Which components' motion of a set of contacts repeats what earlier ones on the same body already fix.
+
+    Args:
+        bodies: of each contact; contacts move together where it is the same.
+        placements: of each contact's axes in its body.
+        selects: components whose motion each contact blocks.
+
+    Returns:
+        (contacts, 6) 1 where a component is implied.
+    """
+    implied = np.zeros((len(bodies), 6), np.int64)
+    fixed: dict[int, list[Floats]] = {}
+    for c, (body, placement, select) in enumerate(zip(bodies, placements, selects, strict=True)):
+        basis = fixed.setdefault(body, [])
+        for t, row in enumerate(placement.inverse().action[list(select)]):
+            for direction in basis:
+                row = row - (row @ direction) * direction
+            size = float(np.linalg.norm(row))
+            if size < _FLAT_M:
+                implied[c, t] = 1
+            else:
+                basis.append(row / size)
+    return implied

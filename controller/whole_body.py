@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pinocchio as pin
 
-from controller.contact_geometry import ContactGeometry, contact_geometry
+from controller.contact_geometry import ContactGeometry, contact_geometry, implied_motion
 from controller.qp import entry
 from controller.qp.exact_backend import ExactBackend, exact_arrays
 from controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
@@ -31,6 +31,7 @@ from controller.qp.tables import (
     Arrays,
     Contacts,
     Floats,
+    Ints,
     Kin,
     Limits,
     Rows,
@@ -201,6 +202,7 @@ class WholeBody:
         self.exact = ExactBackend(self.arrays, exact, self.entry, self.tolerances)
         self.osqp = OsqpBackend(self.arrays, self.entry, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | ExactBackend = self.exact if solver == "exact" else self.osqp
+        self._implied: dict[tuple[int, ...], Ints] = {}
         self._closed: tuple[int, ...] = ()
         self._enabled: tuple[int, ...] = ()
         self._rows = 0
@@ -227,13 +229,21 @@ class WholeBody:
 
     def prepare(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
         """Builds what a set of closed contacts and enabled tasks needs, before the loop starts."""
-        self.osqp.prepare(*self._mode(closed, enabled))
+        slots, tasks = self._mode(closed, enabled)
+        self.osqp.prepare(slots, tasks)
+        self._implied[slots] = implied = np.zeros_like(self.arrays.contacts.implied)
+        implied[list(slots)] = implied_motion(
+            [self._parents[c] for c in slots],
+            [self._placements[c] for c in slots],
+            [self.geometry[c].select for c in slots],
+        )
 
     def set_mode(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
         """Closes these contacts, enables these tasks; the mode must have been prepared."""
         self._closed, self._enabled = self._mode(closed, enabled)
         contacts, offset = self.arrays.contacts, 0
         contacts.offset[:] = -1
+        contacts.implied[:] = self._implied[self._closed]
         for c in self._closed:
             contacts.offset[c] = offset
             offset += int(contacts.dim[c])
@@ -357,6 +367,7 @@ class WholeBody:
             frame=np.zeros(n, np.int64),
             dim=np.zeros(n, np.int64),
             select=np.zeros((n, 6), np.int64),
+            implied=np.zeros((n, 6), np.int64),
             offset=np.full(n, -1, np.int64),
             cone=np.zeros((n, MAX_CONE_ROWS, 6)),
             lower=np.full((n, MAX_CONE_ROWS), -1e10),

@@ -164,6 +164,8 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
             continue
         f = contacts.frame[c]
         for t in range(contacts.dim[c]):
+            if contacts.implied[c, t] == 1:  # the solver takes no equality twice
+                continue
             s = contacts.select[c, t]
             b = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
             b -= motion_row(k.J[f, s], nb, na, n, e, e.row)
@@ -283,7 +285,7 @@ def expand(
             inside = o >= 0 and t < contacts.dim[c]
             solution.wrench[c, t] = e.x0[na + o + t] + e.sigma[na + o + t] * z[na + o + t] if inside else 0.0
             solution.y_motion[c, t] = 0.0
-            if inside and e.size[4] == 0:
+            if inside and e.size[4] == 0 and contacts.implied[c, t] == 0:
                 solution.y_motion[c, t] = y[row]
                 row += 1
     for c in range(len(contacts.offset)):

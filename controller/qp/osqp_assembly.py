@@ -136,6 +136,8 @@ def scatter(
                 ax[pos_A[row + t, j]] = k.J[f, s, j] * scale[row + t]
             a = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
             lower[row + t] = upper[row + t] = a * scale[row + t]
+            if contacts.implied[c, t] == 1:
+                lower[row + t], upper[row + t] = -1e10, 1e10
         row = problem.row_cone[c]
         for r in range(contacts.n_rows[c]):
             sc = scale[row + r]

@@ -123,6 +123,8 @@ class Contacts(NamedTuple):
     """(C,) components of the wrench: 6 surface, 5 line, 3 point."""
     select: Ints
     """(C, 6) which of the six spatial components they are."""
+    implied: Ints
+    """(C, 6) 1 where other closed contacts of the same body already fix this component's motion."""
     offset: Ints
     """(C,) first column of the wrench among all closed contacts."""
     cone: Floats
