@@ -15,7 +15,7 @@ from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
 from estimators.inekf import InvariantEkf
 from estimators.inekf_correction import open_slot, retract
-from estimators.inekf_layout import ACCEL_BIAS, ROTATION
+from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
 from estimators.kinematics import KinematicTables
 from robots.model import RobotModel
 from robots.rows import SensorRow
@@ -372,15 +372,21 @@ class FloatingBaseEstimator:
             return
         gravity = self._settings[tick.GRAVITY]
         # The accelerometer says up is along g z + bias; the rotation that takes this to z.
+        # Robot and soles turn as one.
+        rotations = [ROTATION] + [CONTACTS + 6 * c + 3 for c in np.flatnonzero(ekf.active == 2)]
         ekf.rows[3] = 0.0
-        ekf.rows[3, ROTATION : ROTATION + 2] = bias_W[1] / gravity, -bias_W[0] / gravity
+        for row in rotations:
+            ekf.rows[3, row : row + 2] = bias_W[1] / gravity, -bias_W[0] / gravity
         retract(ekf.x, ekf.rows[3], ekf.active, ekf.work)
         ekf.accel_bias[:] = 0.0
-        tilt, bias = slice(ROTATION, ROTATION + 2), slice(ACCEL_BIAS, ACCEL_BIAS + 3)
+        bias = slice(ACCEL_BIAS, ACCEL_BIAS + 3)
         ekf.P[bias] = 0.0
         ekf.P[:, bias] = 0.0
         ekf.P[bias, bias] = np.eye(3) * config.accel_bias_m_s2**2
-        ekf.P[tilt, tilt] += np.eye(2) * (config.accel_bias_m_s2 / gravity) ** 2
+        for row in rotations:
+            for column in rotations:
+                tilt = ekf.P[row : row + 2, column : column + 2]
+                tilt += np.eye(2) * (config.accel_bias_m_s2 / gravity) ** 2
         self.level_start = False
 
 
