@@ -216,12 +216,20 @@ class OsqpBackend:
         self.iterations = int(solver.info.iter)
         residual = self._arrays.solution.residual
         if residual[RES_FINITE] == 0.0:
-            problem.cold_start()
+            self._forget_everything()
             return False
         if changed:
             problem.rescale()
         # An iterate at the iteration limit may still be within tolerance: the check decides, not the status.
         return self._tolerances.accept(residual)
+
+    def _forget_everything(self) -> None:
+        """Clears what the next warm start is made of: one NaN in it and no later tick would be solved."""
+        for array in self._arrays.solution:
+            if array is not self._arrays.solution.residual:
+                array[:] = 0.0
+        assert self._current is not None
+        self._current.cold_start()
 
     def forget(self) -> None:
         """Starts the next tick from the solution as it is then: it did not come from here."""
