@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from robots.config_error import ConfigError
-from rt.session import RunPlan, Session
+from rt.screen import print_run
+from rt.session import WARM_UP_STEPS, RunPlan, Session
 
 # The keys of the summary that others rely on.
 CONTRACT = {
@@ -143,3 +146,22 @@ def test_progress_is_told_in_simulated_time(scenario_file):
     told = []
     Session(RunPlan("panda", scenario_file(duration_s=0.6))).run(told.append)
     assert told == [0.0, 0.25, 0.5]
+
+
+@pytest.mark.parametrize("good_ticks", [0, 50])
+def test_a_fault_inside_the_tick_ends_the_run_and_still_gives_its_figures(scenario_file, good_ticks):
+    session = Session(RunPlan("panda", scenario_file()))
+    step, calls = session.brain.step, iter(range(WARM_UP_STEPS + good_ticks))
+
+    def failing_step(*arguments):
+        next(calls)
+        return step(*arguments)
+
+    session.brain.step = failing_step
+    result = session.run()
+    assert result.exit_code == 1
+    assert result.summary["exit_state"] == "fault"
+    assert result.summary["ticks"] == good_ticks
+    assert "the tick failed" in result.events[-1]["text"]
+    json.dumps(result.summary, allow_nan=False)
+    print_run(Console(file=io.StringIO()), result)
