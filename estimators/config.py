@@ -140,7 +140,7 @@ class EstimatorGains(Config):
         default=4e-4, gt=0, le=0.1, description="SD of the soles' corners from one level plane at reset [m]"
     )
     flat_start_sigmas: float = Field(
-        default=3.0,
+        default=4.0,
         ge=0,
         le=100,
         description="at reset the soles' plane is taken as level if it is this many SD of the accelerometer "

@@ -73,9 +73,9 @@ class FixedBaseEstimator:
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Takes in one sample, dt_s [s] after the last; the plan is not needed. See FloatingBaseEstimator."""
-        dt = self._pending_s + dt_s
-        if not 0.0 < dt <= LONGEST_GAP_S:
-            dt = LONGEST_GAP_S if dt > LONGEST_GAP_S else SAMPLE_S
+        if not 0.0 < dt_s <= LONGEST_GAP_S:
+            dt_s = SAMPLE_S
+        dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
         if self._observe(sensors.data, dt):
             self._pending_s = 0.0
         else:

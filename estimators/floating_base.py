@@ -342,10 +342,11 @@ class FloatingBaseEstimator:
             planned_contact: (nc,) contacts the plan has closed now.
             dt_s: time since the last update [s].
         """
+        # A period that cannot be is a clock's fault, not time that passed.
+        if not 0.0 < dt_s <= LONGEST_GAP_S:
+            dt_s = SAMPLE_S
         # After a refused sample the next one has to cover its time too.
-        dt = self._pending_s + dt_s
-        if not 0.0 < dt <= LONGEST_GAP_S:
-            dt = LONGEST_GAP_S if dt > LONGEST_GAP_S else SAMPLE_S
+        dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
         if not self._before(sensors.data, dt):
             self._pending_s = dt
             self.refused += 1

@@ -311,7 +311,7 @@ def after_kinematics(
         if contact[c]:
             closed += 1
             youngest = min(youngest, age[c])
-    # Soles that have stood together for a while hold each other: they neither creep nor turn as one alone does.
+    # Soles that have stood together for a while hold each other: they creep and turn less than one alone.
     settled = closed > 1 and youngest > settings[SETTLING_TIME]
     factor = settings[SETTLED] ** 2 if settled else 1.0
     for c in range(nc):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pinocchio as pin
 import pytest
-from scipy.linalg import expm
 
 from estimators.inekf import InvariantEkf
 from estimators.inekf_layout import GYRO_BIAS, ROTATION
@@ -148,8 +147,8 @@ class Imu:
             )
 
         def rotation(t):
-            return expm(
-                pin.skew(np.array([0.2 * np.sin(2.5 * t), 0.25 * np.sin(3.1 * t + 2), 0.3 * np.sin(1.3 * t)]))
+            return pin.exp3(
+                np.array([0.2 * np.sin(2.5 * t), 0.25 * np.sin(3.1 * t + 2), 0.3 * np.sin(1.3 * t)])
             )
 
         h = 1e-4
@@ -167,7 +166,7 @@ class Imu:
         self.encoder_sd = 1e-3 * max(noise, 1e-3)
 
     def start(self, ekf, rotation_sd):
-        ekf.R_WI[:] = expm(pin.skew(rotation_sd * self.rng.normal(size=3))) @ self.R[0]
+        ekf.R_WI[:] = pin.exp3(rotation_sd * self.rng.normal(size=3)) @ self.R[0]
         ekf.v_WI[:], ekf.p_WI[:] = self.v[0] + 0.01 * self.rng.normal(size=3), self.p[0]
         ekf.set_variances(
             rotation=rotation_sd**2, velocity=1e-4, position=1e-10, gyro_bias=0.005**2, accel_bias=0.05**2
@@ -181,7 +180,7 @@ class Imu:
             if i > 0:
                 assert ekf.propagate(self.gyro[i], self.accel[i], 1.0 / self.rate)
             p_IF = (self.p_WF - self.p[i]) @ self.R[i] + self.encoder_sd * self.rng.normal(size=(2, 3))
-            turn = [expm(pin.skew(self.encoder_sd * self.rng.normal(size=3))) for _ in range(2)]
+            turn = [pin.exp3(self.encoder_sd * self.rng.normal(size=3)) for _ in range(2)]
             R_IF = np.stack([self.R[i].T @ E for E in turn])
             ekf.correct(np.full(2, kind), p_IF, R_IF, covariance, covariance)
             yield i

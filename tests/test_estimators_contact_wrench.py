@@ -1,0 +1,105 @@
+"""Contact wrenches from joint torques: exact where the equations are, sensible where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pinocchio as pin
+import pytest
+
+from estimators.contact_wrench import N_DEVIATIONS, contact_wrenches
+from estimators.kinematics import KinematicTables
+from robots.model import RobotModel
+
+EXACT = np.array([1e-3, 1e-3, 1e5, 1e5])
+
+
+class Pose:
+    """A robot in some pose, and the torques that some contact wrenches would need."""
+
+    def __init__(self, name, seed, wrench):
+        self.robot = robot = RobotModel.load(name)
+        model, data = robot.pin_model, robot.pin_model.createData()
+        self.data = data
+        rng = np.random.default_rng(seed)
+        q = pin.neutral(model)
+        q[7:] = robot.q_nominal[7:] + 0.2 * rng.normal(size=robot.na)
+        frames = [c.frame_id for c in robot.contacts]
+        self.tables = KinematicTables.of(robot, data, frames)
+        pin.computeJointJacobians(model, data, q)
+        pin.updateFramePlacements(model, data)
+        self.p_BF = np.array([data.oMf[f].translation for f in frames])
+        J = np.vstack([pin.getFrameJacobian(model, data, f, pin.LOCAL_WORLD_ALIGNED) for f in frames])
+        self.required = pin.rnea(model, data, q, rng.normal(size=model.nv), rng.normal(size=model.nv)).copy()
+        push = J.T @ wrench.ravel()
+        self.tau = (self.required - push)[6:]
+        self.required[:6] = push[:6]
+        self.size = np.array([3 if len(c.corners_F) == 1 else 6 for c in robot.contacts])
+
+    def solve(self, torque_sd, deviations, tau=None):
+        nc = len(self.p_BF)
+        wrench = np.full((nc, 6), np.nan)
+        known = contact_wrenches(
+            self.required,
+            self.tau if tau is None else tau,
+            self.p_BF,
+            self.tables.joint_address,
+            self.tables.joint_axis,
+            self.tables.frame_support,
+            self.size,
+            np.full(self.robot.na, torque_sd),
+            deviations,
+            wrench,
+            np.zeros((6 * nc + 1, 6 * nc + 1)),
+            np.zeros((nc, 6)),
+        )
+        return known, wrench
+
+
+def wrenches(seed, moment=1.0):
+    rng = np.random.default_rng(seed)
+    w = np.hstack(
+        [rng.normal(size=(2, 3)) * [30, 30, 50] + [0, 0, 150], moment * 5 * rng.normal(size=(2, 3))]
+    )
+    return w
+
+
+@pytest.mark.parametrize(("name", "moment"), [("g1", 1.0), ("talos", 1.0), ("bolt", 0.0)])
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_torques_give_exact_wrenches(name, moment, seed):
+    w = wrenches(seed, moment)
+    pose = Pose(name, seed, w)
+    known, found = pose.solve(1e-3, EXACT)
+    assert known
+    np.testing.assert_allclose(found, w, atol=1e-2)
+
+
+def test_an_open_contact_comes_out_unloaded():
+    w = wrenches(5)
+    w[1] = 0.0
+    _, found = Pose("g1", 5, w).solve(1e-3, EXACT)
+    np.testing.assert_allclose(found[1], 0.0, atol=1e-2)
+
+
+def test_friction_of_the_drives_moves_the_answer_little():
+    w = wrenches(6)
+    pose = Pose("g1", 6, w)
+    tau = pose.tau + 0.5 * np.random.default_rng(0).choice([-1.0, 1.0], size=pose.robot.na)
+    _, found = pose.solve(1.0, np.array([33.0, 3.3, 650.0, 80.0]), tau)
+    np.testing.assert_allclose(found[:, :3], w[:, :3], atol=25.0)
+
+
+def test_whole_weight_is_right_even_where_torques_say_nothing():
+    w = wrenches(7)
+    _, found = Pose("g1", 7, w).solve(1e6, np.array([1.0, 1.0, 1e4, 1e4]))
+    np.testing.assert_allclose(found[:, :3].sum(axis=0), w[:, :3].sum(axis=0), rtol=1e-2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_torques_that_are_not_finite_are_no_answer(value):
+    pose = Pose("g1", 8, wrenches(8))
+    tau = pose.tau.copy()
+    tau[3] = value
+    known, found = pose.solve(1.0, EXACT, tau)
+    assert not known
+    assert np.isnan(found).all()
+    assert len(EXACT) == N_DEVIATIONS
