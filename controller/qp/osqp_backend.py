@@ -18,6 +18,7 @@ from controller.qp.osqp_assembly import OsqpArrays
 from controller.qp.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
 from controller.qp.tolerances import Tolerances
 
+_SOLVED = int(osqp.SolverStatus.OSQP_SOLVED)
 _EQUALITY_SCALE = 3.0
 _ACTIVE_SCALE = 10.0
 
@@ -203,7 +204,8 @@ class OsqpBackend:
         """Solves it into the solution, but for the limits of a floating base.
 
         Returns:
-            True where the solution is finite and within tolerance of every block that is in the problem.
+            True where OSQP got there, and the solution is finite and within tolerance of every block that is
+            in the problem.
         """
         problem = self._current
         assert problem is not None
@@ -220,8 +222,8 @@ class OsqpBackend:
             return False
         if changed:
             problem.rescale()
-        # An iterate at the iteration limit may still be within tolerance: the check decides, not the status.
-        return self._tolerances.accept(residual)
+        # At the iteration limit an iterate may hold every constraint and still be newtons from the optimum.
+        return int(solver.info.status_val) == _SOLVED and self._tolerances.accept(residual)
 
     def _forget_everything(self) -> None:
         """Clears what the next warm start is made of: one NaN in it and no later tick would be solved."""
