@@ -13,6 +13,7 @@ import numpy as np
 
 from controller.behaviours.arm import Arm, arm_tasks
 from controller.behaviours.standing import Standing, standing_tasks
+from controller.falling import Falling
 from controller.gains import Gains
 from controller.guard import Guard
 from controller.ladder import DAMPING, GRAVITY, RUNGS, SOLVED, Ladder
@@ -30,8 +31,6 @@ _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
 """Periods between samples are clamped to this many nominal ones: no jump of a clock becomes one of state."""
 _BAD_SAMPLES = 3
 """This many samples in a row that cannot be used end in damping."""
-_FALL_HEIGHT = 0.5
-"""Of the nominal height of the centre of mass: lower is a fall."""
 
 
 class Estimator(Protocol):
@@ -120,13 +119,16 @@ class Brain:
         self._ladder = Ladder(self.body)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
-        self._cos_fall = math.cos(math.radians(gains.guard.fall_tilt_deg))
-        self._lowest_m = 0.0
+        self._falling: Falling | None = None
+        if isinstance(self.motion, Standing):
+            self._falling = Falling(robot, gains.fall, self.motion.height_m, self._damping_Nms)
+        self._p_SC, self._v_heading = np.zeros(3), np.zeros(3)
         self.output = BrainOutput(robot)
         self._planned = np.ones(len(robot.contacts), dtype=bool)
         self._request: RequestRow | None = None
         self._last_t = 0.0
         self._bad_samples = 0
+        self._period = dt_s
         # A contact force of NaN only says that there is no sensor.
         self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
         self._hold_q = np.zeros(robot.na)
@@ -141,11 +143,8 @@ class Brain:
         self._request = None
         self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
-        kin = self.body.arrays.kin
-        if self.robot.floating:
-            self.motion.advance(0.0)
-            assert isinstance(self.motion, Standing)
-            self._lowest_m = _FALL_HEIGHT * float(kin.p_WC[2] - self.motion.p_WS[2])
+        if self._falling is not None:
+            self._falling.reset()
         self.output.state, self.output.reason = "active", ""
 
     def step(
@@ -163,6 +162,7 @@ class Brain:
             The output, always the same object.
         """
         dt = self._estimate(sensors)
+        self._period = dt
         mark(ESTIMATE)
         self.body.update(self.estimator.q, self.estimator.v)
         mark(KINEMATICS)
@@ -196,16 +196,19 @@ class Brain:
             else:
                 self.motion.take(request)
         self.motion.advance(dt)
-        if self.robot.floating:
-            self._check_fall()
+        if self._falling is not None and self.output.state == "active":
+            self._check_fall(self._falling)
 
-    def _check_fall(self) -> None:
-        x, y = self.estimator.q[3], self.estimator.q[4]
-        if 1.0 - 2.0 * (x * x + y * y) < self._cos_fall:
-            self._damp("the base has tilted too far: a fall")
-        assert isinstance(self.motion, Standing)
-        if self.body.arrays.kin.p_WC[2] - self.motion.p_WS[2] < self._lowest_m:
-            self._damp("the centre of mass is too low: a fall")
+    def _check_fall(self, falling: Falling) -> None:
+        motion, kin = self.motion, self.body.arrays.kin
+        assert isinstance(motion, Standing)
+        np.subtract(kin.p_WC, motion.p_WS, out=self._v_heading)
+        np.dot(self._v_heading, motion.R_des, out=self._p_SC)
+        np.dot(kin.v_WC, motion.R_des, out=self._v_heading)
+        reason = falling.lost(self.estimator.q[3:7], self._p_SC, self._v_heading, motion.half_support_m)
+        if reason:
+            self._damp(reason)
+            falling.start(kin.q[self.robot.nq_base :], self._p_SC, self._v_heading)
 
     def _damp(self, reason: str) -> None:
         if self.output.state != "damping":
@@ -239,6 +242,8 @@ class Brain:
         if output.state == "damping":
             output.tau[:] = 0.0
             command.kd[:] = self._damping_Nms
+            if self._falling is not None and self._falling.active:
+                self._falling.command(command, self._period)
         elif output.rung == GRAVITY:
             command.q_des[:] = self._hold_q
             np.multiply(self._damping_Nms, 10.0, out=command.kp)

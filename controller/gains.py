@@ -110,6 +110,35 @@ class GuardGains(Config):
     )
 
 
+class FallGains(Config):
+    """When balance counts as lost, and how the robot goes down."""
+
+    tilt_deg: float = Field(default=45.0, gt=5, le=90, description="tilt of the base that counts as a fall")
+    lowest: float = Field(
+        default=0.5,
+        gt=0.1,
+        lt=1,
+        description="height of the centre of mass over its nominal one: lower is a fall",
+    )
+    reach: float = Field(
+        default=0.1,
+        ge=0,
+        le=2,
+        description="capture point out of the soles over the height of the centre of mass: a fall",
+    )
+    fold_s: float = Field(default=0.2, gt=0.01, le=2, description="time to fold")
+    hold_s: float = Field(default=0.9, gt=0.1, le=10, description="time until the fold goes soft")
+    stiffness_per_rad: float = Field(
+        default=2.0, gt=0, le=20, description="spring, in torque limits a radian"
+    )
+    speed_rad_s: float = Field(
+        default=15.0, gt=0, le=100, description="joint speed at which the damper takes the whole torque limit"
+    )
+    rest_stiffness: float = Field(
+        default=0.1, ge=0, le=1, description="share of the spring that is left on the ground"
+    )
+
+
 class Gains(Config):
     """The whole of gains.yaml."""
 
@@ -123,6 +152,7 @@ class Gains(Config):
     contact: ContactGains = ContactGains()
     limits: LimitGains = LimitGains()
     guard: GuardGains = GuardGains()
+    fall: FallGains = FallGains()
     estimator: EstimatorGains = EstimatorGains()
 
 

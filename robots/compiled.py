@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 
 import numba
 from llvmlite import ir
-from numba.core import types
+from numba.core import types as numba_types
 from numba.extending import intrinsic
+
+types: Any = numba_types  # its pointer types are made at run time, unseen by type checkers
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,7 +107,8 @@ def load_entry(name: str, text: str, sources: Iterable[Path]) -> ModuleType:
     if not any((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
         print(f"kilohertz: compiling {name} (once; about 15 s) ...", file=sys.stderr, flush=True)
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)

@@ -88,6 +88,17 @@ class HandDescription(Config):
     rpy_LH_rad: Rpy = (0.0, 0.0, 0.0)
 
 
+class FoldDescription(Config):
+    """How the robot folds when it falls, by where the fall goes; joints left out go to the nominal posture.
+
+    Folding lowers the body while the legs can still brake it, and keeps head and hands out of the way.
+    """
+
+    forward: dict[str, float] = Field(default_factory=dict)
+    backward: dict[str, float] = Field(default_factory=dict)
+    sideways: dict[str, float] = Field(default_factory=dict)
+
+
 class RobotDescription(Config):
     """The content of `robot.yaml`.
 
@@ -102,6 +113,7 @@ class RobotDescription(Config):
         hands: the end effectors by name.
         trunk: link of the main body, which is pushed and loaded in tests; by default the IMU's.
         posture_rad: nominal joint positions; joints left out are 0.
+        fold_rad: joint positions to fold to in a fall; left out, the robot falls damped as it stands.
         torque_limit_Nm: overrides the model's; one number or per joint.
         velocity_limit_rad_s: overrides the model's; one number or per joint.
         armature_kgm2: reflected rotor inertia; one number or per joint.
@@ -119,6 +131,7 @@ class RobotDescription(Config):
     hands: dict[Name, HandDescription] = Field(default_factory=dict)
     trunk: str | None = None
     posture_rad: dict[str, float] = Field(default_factory=dict)
+    fold_rad: FoldDescription | None = None
     torque_limit_Nm: Positive | dict[str, Positive] = Field(default_factory=dict)
     velocity_limit_rad_s: Positive | dict[str, Positive] = Field(default_factory=dict)
     armature_kgm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)

@@ -69,6 +69,8 @@ class RobotModel:
         mass_kg: of everything that moves.
         q_nominal: (nq,) nominal posture; a floating base is level, at the origin, as high as puts the
             lowest corner of the soles at z = 0.
+        fold_rad: (na,) joint positions to fold to in a fall "forward", "backward" or "sideways"; empty where
+            robot.yaml gives none.
         contacts, hands: in the order of robot.yaml.
         imu_frame_id: of the IMU frame; None for a fixed base.
         model_sha256: of the model file.
@@ -96,6 +98,7 @@ class RobotModel:
     armature_kgm2: Vector
     mass_kg: float
     q_nominal: Vector
+    fold_rad: Mapping[str, Vector]
     contacts: tuple[ContactModel, ...]
     hands: tuple[HandModel, ...]
     imu_frame_id: int | None
@@ -164,6 +167,7 @@ class _Build:
         for key in ("joint_friction_Nm", "joint_damping_Nms"):
             self._per_joint(key, np.zeros(len(self.joint_names)))
         q_nominal = np.r_[pin.neutral(model)[:nq_base], self._posture(lower, upper)]
+        fold = self._fold(q_nominal[nq_base:], lower, upper)
         self._check_links()
         ConfigError.raise_if_any(self.problems)
 
@@ -182,7 +186,7 @@ class _Build:
         contacts = self._contacts(q_nominal)
         if self.floating:
             q_nominal[2] = -lowest_corner(model, contacts, q_nominal)
-        for array in (torque, velocity, lower, upper, armature, q_nominal):
+        for array in (torque, velocity, lower, upper, armature, q_nominal, *fold.values()):
             array.setflags(write=False)
         return RobotModel(
             name=description.robot,
@@ -206,6 +210,7 @@ class _Build:
             armature_kgm2=armature,
             mass_kg=float(pin.computeTotalMass(model)),
             q_nominal=q_nominal,
+            fold_rad=fold,
             contacts=contacts,
             hands=hands,
             imu_frame_id=imu_frame_id,
@@ -333,6 +338,27 @@ class _Build:
             )
             self.problems.append(self.positions.problem(loc, sentence, wrong=""))
         return posture
+
+    def _fold(self, nominal: Vector, lower: Vector, upper: Vector) -> dict[str, Vector]:
+        description = self.description.fold_rad
+        if description is None:
+            return {}
+        fold = {}
+        for way, joints in description:
+            fold[way] = nominal.copy()
+            for joint, value in joints.items():
+                loc = ("fold_rad", way, joint)
+                if joint not in self.joint_names:
+                    sentence = "is not a joint of the model"
+                    self.problems.append(self.positions.problem(loc, sentence, self.joint_names, wrong=joint))
+                    continue
+                index = self.joint_names.index(joint)
+                if not lower[index] <= value <= upper[index]:
+                    limits = f"{lower[index]:g} to {upper[index]:g}"
+                    sentence = f"should be within the joint's limits {limits}, not {value:g}"
+                    self.problems.append(self.positions.problem(loc, sentence, wrong=""))
+                fold[way][index] = value
+        return fold
 
     def _check_links(self) -> None:
         description = self.description

@@ -29,7 +29,7 @@ class Truth:
         t_s: time since the start of the run [s].
         q, v: (nq,), (nv,) state in pinocchio's convention (base velocity in the base's axes).
         p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s]; of what moves, payloads included.
-        p_WR: (3,) centre of mass of the robot alone [m]: what a controller refers to that knows of no payload.
+        p_WR: (3,) centre of mass of the robot alone [m]: what a controller refers to that knows no payload.
         mass_kg: of what moves, payloads included.
         p_WF: (nc, 3) origins of the contact frames [m].
         contact_force_W: (nc, 3) force of the ground on each sole [N].

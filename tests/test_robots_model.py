@@ -7,6 +7,7 @@ import pinocchio as pin
 import pytest
 
 from robots.config_error import ConfigError
+from robots.description import ROBOTS_FOLDER
 from robots.model import RobotModel
 
 SHIPPED = ["g1", "talos", "bolt", "panda", "ur5"]
@@ -347,3 +348,18 @@ def test_an_mjcf_that_cannot_be_used_is_refused(tmp_path: Path, model: str, expe
     text = refusal(robot_folder(tmp_path, FLOATING.split("hands:")[0], model))
     assert expected in text
     assert len(text.splitlines()) == 1
+
+
+def test_fold_joints_are_checked_like_the_posture(tmp_path):
+    text = (ROBOTS_FOLDER / "g1" / "robot.yaml").read_text()
+    broken = text.replace("    left_knee_joint: 2.2\n", "    left_kne_joint: 2.2\n", 1)
+    broken = broken.replace("    right_knee_joint: 2.2\n", "    right_knee_joint: 22.0\n", 1)
+    (tmp_path / "robot.yaml").write_text(broken)
+    with pytest.raises(ConfigError) as refused:
+        RobotModel.load(tmp_path)
+    first, second = str(refused.value).splitlines()
+    assert (
+        "fold_rad.forward.left_kne_joint: is not a joint of the model (did you mean 'left_knee_joint'?)"
+        in first
+    )
+    assert "fold_rad.forward.right_knee_joint: should be within the joint's limits" in second

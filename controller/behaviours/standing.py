@@ -82,7 +82,8 @@ def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
     return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
 
 
-def _refuse_points(robot: RobotModel) -> None:
+def _half_support(robot: RobotModel) -> Floats:
+    """Half extents of all corners of the soles; refuses soles that span no area."""
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
     corners = np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
@@ -92,6 +93,7 @@ def _refuse_points(robot: RobotModel) -> None:
             f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, only walk; "
             "this version of the controller does not walk yet"
         )
+    return np.asarray(np.ptp(corners, axis=0) / 2.0)
 
 
 class Standing:
@@ -109,10 +111,14 @@ class Standing:
         p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
         p_WS: (3,) mean of the soles as estimated [m].
         hands: motion of each hand.
+        R_des: (3, 3) heading of the soles.
+        half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
+        height_m: of the centre of mass over the ground at the nominal posture.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
-        _refuse_points(robot)
+        self.half_support_m = _half_support(robot)
+        self.height_m = _height(robot)
         self.robot = robot
         self._body = body
         self._com = ComMotion()
@@ -123,7 +129,7 @@ class Standing:
         self._base_tasks = [t.name for t in body.declared if t.name not in robot.hand_names]
         self._nominal_offset = np.zeros(3)
         self._integral = np.zeros(3)
-        self._R_des = np.eye(3)
+        self.R_des = np.eye(3)
         self._offset_W, self._v_W, self._a_W, self._error = (np.zeros(3) for _ in range(4))
         self._com_ref = body.reference("com")
         names = [name for name in ("base", "trunk") if name in body.task_index]
@@ -188,7 +194,7 @@ class Standing:
         soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
         # Over the middle of the soles, as high over them as in the nominal posture.
         self._nominal_offset[:] = 0.0, 0.0, nominal[2] - soles[2]
-        self._com.start_from(self._R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
+        self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
         for hand, frame in zip(self.hands, self._hand_frames, strict=True):
             hand.place(kin.R[frame], kin.p[frame])
@@ -223,12 +229,12 @@ class Standing:
             cosine += kin.R[f, 0, 0]
         length = math.hypot(sine, cosine)
         c, s = cosine / length, sine / length
-        self._R_des[0, 0] = self._R_des[1, 1] = c
-        self._R_des[0, 1], self._R_des[1, 0] = -s, s
+        self.R_des[0, 0] = self.R_des[1, 1] = c
+        self.R_des[0, 1], self.R_des[1, 0] = -s, s
 
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
-        com, R = self._com, self._R_des
+        com, R = self._com, self.R_des
         self._update_soles()
         com.advance(dt_s)
         np.add(com.p, self._nominal_offset, out=self._offset_W)
