@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.qp.tables import REF
 from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
 from robots.model import RobotModel
 
@@ -70,7 +71,7 @@ def random_state(
 
 
 def balance_tasks(model: RobotModel) -> list[Task]:
-    """Everything a robot is asked for at once, with fixed weights: no behaviour's tuning matters to these tests."""
+    """Everything a robot is asked for at once, with fixed weights: no behaviour's tuning matters here."""
     posture = Task("posture", "posture", 1.0, [30.0, 8.0])
     hands = [
         Task(
@@ -109,7 +110,7 @@ def whole_body(
     closed: Sequence[str] | None = None,
     enabled: Sequence[str] | None = None,
 ) -> WholeBody:
-    """A controller that is ready for `ask`; all contacts closed and all tasks enabled, if not said otherwise."""
+    """A controller to `ask`; all contacts closed and all tasks enabled, if not said otherwise."""
     declared = balance_tasks(model) if tasks is None else list(tasks)
     body = WholeBody(model, declared, contact, barrier, solver)
     closed = model.contact_names if closed is None else closed
@@ -121,7 +122,7 @@ def whole_body(
 
 
 def hold_still(body: WholeBody) -> None:
-    """References that ask for rest where the robot is at the body's last update, load shared by the contacts."""
+    """References that ask for rest where the robot is now, its load shared by the contacts."""
     model, kin = body.robot, body.arrays.kin
     for task in body.declared:
         ref = body.reference(task.name)
@@ -161,3 +162,36 @@ def ask(body: WholeBody, rng: np.random.Generator, size: float = 1.0) -> None:
             R = ref[:9].reshape(3, 3) @ pin.exp3(size * 0.03 * rng.normal(size=3))
             ref[9:] += size * 0.03 * rng.normal(size=len(ref) - 9)
             ref[:9] = R.ravel()
+
+
+class SmoothMotion:
+    """A robot that moves smoothly, and references that follow it, as a solver that starts warm expects.
+
+    Args:
+        model: the robot.
+        seed: of the motion.
+        size: how hard the centre of mass and the momentum are asked to move.
+    """
+
+    def __init__(self, model: RobotModel, seed: int, size: float = 1.0) -> None:
+        rng = np.random.default_rng(seed)
+        self._model = model
+        self._sway, self._phase = 0.05 * rng.normal(size=model.nv), rng.uniform(0, 6, model.nv)
+        self._rng_state, self._size = seed, size
+
+    def apply(self, body: WholeBody, t_s: float) -> None:
+        """Brings a body to the state of a time, and asks it what is asked then."""
+        model, w = self._model, 6.0
+        angle = w * t_s + self._phase
+        body.update(np.array(model.q_nominal), np.zeros(model.nv))
+        ask(body, np.random.default_rng(self._rng_state), self._size)
+        far = body.arrays.tasks.ref.copy()
+        hold_still(body)
+        for task in body.declared:
+            ref = body.reference(task.name)
+            if task.kind in ("com", "angular_momentum"):
+                start = body.arrays.tasks.table[body.task_index[task.name], REF]
+                ref += np.sin(w * t_s) * (far[start : start + len(ref)] - ref)
+        dq = self._sway * (np.sin(angle) - np.sin(self._phase))
+        q = pin.integrate(model.pin_model, np.array(model.q_nominal), dq)
+        body.update(q, 0.3 * w * self._sway * np.cos(angle))

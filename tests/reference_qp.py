@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -126,33 +127,51 @@ def barrier_bounds(body: WholeBody, barrier: BarrierSettings, q: Any, v: Any) ->
     return np.where(crossed, middle, lower), np.where(crossed, middle, upper)
 
 
-def solve(
+@dataclass
+class Problem:
+    """min 1/2 x'Hx + g'x, A_eq x = b_eq, A x <= b, with x = (vdot, wrenches of the closed contacts)."""
+
+    H: Any
+    g: Any
+    A_eq: Any
+    b_eq: Any
+    A: Any
+    b: Any
+    S: Any
+    """(nv, n) S x + h is the generalised force: 0 on the base, tau on the joints."""
+    h: Any
+    slots: list[int]
+    at: list[slice]
+    """Where each closed contact's wrench is in x."""
+    blocks: list[int]
+    """Number of rows of A that are cones, torque limits, barriers."""
+
+    def cost(self, x: Any) -> float:
+        return float(0.5 * x @ self.H @ x + self.g @ x)
+
+
+def dense_problem(
     body: WholeBody,
     q: Any,
     v: Any,
     barrier: BarrierSettings,
     closed: Sequence[str] | None = None,
     enabled: Sequence[str] | None = None,
-) -> Reference:
-    """Solves the problem that `body` would be given at (q, v), with all its limits in from the start.
-
-    Raises:
-        ValueError: where there is no solution (quadprog's own).
-    """
+) -> Problem:
+    """The problem that `body` would be given at (q, v), with all its limits in from the start."""
     robot, nv, nb = body.robot, body.robot.nv, body.robot.n_base
     closed = robot.contact_names if closed is None else closed
     enabled = [task.name for task in body.declared] if enabled is None else enabled
     d = Dynamics(body, q, v)
     slots = [robot.contact_names.index(name) for name in closed]
-    dims = [len(body.geometry[c].select) for c in slots]
-    starts = nv + np.concatenate([[0], np.cumsum(dims)]).astype(int)
+    starts = [nv, *(nv + np.cumsum([len(body.geometry[c].select) for c in slots]).astype(int))]
+    at = [slice(start, stop) for start, stop in pairwise(starts)]
     n = int(starts[-1])
     H, g = np.zeros((n, n)), np.zeros(n)
     H[nb:nv, nb:nv] += 1e-8 * np.eye(robot.na)
     H[nv:, nv:] += 1e-12 * np.eye(n - nv)
     for name in enabled:
-        task, ref = body.declared[body.task_index[name]], body.reference(name)
-        w = body.weight(name)
+        task, ref, w = body.declared[body.task_index[name]], body.reference(name), body.weight(name)
         if task.kind == "posture":
             gain, na = body.gain(name), robot.na
             a = gain[0] * (ref[:na] - q[robot.nq_base :]) - gain[1] * v[nb:]
@@ -161,67 +180,79 @@ def solve(
         elif task.kind == "contact_force":
             c = robot.contact_names.index(str(task.frame))
             if c in slots:
-                at = slice(starts[slots.index(c)], starts[slots.index(c) + 1])
-                k = at.stop - at.start
-                H[at, at] += w[0] * np.diag(ref[6 : 6 + k])
-                g[at] -= w[0] * ref[6 : 6 + k] * ref[:k]
+                i = at[slots.index(c)]
+                k = i.stop - i.start
+                H[i, i] += w[0] * np.diag(ref[6 : 6 + k])
+                g[i] -= w[0] * ref[6 : 6 + k] * ref[:k]
         else:
             J, b = task_rows(body, d, name)
             W = np.diag(w[: len(b)])
             H[:nv, :nv] += J.T @ W @ J
             g[:nv] -= J.T @ W @ b
-    S = np.zeros((nv, n))  # S x = M vdot - J' w, so that tau = (S x + h) below the base
+    S = np.zeros((nv, n))
     S[:, :nv] = d.M
-    motion_rows, motion_rhs = [np.zeros((0, n))], [np.zeros(0)]
+    equalities, b_eq = [S[:nb]], [-d.h[:nb]]
     cone_rows, cone_upper = [np.zeros((0, n))], [np.zeros(0)]
-    for c, start, stop in zip(slots, starts[:-1], starts[1:], strict=True):
+    for c, i in zip(slots, at, strict=True):
         geometry, select = body.geometry[c], list(body.geometry[c].select)
-        _, velocity, drift, J = d.frame(f"contact/{robot.contact_names[c]}", geometry.R_FC)
-        J, at = J[select], slice(start, stop)
-        S[:, at] = -J.T
-        row = np.zeros((len(select), n))
-        row[:, :nv] = J
-        motion_rows.append(row)
-        motion_rhs.append(-float(body.arrays.contacts.damping_per_s[c]) * velocity[select] - drift[select])
-        facets = np.zeros((len(geometry.rows) + 2, n))
-        facets[:-2, at] = geometry.rows
-        normal = start + select.index(2)
+        frame = robot.pin_model.frames[robot.contacts[c].frame_id].name
+        _, velocity, drift, J = d.frame(frame, geometry.R_FC)
+        J = J[select]
+        S[:, i] = -J.T
+        motion, facets = np.zeros((len(select), n)), np.zeros((len(geometry.rows) + 2, n))
+        motion[:, :nv] = J
+        equalities.append(motion)
+        b_eq.append(-float(body.arrays.contacts.damping_per_s[c]) * velocity[select] - drift[select])
+        facets[:-2, i] = geometry.rows
+        normal = i.start + select.index(2)
         facets[-2, normal], facets[-1, normal] = 1.0, -1.0
         last = int(body.arrays.contacts.n_rows[c]) - 1
         limits = [body.arrays.contacts.upper[c, last], -body.arrays.contacts.lower[c, last]]
         cone_rows.append(facets)
         cone_upper.append(np.r_[np.zeros(len(geometry.rows)), limits])
-    torque, tau_max = S[nb:], robot.torque_limit_Nm
+    tau_max, joints = robot.torque_limit_Nm, np.eye(n)[nb:nv]
     lower, upper = barrier_bounds(body, barrier, q, v)
-    joints = np.eye(n)[nb:nv]
-    equalities = np.vstack([S[:nb], *motion_rows])
-    b_eq = np.hstack([-d.h[:nb], *motion_rhs])
-    A = np.vstack([*cone_rows, torque, -torque, joints, -joints])
-    b_in = np.hstack([*cone_upper, tau_max - d.h[nb:], tau_max + d.h[nb:], upper, -lower])
-    if not len(closed) and nb == 0:
-        equalities, b_eq = np.zeros((0, n)), np.zeros(0)
-    x = _solve_dense(H, g, equalities, b_eq, A, b_in, nv)
-    slack = (b_in - A @ x) / np.maximum(np.abs(A).max(axis=1), 1e-9)
-    counts = np.cumsum([0, sum(len(r) for r in cone_rows), 2 * robot.na, 2 * robot.na])
-    active = [int((slack[a:b] < 1e-7).sum()) for a, b in zip(counts[:-1], counts[1:], strict=True)]
-    wrench = np.zeros((max(len(robot.contacts), 1), 6))
-    for c, start, stop in zip(slots, starts[:-1], starts[1:], strict=True):
-        wrench[c, : stop - start] = x[start:stop]
-    return Reference(x[:nv], wrench, (S @ x + d.h)[nb:], *active)
+    A = np.vstack([*cone_rows, S[nb:], -S[nb:], joints, -joints])
+    b = np.hstack([*cone_upper, tau_max - d.h[nb:], tau_max + d.h[nb:], upper, -lower])
+    blocks = [sum(len(rows) for rows in cone_rows), 2 * robot.na, 2 * robot.na]
+    return Problem(H, g, np.vstack(equalities), np.hstack(b_eq), A, b, S, d.h, slots, at, blocks)
 
 
-def _solve_dense(H: Any, g: Any, A_eq: Any, b_eq: Any, A: Any, b: Any, nv: int) -> Any:
-    """Eliminates the equalities by their null space (redundant rows are allowed), then quadprog."""
-    unit = np.r_[np.ones(nv), np.full(len(g) - nv, _FORCE_UNIT_N)]
-    H, g, A_eq, A = H * np.outer(unit, unit), g * unit, A_eq * unit, A * unit
-    x0 = np.zeros(len(g))
-    Z = np.eye(len(g))
+def solve(
+    body: WholeBody,
+    q: Any,
+    v: Any,
+    barrier: BarrierSettings,
+    closed: Sequence[str] | None = None,
+    enabled: Sequence[str] | None = None,
+) -> Reference:
+    """Solves the problem that `body` would be given at (q, v).
+
+    Raises:
+        ValueError: where there is no solution (quadprog's own).
+    """
+    p = dense_problem(body, q, v, barrier, closed, enabled)
+    nv, nb = body.robot.nv, body.robot.n_base
+    x = _solve_dense(p, nv)
+    slack = (p.b - p.A @ x) / np.maximum(np.abs(p.A).max(axis=1), 1e-9)
+    active = [int((part < 1e-7).sum()) for part in np.split(slack, np.cumsum(p.blocks)[:-1])]
+    wrench = np.zeros((max(len(body.robot.contacts), 1), 6))
+    for c, i in zip(p.slots, p.at, strict=True):
+        wrench[c, : i.stop - i.start] = x[i]
+    return Reference(x[:nv], wrench, (p.S @ x + p.h)[nb:], *active)
+
+
+def _solve_dense(p: Problem, nv: int) -> Any:
+    """Eliminates the equalities by their null space (rows may repeat each other), then quadprog."""
+    unit = np.r_[np.ones(nv), np.full(len(p.g) - nv, _FORCE_UNIT_N)]
+    H, g, A_eq, A = p.H * np.outer(unit, unit), p.g * unit, p.A_eq * unit, p.A * unit
+    x0, Z = np.zeros(len(g)), np.eye(len(g))
     if len(A_eq):
-        x0 = np.linalg.lstsq(A_eq, b_eq, rcond=1e-11)[0]
+        x0 = np.linalg.lstsq(A_eq, p.b_eq, rcond=1e-11)[0]
         _, s, Vt = np.linalg.svd(A_eq)
         Z = Vt[int((s > 1e-11 * s[0]).sum()) :].T
-    P, p = Z.T @ H @ Z, Z.T @ (H @ x0 + g)
-    C, c = A @ Z, b - A @ x0
+    P, f = Z.T @ H @ Z, Z.T @ (H @ x0 + g)
+    C, c = A @ Z, p.b - A @ x0
     norm = np.maximum(np.linalg.norm(C, axis=1), 1e-12)
-    y = quadprog.solve_qp(0.5 * (P + P.T), -p, -(C / norm[:, None]).T, -c / norm)[0]
+    y = quadprog.solve_qp(0.5 * (P + P.T), -f, -(C / norm[:, None]).T, -c / norm)[0]
     return (x0 + Z @ y) * unit

@@ -1,4 +1,4 @@
-"""What holds for every task kind, whatever it asks for; a kind's own test says for which task it is to be checked."""
+"""What holds for every task kind; a kind's own test says for which task it is to be checked."""
 
 from __future__ import annotations
 
