@@ -171,21 +171,21 @@ class Brain:
         mark(ASSEMBLE)
         self._solve()
         mark(SOLVE)
-        self._command(sensors)
+        self._command()
         mark(GUARD)
         return self.output
 
     def _estimate(self, sensors: SensorRow) -> float:
-        t = float(sensors.t_s[0])
-        dt = min(max(t - self._last_t, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
-        self._last_t = t
-        if math.isfinite(sensors.data[: self._checked].sum()):
-            self._bad_samples = 0
-            self.estimator.update(sensors, self._planned, dt)
-        else:
+        if not math.isfinite(sensors.data[: self._checked].sum()):
             self._bad_samples += 1
             if self._bad_samples >= _BAD_SAMPLES:
                 self._damp(f"{_BAD_SAMPLES} sensor samples in a row are not finite")
+            return self._dt
+        self._bad_samples = 0
+        t = float(sensors.t_s[0])
+        dt = min(max(t - self._last_t, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
+        self._last_t = t
+        self.estimator.update(sensors, self._planned, dt)
         return dt
 
     def _decide(self, request: RequestRow, dt: float) -> None:
@@ -230,12 +230,13 @@ class Brain:
         if output.rung == DAMPING:
             self._damp(f"no solution of the whole-body problem: {RUNGS[DAMPING]}")
 
-    def _command(self, sensors: SensorRow) -> None:
+    def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
         command = output.command
         output.tau[:] = self._ladder.tau
         q = kin.q[robot.nq_base :]
-        command.q_des[:] = q
+        if math.isfinite(q.sum()):
+            command.q_des[:] = q
         command.v_des[:] = 0.0
         command.kp[:] = 0.0
         command.kd[:] = 0.0
@@ -251,7 +252,7 @@ class Brain:
         self._guard.apply(output.tau, q)
         command.tau_ff[:] = output.tau
         command.seq[0] += 1.0
-        command.t_s[0] = sensors.t_s[0]
+        command.t_s[0] = self._last_t
         self._report()
 
     def _report(self) -> None:

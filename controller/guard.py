@@ -40,6 +40,7 @@ class Guard:
     def reset(self) -> None:
         """Lets the next torque start anywhere inside the limits: the rate is counted from there."""
         self._first = True
+        self._last[:] = 0.0
 
     def apply(self, tau: Vector, q: Vector) -> bool:
         """Makes tau safe, in place.
@@ -51,10 +52,10 @@ class Guard:
         Returns:
             False where tau was not finite; it is then last tick's torque.
         """
-        if not np.isfinite(tau).all():
+        finite = bool(np.isfinite(tau).all())
+        if not finite:
             self.refused += 1
             tau[:] = self._last
-            return False
         wish = self._wish
         wish[:] = tau
         np.minimum(tau, self._limit, out=tau)
@@ -65,7 +66,7 @@ class Guard:
             np.minimum(tau, self._bound, out=tau)
             np.subtract(self._last, self._step, out=self._bound)
             np.maximum(tau, self._bound, out=tau)
-        self._first = False
+        self._first = self._first and not finite
         np.greater(q, self._high, out=self._beyond)
         np.minimum(tau, 0.0, out=tau, where=self._beyond)
         np.less(q, self._low, out=self._beyond)
@@ -75,4 +76,4 @@ class Guard:
         np.abs(wish, out=wish)
         if wish.max() > 1e-3:
             self.clipped += 1
-        return True
+        return finite
