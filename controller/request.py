@@ -14,7 +14,7 @@ from robots.rows import Row, Vector
 
 DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE = range(6)
 _CODES = {"damp": DAMP, "stand": STAND, "sway": SWAY, "squat": SQUAT, "reach": REACH, "circle": CIRCLE}
-_AXES = {"x": 0, "y": 1, "z": 2}
+_AXES = {"x": 0, "y": 1}
 _PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
 _DEEPEST_SQUAT = 0.4
 """Of the nominal height of the centre of mass; deeper, and the knees or ankles of no shipped robot follow."""
@@ -83,11 +83,13 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
     row.behaviour[0], row.at_s[0] = _CODES[kind], at_s
     row.p_WH[:] = row.R_WH[:] = row.offset[:] = math.nan
     if kind == "sway":
-        row.amplitude_m[0], row.period_s[0] = params["amplitude_m"], params["period_s"]
-        row.axes[0] = _AXES[params.get("axis", "y")]
+        row.amplitude_m[0] = _positive(kind, params, "amplitude_m")
+        row.period_s[0] = _positive(kind, params, "period_s")
+        row.axes[0] = _AXES[_one_of(kind, params, "axis", "y", _AXES)]
         _check_sway(robot, row)
     elif kind == "squat":
-        row.amplitude_m[0], row.period_s[0] = params["depth_m"], params["period_s"]
+        row.amplitude_m[0] = _positive(kind, params, "depth_m")
+        row.period_s[0] = _positive(kind, params, "period_s")
         height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
         if row.amplitude_m[0] > _DEEPEST_SQUAT * height:
             raise ValueError(
@@ -97,15 +99,37 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
     elif kind in ("reach", "circle"):
         row.hand[0] = _hand_index(robot, params.get("hand"))
         if params.get("p_WH_m") is not None:
-            row.p_WH[:] = params["p_WH_m"]
+            row.p_WH[:] = _vector(kind, params, "p_WH_m")
         if params.get("offset_m") is not None:
-            row.offset[:] = params["offset_m"]
+            row.offset[:] = _vector(kind, params, "offset_m")
         if params.get("rpy_WH_rad") is not None:
-            row.R_WH[:] = pin.rpy.rpyToMatrix(*params["rpy_WH_rad"]).ravel()
+            row.R_WH[:] = pin.rpy.rpyToMatrix(_vector(kind, params, "rpy_WH_rad")).ravel()
         if kind == "circle":
-            row.amplitude_m[0], row.period_s[0] = params["radius_m"], params["period_s"]
-            row.axes[:] = _PLANES[params.get("plane", "yz")]
+            row.amplitude_m[0] = _positive(kind, params, "radius_m")
+            row.period_s[0] = _positive(kind, params, "period_s")
+            row.axes[:] = _PLANES[_one_of(kind, params, "plane", "yz", _PLANES)]
     return row
+
+
+def _positive(kind: str, params: Mapping[str, Any], key: str) -> float:
+    value = params.get(key)
+    if not isinstance(value, (int, float)) or not 0.0 < value < math.inf:
+        raise ValueError(f"'{kind}' needs {key}, a number above 0, not {value}")
+    return float(value)
+
+
+def _vector(kind: str, params: Mapping[str, Any], key: str) -> Vector:
+    value = np.array(params[key], dtype=np.float64)
+    if value.shape != (3,) or not np.isfinite(value).all():
+        raise ValueError(f"'{kind}' needs three numbers as {key}, not {params[key]}")
+    return value
+
+
+def _one_of(kind: str, params: Mapping[str, Any], key: str, default: str, names: Mapping[str, Any]) -> str:
+    name = str(params.get(key, default))
+    if name not in names:
+        raise ValueError(f"'{kind}' knows no {key} '{name}'; there are {', '.join(names)}")
+    return name
 
 
 def _hand_index(robot: RobotModel, hand: str | None) -> int:
