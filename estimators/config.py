@@ -77,10 +77,10 @@ class EstimatorGains(Config):
     accel_bias_m_s2: float = Field(
         default=0.05, ge=0, le=5, description="SD of the accelerometer's bias at start [m/s^2]"
     )
-    gyro_bias_walk_rad_s2: float = Field(
+    gyro_bias_walk_rad_s_per_sqrt_s: float = Field(
         default=1e-5, ge=0, le=0.1, description="random walk of the gyro's bias [rad/s per sqrt(s)]"
     )
-    accel_bias_walk_m_s3: float = Field(
+    accel_bias_walk_m_s2_per_sqrt_s: float = Field(
         default=1e-4, ge=0, le=1, description="random walk of the accelerometer's bias [m/s^2 per sqrt(s)]"
     )
     gyro_cutoff_Hz: float = Field(
@@ -89,13 +89,13 @@ class EstimatorGains(Config):
         le=1e4,
         description="low-pass on the base's angular velocity given out [Hz]; 0 for none",
     )
-    foot_drift_m_s: float = Field(
+    foot_drift_m_per_sqrt_s: float = Field(
         default=2e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
     )
-    foot_turn_rad_s: float = Field(
+    foot_turn_rad_per_sqrt_s: float = Field(
         default=1e-2, gt=0, le=1, description="turning of a closed sole [rad per sqrt(s)]"
     )
-    foot_spin_rad_s: float = Field(
+    foot_spin_rad_per_sqrt_s: float = Field(
         default=3e-2,
         ge=0,
         le=1,
@@ -107,10 +107,10 @@ class EstimatorGains(Config):
     settled_factor: float = Field(
         default=0.2, gt=0, le=1, description="then they creep and turn this much less, and do not spin"
     )
-    landing_drift_m_s: float = Field(
+    landing_drift_m_per_sqrt_s: float = Field(
         default=0.1, gt=0, le=10, description="creep of a foot that has just closed [m per sqrt(s)]"
     )
-    landing_turn_rad_s: float = Field(
+    landing_turn_rad_per_sqrt_s: float = Field(
         default=0.5, gt=0, le=10, description="turning of a sole that has just closed [rad per sqrt(s)]"
     )
     leg_bend_m: float = Field(

@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.joint_observer import ROW_Q
 from estimators.kinematics import joint_column
 from robots.compiled import kernel
 
@@ -150,3 +151,66 @@ def contact_wrenches(
         A[n, i] = s / A[i, i]
         wrench[i // 6, i % 6] = A[n, i]
     return True
+
+
+@kernel
+def weigh_contacts(
+    row: Array,
+    required: Array,
+    R_BF: Array,
+    p_BF: Array,
+    joint_address: IntArray,
+    joint_axis: Array,
+    frame_support: IntArray,
+    wrench_size: IntArray,
+    torque_deviation: Array,
+    wrench_deviations: Array,
+    wrench: Array,
+    wrench_A: Array,
+    wrench_columns: Array,
+    force: Array,
+    normal_force: Array,
+) -> None:
+    """What the contacts carry: measured where there is a sensor, else from the joint torques.
+
+    Args:
+        row: data of the sensor row.
+        required: (nv,) pinocchio's inverse dynamics.
+        R_BF: (nc, 3, 3) contacts in the base.
+        p_BF: (nc, 3) [m].
+        joint_address: (na,) see KinematicTables.
+        joint_axis: (na, 6) see KinematicTables.
+        frame_support: (nc + 1, na) see KinematicTables.
+        wrench_size: (nc,) see `contact_wrenches`, as the next five.
+        torque_deviation: see `contact_wrenches`.
+        wrench_deviations: see `contact_wrenches`.
+        wrench: (nc, 6) written.
+        wrench_A: see `contact_wrenches`.
+        wrench_columns: see `contact_wrenches`.
+        force: (nc,) normal force [N], written; NaN where neither sensor nor torques tell.
+        normal_force: (nc,) the same, or the last known, written.
+    """
+    na, nc = len(joint_address), len(p_BF)
+    tau, measured = row[ROW_Q + 2 * na : ROW_Q + 3 * na], row[ROW_Q + 3 * na + 6 :]
+    known = contact_wrenches(
+        required,
+        tau,
+        p_BF,
+        joint_address,
+        joint_axis,
+        frame_support,
+        wrench_size,
+        torque_deviation,
+        wrench_deviations,
+        wrench,
+        wrench_A,
+        wrench_columns,
+    )
+    for c in range(nc):
+        force[c] = measured[c]
+        if known and not math.isfinite(measured[c]):
+            force[c] = 0.0
+            for i in range(3):
+                force[c] += R_BF[c, i, 2] * wrench[c, i]
+        if math.isfinite(force[c]):
+            normal_force[c] = force[c]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import joint_observer
+from estimators import joint_observer, kernel_setup
 from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
-from estimators.floating_base import SAMPLE_S, joint_parameters
+from estimators.floating_base import SAMPLE_S
 from robots.model import RobotModel
 from robots.rows import SensorRow
 
@@ -46,18 +46,16 @@ class FixedBaseEstimator:
         self._joints: Array = np.zeros((3, robot.na))
         self._joints[0] = robot.q_nominal
         self._P: Array = np.zeros((3, 3))
-        self._parameters = joint_parameters(self.config)
+        self._parameters = kernel_setup.joint_parameters(self.config.joints)
         self._pending_s = 0.0
         self.q: Array = self._joints[0]
         self.v: Array = self._joints[1]
         self._observe = bind(
             "joint_observer",
-            "estimators.joint_observer",
-            "take_sample",
+            [joint_observer.take_sample],
             call={"row": "f8[::1]", "dt": "f8"},
             persistent={"state": self._joints, "P": self._P, "parameters": self._parameters},
             returns="b1",
-            sources=("joint_observer",),
         )
 
     def reset(self, sensors: SensorRow) -> None:

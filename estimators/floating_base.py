@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from estimators import contact_detection, contact_wrench, joint_observer
 from estimators import floating_base_tick as tick
+from estimators import joint_observer, kernel_setup
 from estimators.alignment import level_rotation, upward
+from estimators.base_state import write_state
 from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
+from estimators.contact_detection import detect_contacts
+from estimators.contact_wrench import weigh_contacts
 from estimators.inekf import InvariantEkf
 from estimators.inekf_correction import open_slot, retract
 from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
@@ -28,18 +32,6 @@ LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
 # How long after a reset its belief in a level floor is put to the test.
 LEVEL_CHECK_S = 0.3
-SOURCES = (
-    "so3",
-    "inekf_layout",
-    "inekf_propagation",
-    "inekf_correction",
-    "joint_observer",
-    "kinematics",
-    "contact_wrench",
-    "contact_detection",
-    "sole_motion",
-    "floating_base_tick",
-)
 
 
 class FloatingBaseEstimator:
@@ -83,38 +75,18 @@ class FloatingBaseEstimator:
         self.level_start = False
         self.refused = 0
 
-        self._model = robot.pin_model
-        self._data = robot.pin_model.createData()
-        gravity = float(-self._model.gravity.linear[2])
-        weight = robot.mass_kg * gravity
-        frames = [contact.frame_id for contact in robot.contacts] + [robot.imu_frame_id]
-        tables = KinematicTables.of(robot, self._data, frames)
-        self.filter = InvariantEkf(nc, gravity=gravity, max_step=MAX_STEP_S, gate=config.slip_gate)
+        self._model, self._data = robot.pin_model, robot.pin_model.createData()
+        self._gravity = float(-self._model.gravity.linear[2])
+        self.filter = InvariantEkf(nc, gravity=self._gravity, max_step=MAX_STEP_S, gate=config.slip_gate)
         self.filter.noise[:] = (
             config.gyro_noise_rad_s**2 * SAMPLE_S,
             config.accel_noise_m_s2**2 * SAMPLE_S,
-            config.gyro_bias_walk_rad_s2**2,
-            config.accel_bias_walk_m_s3**2,
-        )
-        self._settings: Array = np.zeros(tick.N_SETTINGS)
-        self._settings[:] = (
-            gravity,
-            MAX_STEP_S,
-            config.slip_gate,
-            1.0 / (2.0 * math.pi * config.gyro_cutoff_Hz) if config.gyro_cutoff_Hz > 0.0 else 0.0,
-            config.contact.landing_time_s,
-            config.foot_drift_m_s**2,
-            config.foot_turn_rad_s**2,
-            config.foot_spin_rad_s**2,
-            config.landing_drift_m_s**2,
-            config.landing_turn_rad_s**2,
-            config.contact.break_fraction * weight if config.soles_pivot else math.inf,
-            config.settling_time_s,
-            config.settled_factor,
+            config.gyro_bias_walk_rad_s_per_sqrt_s**2,
+            config.accel_bias_walk_m_s2_per_sqrt_s**2,
         )
         self._joints: Array = np.zeros((3, na))
         self._joints_P: Array = np.zeros((3, 3))
-        self._joint_parameters = joint_parameters(config)
+        self._joint_parameters = kernel_setup.joint_parameters(config.joints)
         self._gyro_smooth: Array = np.zeros(3)
         self._imu_R: Array = np.eye(3)
         self._imu_p: Array = np.zeros(3)
@@ -127,135 +99,98 @@ class FloatingBaseEstimator:
         self._R_BF: Array = np.zeros((nc, 3, 3))
         self._p_IF: Array = np.zeros((nc, 3))
         self._R_IF: Array = np.zeros((nc, 3, 3))
-        self._position_covariance: Array = np.zeros((nc, 3, 3))
-        self._rotation_covariance: Array = np.zeros((nc, 3, 3))
+        self._position_covariance, self._rotation_covariance = kernel_setup.pose_noise(robot, config)
         self._slot_kind = np.array(
             [2 if config.use_sole_orientation and len(c.corners_F) >= 3 else 1 for c in robot.contacts],
             dtype=np.int64,
         )
-        self._measurement_noise()
         self._pending_s = 0.0
         self._level_check_s = 0.0
-        detection: Array = np.zeros(contact_detection.N_PARAMETERS)
-        detection[contact_detection.MAKE] = config.contact.make_fraction * weight
-        detection[contact_detection.BREAK] = config.contact.break_fraction * weight
-        detection[contact_detection.MAKE_TIME] = config.contact.make_time_s
-        detection[contact_detection.BREAK_TIME] = config.contact.break_time_s
-        deviations: Array = np.zeros(contact_wrench.N_DEVIATIONS)
-        sole_m = float(np.mean([self._reach(c.corners_F) for c in robot.contacts])) if nc else 1.0
-        deviations[contact_wrench.FORCE] = config.contact.wrench_noise_fraction * weight
-        deviations[contact_wrench.MOMENT] = config.contact.wrench_noise_fraction * weight * 0.1
-        deviations[contact_wrench.MOST_FORCE] = 2.0 * weight
-        deviations[contact_wrench.MOST_MOMENT] = 2.0 * weight * max(sole_m, 1e-3)
+        arrays = self._arrays()
         self._before = bind(
             "floating_base_before",
-            "estimators.floating_base_tick",
-            "before_kinematics",
+            [tick.before_kinematics],
             call={"row": "f8[::1]", "dt": "f8"},
-            persistent={
-                "settings": self._settings,
-                "x": self.filter.x,
-                "joints": self._joints,
-                "joints_P": self._joints_P,
-                "joint_parameters": self._joint_parameters,
-                "gyro_smooth": self._gyro_smooth,
-                "imu_R": self._imu_R,
-                "imu_p": self._imu_p,
-                "joint_address": tables.joint_address,
-                "joint_axis": tables.joint_axis,
-                "imu_support": tables.frame_support[nc],
-                "q_B": self._q_B,
-                "v_B": self._v_B,
-                "vdot_B": self._vdot_B,
-                "scratch": np.zeros((4, 6)),
-            },
+            persistent=arrays,
             returns="b1",
-            sources=SOURCES,
         )
         self._after = bind(
             "floating_base_after",
-            "estimators.floating_base_tick",
-            "after_kinematics",
+            [
+                tick.place_contacts,
+                weigh_contacts,
+                detect_contacts,
+                tick.trust_contacts,
+                tick.pivot_soles,
+                tick.run_filter,
+                write_state,
+            ],
             call={"row": "f8[::1]", "planned": "b1[::1]", "contact": "b1[::1]", "dt": "f8"},
-            persistent={
-                "settings": self._settings,
-                "x": self.filter.x,
-                "P": self.filter.P,
-                "memory": self.filter.memory,
-                "noise": self.filter.noise,
-                "slot_noise": self.filter.slot_noise,
-                "slot_velocity": self.filter.slot_velocity,
-                "active": self.filter.active,
-                "surprise": self.filter.surprise,
-                "filter_rows": self.filter.rows,
-                "filter_work": self.filter.work,
-                "joints": self._joints,
-                "gyro_smooth": self._gyro_smooth,
-                "imu_R": self._imu_R,
-                "imu_p": self._imu_p,
-                "joint_address": tables.joint_address,
-                "joint_axis": tables.joint_axis,
-                "frame_address": tables.frame_address,
-                "frame_placement": tables.frame_placement,
-                "frame_support": tables.frame_support,
-                "required": self._data.tau,
-                "wrench_size": np.array(
-                    [3 if len(c.corners_F) == 1 else 6 for c in robot.contacts], dtype=np.int64
-                ),
-                "torque_deviation": self._torque_deviation(),
-                "wrench_deviations": deviations,
-                "wrench": self.contact_wrench_B,
-                "wrench_A": np.zeros((6 * nc + 1, 6 * nc + 1)),
-                "wrench_columns": np.zeros((nc, 6)),
-                "detection": detection,
-                "timer": self._timer,
-                "age": self._age,
-                "slot_kind": self._slot_kind,
-                "wanted": np.zeros(nc, dtype=np.int64),
-                "sole_box": np.array(
-                    [[c.corners_F[:, :2].min(0), c.corners_F[:, :2].max(0)] for c in robot.contacts]
-                ).reshape(nc, 2, 2),
-                "p_BF": self._p_BF,
-                "R_BF": self._R_BF,
-                "p_IF": self._p_IF,
-                "R_IF": self._R_IF,
-                "position_covariance": self._position_covariance,
-                "rotation_covariance": self._rotation_covariance,
-                "force": np.zeros(nc),
-                "normal_force": self.normal_force_N,
-                "q": self.q,
-                "v": self.v,
-                "scratch": np.zeros((4, 6)),
-            },
-            returns="void",
-            sources=SOURCES,
+            persistent=arrays,
         )
 
-    @staticmethod
-    def _reach(corners_F: Array) -> float:
-        """How far a sole's corners are from its middle [m]."""
-        return float(np.linalg.norm(corners_F, axis=1).max())
-
-    def _measurement_noise(self) -> None:
-        """Noise of each contact's pose, through the leg's Jacobian in the nominal posture, same every way."""
-        model, config = self._model, self.config
-        q = np.array(self.robot.q_nominal)
-        pin.computeJointJacobians(model, self._data, q)
-        pin.updateFramePlacements(model, self._data)
-        encoder = config.joints.encoder_noise_rad**2
-        for c, contact in enumerate(self.robot.contacts):
-            J = pin.getFrameJacobian(model, self._data, contact.frame_id, pin.LOCAL_WORLD_ALIGNED)[:, 6:]
-            position = encoder * float(np.sum(J[:3] ** 2)) / 3.0 + config.leg_bend_m**2
-            rotation = encoder * float(np.sum(J[3:] ** 2)) / 3.0 + config.leg_bend_rad**2
-            self._position_covariance[c] = np.eye(3) * position
-            self._rotation_covariance[c] = np.eye(3) * rotation
-
-    def _torque_deviation(self) -> Array:
-        """SD of what each joint's equation of motion lacks: torque, and inertia times acceleration."""
-        inertia = np.diagonal(pin.crba(self._model, self._data, np.array(self.robot.q_nominal)))[6:]
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """Every array of the tick, by the name its kernels know it by."""
+        robot, config, ekf = self.robot, self.config, self.filter
+        nc = len(robot.contacts)
+        weight_N = robot.mass_kg * self._gravity
+        assert robot.imu_frame_id is not None
+        frames = [*(contact.frame_id for contact in robot.contacts), robot.imu_frame_id]
+        tables = KinematicTables.of(robot, self._data, frames)
         accel_sd = joint_observer.steady_deviation(self._joint_parameters, SAMPLE_S)[2]
-        deviation: Array = np.hypot(self.config.contact.torque_noise_Nm, inertia * accel_sd)
-        return deviation
+        return {
+            "settings": kernel_setup.tick_settings(config, self._gravity, MAX_STEP_S, weight_N),
+            "x": ekf.x,
+            "P": ekf.P,
+            "memory": ekf.memory,
+            "noise": ekf.noise,
+            "slot_noise": ekf.slot_noise,
+            "slot_velocity": ekf.slot_velocity,
+            "active": ekf.active,
+            "surprise": ekf.surprise,
+            "filter_rows": ekf.rows,
+            "filter_work": ekf.work,
+            "joints": self._joints,
+            "joints_P": self._joints_P,
+            "joint_parameters": self._joint_parameters,
+            "gyro_smooth": self._gyro_smooth,
+            "imu_R": self._imu_R,
+            "imu_p": self._imu_p,
+            "joint_address": tables.joint_address,
+            "joint_axis": tables.joint_axis,
+            "frame_address": tables.frame_address,
+            "frame_placement": tables.frame_placement,
+            "frame_support": tables.frame_support,
+            "q_B": self._q_B,
+            "v_B": self._v_B,
+            "vdot_B": self._vdot_B,
+            "required": self._data.tau,
+            "wrench_size": np.array(
+                [3 if len(c.corners_F) == 1 else 6 for c in robot.contacts], dtype=np.int64
+            ),
+            "torque_deviation": kernel_setup.torque_deviation(robot, config, accel_sd),
+            "wrench_deviations": kernel_setup.wrench_deviations(robot, config, weight_N),
+            "wrench": self.contact_wrench_B,
+            "wrench_A": np.zeros((6 * nc + 1, 6 * nc + 1)),
+            "wrench_columns": np.zeros((nc, 6)),
+            "parameters": kernel_setup.detection_parameters(config, weight_N),
+            "timer": self._timer,
+            "age": self._age,
+            "slot_kind": self._slot_kind,
+            "wanted": np.zeros(nc, dtype=np.int64),
+            "sole_box": kernel_setup.sole_boxes(robot),
+            "p_BF": self._p_BF,
+            "R_BF": self._R_BF,
+            "p_IF": self._p_IF,
+            "R_IF": self._R_IF,
+            "position_covariance": self._position_covariance,
+            "rotation_covariance": self._rotation_covariance,
+            "force": np.zeros(nc),
+            "normal_force": self.normal_force_N,
+            "q": self.q,
+            "v": self.v,
+            "scratch": np.zeros((4, 6)),
+        }
 
     def reset(self, sensors: SensorRow) -> None:
         """Starts anew from a robot that stands still, all contacts closed.
@@ -326,7 +261,7 @@ class FloatingBaseEstimator:
         # Closed for long: nothing lands at reset.
         self._age[:] = config.contact.landing_time_s + 1.0
         self.contact[:] = True
-        self.normal_force_N[:] = self.robot.mass_kg * self._settings[tick.GRAVITY] / max(1, len(corners))
+        self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(corners))
         self._pending_s = 0.0
         self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
         self.q[:3] = p_WB
@@ -371,7 +306,7 @@ class FloatingBaseEstimator:
         bias_W = ekf.R_WI @ ekf.accel_bias
         if np.hypot(bias_W[0], bias_W[1]) <= config.flat_start_sigmas * config.accel_bias_m_s2:
             return
-        gravity = self._settings[tick.GRAVITY]
+        gravity = self._gravity
         # The accelerometer says up is along g z + bias; the rotation that takes this to z.
         # Robot and soles turn as one.
         rotations = [ROTATION] + [CONTACTS + 6 * c + 3 for c in np.flatnonzero(ekf.active == 2)]
@@ -389,13 +324,3 @@ class FloatingBaseEstimator:
                 tilt = ekf.P[row : row + 2, column : column + 2]
                 tilt += np.eye(2) * (config.accel_bias_m_s2 / gravity) ** 2
         self.level_start = False
-
-
-def joint_parameters(config: EstimatorGains) -> Array:
-    """Parameter vector of the joint observer from the gains."""
-    parameters: Array = np.zeros(joint_observer.N_PARAMETERS)
-    parameters[joint_observer.ENCODER_VARIANCE] = config.joints.encoder_noise_rad**2
-    parameters[joint_observer.VELOCITY_VARIANCE] = config.joints.velocity_noise_rad_s**2
-    parameters[joint_observer.ACCEL_SD] = config.joints.accel_rad_s2
-    parameters[joint_observer.ACCEL_TIME] = config.joints.accel_time_s
-    return parameters

@@ -1,7 +1,9 @@
 """The tick of the floating-base estimator, compiled, in two halves around pinocchio's kinematics.
 
-`before_kinematics` refuses bad samples, observes the joints and prepares what pinocchio is asked;
-`after_kinematics` finds the contacts, runs the filter and writes the answer.
+`before_kinematics` refuses bad samples, observes the joints and prepares what pinocchio is asked. The
+stages after it, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`, `trust_contacts`,
+`pivot_soles`, `run_filter` and `write_state`. Stages are strung together by the names of their parameters,
+so a name means the same array in all of them.
 """
 
 from __future__ import annotations
@@ -11,14 +13,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.contact_detection import detect_contacts
-from estimators.contact_wrench import contact_wrenches
+from estimators.base_state import base_twist
 from estimators.inekf_correction import observe_contacts
-from estimators.inekf_layout import STATE_BA, STATE_BG, STATE_P, STATE_V
+from estimators.inekf_layout import STATE_BA, STATE_BG
 from estimators.inekf_propagation import advance, believable, symmetrise
 from estimators.joint_observer import ROW_Q, believable_joints, observe_joints
-from estimators.kinematics import frame_pose, joint_column
-from estimators.so3 import cross, multiply_transposed, quaternion, rotate, rotate_back
+from estimators.kinematics import frame_pose
+from estimators.so3 import cross, rotate, rotate_back
 from estimators.sole_motion import centre_of_pressure, sole_velocity
 from robots.compiled import kernel
 
@@ -46,47 +47,6 @@ BoolArray = NDArray[np.bool_]
 
 
 @kernel
-def base_twist(
-    omega_I: Array,
-    R_BI: Array,
-    p_BI: Array,
-    joint_velocity: Array,
-    joint_address: IntArray,
-    joint_axis: Array,
-    support: IntArray,
-    w_B: Array,
-    lever: Array,
-    column: Array,
-) -> None:
-    """Angular velocity of the base from that of the IMU, and the IMU's velocity relative to the base.
-
-    Args:
-        omega_I: (3,) w_WI_I, biases removed [rad/s].
-        R_BI: (3, 3) orientation of the IMU in the base.
-        p_BI: (3,) its position [m].
-        joint_velocity: (na,) [rad/s].
-        joint_address: (na,) see KinematicTables.
-        joint_axis: (na, 6) see KinematicTables.
-        support: (na,) 1 where a joint lies between base and IMU.
-        w_B: (3,) w_WB_B, written [rad/s].
-        lever: (3,) w_WB_B x p_BI plus what the joints between add, written [m/s].
-        column: (6,) scratch.
-    """
-    rotate(R_BI, omega_I, w_B)
-    for i in range(3):
-        lever[i] = 0.0
-    for j in range(joint_velocity.shape[0]):
-        if support[j] != 0:
-            joint_column(joint_address[j], joint_axis[j], p_BI, column)
-            for i in range(3):
-                lever[i] += column[i] * joint_velocity[j]
-                w_B[i] -= column[3 + i] * joint_velocity[j]
-    lever[0] += w_B[1] * p_BI[2] - w_B[2] * p_BI[1]
-    lever[1] += w_B[2] * p_BI[0] - w_B[0] * p_BI[2]
-    lever[2] += w_B[0] * p_BI[1] - w_B[1] * p_BI[0]
-
-
-@kernel
 def before_kinematics(
     row: Array,
     dt: float,
@@ -100,7 +60,7 @@ def before_kinematics(
     imu_p: Array,
     joint_address: IntArray,
     joint_axis: Array,
-    imu_support: IntArray,
+    frame_support: IntArray,
     q_B: Array,
     v_B: Array,
     vdot_B: Array,
@@ -121,7 +81,7 @@ def before_kinematics(
         imu_p: (3,) p_BI as of the last tick [m].
         joint_address: (na,) see KinematicTables.
         joint_axis: (na, 6) see KinematicTables.
-        imu_support: (na,) 1 where a joint lies between base and IMU.
+        frame_support: (nc + 1, na) see KinematicTables; the last row is the IMU's.
         q_B: (nq,) configuration with the base at the identity, written.
         v_B: (nv,) velocity: the base turns but its origin rests (physics does not mind), written.
         vdot_B: (nv,) acceleration whose base part makes pinocchio's gravity, which points along -z of
@@ -131,7 +91,7 @@ def before_kinematics(
     Returns:
         False when the sample is refused; then nothing was touched.
     """
-    na = joints.shape[1]
+    na, imu_support = joints.shape[1], frame_support[frame_support.shape[0] - 1]
     encoder, velocity = row[ROW_Q : ROW_Q + na], row[ROW_Q + na : ROW_Q + 2 * na]
     gyro, accel = row[ROW_Q + 3 * na : ROW_Q + 3 * na + 3], row[ROW_Q + 3 * na + 3 : ROW_Q + 3 * na + 6]
     if not (believable(gyro, accel) and believable_joints(encoder, velocity) and dt > 0.0 and dt <= 1.0):
@@ -162,169 +122,128 @@ def before_kinematics(
 
 
 @kernel
-def after_kinematics(
-    row: Array,
-    planned: BoolArray,
-    contact: BoolArray,
-    dt: float,
-    settings: Array,
-    x: Array,
-    P: Array,
-    memory: Array,
-    noise: Array,
-    slot_noise: Array,
-    slot_velocity: Array,
-    active: IntArray,
-    surprise: Array,
-    filter_rows: Array,
-    filter_work: Array,
-    joints: Array,
-    gyro_smooth: Array,
-    imu_R: Array,
-    imu_p: Array,
-    joint_address: IntArray,
-    joint_axis: Array,
+def place_contacts(
     frame_address: IntArray,
     frame_placement: Array,
-    frame_support: IntArray,
-    required: Array,
-    wrench_size: IntArray,
-    torque_deviation: Array,
-    wrench_deviations: Array,
-    wrench: Array,
-    wrench_A: Array,
-    wrench_columns: Array,
-    detection: Array,
-    timer: Array,
-    age: Array,
-    slot_kind: IntArray,
-    wanted: IntArray,
-    sole_box: Array,
+    imu_R: Array,
+    imu_p: Array,
     p_BF: Array,
     R_BF: Array,
     p_IF: Array,
     R_IF: Array,
-    position_covariance: Array,
-    rotation_covariance: Array,
-    force: Array,
-    normal_force: Array,
-    q: Array,
-    v: Array,
-    scratch: Array,
 ) -> None:
-    """Second half: contacts, filter, answer.
+    """Where IMU and contacts are.
 
     Args:
-        row: data of the sensor row.
-        planned: (nc,) contacts the plan has closed.
-        contact: (nc,) contacts found closed, written.
-        dt: time since the last sample taken [s].
-        settings: see GRAVITY and the names beside it.
-        x: the filter's state, written; P, memory, noise, slot_noise, slot_velocity, active, surprise,
-            filter_rows and filter_work belong to it, see InvariantEkf.
-        P: see x.
-        memory: see x.
-        noise: see x.
-        slot_noise: see x.
-        slot_velocity: see x.
-        active: see x.
-        surprise: see x.
-        filter_rows: see x.
-        filter_work: see x.
-        joints: (3, na) observed joints.
-        gyro_smooth: (3,) low-passed gyro [rad/s].
+        frame_address: (nc + 1,) see KinematicTables; the contacts, then the IMU.
+        frame_placement: (nc + 1, 4, 3) see KinematicTables.
         imu_R: (3, 3) R_BI, written.
         imu_p: (3,) p_BI [m], written.
-        joint_address: (na,) see KinematicTables, as the next four; frames are the contacts, then the IMU.
-        joint_axis: see joint_address.
-        frame_address: see joint_address.
-        frame_placement: see joint_address.
-        frame_support: see joint_address.
-        required: (nv,) pinocchio's inverse dynamics.
-        wrench_size: (nc,) see `contact_wrenches`, as the next five.
-        torque_deviation: see `contact_wrenches`.
-        wrench_deviations: see `contact_wrenches`.
-        wrench: (nc, 6) written.
-        wrench_A: see `contact_wrenches`.
-        wrench_columns: see `contact_wrenches`.
-        detection: see `detect_contacts`, as the next two.
-        timer: see `detect_contacts`.
-        age: see `detect_contacts`.
-        slot_kind: (nc,) what a closed contact gives the filter: 1 position, 2 orientation too.
-        wanted: (nc,) scratch.
-        sole_box: (nc, 2, 2) least and greatest x, y of each sole's corners [m].
         p_BF: (nc, 3) contacts in the base [m], written.
         R_BF: (nc, 3, 3) written.
         p_IF: (nc, 3) contacts in the IMU frame [m], written.
         R_IF: (nc, 3, 3) written.
-        position_covariance: (nc, 3, 3) [m^2].
-        rotation_covariance: (nc, 3, 3) [rad^2].
-        force: (nc,) measured or else estimated normal force [N], written; NaN where neither is known.
-        normal_force: (nc,) the same, or the last known, written.
-        q: (nq,) written.
-        v: (nv,) written.
-        scratch: (4, 6).
     """
-    na, nc = joints.shape[1], len(p_BF)
-    tau = row[ROW_Q + 2 * na : ROW_Q + 3 * na]
-    gyro, accel = row[ROW_Q + 3 * na : ROW_Q + 3 * na + 3], row[ROW_Q + 3 * na + 3 : ROW_Q + 3 * na + 6]
-    measured_force = row[ROW_Q + 3 * na + 6 :]
+    nc = len(p_BF)
     frame_pose(frame_address[nc], frame_placement[nc], imu_R, imu_p)
-    offset = scratch[0, :3]
     for c in range(nc):
         frame_pose(frame_address[c], frame_placement[c], R_BF[c], p_BF[c])
         for i in range(3):
-            offset[i] = p_BF[c, i] - imu_p[i]
-        rotate_back(imu_R, offset, p_IF[c])
-        for i in range(3):
-            for j in range(3):
+            p_IF[c, i] = p_BF[c, i] - imu_p[i]
+        rotate_back(imu_R, p_IF[c], p_IF[c])
+        for j in range(3):
+            for i in range(3):
                 R_IF[c, i, j] = (
                     imu_R[0, i] * R_BF[c, 0, j] + imu_R[1, i] * R_BF[c, 1, j] + imu_R[2, i] * R_BF[c, 2, j]
                 )
 
-    known = contact_wrenches(
-        required,
-        tau,
-        p_BF,
-        joint_address,
-        joint_axis,
-        frame_support,
-        wrench_size,
-        torque_deviation,
-        wrench_deviations,
-        wrench,
-        wrench_A,
-        wrench_columns,
-    )
-    for c in range(nc):
-        force[c] = measured_force[c]
-        if known and not math.isfinite(force[c]):
-            normal = (
-                R_BF[c, 0, 2] * wrench[c, 0] + R_BF[c, 1, 2] * wrench[c, 1] + R_BF[c, 2, 2] * wrench[c, 2]
-            )
-            force[c] = normal
-        if math.isfinite(force[c]):
-            normal_force[c] = force[c]
-    detect_contacts(force, planned, dt, detection, contact, timer, age)
+
+@kernel
+def trust_contacts(
+    contact: BoolArray,
+    age: Array,
+    settings: Array,
+    slot_kind: IntArray,
+    slot_noise: Array,
+    wanted: IntArray,
+) -> None:
+    """How much the filter may lean on each contact.
+
+    A sole that has just landed still moves. Soles that have stood together for a while hold each other:
+    they creep and turn less than one alone does, and do not spin.
+
+    Args:
+        contact: (nc,) which contacts are closed.
+        age: (nc,) for how long [s].
+        settings: see GRAVITY and the names beside it.
+        slot_kind: (nc,) what a closed contact gives the filter: 1 position, 2 orientation too.
+        slot_noise: (nc, 3) see InvariantEkf, written.
+        wanted: (nc,) see `observe_contacts`, written.
+    """
     closed, youngest = 0, math.inf
-    for c in range(nc):
+    for c in range(len(age)):
         if contact[c]:
             closed += 1
             youngest = min(youngest, age[c])
-    # Soles that have stood together for a while hold each other: they creep and turn less than one alone.
     settled = closed > 1 and youngest > settings[SETTLING_TIME]
     factor = settings[SETTLED] ** 2 if settled else 1.0
-    for c in range(nc):
+    for c in range(len(age)):
         landing = age[c] < settings[LANDING_TIME]
         slot_noise[c, 0] = settings[LANDING_DRIFT] if landing else factor * settings[DRIFT]
         slot_noise[c, 1] = settings[LANDING_TURN] if landing else factor * settings[TURN]
         slot_noise[c, 2] = 0.0 if settled else settings[SPIN]
         wanted[c] = slot_kind[c] if contact[c] else 0
-    w_B, lever, column, p_FP = scratch[1, :3], scratch[2, :3], scratch[3], scratch[2, 3:5]
+
+
+@kernel
+def pivot_soles(
+    row: Array,
+    settings: Array,
+    x: Array,
+    joints: Array,
+    imu_R: Array,
+    imu_p: Array,
+    joint_address: IntArray,
+    joint_axis: Array,
+    frame_support: IntArray,
+    R_BF: Array,
+    p_BF: Array,
+    wrench: Array,
+    sole_box: Array,
+    slot_velocity: Array,
+    scratch: Array,
+) -> None:
+    """How the middles of the soles move while the soles turn about their centres of pressure.
+
+    Args:
+        row: data of the sensor row.
+        settings: see GRAVITY and the names beside it.
+        x: the filter's state.
+        joints: (3, na) observed joints.
+        imu_R: (3, 3) R_BI.
+        imu_p: (3,) p_BI [m].
+        joint_address: (na,) see KinematicTables.
+        joint_axis: (na, 6) see KinematicTables.
+        frame_support: (nc + 1, na) see KinematicTables.
+        R_BF: (nc, 3, 3) contacts in the base.
+        p_BF: (nc, 3) [m].
+        wrench: (nc, 6) estimated wrenches.
+        sole_box: (nc, 2, 2) least and greatest x, y of each sole's corners [m].
+        slot_velocity: (nc, 3) in the IMU's axes [m/s], written.
+        scratch: (4, 6).
+    """
+    na, nc = len(joint_address), len(p_BF)
+    omega, w_B, lever, column, p_FP = (
+        scratch[0, :3],
+        scratch[1, :3],
+        scratch[2, :3],
+        scratch[3],
+        scratch[2, 3:5],
+    )
     for i in range(3):
-        offset[i] = gyro[i] - x[STATE_BG + i]
+        omega[i] = row[ROW_Q + 3 * na + i] - x[STATE_BG + i]
     base_twist(
-        offset, imu_R, imu_p, joints[1], joint_address, joint_axis, frame_support[nc], w_B, lever, column
+        omega, imu_R, imu_p, joints[1], joint_address, joint_axis, frame_support[nc], w_B, lever, column
     )
     for c in range(nc):
         centre_of_pressure(R_BF[c], wrench[c], sole_box[c], settings[PIVOT_FORCE], p_FP)
@@ -337,17 +256,62 @@ def after_kinematics(
             R_BF[c],
             p_BF[c],
             p_FP,
-            lever,
+            slot_velocity[c],
             column,
         )
-        rotate_back(imu_R, lever, slot_velocity[c])
+        rotate_back(imu_R, slot_velocity[c], slot_velocity[c])
 
+
+@kernel
+def run_filter(
+    row: Array,
+    dt: float,
+    settings: Array,
+    x: Array,
+    P: Array,
+    memory: Array,
+    noise: Array,
+    slot_noise: Array,
+    slot_velocity: Array,
+    active: IntArray,
+    wanted: IntArray,
+    p_IF: Array,
+    R_IF: Array,
+    position_covariance: Array,
+    rotation_covariance: Array,
+    surprise: Array,
+    filter_rows: Array,
+    filter_work: Array,
+) -> None:
+    """One step of the filter.
+
+    Args:
+        row: data of the sensor row.
+        dt: time since the last sample taken [s].
+        settings: see GRAVITY and the names beside it.
+        x: the filter's state, written; see InvariantEkf, also for the next six.
+        P: see x.
+        memory: see x.
+        noise: see x.
+        slot_noise: see x.
+        slot_velocity: see x.
+        active: see x.
+        wanted: (nc,) see `observe_contacts`, also for the next four.
+        p_IF: (nc, 3) [m].
+        R_IF: (nc, 3, 3).
+        position_covariance: (nc, 3, 3) [m^2].
+        rotation_covariance: (nc, 3, 3) [rad^2].
+        surprise: (nc, 2) written; see InvariantEkf, as the next two.
+        filter_rows: scratch.
+        filter_work: scratch.
+    """
+    imu = ROW_Q + 3 * ((len(row) - len(active) - ROW_Q - 6) // 3)
     advance(
         x,
         P,
         memory,
-        gyro,
-        accel,
+        row[imu : imu + 3],
+        row[imu + 3 : imu + 6],
         dt,
         settings[MAX_STEP],
         settings[GRAVITY],
@@ -374,58 +338,3 @@ def after_kinematics(
         filter_work,
     )
     symmetrise(P, active)
-    write_state(
-        x,
-        joints,
-        gyro_smooth,
-        imu_R,
-        imu_p,
-        joint_address,
-        joint_axis,
-        frame_support[nc],
-        q,
-        v,
-        scratch,
-        filter_work,
-    )
-
-
-@kernel
-def write_state(
-    x: Array,
-    joints: Array,
-    gyro_smooth: Array,
-    imu_R: Array,
-    imu_p: Array,
-    joint_address: IntArray,
-    joint_axis: Array,
-    imu_support: IntArray,
-    q: Array,
-    v: Array,
-    scratch: Array,
-    work: Array,
-) -> None:
-    """The filter's state as pinocchio's q and v; arguments as in `after_kinematics`."""
-    na = joints.shape[1]
-    R_WB = work[0]
-    multiply_transposed(x[0:9].reshape((3, 3)), imu_R, R_WB)
-    omega, w, lever, column = scratch[0, :3], scratch[1, :3], scratch[2, :3], scratch[3]
-    for i in range(3):
-        omega[i] = gyro_smooth[i] - x[STATE_BG + i]
-    base_twist(omega, imu_R, imu_p, joints[1], joint_address, joint_axis, imu_support, w, lever, column)
-    rotate(R_WB, imu_p, omega)
-    rotate_back(R_WB, x[STATE_V:STATE_P], v[0:3])
-    for i in range(3):
-        q[i] = x[STATE_P + i] - omega[i]
-        v[i] -= lever[i]
-        v[3 + i] = w[i]
-    a, b, c, d = quaternion(R_WB)
-    # The same rotation has two quaternions; the one near the last keeps logs and differences smooth.
-    sign = -1.0 if a * q[3] + b * q[4] + c * q[5] + d * q[6] < 0.0 else 1.0
-    q[3] = sign * a
-    q[4] = sign * b
-    q[5] = sign * c
-    q[6] = sign * d
-    for j in range(na):
-        q[7 + j] = joints[0, j]
-        v[6 + j] = joints[1, j]

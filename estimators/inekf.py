@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cached_property
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.bound_kernel import sources_of
 from estimators.inekf_layout import (
     ACCEL_BIAS,
     GYRO_BIAS,
@@ -25,13 +27,6 @@ from robots import compiled
 
 Array = NDArray[np.float64]
 
-SOURCES = [
-    Path(compiled.__file__),
-    *(
-        Path(__file__).with_name(f"{n}.py")
-        for n in ("so3", "inekf_layout", "inekf_propagation", "inekf_correction")
-    ),
-]
 ENTRY = """
 import numba
 from estimators.inekf_correction import observe_contacts
@@ -138,7 +133,12 @@ class InvariantEkf:
         self.rows: Array = np.zeros((4, len(self.P)))
         self.work: Array = np.zeros((11 + n_slots, 3, 3))
         self.refused = 0
-        self._entry = compiled.load_entry("inekf", ENTRY, SOURCES)
+
+    @cached_property
+    def _entry(self) -> ModuleType:
+        """Compiled when first called: a larger tick that runs the kernels itself has no need of it."""
+        sources = sources_of("estimators.inekf_propagation") | sources_of("estimators.inekf_correction")
+        return compiled.load_entry("inekf", ENTRY, sources)
 
     def set_variances(
         self,

@@ -8,6 +8,7 @@ address that stays: compiled code reads them without a copy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -15,7 +16,9 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from robots.compiled import float_pointer, kernel
-from robots.model import RobotModel
+
+if TYPE_CHECKING:
+    from robots.model import RobotModel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

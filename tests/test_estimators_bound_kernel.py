@@ -7,19 +7,17 @@ import gc
 import numpy as np
 import pytest
 
-from estimators.bound_kernel import bind
+from estimators.bound_kernel import bind, sources_of
 from estimators.joint_observer import take_sample
 
 
 def bound(state, P, parameters):
     return bind(
         "joint_observer",
-        "estimators.joint_observer",
-        "take_sample",
+        [take_sample],
         call={"row": "f8[::1]", "dt": "f8"},
         persistent={"state": state, "P": P, "parameters": parameters},
         returns="b1",
-        sources=("joint_observer",),
     )
 
 
@@ -55,3 +53,19 @@ def test_arrays_that_compiled_code_cannot_find_are_refused(wrong):
     _, P, parameters = arrays()
     with pytest.raises(ValueError, match="state must be"):
         bound(wrong, P, parameters)
+
+
+def test_sources_are_what_the_kernel_is_made_of():
+    names = {path.name for path in sources_of("estimators.floating_base_tick")}
+    assert {"floating_base_tick.py", "so3.py", "inekf_layout.py", "compiled.py"} <= names
+    assert not {"model.py", "config.py", "floating_base.py"} & names
+
+
+def test_a_parameter_nobody_is_named_after_is_refused():
+    with pytest.raises(ValueError, match="take_sample needs P"):
+        bind(
+            "x",
+            [take_sample],
+            call={"row": "f8[::1]", "dt": "f8"},
+            persistent={"state": np.zeros((3, 4)), "parameters": np.zeros(4)},
+        )

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from estimators.config import EstimatorGains
-from estimators.floating_base import joint_parameters
+from estimators.config import JointObserverGains
 from estimators.joint_observer import observe_joints, reset_joints, steady_deviation, take_sample
+from estimators.kernel_setup import joint_parameters
 
-PARAMETERS = joint_parameters(EstimatorGains())
+PARAMETERS = joint_parameters(JointObserverGains())
 STEP_S = 1e-3
 
 
