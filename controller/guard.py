@@ -66,7 +66,7 @@ class Guard:
             np.minimum(tau, self._bound, out=tau)
             np.subtract(self._last, self._step, out=self._bound)
             np.maximum(tau, self._bound, out=tau)
-        self._first = self._first and not finite
+        self._first = False
         np.greater(q, self._high, out=self._beyond)
         np.minimum(tau, 0.0, out=tau, where=self._beyond)
         np.less(q, self._low, out=self._beyond)
