@@ -132,9 +132,11 @@ class EstimatorGains(Config):
         description="squared Mahalanobis distance at which a foot counts as slipped; 0 for never",
     )
     use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
-    soles_pivot: bool = Field(
-        default=True,
-        description="a closed sole that turns does so about its centre of pressure, not its middle",
+    edge_fraction: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="a sole whose force acts this near its edge (1 is the middle) may be rolling over it",
     )
     flat_start_m: float = Field(
         default=4e-4, gt=0, le=0.1, description="SD of the soles' corners from one level plane at reset [m]"

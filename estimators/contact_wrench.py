@@ -184,7 +184,7 @@ def weigh_contacts(
         wrench_size: (nc,) see `contact_wrenches`, as the next five.
         torque_deviation: see `contact_wrenches`.
         wrench_deviations: see `contact_wrenches`.
-        wrench: (nc, 6) written.
+        wrench: (nc, 6) written; zero where the torques do not tell.
         wrench_A: see `contact_wrenches`.
         wrench_columns: see `contact_wrenches`.
         force: (nc,) normal force [N], written; NaN where neither sensor nor torques tell.
@@ -206,6 +206,8 @@ def weigh_contacts(
         wrench_A,
         wrench_columns,
     )
+    if not known:
+        wrench[:] = 0.0
     for c in range(nc):
         force[c] = measured[c]
         if known and not math.isfinite(measured[c]):

@@ -21,6 +21,7 @@ from estimators.inekf import InvariantEkf
 from estimators.inekf_correction import open_slot, retract
 from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
 from estimators.kinematics import KinematicTables
+from estimators.sole_motion import find_pressure
 from robots.model import RobotModel
 from robots.rows import SensorRow
 
@@ -120,6 +121,7 @@ class FloatingBaseEstimator:
                 tick.place_contacts,
                 weigh_contacts,
                 detect_contacts,
+                find_pressure,
                 tick.trust_contacts,
                 tick.pivot_soles,
                 tick.run_filter,
@@ -178,6 +180,8 @@ class FloatingBaseEstimator:
             "age": self._age,
             "slot_kind": self._slot_kind,
             "wanted": np.zeros(nc, dtype=np.int64),
+            "p_FP": np.zeros((nc, 2)),
+            "margin": np.zeros(nc),
             "sole_box": kernel_setup.sole_boxes(robot),
             "p_BF": self._p_BF,
             "R_BF": self._R_BF,

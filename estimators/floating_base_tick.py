@@ -1,9 +1,9 @@
 """The tick of the floating-base estimator, compiled, in two halves around pinocchio's kinematics.
 
 `before_kinematics` refuses bad samples, observes the joints and prepares what pinocchio is asked. The
-stages after it, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`, `trust_contacts`,
-`pivot_soles`, `run_filter` and `write_state`. Stages are strung together by the names of their parameters,
-so a name means the same array in all of them.
+stages after it, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`, `find_pressure`,
+`trust_contacts`, `pivot_soles`, `run_filter` and `write_state`. Stages are strung together by the names of
+their parameters, so a name means the same array in all of them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from estimators.inekf_propagation import advance, believable, symmetrise
 from estimators.joint_observer import ROW_Q, believable_joints, observe_joints
 from estimators.kinematics import frame_pose
 from estimators.so3 import cross, rotate, rotate_back
-from estimators.sole_motion import centre_of_pressure, sole_velocity
+from estimators.sole_motion import LEAST_PRESSURE, sole_velocity
 from robots.compiled import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-# Entries of the settings vector.
+# Entries of the settings vector; LEAST_PRESSURE is the first.
 (
     GRAVITY,
     MAX_STEP,
@@ -39,11 +39,11 @@ BoolArray = NDArray[np.bool_]
     SPIN,
     LANDING_DRIFT,
     LANDING_TURN,
-    PIVOT_FORCE,
     SETTLING_TIME,
     SETTLED,
+    EDGE,
     N_SETTINGS,
-) = range(14)
+) = range(LEAST_PRESSURE + 1, LEAST_PRESSURE + 15)
 
 
 @kernel
@@ -162,6 +162,7 @@ def place_contacts(
 def trust_contacts(
     contact: BoolArray,
     age: Array,
+    margin: Array,
     settings: Array,
     slot_kind: IntArray,
     slot_noise: Array,
@@ -169,12 +170,14 @@ def trust_contacts(
 ) -> None:
     """How much the filter may lean on each contact.
 
-    A sole that has just landed still moves. Soles that have stood together for a while hold each other:
-    they creep and turn less than one alone does, and do not spin.
+    A sole that has just landed still moves, and one whose force acts near its edge may be rolling over it.
+    Soles that have stood together for a while hold each other: they creep and turn less than one alone
+    does, and do not spin.
 
     Args:
         contact: (nc,) which contacts are closed.
         age: (nc,) for how long [s].
+        margin: (nc,) of the centre of pressure, see `find_pressure`.
         settings: see GRAVITY and the names beside it.
         slot_kind: (nc,) what a closed contact gives the filter: 1 position, 2 orientation too.
         slot_noise: (nc, 3) see InvariantEkf, written.
@@ -188,9 +191,13 @@ def trust_contacts(
     settled = closed > 1 and youngest > settings[SETTLING_TIME]
     factor = settings[SETTLED] ** 2 if settled else 1.0
     for c in range(len(age)):
-        landing = age[c] < settings[LANDING_TIME]
+        # One that carries next to nothing may be about to leave.
+        landing = age[c] < settings[LANDING_TIME] or margin[c] < 0.0
         slot_noise[c, 0] = settings[LANDING_DRIFT] if landing else factor * settings[DRIFT]
         slot_noise[c, 1] = settings[LANDING_TURN] if landing else factor * settings[TURN]
+        if margin[c] < settings[EDGE]:
+            rolling = 1.0 - margin[c] / settings[EDGE]
+            slot_noise[c, 1] = max(slot_noise[c, 1], rolling * rolling * settings[LANDING_TURN])
         slot_noise[c, 2] = 0.0 if settled else settings[SPIN]
         wanted[c] = slot_kind[c] if contact[c] else 0
 
@@ -198,7 +205,6 @@ def trust_contacts(
 @kernel
 def pivot_soles(
     row: Array,
-    settings: Array,
     x: Array,
     joints: Array,
     imu_R: Array,
@@ -208,8 +214,7 @@ def pivot_soles(
     frame_support: IntArray,
     R_BF: Array,
     p_BF: Array,
-    wrench: Array,
-    sole_box: Array,
+    p_FP: Array,
     slot_velocity: Array,
     scratch: Array,
 ) -> None:
@@ -217,7 +222,6 @@ def pivot_soles(
 
     Args:
         row: data of the sensor row.
-        settings: see GRAVITY and the names beside it.
         x: the filter's state.
         joints: (3, na) observed joints.
         imu_R: (3, 3) R_BI.
@@ -227,26 +231,18 @@ def pivot_soles(
         frame_support: (nc + 1, na) see KinematicTables.
         R_BF: (nc, 3, 3) contacts in the base.
         p_BF: (nc, 3) [m].
-        wrench: (nc, 6) estimated wrenches.
-        sole_box: (nc, 2, 2) least and greatest x, y of each sole's corners [m].
+        p_FP: (nc, 2) centres of pressure, see `find_pressure` [m].
         slot_velocity: (nc, 3) in the IMU's axes [m/s], written.
         scratch: (4, 6).
     """
     na, nc = len(joint_address), len(p_BF)
-    omega, w_B, lever, column, p_FP = (
-        scratch[0, :3],
-        scratch[1, :3],
-        scratch[2, :3],
-        scratch[3],
-        scratch[2, 3:5],
-    )
+    omega, w_B, lever, column = scratch[0, :3], scratch[1, :3], scratch[2, :3], scratch[3]
     for i in range(3):
         omega[i] = row[ROW_Q + 3 * na + i] - x[STATE_BG + i]
     base_twist(
         omega, imu_R, imu_p, joints[1], joint_address, joint_axis, frame_support[nc], w_B, lever, column
     )
     for c in range(nc):
-        centre_of_pressure(R_BF[c], wrench[c], sole_box[c], settings[PIVOT_FORCE], p_FP)
         sole_velocity(
             w_B,
             joints[1],
@@ -255,7 +251,7 @@ def pivot_soles(
             frame_support[c],
             R_BF[c],
             p_BF[c],
-            p_FP,
+            p_FP[c],
             slot_velocity[c],
             column,
         )

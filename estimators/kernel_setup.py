@@ -8,7 +8,7 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from estimators import contact_detection, contact_wrench, joint_observer
+from estimators import contact_detection, contact_wrench, joint_observer, sole_motion
 from estimators import floating_base_tick as tick
 from estimators.config import EstimatorGains, JointObserverGains
 from robots.model import RobotModel
@@ -101,7 +101,8 @@ def tick_settings(config: EstimatorGains, gravity: float, max_step_s: float, wei
     settings[tick.SPIN] = config.foot_spin_rad_per_sqrt_s**2
     settings[tick.LANDING_DRIFT] = config.landing_drift_m_per_sqrt_s**2
     settings[tick.LANDING_TURN] = config.landing_turn_rad_per_sqrt_s**2
-    settings[tick.PIVOT_FORCE] = config.contact.break_fraction * weight_N if config.soles_pivot else math.inf
+    settings[sole_motion.LEAST_PRESSURE] = config.contact.make_fraction * weight_N
     settings[tick.SETTLING_TIME] = config.settling_time_s
     settings[tick.SETTLED] = config.settled_factor
+    settings[tick.EDGE] = config.edge_fraction
     return settings

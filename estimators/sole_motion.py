@@ -16,27 +16,44 @@ from robots.compiled import kernel
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+# Entry of the settings vector of floating_base_tick that is read here.
+LEAST_PRESSURE = 0
+
 
 @kernel
-def centre_of_pressure(R_BF: Array, wrench: Array, box: Array, least_force: float, p_FP: Array) -> None:
-    """Where the force acts on a sole, kept inside the sole; its middle where the force is too small to tell.
+def find_pressure(
+    wrench: Array, R_BF: Array, sole_box: Array, settings: Array, p_FP: Array, margin: Array
+) -> None:
+    """Where the force acts on each sole, and how far that is from its edge.
 
     Args:
-        R_BF: (3, 3) orientation of the contact frame in the base.
-        wrench: (6,) force [N] and moment about the contact frame's origin [Nm], in the base's axes.
-        box: (2, 2) least and greatest x, y of the corners [m].
-        least_force: normal force below which nothing is known [N].
-        p_FP: (2,) written [m].
+        wrench: (nc, 6) force [N] and moment about the contact frame's origin [Nm], in the base's axes.
+        R_BF: (nc, 3, 3) orientation of the contact frames in the base.
+        sole_box: (nc, 2, 2) least and greatest x, y of the corners [m].
+        settings: LEAST_PRESSURE is the normal force below which nothing is known [N].
+        p_FP: (nc, 2) written [m]: kept inside the sole; its middle where nothing is known.
+        margin: (nc,) written: 1 in the middle, 0 at an edge or outside, -1 where nothing is known. A
+            sole whose force acts at its edge may be rolling over it.
     """
-    normal = R_BF[0, 2] * wrench[0] + R_BF[1, 2] * wrench[1] + R_BF[2, 2] * wrench[2]
-    if not normal > least_force:
-        p_FP[0] = 0.0
-        p_FP[1] = 0.0
-        return
-    moment_x = R_BF[0, 0] * wrench[3] + R_BF[1, 0] * wrench[4] + R_BF[2, 0] * wrench[5]
-    moment_y = R_BF[0, 1] * wrench[3] + R_BF[1, 1] * wrench[4] + R_BF[2, 1] * wrench[5]
-    p_FP[0] = min(max(-moment_y / normal, box[0, 0]), box[1, 0])
-    p_FP[1] = min(max(moment_x / normal, box[0, 1]), box[1, 1])
+    for c in range(len(margin)):
+        p_FP[c, 0] = 0.0
+        p_FP[c, 1] = 0.0
+        margin[c] = -1.0
+        normal, moment_x, moment_y = 0.0, 0.0, 0.0
+        for i in range(3):
+            normal += R_BF[c, i, 2] * wrench[c, i]
+            moment_x += R_BF[c, i, 0] * wrench[c, 3 + i]
+            moment_y += R_BF[c, i, 1] * wrench[c, 3 + i]
+        if not normal > settings[LEAST_PRESSURE]:
+            continue
+        margin[c] = 1.0
+        for axis in range(2):
+            at = -moment_y / normal if axis == 0 else moment_x / normal
+            low, high = sole_box[c, 0, axis], sole_box[c, 1, axis]
+            p_FP[c, axis] = min(max(at, low), high)
+            half = 0.5 * (high - low)
+            inside = min(at - low, high - at) / half if half > 0.0 else 0.0
+            margin[c] = max(0.0, min(margin[c], inside))
 
 
 @kernel

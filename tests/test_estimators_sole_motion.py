@@ -7,29 +7,47 @@ import pinocchio as pin
 import pytest
 
 from estimators.kinematics import KinematicTables
-from estimators.sole_motion import centre_of_pressure, sole_velocity
+from estimators.sole_motion import LEAST_PRESSURE, find_pressure, sole_velocity
 from robots.model import RobotModel
 
 BOX = np.array([[-0.05, -0.03], [0.12, 0.03]])
 
 
-@pytest.mark.parametrize("where", [(0.0, 0.0), (0.1, -0.02), (-0.05, 0.03)])
-def test_centre_of_pressure_is_where_the_force_acts(where):
+def pressure(R_BF, wrench):
+    p_FP, margin = np.full((1, 2), np.nan), np.full(1, np.nan)
+    settings = np.zeros(20)
+    settings[LEAST_PRESSURE] = 10.0
+    find_pressure(wrench[None], R_BF[None], BOX[None], settings, p_FP, margin)
+    return p_FP[0], margin[0]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ((0.035, 0.0), 1.0),
+        ((0.035, 0.015), 0.5),
+        ((0.12, 0.0), 0.0),
+        ((-0.05, -0.03), 0.0),
+        ((0.1, 0.0), 0.235),
+    ],
+)
+def test_centre_of_pressure_is_where_the_force_acts(where, expected):
     R_BF = pin.rpy.rpyToMatrix(0.2, -0.3, 0.5)
     force = R_BF @ np.array([20.0, -10.0, 300.0])
     moment = np.cross(R_BF @ np.array([*where, 0.0]), force)
-    found = np.empty(2)
-    centre_of_pressure(R_BF, np.r_[force, moment], BOX, 10.0, found)
+    found, margin = pressure(R_BF, np.r_[force, moment])
     np.testing.assert_allclose(found, where, atol=1e-12)
+    assert margin == pytest.approx(expected, abs=1e-3)
 
 
 def test_centre_of_pressure_stays_in_the_sole_and_rests_in_its_middle_without_load():
-    found = np.empty(2)
-    centre_of_pressure(np.eye(3), np.array([0, 0, 100.0, 50.0, 50.0, 0]), BOX, 10.0, found)
+    found, margin = pressure(np.eye(3), np.array([0, 0, 100.0, 50.0, 50.0, 0]))
     np.testing.assert_array_equal(found, [-0.05, 0.03])
+    assert margin == 0.0
     for force in (5.0, -100.0, np.nan):
-        centre_of_pressure(np.eye(3), np.array([0, 0, force, 50.0, 50.0, 0]), BOX, 10.0, found)
+        found, margin = pressure(np.eye(3), np.array([0, 0, force, 50.0, 50.0, 0]))
         np.testing.assert_array_equal(found, 0.0)
+        assert margin == -1.0
 
 
 def test_sole_velocity_leaves_the_centre_of_pressure_at_rest():

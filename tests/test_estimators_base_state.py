@@ -1,0 +1,56 @@
+"""The base's state from the IMU's, on robots whose IMU sits on the base or above moving joints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pinocchio as pin
+import pytest
+
+from estimators.base_state import write_state
+from estimators.inekf_layout import STATE_BA, STATE_BG, STATE_P, STATE_V, state_size
+from estimators.kinematics import KinematicTables
+from robots.model import RobotModel
+
+
+@pytest.mark.parametrize("name", ["g1", "talos", "bolt"])
+@pytest.mark.parametrize("seed", range(4))
+def test_base_state_is_the_one_that_moves_the_imu_so(name, seed):
+    robot = RobotModel.load(name)
+    model, data = robot.pin_model, robot.pin_model.createData()
+    rng = np.random.default_rng(seed)
+    q, v = np.array(robot.q_nominal), rng.normal(size=model.nv)
+    q[:3], q[7:] = rng.normal(size=3), robot.q_nominal[7:] + 0.3 * rng.normal(size=robot.na)
+    q[3:7] = pin.Quaternion(pin.exp3(2.0 * rng.normal(size=3))).coeffs()
+    pin.forwardKinematics(model, data, q, v)
+    pin.updateFramePlacements(model, data)
+    X_WI = data.oMf[robot.imu_frame_id].copy()
+    V = pin.getFrameVelocity(model, data, robot.imu_frame_id, pin.LOCAL_WORLD_ALIGNED)
+    bias = 0.01 * rng.normal(size=3)
+    x = np.zeros(state_size(2))
+    x[:9], x[STATE_V:STATE_P], x[STATE_P:STATE_BG] = X_WI.rotation.ravel(), V.linear, X_WI.translation
+    x[STATE_BG:STATE_BA] = bias
+    tables = KinematicTables.of(robot, data, [robot.imu_frame_id])
+    pin.forwardKinematics(model, data, np.r_[pin.neutral(model)[:7], q[7:]])
+    pin.updateFramePlacements(model, data)
+    X_BI = data.oMf[robot.imu_frame_id]
+    q_found, v_found = np.zeros(model.nq), np.zeros(model.nv)
+    # The quaternion keeps the sign it had.
+    q_found[3:7] = -q[3:7]
+    write_state(
+        x,
+        np.stack([q[7:], v[6:], np.zeros(robot.na)]),
+        X_WI.rotation.T @ V.angular + bias,
+        np.ascontiguousarray(X_BI.rotation),
+        X_BI.translation.copy(),
+        tables.joint_address,
+        tables.joint_axis,
+        tables.frame_support,
+        q_found,
+        v_found,
+        np.zeros((4, 6)),
+        np.zeros((1, 3, 3)),
+    )
+    np.testing.assert_allclose(q_found[3:7], -q[3:7], atol=1e-12)
+    q_found[3:7] *= -1.0
+    np.testing.assert_allclose(q_found, q, atol=1e-12)
+    np.testing.assert_allclose(v_found, v, atol=1e-12)
