@@ -1,0 +1,62 @@
+"""The compiled entry points are generated from the kinds, serve every robot, and never go stale."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from bodies import ROBOTS, robot, whole_body
+
+from controller.qp import entry
+from controller.tasks.kind import load_kinds
+from robots import compiled
+
+ROOT = Path(entry.__file__).parents[2]
+
+
+@pytest.fixture
+def generated(monkeypatch):
+    """What is generated for each robot, without compiling it."""
+    calls = []
+
+    def remember(name, text, sources):
+        calls.append(SimpleNamespace(name=name, text=text, sources={Path(source) for source in sources}))
+        entries = ("kinematics", "fill", "osqp_assembly", "osqp_finish", "exact_assembly", "exact_finish")
+        return SimpleNamespace(**{f"run_{each}": None for each in entries})
+
+    monkeypatch.setattr(compiled, "load_entry", remember)
+    for name in ROBOTS:
+        whole_body(robot(name), [])
+    return calls
+
+
+def test_all_robots_share_the_same_machine_code(generated):
+    assert len({call.text for call in generated}) == 1
+
+
+def test_every_kind_has_its_case(generated):
+    text = generated[0].text
+    for index, name in enumerate(load_kinds()):
+        assert f"if kind == {index}:\n            fill_{name}(k, f, ref, gain, T, b)" in text
+
+
+def test_an_edit_of_any_compiled_file_gives_new_machine_code(generated):
+    """Every product file that the generated module imports, and that those import, is hashed."""
+    lines = [line for line in generated[0].text.splitlines() if line.startswith(("from", "import"))]
+    lines += [
+        "import sys",
+        "for name, module in sys.modules.items():",
+        "    if name.split('.')[0] in ('controller', 'estimators', 'robots'):",
+        "        print(getattr(module, '__file__', None) or '')",
+    ]
+    code = "\n".join(lines)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = {Path(line) for line in ran.stdout.splitlines() if line and not line.endswith("__init__.py")}
+    jitted = {path for path in loaded if "@kernel" in path.read_text() or "@task_kind" in path.read_text()}
+    assert len(jitted) > 10
+    assert jitted <= generated[0].sources
+
+
+def test_asking_again_compiles_nothing():
+    assert whole_body(robot("g1")).entry is whole_body(robot("ur5")).entry
