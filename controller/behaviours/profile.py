@@ -46,12 +46,11 @@ class Blend:
         self._t = 0.0
 
     def add(self, p: Vector, v: Vector, a: Vector, dt_s: float) -> None:
-        """Adds what is left of the difference to (p, v, a), in place, and moves on by dt_s."""
-        t = self._t
+        """Moves on by dt_s and adds what is then left of the difference to (p, v, a), in place."""
+        t = self._t = self._t + dt_s
         if t >= self._T:
             return
         c = self._c
         p += ((((c[5] * t + c[4]) * t + c[3]) * t + c[2]) * t + c[1]) * t + c[0]
         v += (((5 * c[5] * t + 4 * c[4]) * t + 3 * c[3]) * t + 2 * c[2]) * t + c[1]
         a += ((20 * c[5] * t + 12 * c[4]) * t + 6 * c[3]) * t + 2 * c[2]
-        self._t = t + dt_s
