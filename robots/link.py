@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from robots.rows import CommandRow, SensorRow
+if TYPE_CHECKING:
+    from robots.rows import CommandRow, SensorRow
+
+
+class LinkLostError(Exception):
+    """The robot does not answer; one sentence."""
 
 
 class RobotLink(Protocol):

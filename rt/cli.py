@@ -5,27 +5,31 @@ Everything heavy is imported inside the commands: `khz --help` must not wait for
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from robots.config_error import ConfigError
+from robots.link import LinkLostError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rt.session import RunResult
+    from rt.session import RunPlan, RunResult
 
 EXIT_FAULT = 1
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
+EXIT_LINK_LOST = 4
 SHORTEST_RUN_S, LONGEST_RUN_S = 0.001, 86_400.0
 NARROWEST_SCREEN = 140
 LONGEST_SENTENCE = 300
@@ -42,6 +46,32 @@ GainsOption = Annotated[
 JsonOption = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to this file, as JSON.")
 ]
+
+
+PlotOption = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="DIR", help="Draw the run into this folder: PNG plots and a GIF."),
+]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="What happens; left out, the robot's default scenario."),
+]
+DurationOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S", min=SHORTEST_RUN_S, max=LONGEST_RUN_S, help="Seconds, instead of the scenario's."
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Of noise, biases, model error and terrain.")
+]
+
+
+class Link(enum.Enum):
+    """Where the simulated robot is."""
+
+    INPROC = "inproc"
+    ZMQ = "zmq"
 
 
 class RefusedError(Exception):
@@ -70,6 +100,9 @@ class _Sentences(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
             raise
+        except LinkLostError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(EXIT_LINK_LOST) from None
         except (ConfigError, RefusedError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(EXIT_REFUSED) from None
@@ -122,27 +155,18 @@ def _khz(
 @app.command()
 def sim(
     robot: RobotArgument,
-    scenario: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE", help="What happens; left out, the robot's default scenario."),
-    ] = None,
-    duration: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S", min=SHORTEST_RUN_S, max=LONGEST_RUN_S, help="Seconds, instead of the scenario's."
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of noise, biases, model error and terrain.")
-    ] = 0,
+    scenario: ScenarioOption = None,
+    duration: DurationOption = None,
+    seed: SeedOption = 0,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="One tick a millisecond, instead of as fast as it goes.")
     ] = False,
     gains: GainsOption = None,
     json_file: JsonOption = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw the run into this folder: PNG plots and a GIF.")
-    ] = None,
+    plot: PlotOption = None,
+    link: Annotated[
+        Link, typer.Option(help="inproc: simulated in this process; zmq: in another, over the wire protocol.")
+    ] = Link.INPROC,
 ) -> None:
     """Run a robot in simulation, with the controller in the loop.
 
@@ -150,14 +174,27 @@ def sim(
     """
     _check_file(json_file)
     _check_folder(plot)
-    from rt.session import RunPlan, Session
+    from rt.session import RunPlan
 
-    session = Session(RunPlan(robot, scenario, duration, seed, realtime, gains))
-    if realtime:
+    plan = RunPlan(robot, scenario, duration, seed, realtime, gains)
+    if link is Link.INPROC:
+        run_plan(plan, json_file, plot)
+    from rt.served import served
+
+    with served(plan) as endpoint:
+        run_plan(replace(plan, endpoint=endpoint, lockstep=not realtime), json_file, plot)
+
+
+def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoReturn:
+    """Runs what is planned, shows it, writes what was asked for, and ends the command."""
+    from rt.screen import print_run
+    from rt.session import Session
+
+    session = Session(plan)
+    if plan.paced:
         typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
     with _ProgressLine(session.scenario.duration_s) as progress:
         result = session.run(progress)
-    from rt.screen import print_run
 
     console = _console()
     print_run(console, result)
@@ -313,7 +350,7 @@ def _draw(folder: Path, result: RunResult, console: Console) -> None:
             result.robot,
             result.scenario,
             result.loop.latency,
-            realtime=result.plan.realtime,
+            realtime=result.plan.paced,
         )
     except ImportError as error:
         typer.echo(f"no plots: matplotlib cannot be used here ({error})", err=True)
@@ -333,3 +370,8 @@ def _draw(folder: Path, result: RunResult, console: Console) -> None:
     )
     names = [path.name for path in (*written, *([film] if film else []))]
     console.print(f"\n  drawn into {folder}: {', '.join(names)}", soft_wrap=True)
+
+
+from rt import cli_link  # noqa: E402 - its commands hang themselves onto the app above.
+
+cli_link.register(app)

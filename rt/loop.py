@@ -349,7 +349,9 @@ class ControlLoop:
             self._events.append(LoopEvent(t_s, "fault", f"the tick failed: {type(error).__name__}: {error}"))
         elif self._link_lost:
             exit_state, exit_code = "link_lost", EXIT_LINK_LOST
-            text = "no state came from the robot within the link's time limit"
+            text = getattr(self._link, "lost_because", "") or (
+                "no state came from the robot within the link's time limit"
+            )
             self._events.append(LoopEvent(t_s, "link_lost", text))
         elif self._stop.name is not None:
             self._events.append(LoopEvent(t_s, "stopped", f"stopped by {self._stop.name}"))
@@ -366,6 +368,7 @@ class ControlLoop:
             footprint=self._meter.read(),
             stopped_by=self._stop.name,
             error=error if isinstance(error, Exception) else None,
+            stopped_softly=self._stopping and self._stop_request is not None and self._stop.signals == 1,
         )
 
     def _damp(self) -> None:

@@ -54,6 +54,7 @@ class LoopResult:
         footprint: what the run took from the host once warm.
         stopped_by: name of the first signal that asked it to stop.
         error: the exception that ended it.
+        stopped_softly: whether that signal was the only one, and the brain was asked to stop the robot.
     """
 
     ticks: int
@@ -66,3 +67,4 @@ class LoopResult:
     footprint: Footprint
     stopped_by: str | None
     error: Exception | None
+    stopped_softly: bool = False

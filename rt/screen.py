@@ -30,7 +30,9 @@ PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 def print_run(console: Console, result: RunResult) -> None:
     """Prints what was asked, how it went, the figures under their names in the JSON, and the latency."""
     summary = result.summary
-    pace = "in real time" if result.plan.realtime else "in lockstep"
+    pace = "in real time" if result.plan.paced else "in lockstep"
+    if result.plan.endpoint is not None:
+        pace += f" over {result.plan.endpoint}"
     told_truth = result.scenario.estimator == "truth"
     console.print()
     console.print(
@@ -44,7 +46,9 @@ def print_run(console: Console, result: RunResult) -> None:
     console.print(_padded(figures_table(summary)))
     console.print(_padded(latency_table(summary["latency_us"])))
     console.print(_padded(tick_bars(result.loop.latency["tick"])))
-    if result.plan.realtime:
+    if summary.get("link") is not None:
+        console.print(_padded(link_line(summary["link"])))
+    if result.plan.paced:
         console.print(_padded(host_lines(result.host, result.loop.overruns)))
 
 
@@ -170,6 +174,18 @@ def tick_bars(histogram: LatencyHistogram) -> RenderableType:
 
 def _us(value: float) -> str:
     return f"{value:.3g}" if value < 1000.0 else f"{value:,.0f}"
+
+
+def link_line(link: Mapping[str, Any]) -> RenderableType:
+    """What became of the commands, and how long they took."""
+    trip = link["round_trip_us"]
+    parts = [f"{link['commands_accepted']} commands taken by the robot, {link['commands_late']} late"]
+    if trip["p50"] is not None:
+        times = ", ".join(f"{name} {value:.0f}" for name, value in trip.items())
+        parts.append(f"state -> command µs: {times}")
+    if link["commands_accepted"] is None:
+        parts = ["the robot did not say goodbye"]
+    return Text("; ".join(parts))
 
 
 def host_lines(host: HostState, overruns: int) -> RenderableType:

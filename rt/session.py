@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
@@ -21,7 +21,8 @@ from rt import summary
 from rt.clock import PERIOD_NS
 from rt.host import HostState, prepare_realtime
 from rt.loop import ControlLoop, Pace, damping_command
-from rt.outcome import EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
+from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
+from rt.remote import RemoteRobot
 from rt.stepped_link import SteppedLink
 from rt.trace import ROWS_KEPT, Trace
 from sim.scenario import default_scenario_name, load_scenario
@@ -49,6 +50,9 @@ class RunPlan:
         realtime: one tick a millisecond, instead of as fast as it goes.
         gains: file instead of the robot's own gains.yaml.
         rows_kept: most ticks to keep for plots and tracking figures.
+        endpoint: where the robot is; None simulates it in this process.
+        lockstep: whether the robot at the endpoint waits for our commands.
+        key, robot_key: names of our key pair and of the robot's public key, for a robot elsewhere.
     """
 
     robot: str
@@ -58,6 +62,22 @@ class RunPlan:
     realtime: bool = False
     gains: Path | None = None
     rows_kept: int = ROWS_KEPT
+    endpoint: str | None = None
+    lockstep: bool = False
+    key: str | None = None
+    robot_key: str | None = None
+
+    @property
+    def pace(self) -> Pace:
+        """What starts a tick."""
+        if self.endpoint is not None:
+            return Pace.ROBOT
+        return Pace.TIMER if self.realtime else Pace.LOCKSTEP
+
+    @property
+    def paced(self) -> bool:
+        """Whether the loop sleeps in each period."""
+        return self.realtime if self.endpoint is None else not self.lockstep
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,7 @@ class RunResult:
         trace: its history.
         loop: how the loop went: latency, overruns, footprint.
         host: what the host granted.
-        fell, fell_at_s: whether and when the robot fell [s].
+        fell, fell_at_s: whether and when the robot fell [s]; fell is None where nobody knows.
         events: of loop and simulation, in order of time: dicts of t_s [s], kind, text.
         wall_s: how long it took [s].
         exit_code: of the contract: 0 done, 1 fell or stopped for safety, 4 link lost.
@@ -82,7 +102,7 @@ class RunResult:
     trace: Trace
     loop: LoopResult
     host: HostState
-    fell: bool
+    fell: bool | None
     fell_at_s: float | None
     events: list[dict[str, Any]]
     wall_s: float
@@ -97,7 +117,9 @@ class Session:
         plan: what is asked.
 
     Raises:
-        ConfigError: robot, scenario or gains cannot be used, or the robot cannot do what is asked.
+        ConfigError: robot, scenario or gains cannot be used, the robot cannot do what is asked, or the robot
+            at the endpoint is another one or must not be armed.
+        LinkLostError: no robot answers at the endpoint.
         ValueError: the plan's duration is none.
     """
 
@@ -110,17 +132,17 @@ class Session:
         self.scenario = scenario
         self.gains = load_gains(self.robot, plan.gains)
         self.schedule = _schedule(self.robot, scenario)
-        self.simulated = SimulatedRobot(self.robot, scenario, plan.seed)
+        self.simulated, self.link = _meet(plan, self.robot, scenario)
         self.estimator = _estimator(self.robot, scenario, self.gains, self.simulated)
         self.brain = Brain(self.robot, self.gains, self.estimator, dt_s=PERIOD_S)
         self.ticks = max(1, round(scenario.duration_s / PERIOD_S))
         self.trace = Trace(self.robot, self.ticks, plan.rows_kept)
         self.sensors = self.robot.new_sensor_row()
-        self.link = SteppedLink(self.simulated, self.robot.na)
         damping_Nms = self.robot.torque_limit_Nm / self.gains.guard.damping_speed_rad_s
         damping = damping_command(self.robot.na, damping_Nms)
         self.loop = ControlLoop(self.link, self.brain, self.sensors, damping, self.gains)
         self._warm_up()
+        self._stop_request = make_request(self.robot, "stand", {}) if plan.endpoint is not None else None
 
     def _warm_up(self) -> None:
         """Ticks on the first sample, unseen by the robot, so that the first real tick is like all others.
@@ -128,7 +150,7 @@ class Session:
         Once when all is built, for what is compiled or allocated at first use; once more when the host is
         prepared, which goes over all memory and leaves the caches cold.
         """
-        self.link.read(self.sensors)
+        self.link.first_sample(self.sensors)
         self.brain.reset(self.sensors)
         request = self.schedule[0][1]
         for _ in range(WARM_UP_STEPS):
@@ -143,18 +165,21 @@ class Session:
             each_tick: called with the tick's number after it was noted, before the world moves on.
         """
         plan = self.plan
-        observer = _Observer(self, None if plan.realtime else progress, each_tick)
+        observer = _Observer(self, None if plan.paced else progress, each_tick)
         started_s = time.monotonic()
-        with prepare_realtime(paced=plan.realtime) as host:
-            self._warm_up()
+        with prepare_realtime(paced=plan.paced) as host:
             try:
+                self._warm_up()
+                self.link.arm()
                 loop = self.loop.run(
                     self.ticks,
                     self.schedule,
-                    pace=Pace.TIMER if plan.realtime else Pace.LOCKSTEP,
+                    pace=plan.pace,
                     observer=observer,
+                    stop_request=self._stop_request,
                 )
             finally:
+                # Before the host is undone, which lasts longer than a robot waits for its next command.
                 self.link.close()
         return self._conclude(loop, host, time.monotonic() - started_s)
 
@@ -173,7 +198,7 @@ class Session:
             fell_at_s=simulated.fell_at_s,
             events=events,
             wall_s=wall_s,
-            exit_code=_exit_code(loop, simulated.fell, self.scenario),
+            exit_code=_exit_code(loop, bool(simulated.fell), self.link.robot_stopped, self.scenario),
             summary=self._summary(loop, events),
         )
 
@@ -202,6 +227,7 @@ class Session:
             "payload": {"mass_kg": None, "p_BP_m": None},
             "events": events,
             "provenance": summary.provenance(robot, hashlib.sha256(configuration.encode()).hexdigest()),
+            **({"link": self.link.figures()} if isinstance(self.link, RemoteRobot) else {}),
         }
 
 
@@ -228,6 +254,17 @@ class _Observer:
             self._progress(tick * PERIOD_S)
 
 
+def _meet(
+    plan: RunPlan, robot: RobotModel, scenario: Scenario
+) -> tuple[SimulatedRobot | RemoteRobot, SteppedLink | RemoteRobot]:
+    """The robot, and the link to it."""
+    if plan.endpoint is None:
+        simulated = SimulatedRobot(robot, scenario, plan.seed)
+        return simulated, SteppedLink(simulated, robot.na)
+    remote = RemoteRobot(robot, plan.endpoint, lockstep=plan.lockstep, key=plan.key, robot_key=plan.robot_key)
+    return remote, remote
+
+
 def _schedule(robot: RobotModel, scenario: Scenario) -> list[tuple[int, RequestRow]]:
     schedule = []
     problems = []
@@ -243,17 +280,25 @@ def _schedule(robot: RobotModel, scenario: Scenario) -> list[tuple[int, RequestR
     return schedule
 
 
-def _estimator(robot: RobotModel, scenario: Scenario, gains: Gains, simulated: SimulatedRobot) -> Any:
+def _estimator(
+    robot: RobotModel, scenario: Scenario, gains: Gains, simulated: SimulatedRobot | RemoteRobot
+) -> Any:
     if scenario.estimator == "truth":
-        return TruthEstimator(simulated)
+        if isinstance(simulated, RemoteRobot) and not simulated.truth.known:
+            raise ConfigError(
+                f"scenario '{scenario.name}' asks for the truth, which this robot does not know"
+            )
+        return TruthEstimator(cast(SimulatedRobot, simulated))
     if robot.floating:
         return FloatingBaseEstimator(robot, gains.estimator)
     return FixedBaseEstimator(robot, gains.estimator)
 
 
-def _exit_code(loop: LoopResult, fell: bool, scenario: Scenario) -> int:
+def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scenario) -> int:
     if loop.exit_code == EXIT_LINK_LOST:
-        return EXIT_LINK_LOST
+        return EXIT_SAFETY_STOP if robot_stopped else EXIT_LINK_LOST
+    if loop.stopped_softly and not fell and loop.exit_state == "active":
+        return EXIT_DONE
     told_to_damp = scenario.commands[-1].kind == "damp"
     stopped = loop.exit_state in ("damping", "soft_stop") and not told_to_damp
     return EXIT_SAFETY_STOP if fell or stopped or loop.stopped_by is not None else loop.exit_code

@@ -18,10 +18,20 @@ class SteppedLink:
         na: number of actuated joints.
     """
 
+    robot_stopped = False
+    """Nobody but us can stop a robot in our own process."""
+
     def __init__(self, robot: RobotLink, na: int) -> None:
         self._robot = robot
         self._command = CommandRow(na)
         self._pending = False
+
+    def first_sample(self, sensors: SensorRow) -> None:
+        """A sample of the robot at rest."""
+        self._robot.read(sensors)
+
+    def arm(self) -> None:
+        """A robot in our own process waits for our first command anyway."""
 
     def read(self, sensors: SensorRow) -> bool:
         """Fills the row with the newest state."""

@@ -114,6 +114,11 @@ class Drives:
         """What the drives act on now: a command, or their own holding or damping."""
         return self._command
 
+    @property
+    def damping_kd(self) -> Vector:
+        """(na,) gain with which the drives damp on their own [Nms/rad]."""
+        return self._damping.kd
+
     def offer(self, command: CommandRow) -> bool:
         """Puts a command on its way; one per step, the last one counts.
 

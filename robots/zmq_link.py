@@ -1,0 +1,301 @@
+"""A robot behind the wire protocol, as a RobotLink: the controller's end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import zmq
+
+from robots import wire
+from robots.arming import SAMPLES, SelfTest
+from robots.config_error import ConfigError
+from robots.endpoint import KeyPair, check_endpoint
+from robots.link import LinkLostError
+from robots.model import RobotModel
+from robots.robot_side import TRUTH
+from robots.rows import CommandRow, SensorRow, Vector
+from robots.sockets import POLL_MS, ask, controller_socket, new_context, receive, send
+from robots.wire_rows import CommandCodec, StateCodec, TruthRow, identity
+
+ANSWER_S = 5.0
+HEARTBEAT_S = 0.5
+SILENT_POLLS = 10
+LOCKSTEP_SILENT_POLLS = 5000
+BAD_STATES = 3
+DEADLINE_US = 4000
+GOODBYE_S = 0.3
+GOODBYE_MS = 200
+
+
+class ZmqLink:
+    """Commands a robot over ZeroMQ; `connect`, `arm`, then `read` and `write` in the tick.
+
+    Args:
+        robot: the robot that must be at the other end.
+        endpoint: where it is.
+        dt_s: period that must be agreed on [s].
+        truth: whether to ask a simulated robot for the truth.
+        lockstep: whether the robot's time waits for our commands: then ours may take its time.
+        key, robot_key: our key pair and the robot's public key; needed off this computer.
+
+    Attributes:
+        epoch: our lease; 0 while we hold none.
+        lost_because: why `read` gave up, one sentence.
+        truth: where the simulated robot truly is, as of the sample read last; None where it does not tell.
+        events: what the simulated robot told on the way: dicts of t_s, kind, text.
+        refused_states: samples that were not believable.
+        unsent: commands that could not be handed to the network.
+        farewell: what the robot said at the end: commands accepted, refused and late, and p50, p99, p99.9
+        of the
+            round trip state -> command [us]; None before.
+
+    Raises:
+        ConfigError: the endpoint must not be used, or cannot.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        endpoint: str,
+        *,
+        dt_s: float = 1e-3,
+        truth: bool = True,
+        lockstep: bool = False,
+        key: KeyPair | None = None,
+        robot_key: str | None = None,
+    ) -> None:
+        check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
+        self.endpoint = endpoint
+        self.epoch = 0
+        self.lost_because = ""
+        self.truth: TruthRow | None = None
+        self.events: list[dict[str, Any]] = []
+        self.refused_states = 0
+        self.unsent = 0
+        self.farewell: tuple[int, int, int, Vector] | None = None
+        self._robot = robot
+        self._identity = identity(robot, dt_s)
+        self._wants_truth = truth
+        self._silent_polls = LOCKSTEP_SILENT_POLLS if lockstep else SILENT_POLLS
+        self._states = StateCodec(robot)
+        self._row = robot.new_sensor_row()
+        self._self_test = SelfTest(robot, dt_s)
+        self._next_truth = TruthRow(robot)
+        self._truth_seq = 0
+        self._state_seq = 0
+        self._epoch_seen = 0
+        self._taken_seq = 0
+        self._taken_t_s = np.nan
+        self._bad_in_a_row = 0
+        self._mode = wire.STANDBY
+        self._seq = 0
+        self._context = new_context(realtime=not lockstep)
+        try:
+            self._socket = controller_socket(self._context, endpoint, key, robot_key)
+        except ConfigError:
+            self._context.term()
+            raise
+
+    def connect(self, timeout_s: float = ANSWER_S) -> None:
+        """Shakes hands.
+
+        Raises:
+            ConfigError: it is another robot, or speaks another version; names the field.
+            LinkLostError: nobody answers.
+        """
+        client = f"{platform.node()}:{os.getpid()}"[: wire.MAX_NAME]
+        options = (TRUTH,) if self._wants_truth else ()
+        hello = wire.pack("hello", client, *self._identity.packed(), options)
+        values = self._ask(hello, "welcome", timeout_s)
+        theirs = wire.identity_at(values, 0)
+        difference = theirs.difference(self._identity)
+        if difference is not None:
+            raise ConfigError(f"{self.endpoint}: wrong robot: {difference[0]}: {difference[1]}")
+        if TRUTH in values[7] and self.truth is None:
+            self.truth = TruthRow(self._robot)
+
+    def arm(self, timeout_s: float = ANSWER_S) -> None:
+        """Takes the lease of a robot that stands as it should; from now on it waits for our first command.
+
+        Raises:
+            ConfigError: the self-test speaks against it, or somebody else commands the robot.
+            LinkLostError: nobody answers.
+        """
+        # A robot forgets whoever has not said anything for a while, and we may have been compiling.
+        self.connect(timeout_s)
+        self._watch(SAMPLES, timeout_s)
+        problem = self._self_test.problem()
+        if problem is not None:
+            raise ConfigError(f"{self.endpoint}: not armed: {problem}")
+        self.epoch = int(self._ask(wire.pack("arm"), "armed", timeout_s)[0])
+        self._seq = 0
+        self.lost_because = ""
+        self._taken_t_s = np.nan
+        # States of before the grant may still be on their way.
+        self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, "the robot grants no lease")
+
+    def peek(self, sensors: SensorRow, timeout_s: float = ANSWER_S) -> None:
+        """Fills the row with a state of the robot at rest; before `arm`.
+
+        Raises:
+            LinkLostError: none comes.
+        """
+        self._watch(1, timeout_s)
+        sensors.data[:] = self._row.data
+
+    def _mode_of_lease(self) -> int:
+        return self._mode if self._epoch_seen == self.epoch else wire.STANDBY
+
+    def _watch(self, samples: int, timeout_s: float) -> None:
+        seen = 0
+        last = self._state_seq
+
+        def enough() -> bool:
+            nonlocal seen, last
+            if self._state_seq != last:
+                last = self._state_seq
+                seen += 1
+                self._self_test.add(self._row)
+            return seen >= samples
+
+        self._wait(enough, timeout_s, "no states come from the robot")
+
+    def _wait(self, done: Callable[[], bool], timeout_s: float, failure: str) -> None:
+        until_s = time.monotonic() + timeout_s
+        heartbeat_s = 0.0
+        while not done():
+            now_s = time.monotonic()
+            if now_s > until_s:
+                raise LinkLostError(f"{self.endpoint}: {failure} within {timeout_s:g} s")
+            if now_s > heartbeat_s:
+                self._send(wire.pack("heartbeat"))
+                heartbeat_s = now_s + HEARTBEAT_S
+            payload = self._receive()
+            if payload is not None:
+                self._take(payload)
+
+    def _ask(self, question: bytes, answer: str, timeout_s: float) -> tuple[Any, ...]:
+        return ask(self._socket, self.endpoint, question, answer, timeout_s)
+
+    def _send(self, payload: bytes) -> bool:
+        return send(self._socket, payload)
+
+    def _receive(self, flags: int = 0) -> bytes | None:
+        return receive(self._socket, flags)
+
+    def read(self, sensors: SensorRow) -> bool:
+        """Waits for a state that is newer than the last one, and takes the newest there is. Hot path.
+
+        Silence is counted in periods in which we were awake and polling, so that a host that stops both ends
+        for a while is not taken for a lost link.
+
+        Returns:
+            False where none came for 10 ms, three in a row could not be believed, or the lease is lost; the
+            attribute `lost_because` says which.
+        """
+        polls = 0
+        deadline_s = time.monotonic() + 0.001 * self._silent_polls * POLL_MS * 20
+        while True:
+            payload = self._receive()
+            while payload is not None:
+                self._take(payload)
+                payload = self._receive(zmq.NOBLOCK)
+            if self._bad_in_a_row >= BAD_STATES:
+                self.lost_because = f"{BAD_STATES} states in a row from the robot could not be believed"
+                return False
+            if self._state_seq > self._taken_seq:
+                if self._mode_of_lease() not in (wire.ARMED, wire.ACTIVE):
+                    self.lost_because = "the robot has taken our lease away: it damps, or obeys somebody else"
+                    return False
+                self._taken_seq = self._state_seq
+                # A simulated robot's time stands still until the first command; that is no new sample.
+                if self._row.t_s[0] != self._taken_t_s:
+                    self._taken_t_s = float(self._row.t_s[0])
+                    sensors.data[:] = self._row.data
+                    sensors.seq[0] = self._state_seq
+                    return True
+            polls += 1
+            if polls > self._silent_polls or time.monotonic() > deadline_s:
+                self.lost_because = f"no state came from the robot for {self._silent_polls * POLL_MS} ms"
+                return False
+
+    def _take(self, payload: bytes) -> None:
+        message = wire.unpack(payload)
+        if message is None:
+            self._bad_in_a_row += 1
+            self.refused_states += 1
+            return
+        kind, values = message
+        if kind == "state":
+            # Late, doubled and replayed states have numbers that are not new.
+            if values[1] <= self._state_seq:
+                return
+            if not self._states.read(values, self._row):
+                self._bad_in_a_row += 1
+                self.refused_states += 1
+                return
+            self._bad_in_a_row = 0
+            self._epoch_seen, self._state_seq, self._mode = values[0], values[1], values[4]
+            if self.truth is not None and self._truth_seq == values[1]:
+                self.truth.data[:] = self._next_truth.data
+        elif kind == TRUTH:
+            self._truth_seq = values[0] if self._next_truth.read(values) else 0
+        elif kind == "armed":
+            # We asked again before the first answer came; the newest lease is the one in force.
+            self.epoch = max(self.epoch, values[0])
+        elif kind == "event" and len(self.events) < 1000:
+            self.events.append({"t_s": values[0], "kind": values[1], "text": values[2]})
+        elif kind == "disarmed":
+            self.farewell = (values[0], values[1], values[2], np.frombuffer(values[3]))
+
+    def write(self, command: CommandRow) -> None:
+        """Sends the command as the answer to the state read last. Hot path; never blocks."""
+        self._seq += 1
+        payload = CommandCodec.pack(self.epoch, self._seq, self._taken_seq, DEADLINE_US, command)
+        if not self._send(payload):
+            self.unsent += 1
+
+    def close(self) -> None:
+        """Gives the lease back, which leaves the robot damping, and frees the link."""
+        if self._socket.closed:
+            return
+        if self.epoch:
+            until_s = time.monotonic() + GOODBYE_S
+            self._send(wire.pack("disarm", self.epoch))
+            while self.farewell is None and time.monotonic() < until_s:
+                payload = self._receive()
+                if payload is not None:
+                    self._take(payload)
+        self._socket.close(GOODBYE_MS)
+        self._context.term()
+
+
+def stop_robot(
+    endpoint: str,
+    reason: str,
+    *,
+    key: KeyPair | None = None,
+    robot_key: str | None = None,
+    timeout_s: float = ANSWER_S,
+) -> None:
+    """Makes a robot damp at once; needs neither lease nor handshake.
+
+    Raises:
+        ConfigError: the endpoint must not be used, or cannot.
+        LinkLostError: nobody answers.
+    """
+    check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
+    context = new_context(realtime=False)
+    try:
+        socket = controller_socket(context, endpoint, key, robot_key)
+        try:
+            ask(socket, endpoint, wire.pack("stop", reason), "stopped", timeout_s)
+        finally:
+            socket.close(0)
+    finally:
+        context.term()

@@ -1,0 +1,132 @@
+"""The commands of `khz` that reach a robot over the wire: serve, run, stop and keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rt import cli
+
+BindOption = Annotated[
+    str | None,
+    typer.Option("--bind", metavar="ENDPOINT", help="ipc://PATH or tcp://HOST:PORT; left out, an ipc file."),
+]
+ConnectOption = Annotated[
+    str,
+    typer.Option("--connect", metavar="ENDPOINT", help="Where the robot is: ipc://PATH or tcp://HOST:PORT."),
+]
+KeyOption = Annotated[str | None, typer.Option("--key", metavar="NAME", help="Our own key; see `khz keys`.")]
+RobotKeyOption = Annotated[
+    str | None, typer.Option("--robot-key", metavar="NAME", help="The robot's public key; see `khz keys`.")
+]
+
+keys_app = typer.Typer(help="Keys for robots on other computers.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Hangs the commands onto the app."""
+    for command in (serve, run, stop):
+        app.command()(command)
+    app.add_typer(keys_app, name="keys")
+
+
+def serve(
+    robot: cli.RobotArgument,
+    scenario: cli.ScenarioOption = None,
+    bind: BindOption = None,
+    seed: cli.SeedOption = 0,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="Wait for each command, instead of keeping real time.")
+    ] = False,
+    key: KeyOption = None,
+) -> None:
+    """Be a robot: simulate one in real time behind the wire protocol, until stopped.
+
+    Of the scenario this end takes ground, plant, sensors and events; `khz run` takes the commands.
+    """
+    from robots.endpoint import default_endpoint
+    from robots.model import RobotModel
+    from rt.serve import Serving, build_server
+    from rt.served import READY
+
+    endpoint = bind if bind is not None else default_endpoint(RobotModel.load(robot).name)
+    server = build_server(robot, endpoint, scenario=scenario, seed=seed, lockstep=lockstep, key=key)
+    typer.echo(f"{READY} {server.robot.name} at {endpoint}")
+    serving = Serving(server)
+    serving.run()
+    typer.echo(serving.farewell())
+
+
+def run(
+    robot: cli.RobotArgument,
+    connect: ConnectOption,
+    scenario: cli.ScenarioOption = None,
+    duration: cli.DurationOption = None,
+    gains: cli.GainsOption = None,
+    json_file: cli.JsonOption = None,
+    plot: cli.PlotOption = None,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="The robot is simulated and waits for our commands.")
+    ] = False,
+    key: KeyOption = None,
+    robot_key: RobotKeyOption = None,
+) -> None:
+    """Control a robot over the wire protocol.
+
+    Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, such as a
+    wrong robot; 4 the link was lost.
+    """
+    cli._check_file(json_file)
+    cli._check_folder(plot)
+    from rt.session import RunPlan
+
+    plan = RunPlan(
+        robot,
+        scenario,
+        duration,
+        gains=gains,
+        endpoint=connect,
+        lockstep=lockstep,
+        key=key,
+        robot_key=robot_key,
+    )
+    cli.run_plan(plan, json_file, plot)
+
+
+def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOption = None) -> None:
+    """Make a robot damp at once, whoever commands it; it stays so until it is armed again."""
+    from robots.endpoint import load_key, load_public
+    from robots.zmq_link import stop_robot
+
+    stop_robot(
+        connect,
+        "khz stop",
+        key=load_key(key) if key is not None else None,
+        robot_key=load_public(robot_key) if robot_key is not None else None,
+    )
+    typer.echo("the robot damps")
+
+
+@keys_app.command()
+def new(name: Annotated[str, typer.Argument(metavar="NAME", help="Such as this computer's name.")]) -> None:
+    """Make a key pair.
+
+    Copy NAME.public into the same folder on the other computer: a robot lets in whoever's public key it has.
+    """
+    from robots.endpoint import new_key
+
+    path: Path = new_key(name)
+    typer.echo(
+        f"{path} (secret: leave it here)\n{path.with_name(name + '.public')} (copy it to the other computer)"
+    )
+
+
+@keys_app.command("list")
+def list_all() -> None:
+    """List the keys that are here: everybody who may connect, and whether the secret is here too."""
+    from robots.endpoint import list_keys
+
+    for name, public, own in list_keys():
+        typer.echo(f"{name:20} {public} {'ours' if own else 'trusted'}")

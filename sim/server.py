@@ -1,0 +1,267 @@
+"""The simulated robot behind the wire protocol: to a controller it is a robot like any other.
+
+Its time stands still until the first command of a lease, as if it hung from a crane; then it moves on by one
+period per `serve_tick`, whether or not a command came. A lease that is given back hangs it up again; one
+that was lost leaves it as it is, damping.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+
+import numpy as np
+import zmq
+
+from robots import wire
+from robots.arming import SAMPLES, SelfTest
+from robots.endpoint import KeyPair, check_endpoint
+from robots.model import RobotModel
+from robots.robot_side import TRUTH, RobotSide
+from robots.rows import CommandRow
+from robots.sockets import Doorkeeper, new_context, robot_socket
+from robots.wire_rows import TruthRow, identity
+from sim.scenario_schema import Scenario
+from sim.simulated_robot import SimulatedRobot
+from sim.world import STEP_S
+
+PACKETS_A_TICK = 64
+LOCKSTEP_PATIENCE_S = 1.0
+SLOTS = 64
+LISTEN_MARGIN_NS = 100_000
+
+
+class SimulatedServer:
+    """Serves one simulated robot at one endpoint.
+
+    The scenario's delay from sensor to torque holds here too: a command waits for the period that its state
+    number says, and one that comes later than that acts at once. So as long as commands come in time a run
+    over the link is, bit for bit, the run in one process.
+
+    Args:
+        robot, scenario, seed: as for `SimulatedRobot`.
+        endpoint: where to serve.
+        lockstep: whether its time waits for each command, instead of for the clock.
+        key: our key pair; needed where others can reach us.
+        trusted: public keys of the controllers that may connect.
+
+    Attributes:
+        side: mode, lease and counts.
+        simulated: the robot; another one after each lease that was given back.
+        left_over: periods in which more packets had come than are looked at.
+
+    Raises:
+        ConfigError: the endpoint cannot be used, or the robot cannot be simulated.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        scenario: Scenario,
+        endpoint: str,
+        *,
+        seed: int = 0,
+        lockstep: bool = False,
+        key: KeyPair | None = None,
+        trusted: frozenset[str] = frozenset(),
+    ) -> None:
+        check_endpoint(endpoint, keys=key is not None, bind=True)
+        self.robot = robot
+        self.scenario = scenario
+        self.seed = seed
+        self.lockstep = lockstep
+        self.left_over = 0
+        self._last_step_s = 0.0
+        # The delay is ours to keep; see above.
+        self._delay = round(scenario.sensors.delay_ms * 1e-3 / STEP_S)
+        sensors = scenario.sensors.model_copy(update={"delay_ms": 0.0})
+        self._undelayed = scenario.model_copy(update={"sensors": sensors})
+        self._self_test = SelfTest(robot, STEP_S)
+        self.side = RobotSide(
+            robot, identity(robot, STEP_S), self._take, self._self_test.problem, options=(TRUTH,)
+        )
+        self._sensors = robot.new_sensor_row()
+        self._commands = [robot.new_command_row() for _ in range(SLOTS)]
+        self._due = [-1] * SLOTS
+        self._tick_of_state = [0] * SLOTS
+        self._last = robot.new_command_row()
+        self._faded = robot.new_command_row()
+        self._truth = TruthRow(robot)
+        self._hang_up()
+        self._context = new_context(realtime=not lockstep)
+        self._doorkeeper = Doorkeeper(self._context, trusted) if key is not None else None
+        self._socket = robot_socket(self._context, endpoint, key)
+        self.endpoint = endpoint
+
+    def _hang_up(self) -> None:
+        """Puts the robot back to where its scenario starts, with its time standing still."""
+        self.simulated = SimulatedRobot(self.robot, self._undelayed, self.seed)
+        self._damping_kd = self.simulated.drives.damping_kd
+        self._tick = 0
+        self._events_told = 0
+        self._moving = False
+        self._damped = False
+        self._due[:] = [-1] * SLOTS
+        self.simulated.read(self._sensors)
+        for _ in range(SAMPLES):
+            self._self_test.add(self._sensors)
+
+    def wait_for_command(self) -> None:
+        """In lockstep: waits until something comes; a little while it is another's turn, else a period."""
+        patient = self.side.mode == wire.ACTIVE and self.side.silent_ticks == 0
+        self._socket.poll(1000.0 * LOCKSTEP_PATIENCE_S if patient else 1000.0 * STEP_S)
+
+    def listen(self, until_ns: int) -> None:
+        """Takes in what comes until shortly before then, as it comes; the rest of a period in real time."""
+        while True:
+            if self._socket.get(zmq.EVENTS) & zmq.POLLIN:
+                self._take_in(time.monotonic_ns())
+            remaining_ns = until_ns - LISTEN_MARGIN_NS - time.monotonic_ns()
+            if remaining_ns <= 0 or not select.select([self._socket], [], [], remaining_ns * 1e-9)[0]:
+                return
+
+    def serve_tick(self) -> None:
+        """One period: take in what came, move on, tell the state. Hot path."""
+        now_ns = time.monotonic_ns()
+        if self._doorkeeper is not None:
+            self._doorkeeper.answer()
+        accepted = self.side.counts.accepted
+        self._take_in(now_ns)
+        side = self.side
+        if (
+            self.lockstep
+            and side.mode == wire.ACTIVE
+            and side.counts.accepted == accepted
+            and self._patient()
+        ):
+            return
+        side.tick()
+        self._follow_mode()
+        if self._moving:
+            self._step()
+        self._tell(now_ns)
+
+    def _patient(self) -> bool:
+        """Whether what came was no command and the one that is due may still come."""
+        now_s = time.monotonic()
+        if self.side.silent_ticks:
+            return False
+        return now_s - self._last_step_s < LOCKSTEP_PATIENCE_S
+
+    def _take_in(self, now_ns: int) -> None:
+        receive, handle = self._socket.recv_multipart, self.side.handle
+        for _ in range(PACKETS_A_TICK):
+            try:
+                frames = receive(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if len(frames) != 2:
+                self.side.counts.refused += 1
+                continue
+            answer = handle(frames[0], frames[1], now_ns)
+            if answer is not None:
+                self._send(frames[0], answer)
+        self.left_over += 1
+
+    def _take(self, command: CommandRow, state_seq: int) -> None:
+        due = max(self._tick, self._tick_of_state[state_seq % SLOTS] + self._delay)
+        slot = due % SLOTS
+        self._due[slot] = due
+        self._commands[slot].copy_from(command)
+        self._moving = True
+
+    def _follow_mode(self) -> None:
+        mode = self.side.mode
+        if mode == wire.DAMPING:
+            if not self._damped:
+                self._damped = True
+                self.simulated.close()
+                self._tell_event(self.side.reason_kind, self.side.reason)
+        elif mode == wire.ARMED:
+            if self._damped:
+                self._damped = False
+                self.simulated.rearm()
+        elif mode == wire.STANDBY and self._tick:
+            self._hang_up()
+
+    def _step(self) -> None:
+        simulated, side = self.simulated, self.side
+        slot = self._tick % SLOTS
+        if not self._damped:
+            if self._due[slot] == self._tick:
+                self._last.copy_from(self._commands[slot])
+                simulated.drives.offer(self._last)
+            elif side.held_share < 1.0:
+                self._fade(side.held_share)
+        simulated.advance()
+        self._tick += 1
+        self._last_step_s = time.monotonic()
+
+    def _fade(self, share: float) -> None:
+        """The last command on its way to damping, without a step in torque."""
+        faded, last = self._faded, self._last
+        # Newer than the command it comes from, and than the fading before it.
+        faded.seq[0] = last.seq[0] + 1.0 - share
+        faded.q_des[:] = last.q_des
+        np.multiply(last.v_des, share, out=faded.v_des)
+        np.multiply(last.kp, share, out=faded.kp)
+        np.multiply(last.tau_ff, share, out=faded.tau_ff)
+        np.multiply(last.kd, share, out=faded.kd)
+        faded.kd += (1.0 - share) * self._damping_kd
+        self.simulated.drives.offer(faded)
+
+    def _tell(self, now_ns: int) -> None:
+        simulated, side = self.simulated, self.side
+        if not side.peers:
+            return
+        side.forget_silent(now_ns)
+        simulated.read(self._sensors)
+        self._self_test.add(self._sensors)
+        truth = self._pack_truth() if any(peer.wants_truth for peer in side.peers.values()) else b""
+        while self._events_told < len(simulated.events):
+            event = simulated.events[self._events_told]
+            self._events_told += 1
+            self._tell_event(event["kind"], event["text"])
+        state = side.state(self._sensors, now_ns)
+        self._tick_of_state[side.state_seq % SLOTS] = self._tick
+        for name, peer in side.peers.items():
+            if peer.wants_truth:
+                self._send(name, truth)
+            self._send(name, state)
+
+    def _pack_truth(self) -> bytes:
+        row, truth = self._truth, self.simulated.truth
+        fell_at_s = self.simulated.fell_at_s
+        row.t_s[0] = truth.t_s
+        row.fell_at_s[0] = np.nan if fell_at_s is None else fell_at_s
+        row.mass_kg[0] = truth.mass_kg
+        row.q[:], row.v[:], row.tau[:] = truth.q, truth.v, truth.tau
+        row.p_WC[:], row.v_WC[:] = truth.p_WC, truth.v_WC
+        row.p_WF[:] = truth.p_WF.ravel()
+        row.contact_force_W[:] = truth.contact_force_W.ravel()
+        row.normal_force_N[:] = truth.normal_force_N
+        row.cop_W[:] = truth.cop_W.ravel()
+        row.p_WH[:], row.R_WH[:] = truth.p_WH.ravel(), truth.R_WH.ravel()
+        return self.side.truth(row)
+
+    def _tell_event(self, kind: str, text: str) -> None:
+        message = wire.pack("event", self.simulated.t_s, kind, text[: wire.MAX_TEXT])
+        for name in self.side.peers:
+            self._send(name, message)
+
+    def _send(self, peer: bytes, payload: bytes) -> None:
+        try:
+            self._socket.send_multipart((peer, payload), zmq.NOBLOCK)
+        except zmq.Again:
+            # A peer that does not read loses what it does not read.
+            return
+
+    def close(self) -> None:
+        """Leaves the robot damping, tells everybody, and frees the endpoint."""
+        self.side.damp("the robot is switched off")
+        self.simulated.close()
+        self._tell(time.monotonic_ns())
+        self._socket.close()
+        if self._doorkeeper is not None:
+            self._doorkeeper.close()
+        self._context.term()
