@@ -1,0 +1,396 @@
+/* A robot of two joints about vertical axes, simulated here, behind wire protocol 1 of robots/PROTOCOL.md.
+ *
+ *     cc -O2 -Wall -o two_joints two_joints.c -lzmq -lmsgpackc -lm
+ *     ./two_joints ENDPOINT MODEL_SHA256 [wait]
+ *
+ * It ends on SIGTERM and prints what it counted. With `wait`, while it is active, its time waits for each command
+ * (for a second at most): for tests on busy machines. Replace `plant_step` by your motors to get a driver.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <math.h>
+#include <msgpack.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zmq.h>
+
+enum { VERSION = 1, MAX_BYTES = 4096, N = 2, MAX_PEERS = 4, REMEMBERED = 64 };
+enum { STANDBY, ARMED, ACTIVE, DAMPING };
+enum { HOLD = 3, WATCHDOG = 20, ARMED_PERIODS = 5000, FORGET_PERIODS = 2000 };
+
+static const double DT = 0.001, PI = 3.14159265358979323846;
+static const double TORQUE_LIMIT = 50.0, SPEED_LIMIT = 10.0, POSITION_LIMIT = 3.0, DAMPING_GAIN = 2.0;
+static const char *ROBOT = "two_joints", *UNITS = "rad rad/s Nm m/s2 N s";
+static const char *JOINTS[N] = {"shoulder_joint", "elbow_joint"};
+
+typedef struct { double q_des[N], v_des[N], kp[N], kd[N], tau_ff[N]; } Command;
+typedef struct { unsigned char id[256]; size_t size; long heard; char name[81]; } Peer;
+
+static volatile sig_atomic_t stop_asked;
+static void *router;
+static Peer peers[MAX_PEERS];
+static int n_peers, holder = -1, mode = STANDBY, fresh;
+static uint64_t epoch, last_seq, state_seq, accepted, refused, late, damped;
+static long tick, silent, tick_of[REMEMBERED];
+static const char *model_sha;
+static Command command;
+static double q[N], v[N], tau[N];
+
+static void on_signal(int number) { (void)number; stop_asked = 1; }
+
+/* The plant: two links in a horizontal plane. */
+
+static void plant_step(void) {
+    const double l1 = 0.4, c1 = 0.2, c2 = 0.15, m1 = 2.0, m2 = 1.5, i1 = 0.03, i2 = 0.015;
+    double share = silent <= HOLD ? 1.0 : fmax(0.0, 1.0 - (double)(silent - HOLD) / (WATCHDOG - HOLD));
+    if (mode != ACTIVE) share = 0.0;
+    for (int i = 0; i < N; i++) {
+        double kd = share * command.kd[i] + (1.0 - share) * DAMPING_GAIN;
+        tau[i] = share * (command.tau_ff[i] + command.kp[i] * (command.q_des[i] - q[i])) +
+                 kd * ((share > 0.0 ? share * command.v_des[i] : 0.0) - v[i]);
+        tau[i] = fmax(-TORQUE_LIMIT, fmin(TORQUE_LIMIT, tau[i]));
+    }
+    double h = m2 * l1 * c2, cosine = cos(q[1]), sine = sin(q[1]);
+    double m22 = i2 + m2 * c2 * c2, m12 = m22 + h * cosine;
+    double m11 = i1 + m1 * c1 * c1 + m2 * l1 * l1 + m22 + 2.0 * h * cosine;
+    double b1 = tau[0] + h * sine * (2.0 * v[0] * v[1] + v[1] * v[1]), b2 = tau[1] - h * sine * v[0] * v[0];
+    double det = m11 * m22 - m12 * m12;
+    v[0] += DT * (m22 * b1 - m12 * b2) / det;
+    v[1] += DT * (m11 * b2 - m12 * b1) / det;
+    for (int i = 0; i < N; i++) q[i] += DT * v[i];
+}
+
+/* Sending. */
+
+static void begin(msgpack_sbuffer *buffer, msgpack_packer *packer, const char *kind, size_t fields) {
+    msgpack_sbuffer_init(buffer);
+    msgpack_packer_init(packer, buffer, msgpack_sbuffer_write);
+    msgpack_pack_array(packer, fields + 2);
+    msgpack_pack_int(packer, VERSION);
+    msgpack_pack_str_with_body(packer, kind, strlen(kind));
+}
+
+static void pack_text(msgpack_packer *packer, const char *text) {
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
+static void pack_block(msgpack_packer *packer, const double *values, size_t n) {
+    msgpack_pack_bin_with_body(packer, values, 8 * n);
+}
+
+static void end(msgpack_sbuffer *buffer, const Peer *peer) {
+    zmq_send(router, peer->id, peer->size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+    zmq_send(router, buffer->data, buffer->size, ZMQ_DONTWAIT);
+    msgpack_sbuffer_destroy(buffer);
+}
+
+static void refuse(const Peer *peer, const char *field, const char *text) {
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    begin(&buffer, &packer, "refused", 2);
+    pack_text(&packer, field);
+    pack_text(&packer, text);
+    end(&buffer, peer);
+}
+
+static void answer_epoch(const Peer *peer) {
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    begin(&buffer, &packer, "armed", 1);
+    msgpack_pack_uint64(&packer, epoch);
+    end(&buffer, peer);
+}
+
+static void send_event(const char *kind, const char *text) {
+    for (int i = 0; i < n_peers; i++) {
+        msgpack_sbuffer buffer;
+        msgpack_packer packer;
+        begin(&buffer, &packer, "event", 3);
+        msgpack_pack_double(&packer, DT * tick);
+        pack_text(&packer, kind);
+        pack_text(&packer, text);
+        end(&buffer, &peers[i]);
+    }
+}
+
+static void send_states(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    tick_of[++state_seq % REMEMBERED] = tick;
+    for (int i = 0; i < n_peers; i++) {
+        msgpack_sbuffer buffer;
+        msgpack_packer packer;
+        begin(&buffer, &packer, "state", 14);
+        msgpack_pack_uint64(&packer, epoch);
+        msgpack_pack_uint64(&packer, state_seq);
+        msgpack_pack_double(&packer, DT * tick);
+        msgpack_pack_uint64(&packer, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+        msgpack_pack_int(&packer, mode);
+        msgpack_pack_int(&packer, 0);
+        pack_block(&packer, q, N);
+        pack_block(&packer, v, N);
+        pack_block(&packer, tau, N);
+        for (int empty = 0; empty < 5; empty++) pack_block(&packer, NULL, 0);
+        end(&buffer, &peers[i]);
+    }
+}
+
+/* Receiving. */
+
+static int is_text(const msgpack_object *object, const char *text) {
+    return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(text) &&
+           !memcmp(object->via.str.ptr, text, object->via.str.size);
+}
+
+static int is_number(const msgpack_object *object) { return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER; }
+
+static int read_block(const msgpack_object *object, double *values, double low, double high) {
+    if (object->type != MSGPACK_OBJECT_BIN || object->via.bin.size != 8 * N) return 0;
+    memcpy(values, object->via.bin.ptr, 8 * N);
+    for (int i = 0; i < N; i++)
+        if (!(values[i] >= low && values[i] <= high)) return 0; /* NaN is not in any range. */
+    return 1;
+}
+
+static void release(int new_mode) {
+    mode = new_mode;
+    epoch++;
+    holder = -1;
+}
+
+static void hello(Peer *sender, int known, const msgpack_object *field) {
+    const char *wrong = NULL;
+    if (!is_text(&field[1], ROBOT)) wrong = "robot";
+    const msgpack_object *names = &field[2];
+    if (!wrong && (names->type != MSGPACK_OBJECT_ARRAY || names->via.array.size != N)) wrong = "joints";
+    for (int i = 0; !wrong && i < N; i++)
+        if (!is_text(&names->via.array.ptr[i], JOINTS[i])) wrong = "joints";
+    if (!wrong && (field[3].type != MSGPACK_OBJECT_ARRAY || field[3].via.array.size != 0)) wrong = "contacts";
+    if (!wrong && (field[4].type != MSGPACK_OBJECT_FLOAT64 || field[4].via.f64 != DT)) wrong = "dt_s";
+    if (!wrong && !is_text(&field[5], model_sha)) wrong = "model_sha256";
+    if (!wrong && !is_text(&field[6], UNITS)) wrong = "units";
+    if (wrong) {
+        refuse(sender, wrong, "the two-joint driver has another one");
+        return;
+    }
+    if (known < 0) {
+        if (n_peers == MAX_PEERS) {
+            refuse(sender, "peers", "enough controllers are connected already");
+            return;
+        }
+        known = n_peers++;
+    }
+    size_t length = field[0].type == MSGPACK_OBJECT_STR ? field[0].via.str.size : 0;
+    if (length > 80) length = 80;
+    memcpy(sender->name, field[0].via.str.ptr, length);
+    sender->name[length] = 0;
+    peers[known] = *sender;
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    begin(&buffer, &packer, "welcome", 8);
+    pack_text(&packer, ROBOT);
+    msgpack_pack_array(&packer, N);
+    for (int i = 0; i < N; i++) pack_text(&packer, JOINTS[i]);
+    msgpack_pack_array(&packer, 0);
+    msgpack_pack_double(&packer, DT);
+    pack_text(&packer, model_sha);
+    pack_text(&packer, UNITS);
+    msgpack_pack_int(&packer, mode);
+    msgpack_pack_array(&packer, 0);
+    end(&buffer, sender);
+}
+
+static void arm(int peer) {
+    if ((mode == ARMED || mode == ACTIVE) && !(mode == ARMED && peer == holder)) {
+        char text[200];
+        snprintf(text, sizeof text, "'%s' commands this robot", peers[holder].name);
+        refuse(&peers[peer], "lease", text);
+        return;
+    }
+    for (int i = 0; i < N; i++)
+        if (fabs(q[i]) > POSITION_LIMIT || fabs(v[i]) > 0.05) {
+            refuse(&peers[peer], "self-test", "a joint moves, or is outside its limits");
+            return;
+        }
+    epoch++;
+    holder = peer;
+    mode = ARMED;
+    last_seq = accepted = refused = late = 0;
+    silent = 0;
+    answer_epoch(&peers[peer]);
+}
+
+static void take_command(int peer, const msgpack_object *field) {
+    Command wish;
+    for (int i = 0; i < 4; i++)
+        if (!is_number(&field[i])) {
+            refused++;
+            return;
+        }
+    if (peer < 0 || peer != holder || field[0].via.u64 != epoch) {
+        refused++;
+        return;
+    }
+    uint64_t answered = field[2].via.u64;
+    if (field[1].via.u64 <= last_seq || answered > state_seq || state_seq - answered >= REMEMBERED) {
+        late++;
+        return;
+    }
+    if ((double)(tick - tick_of[answered % REMEMBERED]) * DT * 1e6 > (double)field[3].via.u64) {
+        late++;
+        return;
+    }
+    double range = POSITION_LIMIT + PI, speed = 10.0 * SPEED_LIMIT, torque = 2.0 * TORQUE_LIMIT;
+    if (!read_block(&field[4], wish.q_des, -range, range) || !read_block(&field[5], wish.v_des, -speed, speed) ||
+        !read_block(&field[6], wish.kp, 0.0, 1e5) || !read_block(&field[7], wish.kd, 0.0, 1e5) ||
+        !read_block(&field[8], wish.tau_ff, -torque, torque)) {
+        refused++;
+        return;
+    }
+    command = wish;
+    last_seq = field[1].via.u64;
+    mode = ACTIVE;
+    fresh = 1;
+    accepted++;
+}
+
+static void handle(Peer *sender, const msgpack_object *message) {
+    const msgpack_object *field = message->via.array.ptr + 2, *kind = message->via.array.ptr + 1;
+    uint32_t fields = message->via.array.size - 2;
+    int known = -1;
+    for (int i = 0; i < n_peers; i++)
+        if (peers[i].size == sender->size && !memcmp(peers[i].id, sender->id, sender->size)) known = i;
+    if (known >= 0) peers[known].heard = tick;
+    if (is_text(kind, "command") && fields == 9) {
+        take_command(known, field);
+    } else if (is_text(kind, "hello") && fields == 8) {
+        hello(sender, known, field);
+    } else if (is_text(kind, "stop") && fields == 1) {
+        if (mode != DAMPING) {
+            release(DAMPING);
+            damped++;
+            send_event("stopped", "by a stop message");
+        }
+        msgpack_sbuffer buffer;
+        msgpack_packer packer;
+        begin(&buffer, &packer, "stopped", 0);
+        end(&buffer, sender);
+    } else if (is_text(kind, "arm") && known >= 0 && fields == 0) {
+        arm(known);
+    } else if (is_text(kind, "disarm") && known >= 0 && known == holder && fields == 1 && is_number(&field[0]) &&
+               field[0].via.u64 == epoch) {
+        release(STANDBY);
+        msgpack_sbuffer buffer;
+        msgpack_packer packer;
+        begin(&buffer, &packer, "disarmed", 4);
+        msgpack_pack_uint64(&packer, accepted);
+        msgpack_pack_uint64(&packer, refused);
+        msgpack_pack_uint64(&packer, late);
+        pack_block(&packer, NULL, 0);
+        end(&buffer, sender);
+    } else if (!(is_text(kind, "heartbeat") && fields == 0)) {
+        refused++;
+    }
+}
+
+/* Takes one packet, if there is one. */
+static int receive(void) {
+    static char payload[MAX_BYTES + 1];
+    Peer sender = {.heard = tick};
+    int id_size = zmq_recv(router, sender.id, sizeof sender.id, ZMQ_DONTWAIT);
+    if (id_size < 0) return 0;
+    sender.size = (size_t)id_size;
+    int more = 0, size = -1, parts = 1;
+    size_t option = sizeof more;
+    zmq_getsockopt(router, ZMQ_RCVMORE, &more, &option);
+    while (more) {
+        size = zmq_recv(router, payload, sizeof payload, 0);
+        parts++;
+        zmq_getsockopt(router, ZMQ_RCVMORE, &more, &option);
+    }
+    if (parts != 2 || size <= 0 || size > MAX_BYTES) {
+        refused++;
+        return 1;
+    }
+    msgpack_unpacked unpacked;
+    msgpack_unpacked_init(&unpacked);
+    size_t offset = 0;
+    if (msgpack_unpack_next(&unpacked, payload, (size_t)size, &offset) == MSGPACK_UNPACK_SUCCESS &&
+        offset == (size_t)size && unpacked.data.type == MSGPACK_OBJECT_ARRAY && unpacked.data.via.array.size >= 2 &&
+        is_number(&unpacked.data.via.array.ptr[0])) {
+        if (unpacked.data.via.array.ptr[0].via.u64 == VERSION)
+            handle(&sender, &unpacked.data);
+        else
+            refuse(&sender, "protocol", "this robot speaks version 1");
+    } else {
+        refused++;
+    }
+    msgpack_unpacked_destroy(&unpacked);
+    return 1;
+}
+
+static void forget_silent_peers(void) {
+    for (int i = n_peers - 1; i >= 0; i--)
+        if (i != holder && tick - peers[i].heard > FORGET_PERIODS) {
+            peers[i] = peers[--n_peers];
+            if (holder == n_peers) holder = i;
+        }
+}
+
+int main(int count, char **arguments) {
+    if (count < 3) {
+        fprintf(stderr, "usage: %s ENDPOINT MODEL_SHA256 [wait]\n", arguments[0]);
+        return 2;
+    }
+    model_sha = arguments[2];
+    int wait = count > 3 && !strcmp(arguments[3], "wait"), most = MAX_BYTES, linger = 200;
+    struct timespec due;
+    clock_gettime(CLOCK_REALTIME, &due);
+    srandom((unsigned)(due.tv_nsec ^ due.tv_sec));
+    epoch = ((uint64_t)random() << 31 | (uint64_t)random()) + 1;
+    void *context = zmq_ctx_new();
+    router = zmq_socket(context, ZMQ_ROUTER);
+    zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &(int64_t){most}, sizeof(int64_t));
+    zmq_setsockopt(router, ZMQ_LINGER, &linger, sizeof linger);
+    if (zmq_bind(router, arguments[1])) {
+        fprintf(stderr, "%s: %s\n", arguments[1], zmq_strerror(errno));
+        return 3;
+    }
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    printf("serving %s at %s\n", ROBOT, arguments[1]);
+    fflush(stdout);
+    clock_gettime(CLOCK_MONOTONIC, &due);
+    while (!stop_asked) {
+        while (receive()) continue;
+        zmq_pollitem_t item = {router, 0, ZMQ_POLLIN, 0};
+        for (int tries = 0; wait && mode == ACTIVE && !fresh && !silent && tries < 1000 && !stop_asked; tries++)
+            if (zmq_poll(&item, 1, 1) > 0) receive();
+        tick++;
+        silent = fresh ? 0 : silent + 1;
+        fresh = 0;
+        if (mode == ACTIVE && silent >= WATCHDOG) {
+            release(DAMPING);
+            damped++;
+            send_event("damping", "no command for 20 periods");
+        } else if (mode == ARMED && silent >= ARMED_PERIODS) {
+            release(STANDBY);
+        }
+        plant_step();
+        forget_silent_peers();
+        send_states();
+        due.tv_nsec += 1000000;
+        if (due.tv_nsec >= 1000000000) due.tv_sec++, due.tv_nsec -= 1000000000;
+        if (!(wait && mode == ACTIVE)) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        else clock_gettime(CLOCK_MONOTONIC, &due);
+    }
+    printf("accepted %lu refused %lu late %lu damped %lu mode %d q %.6f %.6f\n", accepted, refused, late, damped, mode,
+           q[0], q[1]);
+    zmq_close(router);
+    zmq_ctx_term(context);
+    return 0;
+}
