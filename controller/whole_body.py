@@ -161,7 +161,7 @@ class WholeBody:
             kin=kin,
             tasks=self._tasks(kin),
             rows=Rows(
-                T=np.zeros((rows, max(nv, 6))),
+                T=np.zeros((rows, max(nv, 6) if robot.floating else nv)),
                 b=np.zeros(rows),
                 w=np.zeros(rows),
                 space=np.zeros(rows, np.int64),

@@ -188,9 +188,8 @@ class CommandCodec:
 class TruthRow(Row):
     """Where a simulated robot truly is; fields and shapes as in the simulator, flattened.
 
-    Fields: t_s [1], fell_at_s [1] (NaN: has not), mass_kg [1], q [nq], v [nv], p_WC [3], v_WC [3], p_WF [nc
-    * 3], contact_force_W [nc * 3], normal_force_N [nc], cop_W [nc * 3], tau [na], p_WH [nh * 3], R_WH [nh *
-    9].
+    Fields: t_s [1], fell_at_s [1] (NaN: has not), mass_kg [1], q [nq], v [nv]; p_WC, v_WC, p_WR [3]; p_WF,
+    contact_force_W, cop_W [nc * 3], normal_force_N [nc]; tau [na]; p_WH [nh * 3], R_WH [nh * 9].
     """
 
     t_s: Vector
@@ -200,6 +199,7 @@ class TruthRow(Row):
     v: Vector
     p_WC: Vector
     v_WC: Vector
+    p_WR: Vector
     p_WF: Vector
     contact_force_W: Vector
     normal_force_N: Vector
@@ -219,6 +219,7 @@ class TruthRow(Row):
                 ("v", robot.nv),
                 ("p_WC", 3),
                 ("v_WC", 3),
+                ("p_WR", 3),
                 ("p_WF", nc * 3),
                 ("contact_force_W", nc * 3),
                 ("normal_force_N", nc),

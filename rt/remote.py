@@ -31,6 +31,7 @@ class RemoteTruth:
         self.v: Vector = row.v
         self.p_WC: Vector = row.p_WC
         self.v_WC: Vector = row.v_WC
+        self.p_WR: Vector = row.p_WR
         self.p_WF: Vector = row.p_WF.reshape(nc, 3)
         self.contact_force_W: Vector = row.contact_force_W.reshape(nc, 3)
         self.normal_force_N: Vector = row.normal_force_N

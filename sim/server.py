@@ -236,7 +236,7 @@ class SimulatedServer:
         row.fell_at_s[0] = np.nan if fell_at_s is None else fell_at_s
         row.mass_kg[0] = truth.mass_kg
         row.q[:], row.v[:], row.tau[:] = truth.q, truth.v, truth.tau
-        row.p_WC[:], row.v_WC[:] = truth.p_WC, truth.v_WC
+        row.p_WC[:], row.v_WC[:], row.p_WR[:] = truth.p_WC, truth.v_WC, truth.p_WR
         row.p_WF[:] = truth.p_WF.ravel()
         row.contact_force_W[:] = truth.contact_force_W.ravel()
         row.normal_force_N[:] = truth.normal_force_N
