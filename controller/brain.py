@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from controller.behaviours.arm import Arm, arm_tasks
-from controller.behaviours.standing import Standing, standing_tasks
+from controller.behaviours.legged import Legged, legged_tasks
 from controller.falling import Falling
 from controller.gains import Gains
 from controller.guard import Guard
@@ -111,20 +111,26 @@ class Brain:
             gains.limits.velocity_per_s,
             gains.limits.largest_rad_s2,
         )
-        tasks = standing_tasks(robot, gains) if robot.floating else arm_tasks(robot, gains)
+        tasks = legged_tasks(robot, gains) if robot.floating else arm_tasks(robot, gains)
         self.body = WholeBody(robot, tasks, contact, barrier, gains.solver)
-        self.motion: Standing | Arm = (
-            Standing(robot, gains, self.body) if robot.floating else Arm(robot, gains, self.body)
+        self.motion: Legged | Arm = (
+            Legged(robot, gains, self.body, estimator.contact)
+            if robot.floating
+            else Arm(robot, gains, self.body)
         )
         self._ladder = Ladder(self.body)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._falling: Falling | None = None
-        if isinstance(self.motion, Standing):
+        if isinstance(self.motion, Legged):
             self._falling = Falling(robot, gains.fall, self.motion.height_m, self._damping_Nms)
         self._p_SC, self._v_heading = np.zeros(3), np.zeros(3)
         self.output = BrainOutput(robot)
-        self._planned = np.ones(len(robot.contacts), dtype=bool)
+        self._planned = (
+            self.motion.planned
+            if isinstance(self.motion, Legged)
+            else np.ones(len(robot.contacts), dtype=bool)
+        )
         self._request: RequestRow | None = None
         self._last_t = 0.0
         self._bad_samples = 0
@@ -201,7 +207,7 @@ class Brain:
 
     def _check_fall(self, falling: Falling) -> None:
         motion, kin = self.motion, self.body.arrays.kin
-        assert isinstance(motion, Standing)
+        assert isinstance(motion, Legged)
         np.subtract(kin.p_WC, motion.p_WS, out=self._v_heading)
         np.dot(self._v_heading, motion.R_des, out=self._p_SC)
         np.dot(kin.v_WC, motion.R_des, out=self._v_heading)
@@ -259,7 +265,7 @@ class Brain:
         output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
         if self.robot.floating:
             motion = self.motion
-            assert isinstance(motion, Standing)
+            assert isinstance(motion, Legged)
             output.p_WC[:], output.v_WC[:] = kin.p_WC, kin.v_WC
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS

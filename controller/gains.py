@@ -73,6 +73,61 @@ class HandGains(Config):
     speed_m_s: float = Field(default=0.25, gt=0, le=3, description="peak speed of a reach")
 
 
+class SwingGains(Config):
+    """Tracking of the swing foot."""
+
+    kp_per_s2: float = Field(default=600.0, gt=0, le=10000)
+    kd_per_s: float = Field(default=45.0, gt=0, le=500)
+    orientation_kp_per_s2: float = Field(
+        default=2000.0,
+        gt=0,
+        le=10000,
+        description="a foot is light: friction of the ankle alone tilts it by 20 rad/s2 over this",
+    )
+    orientation_kd_per_s: float = Field(default=80.0, gt=0, le=500)
+    weight: float = Field(
+        default=5.0, gt=0, le=1e4, description="[cost] / [m/s2]^2: well below that of the centre of mass"
+    )
+    orientation_weight: float = Field(default=1.5, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+
+
+class WalkGains(Config):
+    """Walking; what is left out follows from the robot's size."""
+
+    height: float = Field(default=0.9, gt=0.5, le=1, description="of the centre of mass over the nominal one")
+    step_s: float | None = Field(default=None, gt=0.1, le=3, description="single support")
+    shortest_step_s: float | None = Field(default=None, gt=0.05, le=3, description="least single support")
+    double_support_s: float = Field(
+        default=0.06, gt=0.01, le=1, description="at 0.6 m height; scales with its square root"
+    )
+    width_m: float | None = Field(default=None, gt=0, le=1, description="sideways distance of the feet")
+    clearance_m: float | None = Field(default=None, gt=0, le=0.5, description="apex of the swing foot")
+    descent_m_s: float = Field(
+        default=0.25, gt=0, le=2, description="of a foot that has found no ground in time"
+    )
+    late_s: float = Field(default=0.12, ge=0, le=1, description="how long that foot looks for the ground")
+    early: float = Field(
+        default=0.6, gt=0, le=1, description="part of the step after which a contact ends it"
+    )
+    sole_use: float = Field(
+        default=0.88, gt=0, le=1, description="part of a sole that the zero-moment point may use"
+    )
+    dcm_gain_per_s: float = Field(default=5.0, gt=0, le=30, description="rate at which the DCM error decays")
+    heading_weight: float = Field(
+        default=0.5, ge=0, le=1e4, description="[cost] / [rad/s2]^2: of base and trunk about the vertical"
+    )
+    spin_weight: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e5,
+        description="[cost] / [m/s2]^2: yaw moment over (mass * half sole); swings the arms",
+    )
+    arm_weight: float = Field(
+        default=0.01, gt=0, le=1e3, description="[cost] / [rad/s2]^2: posture of joints that carry no contact"
+    )
+    swing: SwingGains = SwingGains()
+
+
 class ContactGains(Config):
     """How soles are loaded."""
 
@@ -149,6 +204,7 @@ class Gains(Config):
     posture: PostureGains = PostureGains()
     angular_momentum: AngularMomentumGains = AngularMomentumGains()
     hand: HandGains = HandGains()
+    walk: WalkGains = WalkGains()
     contact: ContactGains = ContactGains()
     limits: LimitGains = LimitGains()
     guard: GuardGains = GuardGains()

@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.walking.speed import check_speed
 from robots.model import RobotModel
 from robots.rows import Row, Vector
 
-DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE = range(6)
-_CODES = {"damp": DAMP, "stand": STAND, "sway": SWAY, "squat": SQUAT, "reach": REACH, "circle": CIRCLE}
+DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE, WALK = range(7)
+_CODES = {
+    "damp": DAMP,
+    "stand": STAND,
+    "sway": SWAY,
+    "squat": SQUAT,
+    "reach": REACH,
+    "circle": CIRCLE,
+    "walk": WALK,
+}
 _AXES = {"x": 0, "y": 1}
 _PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
 _DEEPEST_SQUAT = 0.4
@@ -25,7 +34,8 @@ class RequestRow(Row):
 
     Fields: behaviour [1] (code), at_s [1]; amplitude_m [1], period_s [1], axes [2] (sway: axis; circle:
     plane); hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the
-    hand's place at the start of the run; NaN: not relative).
+    hand's place at the start of the run; NaN: not relative); velocity [3] (walk: forward, to the left [m/s],
+    turning [rad/s]).
     """
 
     behaviour: Vector
@@ -37,6 +47,7 @@ class RequestRow(Row):
     p_WH: Vector
     R_WH: Vector
     offset: Vector
+    velocity: Vector
 
     def __init__(self) -> None:
         super().__init__(
@@ -50,6 +61,7 @@ class RequestRow(Row):
                 ("p_WH", 3),
                 ("R_WH", 9),
                 ("offset", 3),
+                ("velocity", 3),
             )
         )
 
@@ -59,7 +71,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
 
     Args:
         robot: the robot that is to do it.
-        kind: damp, stand, sway, squat, reach or circle.
+        kind: damp, stand, sway, squat, reach, circle or walk.
         params: with units in their names, as `amplitude_m`; see the scenario format.
         at_s: when it begins [s].
 
@@ -69,13 +81,9 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
     Raises:
         ValueError: for what this robot cannot do; one sentence.
     """
-    if kind == "walk":
-        raise ValueError(
-            "this version of the controller does not walk yet; ask for stand, sway, squat or reach"
-        )
     if kind not in _CODES:
         raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
-    if kind in ("sway", "squat") and not robot.floating:
+    if kind in ("sway", "squat", "walk") and not robot.floating:
         raise ValueError(
             f"'{robot.name}' is fixed to the ground: it cannot {kind}; ask for stand, reach or circle"
         )
@@ -96,6 +104,10 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
                 f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass "
                 f"stands {height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
             )
+    elif kind == "walk":
+        row.velocity[:2] = params["velocity_m_s"]
+        row.velocity[2] = params.get("yaw_rate_rad_s", 0.0)
+        check_speed(robot, row.velocity)
     elif kind in ("reach", "circle"):
         row.hand[0] = _hand_index(robot, params.get("hand"))
         if params.get("p_WH_m") is not None:

@@ -114,6 +114,7 @@ class Standing:
         R_des: (3, 3) heading of the soles.
         half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
         height_m: of the centre of mass over the ground at the nominal posture.
+        tasks_without_hands: names of the tasks that are always enabled.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
@@ -126,7 +127,9 @@ class Standing:
         self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
         self._closed = robot.contact_names
         self._n_contacts = len(robot.contacts)
-        self._base_tasks = [t.name for t in body.declared if t.name not in robot.hand_names]
+        self.tasks_without_hands = [
+            t.name for t in standing_tasks(robot, gains) if t.name not in robot.hand_names
+        ]
         self._nominal_offset = np.zeros(3)
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
@@ -147,7 +150,7 @@ class Standing:
         omega = math.sqrt(GRAVITY_M_S2 / height)
         self._omega = omega
         k = com.dcm_gain_per_s
-        body.gain("com")[:6] = [
+        self._com_gain = [
             omega * k,
             omega * k,
             com.height_kp_per_s2,
@@ -155,6 +158,7 @@ class Standing:
             omega + k,
             com.height_kd_per_s,
         ]
+        self._write_gains()
         # Horizontally the DCM error is integrated, into an offset of the zero-moment point.
         self._lead_s = np.array([1.0 / omega, 1.0 / omega, 0.0])
         self._ki = np.array([omega**2 * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
@@ -175,6 +179,9 @@ class Standing:
                 ref[t] = load if component == 2 else 0.0
                 ref[6 + t] = force if component < 3 else moment
 
+    def _write_gains(self) -> None:
+        self._body.gain("com")[:6] = self._com_gain
+
     def _leg_joints(self) -> list[int]:
         """Joints between the base and a contact."""
         kin = self._body.arrays.kin
@@ -182,7 +189,9 @@ class Standing:
         return sorted(j - self.robot.n_base for j in columns if j >= self.robot.n_base)
 
     def _enabled(self, hand_mask: int) -> list[str]:
-        return self._base_tasks + [name for i, name in enumerate(self.robot.hand_names) if hand_mask >> i & 1]
+        return self.tasks_without_hands + [
+            name for i, name in enumerate(self.robot.hand_names) if hand_mask >> i & 1
+        ]
 
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
@@ -199,6 +208,19 @@ class Standing:
         for hand, frame in zip(self.hands, self._hand_frames, strict=True):
             hand.place(kin.R[frame], kin.p[frame])
         self._apply_mode()
+
+    def resume(self) -> None:
+        """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
+        self._update_soles()
+        self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
+        self._write_gains()
+        self._mask = -1
+        self._apply_mode()
+
+    def release_hands(self) -> None:
+        """Gives the arms back to the posture."""
+        for hand in self.hands:
+            hand.active = False
 
     def take(self, request: RequestRow) -> None:
         """Switches to a new request."""

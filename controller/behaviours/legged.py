@@ -1,0 +1,108 @@
+"""A robot on legs: stands or walks, and changes between the two."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from controller.behaviours.hand_motion import HandMotion
+from controller.behaviours.standing import Standing, standing_tasks
+from controller.gains import Gains
+from controller.request import DAMP, WALK, RequestRow
+from controller.walking.speed import walks
+from controller.walking.walking import Walking, walking_tasks
+from controller.whole_body import Task, WholeBody
+from robots.model import RobotModel
+from robots.rows import Vector
+
+
+def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """Every task that a robot on legs may enable."""
+    tasks = standing_tasks(robot, gains)
+    return tasks + walking_tasks(robot, gains) if walks(robot) else tasks
+
+
+class Legged:
+    """References of a robot with a floating base.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        body: the whole-body controller, with `legged_tasks` declared.
+        contact: (nc,) contact flags of the estimator, which keep their address.
+
+    Attributes:
+        hands: motion of each hand.
+        height_m: of the centre of mass over the ground at the nominal posture.
+        planned: (nc,) contacts that should be closed.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: Vector) -> None:
+        self.standing = Standing(robot, gains, body)
+        self.height_m = self.standing.height_m
+        self.walking: Walking | None = None
+        if walks(robot):
+            self.walking = Walking(robot, gains, body, self.standing.tasks_without_hands, contact)
+        self._motion: Standing | Walking = self.standing
+        self._next: RequestRow | None = None
+        self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
+        self.hands: list[HandMotion] = self.standing.hands
+
+    @property
+    def p_WC_des(self) -> Vector:
+        """(3,) reference of the centre of mass [m]."""
+        return self._motion.p_WC_des
+
+    @property
+    def v_WC_des(self) -> Vector:
+        """(3,) its velocity [m/s]."""
+        return self._motion.v_WC_des
+
+    @property
+    def p_WS(self) -> Vector:
+        """(3,) mean of the soles as estimated [m]."""
+        return self._motion.p_WS
+
+    @property
+    def R_des(self) -> Vector:
+        """(3, 3) heading."""
+        return self._motion.R_des
+
+    @property
+    def half_support_m(self) -> Vector:
+        """(2,) half extents of where the robot may come to rest, heading axes [m]."""
+        return self._motion.half_support_m
+
+    def start(self) -> None:
+        """Takes the robot as it stands now."""
+        self.planned[:] = True
+        self._motion, self._next = self.standing, None
+        self.standing.start()
+
+    def take(self, request: RequestRow) -> None:
+        """Switches to a new request; one that walks comes to rest before anything else."""
+        if int(request.behaviour[0]) == DAMP:
+            return
+        if int(request.behaviour[0]) == WALK:
+            assert self.walking is not None
+            self._next = None
+            if self._motion is not self.walking:
+                self.standing.release_hands()
+                self._motion = self.walking
+                self.walking.begin()
+            forward, left, turn = request.velocity.tolist()
+            self.walking.ask(forward, left, turn)
+        elif self._motion is self.walking:
+            self._next = request
+            self.walking.stop()
+        else:
+            self.standing.take(request)
+
+    def advance(self, dt_s: float) -> None:
+        """Writes this tick's references."""
+        self._motion.advance(dt_s)
+        if self._motion is self.walking and self.walking.done:
+            self._motion = self.standing
+            self.standing.resume()
+            if self._next is not None:
+                self.standing.take(self._next)
+            self.standing.advance(dt_s)

@@ -1,0 +1,147 @@
+"""Where and when to land so that the next steps go on as planned: foothold and step time follow the DCM.
+
+An error of the DCM that the stance foot cannot take back before touch-down grows by exp(omega t) until
+then; the foot lands that much further. Where it cannot reach, the step becomes shorter in time instead
+(Khadiv, Herzog, Moosavian, Righetti, "Walking control based on step timing adaptation", T-RO 2020; here a
+search by two neighbours a tick, as every tick asks again).
+"""
+
+from __future__ import annotations
+
+import math
+
+from controller.walking.dcm_plan import DcmPlan, Point
+from controller.walking.footsteps import Foothold
+from controller.walking.gait import Gait
+
+_FOOT_SHARE = 0.7
+"""Part of the sole that the feedback may spend on the error; the rest is for what comes."""
+_FOOTHOLD_M_S = 8.0
+_TIME_SLEW = 6.0
+_LATEST_S = 0.05
+"""Nothing changes this close to touch-down."""
+_LEAST_SWING_S = 0.10
+_TRY_S = 0.02
+_NOTEWORTHY_M = 0.03
+_UNREACHABLE = 10.0
+"""A metre out of reach costs as much as this many metres of shift."""
+_WORTH_M = 0.002
+
+
+def within_reach(stance: Foothold, side: float, x: float, y: float, gait: Gait) -> tuple[float, float, float]:
+    """The nearest foothold inside reach, on the swing foot's side of the stance foot.
+
+    Args:
+        stance: the stance foot.
+        side: 1 where it is the left one.
+        x: wanted [m].
+        y: wanted [m].
+        gait: its reach.
+
+    Returns:
+        x, y, and how far the wanted one was out of reach [m].
+    """
+    c, s = math.cos(stance[2]), math.sin(stance[2])
+    dx, dy = x - stance[0], y - stance[1]
+    ahead, outward = c * dx + s * dy, side * (s * dx - c * dy)
+    a = min(max(ahead, -gait.longest_m), gait.longest_m)
+    o = min(max(outward, gait.least_width_m), gait.widest_m)
+    left = -side * o
+    return stance[0] + c * a - s * left, stance[1] + s * a + c * left, math.hypot(ahead - a, outward - o)
+
+
+class Adaptation:
+    """Foothold and duration of the present step.
+
+    Args:
+        gait: the gait.
+        plan: of the DCM.
+
+    Attributes:
+        target: foothold of the present step.
+        duration_s: of its single support.
+    """
+
+    def __init__(self, gait: Gait, plan: DcmPlan) -> None:
+        self._gait, self._plan = gait, plan
+        self.target: Foothold = (0.0, 0.0, 0.0)
+        self.duration_s = gait.step_s
+
+    def begin(self, target: Foothold) -> None:
+        """At lift-off: the step as planned."""
+        self.target, self.duration_s = target, self._gait.step_s
+
+    def advance(
+        self,
+        xi: Point,
+        stance: Foothold,
+        side: float,
+        lift_off: Point,
+        planned: Foothold,
+        xi_end: Point,
+        t_s: float,
+        dt_s: float,
+    ) -> None:
+        """Adapts to this tick's DCM.
+
+        Args:
+            xi: the DCM.
+            stance: the stance foot.
+            side: 1 where that is the left one.
+            lift_off: where the swing foot started.
+            planned: the foothold as planned.
+            xi_end: the DCM at touch-down as planned.
+            t_s: since lift-off.
+            dt_s: since the last tick.
+        """
+        gait = self._gait
+        if self.duration_s - t_s <= _LATEST_S:
+            return
+        x, y, cost, shift = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, self.duration_s)
+        if shift > _NOTEWORTHY_M:
+            best = self.duration_s
+            earliest = max(gait.shortest_step_s, t_s + _LEAST_SWING_S)
+            for duration in (self.duration_s - _TRY_S, self.duration_s + _TRY_S):
+                if not earliest <= duration <= gait.longest_step_s:
+                    continue
+                other = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, duration)
+                if other[2] < cost - _WORTH_M:
+                    x, y, cost, _ = other
+                    best = duration
+            slew = _TIME_SLEW * dt_s
+            self.duration_s += min(max(best - self.duration_s, -slew), dt_s)
+        dx, dy = x - self.target[0], y - self.target[1]
+        way, most = math.hypot(dx, dy), _FOOTHOLD_M_S * dt_s
+        if way > most:
+            dx, dy = dx * most / way, dy * most / way
+        self.target = (self.target[0] + dx, self.target[1] + dy, planned[2])
+
+    def _try(
+        self,
+        xi: Point,
+        stance: Foothold,
+        side: float,
+        lift_off: Point,
+        planned: Foothold,
+        xi_end: Point,
+        t_s: float,
+        duration_s: float,
+    ) -> tuple[float, float, float, float]:
+        """Foothold for a step of this duration, its cost, and the shift that the DCM asks for [m]."""
+        gait = self._gait
+        way = (planned[0] - lift_off[0], planned[1] - lift_off[1])
+        ref = self._plan.in_swing(stance, way, t_s, duration_s, xi_end)
+        c, s = math.cos(stance[2]), math.sin(stance[2])
+        ex, ey = xi[0] - ref[0], xi[1] - ref[1]
+        ahead, left = c * ex + s * ey, c * ey - s * ex
+        remaining = duration_s - t_s
+        share = _FOOT_SHARE * (1.0 - math.exp(-gait.omega * remaining))
+        most_ahead, most_left = share * gait.half_length_m, share * gait.half_width_m
+        growth = math.exp(gait.omega * (remaining + 0.5 * gait.double_support_s))
+        ahead = growth * (ahead - min(max(ahead, -most_ahead), most_ahead))
+        left = growth * (left - min(max(left, -most_left), most_left))
+        x, y, out = within_reach(
+            stance, side, planned[0] + c * ahead - s * left, planned[1] + s * ahead + c * left, gait
+        )
+        shift = math.hypot(ahead, left)
+        return x, y, _UNREACHABLE * out + shift, shift

@@ -1,0 +1,114 @@
+"""The DCM along the coming steps, by closed-form recursion from the last of them back to now.
+
+In single support the plan's centre of pressure (an eCMP: it includes what the swing leg does to the
+angular momentum) rests in the stance foot, shifted back while the swing leg is accelerated and forward
+while it is braked; in double support it moves on a straight line to the foot that has landed.
+"""
+
+from __future__ import annotations
+
+import math
+
+from controller.walking.footsteps import Foothold, next_foothold
+from controller.walking.gait import Gait
+from controller.walking.pendulum import dcm_before_hold, dcm_before_ramp
+
+Point = tuple[float, float]
+
+STEPS_AHEAD = 4
+
+
+class DcmPlan:
+    """Plans over a fixed number of coming steps.
+
+    Args:
+        gait: the gait.
+
+    Attributes:
+        follow: how far the DCM at touch-down moves with the foothold and all later ones, per metre.
+    """
+
+    def __init__(self, gait: Gait) -> None:
+        self._gait = gait
+        self._omega = gait.omega
+        self._half_step_decay = math.exp(-0.5 * gait.omega * gait.step_s)
+        # Mean acceleration of a leg that covers a way D in T, rest to rest, is 4 D / T^2 in each half.
+        self._shift = 4.0 * gait.leg_shift_s2
+        self._feet: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
+        here, there = (0.0, 0.0, 0.0), (1.0, 0.0, 0.0)
+        still = (0.0, 0.0, 0.0)
+        self.follow = self.at_touchdown(here, there, 1.0, still)[0]
+
+    def at_touchdown(
+        self, leaving: Foothold, landing: Foothold, side: float, velocity: tuple[float, float, float]
+    ) -> Point:
+        """The DCM as a foot lands.
+
+        Args:
+            leaving: the foot that will swing next.
+            landing: the foot that lands.
+            side: of the landing foot, 1 where it is the left one.
+            velocity: of the steps after this one, see `next_foothold`.
+        """
+        gait, feet = self._gait, self._feet
+        period = gait.step_s + gait.double_support_s
+        feet[0], feet[1] = leaving, landing
+        for i in range(2, STEPS_AHEAD + 2):
+            feet[i] = next_foothold(feet[i - 1], side, velocity, period, gait.width_m)
+            side = -side
+        # Where the recursion starts matters little: each step shrinks its error by exp(-omega period).
+        x = 0.5 * (feet[STEPS_AHEAD][0] + feet[STEPS_AHEAD + 1][0])
+        y = 0.5 * (feet[STEPS_AHEAD][1] + feet[STEPS_AHEAD + 1][1])
+        for i in range(STEPS_AHEAD - 1, -1, -1):
+            x, y = self.after_landing(feet[i], feet[i + 1], feet[i + 2], (x, y))
+            x = dcm_before_ramp(x, feet[i][0], feet[i + 1][0], gait.double_support_s, self._omega)
+            y = dcm_before_ramp(y, feet[i][1], feet[i + 1][1], gait.double_support_s, self._omega)
+        return x, y
+
+    def after_landing(self, leaving: Foothold, stance: Foothold, target: Foothold, xi_end: Point) -> Point:
+        """The DCM at the start of a whole single support, from the one at its end."""
+        decay = self._half_step_decay
+        k = self._shift / self._gait.step_s**2
+        dx, dy = k * (target[0] - leaving[0]), k * (target[1] - leaving[1])
+        x = dcm_before_hold(xi_end[0], stance[0] + dx, decay)
+        y = dcm_before_hold(xi_end[1], stance[1] + dy, decay)
+        return dcm_before_hold(x, stance[0] - dx, decay), dcm_before_hold(y, stance[1] - dy, decay)
+
+    def leg_shift(self, way: Point, t_s: float, duration_s: float) -> Point:
+        """What the swing leg takes off the stance foot's middle now.
+
+        Args:
+            way: of the swing foot, from lift-off to target [m].
+            t_s: since lift-off.
+            duration_s: of the single support.
+        """
+        k = self._shift / duration_s**2
+        if t_s < 0.5 * duration_s:
+            k = -k
+        return k * way[0], k * way[1]
+
+    def in_swing(self, stance: Foothold, way: Point, t_s: float, duration_s: float, xi_end: Point) -> Point:
+        """The DCM within a single support, from the one at its end; arguments as for `leg_shift`."""
+        k = self._shift / duration_s**2
+        dx, dy = k * way[0], k * way[1]
+        left = duration_s - t_s
+        if left <= 0.0:
+            return xi_end
+        half = 0.5 * duration_s
+        decay = math.exp(-self._omega * min(left, half))
+        x = dcm_before_hold(xi_end[0], stance[0] + dx, decay)
+        y = dcm_before_hold(xi_end[1], stance[1] + dy, decay)
+        if left > half:
+            decay = math.exp(-self._omega * (left - half))
+            x = dcm_before_hold(x, stance[0] - dx, decay)
+            y = dcm_before_hold(y, stance[1] - dy, decay)
+        return x, y
+
+    def in_transfer(self, z: Point, z_end: Point, left_s: float, xi_end: Point) -> Point:
+        """The DCM within a double support, from the one at its end; z is the centre of pressure now."""
+        if left_s <= 0.0:
+            return xi_end
+        return (
+            dcm_before_ramp(xi_end[0], z[0], z_end[0], left_s, self._omega),
+            dcm_before_ramp(xi_end[1], z[1], z_end[1], left_s, self._omega),
+        )

@@ -1,0 +1,67 @@
+"""What matters differently while walking: the turning of the robot about the vertical.
+
+A leg that swings forward turns the robot; the stance sole alone, narrow and with its friction already
+spent on the rest, cannot hold that. So the trunk's heading gives way, and the arms swing against the
+legs: both follow from weights, on the heading (low), on the rate of the angular momentum about the
+vertical (high) and on the arms (low).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from controller.gains import Gains
+from controller.whole_body import WholeBody
+
+_VERTICAL = 2
+
+
+class Priorities:
+    """Weights of walking, and back to those of standing.
+
+    Args:
+        body: the whole-body controller, with the weights of standing.
+        gains: of the robot.
+        half_sole_m: half the length of a sole.
+    """
+
+    def __init__(self, body: WholeBody, gains: Gains, half_sole_m: float) -> None:
+        robot, walk = body.robot, gains.walk
+        self._upright = [body.weight(name) for name in ("base", "trunk") if name in body.task_index]
+        self._momentum = body.weight("angular_momentum")
+        self._posture = body.reference("posture")[robot.na :]
+        self._heading = walk.heading_weight
+        self._spin = walk.spin_weight / (robot.mass_kg * max(half_sole_m, 0.03)) ** 2
+        self._standing = (
+            [float(weight[_VERTICAL]) for weight in self._upright],
+            float(self._momentum[_VERTICAL]),
+            self._posture.copy(),
+        )
+        self._walking_posture = np.minimum(self._posture, walk.arm_weight)
+        for joint in _below_trunk(body):
+            self._walking_posture[joint] = self._posture[joint]
+
+    def walk(self) -> None:
+        """Sets the weights of walking."""
+        for weight in self._upright:
+            weight[_VERTICAL] = self._heading
+        self._momentum[_VERTICAL] = self._spin
+        self._posture[:] = self._walking_posture
+
+    def stand(self) -> None:
+        """Sets the weights of standing."""
+        headings, spin, posture = self._standing
+        for weight, heading in zip(self._upright, headings, strict=True):
+            weight[_VERTICAL] = heading
+        self._momentum[_VERTICAL] = spin
+        self._posture[:] = posture
+
+
+def _below_trunk(body: WholeBody) -> list[int]:
+    """Joints between base and trunk: they hold the trunk up and are no arms."""
+    if "trunk" not in body.task_index:
+        return []
+    tasks, i = body.arrays.tasks, body.task_index["trunk"]
+    return [
+        int(j) - body.robot.n_base for j in tasks.columns[i, : tasks.n_columns[i]] if j >= body.robot.n_base
+    ]

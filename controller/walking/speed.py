@@ -1,0 +1,48 @@
+"""How fast a robot of a given size can be asked to walk."""
+
+from __future__ import annotations
+
+import math
+
+import pinocchio as pin
+
+from controller.qp.tables import GRAVITY_M_S2
+from robots.model import RobotModel
+from robots.rows import Vector
+
+_FORWARD, _BACKWARD, _SIDEWAYS = 0.33, 0.16, 0.11
+"""Fastest walk over sqrt(g h), h the nominal height of the centre of mass."""
+_TURN = 0.27
+"""Fastest turn over sqrt(g / h)."""
+
+
+def walks(robot: RobotModel) -> bool:
+    """Whether this is a robot on two feet."""
+    return robot.floating and len(robot.contacts) == 2
+
+
+def check_speed(robot: RobotModel, velocity: Vector) -> None:
+    """Refuses a walk that the robot cannot do.
+
+    Args:
+        robot: the robot.
+        velocity: (3,) forward, to the left [m/s], turning [rad/s].
+
+    Raises:
+        ValueError: one sentence, with the fastest walk.
+    """
+    if not walks(robot):
+        raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
+    height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+    speed, turn = math.sqrt(GRAVITY_M_S2 * height), _TURN * math.sqrt(GRAVITY_M_S2 / height)
+    for value, most, unit, way in (
+        (velocity[0], _FORWARD * speed, "m/s", "forward"),
+        (-velocity[0], _BACKWARD * speed, "m/s", "backward"),
+        (abs(velocity[1]), _SIDEWAYS * speed, "m/s", "sideways"),
+        (abs(velocity[2]), turn, "rad/s", "as a turn"),
+    ):
+        if not value <= most:
+            raise ValueError(
+                f"{value:.2f} {unit} {way} is faster than '{robot.name}' can walk; "
+                f"ask for at most {most:.2f} {unit}"
+            )

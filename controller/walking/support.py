@@ -1,0 +1,32 @@
+"""Where the zero-moment point may be: the usable part of the soles on the ground."""
+
+from __future__ import annotations
+
+import math
+
+from controller.walking.dcm_plan import Point
+from controller.walking.footsteps import Foothold
+from controller.walking.gait import Gait
+
+
+def inside_sole(z: Point, sole: Foothold, gait: Gait) -> Point:
+    """The nearest point of one sole."""
+    c, s = math.cos(sole[2]), math.sin(sole[2])
+    dx, dy = z[0] - sole[0], z[1] - sole[1]
+    ahead = min(max(c * dx + s * dy, -gait.half_length_m), gait.half_length_m)
+    left = min(max(c * dy - s * dx, -gait.half_width_m), gait.half_width_m)
+    return sole[0] + c * ahead - s * left, sole[1] + s * ahead + c * left
+
+
+def inside_both(z: Point, a: Foothold, b: Foothold, gait: Gait) -> Point:
+    """The nearest point of the box around two soles, along their mean heading."""
+    yaw = 0.5 * (a[2] + b[2])
+    c, s = math.cos(yaw), math.sin(yaw)
+    a_ahead, a_left = c * a[0] + s * a[1], c * a[1] - s * a[0]
+    b_ahead, b_left = c * b[0] + s * b[1], c * b[1] - s * b[0]
+    ahead, left = c * z[0] + s * z[1], c * z[1] - s * z[0]
+    ahead = min(
+        max(ahead, min(a_ahead, b_ahead) - gait.half_length_m), max(a_ahead, b_ahead) + gait.half_length_m
+    )
+    left = min(max(left, min(a_left, b_left) - gait.half_width_m), max(a_left, b_left) + gait.half_width_m)
+    return c * ahead - s * left, s * ahead + c * left
