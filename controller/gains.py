@@ -88,7 +88,12 @@ class SwingGains(Config):
     weight: float = Field(
         default=5.0, gt=0, le=1e4, description="[cost] / [m/s2]^2: well below that of the centre of mass"
     )
-    orientation_weight: float = Field(default=1.5, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+    orientation_weight: float = Field(
+        default=0.3,
+        ge=0,
+        le=1e4,
+        description="[cost] / [rad/s2]^2: low, as a far foothold matters more than a level sole",
+    )
 
 
 class WalkGains(Config):

@@ -101,9 +101,8 @@ class Adaptation:
         if shift > _NOTEWORTHY_M:
             best = self.duration_s
             earliest = max(gait.shortest_step_s, t_s + _LEAST_SWING_S)
-            for duration in (self.duration_s - _TRY_S, self.duration_s + _TRY_S):
-                if not earliest <= duration <= gait.longest_step_s:
-                    continue
+            for try_s in (-_TRY_S, _TRY_S):
+                duration = min(max(self.duration_s + try_s, earliest), gait.longest_step_s)
                 other = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, duration)
                 if other[2] < cost - _WORTH_M:
                     x, y, cost, _ = other

@@ -92,7 +92,7 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
         omega=natural_frequency(height_m),
         step_s=step_s,
         shortest_step_s=min(walk.shortest_step_s or _SHORTEST_STEP_S * time, step_s),
-        longest_step_s=step_s + 0.125 * _STEP_S * time,
+        longest_step_s=step_s,
         double_support_s=walk.double_support_s * time,
         width_m=walk.width_m or max(min(_STEP_WIDTH_M * length, stance), least_width + 0.02 * length),
         least_width_m=least_width,

@@ -57,15 +57,21 @@ def quintic(state: State, target: float, duration_s: float, dt_s: float) -> Stat
 class Swing:
     """Reference of the swing foot.
 
+    Args:
+        clearance_m: height of the foot's apex.
+        step_s: duration of a step as planned.
+        descent_m_s: speed of a foot that has found no ground in time.
+
     Attributes:
         x, y, z, yaw: position, velocity and acceleration of each axis, in the world.
         pitch: the same of the foot's pitch, toe down.
     """
 
-    def __init__(self, clearance_m: float, descent_m_s: float) -> None:
+    def __init__(self, clearance_m: float, step_s: float, descent_m_s: float) -> None:
         self._clearance = clearance_m
+        self._step_s = step_s
         self._descent = descent_m_s
-        self._apex = 0.0
+        self._from_m = 0.0
         self.x: State = (0.0, 0.0, 0.0)
         self.y: State = (0.0, 0.0, 0.0)
         self.z: State = (0.0, 0.0, 0.0)
@@ -75,7 +81,7 @@ class Swing:
     def begin(self, x: float, y: float, z: float, yaw: float, ground_m: float) -> None:
         """At lift-off, from rest where the foot is; ground_m is the height of the stance sole."""
         self.x, self.y, self.z, self.yaw = (x, 0.0, 0.0), (y, 0.0, 0.0), (z, 0.0, 0.0), (yaw, 0.0, 0.0)
-        self._apex = max(z, ground_m) + self._clearance
+        self._from_m = max(z, ground_m)
 
     def advance(
         self, target: tuple[float, float, float], ground_m: float, t_s: float, duration_s: float, dt_s: float
@@ -100,7 +106,10 @@ class Swing:
             self.y = (self.y[0] + self.y[1] * dt_s, _FADE * self.y[1], 0.0)
             self.yaw = (self.yaw[0] + self.yaw[1] * dt_s, _FADE * self.yaw[1], 0.0)
         if t_s < _RISE * duration_s:
-            self.z = quintic(self.z, self._apex, 0.5 * duration_s - t_s, dt_s)
+            # A hurried step stays low: an apex at full height would take accelerations like T^-2.
+            hurry = min(duration_s / self._step_s, 1.0)
+            apex = self._from_m + self._clearance * hurry * hurry
+            self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
         elif remaining > 0.0:
             self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)
         else:

@@ -90,7 +90,7 @@ class Walking:
         self._body, self._contact = body, contact
         self._plan = DcmPlan(gait)
         self._adaptation = Adaptation(gait, self._plan)
-        self._swing = Swing(gait.clearance_m, gains.walk.descent_m_s)
+        self._swing = Swing(gait.clearance_m, gait.step_s, gains.walk.descent_m_s)
         self._loading = Loading(body, gains.contact.largest_load)
         self._priorities = Priorities(body, gains, gait.half_length_m)
         self._least_N = gains.contact.least_load * body.robot.mass_kg * 9.81
