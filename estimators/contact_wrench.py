@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.contact_detection import LARGEST_FORCE_N
 from estimators.joint_observer import ROW_Q
 from estimators.kinematics import joint_column
 from robots.compiled import kernel
@@ -184,7 +185,7 @@ def weigh_contacts(
         wrench_size: (nc,) see `contact_wrenches`, as the next five.
         torque_deviation: see `contact_wrenches`.
         wrench_deviations: see `contact_wrenches`.
-        wrench: (nc, 6) written; zero where the torques do not tell.
+        wrench: (nc, 6) written; NaN where the torques do not tell.
         wrench_A: see `contact_wrenches`.
         wrench_columns: see `contact_wrenches`.
         force: (nc,) normal force [N], written; NaN where neither sensor nor torques tell.
@@ -207,12 +208,12 @@ def weigh_contacts(
         wrench_columns,
     )
     if not known:
-        wrench[:] = 0.0
+        wrench[:] = math.nan
     for c in range(nc):
         force[c] = measured[c]
-        if known and not math.isfinite(measured[c]):
+        if known and not abs(measured[c]) < LARGEST_FORCE_N:
             force[c] = 0.0
             for i in range(3):
                 force[c] += R_BF[c, i, 2] * wrench[c, i]
-        if math.isfinite(force[c]):
+        if abs(force[c]) < LARGEST_FORCE_N:
             normal_force[c] = force[c]

@@ -47,7 +47,8 @@ class FloatingBaseEstimator:
         contact (nc,): which contacts are closed.
         normal_force_N (nc,): measured where there is a sensor, else estimated from joint torques; where
             neither is known for a while (torques not finite) the last known, and the plan is believed.
-        contact_wrench_B (nc, 6): estimated force and moment on each contact, in the base's axes [N, Nm].
+        contact_wrench_B (nc, 6): estimated force and moment on each contact, in the base's axes [N, Nm]; NaN
+            while joint torques are not finite.
         filter: the InvariantEkf; its state is the IMU's.
         level_start: whether the floor under the last reset is taken to be level.
         refused: samples refused because they were not finite, or not believable.

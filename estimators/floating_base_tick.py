@@ -196,7 +196,7 @@ def trust_contacts(
         slot_noise[c, 0] = settings[LANDING_DRIFT] if landing else factor * settings[DRIFT]
         slot_noise[c, 1] = settings[LANDING_TURN] if landing else factor * settings[TURN]
         if margin[c] < settings[EDGE]:
-            rolling = 1.0 - margin[c] / settings[EDGE]
+            rolling = 1.0 - max(0.0, margin[c]) / settings[EDGE]
             slot_noise[c, 1] = max(slot_noise[c, 1], rolling * rolling * settings[LANDING_TURN])
         slot_noise[c, 2] = 0.0 if settled else settings[SPIN]
         wanted[c] = slot_kind[c] if contact[c] else 0

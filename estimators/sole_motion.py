@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.contact_detection import LARGEST_FORCE_N
 from estimators.kinematics import joint_column
 from robots.compiled import kernel
 
@@ -30,10 +31,11 @@ def find_pressure(
         wrench: (nc, 6) force [N] and moment about the contact frame's origin [Nm], in the base's axes.
         R_BF: (nc, 3, 3) orientation of the contact frames in the base.
         sole_box: (nc, 2, 2) least and greatest x, y of the corners [m].
-        settings: LEAST_PRESSURE is the normal force below which nothing is known [N].
-        p_FP: (nc, 2) written [m]: kept inside the sole; its middle where nothing is known.
-        margin: (nc,) written: 1 in the middle, 0 at an edge or outside, -1 where nothing is known. A
-            sole whose force acts at its edge may be rolling over it.
+        settings: LEAST_PRESSURE is the normal force below which a centre means nothing [N].
+        p_FP: (nc, 2) written [m]: kept inside the sole; its middle where there is none.
+        margin: (nc,) written: 1 in the middle, 0 at an edge or outside, -1 where there is next to no
+            force; 1 also where the wrench is not known. A sole whose force acts at its edge may be rolling
+            over it.
     """
     for c in range(len(margin)):
         p_FP[c, 0] = 0.0
@@ -44,7 +46,10 @@ def find_pressure(
             normal += R_BF[c, i, 2] * wrench[c, i]
             moment_x += R_BF[c, i, 0] * wrench[c, 3 + i]
             moment_y += R_BF[c, i, 1] * wrench[c, 3 + i]
-        if not normal > settings[LEAST_PRESSURE]:
+        if not abs(normal) < LARGEST_FORCE_N:
+            margin[c] = 1.0
+            continue
+        if normal < settings[LEAST_PRESSURE]:
             continue
         margin[c] = 1.0
         for axis in range(2):

@@ -84,7 +84,7 @@ def test_a_sole_that_carries_nothing_is_trusted_like_one_that_lands():
         noise,
         np.zeros(1, dtype=np.int64),
     )
-    np.testing.assert_array_equal(noise[0, :2], [SETTINGS[tick.LANDING_DRIFT], SETTINGS[tick.LANDING_TURN]])
+    np.testing.assert_array_equal(noise[0, :2], SETTINGS[[tick.LANDING_DRIFT, tick.LANDING_TURN]])
 
 
 def test_a_sole_at_its_edge_may_roll():
