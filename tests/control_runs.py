@@ -1,0 +1,115 @@
+"""Short runs of a simulated robot under its controller, tick by tick, for the tests of the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sim_runs import robot, simulate
+
+from controller.brain import Brain
+from controller.gains import Gains, load_gains
+from controller.request import make_request
+from estimators.fixed_base import FixedBaseEstimator
+from estimators.floating_base import FloatingBaseEstimator
+from sim.truth import TruthEstimator
+
+
+def ignore(stage: int) -> None:
+    """A `mark` that nobody reads."""
+
+
+@dataclass
+class Run:
+    """What happened: one entry per tick, arrays stacked at the end."""
+
+    sim: Any
+    brain: Brain
+    rows: list[Any] = field(default_factory=list)
+    requests: list[Any] = field(default_factory=list)
+    ticks: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self.__dict__.get("ticks", {}):
+            raise AttributeError(name)
+        return np.array(self.ticks[name])
+
+    @property
+    def com_error_m(self) -> Any:
+        """Length of (reference - true centre of mass), both from the middle of the soles."""
+        return np.linalg.norm((self.com - self.soles) - (self.com_des - self.soles_estimated), axis=1)
+
+
+def new_brain(sim: Any, estimator: str = "truth", gains: Gains | None = None) -> Brain:
+    gains = gains or load_gains(sim.robot)
+    if estimator == "truth":
+        return Brain(sim.robot, gains, TruthEstimator(sim))
+    kind = FloatingBaseEstimator if sim.robot.floating else FixedBaseEstimator
+    return Brain(sim.robot, gains, kind(sim.robot, gains.estimator))
+
+
+def run(
+    name: str,
+    seconds: float,
+    plan: tuple[tuple[float, str, dict[str, Any]], ...] = ((0.0, "stand", {}),),
+    *,
+    estimator: str = "truth",
+    gains: Gains | None = None,
+    seed: int = 0,
+    change: Callable[[int, Any, Brain], None] | None = None,
+    **scenario: Any,
+) -> Run:
+    """Runs a robot in lockstep.
+
+    Args:
+        name: of the robot.
+        seconds: how long.
+        plan: (time, behaviour, parameters) of each request, in order.
+        estimator: "truth" or "default".
+        gains: if not the robot's own.
+        seed: of the simulation.
+        change: called with (tick, sensor row, brain) before each step; may spoil the row.
+        scenario: fields of the scenario; noiseless, undelayed and exact where not said otherwise.
+    """
+    sim = simulate(name, seed, **scenario)
+    brain = new_brain(sim, estimator, gains)
+    result, sensors = Run(sim, brain), sim.robot.new_sensor_row()
+    sim.read(sensors)
+    brain.reset(sensors)
+    requests = [(round(1e3 * at), make_request(robot(name), kind, params, at)) for at, kind, params in plan]
+    request = requests[0][1]
+    log: dict[str, list[Any]] = result.ticks
+    for tick in range(round(1e3 * seconds)):
+        sim.read(sensors)
+        request = next((each for at, each in reversed(requests) if at <= tick), request)
+        if change is not None:
+            change(tick, sensors, brain)
+        out = brain.step(sensors, request, brain, ignore)
+        result.rows.append(sensors.data.copy())
+        result.requests.append(request)
+        truth = sim.truth
+        for key, value in (
+            ("state", out.state),
+            ("rung", out.rung),
+            ("iterations", out.qp_iterations),
+            ("dynamics_N", out.dynamics_residual_N),
+            ("cone_N", out.cone_violation_N),
+            ("tau", out.tau.copy()),
+            ("command", out.command.data.copy()),
+            ("wrench", out.w_F.copy()),
+            ("com_des", out.p_WC_des.copy()),
+            ("soles_estimated", out.p_WS.copy()),
+            ("com", truth.p_WC.copy()),
+            ("soles", truth.p_WF.mean(axis=0) if len(truth.p_WF) else np.zeros(3)),
+            ("normal_N", truth.normal_force_N.copy()),
+            ("hand_des", out.p_WH_des.copy()),
+            ("hand", truth.p_WH.copy()),
+            ("q", truth.q.copy()),
+        ):
+            log.setdefault(key, []).append(value)
+        sim.write(out.command)
+        if sim.fell:
+            break
+    return result

@@ -1,0 +1,298 @@
+"""One step from sensors to command: deterministic, and safe whatever the sensors say."""
+
+import functools
+
+import numpy as np
+import pytest
+from bodies import robot
+from control_runs import ignore, new_brain, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sim_runs import simulate
+
+from controller.brain import STAGES, Brain
+from controller.gains import load_gains
+from controller.ladder import DAMPING, GRAVITY, LAST_GOOD
+from controller.request import make_request
+from estimators.floating_base import FloatingBaseEstimator
+
+NOISY = {"noise": "default", "delay_ms": 2.0}
+STAND = make_request(robot("g1"), "stand", {})
+
+
+def check_commands(result):
+    """Every command is finite, within the torque limits, and no faster than the guard lets it be."""
+    limit = result.sim.robot.torque_limit_Nm
+    assert np.isfinite(result.command).all()
+    assert (np.abs(result.tau) <= limit).all()
+    assert (np.abs(np.diff(result.tau, axis=0)) <= 0.1 * limit + 1e-9).all()
+
+
+class Still:
+    """An estimator that says what the test says."""
+
+    def __init__(self, model):
+        self.q, self.v = np.array(model.q_nominal), np.zeros(model.nv)
+        self.contact = np.ones(len(model.contacts), dtype=bool)
+
+    def reset(self, sensors):
+        pass
+
+    def update(self, sensors, planned_contact, dt_s):
+        self.dt_s = dt_s
+
+
+@pytest.fixture
+def still():
+    """A brain of the G1 that believes to be at rest, its estimator and a good sample."""
+    model = robot("g1")
+    estimator, sensors = Still(model), model.new_sensor_row()
+    sensors.contact_force_N[:] = np.nan
+    brain = Brain(model, load_gains(model), estimator)
+    brain.reset(sensors)
+    return brain, estimator, sensors
+
+
+def step(brain, sensors, request=STAND):
+    sensors.seq[0] += 1
+    sensors.t_s[0] += 1e-3
+    return brain.step(sensors, request, None, ignore)
+
+
+def test_the_same_rows_give_the_same_bits():
+    """What a run has recorded goes through a fresh brain: every command is the same to the last bit."""
+    recorded = run(
+        "g1",
+        1.0,
+        ((0.0, "stand", {}), (0.3, "sway", {"amplitude_m": 0.03, "period_s": 1.5})),
+        estimator="default",
+        plant="default",
+        sensors=NOISY,
+        events=[{"at_s": 0.5, "push": {"link": "torso_link", "impulse_Ns": [0, 5, 0], "duration_s": 0.1}}],
+    )
+    model, gains = robot("g1"), load_gains(robot("g1"))
+    brain = Brain(model, gains, FloatingBaseEstimator(model, gains.estimator))
+    sensors = model.new_sensor_row()
+    sensors.data[:] = recorded.rows[0]
+    brain.reset(sensors)
+    for k, row in enumerate(recorded.rows):
+        sensors.data[:] = row
+        out = brain.step(sensors, recorded.requests[k], gains, ignore)
+        np.testing.assert_array_equal(out.command.data, recorded.command[k], err_msg=f"tick {k}")
+
+
+def test_the_output_is_one_object_and_its_arrays_stay(still):
+    brain, _, sensors = still
+    first = step(brain, sensors)
+    command, tau = first.command.data, first.tau
+    second = step(brain, sensors)
+    assert second is first
+    assert second.command.data is command
+    assert second.tau is tau
+
+
+def test_every_stage_is_marked_once_in_order(still):
+    brain, _, sensors = still
+    marks = []
+    brain.step(sensors, STAND, None, marks.append)
+    assert marks == list(range(len(STAGES)))
+
+
+def test_a_command_answers_its_sample(still):
+    brain, _, sensors = still
+    for k in range(1, 4):
+        out = step(brain, sensors)
+        assert out.command.seq[0] == k
+        assert out.command.t_s[0] == sensors.t_s[0]
+
+
+@pytest.mark.parametrize("field", ["seq", "t_s", "q", "v", "tau", "gyro", "accel"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_two_bad_samples_are_bridged_and_the_third_ends_in_damping(field, bad):
+    def spoil(tick, sensors, brain):
+        if tick in (50, 51, 100, 101, 102):
+            getattr(sensors, field)[-1] = bad
+
+    result = run("g1", 0.2, estimator="default", sensors=NOISY, change=spoil)
+    check_commands(result)
+    assert set(result.state[:102]) == {"active"}
+    assert (result.rung[:102] == 0).all(), "the first clean sample is solved"
+    assert set(result.state[102:]) == {"damping"}
+    assert result.brain.output.reason == "3 sensor samples in a row are not finite"
+    model = robot("g1")
+    kd = result.command[103:, -2 * model.na : -model.na]
+    assert (kd > 0.0).all(), "a robot never goes limp"
+
+
+def test_a_force_sensor_that_is_not_there_is_no_fault():
+    def silence(tick, sensors, brain):
+        sensors.contact_force_N[:] = np.nan
+
+    result = run("talos", 0.1, change=silence)
+    assert set(result.state) == {"active"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 95), st.floats(allow_nan=True, allow_infinity=True, width=64)), max_size=40
+    )
+)
+def test_no_sample_makes_a_command_that_is_not_finite(spoiled):
+    """Any number in any field, tick after tick."""
+    model, gains = robot("g1"), load_gains(robot("g1"))
+    brain = BRAINS.setdefault("g1", Brain(model, gains, FloatingBaseEstimator(model, gains.estimator)))
+    good = at_rest()
+    sensors = model.new_sensor_row()
+    sensors.data[:] = good
+    brain.reset(sensors)
+    before = None
+    for k, (index, value) in enumerate(spoiled):
+        sensors.data[:] = good
+        sensors.seq[0], sensors.t_s[0] = k, 1e-3 * k
+        sensors.data[index % len(good)] = value
+        out = brain.step(sensors, STAND, gains, ignore)
+        assert np.isfinite(out.command.data).all()
+        assert (np.abs(out.tau) <= model.torque_limit_Nm).all()
+        if before is not None:
+            assert (np.abs(out.tau - before) <= 0.1 * model.torque_limit_Nm + 1e-9).all()
+        before = out.tau.copy()
+
+
+BRAINS = {}
+
+
+@functools.cache
+def at_rest():
+    sim, sensors = simulate("g1"), robot("g1").new_sensor_row()
+    sim.read(sensors)
+    return sensors.data.copy()
+
+
+def test_damping_that_was_asked_for_is_latched_until_the_next_reset(still):
+    brain, _, sensors = still
+    assert step(brain, sensors).state == "active"
+    damp = make_request(robot("g1"), "damp", {})
+    out = step(brain, sensors, damp)
+    assert (out.state, out.reason, out.rung) == ("damping", "damping was asked for", DAMPING)
+    for _ in range(20):
+        out = step(brain, sensors, make_request(robot("g1"), "stand", {}))
+        assert out.state == "damping"
+    np.testing.assert_array_equal(out.command.tau_ff, 0.0)
+    np.testing.assert_array_equal(out.command.kp, 0.0)
+    assert (out.command.kd > 0.0).all()
+    brain.reset(sensors)
+    assert step(brain, sensors).state == "active"
+    assert brain.output.reason == ""
+
+
+def test_torque_fades_into_damping_at_the_guards_rate():
+    def damp(tick, sensors, brain):
+        if tick == 50:
+            brain._damp("the test says so")
+
+    result = run("g1", 0.1, change=damp)
+    check_commands(result)
+    assert np.abs(result.tau[49]).max() > 5.0
+    np.testing.assert_array_equal(result.tau[65:], 0.0)
+
+
+def test_a_fall_is_noticed_before_the_robot_lies_and_is_braked():
+    push = {"at_s": 0.1, "push": {"link": "torso_link", "impulse_Ns": [0, 30, 0], "duration_s": 0.1}}
+    result = run("g1", 1.5, events=[push])
+    check_commands(result)
+    noticed = int(np.argmax(result.state == "damping"))
+    assert 100 < noticed < 1e3 * (result.sim.fell_at_s or 1.5)
+    assert result.brain.output.reason.startswith("a fall")
+    assert set(result.state[noticed:]) == {"damping"}
+    kp = result.command[noticed:, 2 + 2 * 29 : 2 + 3 * 29]
+    assert (kp > 0.0).all(), "springs pull it together; it is not let drop"
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({3: np.sin(0.5), 6: np.cos(0.5)}, "tilted"), ({2: 10.0}, "")],
+    ids=["tilted", "high"],
+)
+def test_a_fall_is_seen_in_the_state(still, change, word):
+    brain, estimator, sensors = still
+    step(brain, sensors)
+    for index, value in change.items():
+        estimator.q[index] = value
+    out = step(brain, sensors)
+    assert (out.state == "damping") == bool(word)
+    assert word in out.reason
+
+
+@pytest.mark.parametrize(("jump_s", "dt_s"), [(3600.0, 3e-3), (-3600.0, 0.5e-3), (0.0, 1e-3), (5e-4, 1.5e-3)])
+def test_a_jump_of_the_clock_is_no_jump_of_state_or_torque(still, jump_s, dt_s):
+    brain, estimator, sensors = still
+    for _ in range(5):
+        before = step(brain, sensors).tau.copy()
+    sensors.t_s[0] += jump_s
+    out = step(brain, sensors)
+    assert estimator.dt_s == pytest.approx(dt_s)
+    np.testing.assert_allclose(out.tau, before, atol=0.1)
+    step(brain, sensors)
+    assert estimator.dt_s == pytest.approx(1e-3)
+
+
+def test_without_solutions_it_walks_down_the_ladder_with_torques_it_can_bear():
+    def refuse(tick, sensors, brain):
+        if tick == 20:
+            brain.body.solve = brain.body.solve_softened = lambda: False
+
+    result = run("g1", 0.2, change=refuse)
+    check_commands(result)
+    assert (result.rung[:20] == 0).all()
+    assert (result.rung[20:25] == LAST_GOOD).all()
+    assert (result.rung[25:75] == GRAVITY).all()
+    assert (result.rung[75:] == DAMPING).all()
+    assert result.brain.output.reason.startswith("no solution of the whole-body problem")
+    model = robot("g1")
+    kp = result.command[25:75, 2 + 2 * model.na : 2 + 3 * model.na]
+    assert (kp > 0.0).all(), "a posture spring helps gravity compensation"
+    assert not result.sim.fell
+
+
+def test_a_few_ticks_without_solution_are_stood_through():
+    def refuse(tick, sensors, brain):
+        if tick == 100:
+            brain.body.solve = brain.body.solve_softened = lambda: False
+        if tick == 110:
+            del brain.body.solve, brain.body.solve_softened
+
+    result = run("g1", 1.0, change=refuse)
+    check_commands(result)
+    assert set(result.state) == {"active"}
+    assert (result.rung[110:] == 0).all()
+    assert result.com_error_m[-1] < 5e-3
+
+
+def test_requests_count_when_they_are_new(still):
+    brain, _, sensors = still
+    sway = make_request(robot("g1"), "sway", {"amplitude_m": 0.03, "period_s": 2.0})
+    taken = []
+    brain.motion.take = taken.append
+    for request in (STAND, STAND, sway, sway, STAND):
+        step(brain, sensors, request)
+    assert taken == [STAND, sway, STAND]
+
+
+def test_reported_wrenches_carry_the_weight_and_the_zero_moment_point_is_under_the_soles(still):
+    brain, _, sensors = still
+    for _ in range(10):
+        out = step(brain, sensors)
+    model = robot("g1")
+    assert out.w_F[:, 2].sum() == pytest.approx(9.81 * model.mass_kg, rel=0.02)
+    assert np.abs(out.zmp_des - out.p_WS[:2]).max() < 0.05
+    np.testing.assert_allclose(out.p_WC, brain.body.arrays.kin.p_WC)
+
+
+def test_an_arm_has_a_brain_too():
+    brain = new_brain(simulate("ur5"))
+    sensors = robot("ur5").new_sensor_row()
+    brain.reset(sensors)
+    out = step(brain, sensors, make_request(robot("ur5"), "stand", {}))
+    assert (out.state, out.rung) == ("active", 0)
+    assert out.hand_active.all()
