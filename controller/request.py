@@ -105,7 +105,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
                 f"stands {height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
             )
     elif kind == "walk":
-        row.velocity[:2] = params["velocity_m_s"]
+        row.velocity[:2] = _vector(kind, params, "velocity_m_s", "two")
         row.velocity[2] = params.get("yaw_rate_rad_s", 0.0)
         check_speed(robot, row.velocity)
     elif kind in ("reach", "circle"):
@@ -130,10 +130,11 @@ def _positive(kind: str, params: Mapping[str, Any], key: str) -> float:
     return float(value)
 
 
-def _vector(kind: str, params: Mapping[str, Any], key: str) -> Vector:
-    value = np.array(params[key], dtype=np.float64)
-    if value.shape != (3,) or not np.isfinite(value).all():
-        raise ValueError(f"'{kind}' needs three numbers as {key}, not {params[key]}")
+def _vector(kind: str, params: Mapping[str, Any], key: str, size: str = "three") -> Vector:
+    given = params.get(key)
+    value = np.array(math.nan if given is None else given, dtype=np.float64)
+    if value.shape != ({"two": 2, "three": 3}[size],) or not np.isfinite(value).all():
+        raise ValueError(f"'{kind}' needs {size} numbers as {key}, not {given}")
     return value
 
 
