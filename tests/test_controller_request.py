@@ -5,7 +5,7 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 
-from controller.request import CIRCLE, DAMP, REACH, SQUAT, STAND, SWAY, make_request
+from controller.request import CIRCLE, DAMP, REACH, SQUAT, STAND, SWAY, WALK, make_request
 
 GOOD = (
     ("damp", {}, DAMP),
@@ -14,6 +14,7 @@ GOOD = (
     ("squat", {"depth_m": 0.1, "period_s": 3.0}, SQUAT),
     ("reach", {"hand": "right_hand", "offset_m": [0.1, 0, 0]}, REACH),
     ("circle", {"hand": "right_hand", "radius_m": 0.05, "period_s": 2.0, "plane": "xz"}, CIRCLE),
+    ("walk", {"velocity_m_s": [0.2, 0.05], "yaw_rate_rad_s": 0.1}, WALK),
 )
 
 
@@ -31,7 +32,9 @@ def test_a_row_carries_what_was_asked_and_nothing_else():
     assert (squat.amplitude_m[0], squat.period_s[0]) == (0.1, 3.0)
     circle = make_request(robot("g1"), "circle", {"hand": "right_hand", "radius_m": 0.05, "period_s": 2.0})
     assert (circle.hand[0], *circle.axes) == (1, 1, 2)
-    for row in (sway, squat, circle):
+    walk = make_request(robot("g1"), "walk", {"velocity_m_s": [0.2, 0.05], "yaw_rate_rad_s": 0.1})
+    np.testing.assert_array_equal(walk.velocity, [0.2, 0.05, 0.1])
+    for row in (sway, squat, circle, walk):
         assert np.isnan(np.r_[row.p_WH, row.R_WH, row.offset]).all()
 
 
@@ -54,8 +57,24 @@ def test_rows_of_the_same_request_are_the_same_bits():
 
 
 REFUSED = (
-    ("g1", "walk", {}, "does not walk yet; ask for stand, sway, squat or reach"),
-    ("g1", "dance", {}, "there is no behaviour 'dance'; there are damp, stand, sway, squat, reach, circle"),
+    ("g1", "walk", {}, "'walk' needs two numbers as velocity_m_s, not None"),
+    (
+        "g1",
+        "walk",
+        {"velocity_m_s": [2.5, 0]},
+        "2.50 m/s forward is faster than 'g1' can walk; ask for at most",
+    ),
+    ("g1", "walk", {"velocity_m_s": [-2, 0]}, "2.00 m/s backward is faster than 'g1' can walk"),
+    ("g1", "walk", {"velocity_m_s": [0, 1]}, "1.00 m/s sideways is faster than 'g1' can walk"),
+    ("g1", "walk", {"velocity_m_s": [0, 0], "yaw_rate_rad_s": -5.0}, "5.00 rad/s as a turn is faster"),
+    ("g1", "walk", {"velocity_m_s": [0, 0], "yaw_rate_rad_s": float("nan")}, "ask for at most"),
+    ("ur5", "walk", {"velocity_m_s": [0.1, 0]}, "'ur5' is fixed to the ground: it cannot walk"),
+    (
+        "g1",
+        "dance",
+        {},
+        "there is no behaviour 'dance'; there are damp, stand, sway, squat, reach, circle, walk",
+    ),
     (
         "panda",
         "sway",
