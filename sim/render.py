@@ -42,8 +42,10 @@ ARROW_M_PER_NS = 0.03
 ARROW_LONGEST_M = 0.5
 ARROW_GAP_OF_HEIGHT = 0.2
 LEAD_KG_M3 = 11340.0
-# The camera stands still until the robot has walked this far.
-FOLLOW_AFTER_M = 0.6
+# The camera stands still until the robot has gone this far from its middle.
+FOLLOW_AFTER_M = 0.2
+# The lamp stands here from where the camera looks: its shadows are sharp only around itself.
+LAMP_M = (2.0, -1.0, 5.0)
 
 
 def gl_platform() -> str | None:
@@ -133,14 +135,15 @@ class Painter:
         data.qpos[self._joint_qpos] = q[robot.nq_base :]
         if robot.floating:
             data.qpos[:7] = q[[0, 1, 2, 6, 3, 4, 5]]
-            away = q[:2] - self._start
+            away = q[:2] - self._camera.lookat[:2]
             distance = float(np.hypot(*away))
             if distance > FOLLOW_AFTER_M:
-                self._camera.lookat[:2] = self._start + away * (1.0 - FOLLOW_AFTER_M / distance)
+                self._camera.lookat[:2] += away * (1.0 - FOLLOW_AFTER_M / distance)
         for at_s, geom in self._payloads:
             model.geom_rgba[model.geom(geom).id, 3] = 1.0 if t_s >= at_s else 0.0
         mujoco.mj_kinematics(model, data)
         mujoco.mj_camlight(model, data)
+        data.light_xpos[0] = self._camera.lookat + LAMP_M
         self._gl.make_current()
         mujoco.mjv_updateScene(
             model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
@@ -203,10 +206,9 @@ class Painter:
         high = (data.geom_xpos[own] + radius).max(axis=0)
         low[2] = max(low[2], 0.0)
         self._camera.lookat[:] = (low + high) / 2
-        self._camera.distance = 1.12 * float(np.linalg.norm(high - low))
+        self._camera.distance = 1.2 * float(np.linalg.norm(high - low))
         self._camera.azimuth, self._camera.elevation = 145.0, -12.0
         self._height_m = float(high[2] - low[2])
-        self._start = np.array(self._camera.lookat[:2])
 
     def _add_arrow(self, push: Push) -> None:
         scene = self._scene
@@ -261,7 +263,7 @@ def _paint_ground(spec: Any) -> None:
         geom.material = "floor"
     spec.worldbody.add_light(
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        pos=[2, -1, 5],
+        pos=LAMP_M,
         dir=[-0.4, 0.25, -0.9],
         diffuse=[0.5, 0.5, 0.5],
         castshadow=True,
