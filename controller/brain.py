@@ -17,6 +17,7 @@ from controller.falling import Falling
 from controller.gains import Gains
 from controller.guard import Guard
 from controller.ladder import DAMPING, GRAVITY, RUNGS, SOLVED, Ladder
+from controller.payload_watch import PayloadWatch
 from controller.qp.tables import GRAVITY_M_S2, RES_BASE, RES_CONE
 from controller.request import DAMP, RequestRow
 from controller.whole_body import BarrierSettings, ContactSettings, WholeBody
@@ -64,6 +65,7 @@ class BrainOutput:
         zmp_des: (2,) zero-moment point of the solution's wrenches [m].
         w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
         tau: (na,) torque after the guard [Nm].
+        payload_kg: estimated payload, NaN for a fixed base; payload_p_BP_m: (3,) where, its height NaN.
         p_WH_des: (nh, 3) reference of each hand [m]; hand_active: (nh,) whether it has one.
     """
 
@@ -81,6 +83,8 @@ class BrainOutput:
         self.zmp_des = np.zeros(2)
         self.w_F = np.zeros((len(robot.contacts), 6))
         self.tau = np.zeros(robot.na)
+        self.payload_kg = math.nan
+        self.payload_p_BP_m = np.full(3, math.nan)
         self.p_WH_des = np.zeros((len(robot.hands), 3))
         self.hand_active = np.zeros(len(robot.hands), dtype=bool)
 
@@ -122,6 +126,7 @@ class Brain:
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._falling: Falling | None = None
+        self._payload: PayloadWatch | None = PayloadWatch(self.body) if robot.floating else None
         if isinstance(self.motion, Legged):
             self._falling = Falling(robot, gains.fall, self.motion.height_m, self._damping_Nms)
         self._p_SC, self._v_heading = np.zeros(3), np.zeros(3)
@@ -151,6 +156,8 @@ class Brain:
         self._bad_samples = 0
         if self._falling is not None:
             self._falling.reset()
+        if self._payload is not None:
+            self._payload.reset()
         self.output.state, self.output.reason = "active", ""
 
     def step(
@@ -271,6 +278,10 @@ class Brain:
             output.p_WS[:] = motion.p_WS
             output.w_F[:] = solution.wrench
             output.zmp_des[:] = solution.zmp
+        if self._payload is not None and output.rung == SOLVED:
+            self._payload.update(output.tau, self._period)
+            output.payload_kg = self._payload.mass_kg
+            output.payload_p_BP_m[:] = self._payload.p_BP_m
         for i, hand in enumerate(self.motion.hands):
             output.p_WH_des[i] = hand.p
             output.hand_active[i] = hand.active

@@ -224,7 +224,7 @@ class Session:
             "estimation": summary.estimation_figures(trace, robot.floating),
             "tracking": summary.tracking_figures(trace, robot, self.scenario),
             "torque": summary.torque_figures(trace, robot.joint_names),
-            "payload": {"mass_kg": None, "p_BP_m": None},
+            "payload": summary.payload_figures(self.brain.output),
             "events": events,
             "provenance": summary.provenance(robot, hashlib.sha256(configuration.encode()).hexdigest()),
             **({"link": self.link.figures()} if isinstance(self.link, RemoteRobot) else {}),

@@ -183,6 +183,18 @@ def walking_figures(trace: Trace, scenario: Scenario, floating: bool) -> dict[st
     }
 
 
+def payload_figures(output: Any) -> dict[str, Any]:
+    """The payload as the controller judges it at the end of the run; null where it cannot tell.
+
+    Args:
+        output: the brain's last output (`controller.brain.BrainOutput`).
+    """
+    if math.isnan(output.payload_kg):
+        return {"mass_kg": None, "p_BP_m": None}
+    place = [None if math.isnan(x) else x for x in output.payload_p_BP_m.tolist()]
+    return {"mass_kg": output.payload_kg, "p_BP_m": place if output.payload_kg > 0.0 else None}
+
+
 def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
     """Largest applied torque as a fraction of its limit, and which joints lived at it.
 

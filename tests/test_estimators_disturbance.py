@@ -1,0 +1,64 @@
+"""The observer finds a constant wrench, and a hanging mass is read off it."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from estimators.disturbance import GRAVITY_M_S2, DisturbanceObserver, PayloadEstimate
+
+MASS_KG = 30.0
+DT_S = 1e-3
+
+
+def observe(force, moment, seconds=3.0, rate=5.0):
+    """A body that stands still under contacts that balance its weight and the disturbance."""
+    observer = DisturbanceObserver(MASS_KG, rate)
+    contact_force = np.array([0.0, 0.0, MASS_KG * GRAVITY_M_S2]) - force
+    for _ in range(round(seconds / DT_S)):
+        observer.update(np.zeros(3), np.zeros(3), contact_force, -moment, DT_S)
+    return observer
+
+
+@given(
+    st.tuples(*[st.floats(-200, 200)] * 3).map(np.array), st.tuples(*[st.floats(-50, 50)] * 3).map(np.array)
+)
+def test_a_constant_wrench_is_found(force, moment):
+    observer = observe(force, moment)
+    np.testing.assert_allclose(observer.force_W, force, atol=1e-3 * (1.0 + np.abs(force).max()))
+    np.testing.assert_allclose(observer.moment_C, moment, atol=1e-3 * (1.0 + np.abs(moment).max()))
+
+
+def test_it_follows_with_its_time_constant():
+    force = np.array([10.0, 0.0, 0.0])
+    after_one = observe(force, np.zeros(3), seconds=0.2, rate=5.0)
+    assert after_one.force_W[0] == pytest.approx(10.0 * (1.0 - math.exp(-1.0)), rel=0.01)
+
+
+def test_free_fall_is_no_disturbance():
+    observer = DisturbanceObserver(MASS_KG, 5.0)
+    velocity = np.zeros(3)
+    for _ in range(1000):
+        observer.update(velocity, np.zeros(3), np.zeros(3), np.zeros(3), DT_S)
+        velocity[2] -= GRAVITY_M_S2 * DT_S
+    np.testing.assert_allclose(observer.force_W, 0.0, atol=0.05)
+
+
+@given(st.floats(0.5, 20.0), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+def test_a_hanging_mass_is_read_off(mass_kg, x, y):
+    payload = PayloadEstimate(MASS_KG, settle_s=0.5)
+    weight = np.array([0.0, 0.0, -mass_kg * GRAVITY_M_S2])
+    moment = np.cross(np.array([x, y, 0.3]), weight)
+    for _ in range(100):
+        payload.update(weight, moment, 0.01)
+    assert payload.mass_kg == pytest.approx(mass_kg, rel=1e-6)
+    np.testing.assert_allclose(payload.p_CP, [x, y], atol=1e-6)
+
+
+def test_less_than_friction_is_no_payload():
+    payload = PayloadEstimate(MASS_KG, settle_s=0.5)
+    payload.update(np.array([0.0, 0.0, -0.005 * MASS_KG * GRAVITY_M_S2]), np.ones(3), 0.01)
+    assert payload.mass_kg == 0.0
+    assert not payload.p_CP.any()
