@@ -25,33 +25,34 @@ class Course:
     Attributes:
         velocity: forward, to the left [m/s], turning [rad/s]: ramped, without corrections.
         steps: the same with corrections; what footsteps are planned with.
+        asked: the velocity as asked.
         x, y, yaw: where the robot should be [m], [rad].
     """
 
     def __init__(self) -> None:
         self.velocity = (0.0, 0.0, 0.0)
         self.steps = (0.0, 0.0, 0.0)
-        self._asked = (0.0, 0.0, 0.0)
+        self.asked = (0.0, 0.0, 0.0)
         self._correction = (0.0, 0.0, 0.0)
         self.x = self.y = self.yaw = 0.0
 
     def begin(self, x: float, y: float, yaw: float) -> None:
         """Starts at rest in this pose."""
-        self.velocity = self.steps = self._asked = self._correction = (0.0, 0.0, 0.0)
+        self.velocity = self.steps = self.asked = self._correction = (0.0, 0.0, 0.0)
         self.x, self.y, self.yaw = x, y, yaw
 
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
         """Asks for a velocity in the heading of the course."""
-        self._asked = (forward_m_s, left_m_s, turn_rad_s)
+        self.asked = (forward_m_s, left_m_s, turn_rad_s)
 
     @property
     def resting(self) -> bool:
         """Whether nothing is asked and nothing is left of what was."""
-        return self._asked == (0.0, 0.0, 0.0) == self.velocity
+        return self.asked == (0.0, 0.0, 0.0) == self.velocity
 
     def advance(self, dt_s: float) -> None:
         """Moves on by one tick."""
-        (f, left, turn), asked, more = self.velocity, self._asked, self._correction
+        (f, left, turn), asked, more = self.velocity, self.asked, self._correction
         f = _towards(f, asked[0], _FORWARD_M_S2 * dt_s)
         left = _towards(left, asked[1], _SIDEWAYS_M_S2 * dt_s)
         turn = _towards(turn, asked[2], _TURN_RAD_S2 * dt_s)

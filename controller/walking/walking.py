@@ -168,7 +168,8 @@ class Walking:
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
         self._see()
-        self.course.advance(dt_s)
+        if self.phase != READY:
+            self.course.advance(dt_s)
         self._t += dt_s
         self._lowering_s += dt_s
         self._switch()
@@ -205,7 +206,7 @@ class Walking:
                 self._settle()
             elif self._t >= _READY_S:
                 x, y, _ = self._middle()
-                first = self.gait.left if self.course.velocity[1] >= 0.0 else self.gait.right
+                first = self.gait.left if self.course.asked[1] >= 0.0 else self.gait.right
                 self._begin_transfer(1 - first, (x, y), _FIRST_TRANSFER_S)
         elif self.phase == TRANSFER:
             if self._t >= self._transfer_s:
