@@ -134,6 +134,11 @@ class Walking:
         self._stance_z = 0.0
         self._stop = self._last = False
 
+    @property
+    def target(self) -> Foothold:
+        """Foothold of the present step, as adapted."""
+        return self._adaptation.target
+
     # Requests
 
     def begin(self) -> None:

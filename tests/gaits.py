@@ -1,0 +1,81 @@
+"""A gait for tests that need no robot, and a Walking robot in closed loop for those that do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sim_runs import robot
+
+from controller.brain import Brain
+from controller.gains import load_gains
+from controller.request import RequestRow, make_request
+from controller.walking.gait import Gait
+from controller.walking.pendulum import natural_frequency
+from controller.walking.walking import Walking
+from estimators.floating_base import FloatingBaseEstimator
+from sim.scenario_schema import Scenario
+from sim.simulated_robot import SimulatedRobot
+
+GAIT = Gait(
+    left=0,
+    right=1,
+    height_m=0.6,
+    omega=natural_frequency(0.6),
+    step_s=0.4,
+    shortest_step_s=0.18,
+    longest_step_s=0.4,
+    double_support_s=0.06,
+    width_m=0.18,
+    least_width_m=0.09,
+    widest_m=0.5,
+    longest_m=0.6,
+    clearance_m=0.05,
+    half_length_m=0.075,
+    half_width_m=0.024,
+    leg_shift_s2=0.004,
+)
+
+
+def gait(**changes: float) -> Gait:
+    return replace(GAIT, **changes)  # type: ignore[arg-type]
+
+
+class WalkingRun:
+    """A simulated robot with default noise, delay and friction, and its brain."""
+
+    def __init__(self, name: str, seed: int = 0, **scenario: Any) -> None:
+        self.robot = robot(name)
+        fields = {"name": "test", "duration_s": 60.0, "plant": {
+            "joint_friction_Nm": 0.2, "joint_damping_Nms": 0.05, "model_error": 0.05, "com_error_m": 0.005,
+        }, **scenario}  # fmt: skip
+        self.sim = SimulatedRobot(self.robot, Scenario.model_validate(fields).in_order(), seed)
+        gains = load_gains(self.robot)
+        self.gains = gains
+        self.brain = Brain(self.robot, gains, FloatingBaseEstimator(self.robot, gains.estimator))
+        self.sensors = self.robot.new_sensor_row()
+        self.sim.read(self.sensors)
+        self.brain.reset(self.sensors)
+
+    @property
+    def walking(self) -> Walking:
+        walking: Walking = self.brain.motion.walking  # type: ignore[union-attr, assignment]
+        return walking
+
+    def request(self, kind: str, **params: Any) -> RequestRow:
+        return make_request(self.robot, kind, params)
+
+    def run(self, seconds: float, request: RequestRow, each: Any = None) -> None:
+        """Advances; stops early at a fall."""
+        for _ in range(round(seconds * 1000)):
+            self.sim.read(self.sensors)
+            output = self.brain.step(self.sensors, request, self.gains, lambda stage: None)
+            if self.sim.fell or output.state != "active":
+                return
+            if each is not None:
+                each()
+            self.sim.write(output.command)
+
+    @property
+    def stands(self) -> bool:
+        return not self.sim.fell and self.brain.output.state == "active"

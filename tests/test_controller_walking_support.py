@@ -1,0 +1,29 @@
+"""A zero-moment point inside stays, one outside comes to the edge."""
+
+import math
+
+import pytest
+from gaits import GAIT
+
+from controller.walking.support import inside_both, inside_sole
+
+TURNED = (1.0, 2.0, math.pi / 2)
+
+
+def test_inside_a_sole_nothing_changes() -> None:
+    assert inside_sole((1.01, 2.05), TURNED, GAIT) == pytest.approx((1.01, 2.05))
+
+
+def test_outside_it_comes_to_the_edge_along_the_soles_axes() -> None:
+    ahead = inside_sole((1.0, 3.0), TURNED, GAIT)
+    beside = inside_sole((2.0, 2.0), TURNED, GAIT)
+    assert ahead == pytest.approx((1.0, 2.0 + GAIT.half_length_m))
+    assert beside == pytest.approx((1.0 + GAIT.half_width_m, 2.0))
+
+
+def test_between_two_soles_all_is_support() -> None:
+    a, b = (0.0, 0.1, 0.0), (0.2, -0.1, 0.0)
+    assert inside_both((0.1, 0.0), a, b, GAIT) == pytest.approx((0.1, 0.0))
+    assert inside_both((1.0, 1.0), a, b, GAIT) == pytest.approx(
+        (0.2 + GAIT.half_length_m, 0.1 + GAIT.half_width_m)
+    )

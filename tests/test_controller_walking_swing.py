@@ -1,0 +1,77 @@
+"""The swing foot lands where and when it should, at rest, however often its target moves."""
+
+import numpy as np
+import pytest
+
+from controller.walking.swing import Swing, quintic
+
+DT = 1e-3
+
+
+def test_a_quintic_ends_at_rest_in_its_target() -> None:
+    state, T = (0.1, -0.3, 2.0), 0.4
+    for i in range(400):
+        state = quintic(state, 0.5, T - i * DT, DT)
+    np.testing.assert_allclose(state, (0.5, 0.0, 0.0), atol=1e-9)
+
+
+def test_a_quintic_goes_on_from_where_it_is() -> None:
+    p, v, a = 0.1, -0.3, 2.0
+    new = quintic((p, v, a), 0.5, 0.4, 1e-6)
+    np.testing.assert_allclose(new, (p + 1e-6 * v, v + 1e-6 * a, a), atol=1e-3)
+
+
+def fly(
+    targets: dict[int, tuple[float, float, float]], duration_s: float = 0.4, ground_m: float = 0.0
+) -> list[Swing]:
+    swing = Swing(0.05, 0.4, 0.25)
+    swing.begin(0.0, 0.1, 0.0, 0.0, ground_m)
+    target, path = targets[0], []
+    for i in range(round(duration_s / DT)):
+        target = targets.get(i, target)
+        swing.advance(target, ground_m, i * DT, duration_s, DT)
+        copy = Swing(0.05, 0.4, 0.25)
+        copy.x, copy.y, copy.z, copy.yaw = swing.x, swing.y, swing.z, swing.yaw
+        path.append(copy)
+    return path
+
+
+@pytest.mark.parametrize(
+    "targets", [{0: (0.3, 0.1, 0.2)}, {0: (0.3, 0.1, 0.2), 150: (0.1, 0.2, 0.0), 250: (0.2, 0.0, 0.1)}]
+)
+def test_touch_down_is_on_target_on_time_and_at_rest(targets: dict[int, tuple[float, float, float]]) -> None:
+    end, target = fly(targets)[-1], list(targets.values())[-1]
+    assert (end.x[0], end.y[0], end.yaw[0]) == pytest.approx(target, abs=2e-3)
+    assert end.z == pytest.approx((0.0, 0.0, 0.0), abs=1e-9)
+    assert max(abs(end.x[1]), abs(end.y[1])) < 0.05
+
+
+def test_the_foot_clears_the_ground() -> None:
+    heights = [s.z[0] for s in fly({0: (0.3, 0.1, 0.0)})]
+    assert max(heights) == pytest.approx(0.05, abs=0.005)
+    assert min(heights) > -1e-6
+
+
+def test_a_hurried_step_stays_low() -> None:
+    heights = [s.z[0] for s in fly({0: (0.1, 0.1, 0.0)}, duration_s=0.2)]
+    assert 0.005 < max(heights) < 0.02
+
+
+def test_a_foot_without_ground_goes_on_down() -> None:
+    swing = Swing(0.05, 0.4, 0.25)
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
+    for i in range(500):
+        swing.advance((0.0, 0.0, 0.0), 0.0, i * DT, 0.4, DT)
+    assert swing.z[0] == pytest.approx(-0.25 * 0.1, abs=1e-3)
+
+
+def test_on_tiptoe_the_heel_rises_first_and_the_sole_lands_level() -> None:
+    swing = Swing(0.05, 0.4, 0.25)
+    pitches = []
+    for i in range(401):
+        swing.tiptoe(0.4, i * DT, 0.4)
+        pitches.append(swing.pitch[0])
+    assert pitches[0] == 0.0 == pitches[-1]
+    assert 0.2 < max(pitches) <= 0.4
+    swing.tiptoe(-0.2, 0.1, 0.4)
+    assert swing.pitch == (0.0, 0.0, 0.0)

@@ -1,0 +1,78 @@
+"""Robots walk on estimated states, with noise, delay, unknown friction and an imprecise model."""
+
+import numpy as np
+import pytest
+from gaits import WalkingRun
+
+from controller.walking.walking import SWING, TRANSFER
+
+
+def yaw(q: np.ndarray) -> float:
+    x, y, z, w = q[3:7]
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+
+def test_a_g1_walks_straight_at_the_speed_that_was_asked_and_stands_again() -> None:
+    run = WalkingRun("g1", seed=7)
+    errors: list[np.ndarray] = []
+    walk = run.request("walk", velocity_m_s=(0.5, 0.0))
+    run.run(3.0, walk)
+    start, t = run.sim.truth.q[:2].copy(), run.sim.t_s
+    run.run(2.3, walk, lambda: errors.append(np.subtract(run.walking.xi, run.walking.xi_des)))
+    way = (run.sim.truth.q[:2] - start) / (run.sim.t_s - t)
+    assert run.stands
+    assert way[0] == pytest.approx(0.5, rel=0.1)
+    assert abs(way[1]) < 0.06
+    assert abs(yaw(run.sim.truth.q)) < 0.1
+    assert np.sqrt(np.mean(np.square(errors))) < 0.01
+    run.run(5.0, run.request("stand"))
+    assert run.stands
+    assert run.walking.done
+    assert np.abs(run.sim.truth.v_WC).max() < 0.05
+    # All of standing is as it was.
+    body, gains = run.brain.body, run.gains
+    assert body.weight("base")[2] == gains.base.weight
+    assert body.gain("com")[0] > 0.0
+
+
+def test_a_push_is_caught_by_stepping() -> None:
+    push = {"link": "torso_link", "impulse_Ns": [0.0, 9.0, 0.0]}
+    run = WalkingRun("g1", seed=3, events=[{"at_s": 2.6, "push": push}])
+    footholds: list[float] = []
+    walk = run.request("walk", velocity_m_s=(0.0, 0.0))
+    run.run(4.5, walk, lambda: footholds.append(run.walking.target[1]))
+    assert run.stands
+    # Feet went aside by more than their distance, and the robot is back to stepping.
+    assert max(footholds) > 1.5 * run.walking.gait.width_m
+    assert np.hypot(*np.subtract(run.walking.xi, run.walking.xi_des)) < 0.05
+
+
+def test_a_larger_robot_walks_with_the_same_gains() -> None:
+    run = WalkingRun("talos")
+    run.run(4.0, run.request("walk", velocity_m_s=(0.3, 0.0)))
+    assert run.stands
+    assert run.sim.truth.q[0] > 0.4
+
+
+def test_the_plan_says_which_contacts_are_closed() -> None:
+    run = WalkingRun("g1", seed=1)
+    seen = set()
+
+    def look() -> None:
+        walking = run.walking
+        if walking.phase == TRANSFER:
+            assert walking.planned.all()
+        seen.add((walking.phase, tuple(walking.planned)))
+
+    run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0)), look)
+    assert run.stands
+    assert {(SWING, (True, False)), (SWING, (False, True)), (TRANSFER, (True, True))} <= seen
+
+
+def test_the_same_run_gives_the_same_bits() -> None:
+    states = []
+    for _ in range(2):
+        run = WalkingRun("g1", seed=5)
+        run.run(2.5, run.request("walk", velocity_m_s=(0.2, 0.0)))
+        states.append(run.sim.truth.q.copy())
+    np.testing.assert_array_equal(*states)
