@@ -150,8 +150,8 @@ class ContactGains(Config):
 class LimitGains(Config):
     """Barriers that keep joints inside their limits."""
 
-    position_per_s2: float = Field(default=200.0, gt=0, le=10000)
-    damping_per_s: float = Field(default=30.0, gt=0, le=500)
+    position_per_s2: float = Field(default=900.0, gt=0, le=10000)
+    damping_per_s: float = Field(default=60.0, gt=0, le=500)
     velocity_per_s: float = Field(default=50.0, gt=0, le=1000)
     largest_rad_s2: float = Field(default=300.0, gt=0, le=1e4)
 
