@@ -203,9 +203,9 @@ class RobotSide:
         if difference is not None:
             return wire.pack("refused", *difference)
         if peer not in self.peers and len(self.peers) >= MOST_PEERS:
-            self.forget_silent(now_ns)
-            if len(self.peers) >= MOST_PEERS:
-                return wire.pack("refused", "peers", f"{MOST_PEERS} controllers are connected already")
+            # Whoever has been silent for longest makes room; never the one that commands.
+            others = (name for name in self.peers if name != self._holder)
+            del self.peers[min(others, key=lambda name: self.peers[name].heard_ns)]
         options = values[7]
         assert isinstance(options, tuple)
         granted = tuple(option for option in options if option in self._options)
@@ -249,6 +249,10 @@ class RobotSide:
         if self.mode != wire.DAMPING:
             self.reason_kind = kind
             self._release(wire.DAMPING, reason)
+
+    def stand_by(self, reason: str) -> None:
+        """Takes the lease back; for whoever has put the robot back on its feet."""
+        self._release(wire.STANDBY, reason)
 
     def _release(self, mode: int, reason: str) -> None:
         self.mode = mode

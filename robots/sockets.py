@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -121,8 +122,23 @@ def receive(dealer: Any, flags: int = 0) -> bytes | None:
     return payload
 
 
-def ask(dealer: Any, endpoint: str, question: bytes, answer: str, timeout_s: float) -> tuple[Any, ...]:
+def ask(
+    dealer: Any,
+    endpoint: str,
+    question: bytes,
+    answer: str,
+    timeout_s: float,
+    between: Callable[[], None] | None = None,
+) -> tuple[Any, ...]:
     """Asks until the robot answers; returns the fields of the answer.
+
+    Args:
+        dealer: the socket.
+        endpoint: its endpoint, for the sentence.
+        question: a message.
+        answer: kind of the message that answers it.
+        timeout_s: patience [s].
+        between: called while waiting.
 
     Raises:
         ConfigError: it refuses, or speaks another version of the protocol.
@@ -133,6 +149,8 @@ def ask(dealer: Any, endpoint: str, question: bytes, answer: str, timeout_s: flo
     while (now_s := time.monotonic()) < until_s:
         if now_s > again_s and send(dealer, question):
             again_s = now_s + ASK_AGAIN_S
+        if between is not None:
+            between()
         payload = receive(dealer)
         if payload is None:
             continue

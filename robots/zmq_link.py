@@ -22,9 +22,11 @@ from robots.rows import CommandRow, SensorRow, Vector
 from robots.sockets import POLL_MS, ask, controller_socket, new_context, receive, send
 from robots.wire_rows import CommandCodec, StateCodec, TruthRow, identity
 
+Between = Callable[[], None]
+
 ANSWER_S = 5.0
 HEARTBEAT_S = 0.5
-SILENT_POLLS = 10
+SILENT_POLLS = 9
 LOCKSTEP_SILENT_POLLS = 5000
 BAD_STATES = 3
 DEADLINE_US = 4000
@@ -101,8 +103,12 @@ class ZmqLink:
             self._context.term()
             raise
 
-    def connect(self, timeout_s: float = ANSWER_S) -> None:
+    def connect(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
         """Shakes hands.
+
+        Args:
+            timeout_s: patience for the answer [s].
+            between: as in `arm`.
 
         Raises:
             ConfigError: it is another robot, or speaks another version; names the field.
@@ -111,7 +117,7 @@ class ZmqLink:
         client = f"{platform.node()}:{os.getpid()}"[: wire.MAX_NAME]
         options = (TRUTH,) if self._wants_truth else ()
         hello = wire.pack("hello", client, *self._identity.packed(), options)
-        values = self._ask(hello, "welcome", timeout_s)
+        values = self._ask(hello, "welcome", timeout_s, between)
         theirs = wire.identity_at(values, 0)
         difference = theirs.difference(self._identity)
         if difference is not None:
@@ -119,25 +125,30 @@ class ZmqLink:
         if TRUTH in values[7] and self.truth is None:
             self.truth = TruthRow(self._robot)
 
-    def arm(self, timeout_s: float = ANSWER_S) -> None:
+    def arm(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
         """Takes the lease of a robot that stands as it should; from now on it waits for our first command.
+
+        Args:
+            timeout_s: patience for each answer [s].
+            between: called while waiting; moves on a robot that lives in our own thread.
 
         Raises:
             ConfigError: the self-test speaks against it, or somebody else commands the robot.
             LinkLostError: nobody answers.
         """
         # A robot forgets whoever has not said anything for a while, and we may have been compiling.
-        self.connect(timeout_s)
-        self._watch(SAMPLES, timeout_s)
+        self.connect(timeout_s, between)
+        self._watch(SAMPLES, timeout_s, between)
         problem = self._self_test.problem()
         if problem is not None:
             raise ConfigError(f"{self.endpoint}: not armed: {problem}")
-        self.epoch = int(self._ask(wire.pack("arm"), "armed", timeout_s)[0])
-        self._seq = 0
+        self.epoch = int(self._ask(wire.pack("arm"), "armed", timeout_s, between)[0])
+        self._seq = self.unsent = 0
         self.lost_because = ""
         self._taken_t_s = np.nan
         # States of before the grant may still be on their way.
-        self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, "the robot grants no lease")
+        armed = "the robot grants no lease"
+        self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, armed, between)
 
     def peek(self, sensors: SensorRow, timeout_s: float = ANSWER_S) -> None:
         """Fills the row with a state of the robot at rest; before `arm`.
@@ -151,7 +162,7 @@ class ZmqLink:
     def _mode_of_lease(self) -> int:
         return self._mode if self._epoch_seen == self.epoch else wire.STANDBY
 
-    def _watch(self, samples: int, timeout_s: float) -> None:
+    def _watch(self, samples: int, timeout_s: float, between: Between | None = None) -> None:
         seen = 0
         last = self._state_seq
 
@@ -163,9 +174,11 @@ class ZmqLink:
                 self._self_test.add(self._row)
             return seen >= samples
 
-        self._wait(enough, timeout_s, "no states come from the robot")
+        self._wait(enough, timeout_s, "no states come from the robot", between)
 
-    def _wait(self, done: Callable[[], bool], timeout_s: float, failure: str) -> None:
+    def _wait(
+        self, done: Callable[[], bool], timeout_s: float, failure: str, between: Between | None
+    ) -> None:
         until_s = time.monotonic() + timeout_s
         heartbeat_s = 0.0
         while not done():
@@ -175,12 +188,16 @@ class ZmqLink:
             if now_s > heartbeat_s:
                 self._send(wire.pack("heartbeat"))
                 heartbeat_s = now_s + HEARTBEAT_S
+            if between is not None:
+                between()
             payload = self._receive()
             if payload is not None:
                 self._take(payload)
 
-    def _ask(self, question: bytes, answer: str, timeout_s: float) -> tuple[Any, ...]:
-        return ask(self._socket, self.endpoint, question, answer, timeout_s)
+    def _ask(
+        self, question: bytes, answer: str, timeout_s: float, between: Between | None
+    ) -> tuple[Any, ...]:
+        return ask(self._socket, self.endpoint, question, answer, timeout_s, between)
 
     def _send(self, payload: bytes) -> bool:
         return send(self._socket, payload)
@@ -220,7 +237,7 @@ class ZmqLink:
                     sensors.seq[0] = self._state_seq
                     return True
             polls += 1
-            if polls > self._silent_polls or time.monotonic() > deadline_s:
+            if polls >= self._silent_polls or time.monotonic() > deadline_s:
                 self.lost_because = f"no state came from the robot for {self._silent_polls * POLL_MS} ms"
                 return False
 
@@ -253,6 +270,11 @@ class ZmqLink:
         elif kind == "disarmed":
             self.farewell = (values[0], values[1], values[2], np.frombuffer(values[3]))
 
+    @property
+    def commands_sent(self) -> int:
+        """Commands of this lease that were handed to the network."""
+        return self._seq - self.unsent
+
     def write(self, command: CommandRow) -> None:
         """Sends the command as the answer to the state read last. Hot path; never blocks."""
         self._seq += 1
@@ -273,6 +295,12 @@ class ZmqLink:
                     self._take(payload)
         self._socket.close(GOODBYE_MS)
         self._context.term()
+
+    def abandon(self) -> None:
+        """Frees the link without a word, as if the process had died."""
+        if not self._socket.closed:
+            self._socket.close(0)
+            self._context.term()
 
 
 def stop_robot(

@@ -5,7 +5,6 @@ Everything heavy is imported inside the commands: `khz --help` must not wait for
 
 from __future__ import annotations
 
-import enum
 import json
 import os
 import sys
@@ -20,58 +19,28 @@ from typer.exceptions import TyperException
 
 from robots.config_error import ConfigError
 from robots.link import LinkLostError
+from rt.cli_options import (
+    EXIT_FAULT,
+    EXIT_LINK_LOST,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    DurationOption,
+    GainsOption,
+    JsonOption,
+    Link,
+    PlotOption,
+    RobotArgument,
+    ScenarioOption,
+    SeedOption,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from rt.session import RunPlan, RunResult
 
-EXIT_FAULT = 1
-EXIT_USAGE = 2
-EXIT_REFUSED = 3
-EXIT_LINK_LOST = 4
-SHORTEST_RUN_S, LONGEST_RUN_S = 0.001, 86_400.0
-NARROWEST_SCREEN = 140
+NARROWEST_SCREEN = 110
 LONGEST_SENTENCE = 300
-
-RobotArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="ROBOT", help="A robot that ships (see `khz robots`), or a folder that holds a robot.yaml."
-    ),
-]
-GainsOption = Annotated[
-    Path | None, typer.Option("--gains", metavar="FILE", help="Gains instead of the robot's own gains.yaml.")
-]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to this file, as JSON.")
-]
-
-
-PlotOption = Annotated[
-    Path | None,
-    typer.Option("--plot", metavar="DIR", help="Draw the run into this folder: PNG plots and a GIF."),
-]
-ScenarioOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME|FILE", help="What happens; left out, the robot's default scenario."),
-]
-DurationOption = Annotated[
-    float | None,
-    typer.Option(
-        metavar="S", min=SHORTEST_RUN_S, max=LONGEST_RUN_S, help="Seconds, instead of the scenario's."
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Of noise, biases, model error and terrain.")
-]
-
-
-class Link(enum.Enum):
-    """Where the simulated robot is."""
-
-    INPROC = "inproc"
-    ZMQ = "zmq"
 
 
 class RefusedError(Exception):
@@ -372,6 +341,7 @@ def _draw(folder: Path, result: RunResult, console: Console) -> None:
     console.print(f"\n  drawn into {folder}: {', '.join(names)}", soft_wrap=True)
 
 
-from rt import cli_link  # noqa: E402 - its commands hang themselves onto the app above.
+from rt import cli_faults, cli_link  # noqa: E402 - they hang their commands onto the app above.
 
 cli_link.register(app)
+app.add_typer(cli_faults.faults_app, name="faults")

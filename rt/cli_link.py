@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rt import cli
+from rt import cli_options as options
 
 BindOption = Annotated[
     str | None,
@@ -33,10 +33,10 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    robot: cli.RobotArgument,
-    scenario: cli.ScenarioOption = None,
+    robot: options.RobotArgument,
+    scenario: options.ScenarioOption = None,
     bind: BindOption = None,
-    seed: cli.SeedOption = 0,
+    seed: options.SeedOption = 0,
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="Wait for each command, instead of keeping real time.")
     ] = False,
@@ -60,13 +60,13 @@ def serve(
 
 
 def run(
-    robot: cli.RobotArgument,
+    robot: options.RobotArgument,
     connect: ConnectOption,
-    scenario: cli.ScenarioOption = None,
-    duration: cli.DurationOption = None,
-    gains: cli.GainsOption = None,
-    json_file: cli.JsonOption = None,
-    plot: cli.PlotOption = None,
+    scenario: options.ScenarioOption = None,
+    duration: options.DurationOption = None,
+    gains: options.GainsOption = None,
+    json_file: options.JsonOption = None,
+    plot: options.PlotOption = None,
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="The robot is simulated and waits for our commands.")
     ] = False,
@@ -78,6 +78,8 @@ def run(
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, such as a
     wrong robot; 4 the link was lost.
     """
+    from rt import cli
+
     cli._check_file(json_file)
     cli._check_folder(plot)
     from rt.session import RunPlan

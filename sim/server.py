@@ -28,6 +28,7 @@ from sim.world import STEP_S
 PACKETS_A_TICK = 64
 LOCKSTEP_PATIENCE_S = 1.0
 SLOTS = 64
+GOODBYE_MS = 200
 LISTEN_MARGIN_NS = 100_000
 
 
@@ -88,10 +89,10 @@ class SimulatedServer:
         self._faded = robot.new_command_row()
         self._truth = TruthRow(robot)
         self._hang_up()
+        self.endpoint = endpoint
         self._context = new_context(realtime=not lockstep)
         self._doorkeeper = Doorkeeper(self._context, trusted) if key is not None else None
         self._socket = robot_socket(self._context, endpoint, key)
-        self.endpoint = endpoint
 
     def _hang_up(self) -> None:
         """Puts the robot back to where its scenario starts, with its time standing still."""
@@ -106,16 +107,25 @@ class SimulatedServer:
         for _ in range(SAMPLES):
             self._self_test.add(self._sensors)
 
+    def hang_up(self) -> None:
+        """Takes the lease back and puts the robot where its scenario starts, whatever has become of it."""
+        self.side.stand_by("hung up again")
+        self._hang_up()
+
     def wait_for_command(self) -> None:
         """In lockstep: waits until something comes; a little while it is another's turn, else a period."""
         patient = self.side.mode == wire.ACTIVE and self.side.silent_ticks == 0
         self._socket.poll(1000.0 * LOCKSTEP_PATIENCE_S if patient else 1000.0 * STEP_S)
 
+    def wait_for_packet(self, timeout_ms: int) -> None:
+        """Waits until something comes, for whoever moves time on by hand."""
+        self._socket.poll(timeout_ms)
+
     def listen(self, until_ns: int) -> None:
         """Takes in what comes until shortly before then, as it comes; the rest of a period in real time."""
         while True:
             if self._socket.get(zmq.EVENTS) & zmq.POLLIN:
-                self._take_in(time.monotonic_ns())
+                self.take_in(time.monotonic_ns())
             remaining_ns = until_ns - LISTEN_MARGIN_NS - time.monotonic_ns()
             if remaining_ns <= 0 or not select.select([self._socket], [], [], remaining_ns * 1e-9)[0]:
                 return
@@ -126,7 +136,7 @@ class SimulatedServer:
         if self._doorkeeper is not None:
             self._doorkeeper.answer()
         accepted = self.side.counts.accepted
-        self._take_in(now_ns)
+        self.take_in(now_ns)
         side = self.side
         if (
             self.lockstep
@@ -148,7 +158,8 @@ class SimulatedServer:
             return False
         return now_s - self._last_step_s < LOCKSTEP_PATIENCE_S
 
-    def _take_in(self, now_ns: int) -> None:
+    def take_in(self, now_ns: int) -> None:
+        """Looks at what has come; `serve_tick` begins with it."""
         receive, handle = self._socket.recv_multipart, self.side.handle
         for _ in range(PACKETS_A_TICK):
             try:
@@ -261,7 +272,14 @@ class SimulatedServer:
         self.side.damp("the robot is switched off")
         self.simulated.close()
         self._tell(time.monotonic_ns())
-        self._socket.close()
+        self._free(linger_ms=GOODBYE_MS)
+
+    def abandon(self) -> None:
+        """Frees the endpoint without a word, as if the process had died."""
+        self._free(linger_ms=0)
+
+    def _free(self, linger_ms: int) -> None:
+        self._socket.close(linger_ms)
         if self._doorkeeper is not None:
             self._doorkeeper.close()
         self._context.term()

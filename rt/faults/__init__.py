@@ -1,0 +1,1 @@
+"""Faults, provoked on purpose: the table, the injectors, and the runs that measure what comes of them."""

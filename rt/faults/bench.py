@@ -1,0 +1,110 @@
+"""A robot, a link and a fault proxy between them, moved on period by period from one thread."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from robots import wire
+from robots.model import RobotModel
+from robots.rows import CommandRow
+from robots.zmq_link import ZmqLink
+from rt.faults.proxy import FaultProxy, forward
+from sim.scenario import load_scenario
+from sim.scenario_schema import Sensors
+from sim.server import SimulatedServer
+
+ROBOT = "ur5"
+MOST_TICKS = 200
+ARRIVAL_MS = 200
+
+
+class LinkBench:
+    """Time passes only in `tick`, so figures in periods do not depend on the host; a context manager.
+
+    Args:
+        robot: name of the robot.
+        patient: whether the controller waits as long as the host needs; not so where its own deadline counts.
+    """
+
+    def __init__(self, robot: str = ROBOT, *, patient: bool = True) -> None:
+        self.robot = RobotModel.load(robot)
+        self._patient = patient
+        self._stack = ExitStack()
+        self.rng = np.random.default_rng(0)
+        self.command: CommandRow = self.robot.new_command_row()
+        self.sensors = self.robot.new_sensor_row()
+
+    def __enter__(self) -> LinkBench:
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kilohertz-")))
+        self.endpoint = f"ipc://{folder / 'robot'}"
+        front = f"ipc://{folder / 'proxy'}"
+        scenario = load_scenario("stand", self.robot)
+        # Noise on a velocity is a step in a damping torque, and no fault.
+        scenario = scenario.model_copy(update={"sensors": Sensors.model_validate({"noise": "none"})})
+        self._scenario = scenario
+        self.server = SimulatedServer(self.robot, scenario, self.endpoint)
+        self._stack.callback(lambda: self.server.close())
+        self.proxy = self._stack.enter_context(FaultProxy(front, self.endpoint))
+        self.link = self.new_link()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def replace_robot(self) -> None:
+        """The robot dies without a word, and another one, which knows nothing of it, takes its place."""
+        self.server.abandon()
+        self.server = SimulatedServer(self.robot, self._scenario, self.endpoint)
+
+    def new_link(self, *, through_proxy: bool = True) -> ZmqLink:
+        """One more controller."""
+        endpoint = self.proxy.front if through_proxy else self.endpoint
+        link = ZmqLink(self.robot, endpoint, truth=False, lockstep=self._patient)
+        self._stack.callback(link.abandon)
+        return link
+
+    def arm(self) -> None:
+        """Puts the robot back, mends the proxy, arms, and lets the controller command a few periods."""
+        self.proxy.up = self.proxy.down = forward
+        self.server.hang_up()
+        self.arm_link(self.link)
+        self.command.copy_from(self.server.simulated.drives.commanded)
+        for _ in range(5 + int(self.rng.integers(10))):
+            self.tick()
+
+    def arm_link(self, link: ZmqLink) -> None:
+        """Arms with the robot's periods passing meanwhile."""
+        link.arm(between=self.server.serve_tick)
+
+    def tick(self) -> bool:
+        """One period of both ends: state, command, and the command's way; whether the controller goes on."""
+        self.server.serve_tick()
+        if not self.link.read(self.sensors):
+            return False
+        counts = self.server.side.counts
+        accepted = counts.accepted
+        self.link.write(self.command)
+        for _ in range(ARRIVAL_MS):
+            self.server.wait_for_packet(1)
+            self.server.take_in(time.monotonic_ns())
+            if counts.accepted != accepted:
+                break
+        return True
+
+    def ticks_to_damping(self) -> int:
+        """Periods of the robot alone until it damps; MOST_TICKS if it does not."""
+        for ticks in range(1, MOST_TICKS):
+            self.server.serve_tick()
+            if self.server.side.mode == wire.DAMPING:
+                return ticks
+        return MOST_TICKS
+
+    @property
+    def tau_fraction(self) -> np.ndarray:
+        """(na,) torque of the drives over its limit."""
+        return self.server.simulated.drives.tau / self.robot.torque_limit_Nm

@@ -1,0 +1,336 @@
+"""Runs of the faults that strike the link: what breaks is harmed by the proxy, or by a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+
+import msgpack
+import numpy as np
+import zmq
+
+from robots import wire
+from robots.config_error import ConfigError
+from robots.model import RobotModel
+from robots.sockets import ask, controller_socket, new_context, send
+from robots.wire_rows import CommandCodec, StateCodec, identity
+from rt.faults.bench import MOST_TICKS, ROBOT, LinkBench
+from rt.faults.proxy import Edit, Record, drop
+from rt.faults.victim import Victims, is_gone, victims
+
+DAMPING_TICKS = 22
+STATE_LOSS_MS = 12.0
+BAD_STATES_TICKS = 5
+STOPPED_S = 0.1
+PATIENCE_S = 20.0
+WOUND_UP = 1.05
+WALKER = "bolt"
+STEP_LIMIT_PER_TICK = 0.1
+"""Of the torque limit: the guard's own rate."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of provoking a fault.
+
+    Attributes:
+        n: how often it was provoked.
+        worst: the figure, in words.
+        passed: whether it was as the table asks.
+    """
+
+    n: int
+    worst: str
+    passed: bool
+
+
+def f01_command_link_lost(n: int) -> Outcome:
+    """Cuts the way to the robot at random moments."""
+    worst, step, latched = 0, 0.0, True
+    with LinkBench() as bench:
+        for _ in range(n):
+            bench.arm()
+            bench.proxy.up = drop
+            before = bench.tau_fraction.copy()
+            ticks = 0
+            while ticks < MOST_TICKS and bench.server.side.mode != wire.DAMPING:
+                bench.server.serve_tick()
+                ticks += 1
+                step = max(step, float(np.abs(bench.tau_fraction - before).max()))
+                before = bench.tau_fraction.copy()
+            worst = max(worst, ticks)
+            bench.server.serve_tick()
+            latched &= bench.server.side.mode == wire.DAMPING
+    text = f"damping after {worst} ms, largest step {step:.3f} of the torque limit"
+    return Outcome(n, text, worst <= DAMPING_TICKS and step <= STEP_LIMIT_PER_TICK and latched)
+
+
+def f02_state_link_lost(n: int) -> Outcome:
+    """Cuts the way from the robot; the controller must give up and must not come back unarmed."""
+    times_ms, taken = [], 0
+    with LinkBench(patient=False) as bench:
+        for _ in range(n):
+            bench.arm()
+            bench.proxy.down = drop
+            bench.server.serve_tick()
+            start_s = time.monotonic()
+            while bench.link.read(bench.sensors):
+                start_s = time.monotonic()
+            bench.link.write(bench.command)
+            times_ms.append(1e3 * (time.monotonic() - start_s))
+            bench.ticks_to_damping()
+            accepted = bench.server.side.counts.accepted
+            bench.proxy.down = lambda payload: ((0.0, payload),)
+            bench.link.write(bench.command)
+            bench.server.wait_for_packet(20)
+            bench.server.serve_tick()
+            taken += bench.server.side.counts.accepted - accepted
+    median_ms = float(np.median(times_ms))
+    times = f"{median_ms:.1f} ms (median; worst {max(times_ms):.1f} ms)"
+    text = f"given up after {times}, {taken} commands taken later"
+    return Outcome(n, text, median_ms <= STATE_LOSS_MS and taken == 0)
+
+
+def f03_not_finite(n: int) -> Outcome:
+    """Puts NaN and infinities into every field of the state, and three bad states in a row onto the link."""
+    with LinkBench() as bench:
+        walker = RobotModel.load(WALKER)
+        codec, row, kept = StateCodec(walker), walker.new_sensor_row(), walker.new_sensor_row()
+        # The number, which comes first, has no block, and a force of NaN is only no sensor.
+        fields = row.data.size - 1 - len(walker.contacts)
+        taken = 0
+        rng = np.random.default_rng(0)
+        for i in range(n):
+            row.data[:] = 0.0
+            row.data[1 + i % fields] = rng.choice([np.nan, np.inf, -np.inf])
+            message = wire.unpack(codec.pack(1, 1, 0, 0, row))
+            taken += message is not None and codec.read(message[1], kept)
+        bench.arm()
+        edit = Edit(_with_nan)
+        bench.proxy.down = edit
+        survived = 0
+        for _ in range(20):
+            edit.left = 2
+            # Two bad samples are skipped, and the next good one is taken.
+            for _ in range(3):
+                bench.server.serve_tick()
+            survived += bench.link.read(bench.sensors)
+            bench.link.write(bench.command)
+            bench.server.wait_for_packet(100)
+        edit.left = 10**6
+        ticks = 0
+        for _ in range(BAD_STATES_TICKS):
+            bench.server.serve_tick()
+            ticks += 1
+        gave_up = not bench.link.read(bench.sensors)
+    text = f"{taken} of {n} taken, {survived} of 20 pairs survived, given up within {ticks} ms"
+    return Outcome(n, text, taken == 0 and survived == 20 and gave_up)
+
+
+def _with_nan(payload: bytes) -> bytes:
+    message = wire.unpack(payload)
+    if message is None or message[0] != "state":
+        return payload
+    values = list(message[1])
+    values[6] = np.full(len(values[6]) // 8, np.nan).tobytes()
+    return wire.pack("state", *values)
+
+
+def f17_wrong_robot(n: int) -> Outcome:
+    """Changes every field of the handshake in turn; both ends must name it."""
+    with LinkBench() as bench:
+        side = bench.server.side
+        good = identity(bench.robot, 1e-3)
+        joints = good.joints
+        wrong = [
+            ("robot", replace(good, robot="other")),
+            ("joints", replace(good, joints=(joints[1], joints[0], *joints[2:]))),
+            ("joints", replace(good, joints=joints[1:])),
+            ("contacts", replace(good, contacts=("hoof",))),
+            ("dt_s", replace(good, dt_s=0.002)),
+            ("model_sha256", replace(good, model_sha256="0" * 64)),
+            ("units", replace(good, units="deg deg/s Nm m/s2 N s")),
+        ]
+        refused = 0
+        for i in range(n):
+            field, other = wrong[i % len(wrong)]
+            answer = side.handle(b"stranger", wire.pack("hello", "stranger", *other.packed(), ()), 0)
+            message = wire.unpack(answer) if answer is not None else None
+            refused += message is not None and message[0] == "refused" and message[1][0] == field
+        version = msgpack.packb((2, "hello", "stranger"))
+        answer = side.handle(b"stranger", version, 0)
+        message = wire.unpack(answer) if answer is not None else None
+        told = message is not None and message[1][0] == "protocol"
+    text = f"{refused} of {n} refused, naming the field"
+    return Outcome(n, text, refused == n and told and not side.peers.get(b"stranger"))
+
+
+def f18_hostile_packets(n: int) -> Outcome:
+    """Floods the robot with what should not be, about ten packets a period, while it is commanded."""
+    with LinkBench() as bench:
+        record = Record()
+        bench.arm()
+        bench.proxy.up = record
+        context = zmq.Context()
+        try:
+            attacker = context.socket(zmq.DEALER)
+            attacker.set(zmq.LINGER, 0)
+            attacker.connect(bench.endpoint)
+            rng = np.random.default_rng(0)
+            sent = 0
+            rss_before = _rss_kB()
+            while sent < n:
+                for _ in range(10):
+                    attacker.send(_hostile(rng, record.seen))
+                    sent += 1
+                if not bench.tick():
+                    return Outcome(sent, f"the controller gave up: {bench.link.lost_because}", False)
+            strangers = strange_commands(bench)
+            refused = bench.server.side.counts.refused
+            grown_kB = _rss_kB() - rss_before
+            attacker.close(0)
+        finally:
+            context.term()
+    text = f"{strangers} taken, {refused} refused, memory +{grown_kB} kB"
+    return Outcome(n, text, strangers == 0 and refused > 0 and grown_kB < 20_000)
+
+
+def strange_commands(bench: LinkBench) -> int:
+    """How many commands did not come from the bench's controller, or kept one of its own from being taken."""
+    for _ in range(5):
+        bench.tick()
+    bench.server.serve_tick()
+    return abs(bench.link.commands_sent - bench.server.side.counts.accepted)
+
+
+def _rss_kB() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _hostile(rng: np.random.Generator, recorded: list[bytes]) -> bytes:
+    good = recorded[int(rng.integers(len(recorded)))] if recorded else b"\x93\x01"
+    kind = int(rng.integers(7))
+    if kind == 0:
+        return rng.bytes(int(rng.integers(1, 2000)))
+    if kind == 1:
+        return good[: int(rng.integers(len(good)))]
+    if kind == 2:
+        return b"\xdd\x7f\xff\xff\xff" + good
+    if kind == 3:
+        return b"\x91" * 3000
+    if kind == 4:
+        # A replay: right in everything but who sends it.
+        return good
+    if kind == 5:
+        flipped = bytearray(good)
+        flipped[int(rng.integers(len(flipped)))] ^= 1 << int(rng.integers(8))
+        return bytes(flipped)
+    return wire.pack("command", 2**64 - 1, 2**64 - 1, 1, 10**9, *[b"\xff" * 48] * 5)
+
+
+def f19_second_commander(n: int) -> Outcome:
+    """A second controller asks for the lease, and sends commands with the first one's number."""
+    told = 0
+    attempts = (n + 49) // 50
+    context = new_context(realtime=False)
+    with LinkBench() as bench:
+        bench.arm()
+        first = bench.server.side.holder
+        rival = controller_socket(context, bench.endpoint, None, None)
+        hello = wire.pack("hello", "rival", *identity(bench.robot, 1e-3).packed(), ())
+        ask(rival, bench.endpoint, hello, "welcome", 5.0, lambda: _tick(bench))
+        for i in range(n):
+            if i % 50 == 0:
+                try:
+                    ask(rival, bench.endpoint, wire.pack("arm"), "armed", 5.0, lambda: _tick(bench))
+                except ConfigError as error:
+                    told += first in str(error)
+            side = bench.server.side
+            send(rival, CommandCodec.pack(side.epoch, 10**9 + i, side.state_seq, 10**6, bench.command))
+            _tick(bench)
+        strangers = strange_commands(bench)
+        rival.close(0)
+    context.term()
+    text = f"{strangers} commands of the rival taken, told the holder's name {told} of {attempts} times"
+    return Outcome(n, text, strangers == 0 and told == attempts)
+
+
+def _tick(bench: LinkBench) -> None:
+    bench.tick()
+
+
+def _controlled(bench: LinkBench, controllers: Victims) -> int:
+    """A process that commands the robot, which is moved on until it has been active for a while."""
+    bench.server.hang_up()
+    process = controllers.new()
+    until_s = time.monotonic() + PATIENCE_S
+    ticks, wanted = 0, 5 + int(bench.rng.integers(20))
+    while ticks < wanted and time.monotonic() < until_s:
+        _serve_for(bench, 0.001)
+        ticks += bench.server.side.mode == wire.ACTIVE
+    return process
+
+
+def _serve_for(bench: LinkBench, seconds: float) -> None:
+    """Moves the robot on in about real time."""
+    until_s = time.monotonic() + seconds
+    while True:
+        bench.server.wait_for_packet(1)
+        bench.server.serve_tick()
+        if time.monotonic() >= until_s:
+            return
+
+
+def f23_controller_killed(n: int) -> Outcome:
+    """SIGKILL at random moments."""
+    worst = 0
+    with LinkBench() as bench, victims(ROBOT, bench.endpoint) as controllers:
+        for _ in range(n):
+            os.kill(_controlled(bench, controllers), signal.SIGKILL)
+            worst = max(worst, bench.ticks_to_damping())
+    return Outcome(n, f"damping after {worst} ms", worst <= DAMPING_TICKS)
+
+
+def f24_controller_stopped(n: int) -> Outcome:
+    """SIGSTOP for 100 ms: the robot has damped by then, and takes nothing when the controller wakes."""
+    worst, taken, noticed = 0, 0, 0
+    with LinkBench() as bench, victims(ROBOT, bench.endpoint) as controllers:
+        for _ in range(n):
+            process = _controlled(bench, controllers)
+            os.kill(process, signal.SIGSTOP)
+            worst = max(worst, bench.ticks_to_damping())
+            accepted = bench.server.side.counts.accepted
+            _serve_for(bench, STOPPED_S)
+            os.kill(process, signal.SIGCONT)
+            until_s = time.monotonic() + PATIENCE_S
+            while not is_gone(process) and time.monotonic() < until_s:
+                _serve_for(bench, 0.001)
+            noticed += is_gone(process)
+            taken += bench.server.side.counts.accepted - accepted
+    text = f"damping after {worst} ms, {taken} commands taken after waking, {noticed} of {n} noticed"
+    return Outcome(n, text, worst <= DAMPING_TICKS and taken == 0 and noticed == n)
+
+
+def f25_robot_killed(n: int) -> Outcome:
+    """The robot's process dies, and another one takes its place: nothing moves without arming again."""
+    times_ms, taken, worst = [], 0, 0.0
+    with LinkBench(patient=False) as bench:
+        for _ in range(n):
+            bench.arm()
+            static = float(np.abs(bench.tau_fraction).max())
+            bench.replace_robot()
+            start_s = time.monotonic()
+            gave_up = not bench.link.read(bench.sensors)
+            times_ms.append(1e3 * (time.monotonic() - start_s) if gave_up else np.inf)
+            for _ in range(20):
+                bench.link.write(bench.command)
+                _serve_for(bench, 0.001)
+            taken += bench.server.side.counts.accepted
+            bench.arm()
+            worst = max(worst, float(np.abs(bench.tau_fraction).max()) / static)
+    median_ms = float(np.median(times_ms))
+    text = f"given up after {median_ms:.1f} ms (median), {taken} commands taken, torque {worst:.3f} of before"
+    return Outcome(n, text, median_ms <= STATE_LOSS_MS and taken == 0 and worst <= WOUND_UP)

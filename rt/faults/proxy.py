@@ -1,0 +1,172 @@
+"""A forwarder between controllers and a robot that harms what passes: the one injector of all link faults."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import zmq
+
+Delivery = tuple[float, bytes]
+"""When to hand a payload on, counted from now [s], and the payload."""
+Rule = Callable[[bytes], Iterable[Delivery]]
+"""What becomes of a payload: none, one or many deliveries."""
+
+_WAIT_MS = 1
+
+
+def forward(payload: bytes) -> Iterable[Delivery]:
+    """No fault."""
+    return ((0.0, payload),)
+
+
+def drop(payload: bytes) -> Iterable[Delivery]:
+    """A cut cable."""
+    return ()
+
+
+class Duplicate:
+    """Delivers a share of the packets twice, the copy some time later: doubled and out of order.
+
+    Args:
+        share: of the packets, 0 to 1.
+        delay_s: longest delay of a copy [s].
+        seed: of the choice.
+    """
+
+    def __init__(self, share: float, delay_s: float, seed: int = 0) -> None:
+        self._share, self._delay_s = share, delay_s
+        self._rng = np.random.default_rng(seed)
+        self.copies = 0
+
+    def __call__(self, payload: bytes) -> Iterable[Delivery]:
+        """Delivers it now, and perhaps once more."""
+        if self._rng.random() >= self._share:
+            return ((0.0, payload),)
+        self.copies += 1
+        return ((0.0, payload), (self._delay_s * self._rng.random(), payload))
+
+
+class Edit:
+    """Changes packets while it is switched on.
+
+    Args:
+        change: payload to payload.
+    """
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self._change = change
+        self.left = 0
+        self.changed = 0
+
+    def __call__(self, payload: bytes) -> Iterable[Delivery]:
+        """Changes it if any are left to change."""
+        if self.left:
+            edited = self._change(payload)
+            if edited != payload:
+                self.left -= 1
+                self.changed += 1
+            return ((0.0, edited),)
+        return ((0.0, payload),)
+
+
+class Record:
+    """Forwards, and keeps what passes, to be replayed."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    def __call__(self, payload: bytes) -> Iterable[Delivery]:
+        """Keeps it."""
+        self.seen.append(payload)
+        return ((0.0, payload),)
+
+
+class FaultProxy:
+    """Stands between a robot and its controllers; a context manager that runs in a thread of its own.
+
+    Args:
+        front: endpoint for the controllers.
+        back: the robot's endpoint.
+
+    Attributes:
+        up: what becomes of packets from controllers to the robot.
+        down: what becomes of those from the robot.
+    """
+
+    def __init__(self, front: str, back: str) -> None:
+        self.front = front
+        self.up: Rule = forward
+        self.down: Rule = forward
+        self._back = back
+        self._context = zmq.Context()
+        self._router = self._context.socket(zmq.ROUTER)
+        self._router.bind(front)
+        self._poller = zmq.Poller()
+        self._poller.register(self._router, zmq.POLLIN)
+        self._dealers: dict[bytes, Any] = {}
+        self._peers: dict[Any, bytes] = {}
+        self._waiting: list[tuple[float, int, Any, bytes]] = []
+        self._count = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fault-proxy", daemon=True)
+
+    def __enter__(self) -> FaultProxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        for socket in (self._router, *self._dealers.values()):
+            socket.close(0)
+        self._context.term()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            for socket, _ in self._poller.poll(_WAIT_MS):
+                if socket is self._router:
+                    self._forward_up()
+                else:
+                    self._forward_down(socket)
+            now_s = time.monotonic()
+            while self._waiting and self._waiting[0][0] <= now_s:
+                _, _, target, payload = heapq.heappop(self._waiting)
+                self._send(target, payload)
+
+    def _forward_up(self) -> None:
+        frames = self._router.recv_multipart()
+        if len(frames) != 2:
+            return
+        peer, payload = frames
+        if peer not in self._dealers:
+            dealer = self._context.socket(zmq.DEALER)
+            dealer.connect(self._back)
+            self._poller.register(dealer, zmq.POLLIN)
+            self._dealers[peer], self._peers[dealer] = dealer, peer
+        self._deliver(self._dealers[peer], self.up(payload))
+
+    def _forward_down(self, dealer: Any) -> None:
+        payload = dealer.recv()
+        self._deliver(self._peers[dealer], self.down(payload))
+
+    def _deliver(self, target: Any, deliveries: Iterable[Delivery]) -> None:
+        for delay_s, payload in deliveries:
+            if delay_s <= 0.0:
+                self._send(target, payload)
+            else:
+                self._count += 1
+                heapq.heappush(self._waiting, (time.monotonic() + delay_s, self._count, target, payload))
+
+    def _send(self, target: Any, payload: bytes) -> None:
+        try:
+            if isinstance(target, bytes):
+                self._router.send_multipart((target, payload), zmq.NOBLOCK)
+            else:
+                target.send(payload, zmq.NOBLOCK)
+        except zmq.Again:
+            return

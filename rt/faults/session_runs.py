@@ -1,0 +1,121 @@
+"""Runs of the faults that strike a whole controller: estimator, brain and loop at the proxy's other end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from robots import wire
+from rt.faults.bench import ROBOT
+from rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
+from rt.faults.proxy import Delivery, Duplicate, FaultProxy, Rule, forward
+from rt.loop import STOP_TICKS
+from rt.outcome import EXIT_DONE, EXIT_SAFETY_STOP
+from rt.serve import Serving, build_server
+from rt.session import RunPlan, RunResult, Session
+
+RUN_S = 0.5
+JUMP_S = 1.0
+TWICE_SHARE = 0.1
+LATE_S = 0.003
+SIGNAL_TICK = 50
+
+
+def run_through(
+    up: Rule = forward,
+    down: Rule = forward,
+    *,
+    duration_s: float = RUN_S,
+    each_tick: Callable[[int], None] | None = None,
+) -> RunResult:
+    """A run in lockstep with a robot behind a proxy."""
+    with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
+        back, front = (f"ipc://{Path(folder) / name}" for name in ("robot", "proxy"))
+        serving = Serving(build_server(ROBOT, back, scenario="stand", lockstep=True))
+        thread = threading.Thread(target=serving.run, daemon=True)
+        thread.start()
+        try:
+            with FaultProxy(front, back) as proxy:
+                proxy.up, proxy.down = up, down
+                plan = RunPlan(ROBOT, "stand", duration_s, endpoint=front, lockstep=True)
+                return Session(plan).run(each_tick=each_tick)
+        finally:
+            serving.stop()
+            thread.join()
+
+
+def f06_twice_and_out_of_order(n: int) -> Outcome:
+    """Doubles a share of all packets both ways, the copies late: the run must be the same, bit for bit."""
+    clean = run_through().trace.kept("tau")
+    copies, different = 0, 0
+    seed = 0
+    while copies < n:
+        up, down = Duplicate(TWICE_SHARE, LATE_S, seed), Duplicate(TWICE_SHARE, LATE_S, seed + 1)
+        harmed = run_through(up, down).trace.kept("tau")
+        different += not np.array_equal(clean, harmed)
+        copies += up.copies + down.copies
+        seed += 2
+    return Outcome(copies, f"{different} of {seed // 2} runs differ", different == 0)
+
+
+class _Jump:
+    """Moves the robot's clock by a second, there and back, again and again."""
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._seen = 0
+        self.jumps = 0
+
+    def __call__(self, payload: bytes) -> Iterable[Delivery]:
+        message = wire.unpack(payload)
+        if message is None or message[0] != "state" or message[1][4] != wire.ACTIVE:
+            return ((0.0, payload),)
+        self._seen += 1
+        self.jumps = self._seen // self._every
+        values = list(message[1])
+        values[2] += (0.0, JUMP_S, 0.0, -JUMP_S)[self.jumps % 4]
+        return ((0.0, wire.pack("state", *values)),)
+
+
+def f07_clock_jump(n: int) -> Outcome:
+    """Jumps of the robot's clock by a second; our own clock cannot jump, it is monotonic."""
+    jumps, missed, step = 0, 0, 0.0
+    while jumps < n:
+        jump = _Jump(every=20)
+        result = run_through(down=jump)
+        tau = result.trace.kept("tau") / result.robot.torque_limit_Nm
+        step = max(step, float(np.abs(np.diff(tau, axis=0)).max()))
+        missed += result.loop.overruns
+        jumps += jump.jumps
+    text = f"{missed} missed ticks, largest step {step:.3f} of the torque limit"
+    return Outcome(jumps, text, missed == 0 and step <= STEP_LIMIT_PER_TICK)
+
+
+def f22_signals(n: int) -> Outcome:
+    """SIGTERM once, for a soft stop, and twice, for damping at once; in the main thread only."""
+    soft, hard = 0, 0
+    longest_soft, longest_hard = 0, 0
+    for i in range(n):
+        twice = i % 2 == 1
+
+        def on_tick(tick: int, twice: bool = twice) -> None:
+            if tick == SIGNAL_TICK or (twice and tick == SIGNAL_TICK + 1):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        result = run_through(duration_s=10.0, each_tick=on_tick)
+        after = result.loop.ticks - SIGNAL_TICK - 1
+        if twice:
+            hard += result.exit_code == EXIT_SAFETY_STOP
+            longest_hard = max(longest_hard, after - 1)
+        else:
+            soft += result.exit_code == EXIT_DONE
+            longest_soft = max(longest_soft, after)
+    text = f"stopped {longest_soft} ms after one signal, {longest_hard} ms after the second"
+    good = soft == n - n // 2 and hard == n // 2
+    return Outcome(n, text, good and longest_soft <= 2 * STOP_TICKS and longest_hard <= 2)

@@ -1,0 +1,92 @@
+"""Controllers to be killed and stopped: a process that forks one whenever a line comes in.
+
+It holds neither sockets nor threads itself, so that its children start in milliseconds and share nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from robots.model import RobotModel
+from robots.zmq_link import ZmqLink
+
+HOLD_ERROR_RAD = 0.1
+HOLD_SPEED_RAD_S = 5.0
+
+
+def command_until_lost(robot: RobotModel, endpoint: str) -> None:
+    """Holds the robot where it is, for as long as it lets us."""
+    link = ZmqLink(robot, endpoint, truth=False, lockstep=True)
+    sensors, command = robot.new_sensor_row(), robot.new_command_row()
+    link.arm()
+    command.kp[:] = robot.torque_limit_Nm / HOLD_ERROR_RAD
+    command.kd[:] = robot.torque_limit_Nm / HOLD_SPEED_RAD_S
+    first = True
+    while link.read(sensors):
+        if first:
+            command.q_des[:] = sensors.q
+            first = False
+        link.write(command)
+
+
+def main(robot: str, endpoint: str) -> None:
+    """Forks a controller for each line of standard input, and prints its process id."""
+    # Nobody waits for the children: the system buries them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    model = RobotModel.load(robot)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(Exception):
+                command_until_lost(model, endpoint)
+            os._exit(0)
+        print(child, flush=True)
+
+
+class Victims:
+    """The process that forks them, seen from outside."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def new(self) -> int:
+        """One more controller; its process id."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
+
+
+@contextmanager
+def victims(robot: str, endpoint: str) -> Iterator[Victims]:
+    """The process, for as long as it is needed."""
+    code = f"from rt.faults.victim import main; main({robot!r}, {endpoint!r})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield Victims(process)
+    finally:
+        process.communicate()
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
