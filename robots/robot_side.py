@@ -213,7 +213,10 @@ class RobotSide:
         return wire.pack("welcome", *self._identity.packed(), self.mode, granted)
 
     def _arm(self, peer: bytes) -> bytes:
-        if self.mode in (wire.ARMED, wire.ACTIVE) and not (peer == self._holder and self.mode == wire.ARMED):
+        if peer == self._holder and self.mode == wire.ARMED:
+            # It asked again before our first answer came; another epoch would cross its first command.
+            return wire.pack("armed", self.epoch)
+        if self.mode in (wire.ARMED, wire.ACTIVE):
             return wire.pack("refused", "lease", f"'{self.holder}' commands this robot")
         problem = self._test_self()
         if problem is not None:

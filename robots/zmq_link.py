@@ -96,6 +96,7 @@ class ZmqLink:
         self._bad_in_a_row = 0
         self._mode = wire.STANDBY
         self._seq = 0
+        self._last = robot.new_command_row()
         self._context = new_context(realtime=not lockstep)
         try:
             self._socket = controller_socket(self._context, endpoint, key, robot_key)
@@ -230,12 +231,16 @@ class ZmqLink:
                     self.lost_because = "the robot has taken our lease away: it damps, or obeys somebody else"
                     return False
                 self._taken_seq = self._state_seq
-                # A simulated robot's time stands still until the first command; that is no new sample.
                 if self._row.t_s[0] != self._taken_t_s:
                     self._taken_t_s = float(self._row.t_s[0])
                     sensors.data[:] = self._row.data
                     sensors.seq[0] = self._state_seq
                     return True
+                # A simulated robot's time stands still until the first command: no new sample. If that
+                # command came too late to be taken, it is given once more as an answer to this state.
+                if self._mode == wire.ARMED and self._seq:
+                    self.write(self._last)
+                    polls = 0
             polls += 1
             if polls >= self._silent_polls or time.monotonic() > deadline_s:
                 self.lost_because = f"no state came from the robot for {self._silent_polls * POLL_MS} ms"
@@ -262,13 +267,15 @@ class ZmqLink:
                 self.truth.data[:] = self._next_truth.data
         elif kind == TRUTH:
             self._truth_seq = values[0] if self._next_truth.read(values) else 0
-        elif kind == "armed":
-            # We asked again before the first answer came; the newest lease is the one in force.
-            self.epoch = max(self.epoch, values[0])
         elif kind == "event" and len(self.events) < 1000:
             self.events.append({"t_s": values[0], "kind": values[1], "text": values[2]})
         elif kind == "disarmed":
             self.farewell = (values[0], values[1], values[2], np.frombuffer(values[3]))
+
+    @property
+    def newest_state(self) -> int:
+        """Number of the newest state that has come in."""
+        return self._state_seq
 
     @property
     def commands_sent(self) -> int:
@@ -278,6 +285,7 @@ class ZmqLink:
     def write(self, command: CommandRow) -> None:
         """Sends the command as the answer to the state read last. Hot path; never blocks."""
         self._seq += 1
+        self._last.data[:] = command.data
         payload = CommandCodec.pack(self.epoch, self._seq, self._taken_seq, DEADLINE_US, command)
         if not self._send(payload):
             self.unsent += 1

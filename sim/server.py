@@ -99,6 +99,7 @@ class SimulatedServer:
         self.simulated = SimulatedRobot(self.robot, self._undelayed, self.seed)
         self._damping_kd = self.simulated.drives.damping_kd
         self._tick = 0
+        self._answered = -1
         self._events_told = 0
         self._moving = False
         self._damped = False
@@ -135,15 +136,9 @@ class SimulatedServer:
         now_ns = time.monotonic_ns()
         if self._doorkeeper is not None:
             self._doorkeeper.answer()
-        accepted = self.side.counts.accepted
         self.take_in(now_ns)
         side = self.side
-        if (
-            self.lockstep
-            and side.mode == wire.ACTIVE
-            and side.counts.accepted == accepted
-            and self._patient()
-        ):
+        if self.lockstep and side.mode == wire.ACTIVE and self._answered < self._tick and self._patient():
             return
         side.tick()
         self._follow_mode()
@@ -175,7 +170,9 @@ class SimulatedServer:
         self.left_over += 1
 
     def _take(self, command: CommandRow, state_seq: int) -> None:
-        due = max(self._tick, self._tick_of_state[state_seq % SLOTS] + self._delay)
+        answered = self._tick_of_state[state_seq % SLOTS]
+        self._answered = max(self._answered, answered)
+        due = max(self._tick, answered + self._delay)
         slot = due % SLOTS
         self._due[slot] = due
         self._commands[slot].copy_from(command)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from robots import wire
+from robots.link import LinkLostError
 from robots.model import RobotModel
 from robots.rows import CommandRow
 from robots.zmq_link import ZmqLink
@@ -72,14 +73,14 @@ class LinkBench:
         """Puts the robot back, mends the proxy, arms, and lets the controller command a few periods."""
         self.proxy.up = self.proxy.down = forward
         self.server.hang_up()
-        self.arm_link(self.link)
+        self.link.arm(between=self.server.serve_tick)
+        # On a busy host states are still under way, and an answer to an old one comes too late.
+        while self.link.newest_state < self.server.side.state_seq:
+            self.link.peek(self.sensors)
         self.command.copy_from(self.server.simulated.drives.commanded)
         for _ in range(5 + int(self.rng.integers(10))):
-            self.tick()
-
-    def arm_link(self, link: ZmqLink) -> None:
-        """Arms with the robot's periods passing meanwhile."""
-        link.arm(between=self.server.serve_tick)
+            if not self.tick():
+                raise LinkLostError(self.link.lost_because)
 
     def tick(self) -> bool:
         """One period of both ends: state, command, and the command's way; whether the controller goes on."""

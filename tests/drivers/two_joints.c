@@ -205,7 +205,11 @@ static void hello(Peer *sender, int known, const msgpack_object *field) {
 }
 
 static void arm(int peer) {
-    if ((mode == ARMED || mode == ACTIVE) && !(mode == ARMED && peer == holder)) {
+    if (mode == ARMED && peer == holder) {
+        answer_epoch(&peers[peer]);
+        return;
+    }
+    if (mode == ARMED || mode == ACTIVE) {
         char text[200];
         snprintf(text, sizeof text, "'%s' commands this robot", peers[holder].name);
         refuse(&peers[peer], "lease", text);

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from typer.testing import CliRunner
+
+from robots.config_error import ConfigError
+from rt.cli import app
+from rt.faults.runs import RUNS, run_faults
+from rt.faults.table import FAULTS, find_fault
+
+FULL = "KILOHERTZ_FAULTS_FULL"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_fault_has_the_reaction_that_the_table_asks_for(name):
+    (result,) = run_faults([name], full=bool(os.environ.get(FULL)))
+    assert result.outcome.passed, f"{result.fault.fault}: {result.outcome.worst}"
+
+
+def test_every_fault_that_can_be_provoked_is_in_the_table():
+    assert set(RUNS) <= {fault.name for fault in FAULTS}
+    assert [fault.name for fault in FAULTS] == [f"F{i:02}" for i in range(1, 34)]
+
+
+def test_an_unknown_fault_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean"):
+        find_fault("F0l")
+
+
+def khz(*arguments):
+    return CliRunner().invoke(app, ["faults", *map(str, arguments)])
+
+
+def test_faults_are_listed_and_explained():
+    assert len(khz("list").stdout.splitlines()) == len(FAULTS)
+    told = khz("explain", "f24").stdout
+    assert "SIGSTOP" in told
+    assert find_fault("F24").figure in told
+
+
+def test_a_run_of_faults_is_reported_as_json(tmp_path):
+    path = tmp_path / "faults.json"
+    result = khz("run", "--only", "F17", "--json", path)
+    assert result.exit_code == 0
+    (row,) = json.loads(path.read_text())["faults"]
+    assert (row["fault"], row["passed"]) == ("F17", True)
+    assert row["n"] == RUNS["F17"].n
+
+
+@pytest.mark.parametrize("name", ["F99", "F13"])
+def test_what_cannot_be_provoked_is_refused(name):
+    assert khz("run", "--only", name).exit_code == 3
