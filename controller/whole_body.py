@@ -14,7 +14,8 @@ import pinocchio as pin
 
 from controller.contact_geometry import ContactGeometry, contact_geometry, implied_motion
 from controller.qp import entry
-from controller.qp.exact_backend import ExactBackend, exact_arrays
+from controller.qp.daqp_backend import DaqpBackend, exact_arrays
+from controller.qp.dual_backend import DualBackend, dual_arrays
 from controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
 from controller.qp.tables import (
     DIM,
@@ -193,19 +194,20 @@ class WholeBody:
         weight_N = robot.mass_kg * GRAVITY_M_S2
         self.tolerances = Tolerances(force_N=1e-3 * weight_N)
         force_scale = 0.03 * weight_N
-        exact = exact_arrays(self.arrays)
+        exact, dual = exact_arrays(self.arrays), dual_arrays(self.arrays)
         settings = osqp_settings or OsqpSettings()
         # Any problem of this robot serves to generate the entry points: only kinds and array groups count.
         sample = OsqpProblem(self.arrays, (), (), True, settings, force_scale)
-        self.entry = entry.load({**self.arrays._asdict(), "osqp": sample.arrays, "exact": exact})
+        groups = {**self.arrays._asdict(), "osqp": sample.arrays, "exact": exact, "dual": dual}
+        self.entry = entry.load(groups)
         self._table, _ = bind(self.arrays._asdict())
-        self.exact = ExactBackend(self.arrays, exact, self.entry, self.tolerances)
+        self.daqp = DaqpBackend(self.arrays, exact, self.entry, self.tolerances)
+        self.exact = DualBackend(self.arrays, exact, dual, self.entry, self.tolerances, self.daqp)
         self.osqp = OsqpBackend(self.arrays, self.entry, self.tolerances, settings, force_scale)
-        self.solver: OsqpBackend | ExactBackend = self.exact if solver == "exact" else self.osqp
+        self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._implied: dict[tuple[int, ...], Ints] = {}
         self._closed: tuple[int, ...] = ()
         self._enabled: tuple[int, ...] = ()
-        self._rows = 0
         self._leading = self.solver
         self._at_limit = False
         self.iterations = 0
@@ -265,10 +267,9 @@ class WholeBody:
 
     def assemble(self) -> None:
         """Writes this tick's problem from the references."""
-        self._rows = self.entry.run_fill(self._table)
         # While a limit is hit the exact solver leads: OSQP takes hundreds of iterations with the limits in.
         self._leading = self.exact if self._at_limit else self.solver
-        self._leading.assemble(self._closed, self._enabled, self._rows)
+        self._leading.assemble(self._closed, self._enabled)
 
     def solve(self) -> bool:
         """Solves it into `solution`; limits enter when hit, and what OSQP does not solve is solved exactly.
@@ -281,9 +282,11 @@ class WholeBody:
         if self._leading is self.osqp:
             if solved and self.tolerances.limits_ok(self.solution.residual):
                 return True
-            self.exact.assemble(self._closed, self._enabled, self._rows)
+            self.exact.assemble(self._closed, self._enabled)
             solved = self.exact.solve()
             self.iterations += self.exact.iterations
+        if self.solver is self.exact:
+            return solved
         self.osqp.forget()
         y_tau, y_vdot = self.solution.y_tau, self.solution.y_vdot
         self._at_limit = solved and bool(y_tau.any() or y_vdot.any())
@@ -292,7 +295,7 @@ class WholeBody:
     def solve_softened(self) -> bool:
         """Solves with limits and contact motion softened; True where finite and inside the wrench cones."""
         self.osqp.forget()
-        return self.exact.solve_softened()
+        return self.daqp.solve_softened()
 
     def _mode(self, closed: Sequence[str], enabled: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         slots = tuple(sorted(self.robot.contact_names.index(name) for name in closed))

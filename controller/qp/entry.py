@@ -20,6 +20,8 @@ import numba
 from numba import carray, types
 from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
 from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
+from controller.qp.dual_rows import DualArrays, fixed_rows
+from controller.qp.dual_solver import solve_dual
 from controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
 from controller.qp.kinematics import barriers, kinematics
 from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
@@ -87,15 +89,11 @@ def run_kinematics(q, v, A):
 
 
 @numba.njit(types.int64(TABLE), **OPTIONS)
-def run_fill(A):
-{bind_common}
-    return fill_all(kin, tasks, rows)
-
-
-@numba.njit(types.void(TABLE, types.int64), **OPTIONS)
-def run_osqp_assembly(A, m):
+def run_osqp_assembly(A):
 {bind_osqp}
+    m = fill_all(kin, tasks, rows)
     scatter(kin, tasks, rows, m, contacts, limits, osqp)
+    return m
 
 
 @numba.njit(types.int64(TABLE, VECTOR, VECTOR), **OPTIONS)
@@ -104,9 +102,24 @@ def run_osqp_finish(A, x, y):
     return finish(kin, contacts, limits, solution, osqp, x, y)
 
 
-@numba.njit(types.void(TABLE, types.int64), **OPTIONS)
-def run_exact_assembly(A, m):
+@numba.njit(types.int64(TABLE), **OPTIONS)
+def run_dual_assembly(A):
+{bind_dual}
+    m = fill_all(kin, tasks, rows)
+    fixed_rows(kin, rows, m, contacts, exact, dual)
+    return m
+
+
+@numba.njit(types.int64(TABLE, types.int64), **OPTIONS)
+def run_dual_solve(A, m):
+{bind_dual}
+    return solve_dual(kin, rows, m, contacts, limits, solution, exact, dual)
+
+
+@numba.njit(types.void(TABLE), **OPTIONS)
+def run_exact_assembly(A):
 {bind_exact}
+    m = fill_all(kin, tasks, rows)
     reduce_problem(kin, rows, m, contacts, limits, exact)
 
 
@@ -122,10 +135,11 @@ def load(groups: dict[str, Any]) -> ModuleType:
 
     Args:
         groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then
-            `osqp` and `exact`. Addresses and shapes come in at run time, so the module serves every robot.
+            `osqp`, `exact` and `dual`. Addresses and shapes come in at run time, so the module serves every
+            robot.
     """
     kinds = load_kinds()
-    common = {name: group for name, group in groups.items() if name not in ("osqp", "exact")}
+    common = {name: group for name, group in groups.items() if name not in ("osqp", "exact", "dual")}
     text = _TEMPLATE.format(
         imports="\n".join(f"from {kind.module} import fill as fill_{name}" for name, kind in kinds.items()),
         cases="\n".join(
@@ -136,6 +150,7 @@ def load(groups: dict[str, Any]) -> ModuleType:
         bind_common=bind(common)[1],
         bind_osqp=bind({**common, "osqp": groups["osqp"]})[1],
         bind_exact=bind({**common, "exact": groups["exact"]})[1],
+        bind_dual=bind({**common, "exact": groups["exact"], "dual": groups["dual"]})[1],
     )
     here = Path(__file__).parent
     sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py"]

@@ -192,13 +192,13 @@ class OsqpBackend:
                 self._arrays, closed, soft, limits, self._settings, self._force_scale
             )
 
-    def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...], m: int) -> None:
-        """Writes the problem of this tick from the m rows of its tasks."""
+    def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
+        """Writes the problem of this tick."""
         problem = self._problems[closed, enabled]
         if problem is not self._current:
             problem.warm_start(self._arrays)
             self._current = problem
-        self._assembly(problem.table, m)
+        self._assembly(problem.table)
 
     def solve(self) -> bool:
         """Solves it into the solution, but for the limits of a floating base.

@@ -52,6 +52,7 @@ def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: S
     nv = len(k.v)
     nb = k.n_base[0]
     vdot, residual, tau = solution.vdot, solution.residual, solution.tau
+    base = k.s[0:2]  # the six base rows
     for r in range(6):
         residual[r] = 0.0
     finite = 1.0
@@ -59,20 +60,33 @@ def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: S
     cone = 0.0
     for i in range(nv):
         force = k.h[i] + dot(k.M[i], vdot, nv)
-        for c in range(len(contacts.offset)):
-            if contacts.offset[c] < 0:
-                continue
-            J, w = k.J[contacts.frame[c]], solution.wrench[c]
-            for t in range(contacts.dim[c]):
-                force -= J[contacts.select[c, t], i] * w[t]
         if i < nb:
-            residual[0] = max(residual[0], abs(force))
+            base[i // 3, i % 3] = force
         else:
             tau[i - nb] = force
-            residual[3] = max(residual[3], abs(force) - limits.tau[i - nb])
-            residual[4] = max(residual[4], vdot[i] - limits.vdot_upper[i - nb])
-            residual[4] = max(residual[4], limits.vdot_lower[i - nb] - vdot[i])
-        if not (abs(force) < 1e9) or not (abs(vdot[i]) < 1e9):
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] < 0:
+            continue
+        f = contacts.frame[c]
+        for n in range(k.n_columns[f]):
+            i = k.columns[f, n]
+            force = 0.0
+            for t in range(contacts.dim[c]):
+                force += k.J[f, contacts.select[c, t], i] * solution.wrench[c, t]
+            if i < nb:
+                base[i // 3, i % 3] -= force
+            else:
+                tau[i - nb] -= force
+    for i in range(nb):
+        residual[0] = max(residual[0], abs(base[i // 3, i % 3]))
+    for i in range(nv):
+        if not (abs(vdot[i]) < 1e9):
+            finite = 0.0
+    for j in range(nv - nb):
+        residual[3] = max(residual[3], abs(tau[j]) - limits.tau[j])
+        residual[4] = max(residual[4], vdot[nb + j] - limits.vdot_upper[j])
+        residual[4] = max(residual[4], limits.vdot_lower[j] - vdot[nb + j])
+        if not (abs(tau[j]) < 1e9):
             finite = 0.0
     for c in range(len(contacts.offset)):
         if contacts.offset[c] < 0:

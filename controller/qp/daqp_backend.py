@@ -1,4 +1,4 @@
-"""An exact dense solver (DAQP, a dual active set) on the reduced problem: no tuning, and OSQP's fallback."""
+"""DAQP, a dense dual active-set solver, on the reduced problem: our own gave up, or limits are softened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import daqp
 import numpy as np
 
-from controller.qp.exact_assembly import ExactArrays
+from controller.qp.exact_assembly import SOFTENED, ExactArrays
 from controller.qp.tables import Arrays, bind
 from controller.qp.tolerances import Tolerances
 
@@ -38,8 +38,8 @@ def exact_arrays(arrays: Arrays) -> ExactArrays:
     )
 
 
-class ExactBackend:
-    """Solves the tick's problem exactly.
+class DaqpBackend:
+    """Solves the tick's problem with DAQP.
 
     Args:
         arrays: the shared tables.
@@ -48,7 +48,7 @@ class ExactBackend:
         tolerances: what counts as solved.
     """
 
-    name = "exact"
+    name = "daqp"
 
     def __init__(self, arrays: Arrays, problem: ExactArrays, entry: Any, tolerances: Tolerances) -> None:
         self._arrays = arrays
@@ -62,17 +62,15 @@ class ExactBackend:
         self._z = np.zeros(len(problem.f))
         self._y = np.zeros(rows)
         self._contact_lower = np.zeros_like(arrays.contacts.lower)
-        self._m = 0
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
         """Nothing to build: the reduced problem is dense and cheap to size anew."""
 
-    def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...], m: int) -> None:
-        """Writes the problem of this tick from the m rows of its tasks."""
-        self._problem.size[4] = 0
-        self._m = m
-        self._assembly(self._table, m)
+    def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
+        """Writes the problem of this tick."""
+        self._problem.size[SOFTENED] = 0
+        self._assembly(self._table)
 
     def solve(self) -> bool:
         """Solves it into the solution: first without torque limits and barriers, then with them where hit.
@@ -95,12 +93,12 @@ class ExactBackend:
         Returns:
             True where the solution is finite and its wrenches are inside their cones.
         """
-        self._problem.size[4] = 1
+        self._problem.size[SOFTENED] = 1
         p, lower = self._problem, self._arrays.contacts.lower
         # Contacts may unload fully, so that no wrench at all is feasible; checked against the same bounds.
         self._contact_lower[:] = lower
         np.minimum(lower, 0.0, out=lower)
-        self._assembly(self._table, self._m)
+        self._assembly(self._table)
         na = len(self._arrays.solution.tau)
         solved = self._run(0, na + int(p.size[1]), soft=True)
         lower[:] = self._contact_lower

@@ -1,0 +1,96 @@
+"""The exact solver: our own dual active set, and DAQP where that gives up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from controller.qp.daqp_backend import DaqpBackend
+from controller.qp.dual_rows import STEPS, DualArrays
+from controller.qp.dual_solver import SOLVED
+from controller.qp.exact_assembly import ExactArrays
+from controller.qp.tables import Arrays, bind
+from controller.qp.tolerances import Tolerances
+
+
+def dual_arrays(arrays: Arrays) -> DualArrays:
+    """The solver's memory: rows for every task and contact, and for as many limits as there are unknowns."""
+    nv, nb = len(arrays.kin.v), int(arrays.kin.n_base[0])
+    wrenches = int(arrays.contacts.dim.sum())
+    n = nv - nb + wrenches
+    rows = len(arrays.rows.b) + wrenches + n + 1
+    return DualArrays(
+        size=np.zeros(4, np.int64),
+        A=np.zeros((rows, n)),
+        b=np.zeros(rows),
+        soft=np.zeros(rows),
+        first=np.zeros(rows, np.int64),
+        base=np.zeros((rows, 6)),
+        limit=np.zeros(rows, np.int64),
+        S=np.zeros((rows, rows)),
+        F=np.zeros((rows, rows)),
+        y=np.zeros(rows),
+        step=np.zeros(rows),
+        z=np.zeros(n),
+        column=np.zeros((6, 1)),
+    )
+
+
+class DualBackend:
+    """Solves the tick's problem exactly, limits included.
+
+    Args:
+        arrays: the shared tables.
+        problem: memory of the reduced problem.
+        dual: memory of the solver.
+        entry: compiled entry points.
+        tolerances: what counts as solved.
+        fallback: takes over where the solver gives up.
+    """
+
+    name = "exact"
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        problem: ExactArrays,
+        dual: DualArrays,
+        entry: Any,
+        tolerances: Tolerances,
+        fallback: DaqpBackend,
+    ) -> None:
+        self._residual = arrays.solution.residual
+        self._dual = dual
+        self._table, _ = bind({**arrays._asdict(), "exact": problem, "dual": dual})
+        self._assembly = entry.run_dual_assembly
+        self._solve = entry.run_dual_solve
+        self._tolerances = tolerances
+        self._fallback = fallback
+        self._rows = 0
+        self.iterations = 0
+
+    def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
+        """Nothing to build: the reduced problem is dense and cheap to size anew."""
+
+    def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
+        """Writes the problem of this tick."""
+        self._rows = self._assembly(self._table)
+
+    def solve(self) -> bool:
+        """Solves it into the solution.
+
+        Returns:
+            True where the solution is finite and within tolerance of every block.
+        """
+        status = self._solve(self._table, self._rows)
+        self.iterations = 1 + int(self._dual.size[STEPS])
+        if status == SOLVED and self._tolerances.accept(self._residual):
+            return True
+        self._fallback.assemble((), ())
+        solved = self._fallback.solve()
+        self.iterations += self._fallback.iterations
+        return solved
+
+    def forget(self) -> None:
+        """Nothing is remembered but the last solution."""

@@ -1,0 +1,310 @@
+"""Exact dense dual active-set solver of the whole-body problem, compiled.
+
+    min |z|^2 / 2 + sum w (a'z - b)^2 / 2   s.t.  contact motion a'z = b,  limits a'z >= b
+
+Everything but the limits is solved at once in the dual: with y the multipliers of the rows, z = A'y and
+(A A' + 1/w) y = b, 24 unknowns for a humanoid on two feet. Limits enter as in Goldfarb and Idnani, one at a
+time, the most violated first, while the multipliers of the limits in force stay positive. Two things make it
+fast: limits are not written down before they are hit, and those in force last tick are tried first, so most
+ticks add none.
+
+Source: Goldfarb and Idnani, "A numerically stable dual method for solving strictly convex quadratic
+programs", Mathematical Programming 27, 1983, section 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from controller.qp.dual_factor import drop_row, factor_row, solve_gram, solve_upper
+from controller.qp.dual_rows import FIXED, IN_USE, STEPS, UNKNOWNS, DualArrays, gram_row, limit_row
+from controller.qp.exact_assembly import ExactArrays, solve_base
+from controller.qp.kinematics import dot
+from controller.qp.residuals import torque_and_residuals
+from controller.qp.tables import (
+    MAX_CONE_ROWS,
+    RES_CONE,
+    RES_MOTION,
+    RES_TAU,
+    RES_VDOT,
+    Contacts,
+    Kin,
+    Limits,
+    Rows,
+    Solution,
+)
+from robots.compiled import kernel
+
+SOLVED, NO_SOLUTION, GAVE_UP = range(3)
+
+_MAX_STEPS = 200
+_VIOLATION = 1e-6
+"""A limit missed by less [N, Nm, rad/s^2] holds."""
+_ROUNDING = 1e-3
+"""A limit in force that is missed by less is so for rounding; by more, the solver gives up."""
+_INEXACT = 1e-9
+"""Contact motion missed by more [m/s^2] asks for refinement: A A' squares the condition of the rows."""
+_REFINEMENTS = 3
+_LARGE = 1e300
+_IN_FORCE = 1e-6
+"""Last tick's multipliers above this say that their limit was in force."""
+
+
+@kernel
+def recall(
+    multiplier: float, limit: int, k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays
+) -> None:
+    """Puts a limit of the last solution in force again, unless it depends on those already there."""
+    if abs(multiplier) <= _IN_FORCE:
+        return
+    i = d.size[IN_USE]
+    if i >= len(d.b) - 1:
+        return
+    limit_row(k, contacts, limits, e, d, limit if multiplier > 0.0 else -limit, i)
+    gram_row(d, i, d.size[UNKNOWNS])
+    if factor_row(d, i) > 0.0:
+        d.size[IN_USE] = i + 1
+
+
+@kernel
+def recall_limits(
+    k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
+) -> None:
+    """Starts with the limits that were in force in the last solution, whichever solver it came from."""
+    n_contacts = len(contacts.offset)
+    na = len(solution.tau)
+    for c in range(n_contacts):
+        if contacts.offset[c] >= 0:
+            for r in range(contacts.n_rows[c]):
+                recall(solution.y_cone[c, r], 1 + c * MAX_CONE_ROWS + r, k, contacts, limits, e, d)
+    first = 1 + n_contacts * MAX_CONE_ROWS
+    for j in range(na):
+        recall(solution.y_tau[j], first + j, k, contacts, limits, e, d)
+        recall(solution.y_vdot[j], first + na + j, k, contacts, limits, e, d)
+
+
+@kernel
+def release_wrong_limits(d: DualArrays) -> None:
+    """Lets go, one at a time, of recalled limits that would have to pull: what is left is a valid start."""
+    n, fixed = d.size[UNKNOWNS], d.size[FIXED]
+    while True:
+        m = d.size[IN_USE]
+        solve_gram(d.F, m, d.b, d.y)
+        worst, at = 0.0, -1
+        for i in range(fixed, m):
+            if d.y[i] < worst:
+                worst, at = d.y[i], i
+        if at < 0:
+            return
+        drop_row(d, at, m, n)
+        for i in range(at, m - 1):
+            factor_row(d, i)
+        d.size[IN_USE] = m - 1
+        d.size[STEPS] += 1
+
+
+@kernel
+def combine_rows(d: DualArrays) -> None:
+    """Writes z = A'y."""
+    n = d.size[UNKNOWNS]
+    z = d.z
+    for j in range(n):
+        z[j] = 0.0
+    for i in range(d.size[IN_USE]):
+        a, row = d.y[i], d.A[i]
+        for j in range(n):
+            z[j] += a * row[j]
+
+
+@kernel
+def refine(d: DualArrays) -> None:
+    """Corrects y by what the rows still miss."""
+    n, m = d.size[UNKNOWNS], d.size[IN_USE]
+    for i in range(m):
+        d.step[i] = d.b[i] - dot(d.A[i], d.z, n) - d.soft[i] * d.y[i]
+    solve_gram(d.F, m, d.step, d.step)
+    for i in range(m):
+        d.y[i] += d.step[i]
+    combine_rows(d)
+
+
+@kernel
+def write_primal(
+    k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
+) -> None:
+    """Writes vdot, wrenches and torque of z, and by how much every block is missed."""
+    nb = k.n_base[0]
+    na = len(k.v) - nb
+    n = d.size[UNKNOWNS]
+    z = d.z
+    for r in range(nb):
+        solution.vdot[r] = dot(e.K[r], z, n) + e.K[r, n]
+    for j in range(na):
+        solution.vdot[nb + j] = e.x0[j] + e.sigma[j] * z[j]
+    for c in range(len(contacts.offset)):
+        o = contacts.offset[c]
+        for t in range(6):
+            solution.wrench[c, t] = 0.0
+        if o >= 0:
+            for t in range(contacts.dim[c]):
+                i = na + o + t
+                solution.wrench[c, t] = e.x0[i] + e.sigma[i] * z[i]
+    torque_and_residuals(k, contacts, limits, solution)
+
+
+@kernel
+def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> tuple[int, float]:
+    """The limit that is missed by most, 0 if none, and by how much."""
+    nb = k.n_base[0]
+    residual = solution.residual
+    worst, limit = _VIOLATION, 0
+    cones = len(contacts.offset) * MAX_CONE_ROWS
+    na = len(solution.tau)
+    if residual[RES_CONE] > worst:
+        for c in range(len(contacts.offset)):
+            if contacts.offset[c] < 0:
+                continue
+            for r in range(contacts.n_rows[c]):
+                a = dot(contacts.cone[c, r], solution.wrench[c], contacts.dim[c])
+                if a - contacts.upper[c, r] > worst:
+                    worst, limit = a - contacts.upper[c, r], 1 + c * MAX_CONE_ROWS + r
+                if contacts.lower[c, r] - a > worst:
+                    worst, limit = contacts.lower[c, r] - a, -(1 + c * MAX_CONE_ROWS + r)
+    if max(residual[RES_TAU], residual[RES_VDOT]) > worst:
+        for j in range(na):
+            tau, vdot = solution.tau[j], solution.vdot[nb + j]
+            if abs(tau) - limits.tau[j] > worst:
+                worst = abs(tau) - limits.tau[j]
+                limit = 1 + cones + j if tau > 0.0 else -(1 + cones + j)
+            if vdot - limits.vdot_upper[j] > worst:
+                worst, limit = vdot - limits.vdot_upper[j], 1 + cones + na + j
+            if limits.vdot_lower[j] - vdot > worst:
+                worst, limit = limits.vdot_lower[j] - vdot, -(1 + cones + na + j)
+    return limit, worst
+
+
+@kernel
+def enforce(violation: float, d: DualArrays) -> int:
+    """Puts the row after those in use in force; limits whose multiplier would turn negative let go."""
+    n, fixed = d.size[UNKNOWNS], d.size[FIXED]
+    y, step = d.y, d.step
+    while d.size[STEPS] < _MAX_STEPS:
+        d.size[STEPS] += 1
+        m = d.size[IN_USE]
+        outside = factor_row(d, m)
+        for i in range(m):
+            step[i] = d.F[m, i]
+        solve_upper(d.F, m, step)
+        dual_length, blocking = _LARGE, -1
+        for i in range(fixed, m):
+            if step[i] > 1e-12 and max(y[i], 0.0) < dual_length * step[i]:
+                dual_length, blocking = max(y[i], 0.0) / step[i], i
+        primal_length = violation / outside if outside > 0.0 else _LARGE
+        if blocking < 0 and outside == 0.0:
+            return NO_SOLUTION
+        if primal_length <= dual_length:
+            d.size[IN_USE] = m + 1
+            solve_gram(d.F, m + 1, d.b, y)
+            return SOLVED
+        for i in range(m):
+            y[i] -= dual_length * step[i]
+        violation -= dual_length * outside
+        drop_row(d, blocking, m + 1, n)
+        for i in range(blocking, m - 1):
+            factor_row(d, i)
+        d.size[IN_USE] = m - 1
+    return GAVE_UP
+
+
+@kernel
+def write_multipliers(
+    k: Kin, rows: Rows, m: int, contacts: Contacts, solution: Solution, e: ExactArrays, d: DualArrays
+) -> None:
+    """Multipliers of the solution by name; positive where an upper side is in force."""
+    solution.y_motion[:] = 0.0
+    solution.y_cone[:] = 0.0
+    solution.y_tau[:] = 0.0
+    solution.y_vdot[:] = 0.0
+    fixed = d.size[FIXED]
+    i = 0
+    for r in range(m):
+        if rows.w[r] != 0.0:
+            i += 1
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] >= 0:
+            for t in range(contacts.dim[c]):
+                if contacts.implied[c, t] == 0:
+                    solution.y_motion[c, t] = -d.y[i]
+                    i += 1
+    cones = len(contacts.offset) * MAX_CONE_ROWS
+    na = len(solution.tau)
+    for i in range(fixed, d.size[IN_USE]):
+        index = abs(d.limit[i]) - 1
+        a = d.y[i] if d.limit[i] > 0 else -d.y[i]
+        if index < cones:
+            solution.y_cone[index // MAX_CONE_ROWS, index % MAX_CONE_ROWS] = a
+        elif index < cones + na:
+            solution.y_tau[index - cones] = a
+        else:
+            solution.y_vdot[index - cones - na] = a
+    if k.n_base[0] == 6:
+        # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y base.
+        for q in range(6):
+            a = 0.0
+            for i in range(d.size[IN_USE]):
+                a += d.y[i] * d.base[i, q]
+            d.column[q, 0] = a
+        solve_base(e.L, d.column, 1)
+        for q in range(6):
+            solution.y_base[q] = d.column[q, 0]
+
+
+@kernel
+def solve_dual(
+    k: Kin,
+    rows: Rows,
+    m: int,
+    contacts: Contacts,
+    limits: Limits,
+    solution: Solution,
+    e: ExactArrays,
+    d: DualArrays,
+) -> int:
+    """Solves the problem whose fixed rows are written; fills the solution.
+
+    Returns:
+        SOLVED; NO_SOLUTION where the limits contradict each other; GAVE_UP.
+    """
+    d.size[STEPS] = 0
+    for i in range(d.size[FIXED]):
+        factor_row(d, i)
+    recall_limits(k, contacts, limits, solution, e, d)
+    release_wrong_limits(d)
+    status = SOLVED
+    while True:
+        combine_rows(d)
+        write_primal(k, contacts, limits, solution, e, d)
+        for _ in range(_REFINEMENTS):
+            if solution.residual[RES_MOTION] > _INEXACT:
+                refine(d)
+                write_primal(k, contacts, limits, solution, e, d)
+        limit, violation = most_violated(k, contacts, limits, solution)
+        if limit == 0:
+            break
+        i = d.size[IN_USE]
+        known = False
+        for r in range(d.size[FIXED], i):
+            known = known or d.limit[r] == limit
+        if known:
+            status = SOLVED if violation < _ROUNDING else GAVE_UP
+            break
+        if i >= len(d.b) - 1 or not np.isfinite(violation):
+            status = GAVE_UP
+            break
+        limit_row(k, contacts, limits, e, d, limit, i)
+        gram_row(d, i, d.size[UNKNOWNS])
+        status = enforce(violation, d)
+        if status != SOLVED:
+            break
+    write_multipliers(k, rows, m, contacts, solution, e, d)
+    return status
