@@ -13,14 +13,13 @@ DEPENDENT = 1e-11
 
 
 @kernel
-def factor_row(d: DualArrays, i: int) -> float:
+def factor_row(S: Floats, F: Floats, i: int) -> float:
     """Adds row i of S to the factor of the rows before it.
 
     Returns:
         The squared length of the row outside their span; 0 where it depends on them. Such a row then takes
         no part: its inverse pivot is 0, so its multiplier is 0.
     """
-    F, S = d.F, d.S
     row = F[i]
     for j in range(i):
         other = F[j]

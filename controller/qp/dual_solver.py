@@ -28,6 +28,7 @@ from controller.qp.tables import (
     RES_TAU,
     RES_VDOT,
     Contacts,
+    Floats,
     Kin,
     Limits,
     Rows,
@@ -51,18 +52,14 @@ _IN_FORCE = 1e-6
 
 
 @kernel
-def recall(
-    multiplier: float, limit: int, k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays
-) -> None:
-    """Puts a limit of the last solution in force again, unless it depends on those already there."""
-    if abs(multiplier) <= _IN_FORCE:
-        return
+def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays, limit: int) -> None:
+    """Puts a limit in force again, unless it depends on those already there."""
     i = d.size[IN_USE]
     if i >= len(d.b) - 1:
         return
-    limit_row(k, contacts, limits, e, d, limit if multiplier > 0.0 else -limit, i)
-    gram_row(d, i, d.size[UNKNOWNS])
-    if factor_row(d, i) > 0.0:
+    limit_row(k, contacts, limits, e, d, limit, i)
+    gram_row(d.A, d.first, d.S, i, d.size[UNKNOWNS])
+    if factor_row(d.S, d.F, i) > 0.0:
         d.size[IN_USE] = i + 1
 
 
@@ -73,14 +70,18 @@ def recall_limits(
     """Starts with the limits that were in force in the last solution, whichever solver it came from."""
     n_contacts = len(contacts.offset)
     na = len(solution.tau)
-    for c in range(n_contacts):
-        if contacts.offset[c] >= 0:
-            for r in range(contacts.n_rows[c]):
-                recall(solution.y_cone[c, r], 1 + c * MAX_CONE_ROWS + r, k, contacts, limits, e, d)
-    first = 1 + n_contacts * MAX_CONE_ROWS
-    for j in range(na):
-        recall(solution.y_tau[j], first + j, k, contacts, limits, e, d)
-        recall(solution.y_vdot[j], first + na + j, k, contacts, limits, e, d)
+    cones = n_contacts * MAX_CONE_ROWS
+    for index in range(cones + 2 * na):
+        if index < cones:
+            c, r = index // MAX_CONE_ROWS, index % MAX_CONE_ROWS
+            closed = contacts.offset[c] >= 0 and r < contacts.n_rows[c]
+            y = solution.y_cone[c, r] if closed else 0.0
+        elif index < cones + na:
+            y = solution.y_tau[index - cones]
+        else:
+            y = solution.y_vdot[index - cones - na]
+        if abs(y) > _IN_FORCE:
+            recall(k, contacts, limits, e, d, index + 1 if y > 0.0 else -(index + 1))
 
 
 @kernel
@@ -98,20 +99,18 @@ def release_wrong_limits(d: DualArrays) -> None:
             return
         drop_row(d, at, m, n)
         for i in range(at, m - 1):
-            factor_row(d, i)
+            factor_row(d.S, d.F, i)
         d.size[IN_USE] = m - 1
         d.size[STEPS] += 1
 
 
 @kernel
-def combine_rows(d: DualArrays) -> None:
+def combine_rows(A: Floats, y: Floats, m: int, n: int, z: Floats) -> None:
     """Writes z = A'y."""
-    n = d.size[UNKNOWNS]
-    z = d.z
     for j in range(n):
         z[j] = 0.0
-    for i in range(d.size[IN_USE]):
-        a, row = d.y[i], d.A[i]
+    for i in range(m):
+        a, row = y[i], A[i]
         for j in range(n):
             z[j] += a * row[j]
 
@@ -125,7 +124,7 @@ def refine(d: DualArrays) -> None:
     solve_gram(d.F, m, d.step, d.step)
     for i in range(m):
         d.y[i] += d.step[i]
-    combine_rows(d)
+    combine_rows(d.A, d.y, m, n, d.z)
 
 
 @kernel
@@ -191,7 +190,7 @@ def enforce(violation: float, d: DualArrays) -> int:
     while d.size[STEPS] < _MAX_STEPS:
         d.size[STEPS] += 1
         m = d.size[IN_USE]
-        outside = factor_row(d, m)
+        outside = factor_row(d.S, d.F, m)
         for i in range(m):
             step[i] = d.F[m, i]
         solve_upper(d.F, m, step)
@@ -211,7 +210,7 @@ def enforce(violation: float, d: DualArrays) -> int:
         violation -= dual_length * outside
         drop_row(d, blocking, m + 1, n)
         for i in range(blocking, m - 1):
-            factor_row(d, i)
+            factor_row(d.S, d.F, i)
         d.size[IN_USE] = m - 1
     return GAVE_UP
 
@@ -277,12 +276,12 @@ def solve_dual(
     """
     d.size[STEPS] = 0
     for i in range(d.size[FIXED]):
-        factor_row(d, i)
+        factor_row(d.S, d.F, i)
     recall_limits(k, contacts, limits, solution, e, d)
     release_wrong_limits(d)
     status = SOLVED
     while True:
-        combine_rows(d)
+        combine_rows(d.A, d.y, d.size[IN_USE], d.size[UNKNOWNS], d.z)
         write_primal(k, contacts, limits, solution, e, d)
         for _ in range(_REFINEMENTS):
             if solution.residual[RES_MOTION] > _INEXACT:
@@ -302,7 +301,7 @@ def solve_dual(
             status = GAVE_UP
             break
         limit_row(k, contacts, limits, e, d, limit, i)
-        gram_row(d, i, d.size[UNKNOWNS])
+        gram_row(d.A, d.first, d.S, i, d.size[UNKNOWNS])
         status = enforce(violation, d)
         if status != SOLVED:
             break
