@@ -131,6 +131,7 @@ class Brain:
             self._falling = Falling(robot, gains.fall, self.motion.height_m, self._damping_Nms)
         self._p_SC, self._v_heading = np.zeros(3), np.zeros(3)
         self.output = BrainOutput(robot)
+        self._show()
         self._planned = (
             self.motion.planned
             if isinstance(self.motion, Legged)
@@ -143,6 +144,13 @@ class Brain:
         # A contact force of NaN only says that there is no sensor.
         self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
         self._hold_q = np.zeros(robot.na)
+
+    def _show(self) -> None:
+        """Lets the output show what the controller works with, instead of copying it every tick."""
+        if self.robot.floating:
+            output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
+            output.p_WC, output.v_WC = kin.p_WC, kin.v_WC
+            output.w_F, output.zmp_des = solution.wrench, solution.zmp
 
     def reset(self, sensors: SensorRow) -> None:
         """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
@@ -269,15 +277,10 @@ class Brain:
         self._report()
 
     def _report(self) -> None:
-        output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
-        if self.robot.floating:
-            motion = self.motion
-            assert isinstance(motion, Legged)
-            output.p_WC[:], output.v_WC[:] = kin.p_WC, kin.v_WC
+        output, motion = self.output, self.motion
+        if isinstance(motion, Legged):
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS
-            output.w_F[:] = solution.wrench
-            output.zmp_des[:] = solution.zmp
         if self._payload is not None and output.rung == SOLVED:
             self._payload.update(output.tau, self._period)
             output.payload_kg = self._payload.mass_kg

@@ -38,7 +38,6 @@ from controller.qp.tables import (
     Rows,
     Solution,
     Tasks,
-    bind,
 )
 from controller.qp.tolerances import Tolerances
 from controller.tasks.kind import KINDS, load_kinds
@@ -196,14 +195,14 @@ class WholeBody:
         force_scale = 0.03 * weight_N
         exact, dual = exact_arrays(self.arrays), dual_arrays(self.arrays)
         settings = osqp_settings or OsqpSettings()
-        # Any problem of this robot serves to generate the entry points: only kinds and array groups count.
-        sample = OsqpProblem(self.arrays, (), (), True, settings, force_scale)
-        groups = {**self.arrays._asdict(), "osqp": sample.arrays, "exact": exact, "dual": dual}
-        self.entry = entry.load(groups)
-        self._table, _ = bind(self.arrays._asdict())
-        self.daqp = DaqpBackend(self.arrays, exact, self.entry, self.tolerances)
-        self.exact = DualBackend(self.arrays, exact, dual, self.entry, self.tolerances, self.daqp)
-        self.osqp = OsqpBackend(self.arrays, self.entry, self.tolerances, settings, force_scale)
+        groups = {**self.arrays._asdict(), "exact": exact, "dual": dual}
+        # The stages that are not OSQP's take any problem of this robot.
+        sample = OsqpProblem(self.arrays, groups, (), (), True, settings, force_scale)
+        self._sample = sample
+        self._run = run = entry.load({**groups, "osqp": sample.arrays})
+        self.daqp = DaqpBackend(self.arrays, exact, run, sample.table, self.tolerances)
+        self.exact = DualBackend(self.arrays, dual, run, sample.table, self.tolerances, self.daqp)
+        self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._implied: dict[tuple[int, ...], Ints] = {}
         self._closed: tuple[int, ...] = ()
@@ -263,7 +262,7 @@ class WholeBody:
         """Kinematics and dynamics at (q, v), into `arrays.kin`."""
         pin.crba(self.model, self.data, q, pin.Convention.WORLD)
         pin.nonLinearEffects(self.model, self.data, q, v)
-        self.entry.run_kinematics(q, v, self._table)
+        self._run(entry.KINEMATICS, self._sample.table, q, v)
 
     def assemble(self) -> None:
         """Writes this tick's problem from the references."""

@@ -105,6 +105,6 @@ def sources_of(module: str) -> set[Path]:
         found[name] = Path(spec.origin)
         # Imports for type checkers only are indented, and do not count.
         waiting += re.findall(
-            r"^from ((?:estimators|robots)\.\w+) import", found[name].read_text(), re.MULTILINE
+            r"^from ((?:controller|estimators|robots)\.[\w.]+) import", found[name].read_text(), re.MULTILINE
         )
     return set(found.values())

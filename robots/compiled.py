@@ -37,6 +37,26 @@ def kernel(function: F) -> F:
     return compiled
 
 
+def inner_kernel(function: F, *, may_copy: bool = False) -> F:
+    """Jits a function that only compiled code calls.
+
+    There is no way in from Python, and references are not counted, so one that allocated would not compile.
+    Both halve the compile time of kernels that take groups of arrays, whose wrappers are the larger part.
+
+    Args:
+        function: to compile.
+        may_copy: lets it assign one array to another, `T[r] = J[r]`, which is compiled as a possible copy.
+    """
+    dispatcher = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=may_copy, **KERNEL_OPTIONS)
+    compiled: F = dispatcher(function)
+    compiled._compile_for_args = _refuse  # type: ignore[attr-defined]  # else a call from Python would crash it
+    return compiled
+
+
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    raise TypeError("only compiled code can call this kernel: make it a `kernel` to call it from Python")
+
+
 @intrinsic
 def float_pointer(typing_context, address):  # type: ignore[no-untyped-def]
     """The float64 pointer at an integer address, for `numba.carray` in compiled code."""
@@ -105,7 +125,9 @@ def load_entry(name: str, text: str, sources: Iterable[Path]) -> ModuleType:
         partial.write_text(text)
         partial.replace(path)
     if not any((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
-        print(f"kilohertz: compiling {name} (once; about 15 s) ...", file=sys.stderr, flush=True)
+        print(
+            f"kilohertz: compiling {name} (once; seconds to half a minute) ...", file=sys.stderr, flush=True
+        )
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None
     assert spec.loader is not None

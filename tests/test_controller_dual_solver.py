@@ -10,7 +10,9 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from controller.qp.dual_rows import STEPS
 from controller.qp.dual_solver import NO_SOLUTION, SOLVED
+from controller.qp.entry import DUAL_SOLVE, NOTHING
 from controller.qp.tables import MAX_CONE_ROWS
 from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
 from robots.model import RobotModel
@@ -84,7 +86,7 @@ def solve(body: WholeBody) -> bool:
     """Our solver alone, without its fallback."""
     body.assemble()
     dual = body.exact
-    status = dual._solve(dual._table, dual._rows)
+    status = dual._run(DUAL_SOLVE, dual._table, NOTHING, NOTHING)
     return status == SOLVED and body.tolerances.accept(body.solution.residual)
 
 
@@ -93,7 +95,7 @@ def solve_daqp(body: WholeBody) -> Any:
     kept = [array.copy() for array in body.solution]
     body.daqp.assemble((), ())
     na, problem = body.robot.na, body.daqp._problem
-    solved = body.daqp._run(0, na + int(problem.size[1]))
+    solved = body.daqp._call(0, na + int(problem.size[1]))
     tau = body.solution.tau.copy()
     for array, before in zip(body.solution, kept, strict=True):
         array[:] = before
@@ -176,7 +178,7 @@ def test_the_second_solve_of_a_state_changes_no_limit() -> None:
             tau = whole.solution.tau.copy()
             assert solve(whole)
             assert np.abs(whole.solution.tau - tau).max() < SAME_NM
-            changed += int(dual.size[3])
+            changed += int(dual.size[STEPS])
     assert changed == 0
 
 
@@ -211,7 +213,7 @@ def test_limits_that_contradict_each_other_are_reported() -> None:
     try:
         limits.tau[:] = 1e-3
         whole.assemble()
-        assert whole.exact._solve(whole.exact._table, whole.exact._rows) == NO_SOLUTION
+        assert whole.exact._run(DUAL_SOLVE, whole.exact._table, NOTHING, NOTHING) == NO_SOLUTION
         assert not whole.solve()
     finally:
         limits.tau[:] = tau

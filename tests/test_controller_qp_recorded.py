@@ -11,9 +11,9 @@ import osqp
 import pytest
 import scipy.sparse as sp
 from bodies import REFERENCE_DATA
+from controller.qp.exact_backend import _EQUALITY, _SOLVED
 
 from controller.qp import exact_backend
-from controller.qp.exact_backend import _EQUALITY, _SOLVED
 from controller.qp.osqp_backend import OsqpSettings
 
 FOLDER = REFERENCE_DATA / "qp"

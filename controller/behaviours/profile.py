@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from estimators.bound_kernel import bind
+from robots.compiled import kernel
 from robots.rows import Vector
 
 
@@ -34,6 +36,13 @@ class Blend:
         self._T = duration_s
         self._c = np.zeros((6, size))
         self._t = math.inf
+        vector = "f8[::1]"
+        self._add = bind(
+            "blend_kernel",
+            [add_quintic],
+            call={"t": "f8", "p": vector, "v": vector, "a": vector},
+            persistent={"coefficients": self._c},
+        )
 
     def start(self, dp: Vector, dv: Vector, da: Vector) -> None:
         """Begins: (dp, dv, da) is old motion less new motion now."""
@@ -47,10 +56,17 @@ class Blend:
 
     def add(self, p: Vector, v: Vector, a: Vector, dt_s: float) -> None:
         """Moves on by dt_s and adds what is then left of the difference to (p, v, a), in place."""
-        t = self._t = self._t + dt_s
-        if t >= self._T:
-            return
-        c = self._c
-        p += ((((c[5] * t + c[4]) * t + c[3]) * t + c[2]) * t + c[1]) * t + c[0]
-        v += (((5 * c[5] * t + 4 * c[4]) * t + 3 * c[3]) * t + 2 * c[2]) * t + c[1]
-        a += ((20 * c[5] * t + 12 * c[4]) * t + 6 * c[3]) * t + 2 * c[2]
+        self._t += dt_s
+        if self._t < self._T:
+            self._add(self._t, p, v, a)
+
+
+@kernel
+def add_quintic(t: float, p: Vector, v: Vector, a: Vector, coefficients: Vector) -> None:
+    """Adds a quintic, its slope and its curvature at t to p, v, a; as NumPy expressions this took 9 us."""
+    for i in range(len(p)):
+        c0, c1, c2 = coefficients[0, i], coefficients[1, i], coefficients[2, i]
+        c3, c4, c5 = coefficients[3, i], coefficients[4, i], coefficients[5, i]
+        p[i] += ((((c5 * t + c4) * t + c3) * t + c2) * t + c1) * t + c0
+        v[i] += (((5 * c5 * t + 4 * c4) * t + 3 * c3) * t + 2 * c2) * t + c1
+        a[i] += ((20 * c5 * t + 12 * c4) * t + 6 * c3) * t + 2 * c2

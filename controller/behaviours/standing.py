@@ -9,16 +9,19 @@ damper on c with kp = omega k and kd = omega + k, which is how it is given to th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pinocchio as pin
 
 from controller.behaviours.com_motion import ComMotion
 from controller.behaviours.hand_motion import HandMotion
+from controller.behaviours.standing_kernels import find_soles, hold_upright, integrate_com, place_com
 from controller.gains import Gains
-from controller.qp.tables import GRAVITY_M_S2, Floats
+from controller.qp.tables import GRAVITY_M_S2, REF, Floats
 from controller.request import CIRCLE, REACH, RequestRow
 from controller.whole_body import Task, WholeBody
+from estimators.bound_kernel import bind
 from robots.config_error import ConfigError
 from robots.model import RobotModel
 
@@ -28,8 +31,6 @@ _LARGEST_LIFT_G = 0.5
 """Vertical: what the integral may add, in units of gravity."""
 _THINNEST_SUPPORT_M = 0.01
 """Soles that all lie this close to a line cannot hold a robot still."""
-_QUIET_M_S = 0.15
-"""Beyond this horizontal speed of the error the integrals wait: a push is no constant offset."""
 
 
 def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -133,13 +134,10 @@ class Standing:
         self._nominal_offset = np.zeros(3)
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
-        self._offset_W, self._v_W, self._a_W, self._error = (np.zeros(3) for _ in range(4))
-        self._com_ref = body.reference("com")
-        names = [name for name in ("base", "trunk") if name in body.task_index]
-        self._upright = [body.reference(name) for name in names]
         self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
         self._hand_frames = [body.frame_index[robot.pin_model.frames[h.frame_id].name] for h in robot.hands]
         self._set_up(gains)
+        self._write_references = self._bind_references()
         for mask in range(2 ** len(self.hands)):
             body.prepare(self._closed, self._enabled(mask))
         self._mask = -1
@@ -182,6 +180,41 @@ class Standing:
     def _write_gains(self) -> None:
         self._body.gain("com")[:6] = self._com_gain
 
+    def _bind_references(self) -> Callable[[float], None]:
+        kin, tasks, com, index = (
+            self._body.arrays.kin,
+            self._body.arrays.tasks,
+            self._com,
+            self._body.task_index,
+        )
+        upright = [int(tasks.table[index[name], REF]) for name in ("base", "trunk") if name in index]
+        return bind(
+            "standing_kernels",
+            [find_soles, place_com, integrate_com, hold_upright],
+            call={"dt_s": "f8"},
+            persistent={
+                "sole_p": kin.p[: self._n_contacts],
+                "sole_R": kin.R[: self._n_contacts],
+                "p_WC": kin.p_WC,
+                "v_WC": kin.v_WC,
+                "com_p": com.p,
+                "com_v": com.v,
+                "com_a": com.a,
+                "nominal_offset": self._nominal_offset,
+                "p_WS": self.p_WS,
+                "R_des": self.R_des,
+                "p_WC_des": self.p_WC_des,
+                "v_WC_des": self.v_WC_des,
+                "lead_s": self._lead_s,
+                "ki": self._ki,
+                "largest": self._largest,
+                "integral": self._integral,
+                "com_ref": self._body.reference("com"),
+                "task_refs": tasks.ref,
+                "upright": np.array(upright, np.int64),
+            },
+        )
+
     def _leg_joints(self) -> list[int]:
         """Joints between the base and a contact."""
         kin = self._body.arrays.kin
@@ -196,7 +229,7 @@ class Standing:
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
         kin = self._body.arrays.kin
-        self._update_soles()
+        self._write_references(0.0)
         data = self.robot.pin_model.createData()
         nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()
         pin.updateFramePlacements(self.robot.pin_model, data)
@@ -240,56 +273,14 @@ class Standing:
             self._mask = mask
             self._body.set_mode(self._closed, self._enabled(mask))
 
-    def _update_soles(self) -> None:
-        """Middle and heading of the soles."""
-        kin, n = self._body.arrays.kin, self._n_contacts
-        np.sum(kin.p[:n], axis=0, out=self.p_WS)
-        self.p_WS /= n
-        sine = cosine = 0.0
-        for f in range(n):
-            sine += kin.R[f, 1, 0]
-            cosine += kin.R[f, 0, 0]
-        length = math.hypot(sine, cosine)
-        c, s = cosine / length, sine / length
-        self.R_des[0, 0] = self.R_des[1, 1] = c
-        self.R_des[0, 1], self.R_des[1, 0] = -s, s
-
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
-        com, R = self._com, self.R_des
-        self._update_soles()
-        com.advance(dt_s)
-        np.add(com.p, self._nominal_offset, out=self._offset_W)
-        np.dot(R, self._offset_W, out=self.p_WC_des)
-        self.p_WC_des += self.p_WS
-        np.dot(R, com.v, out=self.v_WC_des)
-        np.dot(R, com.a, out=self._a_W)
-        self._integrate(dt_s)
-        ref = self._com_ref
-        ref[:3], ref[3:6] = self.p_WC_des, self.v_WC_des
-        np.add(self._a_W, self._integral, out=ref[6:9])
-        flat = R.reshape(9)
-        for upright in self._upright:
-            upright[:9] = flat
+        self._com.advance(dt_s)
+        self._write_references(dt_s)
         for i, hand in enumerate(self.hands):
             if hand.active:
                 hand.advance(dt_s)
                 write_pose(self._hand_refs[i], hand)
-
-    def _integrate(self, dt_s: float) -> None:
-        """Leaks nothing, but waits while the robot is being thrown about."""
-        kin, error = self._body.arrays.kin, self._error
-        np.subtract(self.v_WC_des, kin.v_WC, out=error)
-        if abs(error[0]) > _QUIET_M_S or abs(error[1]) > _QUIET_M_S:
-            return
-        error *= self._lead_s
-        error += self.p_WC_des
-        error -= kin.p_WC
-        error *= self._ki
-        error *= dt_s
-        self._integral += error
-        np.maximum(self._integral, -self._largest, out=self._integral)
-        np.minimum(self._integral, self._largest, out=self._integral)
 
 
 def write_pose(ref: Floats, hand: HandMotion) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import daqp
 import numpy as np
 
+from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, Run
 from controller.qp.exact_assembly import SOFTENED, ExactArrays
-from controller.qp.tables import Arrays, bind
+from controller.qp.tables import Arrays, Ints
 from controller.qp.tolerances import Tolerances
 
 _SOLVED, _SOLVED_SOFT = 1, 2
@@ -44,18 +43,19 @@ class DaqpBackend:
     Args:
         arrays: the shared tables.
         problem: memory of the reduced problem.
-        entry: compiled entry points.
+        run: compiled stages.
+        table: of all arrays, for `run`.
         tolerances: what counts as solved.
     """
 
     name = "daqp"
 
-    def __init__(self, arrays: Arrays, problem: ExactArrays, entry: Any, tolerances: Tolerances) -> None:
+    def __init__(
+        self, arrays: Arrays, problem: ExactArrays, run: Run, table: Ints, tolerances: Tolerances
+    ) -> None:
         self._arrays = arrays
         self._problem = problem
-        self._table, _ = bind({**arrays._asdict(), "exact": problem})
-        self._assembly = entry.run_exact_assembly
-        self._finish = entry.run_exact_finish
+        self._run, self._table = run, table
         self._tolerances = tolerances
         rows = len(problem.lower)
         self._sense = np.zeros(rows, np.int32)
@@ -70,7 +70,7 @@ class DaqpBackend:
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
         """Writes the problem of this tick."""
         self._problem.size[SOFTENED] = 0
-        self._assembly(self._table)
+        self._run(DAQP_ASSEMBLY, self._table, NOTHING, NOTHING)
 
     def solve(self) -> bool:
         """Solves it into the solution: first without torque limits and barriers, then with them where hit.
@@ -81,10 +81,10 @@ class DaqpBackend:
         self.iterations = 0
         na = len(self._arrays.solution.tau)
         p = self._problem
-        solved = self._run(na, na + int(p.size[2] + p.size[3]))
+        solved = self._call(na, na + int(p.size[2] + p.size[3]))
         if solved and not self._tolerances.limits_ok(self._arrays.solution.residual):
             # The limits as they are, whatever the solver's own tolerance: the guard clips what is left.
-            solved = self._run(0, na + int(p.size[1]))
+            solved = self._call(0, na + int(p.size[1]))
         return solved and self._tolerances.accept(self._arrays.solution.residual)
 
     def solve_softened(self) -> bool:
@@ -98,16 +98,16 @@ class DaqpBackend:
         # Contacts may unload fully, so that no wrench at all is feasible; checked against the same bounds.
         self._contact_lower[:] = lower
         np.minimum(lower, 0.0, out=lower)
-        self._assembly(self._table)
+        self._run(DAQP_ASSEMBLY, self._table, NOTHING, NOTHING)
         na = len(self._arrays.solution.tau)
-        solved = self._run(0, na + int(p.size[1]), soft=True)
+        solved = self._call(0, na + int(p.size[1]), soft=True)
         lower[:] = self._contact_lower
         residual = self._arrays.solution.residual
         return solved and bool(
             residual[5] == 1.0 and max(residual[0], residual[2]) <= self._tolerances.force_N
         )
 
-    def _run(self, first: int, last: int, soft: bool = False) -> bool:
+    def _call(self, first: int, last: int, soft: bool = False) -> bool:
         """Solves with the constraints [first, last) of (bounds, motion, cone, torque)."""
         p = self._problem
         n, na = int(p.size[0]), len(self._arrays.solution.tau)
@@ -129,7 +129,7 @@ class DaqpBackend:
         self._z[:n] = z
         self._y[:] = 0.0
         self._y[first:last] = info["lam"]
-        self._finish(self._table, self._z, self._y)
+        self._run(DAQP_FINISH, self._table, self._z, self._y)
         return True
 
     def forget(self) -> None:

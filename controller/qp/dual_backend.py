@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from controller.qp.daqp_backend import DaqpBackend
 from controller.qp.dual_rows import STEPS, DualArrays
 from controller.qp.dual_solver import SOLVED
-from controller.qp.exact_assembly import ExactArrays
-from controller.qp.tables import Arrays, bind
+from controller.qp.entry import DUAL_ASSEMBLY, DUAL_SOLVE, NOTHING, Run
+from controller.qp.tables import Arrays, Ints
 from controller.qp.tolerances import Tolerances
 
 
@@ -21,7 +19,7 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
     n = nv - nb + wrenches
     rows = len(arrays.rows.b) + wrenches + n + 1
     return DualArrays(
-        size=np.zeros(4, np.int64),
+        size=np.zeros(5, np.int64),
         A=np.zeros((rows, n)),
         b=np.zeros(rows),
         soft=np.zeros(rows),
@@ -42,9 +40,9 @@ class DualBackend:
 
     Args:
         arrays: the shared tables.
-        problem: memory of the reduced problem.
         dual: memory of the solver.
-        entry: compiled entry points.
+        run: compiled stages.
+        table: of all arrays, for `run`.
         tolerances: what counts as solved.
         fallback: takes over where the solver gives up.
     """
@@ -54,20 +52,17 @@ class DualBackend:
     def __init__(
         self,
         arrays: Arrays,
-        problem: ExactArrays,
         dual: DualArrays,
-        entry: Any,
+        run: Run,
+        table: Ints,
         tolerances: Tolerances,
         fallback: DaqpBackend,
     ) -> None:
         self._residual = arrays.solution.residual
         self._dual = dual
-        self._table, _ = bind({**arrays._asdict(), "exact": problem, "dual": dual})
-        self._assembly = entry.run_dual_assembly
-        self._solve = entry.run_dual_solve
+        self._run, self._table = run, table
         self._tolerances = tolerances
         self._fallback = fallback
-        self._rows = 0
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
@@ -75,7 +70,7 @@ class DualBackend:
 
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
         """Writes the problem of this tick."""
-        self._rows = self._assembly(self._table)
+        self._run(DUAL_ASSEMBLY, self._table, NOTHING, NOTHING)
 
     def solve(self) -> bool:
         """Solves it into the solution.
@@ -83,7 +78,7 @@ class DualBackend:
         Returns:
             True where the solution is finite and within tolerance of every block.
         """
-        status = self._solve(self._table, self._rows)
+        status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
         self.iterations = 1 + int(self._dual.size[STEPS])
         if status == SOLVED and self._tolerances.accept(self._residual):
             return True

@@ -6,13 +6,13 @@ import numpy as np
 
 from controller.qp.dual_rows import DualArrays
 from controller.qp.tables import Floats
-from robots.compiled import kernel
+from robots.compiled import inner_kernel
 
 DEPENDENT = 1e-11
 """A row depends on those before it where its part outside their span (squared, relative) is smaller."""
 
 
-@kernel
+@inner_kernel
 def factor_row(S: Floats, F: Floats, i: int) -> float:
     """Adds row i of S to the factor of the rows before it.
 
@@ -37,7 +37,7 @@ def factor_row(S: Floats, F: Floats, i: int) -> float:
     return pivot
 
 
-@kernel
+@inner_kernel
 def solve_upper(F: Floats, m: int, x: Floats) -> None:
     """Solves F' x = x in place."""
     for i in range(m - 1, -1, -1):
@@ -48,7 +48,7 @@ def solve_upper(F: Floats, m: int, x: Floats) -> None:
             x[q] -= row[q] * a
 
 
-@kernel
+@inner_kernel
 def solve_gram(F: Floats, m: int, b: Floats, x: Floats) -> None:
     """Solves F F' x = b; b and x may be the same."""
     for i in range(m):
@@ -60,7 +60,7 @@ def solve_gram(F: Floats, m: int, b: Floats, x: Floats) -> None:
     solve_upper(F, m, x)
 
 
-@kernel
+@inner_kernel
 def drop_row(d: DualArrays, i: int, m: int, n: int) -> None:
     """Takes row i out of the first m rows and of S; the caller factors rows i to m - 2 anew."""
     for r in range(i, m - 1):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from controller.qp.exact_assembly import ExactArrays, whiten
 from controller.qp.tables import MAX_CONE_ROWS, MOTION, Contacts, Floats, Ints, Kin, Limits, Rows
-from robots.compiled import kernel
+from robots.compiled import inner_kernel
 
-UNKNOWNS, FIXED, IN_USE, STEPS = range(4)
+UNKNOWNS, COSTS, FIXED, IN_USE, STEPS = range(5)
 """What `DualArrays.size` holds."""
 
 
@@ -21,7 +21,7 @@ class DualArrays(NamedTuple):
     """Rows, their Gram matrix and its factor: FIXED rows of tasks and contacts, then the limits in force."""
 
     size: Ints
-    """(4,) UNKNOWNS, FIXED rows, rows IN_USE, STEPS taken."""
+    """(5,) UNKNOWNS, COSTS: rows of tasks, FIXED: rows of tasks and contacts, rows IN_USE, STEPS taken."""
     A: Floats
     """(rows, n) rows on z."""
     b: Floats
@@ -52,7 +52,7 @@ class DualArrays(NamedTuple):
 # function that is not inlined copies 150 words (measured: 122 such calls took 60 us).
 
 
-@kernel
+@inner_kernel
 def write_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, A: Floats, base: Floats) -> float:
     """Writes T on vdot as the row A on z, without the base acceleration; returns its constant part."""
     x0, sigma = e.x0, e.sigma
@@ -77,7 +77,7 @@ def write_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, A: Floats, ba
     return constant
 
 
-@kernel
+@inner_kernel
 def write_momentum_row(T: Floats, na: int, n: int, G: Floats, A: Floats, base: Floats) -> float:
     """Writes T on the momentum rate as the row A on z; returns its constant part."""
     for j in range(n):
@@ -92,19 +92,31 @@ def write_momentum_row(T: Floats, na: int, n: int, G: Floats, A: Floats, base: F
     return constant
 
 
-@kernel
+@inner_kernel
 def gram_row(A: Floats, first: Ints, S: Floats, i: int, n: int) -> None:
-    """Row i of S: products with the rows before it and with itself."""
-    row = A[i]
-    for j in range(i + 1):
-        other = A[j]
-        total = 0.0
-        for q in range(max(first[i], first[j]), n):
+    """Row i of S: products with the rows before it and itself, four at a time to keep the adders busy."""
+    row, start = A[i], first[i]
+    j = 0
+    while j + 3 <= i:
+        r0, r1, r2, r3 = A[j], A[j + 1], A[j + 2], A[j + 3]
+        t0 = t1 = t2 = t3 = 0.0
+        for q in range(start, n):
+            a = row[q]
+            t0 += a * r0[q]
+            t1 += a * r1[q]
+            t2 += a * r2[q]
+            t3 += a * r3[q]
+        S[i, j], S[i, j + 1], S[i, j + 2], S[i, j + 3] = t0, t1, t2, t3
+        j += 4
+    while j <= i:
+        other, total = A[j], 0.0
+        for q in range(max(start, first[j]), n):
             total += row[q] * other[q]
         S[i, j] = total
+        j += 1
 
 
-@kernel
+@inner_kernel
 def fixed_rows(k: Kin, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d: DualArrays) -> None:
     """Writes the rows of the tasks and of the contacts' motion, and their Gram matrix."""
     nb = k.n_base[0]
@@ -129,6 +141,7 @@ def fixed_rows(k: Kin, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d
         d.soft[i] = 1.0 / rows.w[r]
         d.S[i, i] += d.soft[i]
         i += 1
+    d.size[COSTS] = i
     for c in range(len(contacts.offset)):
         if contacts.offset[c] < 0:
             continue
@@ -147,7 +160,7 @@ def fixed_rows(k: Kin, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d
     d.size[IN_USE] = i
 
 
-@kernel
+@inner_kernel
 def limit_row(
     k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays, limit: int, i: int
 ) -> None:

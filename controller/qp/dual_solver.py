@@ -14,10 +14,8 @@ programs", Mathematical Programming 27, 1983, section 3.
 
 from __future__ import annotations
 
-import numpy as np
-
 from controller.qp.dual_factor import drop_row, factor_row, solve_gram, solve_upper
-from controller.qp.dual_rows import FIXED, IN_USE, STEPS, UNKNOWNS, DualArrays, gram_row, limit_row
+from controller.qp.dual_rows import COSTS, FIXED, IN_USE, STEPS, UNKNOWNS, DualArrays, gram_row, limit_row
 from controller.qp.exact_assembly import ExactArrays, solve_base
 from controller.qp.kinematics import dot
 from controller.qp.residuals import torque_and_residuals
@@ -31,10 +29,9 @@ from controller.qp.tables import (
     Floats,
     Kin,
     Limits,
-    Rows,
     Solution,
 )
-from robots.compiled import kernel
+from robots.compiled import inner_kernel
 
 SOLVED, NO_SOLUTION, GAVE_UP = range(3)
 
@@ -51,7 +48,7 @@ _IN_FORCE = 1e-6
 """Last tick's multipliers above this say that their limit was in force."""
 
 
-@kernel
+@inner_kernel
 def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays, limit: int) -> None:
     """Puts a limit in force again, unless it depends on those already there."""
     i = d.size[IN_USE]
@@ -63,7 +60,7 @@ def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualAr
         d.size[IN_USE] = i + 1
 
 
-@kernel
+@inner_kernel
 def recall_limits(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
 ) -> None:
@@ -84,7 +81,7 @@ def recall_limits(
             recall(k, contacts, limits, e, d, index + 1 if y > 0.0 else -(index + 1))
 
 
-@kernel
+@inner_kernel
 def release_wrong_limits(d: DualArrays) -> None:
     """Lets go, one at a time, of recalled limits that would have to pull: what is left is a valid start."""
     n, fixed = d.size[UNKNOWNS], d.size[FIXED]
@@ -104,7 +101,7 @@ def release_wrong_limits(d: DualArrays) -> None:
         d.size[STEPS] += 1
 
 
-@kernel
+@inner_kernel
 def combine_rows(A: Floats, y: Floats, m: int, n: int, z: Floats) -> None:
     """Writes z = A'y."""
     for j in range(n):
@@ -115,7 +112,7 @@ def combine_rows(A: Floats, y: Floats, m: int, n: int, z: Floats) -> None:
             z[j] += a * row[j]
 
 
-@kernel
+@inner_kernel
 def refine(d: DualArrays) -> None:
     """Corrects y by what the rows still miss."""
     n, m = d.size[UNKNOWNS], d.size[IN_USE]
@@ -127,7 +124,7 @@ def refine(d: DualArrays) -> None:
     combine_rows(d.A, d.y, m, n, d.z)
 
 
-@kernel
+@inner_kernel
 def write_primal(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
 ) -> None:
@@ -151,7 +148,7 @@ def write_primal(
     torque_and_residuals(k, contacts, limits, solution)
 
 
-@kernel
+@inner_kernel
 def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> tuple[int, float]:
     """The limit that is missed by most, 0 if none, and by how much."""
     nb = k.n_base[0]
@@ -182,7 +179,7 @@ def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution
     return limit, worst
 
 
-@kernel
+@inner_kernel
 def enforce(violation: float, d: DualArrays) -> int:
     """Puts the row after those in use in force; limits whose multiplier would turn negative let go."""
     n, fixed = d.size[UNKNOWNS], d.size[FIXED]
@@ -215,20 +212,15 @@ def enforce(violation: float, d: DualArrays) -> int:
     return GAVE_UP
 
 
-@kernel
-def write_multipliers(
-    k: Kin, rows: Rows, m: int, contacts: Contacts, solution: Solution, e: ExactArrays, d: DualArrays
-) -> None:
+@inner_kernel
+def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactArrays, d: DualArrays) -> None:
     """Multipliers of the solution by name; positive where an upper side is in force."""
     solution.y_motion[:] = 0.0
     solution.y_cone[:] = 0.0
     solution.y_tau[:] = 0.0
     solution.y_vdot[:] = 0.0
     fixed = d.size[FIXED]
-    i = 0
-    for r in range(m):
-        if rows.w[r] != 0.0:
-            i += 1
+    i = d.size[COSTS]
     for c in range(len(contacts.offset)):
         if contacts.offset[c] >= 0:
             for t in range(contacts.dim[c]):
@@ -258,11 +250,9 @@ def write_multipliers(
             solution.y_base[q] = d.column[q, 0]
 
 
-@kernel
+@inner_kernel
 def solve_dual(
     k: Kin,
-    rows: Rows,
-    m: int,
     contacts: Contacts,
     limits: Limits,
     solution: Solution,
@@ -297,7 +287,7 @@ def solve_dual(
         if known:
             status = SOLVED if violation < _ROUNDING else GAVE_UP
             break
-        if i >= len(d.b) - 1 or not np.isfinite(violation):
+        if i >= len(d.b) - 1 or not violation < _LARGE:
             status = GAVE_UP
             break
         limit_row(k, contacts, limits, e, d, limit, i)
@@ -305,5 +295,5 @@ def solve_dual(
         status = enforce(violation, d)
         if status != SOLVED:
             break
-    write_multipliers(k, rows, m, contacts, solution, e, d)
+    write_multipliers(k, contacts, solution, e, d)
     return status

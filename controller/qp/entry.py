@@ -6,18 +6,30 @@ compiles, only a new kind does. See `robots.compiled` for how the machine code i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from controller.qp.tables import bind
+import numpy as np
+
+from controller.qp.tables import Floats, Ints, bind
 from controller.tasks.kind import load_kinds, source_files
 from estimators import so3
 from robots import compiled
 
+KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_ASSEMBLY, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
+"""Stages of `run`: one entry point, so what they share is compiled once, the 100 arrays' addresses too."""
+NOTHING = np.zeros(0)
+"""For the vectors that a stage does not take; KINEMATICS takes q, v, the FINISH stages the solver's x, y."""
+
+Run = Callable[[int, Ints, Floats, Floats], int]
+"""(stage, table of all arrays, x, y) -> a count or a status."""
+
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
 from numba import carray, types
+from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, DUAL_ASSEMBLY, DUAL_SOLVE
+from controller.qp.entry import KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH
 from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
 from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
 from controller.qp.dual_rows import DualArrays, fixed_rows
@@ -81,65 +93,40 @@ def fill_all(k, tasks, rows):
     return m
 
 
-@numba.njit(types.void(VECTOR, VECTOR, TABLE), **OPTIONS)
-def run_kinematics(q, v, A):
-{bind_common}
-    kinematics(q, v, kin)
-    barriers(kin, limits)
-
-
-@numba.njit(types.int64(TABLE), **OPTIONS)
-def run_osqp_assembly(A):
-{bind_osqp}
+@numba.njit(types.int64(types.int64, TABLE, VECTOR, VECTOR), **OPTIONS)
+def run(stage, A, x, y):
+{bind}
+    if stage == KINEMATICS:
+        kinematics(x, y, kin)
+        barriers(kin, limits)
+        return 0
+    if stage == OSQP_FINISH:
+        return finish(kin, contacts, limits, solution, osqp, x, y)
+    if stage == DUAL_SOLVE:
+        return solve_dual(kin, contacts, limits, solution, exact, dual)
+    if stage == DAQP_FINISH:
+        expand(kin, contacts, limits, solution, exact, x, y)
+        return 0
     m = fill_all(kin, tasks, rows)
-    scatter(kin, tasks, rows, m, contacts, limits, osqp)
+    if stage == OSQP_ASSEMBLY:
+        scatter(kin, tasks, rows, m, contacts, limits, osqp)
+    elif stage == DUAL_ASSEMBLY:
+        fixed_rows(kin, rows, m, contacts, exact, dual)
+    elif stage == DAQP_ASSEMBLY:
+        reduce_problem(kin, rows, m, contacts, limits, exact)
     return m
-
-
-@numba.njit(types.int64(TABLE, VECTOR, VECTOR), **OPTIONS)
-def run_osqp_finish(A, x, y):
-{bind_osqp}
-    return finish(kin, contacts, limits, solution, osqp, x, y)
-
-
-@numba.njit(types.int64(TABLE), **OPTIONS)
-def run_dual_assembly(A):
-{bind_dual}
-    m = fill_all(kin, tasks, rows)
-    fixed_rows(kin, rows, m, contacts, exact, dual)
-    return m
-
-
-@numba.njit(types.int64(TABLE, types.int64), **OPTIONS)
-def run_dual_solve(A, m):
-{bind_dual}
-    return solve_dual(kin, rows, m, contacts, limits, solution, exact, dual)
-
-
-@numba.njit(types.void(TABLE), **OPTIONS)
-def run_exact_assembly(A):
-{bind_exact}
-    m = fill_all(kin, tasks, rows)
-    reduce_problem(kin, rows, m, contacts, limits, exact)
-
-
-@numba.njit(types.void(TABLE, VECTOR, VECTOR), **OPTIONS)
-def run_exact_finish(A, x, y):
-{bind_exact}
-    expand(kin, contacts, limits, solution, exact, x, y)
 '''
 
 
-def load(groups: dict[str, Any]) -> ModuleType:
-    """The module of compiled entry points for the kinds registered now, compiled at first use.
+def load(groups: dict[str, Any]) -> Run:
+    """Every compiled stage of the tick as one function, compiled at first use.
 
     Args:
         groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then
-            `osqp`, `exact` and `dual`. Addresses and shapes come in at run time, so the module serves every
-            robot.
+            `exact`, `dual` and `osqp`. Addresses and shapes come in at run time with the table that `bind`
+            makes of them, so one function serves every robot.
     """
     kinds = load_kinds()
-    common = {name: group for name, group in groups.items() if name not in ("osqp", "exact", "dual")}
     text = _TEMPLATE.format(
         imports="\n".join(f"from {kind.module} import fill as fill_{name}" for name, kind in kinds.items()),
         cases="\n".join(
@@ -147,12 +134,10 @@ def load(groups: dict[str, Any]) -> ModuleType:
             f"            fill_{name}(k, f, ref, gain, T, b)"
             for index, name in enumerate(kinds)
         ),
-        bind_common=bind(common)[1],
-        bind_osqp=bind({**common, "osqp": groups["osqp"]})[1],
-        bind_exact=bind({**common, "exact": groups["exact"]})[1],
-        bind_dual=bind({**common, "exact": groups["exact"], "dual": groups["dual"]})[1],
+        bind=bind(groups)[1],
     )
     here = Path(__file__).parent
     sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py"]
     sources += [Path(compiled.__file__), Path(so3.__file__)]
-    return compiled.load_entry("control_kernels", text, sources)
+    run: Run = compiled.load_entry("control_kernels", text, sources).run
+    return run

@@ -17,7 +17,7 @@ from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
 from controller.qp.tables import Contacts, Floats, Ints, Kin, Limits, Rows, Solution
-from robots.compiled import kernel
+from robots.compiled import inner_kernel
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
 SOFT_MOTION_WEIGHT = 1e3
@@ -52,7 +52,7 @@ class ExactArrays(NamedTuple):
     """(6,) scratch."""
 
 
-@kernel
+@inner_kernel
 def factor_base(M: Floats, L: Floats) -> None:
     """Cholesky factor of the 6 x 6 base block, with inverse diagonal."""
     for i in range(6):
@@ -63,7 +63,7 @@ def factor_base(M: Floats, L: Floats) -> None:
             L[i, j] = 1.0 / np.sqrt(a) if i == j else a * L[j, j]
 
 
-@kernel
+@inner_kernel
 def solve_base(L: Floats, K: Floats, n: int) -> None:
     """K <- M_bb^-1 K on n columns."""
     for r in range(6):
@@ -80,7 +80,7 @@ def solve_base(L: Floats, K: Floats, n: int) -> None:
             K[r, j] *= L[r, r]
 
 
-@kernel
+@inner_kernel
 def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> None:
     """Fills x0, sigma, K and G."""
     nb = k.n_base[0]
@@ -124,7 +124,7 @@ def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> No
     solve_base(e.L, e.K, n + 1)
 
 
-@kernel
+@inner_kernel
 def motion_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, out: Floats) -> float:
     """Row T on vdot as a row on z; returns its constant part T vdot(z = 0)."""
     constant = 0.0
@@ -142,7 +142,7 @@ def motion_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, out: Floats)
     return constant
 
 
-@kernel
+@inner_kernel
 def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
     """Adds w (row z - b)^2 / 2 to H (lower triangle) and f."""
     row = e.row
@@ -154,7 +154,7 @@ def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
                 e.H[i * n + j] += a * row[j]
 
 
-@kernel
+@inner_kernel
 def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb: int) -> int:
     """Writes the motion rows (equalities; heavy costs if softened), then the cone rows; returns how many."""
     row = 0
@@ -197,7 +197,7 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
     return row
 
 
-@kernel
+@inner_kernel
 def torque_rows(
     k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, n: int, na: int, nb: int, row: int
 ) -> int:
@@ -221,7 +221,7 @@ def torque_rows(
     return row
 
 
-@kernel
+@inner_kernel
 def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limits, e: ExactArrays) -> None:
     """Fills the reduced problem from the tasks' rows, the contacts and the limits."""
     nb = k.n_base[0]
@@ -264,7 +264,7 @@ def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limit
             e.H[j * n + i] = e.H[i * n + j]
 
 
-@kernel
+@inner_kernel
 def expand(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, z: Floats, y: Floats
 ) -> None:

@@ -11,10 +11,10 @@ from numba import carray
 
 from controller.qp.tables import GRAVITY_M_S2, Floats, Kin, Limits
 from controller.tasks.frames import to_frame
-from robots.compiled import float_pointer, kernel
+from robots.compiled import float_pointer, inner_kernel, kernel
 
 
-@kernel
+@inner_kernel
 def dot(a: Floats, b: Floats, n: int) -> float:
     """Inner product of the first n entries."""
     total = 0.0
@@ -99,7 +99,7 @@ def kinematics(q: Floats, v: Floats, k: Kin) -> None:
         frame_kinematics(k, f)
 
 
-@kernel
+@inner_kernel
 def barriers(k: Kin, limits: Limits) -> None:
     """This tick's bounds on the joint accelerations: exponential barriers on position and velocity.
 

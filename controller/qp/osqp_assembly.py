@@ -13,7 +13,7 @@ from typing import NamedTuple
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
 from controller.qp.tables import Contacts, Floats, Ints, Kin, Limits, Rows, Solution, Tasks
-from robots.compiled import kernel
+from robots.compiled import inner_kernel
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
 EQUALITY_SCALE, ACTIVE_SCALE, FORCE_SCALE = range(3)
@@ -51,7 +51,7 @@ class OsqpArrays(NamedTuple):
     """(n,) scratch."""
 
 
-@kernel
+@inner_kernel
 def add_motion_rows(k: Kin, tasks: Tasks, rows: Rows, first: int, count: int, problem: OsqpArrays) -> None:
     """Adds sum w |T vdot - b|^2 of one task's rows to P and g."""
     i = rows.task[first]
@@ -71,7 +71,7 @@ def add_motion_rows(k: Kin, tasks: Tasks, rows: Rows, first: int, count: int, pr
             px[position[i2, j]] += total
 
 
-@kernel
+@inner_kernel
 def add_momentum_row(
     k: Kin, rows: Rows, r: int, nv: int, nf: int, force_scale: float, problem: OsqpArrays
 ) -> None:
@@ -91,7 +91,7 @@ def add_momentum_row(
                 px[problem.position_P[nv + i, nv + j]] += a * t[i]
 
 
-@kernel
+@inner_kernel
 def scatter(
     k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, limits: Limits, problem: OsqpArrays
 ) -> None:
@@ -183,13 +183,13 @@ def scatter(
         upper[row + j] = limits.vdot_upper[j] * sc
 
 
-@kernel
+@inner_kernel
 def read_multiplier(problem: OsqpArrays, row: int, y: Floats) -> float:
     """Multiplier of a row in the units of the unscaled row."""
     return float(y[row] * problem.row_scale[row])
 
 
-@kernel
+@inner_kernel
 def finish(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, problem: OsqpArrays, x: Floats, y: Floats
 ) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import osqp
 import scipy.sparse as sp
 
+from controller.qp.entry import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
 from controller.qp.osqp_assembly import OsqpArrays
 from controller.qp.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
 from controller.qp.tolerances import Tolerances
@@ -40,6 +41,7 @@ class OsqpProblem:
     def __init__(
         self,
         arrays: Arrays,
+        groups: dict[str, Any],
         closed: tuple[int, ...],
         soft: tuple[int, ...],
         limits: bool,
@@ -104,7 +106,7 @@ class OsqpProblem:
             G=np.zeros((6, max(n_force, 1))),
             work=np.zeros(max(n, 6)),
         )
-        self.table, _ = bind({**arrays._asdict(), "osqp": self.arrays})
+        self.table, _ = bind({**groups, "osqp": self.arrays})
         P.data[:] = _is_diagonal(P)  # any positive definite start; the tick writes the real values
         solver = osqp.OSQP()
         solver.setup(
@@ -161,7 +163,8 @@ class OsqpBackend:
 
     Args:
         arrays: the shared tables.
-        entry: compiled entry points.
+        groups: every group of arrays but OSQP's own, as compiled code takes them.
+        run: compiled stages.
         tolerances: what counts as solved.
         force_scale: unit of the wrench unknowns [N], about a tenth of the load.
     """
@@ -169,11 +172,17 @@ class OsqpBackend:
     name = "osqp"
 
     def __init__(
-        self, arrays: Arrays, entry: Any, tolerances: Tolerances, settings: OsqpSettings, force_scale: float
+        self,
+        arrays: Arrays,
+        groups: dict[str, Any],
+        run: Run,
+        tolerances: Tolerances,
+        settings: OsqpSettings,
+        force_scale: float,
     ) -> None:
         self._arrays = arrays
-        self._assembly = entry.run_osqp_assembly
-        self._finish = entry.run_osqp_finish
+        self._run = run
+        self._groups = groups
         self._tolerances = tolerances
         self._settings = settings
         self._force_scale = force_scale
@@ -189,7 +198,7 @@ class OsqpBackend:
             # A fixed base has no other rows: its limits are always in, OSQP wants at least one.
             limits = int(self._arrays.kin.n_base[0]) == 0
             self._problems[closed, enabled] = OsqpProblem(
-                self._arrays, closed, soft, limits, self._settings, self._force_scale
+                self._arrays, self._groups, closed, soft, limits, self._settings, self._force_scale
             )
 
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
@@ -198,7 +207,7 @@ class OsqpBackend:
         if problem is not self._current:
             problem.warm_start(self._arrays)
             self._current = problem
-        self._assembly(problem.table)
+        self._run(OSQP_ASSEMBLY, problem.table, NOTHING, NOTHING)
 
     def solve(self) -> bool:
         """Solves it into the solution, but for the limits of a floating base.
@@ -214,7 +223,7 @@ class OsqpBackend:
         solver.update_data_mat(p.px, None, p.ax, None)
         solver.solve()
         solution = solver.solution
-        changed = self._finish(problem.table, solution.x, solution.y)
+        changed = self._run(OSQP_FINISH, problem.table, solution.x, solution.y)
         self.iterations = int(solver.info.iter)
         residual = self._arrays.solution.residual
         if residual[RES_FINITE] == 0.0:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from controller.qp.kinematics import dot
 from controller.qp.tables import Contacts, Kin, Limits, Solution
-from robots.compiled import kernel
+from robots.compiled import inner_kernel, kernel
 
 
-@kernel
+@inner_kernel
 def zero_moment_point(k: Kin, contacts: Contacts, solution: Solution) -> None:
     """Where the sum of the contact wrenches meets the mean height of the soles without horizontal moment.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robots.compiled import kernel
+from robots.compiled import inner_kernel
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def task_kind(name: str, *, space: int, dim: int, n_ref: int) -> Callable[[Calla
     """Registers the decorated function as the `fill` of a new task kind."""
 
     def register(fill: Callable[..., None]) -> Any:
-        compiled = kernel(fill)
+        compiled = inner_kernel(fill, may_copy=True)
         KINDS[name] = Kind(name, space, dim, n_ref, compiled, fill.__module__)
         return compiled
 
