@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +17,8 @@ FIRST, CLIPPED, REFUSED = range(3)
 """What the guard counts."""
 _CLIP_NM = 1e-3
 """A change of torque that is more than rounding."""
-_LARGEST_NM = 1e9
-"""No drive has more; NaN and infinity do not compare below it."""
+_LARGEST = sys.float_info.max
+"""NaN and infinity do not compare with it."""
 _BEYOND_RAD = 0.01
 """A joint this far beyond its limit takes torque inwards only."""
 
@@ -92,7 +94,7 @@ def guard_torque(
     finite = True
     for j in range(len(tau)):
         # A comparison: with reassociation isfinite(x), which is x - x == 0, is folded to true.
-        finite = finite and abs(tau[j]) < _LARGEST_NM
+        finite = finite and abs(tau[j]) <= _LARGEST
     if not finite:
         counts[REFUSED] += 1
         for j in range(len(tau)):

@@ -11,9 +11,9 @@ import osqp
 import pytest
 import scipy.sparse as sp
 from bodies import REFERENCE_DATA
-from controller.qp.exact_backend import _EQUALITY, _SOLVED
 
-from controller.qp import exact_backend
+from controller.qp import daqp_backend
+from controller.qp.daqp_backend import _EQUALITY, _SOLVED
 from controller.qp.osqp_backend import OsqpSettings
 
 FOLDER = REFERENCE_DATA / "qp"
@@ -35,11 +35,11 @@ def load(name):
 
 
 @each
-def test_daqp_as_the_exact_backend_calls_it_reaches_the_reference(name):
+def test_daqp_as_the_daqp_backend_calls_it_reaches_the_reference(name):
     P, q, rows, lower, upper, equalities, box, objective = load(name)
     sense = np.zeros(len(q) + len(rows), np.int32)
     sense[len(q) : len(q) + equalities] = _EQUALITY
-    x, value, flag, _ = exact_backend.daqp.solve(
+    x, value, flag, _ = daqp_backend.daqp.solve(
         np.ascontiguousarray(P),
         q,
         np.ascontiguousarray(rows),

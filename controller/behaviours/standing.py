@@ -244,7 +244,7 @@ class Standing:
 
     def resume(self) -> None:
         """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
-        self._update_soles()
+        self._write_references(0.0)
         self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
         self._write_gains()
         self._mask = -1

@@ -53,9 +53,10 @@ class DualArrays(NamedTuple):
 
 
 @inner_kernel
-def write_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, A: Floats, base: Floats) -> float:
+def write_row(
+    T: Floats, nb: int, na: int, n: int, x0: Floats, sigma: Floats, K: Floats, A: Floats, base: Floats
+) -> float:
     """Writes T on vdot as the row A on z, without the base acceleration; returns its constant part."""
-    x0, sigma = e.x0, e.sigma
     constant = 0.0
     for j in range(na):
         constant += T[nb + j] * x0[j]
@@ -68,10 +69,10 @@ def write_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, A: Floats, ba
         return constant
     for r in range(6):
         base[r] = T[r]
-        constant += T[r] * e.K[r, n]
+        constant += T[r] * K[r, n]
     # One pass over the row, not six: it stays in registers.
     b0, b1, b2, b3, b4, b5 = base[0], base[1], base[2], base[3], base[4], base[5]
-    K0, K1, K2, K3, K4, K5 = e.K[0], e.K[1], e.K[2], e.K[3], e.K[4], e.K[5]
+    K0, K1, K2, K3, K4, K5 = K[0], K[1], K[2], K[3], K[4], K[5]
     for j in range(n):
         A[j] += b0 * K0[j] + b1 * K1[j] + b2 * K2[j] + b3 * K3[j] + b4 * K4[j] + b5 * K5[j]
     return constant
@@ -133,7 +134,7 @@ def fixed_rows(k: Kin, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d
             continue
         if rows.space[r] == MOTION:
             d.first[i] = 0
-            d.b[i] = rows.b[r] - write_row(rows.T[r], nb, na, n, e, d.A[i], d.base[i])
+            d.b[i] = rows.b[r] - write_row(rows.T[r], nb, na, n, e.x0, e.sigma, e.K, d.A[i], d.base[i])
         else:
             d.first[i] = na
             d.b[i] = rows.b[r] - write_momentum_row(rows.T[r], na, n, e.G, d.A[i], d.base[i])
@@ -152,7 +153,7 @@ def fixed_rows(k: Kin, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d
             s = contacts.select[c, t]
             wish = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
             d.first[i] = 0
-            d.b[i] = wish - write_row(k.J[f, s], nb, na, n, e, d.A[i], d.base[i])
+            d.b[i] = wish - write_row(k.J[f, s], nb, na, n, e.x0, e.sigma, e.K, d.A[i], d.base[i])
             gram_row(d.A, d.first, d.S, i, n)
             d.soft[i] = 0.0
             i += 1
@@ -180,7 +181,7 @@ def limit_row(
     if cones <= index < cones + na:
         j = index - cones
         d.first[i] = 0
-        constant = k.h[nb + j] + write_row(k.M[nb + j], nb, na, n, e, A, base)
+        constant = k.h[nb + j] + write_row(k.M[nb + j], nb, na, n, e.x0, e.sigma, e.K, A, base)
         for c in range(len(contacts.offset)):
             o = contacts.offset[c]
             if o < 0:
