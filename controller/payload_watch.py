@@ -170,7 +170,7 @@ def add_up_soles(
 
 @kernel
 def cholesky_solve(A: Vector, b: Vector, n: int) -> None:
-    """Solves in place: b <- A^-1 b for a positive definite A given by its lower triangle, which is overwritten."""
+    """Solves b <- A^-1 b for a positive definite A, given by its lower triangle, which is overwritten."""
     for i in range(n):
         for j in range(i + 1):
             total = A[i, j]

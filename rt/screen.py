@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from controller.behaviours.standing import stands
 from robots.model import RobotModel
 from rt.histogram import LatencyHistogram
 from rt.host import HostState
@@ -200,12 +201,16 @@ def robots_table(robots: Iterable[RobotModel]) -> Table:
     """The robots that ship."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     for column, justify in (
-        ("robot", "left"), ("joints", "right"), ("base", "left"), ("mass kg", "right"), ("licence", "left")
+        ("robot", "left"), ("joints", "right"), ("base", "left"), ("mass kg", "right"), ("licence", "left"),
+        ("", "left"),
     ):  # fmt: skip
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for robot in robots:
         base = "floating" if robot.floating else "fixed"
-        table.add_row(robot.name, str(robot.na), base, f"{robot.mass_kg:.1f}", robot.description.licence)
+        note = "" if not robot.floating or stands(robot) else "point feet: cannot stand still"
+        table.add_row(
+            robot.name, str(robot.na), base, f"{robot.mass_kg:.1f}", robot.description.licence, note
+        )
     return table
 
 

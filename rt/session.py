@@ -33,6 +33,7 @@ from sim.truth import TruthEstimator
 PERIOD_S = PERIOD_NS * 1e-9
 WARM_UP_STEPS = 100
 PROGRESS_TICKS = 250
+TICKS_TO_LIE = 1500
 
 Progress = Callable[[float], None]
 EachTick = Callable[[int], None]
@@ -232,7 +233,7 @@ class Session:
 
 
 class _Observer:
-    """After each tick: note it, then let the world move on; end the run at a fall."""
+    """After each tick: note it, then let the world move on; end the run when a fall has come to rest."""
 
     def __init__(self, session: Session, progress: Progress | None, each_tick: EachTick | None) -> None:
         self._record = session.trace.record
@@ -242,6 +243,7 @@ class _Observer:
         self._stop = session.loop.stop
         self._progress = progress
         self._each_tick = each_tick
+        self._ticks_to_lie = TICKS_TO_LIE
 
     def __call__(self, tick: int, sensors: SensorRow, request: Any, output: Any) -> None:
         self._record(output, self._estimator, self._simulated.truth)
@@ -249,7 +251,9 @@ class _Observer:
             self._each_tick(tick)
         self._advance()
         if self._simulated.fell:
-            self._stop()
+            self._ticks_to_lie -= 1
+            if self._ticks_to_lie == 0:
+                self._stop()
         if self._progress is not None and tick % PROGRESS_TICKS == 0:
             self._progress(tick * PERIOD_S)
 

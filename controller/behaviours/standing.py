@@ -83,18 +83,28 @@ def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
     return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
 
 
-def _half_support(robot: RobotModel) -> Floats:
-    """Half extents of all corners of the soles; refuses soles that span no area."""
+def stands(robot: RobotModel) -> bool:
+    """Whether the robot's soles span an area that it can stand still on."""
+    corners = _corners(robot)
+    spread = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
+    return len(spread) == 2 and bool(spread[1] >= _THINNEST_SUPPORT_M)
+
+
+def _corners(robot: RobotModel) -> Floats:
+    """(k, 2) corners of all soles at the nominal posture."""
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
-    corners = np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
-    spread = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
-    if len(spread) < 2 or spread[1] < _THINNEST_SUPPORT_M:
+    return np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
+
+
+def _half_support(robot: RobotModel) -> Floats:
+    """Half extents of all corners of the soles; refuses soles that span no area."""
+    if not stands(robot):
         raise ConfigError(
             f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, only walk; "
-            "this version of the controller does not walk yet"
+            "this version of the controller does not walk on points yet"
         )
-    return np.asarray(np.ptp(corners, axis=0) / 2.0)
+    return np.asarray(np.ptp(_corners(robot), axis=0) / 2.0)
 
 
 class Standing:

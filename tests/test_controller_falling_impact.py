@@ -1,0 +1,69 @@
+"""What a fall costs: the energy that head and pelvis hit the ground with, against simply switching off."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from controller.brain import Brain
+from controller.gains import load_gains
+from controller.request import make_request
+from estimators.floating_base import FloatingBaseEstimator
+from robots.model import RobotModel
+from sim.scenario_schema import Scenario
+from sim.simulated_robot import SimulatedRobot
+
+PUSH_AT_TICK = 1000
+TICKS = 3500
+WAYS = {"forward": (60.0, 0.0, 0.0), "backward": (-60.0, 0.0, 0.0), "sideways": (0.0, 60.0, 0.0)}
+
+
+def impact_energy(impulse_Ns: tuple[float, float, float], switch_off: bool) -> dict[str, float]:
+    """Largest kinetic energy [J] along the vertical at which head and pelvis meet the ground."""
+    robot = RobotModel.load("g1")
+    push = {"link": "torso_link", "impulse_Ns": impulse_Ns, "duration_s": 0.1}
+    events = ({"at_s": PUSH_AT_TICK * 1e-3, "push": push},)
+    scenario = Scenario.model_validate({"name": "fall", "duration_s": 4.0, "events": events}).in_order()
+    sim = SimulatedRobot(robot, scenario, 0)
+    gains = load_gains(robot)
+    brain = Brain(robot, gains, FloatingBaseEstimator(robot, gains.estimator))
+    request = make_request(robot, "stand", {})
+    sensors, command = robot.new_sensor_row(), robot.new_command_row()
+    sim.read(sensors)
+    brain.reset(sensors)
+    model, data = sim.world.model, sim.world.data
+    bodies = {"head": model.body("head_link").id, "pelvis": model.body("pelvis_contour_link").id}
+    energy = dict.fromkeys(bodies, 0.0)
+    before = {}
+    for tick in range(TICKS):
+        sim.read(sensors)
+        output = brain.step(sensors, request, gains, lambda stage: None)
+        command.data[:] = output.command.data
+        if switch_off and output.state == "damping":
+            command.kp[:] = command.kd[:] = command.tau_ff[:] = 0.0
+        command.seq[0] = tick + 1.0
+        for name, body in bodies.items():
+            velocity = np.zeros(6)
+            mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_BODY, body, velocity, 0)
+            before[name] = data.xpos[body].copy(), velocity
+        sim.write(command)
+        for name, body in bodies.items():
+            for contact in data.contact[: data.ncon]:
+                pair = set(model.geom_bodyid[contact.geom].tolist())
+                if pair == {0, body}:
+                    p, velocity = before[name]
+                    speed = (velocity[3:] + np.cross(velocity[:3], contact.pos - p))[2]
+                    mass = 1.0 if name == "head" else 3.8
+                    energy[name] = max(energy[name], 0.5 * mass * speed**2)
+    return energy
+
+
+def test_a_folded_fall_costs_less_than_half_of_switching_off():
+    folded = {way: impact_energy(impulse, switch_off=False) for way, impulse in WAYS.items()}
+    limp = {way: impact_energy(impulse, switch_off=True) for way, impulse in WAYS.items()}
+    for part in ("head", "pelvis"):
+        assert sum(fall[part] for fall in folded.values()) <= 0.5 * sum(fall[part] for fall in limp.values())
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_the_head_is_spared_where_it_would_be_hit_hardest(way):
+    assert impact_energy(WAYS[way], False)["head"] <= 0.25 * impact_energy(WAYS[way], True)["head"]
