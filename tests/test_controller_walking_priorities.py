@@ -1,7 +1,6 @@
 """Only turning and the arms matter differently while walking, and only then."""
 
 import numpy as np
-
 from gaits import WalkingRun
 
 
