@@ -1,0 +1,104 @@
+"""A driver that was written in C from PROTOCOL.md, against the controller."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from robots.config_error import ConfigError
+from robots.model import RobotModel
+from robots.zmq_link import ZmqLink, stop_robot
+from rt.session import RunPlan, Session
+
+DRIVERS = Path(__file__).parent / "drivers"
+ROBOT = DRIVERS / "two_joints"
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    program = tmp_path_factory.mktemp("driver") / "two_joints"
+    built = subprocess.run(
+        [compiler, "-O2", "-Wall", "-o", program, DRIVERS / "two_joints.c", "-lzmq", "-lmsgpackc", "-lm"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if built.returncode and ("zmq.h" in built.stderr or "msgpack.h" in built.stderr):
+        pytest.skip("no ZeroMQ or msgpack for C: apt-get install libzmq3-dev libmsgpack-dev")
+    assert built.returncode == 0, built.stderr
+    return program
+
+
+@pytest.fixture
+def served(driver, tmp_path):
+    endpoint = f"ipc://{tmp_path / 'robot'}"
+    model = hashlib.sha256((ROBOT / "two_joints.urdf").read_bytes()).hexdigest()
+    process = subprocess.Popen([driver, endpoint, model, "wait"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("serving")
+    yield endpoint, process
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
+
+
+def farewell(process):
+    process.send_signal(signal.SIGTERM)
+    words = process.communicate(timeout=20)[0].split()
+    return {name: int(value) for name, value in zip(words[:10:2], words[1:10:2], strict=True)}
+
+
+def test_the_controller_runs_a_robot_in_c(served):
+    endpoint, process = served
+    plan = RunPlan(str(ROBOT), "stand", 0.5, endpoint=endpoint, lockstep=True)
+    result = Session(plan).run()
+    assert result.exit_code == 0
+    assert result.loop.ticks == 500
+    # A figure that needs the truth is null where the robot does not know it.
+    assert result.summary["fell"] is None
+    assert result.summary["torque"]["peak_fraction"] is None
+    assert result.summary["tracking"]["hand_rms_m"] == {"hand": None}
+    counts = farewell(process)
+    assert counts["accepted"] == 500
+    assert counts["refused"] == counts["late"] == counts["damped"] == 0
+
+
+def test_it_refuses_another_robot_and_names_the_field(served):
+    endpoint, _ = served
+    link = ZmqLink(RobotModel.load("ur5"), endpoint)
+    with pytest.raises(ConfigError, match="wrong robot: robot"):
+        link.connect()
+    link.abandon()
+
+
+def test_it_damps_alone_and_stays_so_until_it_is_armed_again(served):
+    endpoint, process = served
+    robot = RobotModel.load(str(ROBOT))
+    link = ZmqLink(robot, endpoint, lockstep=True)
+    link.arm()
+    sensors, command = robot.new_sensor_row(), robot.new_command_row()
+    command.kd[:] = 1.0
+    for _ in range(20):
+        assert link.read(sensors)
+        link.write(command)
+    while link.read(sensors):
+        pass
+    assert "lease" in link.lost_because
+    first = link.epoch
+    link.arm()
+    assert link.epoch > first
+    link.close()
+    assert farewell(process)["damped"] == 1
+
+
+def test_a_stop_needs_no_lease(served):
+    endpoint, process = served
+    stop_robot(endpoint, "test")
+    assert farewell(process)["mode"] == 3
