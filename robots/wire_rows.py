@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robots import wire
+from robots.driver import Driver
 from robots.model import RobotModel
 from robots.rows import CommandRow, Row, SensorRow, Vector
 
@@ -24,16 +25,16 @@ BEYOND_RAD = np.pi
 _F8 = np.dtype("<f8")
 
 
-def identity(robot: RobotModel, dt_s: float, joints: Sequence[str] | None = None) -> wire.Identity:
+def identity(robot: RobotModel, dt_s: float, driver: Driver | None = None) -> wire.Identity:
     """What a link to this robot must agree on.
 
     Args:
         robot: the robot.
         dt_s: period [s].
-        joints: names in the driver's own order; None for the model's.
+        driver: how its driver differs from the model; None where it does not.
     """
-    names = tuple(joints) if joints is not None else robot.joint_names
-    return wire.Identity(robot.name, names, robot.contact_names, dt_s, robot.model_sha256)
+    joints, units = (driver.joints, driver.units) if driver is not None else (robot.joint_names, wire.UNITS)
+    return wire.Identity(robot.name, joints, robot.contact_names, dt_s, robot.model_sha256, units)
 
 
 class _Range:
@@ -66,9 +67,11 @@ class StateCodec:
 
     Args:
         robot: its limits say what a believable state is.
+        driver: how the blocks differ from the model's rows; None where they do not.
     """
 
-    def __init__(self, robot: RobotModel) -> None:
+    def __init__(self, robot: RobotModel, driver: Driver | None = None) -> None:
+        self._driver = driver
         self._row = robot.new_sensor_row()
         low, high = robot.new_sensor_row(), robot.new_sensor_row()
         for row, sign in ((low, -1.0), (high, 1.0)):
@@ -84,7 +87,7 @@ class StateCodec:
         self._range = _Range(low.data[: self._checked], high.data[: self._checked])
         row = self._row
         self._floating = robot.floating
-        self._joint_views = (row.q, row.v, row.tau)
+        self._joint_views = driver.state_blocks if driver is not None else (row.q, row.v, row.tau)
         self._force = row.contact_force_N
 
     def pack(self, epoch: int, seq: int, t_host_ns: int, mode: int, row: SensorRow) -> bytes:
@@ -121,6 +124,8 @@ class StateCodec:
             return False
         if not _blocks_into(values[13:14], (self._force,)):
             return False
+        if self._driver is not None:
+            self._driver.read(row)
         row.seq[0], row.t_s[0] = values[1], values[2]
         if not self._range.holds(row.data[: self._checked]):
             return False
@@ -154,20 +159,20 @@ class CommandCodec:
         self._views = (row.q_des, row.v_des, row.kp, row.kd, row.tau_ff)
 
     @staticmethod
-    def pack(epoch: int, seq: int, state_seq: int, deadline_us: int, row: CommandRow) -> bytes:
+    def pack(
+        epoch: int,
+        seq: int,
+        state_seq: int,
+        deadline_us: int,
+        row: CommandRow,
+        driver: Driver | None = None,
+    ) -> bytes:
         """A command message; `row.seq` is not sent, the wire has its own."""
-        return wire.pack(
-            "command",
-            epoch,
-            seq,
-            state_seq,
-            deadline_us,
-            row.q_des.data,
-            row.v_des.data,
-            row.kp.data,
-            row.kd.data,
-            row.tau_ff.data,
-        )
+        blocks: tuple[Vector, ...] = (row.q_des, row.v_des, row.kp, row.kd, row.tau_ff)
+        if driver is not None:
+            driver.write(row)
+            blocks = driver.command_blocks
+        return wire.pack("command", epoch, seq, state_seq, deadline_us, *[block.data for block in blocks])
 
     def read(self, values: tuple[Any, ...], command: CommandRow) -> bool:
         """Fills a row from the fields of a command message; t_s is left at 0, the receiver knows its own.

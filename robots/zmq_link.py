@@ -14,6 +14,7 @@ import zmq
 from robots import wire
 from robots.arming import SAMPLES, SelfTest
 from robots.config_error import ConfigError
+from robots.driver import Driver
 from robots.endpoint import KeyPair, check_endpoint
 from robots.link import LinkLostError
 from robots.model import RobotModel
@@ -43,6 +44,7 @@ class ZmqLink:
         dt_s: period that must be agreed on [s].
         truth: whether to ask a simulated robot for the truth.
         lockstep: whether the robot's time waits for our commands: then ours may take its time.
+        driver: how its driver differs from the model; None where it does not.
         key, robot_key: our key pair and the robot's public key; needed off this computer.
 
     Attributes:
@@ -68,6 +70,7 @@ class ZmqLink:
         dt_s: float = 1e-3,
         truth: bool = True,
         lockstep: bool = False,
+        driver: Driver | None = None,
         key: KeyPair | None = None,
         robot_key: str | None = None,
     ) -> None:
@@ -80,11 +83,12 @@ class ZmqLink:
         self.refused_states = 0
         self.unsent = 0
         self.farewell: tuple[int, int, int, Vector] | None = None
-        self._robot = robot
-        self._identity = identity(robot, dt_s)
+        self.robot = robot
+        self._driver = driver
+        self._identity = identity(robot, dt_s, driver)
         self._wants_truth = truth
         self._silent_polls = LOCKSTEP_SILENT_POLLS if lockstep else SILENT_POLLS
-        self._states = StateCodec(robot)
+        self._states = StateCodec(robot, driver)
         self._row = robot.new_sensor_row()
         self._self_test = SelfTest(robot, dt_s)
         self._next_truth = TruthRow(robot)
@@ -124,7 +128,7 @@ class ZmqLink:
         if difference is not None:
             raise ConfigError(f"{self.endpoint}: wrong robot: {difference[0]}: {difference[1]}")
         if TRUTH in values[7] and self.truth is None:
-            self.truth = TruthRow(self._robot)
+            self.truth = TruthRow(self.robot)
 
     def arm(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
         """Takes the lease of a robot that stands as it should; from now on it waits for our first command.
@@ -273,6 +277,11 @@ class ZmqLink:
             self.farewell = (values[0], values[1], values[2], np.frombuffer(values[3]))
 
     @property
+    def mode(self) -> str:
+        """What the robot does, as of its newest state: one of `wire.MODES`."""
+        return wire.MODES[self._mode]
+
+    @property
     def newest_state(self) -> int:
         """Number of the newest state that has come in."""
         return self._state_seq
@@ -286,7 +295,9 @@ class ZmqLink:
         """Sends the command as the answer to the state read last. Hot path; never blocks."""
         self._seq += 1
         self._last.data[:] = command.data
-        payload = CommandCodec.pack(self.epoch, self._seq, self._taken_seq, DEADLINE_US, command)
+        payload = CommandCodec.pack(
+            self.epoch, self._seq, self._taken_seq, DEADLINE_US, command, self._driver
+        )
         if not self._send(payload):
             self.unsent += 1
 

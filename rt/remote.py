@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from robots.config_error import ConfigError
+from robots.driver import load_driver
 from robots.endpoint import load_key, load_public
 from robots.model import RobotModel
 from robots.robot_side import STOPPED
@@ -70,6 +71,7 @@ class RemoteRobot:
             robot,
             endpoint,
             lockstep=lockstep,
+            driver=load_driver(robot),
             key=load_key(key) if key is not None else None,
             robot_key=load_public(robot_key) if robot_key is not None else None,
         )

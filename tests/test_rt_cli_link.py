@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from robots.model import RobotModel
+from robots.zmq_link import ZmqLink
+from rt.cli import app
+
+DONE, SAFETY_STOP, REFUSED, LOST = 0, 1, 3, 4
+
+
+def khz(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert "Traceback" not in result.output
+    return result
+
+
+class Process:
+    """khz in a process of its own."""
+
+    def __init__(self, *arguments):
+        argv = ["khz", *map(str, arguments)]
+        code = f"import sys; sys.argv = {argv!r}; from rt.cli import main; main()"
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self, number=None):
+        if number is not None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def served(tmp_path):
+    endpoint = f"ipc://{tmp_path / 'robot'}"
+    server = Process("serve", "ur5", "--lockstep", "--bind", endpoint, "--scenario", "stand")
+    assert server.process.stdout.readline().startswith("serving ur5")
+    yield endpoint, server
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.communicate()
+
+
+def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
+    endpoint, server = served
+    path = tmp_path / "run.json"
+    result = khz("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 0.3,
+                 "--json", path)  # fmt: skip
+    assert result.exit_code == DONE
+    assert "300 commands taken by the robot" in result.stdout
+    link = json.loads(path.read_text())["link"]
+    assert link["endpoint"] == endpoint
+    assert link["round_trip_us"]["p99"] > 0.0
+    status, out, err = server.end(signal.SIGTERM)
+    assert (status, err) == (0, "")
+    assert "commands taken" in out
+
+
+def test_another_robot_is_refused_with_status_3_and_the_field(served):
+    result = khz("run", "panda", "--connect", served[0], "--lockstep", "--duration", 0.1)
+    assert result.exit_code == REFUSED
+    assert "wrong robot: robot: the robot has 'ur5', the controller 'panda'" in result.stderr
+
+
+def test_nobody_there_is_status_4(tmp_path, monkeypatch):
+    monkeypatch.setattr("robots.zmq_link.ANSWER_S", 0.2)
+    monkeypatch.setattr(ZmqLink.connect, "__defaults__", (0.2, None))
+    result = khz("run", "ur5", "--connect", f"ipc://{tmp_path / 'nobody'}", "--duration", 0.1)
+    assert result.exit_code == LOST
+    assert "no robot answers" in result.stderr
+
+
+def test_a_robot_that_dies_is_status_4(served):
+    endpoint, server = served
+    run = Process("run", "ur5", "--connect", endpoint, "--scenario", "stand", "--duration", 60)
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    status, out, _ = (server.process.kill(), run.end())[1]
+    watcher.abandon()
+    assert status == LOST
+    assert "no state came from the robot" in out
+
+
+def test_khz_stop_stops_it_whoever_commands(served):
+    endpoint, _ = served
+    run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 600)
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    assert khz("stop", "--connect", endpoint).exit_code == DONE
+    status, out, _ = run.end()
+    watcher.abandon()
+    assert status == SAFETY_STOP
+    assert "by khz stop" in out
+
+
+def watch_until(watcher, mode):
+    until_s = time.monotonic() + 60.0
+    sensors = watcher.robot.new_sensor_row()
+    watcher.connect(60.0)
+    while watcher.mode != mode:
+        watcher.peek(sensors, 60.0)
+        assert time.monotonic() < until_s
+
+
+def test_sim_over_zmq_is_sim(tmp_path):
+    summaries = []
+    for link in ("inproc", "zmq"):
+        path = tmp_path / f"{link}.json"
+        done = khz("sim", "ur5", "--scenario", "stand", "--duration", 0.2, "--link", link, "--json", path)
+        assert done.exit_code == DONE
+        summaries.append(json.loads(path.read_text()))
+    here, there = summaries
+    assert {key for key in there if there[key] != here.get(key)} == {"latency_us", "link"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "ur5", "--connect", "tcp://192.0.2.1:5555"], "khz keys new"),
+        (["run", "ur5", "--connect", "tcp://127.0.0.1:1", "--key", "a"], "both or not at all"),
+        (["run", "ur5", "--connect", "nowhere"], "is no endpoint"),
+        (["serve", "ur5", "--bind", "tcp://0.0.0.0:5555"], "khz keys new"),
+        (["serve", "ur6"], "did you mean 'ur5'"),
+        (["stop", "--connect", "nowhere"], "is no endpoint"),
+    ],
+)
+def test_what_must_not_be_is_refused_with_status_3(arguments, told):
+    result = khz(*arguments)
+    assert result.exit_code == REFUSED
+    assert told in result.stderr
+
+
+def test_keys_are_made_and_listed(tmp_path, monkeypatch):
+    monkeypatch.setenv("KILOHERTZ_KEYS", str(tmp_path / "keys"))
+    assert str(tmp_path / "keys" / "me.secret") in khz("keys", "new", "me").stdout
+    listed = khz("keys", "list").stdout
+    assert listed.startswith("me ")
+    assert listed.rstrip().endswith("ours")
+    assert khz("keys", "new", "me").exit_code == REFUSED

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from robots import wire
+from robots.config_error import ConfigError
+from robots.endpoint import load_key, load_public, new_key, trusted_keys
+from robots.link import LinkLostError
+from robots.model import RobotModel
+from robots.robot_side import WATCHDOG_TICKS
+from robots.zmq_link import ZmqLink
+from rt.remote import RemoteTruth
+from rt.serve import Serving
+from rt.session import RunPlan, Session
+from sim.scenario import load_scenario
+from sim.server import SimulatedServer
+from sim.simulated_robot import SimulatedRobot
+
+UR5 = RobotModel.load("ur5")
+
+
+def serve(endpoint, name="ur5", scenario="stand", **options):
+    robot = RobotModel.load(name)
+    return SimulatedServer(robot, load_scenario(scenario, robot), endpoint, lockstep=True, **options)
+
+
+class Served:
+    """A server in a thread of its own."""
+
+    def __init__(self, server):
+        self.server = server
+        self.endpoint = server.endpoint
+        self._serving = Serving(server)
+        self._thread = threading.Thread(target=self._serving.run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._serving.stop()
+        self._thread.join()
+
+
+def result(name, scenario, seconds, endpoint=None):
+    return Session(RunPlan(name, scenario, seconds, endpoint=endpoint, lockstep=endpoint is not None)).run()
+
+
+@pytest.mark.parametrize(("name", "scenario"), [("g1", "squat"), ("panda", "default-arm")])
+def test_a_run_over_the_link_is_the_run_in_one_process_bit_for_bit(tmp_path, name, scenario):
+    here = result(name, scenario, 0.3)
+    with Served(serve(f"ipc://{tmp_path / 'robot'}", name, scenario)) as served:
+        there = result(name, scenario, 0.3, served.endpoint)
+    for column in ("q_true", "q_est", "tau", "p_WH_true", "cop_true_W", "normal_true_N"):
+        np.testing.assert_array_equal(there.trace.kept(column), here.trace.kept(column), err_msg=column)
+    for key, value in here.summary.items():
+        if key != "latency_us":
+            assert there.summary[key] == value, key
+    assert there.summary["link"]["commands_accepted"] == 300
+
+
+def test_a_second_run_starts_like_the_first(tmp_path):
+    with Served(serve(f"ipc://{tmp_path / 'robot'}")) as served:
+        first, second = (result("ur5", "stand", 0.1, served.endpoint) for _ in range(2))
+    np.testing.assert_array_equal(first.trace.kept("tau"), second.trace.kept("tau"))
+
+
+def test_the_truth_over_the_wire_has_every_field_of_the_truth():
+    truth = SimulatedRobot(UR5, load_scenario("stand", UR5)).truth
+    remote = RemoteTruth(UR5, None)
+    for name, value in vars(truth).items():
+        if not name.startswith("_") and isinstance(value, np.ndarray):
+            assert getattr(remote, name).shape == value.shape, name
+
+
+def test_the_same_endpoint_is_not_served_twice(tmp_path):
+    with (
+        Served(serve(f"ipc://{tmp_path / 'robot'}")) as served,
+        pytest.raises(ConfigError, match="another process"),
+    ):
+        serve(served.endpoint)
+
+
+def test_its_time_stands_still_until_it_is_commanded(tmp_path):
+    server = serve(f"ipc://{tmp_path / 'robot'}")
+    for _ in range(100):
+        server.serve_tick()
+    assert server.simulated.t_s == 0.0
+    assert server.side.mode == wire.STANDBY
+    server.close()
+
+
+def test_a_silent_controller_leaves_it_damping_and_what_it_held_fades_without_a_jump(tmp_path):
+    with Served(serve(f"ipc://{tmp_path / 'robot'}")) as served:
+        link = ZmqLink(UR5, served.endpoint, lockstep=True)
+        link.arm()
+        sensors, command = UR5.new_sensor_row(), UR5.new_command_row()
+        command.copy_from(served.server.simulated.drives.commanded)
+        for _ in range(10):
+            assert link.read(sensors)
+            link.write(command)
+        last = int(sensors.seq[0])
+        while link.read(sensors):
+            pass
+        assert "lease" in link.lost_because
+        assert served.server.side.mode == wire.DAMPING
+        assert link.newest_state - last <= WATCHDOG_TICKS + 2
+        link.write(command)
+        link.close()
+        assert served.server.side.mode == wire.DAMPING
+
+
+def test_it_lets_in_whoever_has_a_key_that_it_knows(tmp_path, monkeypatch):
+    monkeypatch.setenv("KILOHERTZ_KEYS", str(tmp_path / "keys"))
+    for name in ("robot", "friend"):
+        new_key(name)
+    friend, robot_key = load_key("friend"), load_public("robot")
+    trusted = trusted_keys()
+    new_key("stranger")
+    server = serve("tcp://127.0.0.1:47611", key=load_key("robot"), trusted=trusted)
+    with Served(server):
+        link = ZmqLink(UR5, server.endpoint, key=friend, robot_key=robot_key)
+        link.connect()
+        link.abandon()
+        for key, theirs in (
+            (load_key("stranger"), robot_key),
+            (friend, load_public("stranger")),
+            (None, None),
+        ):
+            outsider = ZmqLink(UR5, server.endpoint, key=key, robot_key=theirs)
+            with pytest.raises(LinkLostError):
+                outsider.connect(timeout_s=0.5)
+            outsider.abandon()
+    assert server.side.counts.refused == 0
