@@ -19,7 +19,13 @@ def test_a_larger_robot_takes_longer_and_slower_steps() -> None:
     small, middle, large = (gait_of(robot(name), Gains()) for name in ("bolt", "g1", "talos"))
     assert small.step_s < middle.step_s < large.step_s
     assert small.longest_m < middle.longest_m < large.longest_m
-    assert small.step_s * small.omega == pytest.approx(large.step_s * large.omega)
+    assert middle.step_s * middle.omega == pytest.approx(large.step_s * large.omega)
+
+
+def test_point_feet_step_quicker_for_their_size() -> None:
+    points, soles = (gait_of(robot(name), Gains()) for name in ("bolt", "g1"))
+    assert points.half_length_m == 0.0 < soles.half_length_m
+    assert points.step_s * points.omega < 0.8 * soles.step_s * soles.omega
 
 
 def test_feet_side_by_side_do_not_touch() -> None:

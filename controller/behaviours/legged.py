@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controller.behaviours.hand_motion import HandMotion
-from controller.behaviours.standing import Standing, standing_tasks
+from controller.behaviours.standing import Standing, can_rest, standing_tasks
 from controller.gains import Gains
 from controller.request import DAMP, WALK, RequestRow
 from controller.walking.speed import walks
@@ -42,6 +42,7 @@ class Legged:
         self.walking: Walking | None = None
         if walks(robot):
             self.walking = Walking(robot, gains, body, self.standing.tasks_without_hands, contact)
+        self._restless = self.walking is not None and not can_rest(robot)
         self._motion: Standing | Walking = self.standing
         self._next: RequestRow | None = None
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
@@ -73,10 +74,13 @@ class Legged:
         return self._motion.half_support_m
 
     def start(self) -> None:
-        """Takes the robot as it stands now."""
+        """Takes the robot as it stands now; one on points starts to step on the spot."""
         self.planned[:] = True
         self._motion, self._next = self.standing, None
         self.standing.start()
+        if self._restless and self.walking is not None:
+            self._motion = self.walking
+            self.walking.begin()
 
     def take(self, request: RequestRow) -> None:
         """Switches to a new request; one that walks comes to rest before anything else."""
@@ -91,6 +95,8 @@ class Legged:
                 self.walking.begin()
             forward, left, turn = request.velocity.tolist()
             self.walking.ask(forward, left, turn)
+        elif self._restless and self.walking is not None:
+            self.walking.ask(0.0, 0.0, 0.0)
         elif self._motion is self.walking:
             self._next = request
             self.walking.stop()

@@ -20,6 +20,7 @@ from controller.behaviours.standing_kernels import find_soles, hold_upright, int
 from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2, REF, Floats
 from controller.request import CIRCLE, REACH, RequestRow
+from controller.walking.speed import walks
 from controller.whole_body import Task, WholeBody
 from estimators.bound_kernel import bind
 from robots.config_error import ConfigError
@@ -83,11 +84,11 @@ def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
     return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
 
 
-def stands(robot: RobotModel) -> bool:
-    """Whether the robot's soles span an area that it can stand still on."""
+def can_rest(robot: RobotModel) -> bool:
+    """Whether the soles span an area on which the robot can stand still."""
     corners = _corners(robot)
     spread = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
-    return len(spread) == 2 and bool(spread[1] >= _THINNEST_SUPPORT_M)
+    return len(spread) > 1 and bool(spread[1] > _THINNEST_SUPPORT_M)
 
 
 def _corners(robot: RobotModel) -> Floats:
@@ -95,16 +96,6 @@ def _corners(robot: RobotModel) -> Floats:
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
     return np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
-
-
-def _half_support(robot: RobotModel) -> Floats:
-    """Half extents of all corners of the soles; refuses soles that span no area."""
-    if not stands(robot):
-        raise ConfigError(
-            f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, only walk; "
-            "this version of the controller does not walk on points yet"
-        )
-    return np.asarray(np.ptp(_corners(robot), axis=0) / 2.0)
 
 
 class Standing:
@@ -116,7 +107,7 @@ class Standing:
         body: the whole-body controller, with `standing_tasks` declared.
 
     Raises:
-        ConfigError: for a robot whose soles span no area.
+        ConfigError: for a robot that can neither stand still nor walk.
 
     Attributes:
         p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
@@ -129,7 +120,12 @@ class Standing:
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
-        self.half_support_m = _half_support(robot)
+        if not (can_rest(robot) or walks(robot)):
+            raise ConfigError(
+                f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, and "
+                "without two feet it cannot walk either"
+            )
+        self.half_support_m = np.asarray(np.ptp(_corners(robot), axis=0) / 2.0)
         self.height_m = _height(robot)
         self.robot = robot
         self._body = body

@@ -23,6 +23,10 @@ _REFERENCE_HEIGHT_M = 0.6
 _STEP_S, _SHORTEST_STEP_S = 0.40, 0.18
 _STEP_WIDTH_M, _LEAST_WIDTH_M, _WIDEST_M, _LONGEST_M = 0.18, 0.09, 0.50, 0.60
 _CLEARANCE_M = 0.05
+_STEP_ON_POINTS = 0.7
+"""Step time on point feet over that on soles: a point takes back no error within a step."""
+_LEAST_PART_OF_STANCE = 0.7
+"""Step width over that of the nominal posture, at least: legs that hang far apart stay apart."""
 _SIDE_GAP_M = 0.03
 """Least gap between the soles of two feet side by side."""
 
@@ -82,9 +86,10 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
     half = [np.abs(c.corners_F[:, :2] - c.corners_F[:, :2].mean(axis=0)).min(axis=0) for c in robot.contacts]
     sole = np.max([np.ptp(c.corners_F[:, :2], axis=0) for c in robot.contacts], axis=0)
     half_length, half_width = (walk.sole_use * float(value) for value in np.min(half, axis=0))
-    step_s = walk.step_s or _STEP_S * time
+    step_s = walk.step_s or _STEP_S * time * (1.0 if half_length > 0.0 else _STEP_ON_POINTS)
     least_width = max(_LEAST_WIDTH_M * length, float(sole[1]) + _SIDE_GAP_M * length)
     stance = abs(float(p_WF[0][1] - p_WF[1][1]))
+    width = max(min(_STEP_WIDTH_M * length, stance), _LEAST_PART_OF_STANCE * stance)
     return Gait(
         left=left,
         right=1 - left,
@@ -94,7 +99,7 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
         shortest_step_s=min(walk.shortest_step_s or _SHORTEST_STEP_S * time, step_s),
         longest_step_s=step_s,
         double_support_s=walk.double_support_s * time,
-        width_m=walk.width_m or max(min(_STEP_WIDTH_M * length, stance), least_width + 0.02 * length),
+        width_m=walk.width_m or max(width, least_width + 0.02 * length),
         least_width_m=least_width,
         widest_m=_WIDEST_M * length,
         longest_m=_LONGEST_M * length,

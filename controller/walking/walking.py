@@ -29,9 +29,9 @@ from robots.rows import Vector
 READY, TRANSFER, SWING, SETTLE = range(4)
 PHASES = ("ready", "transfer", "swing", "settle")
 
-_READY_S = 0.8
+_READY_S, _READY_ON_POINTS_S = 0.8, 0.02
 """Time in which the centre of mass sinks to the height of walking before the first step."""
-_FIRST_TRANSFER_S = 0.4
+_FIRST_TRANSFER_S, _FIRST_TRANSFER_ON_POINTS_S = 0.4, 0.1
 _SETTLE_S = 0.8
 _SETTLED_M = 0.02
 _CAPTURED_M = 0.05
@@ -92,6 +92,9 @@ class Walking:
         self._adaptation = Adaptation(gait, self._plan)
         self._swing = Swing(gait.clearance_m, gait.step_s, gains.walk.descent_m_s)
         self._loading = Loading(body, gains.contact.largest_load)
+        points = gait.half_length_m == 0.0
+        self._ready_s = _READY_ON_POINTS_S if points else _READY_S
+        self._first_transfer_s = _FIRST_TRANSFER_ON_POINTS_S if points else _FIRST_TRANSFER_S
         self._priorities = Priorities(body, gains, gait.half_length_m)
         self._least_N = gains.contact.least_load * body.robot.mass_kg * 9.81
         self.course = Course()
@@ -209,10 +212,10 @@ class Walking:
         if self.phase == READY:
             if self._stop:
                 self._settle()
-            elif self._t >= _READY_S:
+            elif self._t >= self._ready_s:
                 x, y, _ = self._middle()
                 first = self.gait.left if self.course.asked[1] >= 0.0 else self.gait.right
-                self._begin_transfer(1 - first, (x, y), _FIRST_TRANSFER_S)
+                self._begin_transfer(1 - first, (x, y), self._first_transfer_s)
         elif self.phase == TRANSFER:
             if self._t >= self._transfer_s:
                 self._lift()
