@@ -44,6 +44,7 @@ from controller.tasks.kind import KINDS, load_kinds
 from robots.model import RobotModel
 
 _N_GAINS = 8
+_WORLD = pin.Convention.WORLD
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ class WholeBody:
 
     def update(self, q: Floats, v: Floats) -> None:
         """Kinematics and dynamics at (q, v), into `arrays.kin`."""
-        pin.crba(self.model, self.data, q, pin.Convention.WORLD)
+        pin.crba(self.model, self.data, q, _WORLD)
         pin.nonLinearEffects(self.model, self.data, q, v)
         self._run(entry.KINEMATICS, self._sample.table, q, v)
 

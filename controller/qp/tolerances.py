@@ -20,8 +20,8 @@ class Tolerances:
 
     force_N: float
     motion_m_s2: float = 0.1
-    torque_Nm: float = 0.05
-    vdot_rad_s2: float = 0.5
+    torque_Nm: float = 0.005
+    vdot_rad_s2: float = 0.01
 
     def accept(self, residual: Floats) -> bool:
         """True where dynamics, contact motion and wrench cones hold; limits are judged by `limits_ok`."""
