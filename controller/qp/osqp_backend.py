@@ -29,8 +29,8 @@ class OsqpSettings:
     """Settings handed to OSQP; lengths and forces are in SI units, so tolerances are too.
 
     rho follows the curvature of the cost, whose smallest weights are 1e-3: with rho 1e-4 the torque of a
-    pushed G1 was 9 mNm (p99) from the optimum after 10 iterations; with 3e-5 it is 2 mNm after 5. Tolerances of
-    3e-5 make it 0.3 mNm for 6 us more.
+    pushed G1 was 9 mNm (p99) from the optimum after 10 iterations; with 3e-5 it is 2 mNm after 5. Tolerances
+    of 3e-5 make it 0.3 mNm for 6 us more.
     """
 
     rho: float = 3e-5
