@@ -1,0 +1,37 @@
+"""The compiled kernels read and write inside their arrays: they run once with every index checked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EVERY_STAGE = """
+import numpy as np
+from bodies import ask, random_state, robot, weak, whole_body
+for name in ("g1", "bolt", "panda"):
+    for solver in ("osqp", "exact"):
+        body = whole_body(weak(name, 0.5), solver=solver)
+        rng = np.random.default_rng(0)
+        for _ in range(5):
+            body.update(*random_state(body.robot, rng))
+            ask(body, rng, 10.0)
+            body.assemble()
+            body.solve()
+            body.solve_softened()
+print("inside")
+"""
+
+
+@pytest.mark.slow
+def test_no_kernel_leaves_its_arrays(tmp_path: Path) -> None:
+    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "KILOHERTZ_CACHE": str(tmp_path)}
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    ran = subprocess.run(
+        [sys.executable, "-c", EVERY_STAGE], env=env, capture_output=True, text=True, cwd=ROOT
+    )
+    assert ran.stdout.strip() == "inside", ran.stderr[-2000:]
