@@ -221,7 +221,10 @@ class Walking:
                 self._lift()
         elif self.phase == SWING:
             swing, duration = 1 - self._stance, self._adaptation.duration_s
-            down = bool(self._contact[swing]) and self._t > self._gains.early * duration
+            # The faster a leg swings, the less is its contact force known: a hurried step has to end on plan.
+            hurry = duration / self.gait.step_s
+            early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
+            down = bool(self._contact[swing]) and self._t > early
             if down or self._t > duration + self._gains.late_s:
                 self._land()
         elif self._t >= _SETTLE_S:
