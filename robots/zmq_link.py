@@ -31,6 +31,9 @@ SILENT_POLLS = 9
 LOCKSTEP_SILENT_POLLS = 5000
 BAD_STATES = 3
 DEADLINE_US = 4000
+LOCKSTEP_DEADLINE_US = 1_000_000
+SAME_TIMES = 5
+LOCKSTEP_SAME_TIMES = 30
 GOODBYE_S = 0.3
 GOODBYE_MS = 200
 
@@ -44,6 +47,7 @@ class ZmqLink:
         dt_s: period that must be agreed on [s].
         truth: whether to ask a simulated robot for the truth.
         lockstep: whether the robot's time waits for our commands: then ours may take its time.
+        silent_ms: after how long without a state to give up; None for 10 ms, or 5 s in lockstep.
         driver: how its driver differs from the model; None where it does not.
         key, robot_key: our key pair and the robot's public key; needed off this computer.
 
@@ -70,6 +74,7 @@ class ZmqLink:
         dt_s: float = 1e-3,
         truth: bool = True,
         lockstep: bool = False,
+        silent_ms: int | None = None,
         driver: Driver | None = None,
         key: KeyPair | None = None,
         robot_key: str | None = None,
@@ -87,7 +92,11 @@ class ZmqLink:
         self._driver = driver
         self._identity = identity(robot, dt_s, driver)
         self._wants_truth = truth
-        self._silent_polls = LOCKSTEP_SILENT_POLLS if lockstep else SILENT_POLLS
+        usual_polls = LOCKSTEP_SILENT_POLLS if lockstep else SILENT_POLLS
+        self._silent_polls = silent_ms // POLL_MS if silent_ms is not None else usual_polls
+        self._deadline_us = LOCKSTEP_DEADLINE_US if lockstep else DEADLINE_US
+        self._most_same_times = LOCKSTEP_SAME_TIMES if lockstep else SAME_TIMES
+        self._same_times = 0
         self._states = StateCodec(robot, driver)
         self._row = robot.new_sensor_row()
         self._self_test = SelfTest(robot, dt_s)
@@ -237,14 +246,17 @@ class ZmqLink:
                 self._taken_seq = self._state_seq
                 if self._row.t_s[0] != self._taken_t_s:
                     self._taken_t_s = float(self._row.t_s[0])
+                    self._same_times = 0
                     sensors.data[:] = self._row.data
                     sensors.seq[0] = self._state_seq
                     return True
                 # A simulated robot's time stands still until the first command: no new sample. If that
                 # command came too late to be taken, it is given once more as an answer to this state.
                 if self._mode == wire.ARMED and self._seq:
-                    self.write(self._last)
                     polls = 0
+                    self._same_times += 1
+                    if self._same_times % self._most_same_times == 0:
+                        self.write(self._last)
             polls += 1
             if polls >= self._silent_polls or time.monotonic() > deadline_s:
                 self.lost_because = f"no state came from the robot for {self._silent_polls * POLL_MS} ms"
@@ -296,7 +308,7 @@ class ZmqLink:
         self._seq += 1
         self._last.data[:] = command.data
         payload = CommandCodec.pack(
-            self.epoch, self._seq, self._taken_seq, DEADLINE_US, command, self._driver
+            self.epoch, self._seq, self._taken_seq, self._deadline_us, command, self._driver
         )
         if not self._send(payload):
             self.unsent += 1

@@ -66,7 +66,7 @@ def test_the_controller_runs_a_robot_in_c(served):
     assert result.summary["torque"]["peak_fraction"] is None
     assert result.summary["tracking"]["hand_rms_m"] == {"hand": None}
     counts = farewell(process)
-    assert counts["accepted"] == 500
+    assert counts["accepted"] >= 500
     assert counts["refused"] == counts["late"] == counts["damped"] == 0
 
 

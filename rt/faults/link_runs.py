@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -183,16 +184,16 @@ def f18_hostile_packets(n: int) -> Outcome:
             rss_before = _rss_kB()
             while sent < n:
                 for _ in range(10):
-                    attacker.send(_hostile(rng, record.seen))
-                    sent += 1
+                    with contextlib.suppress(zmq.Again):
+                        attacker.send(_hostile(rng, record.seen), zmq.NOBLOCK)
+                        sent += 1
                 if not bench.tick():
                     return Outcome(sent, f"the controller gave up: {bench.link.lost_because}", False)
             strangers = strange_commands(bench)
             refused = bench.server.side.counts.refused
             grown_kB = _rss_kB() - rss_before
-            attacker.close(0)
         finally:
-            context.term()
+            context.destroy(linger=0)
     text = f"{strangers} taken, {refused} refused, memory +{grown_kB} kB"
     return Outcome(n, text, strangers == 0 and refused > 0 and grown_kB < 20_000)
 
@@ -252,8 +253,7 @@ def f19_second_commander(n: int) -> Outcome:
             send(rival, CommandCodec.pack(side.epoch, 10**9 + i, side.state_seq, 10**6, bench.command))
             _tick(bench)
         strangers = strange_commands(bench)
-        rival.close(0)
-    context.term()
+    context.destroy(linger=0)
     text = f"{strangers} commands of the rival taken, told the holder's name {told} of {attempts} times"
     return Outcome(n, text, strangers == 0 and told == attempts)
 
