@@ -41,7 +41,7 @@ def test_every_shipped_scenario_that_suits_a_robot_loads_for_it(name):
 def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
-        "push-lateral", "payload-torso", "payload-hands", "walk", "walk-around", "push-walk",
+        "push-lateral", "payload-torso", "payload-hands", "walk", "walk-around", "push-walk", "fall",
     }  # fmt: skip
 
 
