@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.soles import can_rest, sole_corners
 from controller.walking.speed import check_speed
 from robots.model import RobotModel
 from robots.rows import Row, Vector
@@ -120,6 +121,10 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
             row.amplitude_m[0] = _positive(kind, params, "radius_m")
             row.period_s[0] = _positive(kind, params, "period_s")
             row.axes[:] = _PLANES[_one_of(kind, params, "plane", "yz", _PLANES)]
+    if kind not in ("damp", "walk") and robot.floating and not can_rest(robot):
+        raise ValueError(
+            f"'{robot.name}' has point feet and cannot stand still; ask it to walk, at 0 m/s to step in place"
+        )
     return row
 
 
@@ -157,18 +162,10 @@ def _hand_index(robot: RobotModel, hand: str | None) -> int:
 
 def _check_sway(robot: RobotModel, row: RequestRow) -> None:
     """Refuses a sway whose zero-moment point would leave the soles."""
-    data = robot.pin_model.createData()
-    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
-    corners = np.vstack(
-        [
-            data.oMf[c.frame_id].act(pin.SE3(np.eye(3), p)).translation
-            for c in robot.contacts
-            for p in c.corners_F
-        ]
-    )
+    corners = sole_corners(robot)
     axis = int(row.axes[0])
     half_width = float(np.ptp(corners[:, axis])) / 2.0
-    height = float(pin.centerOfMass(robot.pin_model, data, robot.q_nominal)[2])
+    height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
     # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
     gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / 9.81
     if row.amplitude_m[0] * gain > half_width:

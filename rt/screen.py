@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from controller.behaviours.standing import can_rest
+from controller.soles import can_rest
 from robots.model import RobotModel
 from rt.histogram import LatencyHistogram
 from rt.host import HostState
@@ -207,7 +207,7 @@ def robots_table(robots: Iterable[RobotModel]) -> Table:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for robot in robots:
         base = "floating" if robot.floating else "fixed"
-        note = "" if not robot.floating or can_rest(robot) else "point feet: stands by stepping"
+        note = "" if not robot.floating or can_rest(robot) else "point feet: walks only"
         table.add_row(
             robot.name, str(robot.na), base, f"{robot.mass_kg:.1f}", robot.description.licence, note
         )

@@ -32,9 +32,9 @@ def test_a_walk_that_is_called_off_and_on_again_goes_on() -> None:
     assert run.sim.truth.q[0] > 0.5
 
 
-def test_a_robot_on_points_stands_by_stepping_from_the_start() -> None:
+def test_a_robot_on_points_steps_from_the_start() -> None:
     run = WalkingRun("bolt", plant="default")
-    run.run(1.5, run.request("stand"))
+    run.run(1.5, run.request("walk", velocity_m_s=(0.0, 0.0)))
     assert run.stands
     assert not run.walking.done
     assert run.brain.motion.planned.sum() < 3

@@ -5,7 +5,7 @@ import pytest
 from bodies import robot
 from control_runs import run
 
-from controller.behaviours.standing import Standing, can_rest, standing_tasks
+from controller.behaviours.standing import Standing, standing_tasks
 from controller.gains import Gains, load_gains
 from controller.whole_body import BarrierSettings, ContactSettings, WholeBody
 from robots.config_error import ConfigError
@@ -141,12 +141,6 @@ def test_the_integral_grows_to_its_bound_and_waits_while_the_robot_is_pushed(sti
     body.update(np.array(robot("g1").q_nominal), v)
     standing.advance(0.01)
     np.testing.assert_array_equal(body.reference("com")[6:9], trace[-1])
-
-
-def test_soles_rest_and_points_do_not():
-    assert can_rest(robot("g1"))
-    assert can_rest(robot("talos"))
-    assert not can_rest(robot("bolt"))
 
 
 def test_who_can_neither_rest_nor_walk_is_refused_in_a_sentence(monkeypatch):

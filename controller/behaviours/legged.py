@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from controller.behaviours.hand_motion import HandMotion
-from controller.behaviours.standing import Standing, can_rest, standing_tasks
+from controller.behaviours.standing import Standing, standing_tasks
 from controller.gains import Gains
 from controller.request import DAMP, WALK, RequestRow
+from controller.soles import can_rest
 from controller.walking.speed import walks
 from controller.walking.walking import Walking, walking_tasks
 from controller.whole_body import Task, WholeBody

@@ -20,6 +20,7 @@ from controller.behaviours.standing_kernels import find_soles, hold_upright, int
 from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2, REF, Floats
 from controller.request import CIRCLE, REACH, RequestRow
+from controller.soles import can_rest, sole_corners
 from controller.walking.speed import walks
 from controller.whole_body import Task, WholeBody
 from estimators.bound_kernel import bind
@@ -30,8 +31,6 @@ _LARGEST_OFFSET_M = 0.06
 """Horizontal: what the integral may shift the zero-moment point by."""
 _LARGEST_LIFT_G = 0.5
 """Vertical: what the integral may add, in units of gravity."""
-_THINNEST_SUPPORT_M = 0.01
-"""Soles that all lie this close to a line cannot hold a robot still."""
 
 
 def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -84,20 +83,6 @@ def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
     return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
 
 
-def can_rest(robot: RobotModel) -> bool:
-    """Whether the soles span an area on which the robot can stand still."""
-    corners = _corners(robot)
-    spread = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
-    return len(spread) > 1 and bool(spread[1] > _THINNEST_SUPPORT_M)
-
-
-def _corners(robot: RobotModel) -> Floats:
-    """(k, 2) corners of all soles at the nominal posture."""
-    data = robot.pin_model.createData()
-    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
-    return np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
-
-
 class Standing:
     """References of a robot on its soles, all contacts closed.
 
@@ -125,7 +110,7 @@ class Standing:
                 f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, and "
                 "without two feet it cannot walk either"
             )
-        self.half_support_m = np.asarray(np.ptp(_corners(robot), axis=0) / 2.0)
+        self.half_support_m = np.asarray(np.ptp(sole_corners(robot), axis=0) / 2.0)
         self.height_m = _height(robot)
         self.robot = robot
         self._body = body

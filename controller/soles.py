@@ -1,0 +1,26 @@
+"""What the soles of a robot span together, at its nominal posture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pinocchio as pin
+
+from controller.qp.tables import Floats
+from robots.model import RobotModel
+
+_THINNEST_SUPPORT_M = 0.01
+"""Soles that all lie this close to a line cannot hold a robot still."""
+
+
+def sole_corners(robot: RobotModel) -> Floats:
+    """(k, 2) corners of all soles on the ground, world axes [m]."""
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    return np.array([data.oMf[c.frame_id].act(p)[:2] for c in robot.contacts for p in c.corners_F])
+
+
+def can_rest(robot: RobotModel) -> bool:
+    """Whether the soles span an area on which the robot can stand still."""
+    corners = sole_corners(robot)
+    spread = np.linalg.svd(corners - corners.mean(axis=0), compute_uv=False)
+    return len(spread) > 1 and bool(spread[1] > _THINNEST_SUPPORT_M)
