@@ -13,10 +13,11 @@ import numpy as np
 
 from controller.behaviours.arm import Arm, arm_tasks
 from controller.behaviours.legged import Legged, legged_tasks
+from controller.explain import missed_rows
 from controller.falling import Falling
 from controller.gains import Gains
 from controller.guard import Guard
-from controller.ladder import DAMPING, GRAVITY, RUNGS, SOLVED, Ladder
+from controller.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
 from controller.payload_watch import PayloadWatch
 from controller.qp.tables import GRAVITY_M_S2, RES_BASE, RES_CONE
 from controller.request import DAMP, RequestRow
@@ -30,6 +31,8 @@ ESTIMATE, KINEMATICS, ASSEMBLE, SOLVE, GUARD = range(5)
 
 _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
 """Periods between samples are clamped to this many nominal ones: no jump of a clock becomes one of state."""
+_NAMES_TOLD = 4
+"""Rows that are named when a problem has no solution."""
 _BAD_SAMPLES = 3
 """This many samples in a row that cannot be used end in damping."""
 
@@ -58,6 +61,7 @@ class BrainOutput:
         state: "active" or "damping" (latched).
         reason: why damping, one sentence; "" while active.
         rung: of the ladder, 0 solved to 4 damping.
+        missed: names of the rows that could not be had when limits were last softened.
         qp_iterations: of the solver.
         dynamics_residual_N, cone_violation_N: of the tick's solution.
         p_WC, v_WC, p_WC_des, v_WC_des: (3,) centre of mass, estimated and asked [m, m/s].
@@ -74,6 +78,7 @@ class BrainOutput:
         self.state = "idle"
         self.reason = ""
         self.rung = SOLVED
+        self.missed: tuple[str, ...] = ()
         self.qp_iterations = 0
         self.dynamics_residual_N = 0.0
         self.cone_violation_N = 0.0
@@ -248,8 +253,12 @@ class Brain:
         output.cone_violation_N = float(self.body.solution.residual[RES_CONE])
         if output.rung == GRAVITY and rung_before != GRAVITY:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
+        if output.rung == SOFTENED and rung_before == SOLVED:
+            # Rare, and only here: names are put together once as trouble begins.
+            output.missed = tuple(missed_rows(self.body)[:_NAMES_TOLD])
         if output.rung == DAMPING:
-            self._damp(f"no solution of the whole-body problem: {RUNGS[DAMPING]}")
+            missed = f"; it began with {', '.join(output.missed)}" if output.missed else ""
+            self._damp(f"no solution of the whole-body problem{missed}")
 
     def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot

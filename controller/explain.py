@@ -1,0 +1,46 @@
+"""Which rows of an infeasible problem stand against each other, by name.
+
+The softened solution exists for every problem; the rows that it misses are those that could not all be had.
+"""
+
+from __future__ import annotations
+
+from controller.whole_body import WholeBody
+
+_FORCE_SHARE = 1e-3
+_TORQUE_NM = 1e-3
+_ACCELERATION = 1e-2
+
+
+def missed_rows(body: WholeBody) -> list[str]:
+    """Names of the rows that the last solution misses, block by block, the farthest missed first.
+
+    Args:
+        body: the whole-body controller, after `solve_softened`.
+
+    Returns:
+        Names as `left_foot.motion`, `left_foot.force`, `left_knee_joint.torque_limit`,
+        `left_knee_joint.barrier`; empty where all rows hold.
+    """
+    kin, contacts, limits = body.arrays.kin, body.arrays.contacts, body.arrays.limits
+    solution, n_base = body.solution, body.robot.n_base
+    missed: list[tuple[float, str]] = []
+    for c, name in enumerate(body.robot.contact_names):
+        if contacts.offset[c] < 0:
+            continue
+        f, components = contacts.frame[c], contacts.select[c, : contacts.dim[c]]
+        motion = kin.J[f] @ solution.vdot + kin.drift[f] + contacts.damping_per_s[c] * kin.vel[f]
+        missed.append((float(abs(motion[components]).max()) / _ACCELERATION, f"{name}.motion"))
+        rows = slice(0, int(contacts.n_rows[c]))
+        load = contacts.cone[c, rows] @ solution.wrench[c]
+        beyond = max(
+            float((load - contacts.upper[c, rows]).max()), float((contacts.lower[c, rows] - load).max())
+        )
+        missed.append((beyond / (_FORCE_SHARE * body.robot.mass_kg * 9.81), f"{name}.force"))
+    for j, name in enumerate(body.robot.joint_names):
+        torque = abs(float(solution.tau[j])) - float(limits.tau[j])
+        missed.append((torque / _TORQUE_NM, f"{name}.torque_limit"))
+        vdot = float(solution.vdot[n_base + j])
+        barrier = max(vdot - float(limits.vdot_upper[j]), float(limits.vdot_lower[j]) - vdot)
+        missed.append((barrier / _ACCELERATION, f"{name}.barrier"))
+    return [name for size, name in sorted(missed, reverse=True) if size > 1.0]
