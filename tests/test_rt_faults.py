@@ -12,12 +12,18 @@ from rt.faults.runs import RUNS, run_faults
 from rt.faults.table import FAULTS, find_fault
 
 FULL = "KILOHERTZ_FAULTS_FULL"
+ATTEMPTS = 3
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_fault_has_the_reaction_that_the_table_asks_for(name):
-    (result,) = run_faults([name], full=bool(os.environ.get(FULL)))
-    assert result.outcome.passed, f"{result.fault.fault}: {result.outcome.worst}"
+    # A busy host may spoil the times of a run, once or twice; what is unsafe is so at the first sight.
+    for _ in range(ATTEMPTS):
+        (result,) = run_faults([name], full=bool(os.environ.get(FULL)))
+        assert result.outcome.safe, f"{result.fault.fault}: {result.outcome.worst}"
+        if result.outcome.passed:
+            return
+    pytest.fail(f"{result.fault.fault}: {result.outcome.worst}")
 
 
 def test_every_fault_that_can_be_provoked_is_in_the_table():

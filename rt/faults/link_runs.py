@@ -40,11 +40,14 @@ class Outcome:
         n: how often it was provoked.
         worst: the figure, in words.
         passed: whether it was as the table asks.
+        safe: whether what no busy host excuses was so: no command taken that should not be, no jump. A host
+            that keeps one of the two processes waiting can only spoil times.
     """
 
     n: int
     worst: str
     passed: bool
+    safe: bool = True
 
 
 def f01_command_link_lost(n: int) -> Outcome:
@@ -65,7 +68,8 @@ def f01_command_link_lost(n: int) -> Outcome:
             bench.server.serve_tick()
             latched &= bench.server.side.mode == wire.DAMPING
     text = f"damping after {worst} ms, largest step {step:.3f} of the torque limit"
-    return Outcome(n, text, worst <= DAMPING_TICKS and step <= STEP_LIMIT_PER_TICK and latched)
+    safe = step <= STEP_LIMIT_PER_TICK and latched
+    return Outcome(n, text, worst <= DAMPING_TICKS and safe, safe)
 
 
 def f02_state_link_lost(n: int) -> Outcome:
@@ -91,7 +95,7 @@ def f02_state_link_lost(n: int) -> Outcome:
     median_ms = float(np.median(times_ms))
     times = f"{median_ms:.1f} ms (median; worst {max(times_ms):.1f} ms)"
     text = f"given up after {times}, {taken} commands taken later"
-    return Outcome(n, text, median_ms <= STATE_LOSS_MS and taken == 0)
+    return Outcome(n, text, median_ms <= STATE_LOSS_MS and taken == 0, taken == 0)
 
 
 def f03_not_finite(n: int) -> Outcome:
@@ -127,7 +131,7 @@ def f03_not_finite(n: int) -> Outcome:
             ticks += 1
         gave_up = not bench.link.read(bench.sensors)
     text = f"{taken} of {n} taken, {survived} of 20 pairs survived, given up within {ticks} ms"
-    return Outcome(n, text, taken == 0 and survived == 20 and gave_up)
+    return Outcome(n, text, taken == 0 and survived == 20 and gave_up, taken == 0)
 
 
 def _with_nan(payload: bytes) -> bytes:
@@ -165,7 +169,8 @@ def f17_wrong_robot(n: int) -> Outcome:
         message = wire.unpack(answer) if answer is not None else None
         told = message is not None and message[1][0] == "protocol"
     text = f"{refused} of {n} refused, naming the field"
-    return Outcome(n, text, refused == n and told and not side.peers.get(b"stranger"))
+    passed = refused == n and told and not side.peers.get(b"stranger")
+    return Outcome(n, text, passed, passed)
 
 
 def f18_hostile_packets(n: int) -> Outcome:
@@ -195,7 +200,8 @@ def f18_hostile_packets(n: int) -> Outcome:
         finally:
             context.destroy(linger=0)
     text = f"{strangers} taken, {refused} refused, memory +{grown_kB} kB"
-    return Outcome(n, text, strangers == 0 and refused > 0 and grown_kB < 20_000)
+    safe = strangers == 0 and grown_kB < 20_000
+    return Outcome(n, text, safe and refused > 0, safe)
 
 
 def strange_commands(bench: LinkBench) -> int:
@@ -255,7 +261,7 @@ def f19_second_commander(n: int) -> Outcome:
         strangers = strange_commands(bench)
     context.destroy(linger=0)
     text = f"{strangers} commands of the rival taken, told the holder's name {told} of {attempts} times"
-    return Outcome(n, text, strangers == 0 and told == attempts)
+    return Outcome(n, text, strangers == 0 and told == attempts, strangers == 0)
 
 
 def _tick(bench: LinkBench) -> None:
@@ -311,7 +317,8 @@ def f24_controller_stopped(n: int) -> Outcome:
             noticed += is_gone(process)
             taken += bench.server.side.counts.accepted - accepted
     text = f"damping after {worst} ms, {taken} commands taken after waking, {noticed} of {n} noticed"
-    return Outcome(n, text, worst <= DAMPING_TICKS and taken == 0 and noticed == n)
+    safe = taken == 0 and noticed == n
+    return Outcome(n, text, worst <= DAMPING_TICKS and safe, safe)
 
 
 def f25_robot_killed(n: int) -> Outcome:
@@ -333,4 +340,5 @@ def f25_robot_killed(n: int) -> Outcome:
             worst = max(worst, float(np.abs(bench.tau_fraction).max()) / static)
     median_ms = float(np.median(times_ms))
     text = f"given up after {median_ms:.1f} ms (median), {taken} commands taken, torque {worst:.3f} of before"
-    return Outcome(n, text, median_ms <= STATE_LOSS_MS and taken == 0 and worst <= WOUND_UP)
+    safe = taken == 0 and worst <= WOUND_UP
+    return Outcome(n, text, median_ms <= STATE_LOSS_MS and safe, safe)

@@ -61,7 +61,7 @@ def f06_twice_and_out_of_order(n: int) -> Outcome:
         different += not np.array_equal(clean, harmed)
         copies += up.copies + down.copies
         seed += 2
-    return Outcome(copies, f"{different} of {seed // 2} runs differ", different == 0)
+    return Outcome(copies, f"{different} of {seed // 2} runs differ", different == 0, different == 0)
 
 
 class _Jump:
@@ -94,7 +94,7 @@ def f07_clock_jump(n: int) -> Outcome:
         missed += result.loop.overruns
         jumps += jump.jumps
     text = f"{missed} missed ticks, largest step {step:.3f} of the torque limit"
-    return Outcome(jumps, text, missed == 0 and step <= STEP_LIMIT_PER_TICK)
+    return Outcome(jumps, text, missed == 0 and step <= STEP_LIMIT_PER_TICK, step <= STEP_LIMIT_PER_TICK)
 
 
 def f22_signals(n: int) -> Outcome:
