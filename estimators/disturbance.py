@@ -83,7 +83,7 @@ class PayloadEstimate:
     """A steady downward disturbance, read as a mass at a place.
 
     Args:
-        robot_kg: mass of the model; a payload lighter than a hundredth of it is not told from friction.
+        robot_kg: mass of the model; a payload lighter than a fiftieth of it is not told from friction.
         settle_s: time constant of the average.
 
     Attributes:
@@ -93,7 +93,7 @@ class PayloadEstimate:
     """
 
     def __init__(self, robot_kg: float, settle_s: float) -> None:
-        self._least_kg = 0.01 * robot_kg
+        self._least_kg = 0.02 * robot_kg
         self._settle_s = settle_s
         self._force_N = 0.0
         self._moment_x = self._moment_y = 0.0
