@@ -5,6 +5,7 @@ The softened solution exists for every problem; the rows that it misses are thos
 
 from __future__ import annotations
 
+from controller.qp.tables import GRAVITY_M_S2
 from controller.whole_body import WholeBody
 
 _FORCE_SHARE = 1e-3
@@ -36,7 +37,7 @@ def missed_rows(body: WholeBody) -> list[str]:
         beyond = max(
             float((load - contacts.upper[c, rows]).max()), float((contacts.lower[c, rows] - load).max())
         )
-        missed.append((beyond / (_FORCE_SHARE * body.robot.mass_kg * 9.81), f"{name}.force"))
+        missed.append((beyond / (_FORCE_SHARE * body.robot.mass_kg * GRAVITY_M_S2), f"{name}.force"))
     for j, name in enumerate(body.robot.joint_names):
         torque = abs(float(solution.tau[j])) - float(limits.tau[j])
         missed.append((torque / _TORQUE_NM, f"{name}.torque_limit"))

@@ -165,9 +165,6 @@ class GuardGains(Config):
     damping_speed_rad_s: float = Field(
         default=10.0, gt=0, le=100, description="joint speed at which damping takes the full torque limit"
     )
-    fall_tilt_deg: float = Field(
-        default=45.0, gt=5, le=90, description="tilt of the base that counts as a fall"
-    )
 
 
 class FallGains(Config):

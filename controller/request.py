@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import can_rest, sole_corners
 from controller.walking.speed import check_speed
 from robots.model import RobotModel
@@ -167,7 +168,7 @@ def _check_sway(robot: RobotModel, row: RequestRow) -> None:
     half_width = float(np.ptp(corners[:, axis])) / 2.0
     height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
     # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
-    gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / 9.81
+    gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / GRAVITY_M_S2
     if row.amplitude_m[0] * gain > half_width:
         raise ValueError(
             f"a sway of {row.amplitude_m[0]:.3f} m every {row.period_s[0]:.1f} s would tip '{robot.name}' "

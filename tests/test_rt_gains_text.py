@@ -34,4 +34,4 @@ def test_any_gains_read_back_as_they_were(folder, weight, solver):
 
 def test_what_a_gain_means_stands_beside_it():
     text = gains_yaml(Gains())
-    assert "fall_tilt_deg: 45.0  # tilt of the base that counts as a fall" in text
+    assert "fall:\n  tilt_deg: 45.0  # tilt of the base that counts as a fall" in text

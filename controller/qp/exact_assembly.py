@@ -16,7 +16,7 @@ import numpy as np
 from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import Contacts, Floats, Ints, Kin, Limits, Rows, Solution
+from controller.qp.tables import GRAVITY_M_S2, Contacts, Floats, Ints, Kin, Limits, Rows, Solution
 from robots.compiled import inner_kernel
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
@@ -105,7 +105,7 @@ def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> No
             e.G[r, j] = 0.0
         e.K[r, n] = a
         e.G[r, n] = 0.0
-    e.G[2, n] = -9.81 * k.mass[0]
+    e.G[2, n] = -GRAVITY_M_S2 * k.mass[0]
     for c in range(len(contacts.offset)):
         o = contacts.offset[c]
         if o < 0:
@@ -170,7 +170,7 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
             b = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
             b -= motion_row(k.J[f, s], nb, na, n, e, e.row)
             if softened:
-                add_cost(e, n, 1e3, b)
+                add_cost(e, n, SOFT_MOTION_WEIGHT, b)
             else:
                 for j in range(n):
                     e.C[row * n + j] = e.row[j]

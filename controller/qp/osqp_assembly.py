@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import Contacts, Floats, Ints, Kin, Limits, Rows, Solution, Tasks
+from controller.qp.tables import GRAVITY_M_S2, Contacts, Floats, Ints, Kin, Limits, Rows, Solution, Tasks
 from robots.compiled import inner_kernel
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
@@ -77,7 +77,7 @@ def add_momentum_row(
 ) -> None:
     """Adds w (T (G wrench + m g) - b)^2 to P and g."""
     w, T, G, px, g, t = rows.w[r], rows.T[r], problem.G, problem.px, problem.g, problem.work
-    b = rows.b[r] + T[2] * 9.81 * k.mass[0]
+    b = rows.b[r] + T[2] * GRAVITY_M_S2 * k.mass[0]
     for j in range(nf):
         total = 0.0
         for q in range(6):

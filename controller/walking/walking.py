@@ -13,6 +13,7 @@ import numpy as np
 
 from controller.behaviours.profile import minimum_jerk
 from controller.gains import Gains
+from controller.qp.tables import GRAVITY_M_S2
 from controller.walking.adaptation import Adaptation
 from controller.walking.course import Course
 from controller.walking.dcm_plan import DcmPlan, Point
@@ -96,7 +97,7 @@ class Walking:
         self._ready_s = _READY_ON_POINTS_S if points else _READY_S
         self._first_transfer_s = _FIRST_TRANSFER_ON_POINTS_S if points else _FIRST_TRANSFER_S
         self._priorities = Priorities(body, gains, gait.half_length_m)
-        self._least_N = gains.contact.least_load * body.robot.mass_kg * 9.81
+        self._least_N = gains.contact.least_load * body.robot.mass_kg * GRAVITY_M_S2
         self.course = Course()
         self._feedback = 1.0 + gains.walk.dcm_gain_per_s / gait.omega
         self._kp_height, self._kd_height = gains.com.height_kp_per_s2, gains.com.height_kd_per_s
