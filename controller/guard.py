@@ -102,12 +102,12 @@ def guard_torque(
     clipped = False
     for j in range(len(tau)):
         safe = min(max(tau[j], -limit[j]), limit[j])
-        if counts[FIRST] == 0:
-            safe = min(max(safe, last[j] - step[j]), last[j] + step[j])
         if q[j] > high[j]:
             safe = min(safe, 0.0)
         if q[j] < low[j]:
             safe = max(safe, 0.0)
+        if counts[FIRST] == 0:  # last: a wrong reading of a position may not make the torque jump either
+            safe = min(max(safe, last[j] - step[j]), last[j] + step[j])
         clipped = clipped or abs(tau[j] - safe) > _CLIP_NM
         tau[j] = last[j] = safe
     counts[FIRST] = 0
