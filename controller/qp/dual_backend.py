@@ -7,7 +7,7 @@ import numpy as np
 from controller.qp.daqp_backend import DaqpBackend
 from controller.qp.dual_rows import STEPS, DualArrays
 from controller.qp.dual_solver import SOLVED
-from controller.qp.entry import DUAL_ASSEMBLY, DUAL_SOLVE, NOTHING, Run
+from controller.qp.entry import DUAL_SOLVE, NOTHING, Run
 from controller.qp.tables import Arrays, Ints
 from controller.qp.tolerances import Tolerances
 
@@ -20,18 +20,21 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
     rows = len(arrays.rows.b) + wrenches + n + 1
     return DualArrays(
         size=np.zeros(5, np.int64),
-        A=np.zeros((rows, n)),
+        D=np.zeros((rows, n)),
+        span=np.zeros((rows, 2), np.int64),
+        C=np.zeros((rows, 6)),
+        P=np.zeros((rows, 6)),
+        CQ=np.zeros((12, rows)),
+        KK=np.zeros((6, 6)),
         b=np.zeros(rows),
         soft=np.zeros(rows),
-        first=np.zeros(rows, np.int64),
-        base=np.zeros((rows, 6)),
         limit=np.zeros(rows, np.int64),
         S=np.zeros((rows, rows)),
         F=np.zeros((rows, rows)),
         y=np.zeros(rows),
         step=np.zeros(rows),
         z=np.zeros(n),
-        column=np.zeros((6, 1)),
+        pull=np.zeros((6, 1)),
     )
 
 
@@ -69,8 +72,7 @@ class DualBackend:
         """Nothing to build: the reduced problem is dense and cheap to size anew."""
 
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
-        """Writes the problem of this tick."""
-        self._run(DUAL_ASSEMBLY, self._table, NOTHING, NOTHING)
+        """Nothing yet: `solve` writes the problem and solves it in one compiled call, 1 us less than two."""
 
     def solve(self) -> bool:
         """Solves it into the solution.

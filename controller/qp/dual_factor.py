@@ -61,14 +61,17 @@ def solve_gram(F: Floats, m: int, b: Floats, x: Floats) -> None:
 
 
 @inner_kernel
-def drop_row(d: DualArrays, i: int, m: int, n: int) -> None:
+def drop_row(d: DualArrays, i: int, m: int) -> None:
     """Takes row i out of the first m rows and of S; the caller factors rows i to m - 2 anew."""
     for r in range(i, m - 1):
-        d.b[r], d.first[r], d.limit[r], d.y[r] = d.b[r + 1], d.first[r + 1], d.limit[r + 1], d.y[r + 1]
-        for q in range(n):
-            d.A[r, q] = d.A[r + 1, q]
+        d.b[r], d.limit[r], d.y[r] = d.b[r + 1], d.limit[r + 1], d.y[r + 1]
+        d.span[r, 0], d.span[r, 1] = d.span[r + 1, 0], d.span[r + 1, 1]
+        for q in range(d.span[r, 0], d.span[r, 1]):
+            d.D[r, q] = d.D[r + 1, q]
         for q in range(6):
-            d.base[r, q] = d.base[r + 1, q]
+            d.C[r, q], d.P[r, q] = d.C[r + 1, q], d.P[r + 1, q]
+        for q in range(12):
+            d.CQ[q, r] = d.CQ[q, r + 1]
         for q in range(i):
             d.S[r, q] = d.S[r + 1, q]
         for q in range(i, r + 1):

@@ -15,7 +15,17 @@ programs", Mathematical Programming 27, 1983, section 3.
 from __future__ import annotations
 
 from controller.qp.dual_factor import drop_row, factor_row, solve_gram, solve_upper
-from controller.qp.dual_rows import COSTS, FIXED, IN_USE, STEPS, UNKNOWNS, DualArrays, gram_row, limit_row
+from controller.qp.dual_rows import (
+    COSTS,
+    FIXED,
+    IN_USE,
+    STEPS,
+    UNKNOWNS,
+    DualArrays,
+    combine_rows,
+    limit_row,
+    rows_miss,
+)
 from controller.qp.exact_assembly import ExactArrays, solve_base
 from controller.qp.kinematics import dot
 from controller.qp.residuals import torque_and_residuals
@@ -55,7 +65,6 @@ def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualAr
     if i >= len(d.b) - 1:
         return
     limit_row(k, contacts, limits, e, d, limit, i)
-    gram_row(d.A, d.first, d.S, i, d.size[UNKNOWNS])
     if factor_row(d.S, d.F, i) > 0.0:
         d.size[IN_USE] = i + 1
 
@@ -84,7 +93,7 @@ def recall_limits(
 @inner_kernel
 def release_wrong_limits(d: DualArrays) -> None:
     """Lets go, one at a time, of recalled limits that would have to pull: what is left is a valid start."""
-    n, fixed = d.size[UNKNOWNS], d.size[FIXED]
+    fixed = d.size[FIXED]
     while True:
         m = d.size[IN_USE]
         solve_gram(d.F, m, d.b, d.y)
@@ -94,7 +103,7 @@ def release_wrong_limits(d: DualArrays) -> None:
                 worst, at = d.y[i], i
         if at < 0:
             return
-        drop_row(d, at, m, n)
+        drop_row(d, at, m)
         for i in range(at, m - 1):
             factor_row(d.S, d.F, i)
         d.size[IN_USE] = m - 1
@@ -102,26 +111,14 @@ def release_wrong_limits(d: DualArrays) -> None:
 
 
 @inner_kernel
-def combine_rows(A: Floats, y: Floats, m: int, n: int, z: Floats) -> None:
-    """Writes z = A'y."""
-    for j in range(n):
-        z[j] = 0.0
-    for i in range(m):
-        a, row = y[i], A[i]
-        for j in range(n):
-            z[j] += a * row[j]
-
-
-@inner_kernel
-def refine(d: DualArrays) -> None:
+def refine(solution: Solution, K: Floats, nb: int, d: DualArrays) -> None:
     """Corrects y by what the rows still miss."""
     n, m = d.size[UNKNOWNS], d.size[IN_USE]
-    for i in range(m):
-        d.step[i] = d.b[i] - dot(d.A[i], d.z, n) - d.soft[i] * d.y[i]
+    rows_miss(solution.vdot, K, nb, n, d)
     solve_gram(d.F, m, d.step, d.step)
     for i in range(m):
         d.y[i] += d.step[i]
-    combine_rows(d.A, d.y, m, n, d.z)
+    combine_rows(K, nb, d.y, m, n, d)
 
 
 @inner_kernel
@@ -182,7 +179,7 @@ def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution
 @inner_kernel
 def enforce(violation: float, d: DualArrays) -> int:
     """Puts the row after those in use in force; limits whose multiplier would turn negative let go."""
-    n, fixed = d.size[UNKNOWNS], d.size[FIXED]
+    fixed = d.size[FIXED]
     y, step = d.y, d.step
     while d.size[STEPS] < _MAX_STEPS:
         d.size[STEPS] += 1
@@ -205,7 +202,7 @@ def enforce(violation: float, d: DualArrays) -> int:
         for i in range(m):
             y[i] -= dual_length * step[i]
         violation -= dual_length * outside
-        drop_row(d, blocking, m + 1, n)
+        drop_row(d, blocking, m + 1)
         for i in range(blocking, m - 1):
             factor_row(d.S, d.F, i)
         d.size[IN_USE] = m - 1
@@ -239,15 +236,10 @@ def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactAr
         else:
             solution.y_vdot[index - cones - na] = a
     if k.n_base[0] == 6:
-        # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y base.
-        for q in range(6):
-            a = 0.0
-            for i in range(d.size[IN_USE]):
-                a += d.y[i] * d.base[i, q]
-            d.column[q, 0] = a
-        solve_base(e.L, d.column, 1)
-        for q in range(6):
-            solution.y_base[q] = d.column[q, 0]
+        # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y c.
+        solve_base(e.L, d.pull, 1)
+        for r in range(6):
+            solution.y_base[r] = d.pull[r, 0]
 
 
 @inner_kernel
@@ -264,6 +256,7 @@ def solve_dual(
     Returns:
         SOLVED; NO_SOLUTION where the limits contradict each other; GAVE_UP.
     """
+    nb = k.n_base[0]
     d.size[STEPS] = 0
     for i in range(d.size[FIXED]):
         factor_row(d.S, d.F, i)
@@ -271,11 +264,11 @@ def solve_dual(
     release_wrong_limits(d)
     status = SOLVED
     while True:
-        combine_rows(d.A, d.y, d.size[IN_USE], d.size[UNKNOWNS], d.z)
+        combine_rows(e.K, nb, d.y, d.size[IN_USE], d.size[UNKNOWNS], d)
         write_primal(k, contacts, limits, solution, e, d)
         for _ in range(_REFINEMENTS):
             if solution.residual[RES_MOTION] > _INEXACT:
-                refine(d)
+                refine(solution, e.K, nb, d)
                 write_primal(k, contacts, limits, solution, e, d)
         limit, violation = most_violated(k, contacts, limits, solution)
         if limit == 0:
@@ -291,7 +284,6 @@ def solve_dual(
             status = GAVE_UP
             break
         limit_row(k, contacts, limits, e, d, limit, i)
-        gram_row(d.A, d.first, d.S, i, d.size[UNKNOWNS])
         status = enforce(violation, d)
         if status != SOLVED:
             break

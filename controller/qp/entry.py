@@ -17,7 +17,7 @@ from controller.tasks.kind import load_kinds, source_files
 from estimators import so3
 from robots import compiled
 
-KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_ASSEMBLY, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
+KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(6)
 """Stages of `run`: one entry point, so what they share is compiled once, the 100 arrays' addresses too."""
 NOTHING = np.zeros(0)
 """For the vectors that a stage does not take; KINEMATICS takes q, v, the FINISH stages the solver's x, y."""
@@ -28,7 +28,7 @@ Run = Callable[[int, Ints, Floats, Floats], int]
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
 from numba import carray, types
-from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, DUAL_ASSEMBLY, DUAL_SOLVE
+from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, DUAL_SOLVE
 from controller.qp.entry import KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH
 from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
 from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
@@ -102,16 +102,15 @@ def run(stage, A, x, y):
         return 0
     if stage == OSQP_FINISH:
         return finish(kin, contacts, limits, solution, osqp, x, y)
-    if stage == DUAL_SOLVE:
-        return solve_dual(kin, contacts, limits, solution, exact, dual)
     if stage == DAQP_FINISH:
         expand(kin, contacts, limits, solution, exact, x, y)
         return 0
     m = fill_all(kin, tasks, rows)
     if stage == OSQP_ASSEMBLY:
         scatter(kin, tasks, rows, m, contacts, limits, osqp)
-    elif stage == DUAL_ASSEMBLY:
-        fixed_rows(kin, rows, m, contacts, exact, dual)
+    elif stage == DUAL_SOLVE:
+        fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
+        return solve_dual(kin, contacts, limits, solution, exact, dual)
     elif stage == DAQP_ASSEMBLY:
         reduce_problem(kin, rows, m, contacts, limits, exact)
     return m
