@@ -163,27 +163,9 @@ def test_every_row_knows_the_task_that_wrote_it():
     assert names == expected
 
 
-REFUSED = (
-    ([Task("a", "com", 1.0), Task("a", "posture", 1.0)], "two tasks have the same name"),
-    ([Task("a", "levitate", 1.0)], "task 'a': there is no kind 'levitate'; there are angular_momentum, com"),
-    (
-        [Task("a", "joint", 1.0, (), "tail")],
-        "task 'a': there is no joint 'tail'; there are left_hip_pitch_joint",
-    ),
-    ([Task("a", "frame_pose", 1.0, (), "tail")], "the model has no frame 'tail'"),
-    ([Task("a", "frame_pose", 1.0)], "the model has no frame 'None'"),
-    (
-        [Task("a", "contact_force", 1.0, (), "tail")],
-        "task 'a': there is no contact 'tail'; there are left_foot",
-    ),
-)
-
-
-@pytest.mark.parametrize(("tasks", "sentence"), REFUSED)
-def test_a_declaration_that_does_not_fit_is_refused_in_a_sentence(tasks, sentence):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the sentence is compared below
-        whole_body(robot("g1"), tasks)
-    assert sentence in str(caught.value)
+def test_two_tasks_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two tasks have the same name"):
+        whole_body(robot("g1"), [Task("a", "com", 1.0), Task("a", "posture", 1.0)])
 
 
 def test_nothing_asked_is_still_a_problem_with_a_solution():
