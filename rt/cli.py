@@ -160,6 +160,8 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
     from rt.session import Session
 
     session = Session(plan)
+    if session.warning is not None:
+        typer.echo(session.warning, err=True)
     if plan.paced:
         typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
     with _ProgressLine(session.scenario.duration_s) as progress:
@@ -212,16 +214,29 @@ def _bench_against(other: str, robot: str, ticks: int, json_file: Path | None) -
 
 
 @app.command()
-def doctor(json_file: JsonOption = None) -> None:
+def doctor(
+    json_file: JsonOption = None,
+    hints: Annotated[
+        bool, typer.Option("--fix-hints", help="Print the remedies as a shell script, without measuring.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="S", min=0.0, max=3600.0, help="How long to measure.")
+    ] = 10.0,
+) -> None:
     """Is this host fit for 1 kHz, and what to change.
 
     Exit status: 0 fit, with or without warnings; 3 unfit.
     """
     _check_file(json_file)
-    from rt.doctor import as_table, examine
+    from rt.doctor import as_table, examine, fix_hints
 
-    report = examine()
-    _console().print(as_table(report))
+    if seconds and not hints:
+        typer.echo(f"measuring for {seconds:g} s ...", err=True)
+    report = examine(measure_s=0.0 if hints else seconds)
+    if hints:
+        typer.echo(fix_hints(report), nl=False)
+    else:
+        _console().print(as_table(report))
     _write_json(json_file, report.as_json())
     raise typer.Exit(report.exit_status)
 

@@ -72,11 +72,15 @@ def run(
     ] = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
+    allow_no_rt: Annotated[
+        bool,
+        typer.Option("--allow-no-rt", help="Command hardware from a host that `khz doctor` finds unfit."),
+    ] = False,
 ) -> None:
     """Control a robot over the wire protocol.
 
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, such as a
-    wrong robot; 4 the link was lost.
+    wrong robot or an unfit host; 4 the link was lost.
     """
     from rt import cli
 
@@ -93,6 +97,7 @@ def run(
         lockstep=lockstep,
         key=key,
         robot_key=robot_key,
+        allow_no_rt=allow_no_rt,
     )
     cli.run_plan(plan, json_file, plot)
 

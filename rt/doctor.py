@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from rich.text import Text
 
 from rt import doctor_core, doctor_kernel, doctor_measure, doctor_process
 from rt.doctor_check import GROUPS, Check, HostFiles, Status
+from rt.doctor_fix import script
 from rt.doctor_measure import WakeUps
 from rt.footprint import StealMeter
 from rt.host import DEFAULT_PRIORITY, Kernel, default_core, prepare_realtime
 
 FIT, FIT_WITH_WARNINGS, UNFIT = "fit", "fit with warnings", "unfit"
 EXIT_FIT, EXIT_UNFIT = 0, 3
-DEFAULT_MEASURE_S = 2.0
 IDLE_WATCH_S = 1.0
 
 _COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.UNKNOWN: "cyan"}
@@ -52,6 +53,11 @@ class Report:
         return FIT if found <= {Status.OK} else FIT_WITH_WARNINGS
 
     @property
+    def failures(self) -> list[Check]:
+        """What makes the host unfit."""
+        return [check for check in self.checks if check.status is Status.FAIL]
+
+    @property
     def exit_status(self) -> int:
         """0, or 3 for an unfit host."""
         return EXIT_UNFIT if self.verdict == UNFIT else EXIT_FIT
@@ -66,7 +72,14 @@ class Report:
             "core": self.core,
             "priority": self.priority,
             "checks": [
-                asdict(check) | {"topic": GROUPS[check.group], "status": str(check.status)}
+                {
+                    "group": check.group,
+                    "topic": GROUPS[check.group],
+                    "name": check.name,
+                    "status": str(check.status),
+                    "figure": check.figure,
+                    "remedy": check.remedy,
+                }
                 for check in self.checks
             ],
             "wake_us": wake_ups.ours.summary_us(),
@@ -99,7 +112,7 @@ def examine(
     *,
     root: Path = Path("/"),
     kernel: Kernel | None = None,
-    measure_s: float = DEFAULT_MEASURE_S,
+    measure_s: float = 10.0,
 ) -> Report:
     """Examines this host: its files, what it grants, and how late it wakes us.
 
@@ -143,6 +156,17 @@ def _stolen_time(files: HostFiles, checks: list[Check]) -> Iterator[None]:
     steal.close()
     stolen_s = None if before_s is None or after_s is None else after_s - before_s
     checks.append(doctor_kernel.stolen_time(stolen_s, seconds))
+
+
+def fix_hints(report: Report) -> str:
+    """A shell script of all remedies, for the user to read and to run."""
+    complaints = [
+        (f"{GROUPS[check.group]}: {check.name}: {check.status}, {check.figure}", check.remedy, check.fix)
+        for check in report.checks
+        if check.status is not Status.OK
+    ]
+    host = f"{platform.node()}, core {report.core}, FIFO priority {report.priority}: {report.verdict}"
+    return script(complaints, host)
 
 
 def as_table(report: Report) -> Table:

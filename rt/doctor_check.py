@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
+from rt.doctor_fix import NO_FIX, Fix
 from rt.host import parse_cpu_list
 
 GROUPS = {
@@ -44,6 +45,7 @@ class Check:
         status: what was found.
         figure: the value behind it.
         remedy: exactly what to change; empty where nothing needs to.
+        fix: the same for a script, as far as a script can do it.
     """
 
     group: int
@@ -51,17 +53,25 @@ class Check:
     status: Status
     figure: str
     remedy: str = ""
+    fix: Fix = NO_FIX
 
 
 def judge(
-    group: int, name: str, good: bool | None, figure: str, remedy: str, *, fatal: bool = False
+    group: int,
+    name: str,
+    good: bool | None,
+    figure: str,
+    remedy: str,
+    *,
+    fix: Fix = NO_FIX,
+    fatal: bool = False,
 ) -> Check:
     """A check that is ok, unknown (None), or bad: a warning, or a failure where it is fatal."""
     if good:
         return Check(group, name, Status.OK, figure)
     if good is None:
         return Check(group, name, Status.UNKNOWN, figure, remedy)
-    return Check(group, name, Status.FAIL if fatal else Status.WARN, figure, remedy)
+    return Check(group, name, Status.FAIL if fatal else Status.WARN, figure, remedy, fix)
 
 
 class HostFiles:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from rt.doctor_check import Check, HostFiles, cpu_list, cpu_mask, judge, online_cores, other_cores
+from rt.doctor_fix import GRANT_DMA_LATENCY, Fix
 from rt.host import DMA_LATENCY_REMEDY, parse_cpu_list
 
 QUIET_INTERRUPTS_PER_S = 100.0
@@ -21,24 +22,39 @@ def isolation(files: HostFiles, core: int) -> list[Check]:
     if len(cores) == 1:
         return [judge(4, "isolated core", False, "there is only one core", "use a host with two or more")]
     others = cpu_list(other_cores(files, core))
-    parameters = f"isolcpus=managed_irq,domain,{core} nohz_full={core} rcu_nocbs={core} irqaffinity={others}"
+    boot = {
+        "isolcpus": f"managed_irq,domain,{core}",
+        "nohz_full": str(core),
+        "rcu_nocbs": str(core),
+        "irqaffinity": others,
+    }
+    parameters = " ".join(f"{name}={value}" for name, value in boot.items())
     remedy = f"add to the kernel command line: {parameters}"
+    fix = Fix(boot=boot)
     command_line = files.command_line()
     isolated = files.cores("/sys/devices/system/cpu/isolated")
     nohz = files.cores("/sys/devices/system/cpu/nohz_full")
     # nohz_full takes the callbacks of read-copy-update along.
     offloaded = parse_cpu_list(command_line.get("rcu_nocbs", "")) | (nohz or set())
     return [
-        _in_list("isolcpus", core, isolated, remedy),
-        _in_list("nohz_full", core, nohz, remedy),
-        judge(4, "rcu_nocbs", core in offloaded, cpu_list(offloaded) or "none", remedy),
+        _in_list("isolcpus", core, isolated, remedy, fix),
+        _managed_interrupts(core, command_line.get("isolcpus", ""), remedy, fix),
+        _in_list("nohz_full", core, nohz, remedy, fix),
+        judge(4, "rcu_nocbs", core in offloaded, cpu_list(offloaded) or "none", remedy, fix=fix),
     ]
 
 
-def _in_list(name: str, core: int, cores: set[int] | None, remedy: str) -> Check:
+def _in_list(name: str, core: int, cores: set[int] | None, remedy: str, fix: Fix) -> Check:
     if cores is None:
         return judge(4, name, None, "this kernel does not say", remedy)
-    return judge(4, name, core in cores, cpu_list(cores) or "none", remedy)
+    return judge(4, name, core in cores, cpu_list(cores) or "none", remedy, fix=fix)
+
+
+def _managed_interrupts(core: int, isolcpus: str, remedy: str, fix: Fix) -> Check:
+    """Interrupts whose cores the kernel itself chooses, such as a disk's, heed no affinity but this word."""
+    kept_off = "managed_irq" in isolcpus.split(",") and core in parse_cpu_list(isolcpus)
+    figure = "kept off" if kept_off else "isolcpus does not keep them off"
+    return judge(4, "managed interrupts", kept_off, figure, remedy, fix=fix)
 
 
 def interrupts(files: HostFiles, core: int) -> list[Check]:
@@ -50,11 +66,11 @@ def interrupts(files: HostFiles, core: int) -> list[Check]:
         checks = [judge(5, "device interrupts", None, "their affinities cannot be read", remedy)]
     else:
         here = [number for number, cores in lists.items() if core in (cores or ())]
-        remedy = (
-            f"for i in {' '.join(here)}; do echo {cpu_list(others)} > /proc/irq/$i/smp_affinity_list; done"
-        )
+        move = f"for i in {' '.join(here)}; do echo {cpu_list(others)} > /proc/irq/$i/smp_affinity_list"
         figure = f"{len(here)} of {len(lists)} may run on core {core}"
-        checks = [judge(5, "IRQ affinity", not here, figure, remedy)]
+        # Some interrupts cannot be moved, which must not end a script.
+        fix = Fix(commands=(f"{move} || true; done",))
+        checks = [judge(5, "IRQ affinity", not here, figure, f"{move}; done", fix=fix)]
     default = files.mask("/proc/irq/default_smp_affinity")
     remedy = (
         f"boot with irqaffinity={cpu_list(others)}, "
@@ -62,7 +78,10 @@ def interrupts(files: HostFiles, core: int) -> list[Check]:
     )
     good = None if default is None else core not in default
     figure = "cannot be read" if default is None else cpu_list(default)
-    checks.append(judge(5, "IRQ affinity of new devices", good, figure, remedy))
+    fix = Fix(
+        boot={"irqaffinity": cpu_list(others)}, files={"/proc/irq/default_smp_affinity": cpu_mask(others)}
+    )
+    checks.append(judge(5, "IRQ affinity of new devices", good, figure, remedy, fix=fix))
     checks.append(_irqbalance(files, core))
     return checks
 
@@ -90,7 +109,8 @@ def _irqbalance(files: HostFiles, core: int) -> Check:
     remedy = (
         f"systemctl disable --now irqbalance, or IRQBALANCE_BANNED_CPULIST={core} in /etc/default/irqbalance"
     )
-    return judge(5, "irqbalance", False, f"running, and may use core {core}", remedy)
+    fix = Fix(commands=("systemctl disable --now irqbalance",))
+    return judge(5, "irqbalance", False, f"running, and may use core {core}", remedy, fix=fix)
 
 
 def interrupt_rate(before: str | None, after: str | None, core: int, seconds: float) -> Check:
@@ -137,7 +157,8 @@ def kernel_workers(files: HostFiles, core: int) -> list[Check]:
         mask = files.mask(path)
         good = None if mask is None else core not in mask
         figure = "cannot be read" if mask is None else f"on {cpu_list(mask)}"
-        checks.append(judge(6, name, good, figure, f"echo {others} > {path}"))
+        fix = Fix(files={path: others})
+        checks.append(judge(6, name, good, figure, f"echo {others} > {path}", fix=fix))
     return checks
 
 
@@ -152,21 +173,20 @@ def frequency(files: HostFiles, core: int) -> list[Check]:
         if governor
         else "set the performance profile in the firmware or hypervisor"
     )
-    checks = [
-        judge(
-            7, "frequency governor", None if governor is None else governor == "performance", figure, remedy
-        )
-    ]
+    good = None if governor is None else governor == "performance"
+    fix = Fix(files={path: "performance"})
+    checks = [judge(7, "frequency governor", good, figure, remedy, fix=fix)]
     no_turbo = files.number("/sys/devices/system/cpu/intel_pstate/no_turbo")
     if no_turbo is not None:
         remedy = "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo for a rate that heat does not change"
-        checks.append(judge(7, "turbo", no_turbo == 1, "off" if no_turbo else "on", remedy))
+        fix = Fix(files={"/sys/devices/system/cpu/intel_pstate/no_turbo": "1"})
+        checks.append(judge(7, "turbo", no_turbo == 1, "off" if no_turbo else "on", remedy, fix=fix))
     device = files.path("/dev/cpu_dma_latency")
     holds = device.exists() and os.access(device, os.W_OK)
     figure = "writable" if holds else "not writable" if device.exists() else "absent"
-    checks.append(
-        judge(7, "/dev/cpu_dma_latency", holds if device.exists() else None, figure, DMA_LATENCY_REMEDY)
-    )
+    good = holds if device.exists() else None
+    fix = Fix(commands=GRANT_DMA_LATENCY)
+    checks.append(judge(7, "/dev/cpu_dma_latency", good, figure, DMA_LATENCY_REMEDY, fix=fix))
     checks.append(_idle_states(files, folder, holds))
     return checks
 
@@ -187,7 +207,8 @@ def _idle_states(files: HostFiles, folder: str, holds_awake: bool) -> Check:
     if slow and holds_awake:
         return judge(7, "idle states", True, f"{figure}; avoided while the loop runs", "")
     remedy = f"for s in {folder}/cpuidle/state*; do echo 1 > $s/disable; done"
-    return judge(7, "idle states", not slow, figure, remedy)
+    fix = Fix(files={f"{folder}/cpuidle/state*/disable": "1"})
+    return judge(7, "idle states", not slow, figure, remedy, fix=fix)
 
 
 def siblings(files: HostFiles, core: int) -> list[Check]:
@@ -205,8 +226,10 @@ def siblings(files: HostFiles, core: int) -> list[Check]:
     else:
         good = sharing <= isolated
         figure = f"shares its core with {cpu_list(sharing)}" + (", which is isolated too" if good else "")
-        check = judge(8, "sibling thread", good, figure, remedy)
+        fix = Fix(files={f"{folder}/smt/control": "off"})
+        check = judge(8, "sibling thread", good, figure, remedy, fix=fix)
     source = files.text("/sys/devices/system/clocksource/clocksource0/current_clocksource")
     remedy = "boot with tsc=reliable clocksource=tsc: other clocks take microseconds to read"
     good_source = None if source is None else source in GOOD_CLOCK_SOURCES
-    return [check, judge(8, "clock source", good_source, source or "not known", remedy)]
+    fix = Fix(boot={"tsc": "reliable", "clocksource": "tsc"})
+    return [check, judge(8, "clock source", good_source, source or "not known", remedy, fix=fix)]

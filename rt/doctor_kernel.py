@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rt.doctor_check import Check, HostFiles, Status, judge
+from rt.doctor_fix import INSTALL_REALTIME_KERNEL, Fix
 
 LARGEST_RT_SHARE = 0.9
 
@@ -26,10 +27,11 @@ def preemption(files: HostFiles) -> list[Check]:
     good = realtime == 1 or "PREEMPT_RT" in (version or "")
     remedy = (
         "install a kernel with PREEMPT_RT and boot it (Debian: apt install linux-image-rt-amd64; "
-        "else Linux 6.12 or newer built with CONFIG_PREEMPT_RT)"
+        "Ubuntu: apt install ubuntu-realtime; else Linux 6.12 or newer built with CONFIG_PREEMPT_RT)"
     )
+    fix = Fix(commands=INSTALL_REALTIME_KERNEL)
     figure = version or f"/sys/kernel/realtime is {realtime}"
-    return [judge(1, "PREEMPT_RT", good, figure, remedy, fatal=True)]
+    return [judge(1, "PREEMPT_RT", good, figure, remedy, fix=fix, fatal=True)]
 
 
 def throttling(files: HostFiles, core: int) -> list[Check]:
@@ -43,14 +45,15 @@ def throttling(files: HostFiles, core: int) -> list[Check]:
     else:
         share = 1.0 if runtime_us < 0 else runtime_us / period_us
         figure = "unlimited" if runtime_us < 0 else f"{100 * share:.0f} % of each {period_us / 1e6:g} s"
-        checks.append(
-            judge(3, "real-time share", share >= LARGEST_RT_SHARE, figure, remedy, fatal=share == 0.0)
-        )
+        good = share >= LARGEST_RT_SHARE
+        fix = Fix(sysctl={"kernel.sched_rt_runtime_us": "-1"})
+        checks.append(judge(3, "real-time share", good, figure, remedy, fix=fix, fatal=share == 0.0))
     path = f"/sys/kernel/debug/sched/fair_server/cpu{core}/runtime"
     runtime_ns = files.number(path)
     if runtime_ns is not None:
         figure = f"{runtime_ns / 1e6:g} ms of each second go to others if the core is never left idle"
-        checks.append(judge(3, "fair server", runtime_ns == 0, figure, f"echo 0 > {path}"))
+        fix = Fix(files={path: "0"})
+        checks.append(judge(3, "fair server", runtime_ns == 0, figure, f"echo 0 > {path}", fix=fix))
     elif files.names("/sys/kernel/debug/sched"):
         checks.append(judge(3, "fair server", True, "none in this kernel", ""))
     else:
@@ -70,7 +73,7 @@ def housekeeping(files: HostFiles) -> list[Check]:
         else:
             remedy = f"sysctl -w {name}={wanted} (it {why})"
             good = value == wanted or value > wanted > 0
-            checks.append(judge(9, name, good, str(value), remedy))
+            checks.append(judge(9, name, good, str(value), remedy, fix=Fix(sysctl={name: str(wanted)})))
     return checks
 
 
@@ -80,14 +83,16 @@ def _huge_pages(files: HostFiles) -> Check:
     if text is None:
         return judge(9, "transparent huge pages", True, "absent", "")
     good = "[always]" not in text
-    return judge(9, "transparent huge pages", good, text, f"echo madvise > {path}")
+    fix = Fix(files={path: "madvise"})
+    return judge(9, "transparent huge pages", good, text, f"echo madvise > {path}", fix=fix)
 
 
 def _page_merging(files: HostFiles) -> Check:
     path = "/sys/kernel/mm/ksm/run"
     value = files.number(path)
     good = value in (None, 0)
-    return judge(9, "same-page merging", good, "absent" if value is None else str(value), f"echo 0 > {path}")
+    figure = "absent" if value is None else str(value)
+    return judge(9, "same-page merging", good, figure, f"echo 0 > {path}", fix=Fix(files={path: "0"}))
 
 
 def _swap(files: HostFiles) -> Check:
@@ -100,7 +105,8 @@ def _swap(files: HostFiles) -> Check:
     swappiness = files.number("/proc/sys/vm/swappiness")
     good = swappiness is not None and swappiness <= 10
     figure = f"{', '.join(devices)}, vm.swappiness {'unknown' if swappiness is None else swappiness}"
-    return judge(9, "swap", good, figure, "swapoff -a, or sysctl -w vm.swappiness=10")
+    fix = Fix(sysctl={"vm.swappiness": "10"})
+    return judge(9, "swap", good, figure, "swapoff -a, or sysctl -w vm.swappiness=10", fix=fix)
 
 
 def virtualisation(files: HostFiles) -> list[Check]:
@@ -136,7 +142,9 @@ def tracing(files: HostFiles) -> Check:
     for folder in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
         tracer = files.text(f"{folder}/current_tracer")
         if tracer is not None:
-            return judge(11, "tracer", tracer == "nop", tracer, f"echo nop > {folder}/current_tracer")
+            command = f"echo nop > {folder}/current_tracer"
+            fix = Fix(commands=(command,))
+            return judge(11, "tracer", tracer == "nop", tracer, command, fix=fix)
     return Check(11, "tracer", Status.UNKNOWN, "tracefs cannot be read", "run as root with tracefs mounted")
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from rt.doctor_check import Check, HostFiles, cpu_list, judge, other_cores
+from rt.doctor_fix import GRANT_RIGHTS, NO_FIX, Fix
 from rt.host import LIMITS_REMEDY, HostState, parse_cpu_list
 from rt.threads import math_thread_problems
 
@@ -27,6 +28,7 @@ def rights(host: HostState) -> list[Check]:
             measure.granted,
             measure.detail,
             measure.remedy,
+            fix=Fix(commands=GRANT_RIGHTS) if measure.name.startswith(_NEEDED) else NO_FIX,
             fatal=measure.name.startswith(_NEEDED),
         )
         for measure in host.measures
@@ -128,4 +130,5 @@ def _locked(files: HostFiles) -> Check:
         return judge(11, "resident memory locked", None, "not known", "mount /proc")
     share = kilobytes["VmLck"] / max(kilobytes["VmRSS"], 1)
     figure = f"{kilobytes['VmLck']} of {kilobytes['VmRSS']} kB"
-    return judge(11, "resident memory locked", share >= LEAST_LOCKED_SHARE, figure, LIMITS_REMEDY)
+    fix = Fix(commands=GRANT_RIGHTS)
+    return judge(11, "resident memory locked", share >= LEAST_LOCKED_SHARE, figure, LIMITS_REMEDY, fix=fix)

@@ -19,6 +19,7 @@ from robots.model import RobotModel
 from robots.rows import SensorRow
 from rt import summary
 from rt.clock import PERIOD_NS
+from rt.fitness import require_fit_host
 from rt.host import HostState, prepare_realtime
 from rt.loop import ControlLoop, Pace, damping_command
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
@@ -54,6 +55,7 @@ class RunPlan:
         endpoint: where the robot is; None simulates it in this process.
         lockstep: whether the robot at the endpoint waits for our commands.
         key, robot_key: names of our key pair and of the robot's public key, for a robot elsewhere.
+        allow_no_rt: whether an unfit host may command hardware.
     """
 
     robot: str
@@ -67,6 +69,7 @@ class RunPlan:
     lockstep: bool = False
     key: str | None = None
     robot_key: str | None = None
+    allow_no_rt: bool = False
 
     @property
     def pace(self) -> Pace:
@@ -117,9 +120,12 @@ class Session:
     Args:
         plan: what is asked.
 
+    Attributes:
+        warning: why this host should not command the robot, one sentence; None where it may.
+
     Raises:
-        ConfigError: robot, scenario or gains cannot be used, the robot cannot do what is asked, or the robot
-            at the endpoint is another one or must not be armed.
+        ConfigError: robot, scenario or gains cannot be used, the robot cannot do what is asked, the robot
+            at the endpoint is another one or must not be armed, or it is hardware and this host not fit.
         LinkLostError: no robot answers at the endpoint.
         ValueError: the plan's duration is none.
     """
@@ -134,6 +140,7 @@ class Session:
         self.gains = load_gains(self.robot, plan.gains)
         self.schedule = _schedule(self.robot, scenario)
         self.simulated, self.link = _meet(plan, self.robot, scenario)
+        self.warning = _judge_host(plan, self.link)
         self.estimator = _estimator(self.robot, scenario, self.gains, self.simulated)
         self.brain = Brain(self.robot, self.gains, self.estimator, dt_s=PERIOD_S)
         self.ticks = max(1, round(scenario.duration_s / PERIOD_S))
@@ -267,6 +274,17 @@ def _meet(
         return simulated, SteppedLink(simulated, robot.na)
     remote = RemoteRobot(robot, plan.endpoint, lockstep=plan.lockstep, key=plan.key, robot_key=plan.robot_key)
     return remote, remote
+
+
+def _judge_host(plan: RunPlan, link: SteppedLink | RemoteRobot) -> str | None:
+    """Hardware keeps its own time and does not know where it truly is: the host must be fit for it."""
+    if not isinstance(link, RemoteRobot) or link.truth.known or plan.lockstep:
+        return None
+    try:
+        return require_fit_host(plan.allow_no_rt)
+    except ConfigError:
+        link.close()
+        raise
 
 
 def _schedule(robot: RobotModel, scenario: Scenario) -> list[tuple[int, RequestRow]]:

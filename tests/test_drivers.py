@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from robots.config_error import ConfigError
 from robots.model import RobotModel
 from robots.zmq_link import ZmqLink, stop_robot
+from rt.doctor import Report
+from rt.doctor_check import Check, Status
 from rt.session import RunPlan, Session
 
 DRIVERS = Path(__file__).parent / "drivers"
@@ -76,6 +79,17 @@ def test_it_refuses_another_robot_and_names_the_field(served):
     with pytest.raises(ConfigError, match="wrong robot: robot"):
         link.connect()
     link.abandon()
+
+
+def test_an_unfit_host_does_not_command_it(served, monkeypatch):
+    endpoint, process = served
+    report = Report(0, 80, (Check(1, "PREEMPT_RT", Status.FAIL, "none"),))
+    monkeypatch.setattr("rt.fitness.examine", lambda measure_s: report)
+    plan = RunPlan(str(ROBOT), "stand", 0.5, endpoint=endpoint)
+    with pytest.raises(ConfigError, match=r"not fit to command hardware: PREEMPT_RT \(none\)"):
+        Session(plan)
+    assert "PREEMPT_RT" in Session(replace(plan, allow_no_rt=True)).warning
+    assert farewell(process)["accepted"] == 0
 
 
 def test_it_damps_alone_and_stays_so_until_it_is_armed_again(served):

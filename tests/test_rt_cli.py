@@ -250,3 +250,10 @@ def test_a_reader_that_goes_away_is_no_error():
     code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); " + call("robots")
     done = in_a_process(code)
     assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_prints_its_remedies_as_a_script():
+    result = khz("doctor", "--fix-hints")
+    assert result.exit_code in (0, REFUSED)
+    assert result.stdout.startswith("#!/bin/sh\n")
+    assert subprocess.run(["sh", "-n"], input=result.stdout, text=True, check=False).returncode == 0

@@ -38,7 +38,8 @@ def test_another_core_of_the_same_host_is_not(tmp_path: Path) -> None:
 def test_the_default_command_line_is_told_what_to_add(tmp_path: Path) -> None:
     files = host(tmp_path, {"/proc/cmdline": "quiet", f"{CPU}/isolated": "", f"{CPU}/nohz_full": "(null)"})
     checks = isolation(files, CORE)
-    assert statuses(checks) == dict.fromkeys(("isolcpus", "nohz_full", "rcu_nocbs"), Status.WARN)
+    names = ("isolcpus", "managed interrupts", "nohz_full", "rcu_nocbs")
+    assert statuses(checks) == dict.fromkeys(names, Status.WARN)
     wanted = "isolcpus=managed_irq,domain,3 nohz_full=3 rcu_nocbs=3 irqaffinity=0-2"
     assert all(wanted in check.remedy for check in checks)
 
@@ -47,6 +48,7 @@ def test_a_kernel_without_nohz_full_is_not_known_to_be_good(tmp_path: Path) -> N
     checks = isolation(host(tmp_path, {f"{CPU}/nohz_full": None}), CORE)
     assert statuses(checks) == {
         "isolcpus": Status.OK,
+        "managed interrupts": Status.OK,
         "nohz_full": Status.UNKNOWN,
         "rcu_nocbs": Status.OK,
     }
