@@ -22,6 +22,7 @@ from controller.payload_watch import PayloadWatch
 from controller.qp.tables import GRAVITY_M_S2, RES_BASE, RES_CONE
 from controller.request import DAMP, RequestRow
 from controller.whole_body import BarrierSettings, ContactSettings, WholeBody
+from estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from robots.model import RobotModel
 from robots.rows import SensorRow, Vector
 
@@ -145,6 +146,7 @@ class Brain:
         self._request: RequestRow | None = None
         self._last_t = 0.0
         self._bad_samples = 0
+        self._watch = SensorWatch(robot)
         self._period = dt_s
         # A contact force of NaN only says that there is no sensor.
         self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
@@ -167,6 +169,7 @@ class Brain:
         self._request = None
         self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
+        self._watch.reset()
         if self._falling is not None:
             self._falling.reset()
         if self._payload is not None:
@@ -203,16 +206,27 @@ class Brain:
 
     def _estimate(self, sensors: SensorRow) -> float:
         if not math.isfinite(sensors.data[: self._checked].sum()):
-            self._bad_samples += 1
-            if self._bad_samples >= _BAD_SAMPLES:
-                self._damp(f"{_BAD_SAMPLES} sensor samples in a row are not finite")
-            return self._dt
-        self._bad_samples = 0
+            return self._leave_out("are not finite")
         t = float(sensors.t_s[0])
-        dt = min(max(t - self._last_t, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
+        elapsed = t - self._last_t
+        verdict = self._watch.judge(sensors, elapsed)
+        if verdict == FROZEN:
+            if self.output.state == "active":
+                self._damp(f"{self._watch.culprit} has stopped to measure")
+        elif verdict != GOOD:
+            return self._leave_out(f"cannot be: {self._watch.culprit} jumps")
+        self._bad_samples = 0
+        dt = min(max(elapsed, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
         self._last_t = t
         self.estimator.update(sensors, self._planned, dt)
         return dt
+
+    def _leave_out(self, why: str) -> float:
+        """A sample that cannot be used: the robot is where it was expected to be, for a few ticks."""
+        self._bad_samples += 1
+        if self._bad_samples >= _BAD_SAMPLES:
+            self._damp(f"{_BAD_SAMPLES} sensor samples in a row {why}")
+        return self._dt
 
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:

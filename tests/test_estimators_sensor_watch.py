@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sim_runs import robot
+
+from estimators.sensor_watch import FROZEN, FROZEN_SAMPLES, GOOD, JUMP, SensorWatch, judge_sample
+
+MODEL = robot("g1")
+DT_S = 1e-3
+KNEE = MODEL.joint_names.index("left_knee_joint")
+
+
+def samples(n, noise=1.0, speed=0.0, seed=0, quantum=0.0):
+    """A robot whose joints all move at a speed, as its sensors tell it."""
+    rng = np.random.default_rng(seed)
+    row = MODEL.new_sensor_row()
+    for k in range(n):
+        row.t_s[0] = k * DT_S
+        row.q[:] = 0.3 + speed * k * DT_S + 1e-4 * noise * rng.normal(size=MODEL.na)
+        row.v[:] = speed + 0.02 * noise * rng.normal(size=MODEL.na)
+        row.gyro[:] = 0.01 * noise * rng.normal(size=3)
+        row.accel[:] = np.array([0.0, 0.0, 9.81]) + 0.1 * noise * rng.normal(size=3)
+        if quantum:
+            row.q[:] = quantum * np.rint(row.q / quantum)
+        yield k, row
+
+
+@pytest.mark.parametrize("noise", [1.0, 0.0])
+@pytest.mark.parametrize("speed", [0.0, 2.0])
+@pytest.mark.parametrize("quantum", [0.0, 1e-3, 1e-5])
+def test_a_good_robot_is_good_at_rest_and_in_motion(noise, speed, quantum):
+    watch = SensorWatch(MODEL)
+    assert {watch.judge(row, DT_S) for _, row in samples(1500, noise, speed, quantum=quantum)} == {GOOD}
+
+
+def test_an_encoder_that_comes_to_rest_and_repeats_itself_is_good():
+    watch = SensorWatch(MODEL)
+    row = MODEL.new_sensor_row()
+    for k in range(2000):
+        slow = max(0.0, 1.0 - k / 600.0)
+        row.v[:] = 0.5 * slow
+        row.q[:] = 1e-5 * np.rint((row.q + row.v * DT_S) / 1e-5)
+        assert watch.judge(row, DT_S) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("field", "index", "told"),
+    [
+        ("q", KNEE, "the encoder of left_knee_joint"),
+        ("v", KNEE, "the velocity of left_knee_joint"),
+        ("gyro", 1, "the gyroscope"),
+        ("accel", 2, "the accelerometer"),
+    ],
+)
+def test_a_channel_whose_noise_stops_is_frozen(field, index, told):
+    watch = SensorWatch(MODEL)
+    held = None
+    for k, row in samples(500):
+        if k == 300:
+            held = getattr(row, field)[index]
+        if held is not None:
+            getattr(row, field)[index] = held
+        verdict = watch.judge(row, DT_S)
+        if verdict == FROZEN:
+            break
+    assert k == 300 + FROZEN_SAMPLES
+    assert watch.culprit == told
+
+
+@pytest.mark.parametrize(("field", "told", "within"), [("q", "the encoder", 50), ("v", "the velocity", 100)])
+def test_without_noise_position_and_velocity_contradict_each_other(field, told, within):
+    watch = SensorWatch(MODEL)
+    held = None
+    for k, row in samples(400, noise=0.0):
+        t = k * DT_S
+        row.q[:], row.v[:] = np.sin(3.0 * t), 3.0 * np.cos(3.0 * t)
+        if k == 200:
+            held = getattr(row, field)[KNEE]
+        if held is not None:
+            getattr(row, field)[KNEE] = held
+        if watch.judge(row, DT_S) == FROZEN:
+            break
+    assert k < 200 + within
+    assert watch.culprit == f"{told} of left_knee_joint"
+
+
+def test_a_velocity_that_is_never_told_is_no_fault():
+    watch = SensorWatch(MODEL)
+    for _, row in samples(1000, speed=1.0):
+        row.v[:] = 0.0
+        assert watch.judge(row, DT_S) == GOOD
+
+
+@pytest.mark.parametrize("change", [0.3, -0.3, 2 * np.pi, -2 * np.pi])
+def test_a_joint_that_jumps_is_left_out_and_the_next_good_sample_is_taken(change):
+    watch = SensorWatch(MODEL)
+    for k, row in samples(100, speed=2.0):
+        if k == 50:
+            row.q[KNEE] += change
+        assert watch.judge(row, DT_S if k != 51 else 2 * DT_S) == (JUMP if k == 50 else GOOD)
+    assert watch.culprit == "the encoder of left_knee_joint"
+
+
+def test_the_longer_the_gap_the_further_a_joint_may_have_moved():
+    for gap_s, verdict in ((1e-3, JUMP), (0.03, GOOD), (3600.0, GOOD)):
+        watch = SensorWatch(MODEL)
+        row = MODEL.new_sensor_row()
+        watch.judge(row, DT_S)
+        row.q[KNEE] = 0.5 * MODEL.velocity_limit_rad_s[KNEE] * 0.03
+        assert watch.judge(row, gap_s) == verdict
+
+
+def test_compiled_and_plain_judge_alike():
+    watch = SensorWatch(MODEL)
+    plain = SensorWatch(MODEL)
+    fastest = 1.5 * MODEL.velocity_limit_rad_s
+    rng = np.random.default_rng(3)
+    for k, row in samples(600, speed=1.0):
+        if rng.random() < 0.05:
+            row.data[2 + rng.integers(2 * MODEL.na)] += rng.normal()
+        if k > 300:
+            row.gyro[0] = 0.1
+        expected = judge_sample.py_func(
+            row.data,
+            DT_S,
+            fastest,
+            plain._last,
+            plain._step,
+            plain._turning,
+            plain._same,
+            plain._apart,
+            plain._culprit,
+            plain._first,
+        )
+        assert watch.judge(row, DT_S) == expected
+        np.testing.assert_allclose(watch._apart, plain._apart, atol=1e-12)
+        assert watch.culprit == plain.culprit
