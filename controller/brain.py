@@ -15,13 +15,13 @@ from controller.behaviours.arm import Arm, arm_tasks
 from controller.behaviours.legged import Legged, legged_tasks
 from controller.explain import missed_rows
 from controller.falling import Falling
+from controller.from_gains import whole_body
 from controller.gains import Gains
 from controller.guard import Guard
 from controller.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
 from controller.payload_watch import PayloadWatch
-from controller.qp.tables import GRAVITY_M_S2, RES_BASE, RES_CONE
+from controller.qp.tables import RES_BASE, RES_CONE
 from controller.request import DAMP, RequestRow
-from controller.whole_body import BarrierSettings, ContactSettings, WholeBody
 from estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from robots.model import RobotModel
 from robots.rows import SensorRow, Vector
@@ -109,20 +109,8 @@ class Brain:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s
-        weight_N = robot.mass_kg * GRAVITY_M_S2
-        contact = ContactSettings(
-            gains.contact.damping_per_s,
-            gains.contact.least_load * weight_N,
-            gains.contact.largest_load * weight_N,
-        )
-        barrier = BarrierSettings(
-            gains.limits.position_per_s2,
-            gains.limits.damping_per_s,
-            gains.limits.velocity_per_s,
-            gains.limits.largest_rad_s2,
-        )
         tasks = legged_tasks(robot, gains) if robot.floating else arm_tasks(robot, gains)
-        self.body = WholeBody(robot, tasks, contact, barrier, gains.solver)
+        self.body = whole_body(robot, gains, tasks, gains.solver)
         self.motion: Legged | Arm = (
             Legged(robot, gains, self.body, estimator.contact)
             if robot.floating

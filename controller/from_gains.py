@@ -1,0 +1,32 @@
+"""A whole-body controller with the contacts and barriers of a robot's gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from controller.gains import Gains
+from controller.qp.tables import GRAVITY_M_S2
+from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from robots.model import RobotModel
+
+
+def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str) -> WholeBody:
+    """The quadratic program of a robot.
+
+    Args:
+        robot: the robot.
+        gains: its gains; loads on contacts scale with its weight.
+        tasks: everything a behaviour may ever ask for.
+        solver: "osqp" or "exact".
+    """
+    weight_N = robot.mass_kg * GRAVITY_M_S2
+    contact = ContactSettings(
+        gains.contact.damping_per_s,
+        gains.contact.least_load * weight_N,
+        gains.contact.largest_load * weight_N,
+    )
+    limits = gains.limits
+    barrier = BarrierSettings(
+        limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
+    )
+    return WholeBody(robot, tasks, contact, barrier, solver)
