@@ -139,7 +139,7 @@ class WholeBody:
         self._run(entry.KINEMATICS, self._sample.table, q, v)
 
     def assemble(self) -> None:
-        """Writes this tick's problem from the references."""
+        """Writes this tick's problem from the references; the exact solver does so in `solve`."""
         # While a limit is hit the exact solver leads: OSQP takes hundreds of iterations with the limits in.
         self._leading = self.exact if self._at_limit else self.solver
         self._leading.assemble(self._closed, self._enabled)

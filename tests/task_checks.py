@@ -32,6 +32,7 @@ def body_at(model: RobotModel, task: Task, seed: int, speed: float = 1.0) -> Who
 def written(body: WholeBody) -> tuple[Any, Any]:
     """Rows and right-hand side that the compiled code writes for the only task."""
     body.assemble()
+    body.solve()  # the exact solver writes the rows as it solves
     dim = KINDS[body.declared[0].kind].dim
     return body.arrays.rows.T[:dim].copy(), body.arrays.rows.b[:dim].copy()
 
