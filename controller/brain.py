@@ -6,7 +6,7 @@ No clock, no I/O, no randomness in here; time comes with the sensors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -123,7 +123,6 @@ class Brain:
         self._payload: PayloadWatch | None = PayloadWatch(self.body) if robot.floating else None
         if isinstance(self.motion, Legged):
             self._falling = Falling(robot, gains.fall, self.motion.height_m, self._damping_Nms)
-        self._p_SC, self._v_heading = np.zeros(3), np.zeros(3)
         self.output = BrainOutput(robot)
         self._show()
         self._planned = (
@@ -230,13 +229,14 @@ class Brain:
     def _check_fall(self, falling: Falling) -> None:
         motion, kin = self.motion, self.body.arrays.kin
         assert isinstance(motion, Legged)
-        np.subtract(kin.p_WC, motion.p_WS, out=self._v_heading)
-        np.dot(self._v_heading, motion.R_des, out=self._p_SC)
-        np.dot(kin.v_WC, motion.R_des, out=self._v_heading)
-        reason = falling.lost(self.estimator.q[3:7], self._p_SC, self._v_heading, motion.half_support_m)
+        # Plain numbers: a dozen NumPy calls on three of them took 3.8 us, this takes 1.5.
+        p_SC = _along(motion.R_des, (kin.p_WC - motion.p_WS).tolist())
+        v_WC = _along(motion.R_des, kin.v_WC.tolist())
+        x, y = self.estimator.q[3:5].tolist()
+        reason = falling.lost(1.0 - 2.0 * (x * x + y * y), p_SC, v_WC, motion.half_support_m.tolist())
         if reason:
             self._damp(reason)
-            falling.start(kin.q[self.robot.nq_base :], self._p_SC, self._v_heading)
+            falling.start(kin.q[self.robot.nq_base :], p_SC, v_WC)
 
     def _damp(self, reason: str) -> None:
         if self.output.state != "damping":
@@ -299,3 +299,10 @@ class Brain:
         for i, hand in enumerate(self.motion.hands):
             output.p_WH_des[i] = hand.p
             output.hand_active[i] = hand.active
+
+
+def _along(R: Vector, a: Sequence[float]) -> tuple[float, float, float]:
+    """R' a."""
+    (a0, a1, a2), (b0, b1, b2), (c0, c1, c2) = R.tolist()
+    x, y, z = a
+    return a0 * x + b0 * y + c0 * z, a1 * x + b1 * y + c1 * z, a2 * x + b2 * y + c2 * z

@@ -9,6 +9,7 @@ the head (Fujiwara et al., "UKEMI: falling motion control to minimize damage to 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -50,11 +51,13 @@ class Falling:
         """Stands again."""
         self.active = False
 
-    def lost(self, base_quaternion: Vector, p_SC: Vector, v_WC: Vector, half_sole: Vector) -> str:
+    def lost(
+        self, upright: float, p_SC: Sequence[float], v_WC: Sequence[float], half_sole: Sequence[float]
+    ) -> str:
         """Why balance is lost, one sentence; "" while it is not.
 
         Args:
-            base_quaternion: (4,) x, y, z, w of the base.
+            upright: cosine of the base's tilt.
             p_SC: (3,) centre of mass from the middle of the soles, heading axes [m].
             v_WC: (3,) its velocity, heading axes [m/s].
             half_sole: (2,) half extents of the support, heading axes [m].
@@ -62,8 +65,7 @@ class Falling:
         Source: the capture point (Pratt et al., Humanoids 2006, eq. 5) tells where the robot would come to
         rest; further out than a step reaches, it will not.
         """
-        x, y = base_quaternion[0], base_quaternion[1]
-        if 1.0 - 2.0 * (x * x + y * y) < self._cos_tilt:
+        if upright < self._cos_tilt:
             return "a fall: the base has tilted too far"
         if p_SC[2] < self._lowest_m:
             return "a fall: the centre of mass is too low"
@@ -73,7 +75,7 @@ class Falling:
             return "a fall: the capture point is out of reach"
         return ""
 
-    def start(self, q: Vector, p_SC: Vector, v_WC: Vector) -> None:
+    def start(self, q: Vector, p_SC: Sequence[float], v_WC: Sequence[float]) -> None:
         """Begins to fold from the joint positions q, towards the fall; other arguments as in `lost`."""
         self.active = True
         self._t = 0.0

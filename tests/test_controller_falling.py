@@ -9,7 +9,7 @@ from controller.falling import Falling
 from controller.gains import FallGains
 from robots.model import RobotModel
 
-LEVEL = np.array([0.0, 0.0, 0.0, 1.0])
+LEVEL = 1.0
 OVER_SOLES = np.array([0.0, 0.0, 0.66])
 HALF_SOLE = np.array([0.085, 0.14])
 STILL = np.zeros(3)
@@ -30,16 +30,16 @@ def test_a_robot_at_rest_over_its_soles_has_lost_nothing(falling):
 
 
 @pytest.mark.parametrize(
-    ("base", "p_SC", "v_WC", "word"),
+    ("upright", "p_SC", "v_WC", "word"),
     [
-        (np.array([np.sin(0.45), 0, 0, np.cos(0.45)]), OVER_SOLES, STILL, "tilted"),
+        (np.cos(0.9), OVER_SOLES, STILL, "tilted"),
         (LEVEL, np.array([0, 0, 0.3]), STILL, "low"),
         (LEVEL, OVER_SOLES, np.array([1.0, 0, 0]), "capture point"),
         (LEVEL, OVER_SOLES, np.array([0, -1.5, 0]), "capture point"),
     ],
 )
-def test_lost_balance_says_why(falling, base, p_SC, v_WC, word):
-    reason = falling.lost(base, p_SC, v_WC, HALF_SOLE)
+def test_lost_balance_says_why(falling, upright, p_SC, v_WC, word):
+    reason = falling.lost(upright, p_SC, v_WC, HALF_SOLE)
     assert reason.startswith("a fall")
     assert word in reason
 
