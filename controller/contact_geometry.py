@@ -32,6 +32,7 @@ class ContactGeometry:
             blocks.
         rows: (r, len(select)) the wrench cone: rows @ wrench <= 0. Each row is scaled to newtons.
         corners_C: (k, 3) the corners in the contact's axes [m].
+        cone_corners_C: (k, 3) those that the cone is made of: of the rectangle inside, where that stands in.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class ContactGeometry:
     select: tuple[int, ...]
     rows: Floats
     corners_C: Floats
+    cone_corners_C: Floats
 
 
 def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
@@ -64,7 +66,7 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
     mu = friction / np.sqrt(2.0)
     if spread[0] < _FLAT_M:
         rows = np.array([[1.0, 0, -mu], [-1, 0, -mu], [0, 1, -mu], [0, -1, -mu]])
-        return ContactGeometry("point", np.eye(3), (0, 1, 2), rows, corners_F.copy())
+        return ContactGeometry("point", np.eye(3), (0, 1, 2), rows, corners_F.copy(), corners_F.copy())
     if spread[1] < _FLAT_M:
         x = axes[0] if axes[0] @ [1.0, 1e-3, 1e-6] > 0 else -axes[0]
         z = np.array([0.0, 0.0, 1.0]) - x[2] * x
@@ -75,20 +77,20 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
         x = np.array([1.0, 0.0, 0.0]) - z[0] * z
         x /= np.linalg.norm(x)
         R, kind, select = np.column_stack([x, np.cross(z, x), z]), "surface", (0, 1, 2, 3, 4, 5)
-    corners = corners_F @ R
+    cone_corners = corners = corners_F @ R
     rows = _cone_rows(corners, mu, select)
     if len(rows) > _MANY_FACETS:
         turn, rectangle = _inscribed_rectangle(corners)
         if rectangle is not None:
             R = R @ turn
-            corners = corners_F @ R
+            corners, cone_corners = corners_F @ R, rectangle
             rows = _cone_rows(rectangle, mu, select)
     if len(rows) >= MAX_CONE_ROWS:
         raise ValueError(
             f"a sole of {len(corners)} corners makes a wrench cone of {len(rows)} facets; "
             f"at most {MAX_CONE_ROWS - 1} are supported: give the corners of a rectangle inside it"
         )
-    return ContactGeometry(kind, R, select, rows, corners)
+    return ContactGeometry(kind, R, select, rows, corners, cone_corners)
 
 
 def _inscribed_rectangle(corners: Floats) -> tuple[Floats, Floats | None]:

@@ -132,6 +132,11 @@ class WholeBody:
         self.arrays.contacts.lower[c, last] = min_N
         self.arrays.contacts.upper[c, last] = max_N
 
+    @property
+    def compiled(self) -> tuple[entry.Run, Ints]:
+        """The compiled stages and the table of arrays they take, for whoever times them bare."""
+        return self._run, self._sample.table
+
     def update(self, q: Floats, v: Floats) -> None:
         """Kinematics and dynamics at (q, v), into `arrays.kin`."""
         pin.crba(self.model, self.data, q, _WORLD)

@@ -1,8 +1,8 @@
 """The same whole-body problem here and in TSID, tick by tick in turn on one core: `khz bench --against tsid`.
 
-Both solve the states of a biped that sways, as the controller's own solution moves it; then the start of
-that motion on one foot. The time is from the state to the torque: kinematics, assembly, solve; references are
-written before.
+Both solve the states of a robot in motion, as the controller's own exact solution moves it: a biped that
+sways on both feet, then the start of that motion on one foot; an arm whose hand draws circles. The time is
+from the state to the torque: kinematics, assembly, solve; references are written before.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pinocchio as pin
 from rich.table import Table
 
-from controller.behaviours.standing import Standing, standing_tasks
-from controller.gains import Gains, load_gains
-from controller.qp.tables import GRAVITY_M_S2
-from controller.request import make_request
-from controller.whole_body import BarrierSettings, ContactSettings, WholeBody
+from controller.qp.tables import Floats
 from robots.model import RobotModel
+from rt.host import prepare_realtime
+from rt.subjects import CONTROL, PERIOD_S, Subject
 from rt.tsid_environment import tsid_python
+from rt.tsid_problem import describe, references
 
-PERIOD_S = 1e-3
-SOLVERS = ("osqp", "exact")
+ROBOTS = ("g1", "ur5", "panda")
+COMPARED, TSID = ("osqp", "exact"), "tsid"
 
 
 @dataclass(frozen=True)
@@ -36,22 +35,26 @@ class Comparison:
     """One solver beside TSID in one mode.
 
     Attributes:
-        solver, mode: what was run; "both feet" or "one foot".
+        robot: which.
+        solver, mode: what was run; "both feet", "one foot" or "hand".
         paced: whether ticks came at 1 kHz, with cold caches, or one after another.
         ticks: how many.
-        here_us, tsid_us: median time of a tick.
+        here_us, tsid_us: median time of a tick; what is TSID's is None where that is not here.
         ratio: median of the ticks' ratios.
+        control: the same for the exact solver beside itself; what is not 1 in it, the timing does.
         difference_Nm: median of the largest difference of a joint's torque.
     """
 
+    robot: str
     solver: str
     mode: str
     paced: bool
     ticks: int
     here_us: float
-    tsid_us: float
-    ratio: float
-    difference_Nm: float
+    tsid_us: float | None
+    ratio: float | None
+    control: float
+    difference_Nm: float | None
 
 
 class Peer:
@@ -59,6 +62,7 @@ class Peer:
 
     Args:
         problem: its description.
+        na: joints.
     """
 
     def __init__(self, problem: dict[str, Any], na: int) -> None:
@@ -72,9 +76,9 @@ class Peer:
         self._rows.write(json.dumps(problem).encode() + b"\n")
         self._rows.flush()
 
-    def tick(self, closed: Any, q: Any, v: Any, com: Any, R: Any) -> tuple[float, Any]:
+    def tick(self, closed: Sequence[float], q: Floats, v: Floats, refs: Floats) -> tuple[float, Floats]:
         """TSID's time [us] and torque [Nm]."""
-        self._rows.write(np.r_[closed, q, v, com, R.ravel()].tobytes())
+        self._rows.write(np.r_[closed, q, v, refs].tobytes())
         self._rows.flush()
         answer = np.frombuffer(self._answers.read(self._bytes))
         return float(answer[0]) / 1e3, answer[1:]
@@ -85,209 +89,103 @@ class Peer:
         self._process.wait()
 
 
-def describe(robot: RobotModel, gains: Gains, body: WholeBody) -> dict[str, Any]:
-    """The problem as data: what `rt.tsid_peer` builds TSID's formulation from."""
-    model, tasks = robot.pin_model, {task.name: task for task in body.declared}
-    contacts, placement = body.arrays.contacts, body.arrays.kin.placement
-    frames = [
-        {
-            "name": f"sole {c}",
-            "joint": model.names[model.frames[contact.frame_id].parentJoint],
-            "R": placement[c, :3].tolist(),
-            "p": placement[c, 3].tolist(),
-        }
-        for c, contact in enumerate(robot.contacts)
-    ]
-    return {
-        "urdf": robot.urdf_text,
-        "q": robot.q_nominal.tolist(),
-        "armature": robot.armature_kgm2.tolist(),
-        "frames": frames,
-        "contacts": [
-            {
-                "frame": f"sole {c}",
-                "corners": geometry.corners_C.tolist(),
-                "friction": contact.friction / np.sqrt(2.0),
-                "least_N": float(contacts.lower[c, contacts.n_rows[c] - 1]),
-                "largest_N": float(contacts.upper[c, contacts.n_rows[c] - 1]),
-                "damping": float(contacts.damping_per_s[c]),
-                "force": body.reference(f"{contact.name}.force")[:6].tolist(),
-                "weights": body.reference(f"{contact.name}.force")[6:12].tolist(),
-            }
-            for c, (contact, geometry) in enumerate(zip(robot.contacts, body.geometry, strict=True))
-        ],
-        "com": {
-            "kp": body.gain("com")[:3].tolist(),
-            "kd": body.gain("com")[3:6].tolist(),
-            "weight": gains.com.weight,
-        },
-        "orientations": [
-            {
-                "name": name,
-                "frame": tasks[name].frame,
-                "kp": float(body.gain(name)[0]),
-                "kd": float(body.gain(name)[1]),
-                "weight": float(body.weight(name)[0]),
-            }
-            for name in ("base", "trunk")
-            if name in tasks
-        ],
-        "momentum": {
-            "kp": float(body.gain("angular_momentum")[0]),
-            "weight": float(body.weight("angular_momentum")[0]),
-        },
-        "posture": {
-            "kp": float(body.gain("posture")[0]),
-            "kd": float(body.gain("posture")[1]),
-            "q": body.reference("posture")[: robot.na].tolist(),
-            "weights": body.reference("posture")[robot.na :].tolist(),
-        },
-        "limits": {
-            "torque": robot.torque_limit_Nm.tolist(),
-            "lower": robot.position_lower_rad.tolist(),
-            "upper": robot.position_upper_rad.tolist(),
-            "velocity": robot.velocity_limit_rad_s.tolist(),
-        },
-        "largest_rad_s2": gains.limits.largest_rad_s2,
-    }
-
-
-class _Bodies:
-    """The controller with each of the solvers, and the motion that writes their references."""
-
-    def __init__(self, robot: RobotModel, gains: Gains) -> None:
-        weight_N = robot.mass_kg * GRAVITY_M_S2
-        contact = ContactSettings(
-            gains.contact.damping_per_s,
-            gains.contact.least_load * weight_N,
-            gains.contact.largest_load * weight_N,
-        )
-        limits = gains.limits
-        barrier = BarrierSettings(
-            limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
-        )
-        tasks = [task for task in standing_tasks(robot, gains) if task.name not in robot.hand_names]
-        hands = [task for task in standing_tasks(robot, gains) if task.name in robot.hand_names]
-        self.names = [task.name for task in tasks]
-        self.by_solver = {
-            solver: WholeBody(robot, tasks + hands, contact, barrier, solver) for solver in SOLVERS
-        }
-        self.motions = {solver: Standing(robot, gains, body) for solver, body in self.by_solver.items()}
-        self.feet = {"both feet": robot.contact_names, "one foot": robot.contact_names[:1]}
-        request = make_request(robot, "sway", {"amplitude_m": 0.03, "period_s": 2.0})
-        for solver, body in self.by_solver.items():
-            for closed in self.feet.values():
-                body.prepare(closed, self._tasks(closed))
-            body.update(robot.q_nominal.copy(), np.zeros(robot.nv))
-            self.motions[solver].start()
-            self.motions[solver].take(request)
-
-    def _tasks(self, closed: Any) -> list[str]:
-        open_forces = {f"{name}.force" for name in self.feet["both feet"] if name not in closed}
-        return [name for name in self.names if name not in open_forces]
-
-    def stand_on(self, mode: str) -> None:
-        """Closes the contacts of a mode."""
-        for body in self.by_solver.values():
-            body.set_mode(self.feet[mode], self._tasks(self.feet[mode]))
-
-    def tick(self, solver: str, q: Any, v: Any) -> float:
-        """Time of one tick from the state to the torque [us]; writes the references of the state first."""
-        body = self.by_solver[solver]
-        body.update(q, v)
-        self.motions[solver].advance(PERIOD_S)
-        start = time.perf_counter_ns()
-        body.update(q, v)
-        body.assemble()
-        body.solve()
-        return (time.perf_counter_ns() - start) / 1e3
-
-
-def run_against(robot_name: str, ticks: int) -> list[Comparison]:
-    """Times both solvers and TSID in turn, in both modes, back to back and paced at 1 kHz.
+def run_against(robots: Sequence[str], ticks: int, *, tsid: bool = True) -> list[Comparison]:
+    """Times both solvers and TSID in turn, in every mode, back to back and paced at 1 kHz.
 
     Args:
-        robot_name: a biped with flat soles, name or folder.
-        ticks: in each mode and pace.
+        robots: bipeds with flat soles and arms, names or folders.
+        ticks: of each robot in each mode and pace.
+        tsid: whether TSID takes part; else only the solvers here do.
 
     Raises:
-        ValueError: for a robot that does not stand on two flat soles.
+        ValueError: for a robot that is neither.
+        OSError: where TSID cannot be installed or started.
+        subprocess.CalledProcessError: likewise.
     """
-    robot = RobotModel.load(robot_name)
-    if not robot.floating or len(robot.contacts) != 2:
-        raise ValueError(f"'{robot.name}' does not stand on two feet; compare a biped with TSID")
-    gains = load_gains(robot)
-    core = min(os.sched_getaffinity(0))
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})  # the peer inherits it
-    bodies = _Bodies(robot, gains)
-    peer = Peer(describe(robot, gains, bodies.by_solver["exact"]), robot.na)
-    try:
-        return [
-            comparison
-            for mode in bodies.feet
-            for paced in (False, True)
-            for comparison in _compare(robot, bodies, peer, mode, paced, ticks)
-        ]
-    finally:
-        peer.close()
-        os.sched_setaffinity(0, before)
+    subjects = [Subject(RobotModel.load(name)) for name in robots]
+    if tsid:
+        tsid_python()  # made where it is missing, before the host is prepared
+    comparisons = []
+    with prepare_realtime():  # the peer inherits core and priority
+        for subject in subjects:
+            peer = Peer(describe(subject), subject.robot.na) if tsid else None
+            try:
+                for mode in subject.modes:
+                    for paced in (False, True):
+                        comparisons += _compare(subject, peer, mode, paced, ticks)
+            finally:
+                if peer is not None:
+                    peer.close()
+    return comparisons
 
 
-def _compare(
-    robot: RobotModel, bodies: _Bodies, peer: Peer, mode: str, paced: bool, ticks: int
-) -> list[Comparison]:
-    bodies.stand_on(mode)
-    closed = [float(name in bodies.feet[mode]) for name in robot.contact_names]
-    q, v = robot.q_nominal.copy(), np.zeros(robot.nv)
-    exact = bodies.by_solver["exact"]
-    here = {solver: np.zeros(ticks) for solver in SOLVERS}
-    off = {solver: np.zeros(ticks) for solver in SOLVERS}
-    there = np.zeros(ticks)
-    R = bodies.motions["exact"].R_des
-    for k in range(ticks):
-        turn = k % 3  # whoever comes first finds the caches as the others left them
-        for step in range(3):
-            if (turn + step) % 3 == 2:
-                there[k], tau = peer.tick(closed, q, v, exact.reference("com"), R)
-            else:
-                solver = SOLVERS[(turn + step) % 3]
-                here[solver][k] = bodies.tick(solver, q, v)
-            if paced:
-                time.sleep(PERIOD_S / 3)
-        for solver, body in bodies.by_solver.items():
-            off[solver][k] = np.abs(body.solution.tau - tau).max()
-        if mode == "both feet":  # on one foot the states stay: nothing says how it would balance
-            v += exact.solution.vdot * PERIOD_S
-            q[:] = pin.integrate(robot.pin_model, q, v * PERIOD_S)
+def _compare(subject: Subject, peer: Peer | None, mode: str, paced: bool, ticks: int) -> list[Comparison]:
+    us, off = _in_turn(subject, peer, mode, paced, ticks, COMPARED)
+    again, _ = _in_turn(subject, peer, mode, paced, ticks, ("exact", CONTROL))
     return [
         Comparison(
+            subject.robot.name,
             solver,
             mode,
             paced,
             ticks,
-            float(np.median(here[solver])),
-            float(np.median(there)),
-            float(np.median(here[solver] / there)),
-            float(np.median(off[solver])),
+            float(np.median(us[solver])),
+            None if peer is None else float(np.median(us[TSID])),
+            None if peer is None else float(np.median(us[solver] / us[TSID])),
+            float(np.median(again["exact"] / again[CONTROL])),
+            None if peer is None else float(np.median(off[solver])),
         )
-        for solver in SOLVERS
+        for solver in COMPARED
     ]
 
 
-def comparison_table(comparisons: list[Comparison]) -> Table:
-    """One line for each solver, mode and pace."""
+def _in_turn(
+    subject: Subject, peer: Peer | None, mode: str, paced: bool, ticks: int, solvers: Sequence[str]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Time of every tick of the solvers and of TSID [us], and how far the torques are from TSID's [Nm]."""
+    q, v = subject.start(mode)
+    robot = subject.robot
+    closed = [float(name in subject.modes[mode]) for name in robot.contact_names]
+    runners = list(solvers) if peer is None else [*solvers, TSID]
+    us, off = ({runner: np.zeros(ticks) for runner in runners} for _ in range(2))
+    order, tau = np.random.default_rng(0), np.zeros(robot.na)
+    for k in range(ticks):
+        for solver in solvers:
+            subject.refer(solver, q, v)
+        refs = references(subject)
+        # Whoever comes later finds the caches as the others left them: any order is as likely as any other.
+        for runner in order.permutation(runners).tolist():
+            if paced:
+                time.sleep(PERIOD_S / len(runners))
+            if runner == TSID and peer is not None:
+                us[runner][k], tau = peer.tick(closed, q, v, refs)
+            else:
+                us[runner][k] = subject.tick(runner, q, v)
+        for solver in solvers:
+            off[solver][k] = np.abs(subject.bodies[solver].solution.tau - tau).max()
+        q, v = subject.moved(q, v)
+    return us, off
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """One line for each robot, solver, mode and pace."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
-    for name in ("solver", "contacts", "pace"):
+    for name in ("robot", "solver", "mode", "pace"):
         table.add_column(name)
-    for name in ("here µs", "TSID µs", "ratio", "torque differs Nm"):
+    for name in ("here µs", "TSID µs", "ratio", "control", "torque differs Nm"):
         table.add_column(name, justify="right")
     for c in comparisons:
-        figures = (f"{c.here_us:.1f}", f"{c.tsid_us:.1f}", f"{c.ratio:.3f}", f"{c.difference_Nm:.2g}")
-        table.add_row(c.solver, c.mode, "1 kHz" if c.paced else "back to back", *figures)
+        figures = (_told(c.tsid_us, ".1f"), _told(c.ratio, ".3f"), f"{c.control:.3f}")
+        pace = "1 kHz" if c.paced else "back to back"
+        differs = _told(c.difference_Nm, ".2g")
+        table.add_row(c.robot, c.solver, c.mode, pace, f"{c.here_us:.1f}", *figures, differs)
     return table
 
 
-def as_json(comparisons: list[Comparison]) -> dict[str, Any]:
+def _told(figure: float | None, form: str) -> str:
+    return "-" if figure is None else f"{figure:{form}}"
+
+
+def as_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """The comparisons as plain objects for JSON."""
     return {"against_tsid": [asdict(comparison) for comparison in comparisons]}

@@ -7,7 +7,7 @@ on both feet or an arm that moves its hand. The simulator steps between ticks an
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -35,7 +35,7 @@ class BenchReport:
     """What was measured.
 
     Attributes:
-        robot, scenario: what was run.
+        robot, scenario, solver: what was run.
         ticks, overruns: ticks timed, and periods that passed without one.
         latency: histograms by stage.
         halves: the tick in even and in odd seconds of the same run: what differs between the two is the
@@ -48,6 +48,7 @@ class BenchReport:
 
     robot: str
     scenario: str
+    solver: str
     ticks: int
     overruns: int
     latency: dict[str, LatencyHistogram]
@@ -64,6 +65,7 @@ class BenchReport:
         return {
             "robot": self.robot,
             "scenario": self.scenario,
+            "solver": self.solver,
             "ticks": self.ticks,
             "overruns": self.overruns,
             "latency_us": latency_us(self.latency),
@@ -98,25 +100,26 @@ class _Halves:
         self.histograms[tick // BLOCK_TICKS & 1].record(duration_ns)
 
 
-def run_bench(robot: str, ticks: int) -> BenchReport:
+def run_bench(robot: str, ticks: int, solver: Literal["osqp", "exact"] | None = None) -> BenchReport:
     """Times that many ticks of a robot, in real time.
 
     Args:
         robot: name or folder.
         ticks: how many.
+        solver: instead of the one its gains name.
 
     Raises:
         ConfigError: the robot cannot be used.
     """
     scenario = "sway" if RobotModel.load(robot).floating else "default-arm"
-    session = Session(
-        RunPlan(robot, scenario, duration_s=ticks * PERIOD_S, realtime=True, rows_kept=ROWS_KEPT)
-    )
+    duration_s = ticks * PERIOD_S
+    session = Session(RunPlan(robot, scenario, duration_s, realtime=True, solver=solver, rows_kept=ROWS_KEPT))
     halves = _Halves(session.loop)
     result = session.run(each_tick=halves)
     return BenchReport(
         robot=result.robot.name,
         scenario=scenario,
+        solver=session.gains.solver,
         ticks=result.loop.ticks,
         overruns=result.loop.overruns,
         latency=result.loop.latency,
@@ -131,7 +134,8 @@ def run_bench(robot: str, ticks: int) -> BenchReport:
 def print_bench(console: Console, report: BenchReport) -> None:
     """Prints the table of stages, the histogram, the control, and what the run took from the host."""
     title = Text.assemble(
-        (f"{report.robot} · {report.scenario}", "bold"), f"   {report.ticks:,} ticks at 1 kHz"
+        (f"{report.robot} · {report.scenario}", "bold"),
+        f"   {report.ticks:,} ticks at 1 kHz, {report.solver}",
     )
     parts = (
         latency_table(latency_us(report.latency)),

@@ -178,42 +178,6 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
 
 
 @app.command()
-def bench(
-    robot: Annotated[str, typer.Option(metavar="ROBOT", help="The robot to control.")] = "g1",
-    ticks: Annotated[int, typer.Option(metavar="N", min=1000, help="How many ticks to time.")] = 20_000,
-    against: Annotated[
-        str | None, typer.Option(metavar="tsid", help="Time the same problem in TSID too, tick by tick.")
-    ] = None,
-    json_file: JsonOption = None,
-) -> None:
-    """Time every stage of the control loop at 1 kHz, on this host."""
-    _check_file(json_file)
-    if against is not None:
-        _bench_against(against, robot, ticks, json_file)
-        return
-    from rt.bench import print_bench, run_bench
-
-    typer.echo(f"timing {ticks} ticks in real time ...", err=True)
-    report = run_bench(robot, ticks)
-    print_bench(_console(), report)
-    _write_json(json_file, report.as_json())
-    raise typer.Exit(report.exit_code)
-
-
-def _bench_against(other: str, robot: str, ticks: int, json_file: Path | None) -> None:
-    if other != "tsid":
-        raise typer.BadParameter(f"there is no '{other}' to compare with; there is tsid")
-    from rt.against import as_json, comparison_table, run_against
-
-    try:
-        comparisons = run_against(robot, max(ticks // 20, 200))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    _console().print(comparison_table(comparisons))
-    _write_json(json_file, as_json(comparisons))
-
-
-@app.command()
 def doctor(
     json_file: JsonOption = None,
     hints: Annotated[
@@ -375,7 +339,8 @@ def _draw(folder: Path, result: RunResult, console: Console) -> None:
     console.print(f"\n  drawn into {folder}: {', '.join(names)}", soft_wrap=True)
 
 
-from rt import cli_faults, cli_link  # noqa: E402 - they hang their commands onto the app above.
+from rt import cli_bench, cli_faults, cli_link  # noqa: E402 - they hang their commands onto the app above.
 
+cli_bench.register(app)
 cli_link.register(app)
 app.add_typer(cli_faults.faults_app, name="faults")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
@@ -51,6 +51,7 @@ class RunPlan:
         seed: of noise, biases, model error and ground.
         realtime: one tick a millisecond, instead of as fast as it goes.
         gains: file instead of the robot's own gains.yaml.
+        solver: instead of the one the gains name.
         rows_kept: most ticks to keep for plots and tracking figures.
         endpoint: where the robot is; None simulates it in this process.
         lockstep: whether the robot at the endpoint waits for our commands.
@@ -64,6 +65,7 @@ class RunPlan:
     seed: int = 0
     realtime: bool = False
     gains: Path | None = None
+    solver: Literal["osqp", "exact"] | None = None
     rows_kept: int = ROWS_KEPT
     endpoint: str | None = None
     lockstep: bool = False
@@ -138,6 +140,8 @@ class Session:
             scenario = scenario.with_duration(plan.duration_s)
         self.scenario = scenario
         self.gains = load_gains(self.robot, plan.gains)
+        if plan.solver is not None:
+            self.gains = self.gains.model_copy(update={"solver": plan.solver})
         self.schedule = _schedule(self.robot, scenario)
         self.simulated, self.link = _meet(plan, self.robot, scenario)
         self.warning = _judge_host(plan, self.link)

@@ -1,7 +1,8 @@
 """The same whole-body problem in TSID: run by the interpreter of its own environment, as a script.
 
-Standard input: one line of JSON that describes the problem, then a row of numbers for each tick. Standard
-output: for each row the time that TSID took [ns], then the joint torque.
+Standard input: one line of JSON that describes the problem, then a row of numbers for each tick: which
+contacts are closed, q, v, and the references in the order of the description. Standard output: for each row
+the time that TSID took [ns], then the joint torque.
 """
 
 from __future__ import annotations
@@ -22,19 +23,22 @@ class TsidTick:
     """TSID's formulation and solver of the described problem.
 
     Args:
-        problem: as `rt.against.describe` writes it.
+        problem: as `rt.tsid_problem.describe` writes it.
     """
 
     def __init__(self, problem: dict[str, Any]) -> None:
-        model = pin.buildModelFromXML(problem["urdf"], pin.JointModelFreeFlyer())
-        model.armature = np.r_[np.zeros(6), problem["armature"]]
+        root = [pin.JointModelFreeFlyer()] if problem["floating"] else []
+        kind = "FLOATING_BASE_SYSTEM" if problem["floating"] else "FIXED_BASE_SYSTEM"
+        model = pin.buildModelFromXML(problem["urdf"], *root)
+        self.na = len(problem["armature"])
+        model.armature = np.r_[np.zeros(model.nv - self.na), problem["armature"]]
         for frame in problem["frames"]:
             joint = model.getJointId(frame["joint"])
             placement = pin.SE3(np.array(frame["R"]), np.array(frame["p"]))
             model.addFrame(pin.Frame(frame["name"], joint, 0, placement, pin.FrameType.OP_FRAME))
-        self.robot = tsid.RobotWrapper(model, tsid.RootJointType.FLOATING_BASE_SYSTEM, False)
+        self.robot = tsid.RobotWrapper(model, getattr(tsid.RootJointType, kind), False)
         self.invdyn = tsid.InverseDynamicsFormulationAccForce("invdyn", self.robot, False)
-        q, self.na = np.array(problem["q"]), model.nv - 6
+        q = np.array(problem["q"])
         self.invdyn.computeProblemData(0.0, q, np.zeros(model.nv))
         self.contacts: dict[str, Any] = {}
         for contact in problem["contacts"]:
@@ -67,29 +71,44 @@ class TsidTick:
         self.contacts[name] = task
 
     def _add_tasks(self, problem: dict[str, Any]) -> None:
-        self.com = tsid.TaskComEquality("com", self.robot)
-        self.com.setKp(np.array(problem["com"]["kp"]))
-        self.com.setKd(np.array(problem["com"]["kd"]))
-        self.invdyn.addMotionTask(self.com, problem["com"]["weight"], 1, 0.0)
+        self.com = None
+        if problem["com"]:
+            self.com = tsid.TaskComEquality("com", self.robot)
+            self.com.setKp(np.array(problem["com"]["kp"]))
+            self.com.setKd(np.array(problem["com"]["kd"]))
+            self.invdyn.addMotionTask(self.com, problem["com"]["weight"], 1, 0.0)
         self.upright = []
         for task in problem["orientations"]:
-            upright = tsid.TaskSE3Equality(task["name"], self.robot, task["frame"])
-            upright.setKp(np.full(6, task["kp"]))
-            upright.setKd(np.full(6, task["kd"]))
-            upright.setMask(np.array([0, 0, 0, 1.0, 1, 1]))
-            upright.useLocalFrame(True)
-            self.invdyn.addMotionTask(upright, task["weight"], 1, 0.0)
-            self.upright.append(upright)
-        momentum = tsid.TaskAMEquality("momentum", self.robot)
-        momentum.setKp(np.full(3, problem["momentum"]["kp"]))
-        momentum.setKd(np.zeros(3))
-        still = tsid.TrajectorySample(3, 3)
-        still.value(np.zeros(3))
-        still.derivative(np.zeros(3))
-        momentum.setReference(still)
-        self.alive.append(momentum)
-        self.invdyn.addMotionTask(momentum, problem["momentum"]["weight"], 1, 0.0)
-        posture = problem["posture"]
+            gains = np.full(6, task["kp"]), np.full(6, task["kd"])
+            turn = np.array([0, 0, 0, 1.0, 1, 1])
+            self.upright.append(self._se3_task(task["name"], task["frame"], *gains, task["weight"], turn))
+        self.poses = [
+            self._se3_task(task["name"], task["name"], task["kp"], task["kd"], task["weight"], np.ones(6))
+            for task in problem["poses"]
+        ]
+        if problem["momentum"]:
+            momentum = tsid.TaskAMEquality("momentum", self.robot)
+            momentum.setKp(np.full(3, problem["momentum"]["kp"]))
+            momentum.setKd(np.zeros(3))
+            still = tsid.TrajectorySample(3, 3)
+            still.value(np.zeros(3))
+            still.derivative(np.zeros(3))
+            momentum.setReference(still)
+            self.alive.append(momentum)
+            self.invdyn.addMotionTask(momentum, problem["momentum"]["weight"], 1, 0.0)
+        self._add_posture(problem["posture"])
+        self.com_sample, self.frame_sample = tsid.TrajectorySample(3), tsid.TrajectorySample(12, 6)
+
+    def _se3_task(self, name: str, frame: str, kp: Any, kd: Any, weight: float, mask: Any) -> Any:
+        task = tsid.TaskSE3Equality(name, self.robot, frame)
+        task.setKp(np.array(kp))
+        task.setKd(np.array(kd))
+        task.setMask(mask)
+        task.useLocalFrame(True)
+        self.invdyn.addMotionTask(task, weight, 1, 0.0)
+        return task
+
+    def _add_posture(self, posture: dict[str, Any]) -> None:
         for weight in sorted(set(posture["weights"])):  # TSID has one weight a task
             task = tsid.TaskJointPosture(f"posture {weight}", self.robot)
             task.setKp(np.full(self.na, posture["kp"]))
@@ -102,7 +121,6 @@ class TsidTick:
             task.setReference(sample)
             self.alive.append(task)
             self.invdyn.addMotionTask(task, weight, 1, 0.0)
-        self.com_sample, self.upright_sample = tsid.TrajectorySample(3), tsid.TrajectorySample(12, 6)
 
     def _add_limits(self, problem: dict[str, Any]) -> None:
         limits = {name: np.array(values) for name, values in problem["limits"].items()}
@@ -131,17 +149,28 @@ class TsidTick:
             self.closed = names
             self._resize()
 
-    def tick(self, q: Any, v: Any, com: Any, R: Any) -> tuple[int, Any]:
-        """Time of one tick [ns], and the joint torque [Nm]; references are not timed."""
-        self.com_sample.value(com[:3])
-        self.com_sample.derivative(com[3:6])
-        self.com_sample.second_derivative(com[6:9])
-        self.com.setReference(self.com_sample)
-        self.upright_sample.value(np.r_[np.zeros(3), R.reshape(3, 3).flatten("F")])
-        self.upright_sample.derivative(np.zeros(6))
-        self.upright_sample.second_derivative(np.zeros(6))
-        for upright in self.upright:
-            upright.setReference(self.upright_sample)
+    def refer(self, references: Any) -> None:
+        """Takes this tick's references: centre of mass (9), heading (9), 24 for each pose."""
+        if self.com is not None:
+            com, R, references = references[:9], references[9:18], references[18:]
+            self.com_sample.value(com[:3])
+            self.com_sample.derivative(com[3:6])
+            self.com_sample.second_derivative(com[6:9])
+            self.com.setReference(self.com_sample)
+            self._refer_frame(R, np.zeros(3), np.zeros(6), np.zeros(6))
+            for upright in self.upright:
+                upright.setReference(self.frame_sample)
+        for pose, ref in zip(self.poses, references.reshape(-1, 24), strict=True):
+            self._refer_frame(ref[:9], ref[9:12], ref[12:18], ref[18:24])
+            pose.setReference(self.frame_sample)
+
+    def _refer_frame(self, R: Any, p: Any, v: Any, a: Any) -> None:
+        self.frame_sample.value(np.r_[p, R.reshape(3, 3).flatten("F")])
+        self.frame_sample.derivative(v)
+        self.frame_sample.second_derivative(a)
+
+    def tick(self, q: Any, v: Any) -> tuple[int, Any]:
+        """Time of one tick [ns], and the joint torque [Nm]."""
         start = time.perf_counter_ns()
         problem = self.invdyn.computeProblemData(0.0, q, v)
         solution = self.solver.solve(problem)
@@ -150,17 +179,18 @@ class TsidTick:
 
 
 def serve(rows: BinaryIO, answers: BinaryIO) -> None:
-    """Answers rows until there are none: which contacts are closed, q, v, com reference (9), heading (9)."""
+    """Answers rows until there are none."""
     problem = json.loads(rows.readline())
     peer = TsidTick(problem)
     names = [contact["frame"] for contact in problem["contacts"]]
-    nq, nv, nc = len(problem["q"]), len(problem["q"]) - 1, len(names)
-    bytes_of_row = 8 * (nc + nq + nv + 18)
+    nq, nv, nc = len(problem["q"]), peer.robot.nv, len(names)
+    n_refs = (18 if problem["com"] else 0) + 24 * len(problem["poses"])
+    bytes_of_row = 8 * (nc + nq + nv + n_refs)
     while len(data := rows.read(bytes_of_row)) == bytes_of_row:
-        row = np.frombuffer(data)
-        closed, q, v, com, R = np.split(row, np.cumsum([nc, nq, nv, 9]))
+        closed, q, v, references = np.split(np.frombuffer(data), np.cumsum([nc, nq, nv]))
         peer.close({name for name, flag in zip(names, closed, strict=True) if flag})
-        ns, tau = peer.tick(q.copy(), v.copy(), com, R)
+        peer.refer(references)
+        ns, tau = peer.tick(q.copy(), v.copy())
         answers.write(np.r_[float(ns), tau].tobytes())
         answers.flush()
 

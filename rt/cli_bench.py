@@ -1,0 +1,147 @@
+"""`khz bench`: how long the tick takes here, what it is made of, and beside others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rt import cli_options as options
+
+DEFAULT_ROBOT = "g1"
+DEFAULT_TICKS, README_TICKS = 20_000, 100_000
+_COMPARED_SHARE, _FEWEST_COMPARED = 20, 200
+
+
+def register(app: typer.Typer) -> None:
+    """Hangs the command onto the app."""
+    app.command()(bench)
+
+
+def bench(
+    robot: Annotated[
+        str | None,
+        typer.Option(metavar="ROBOT", help="The robot to control; g1, or what the comparison is made for."),
+    ] = None,
+    ticks: Annotated[
+        int | None, typer.Option(metavar="N", min=1000, help="How many ticks to time; 20000 or as needed.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="tsid", help="Time the same problem in TSID too, tick by tick.")
+    ] = None,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Time pinocchio and the compiled kernel alone, beside the tick.")
+    ] = False,
+    grow: Annotated[bool, typer.Option("--grow", help="Time robots of 6 to 100 joints.")] = False,
+    readme: Annotated[
+        bool, typer.Option("--readme", help="Run it all and print the README's table.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put that table between the markers of this file.")
+    ] = None,
+    json_file: options.JsonOption = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw the growth into this folder.")
+    ] = None,
+) -> None:
+    """Time every stage of the control loop at 1 kHz, on this host."""
+    from rt import cli
+
+    if [against is not None, floor, grow, readme].count(True) > 1:
+        raise typer.BadParameter("--against, --floor, --grow and --readme are asked for one at a time")
+    if plot is not None and not grow:
+        raise typer.BadParameter("--plot draws what --grow measures")
+    if into is not None and not readme:
+        raise typer.BadParameter("--into is for the table of --readme")
+    if (grow or readme) and robot is not None:
+        raise typer.BadParameter("--grow and --readme have robots of their own; leave out --robot")
+    cli._check_file(json_file)
+    cli._check_folder(plot)
+    if readme:
+        _readme(ticks or README_TICKS, into, json_file)
+    elif grow:
+        _grow(plot, json_file)
+    elif against is not None or floor:
+        _compare(against, robot, ticks or DEFAULT_TICKS, json_file)
+    else:
+        _whole(robot or DEFAULT_ROBOT, ticks or DEFAULT_TICKS, json_file)
+
+
+def _whole(robot: str, ticks: int, json_file: Path | None) -> None:
+    from rt import cli
+    from rt.bench import print_bench, run_bench
+
+    typer.echo(f"timing {ticks} ticks in real time ...", err=True)
+    report = run_bench(robot, ticks)
+    print_bench(cli._console(), report)
+    cli._write_json(json_file, report.as_json())
+    raise typer.Exit(report.exit_code)
+
+
+def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path | None) -> None:
+    from rt import against as tsid
+    from rt import cli, floor
+
+    if against not in (None, "tsid"):
+        raise typer.BadParameter(f"there is no '{against}' to compare with; there is tsid")
+    robots, ticks = [robot] if robot else tsid.ROBOTS, max(ticks // _COMPARED_SHARE, _FEWEST_COMPARED)
+    content: dict[str, Any]
+    try:
+        if against is None:
+            floors = floor.run_floor(robots, ticks)
+            table, content = floor.floor_table(floors), floor.as_json(floors)
+        else:
+            comparisons = tsid.run_against(robots, ticks)
+            table, content = tsid.comparison_table(comparisons), tsid.as_json(comparisons)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    cli._console().print(table)
+    cli._write_json(json_file, content)
+
+
+def _grow(plot: Path | None, json_file: Path | None) -> None:
+    from rt import cli
+    from rt.grow import SOLVERS, as_json, fit, grow_table, run_grow
+
+    ticks = run_grow()
+    console = cli._console()
+    console.print(grow_table(ticks))
+    for solver in SOLVERS:
+        console.print(f"\n{solver}: {fit(ticks, solver)}; nv = joints + 6, nc contacts", soft_wrap=True)
+    cli._write_json(json_file, as_json(ticks))
+    if plot is not None:
+        try:
+            plot.mkdir(parents=True, exist_ok=True)
+            from rt.grow_plot import write_grow_plot
+
+            console.print(f"\ndrawn into {plot}: {write_grow_plot(plot, ticks).name}", soft_wrap=True)
+        except ImportError as error:
+            typer.echo(f"no plot: matplotlib cannot be used here ({error})", err=True)
+        except OSError as error:
+            raise cli.RefusedError(f"the plot could not be written: {error}") from None
+
+
+def _readme(ticks: int, into: Path | None, json_file: Path | None) -> None:
+    from rt import cli
+    from rt.readme import measure, render
+
+    if into is not None:
+        cli._check_file(into)
+        _filled(into, "")  # refused before minutes of work, not after them
+    figures = measure(ticks, lambda text: typer.echo(text, err=True))
+    block = render(figures)
+    typer.echo(block)
+    cli._write_json(json_file, figures.as_json())
+    if into is not None:
+        into.write_text(_filled(into, block))
+
+
+def _filled(path: Path, block: str) -> str:
+    from rt import cli
+    from rt.readme import between_markers
+
+    try:
+        return between_markers(path.read_text(), block)
+    except (OSError, ValueError) as error:
+        raise cli.RefusedError(f"{path} cannot take the table: {error}") from None

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rt.readme
+from rt.against import Comparison
+from rt.floor import Floor
+from rt.footprint import Footprint
+from rt.grow import GrownTick
+from rt.histogram import LatencyHistogram
+from rt.host import HostState, Measure
+from rt.readme import BEGIN, END, Figures, between_markers, measure, render
+from rt.torque_errors import TorqueErrors
+
+CELLS = 3
+
+
+class Report:
+    """The part of a `BenchReport` that the table shows."""
+
+    def __init__(self, solver):
+        self.robot, self.solver, self.ticks = "g1", solver, 5000
+        tick = LatencyHistogram()
+        for us in (90, 100, 110):
+            tick.record(1000 * us)
+        self.latency = {"tick": tick}
+        self.footprint = Footprint(0, 0, 3, 0, 0, 2048, 0.1)
+        self.host = HostState(1, (Measure("a core", True, ""), Measure("luck", False, "")))
+        self.provenance = {"kernel": "Linux 6.1 #1"}
+
+    def as_json(self):
+        return {"solver": self.solver}
+
+
+def comparisons(tsid=True):
+    there = (100.0, 0.4, 1.01, 1e-3) if tsid else (None, None, 1.01, None)
+    return [
+        Comparison(robot, solver, mode, paced, 10, 40.0, *there)
+        for robot, mode in (("g1", "both feet"), ("g1", "one foot"), ("ur5", "hand"))
+        for paced in (False, True)
+        for solver in ("osqp", "exact")
+    ]
+
+
+def figures(tsid=True):
+    return Figures(
+        comparisons(tsid),
+        "" if tsid else "no network",
+        [
+            TorqueErrors("g1", s, x, 9, 1e-4, 2e-3, 0.1)
+            for s in ("sway", "push-lateral")
+            for x in ("osqp", "exact")
+        ],
+        [Report("osqp"), Report("exact")],
+        [
+            GrownTick(n, c, s, n + c, 0.0, 0.0)
+            for n in (12, 60, 100)
+            for c in (1, 2, 4)
+            for s in ("osqp", "exact")
+        ],
+        [Floor("g1", "both feet", 6.0, 5.0, 13.2, 1.2)],
+    )
+
+
+def table_of(block):
+    return [line for line in block.splitlines() if line.startswith("|")]
+
+
+@pytest.mark.parametrize("tsid", [True, False])
+def test_the_table_has_the_same_rows_with_and_without_tsid(tsid):
+    block = render(figures(tsid))
+    rows = table_of(block)
+    names = [row.split("|")[1].strip() for row in rows]
+    assert names == [row.split("|")[1].strip() for row in table_of(render(figures()))]
+    assert {row.count("|") for row in rows} == {CELLS + 1}
+    assert len(rows) == 2 + 6 + 1 + 2 + 2
+    assert ("0.40 of TSID" in block) == tsid
+    assert ("TSID could not take part (no network)" in " ".join(block.split())) != tsid
+
+
+def test_the_figures_are_told():
+    block = render(figures())
+    text = " ".join(block.split())
+    for told in (
+        "104 µs",
+        "0.002 Nm",
+        "5,000 such ticks",
+        "0, 0, 2 kB",
+        "1.2 times",
+        "1.01",
+        "Linux 6.1",
+        "a core",
+    ):
+        assert told in text
+    assert "luck" not in text
+
+
+@given(st.text(), st.text(), st.text())
+def test_only_what_is_between_the_markers_changes(before, old, after):
+    text = f"{before}{BEGIN}{old}{END}{after}"
+    if text.count(BEGIN) == text.count(END) == 1:
+        once = between_markers(text, "| new |")
+        assert once == f"{before}{BEGIN}\n| new |\n{END}{after}"
+        assert between_markers(once, "| new |") == once
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
+def test_a_text_without_its_markers_is_refused(text):
+    with pytest.raises(ValueError, match="begin: khz bench"):
+        between_markers(text, "x")
+
+
+@pytest.mark.parametrize("failure", [OSError("no disk"), subprocess.CalledProcessError(1, "pip")])
+def test_where_tsid_cannot_be_had_the_solvers_are_timed_alone(failure, monkeypatch):
+    asked, said = [], []
+
+    def run_against(robots, ticks, *, tsid=True):
+        asked.append(tsid)
+        if tsid:
+            raise failure
+        return comparisons(tsid=False)
+
+    monkeypatch.setattr(rt.readme, "run_against", run_against)
+    monkeypatch.setattr(rt.readme, "run_floor", lambda *_: figures().floors)
+    monkeypatch.setattr(rt.readme, "run_grow", lambda: figures().grown)
+    monkeypatch.setattr(rt.readme, "run_torque_errors", lambda _: figures().errors)
+    monkeypatch.setattr(rt.readme, "run_bench", lambda robot, ticks, solver: Report(solver))
+    measured = measure(1000, said.append)
+    assert asked == [True, False]
+    assert any("TSID cannot take part" in line for line in said)
+    assert str(failure) in measured.without_tsid
+    assert len(table_of(render(measured))) == len(table_of(render(figures())))
+    assert measured.as_json()["whole_tick"] == [{"solver": "osqp"}, {"solver": "exact"}]
