@@ -18,7 +18,6 @@ from estimators.config import EstimatorGains
 from estimators.contact_detection import detect_contacts
 from estimators.contact_wrench import weigh_contacts
 from estimators.inekf import InvariantEkf
-from estimators.inekf_correction import open_slot, retract
 from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
 from estimators.kinematics import KinematicTables
 from estimators.sole_motion import find_pressure
@@ -248,18 +247,13 @@ class FloatingBaseEstimator:
         )
         ekf.P[ROTATION : ROTATION + 3, ROTATION : ROTATION + 3] += R_WB @ tilt_covariance @ R_WB.T
         for c in range(len(self.robot.contacts)):
-            open_slot(
-                ekf.x,
-                ekf.P,
+            ekf.open_slot(
                 c,
+                int(self._slot_kind[c]),
                 self._p_IF[c],
                 self._R_IF[c],
                 self._position_covariance[c],
                 self._rotation_covariance[c],
-                int(self._slot_kind[c]),
-                ekf.R_WI,
-                ekf.active,
-                ekf.work,
             )
         self._gyro_smooth[:] = sensors.gyro
         self._timer[:] = 0.0
@@ -315,10 +309,7 @@ class FloatingBaseEstimator:
         # The accelerometer says up is along g z + bias; the rotation that takes this to z.
         # Robot and soles turn as one.
         rotations = [ROTATION] + [CONTACTS + 6 * c + 3 for c in np.flatnonzero(ekf.active == 2)]
-        ekf.rows[3] = 0.0
-        for row in rotations:
-            ekf.rows[3, row : row + 2] = bias_W[1] / gravity, -bias_W[0] / gravity
-        retract(ekf.x, ekf.rows[3], ekf.active, ekf.work)
+        ekf.turn(pin.exp3(np.array((bias_W[1] / gravity, -bias_W[0] / gravity, 0.0))))
         ekf.accel_bias[:] = 0.0
         bias = slice(ACCEL_BIAS, ACCEL_BIAS + 3)
         ekf.P[bias] = 0.0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from estimators.bound_kernel import sources_of
 from estimators.inekf_layout import (
     ACCEL_BIAS,
+    CONTACTS,
     GYRO_BIAS,
     POSITION,
     ROTATION,
@@ -215,6 +216,52 @@ class InvariantEkf:
             self.rows,
             self.work,
         )
+
+    def open_slot(
+        self,
+        slot: int,
+        kind: int,
+        p_IF: Array,
+        R_IF: Array,
+        position_covariance: Array,
+        rotation_covariance: Array,
+    ) -> None:
+        """A contact closes before the first tick: what the kernel of this name does, without compiling it.
+
+        Args:
+            slot: which contact.
+            kind: 1 position, 2 position and orientation.
+            p_IF: (3,) position in the IMU frame [m].
+            R_IF: (3, 3) orientation in the IMU frame.
+            position_covariance: (3, 3) of p_IF, in the IMU frame [m^2].
+            rotation_covariance: (3, 3) of R_IF, in the IMU frame [rad^2].
+        """
+        R, row = self.R_WI, CONTACTS + 6 * slot
+        self.P[row : row + 6] = 0.0
+        self.P[:, row : row + 6] = 0.0
+        self.p_WF[slot] = self.p_WI + R @ p_IF
+        self._copy_block(row, POSITION, R @ position_covariance @ R.T)
+        if kind == 2:
+            self.R_WF[slot][:] = R @ R_IF
+            self._copy_block(row + 3, ROTATION, R @ rotation_covariance @ R.T)
+        self.active[slot] = kind
+
+    def _copy_block(self, target: int, source: int, noise: Array) -> None:
+        """Makes an error block equal to another plus independent noise of this covariance."""
+        to, of = slice(target, target + 3), slice(source, source + 3)
+        self.P[to] = self.P[of]
+        self.P[:, to] = self.P[:, of]
+        self.P[to, to] += noise
+
+    def turn(self, R: Array) -> None:
+        """Turns IMU and contacts about the world's origin by the rotation R (3, 3); P stays as it is."""
+        self.R_WI[:] = R @ self.R_WI
+        self.v_WI[:] = R @ self.v_WI
+        self.p_WI[:] = R @ self.p_WI
+        for slot in np.flatnonzero(self.active):
+            self.p_WF[slot] = R @ self.p_WF[slot]
+            if self.active[slot] == 2:
+                self.R_WF[slot][:] = R @ self.R_WF[slot]
 
     def standard_deviation(self, row: int) -> Array:
         """(3,) standard deviations of the error block that starts at `row` (see inekf_layout)."""

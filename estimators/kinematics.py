@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
         R: (3, 3) written.
         p: (3,) written [m].
     """
-    pose = numba.carray(float_pointer(address), 12)
+    pose = float_pointer(address)
     for i in range(3):
         a, b, c = pose[i], pose[3 + i], pose[6 + i]
         p[i] = pose[9 + i] + a * placement[3, 0] + b * placement[3, 1] + c * placement[3, 2]
@@ -52,7 +51,7 @@ def joint_column(address: int, axis: Array, point: Array, column: Array) -> None
         point: (3,) in the base [m].
         column: (6,) linear then angular velocity in the base's axes, written.
     """
-    pose = numba.carray(float_pointer(address), 12)
+    pose = float_pointer(address)
     for i in range(3):
         a, b, c = pose[i], pose[3 + i], pose[6 + i]
         column[i] = a * axis[0] + b * axis[1] + c * axis[2]

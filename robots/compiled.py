@@ -22,6 +22,8 @@ from llvmlite import ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
+from robots.kernel_compiler import Kernel
+
 types: Any = numba_types  # its pointer types are made at run time, unseen by type checkers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,29 +34,25 @@ KERNEL_OPTIONS: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy"}
 
 
 def kernel(function: F) -> F:
-    """Jits a function that only compiled code (and tests) call; compiled with its entry point."""
-    compiled: F = numba.njit(**KERNEL_OPTIONS)(function)
+    """Jits a function that compiled code calls, and now and then (tests, set-up) Python.
+
+    A call from Python compiles it anew in every process: nothing of the tick may do that.
+    """
+    compiled: F = Kernel(function, KERNEL_OPTIONS, from_python=numba.njit(**KERNEL_OPTIONS)(function))
     return compiled
 
 
 def inner_kernel(function: F, *, may_copy: bool = False) -> F:
     """Jits a function that only compiled code calls.
 
-    There is no way in from Python, and references are not counted, so one that allocated would not compile.
-    Both halve the compile time of kernels that take groups of arrays, whose wrappers are the larger part.
+    References are not counted, so one that allocated would not compile.
 
     Args:
         function: to compile.
         may_copy: lets it assign one array to another, `T[r] = J[r]`, which is compiled as a possible copy.
     """
-    dispatcher = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=may_copy, **KERNEL_OPTIONS)
-    compiled: F = dispatcher(function)
-    compiled._compile_for_args = _refuse  # type: ignore[attr-defined]  # else a call from Python would crash it
+    compiled: F = Kernel(function, {**KERNEL_OPTIONS, "_nrt": may_copy}, from_python=None)
     return compiled
-
-
-def _refuse(*args: Any, **kwargs: Any) -> None:
-    raise TypeError("only compiled code can call this kernel: make it a `kernel` to call it from Python")
 
 
 @intrinsic

@@ -10,7 +10,8 @@ import pinocchio as pin
 import pytest
 
 from estimators.inekf import InvariantEkf
-from estimators.inekf_layout import GYRO_BIAS, ROTATION
+from estimators.inekf_correction import open_slot, retract
+from estimators.inekf_layout import CONTACTS, GYRO_BIAS, ROTATION
 
 UP = np.array([0.0, 0.0, 9.81])
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -248,3 +249,32 @@ def test_same_samples_give_the_same_bits():
             pass
         states.append((ekf.x.tobytes(), ekf.P.tobytes()))
     assert states[0] == states[1]
+
+
+def test_what_is_done_before_the_first_tick_is_what_the_kernels_do():
+    rng = np.random.default_rng(3)
+    R_IF, noise = pin.exp3(rng.normal(size=3)), rng.normal(size=(2, 3, 3))
+    noise = noise @ noise.transpose(0, 2, 1)
+    ours, compiled = InvariantEkf(2), InvariantEkf(2)
+    for ekf in (ours, compiled):
+        ekf.R_WI[:] = pin.exp3(np.array([0.3, -0.2, 0.9]))
+        ekf.v_WI[:] = 0.1, 0.2, 0.3
+        ekf.p_WI[:] = 1.0, 2.0, 3.0
+        ekf.set_variances(rotation=0.1, velocity=0.2, position=0.3, gyro_bias=0.4, accel_bias=0.5)
+        ekf.P[ROTATION, 6] = ekf.P[6, ROTATION] = 0.05
+    for slot, kind in ((0, 2), (1, 1)):
+        p_IF = rng.normal(size=3)
+        ours.open_slot(slot, kind, p_IF, R_IF, *noise)
+        x, P, R, work = compiled.x, compiled.P, compiled.R_WI, compiled.work
+        open_slot(x, P, slot, p_IF, R_IF, *noise, kind, R, compiled.active, work)
+    for ekf in (ours, compiled):
+        np.testing.assert_array_equal(ekf.active, [2, 1])
+    np.testing.assert_allclose(ours.x, compiled.x, atol=1e-14)
+    np.testing.assert_allclose(ours.P, compiled.P, atol=1e-14)
+    turn = np.array([0.02, -0.03, 0.01])
+    ours.turn(pin.exp3(turn))
+    delta = np.zeros(len(compiled.P))
+    for row in (ROTATION, CONTACTS + 3):
+        delta[row : row + 3] = turn
+    retract(compiled.x, delta, compiled.active, compiled.work)
+    np.testing.assert_allclose(ours.x, compiled.x, atol=1e-14)
