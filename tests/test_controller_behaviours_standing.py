@@ -149,3 +149,13 @@ def test_who_can_neither_rest_nor_walk_is_refused_in_a_sentence(monkeypatch):
     body = WholeBody(model, standing_tasks(model, Gains()), ContactSettings(20, 1, 100), BarrierSettings())
     with pytest.raises(ConfigError, match="'bolt' stands on points"):
         Standing(model, Gains(), body)
+
+
+def test_a_joint_whose_nominal_place_is_its_stop_rests_just_off_it():
+    """At the stop itself its barrier would be hit half of the time; Talos' grippers are such joints."""
+    result = run("talos", 1.0)
+    model, posture = robot("talos"), result.brain.body.reference("posture")[: robot("talos").na]
+    assert (model.position_upper_rad == model.q_nominal[7:]).any()
+    assert (model.position_upper_rad - posture >= 0.02).all()
+    np.testing.assert_allclose(posture, model.q_nominal[7:], atol=0.021)
+    assert not np.any(result.iterations[-200:] > result.iterations[-200:].min() + 10)

@@ -5,7 +5,7 @@ import pytest
 import reference_qp
 from bodies import BARRIER, ask, random_state, robot, whole_body
 
-from controller.qp.osqp_assembly import FORCE_SCALE, M_ROWS, ROW_TAU, ROW_VDOT, WITH_LIMITS, N
+from controller.qp.osqp_assembly import M_ROWS, ROW_TAU, ROW_VDOT, WITH_LIMITS, N
 
 CASES = [("g1", None), ("talos", ["left_foot"]), ("bolt", None), ("panda", ())]
 
@@ -26,7 +26,7 @@ def assembled(name, closed):
     A, lower, upper = (
         array / (a.row_scale[:, None] if array.ndim == 2 else a.row_scale) for array in (A, a.l, a.u)
     )
-    unit = np.r_[np.ones(body.robot.nv), np.full(n - body.robot.nv, a.scaling[FORCE_SCALE])]
+    unit = np.r_[np.ones(body.robot.nv), np.full(n - body.robot.nv, a.force_scale[0])]
     return (
         body,
         a,

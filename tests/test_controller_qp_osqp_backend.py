@@ -1,6 +1,9 @@
 """OSQP, as it is set up and started here, follows the exact solution, and hands over where it does not."""
 
+import dataclasses
+
 import numpy as np
+import pinocchio as pin
 import pytest
 from bodies import (
     BARRIER,
@@ -15,7 +18,7 @@ from bodies import (
 )
 
 from controller.qp.osqp_backend import OsqpSettings
-from controller.whole_body import WholeBody
+from controller.whole_body import ContactSettings, Task, WholeBody
 
 # Parts of the robot's largest torque: what OSQP's torque may differ by from the exact one.
 MEDIAN, LARGEST = 1e-4, 1e-2
@@ -44,6 +47,44 @@ def test_along_a_smooth_motion_the_torque_is_the_exact_one(name):
     assert np.median(errors) < MEDIAN
     assert errors.max() < LARGEST
     assert alone > 190
+
+
+def test_a_robot_ten_times_as_heavy_is_solved_in_the_same_iterations():
+    """Ten times the mass, drives and load: the same motion, ten times the torque."""
+    light, heavy = robot("g1"), heavier("g1", 10.0)
+    momentum = Task("momentum", "angular_momentum", 1e-3, [5])
+    bodies = []
+    for model, k in ((light, 1.0), (heavy, 10.0)):
+        tasks = [
+            dataclasses.replace(momentum, weight=1e-3 / k**2) if task.name == "momentum" else task
+            for task in balance_tasks(model)
+        ]
+        load = ContactSettings(CONTACT.damping_per_s, k * CONTACT.min_force_N, k * CONTACT.max_force_N)
+        bodies.append(whole_body(model, tasks, contact=load, solver="osqp"))
+    motion = SmoothMotion(light, 3, 0.3)
+    for k in range(60):
+        for each, factor in zip(bodies, (1.0, 10.0), strict=True):
+            motion.apply(each, 1e-3 * k)
+            each.reference("momentum")[:] *= factor
+            each.assemble()
+            assert each.solve()
+        assert bodies[0].iterations == bodies[1].iterations
+        np.testing.assert_allclose(bodies[1].solution.vdot, bodies[0].solution.vdot, atol=1e-4)
+        np.testing.assert_allclose(bodies[1].solution.tau, 10.0 * bodies[0].solution.tau, atol=1e-2)
+
+
+def heavier(name, factor):
+    model = robot(name)
+    pin_model = model.pin_model.copy()
+    for i, inertia in enumerate(model.pin_model.inertias):
+        pin_model.inertias[i] = pin.Inertia(factor * inertia.mass, inertia.lever, factor * inertia.inertia)
+    pin_model.armature = factor * model.pin_model.armature
+    return dataclasses.replace(
+        model,
+        pin_model=pin_model,
+        mass_kg=factor * model.mass_kg,
+        torque_limit_Nm=factor * model.torque_limit_Nm,
+    )
 
 
 def test_what_osqp_solves_holds_dynamics_and_cones():

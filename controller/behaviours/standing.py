@@ -29,6 +29,9 @@ from robots.model import RobotModel
 
 _LARGEST_OFFSET_M = 0.06
 """Horizontal: what the integral may shift the zero-moment point by."""
+_OFF_THE_STOP_RAD = 0.02
+"""A joint whose nominal place is its stop rests this far from it: there its barrier would be hit half of the
+time (Talos' grippers, in 46 % of all ticks), and a tick that hits a limit is solved twice."""
 _LARGEST_LIFT_G = 0.5
 """Vertical: what the integral may add, in units of gravity."""
 
@@ -153,7 +156,9 @@ class Standing:
         self._ki = np.array([omega**2 * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
         self._largest = np.array([omega**2 * _LARGEST_OFFSET_M] * 2 + [_LARGEST_LIFT_G * GRAVITY_M_S2])
         posture = body.reference("posture")
-        posture[: robot.na] = robot.q_nominal[robot.nq_base :]
+        low, high = robot.position_lower_rad + _OFF_THE_STOP_RAD, robot.position_upper_rad - _OFF_THE_STOP_RAD
+        nominal = robot.q_nominal[robot.nq_base :]
+        posture[: robot.na] = np.where(low < high, np.clip(nominal, low, high), nominal)
         posture[robot.na :] = gains.posture.weight
         legs = self._leg_joints()
         posture[robot.na :][legs] = gains.posture.leg_weight

@@ -16,7 +16,9 @@ from controller.qp.tables import GRAVITY_M_S2, Contacts, Floats, Ints, Kin, Limi
 from robots.compiled import inner_kernel
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
-EQUALITY_SCALE, ACTIVE_SCALE, FORCE_SCALE = range(3)
+
+ACTIVE = 1e-6
+"""A row with a larger multiplier, in OSQP's own units, is taken to be at its bound."""
 
 
 class OsqpArrays(NamedTuple):
@@ -24,8 +26,8 @@ class OsqpArrays(NamedTuple):
 
     size: Ints
     """(6,) N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT."""
-    scaling: Floats
-    """(3,) EQUALITY_SCALE, ACTIVE_SCALE, FORCE_SCALE."""
+    force_scale: Floats
+    """(1,) newtons (newton metres) per unit of a wrench unknown."""
     offset: Ints
     """(C,) first wrench column of each contact after vdot; -1: not in this problem."""
     row_motion: Ints
@@ -101,7 +103,7 @@ def scatter(
     na = nv - nb
     px, ax, g, lower, upper = problem.px, problem.ax, problem.g, problem.l, problem.u
     pos_P, pos_A, scale = problem.position_P, problem.position_A, problem.row_scale
-    fs = problem.scaling[2]
+    fs = problem.force_scale[0]
     nf = problem.size[2]
     for i in range(len(px)):
         px[i] = 0.0
@@ -201,7 +203,7 @@ def finish(
     nv = len(k.v)
     nb = k.n_base[0]
     na = nv - nb
-    fs = problem.scaling[2]
+    fs = problem.force_scale[0]
     for i in range(nv):
         solution.vdot[i] = x[i]
     for r in range(nb):
@@ -232,7 +234,7 @@ def finish(
     if problem.size[3] == 1:
         first = min(first, problem.size[4])
     for r in range(first, problem.size[1]):
-        a = 1 if abs(read_multiplier(problem, r, y)) > 1e-6 else 0
+        a = 1 if abs(y[r]) > ACTIVE else 0
         if a != problem.active[r]:
             problem.active[r] = a
             changed = 1
