@@ -36,14 +36,22 @@ _NAMES_TOLD = 4
 """Rows that are named when a problem has no solution."""
 _BAD_SAMPLES = 3
 """This many samples in a row that cannot be used end in damping."""
+_FADE_TICKS = 20
+"""Torque fades out and damping fades in over so many ticks: neither is a step to the drives."""
 
 
 class Estimator(Protocol):
-    """What the brain needs of a state estimator; arrays keep their address."""
+    """What the brain needs of a state estimator; arrays keep their address.
+
+    Attributes:
+        q, v, contact: the state, and which contacts are closed.
+        doubt: (1,) above 1 the state is not to be believed.
+    """
 
     q: Vector
     v: Vector
     contact: Vector
+    doubt: Vector
 
     def reset(self, sensors: SensorRow) -> None:
         """Starts from a robot at rest, all contacts closed."""
@@ -138,6 +146,8 @@ class Brain:
         # A contact force of NaN only says that there is no sensor.
         self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
         self._hold_q = np.zeros(robot.na)
+        self._tau_before = np.zeros(robot.na)
+        self._faded = 0.0
 
     def _show(self) -> None:
         """Lets the output show what the controller works with, instead of copying it every tick."""
@@ -162,6 +172,7 @@ class Brain:
         if self._payload is not None:
             self._payload.reset()
         self.output.state, self.output.reason = "active", ""
+        self.output.tau[:] = 0.0
 
     def step(
         self, sensors: SensorRow, request: RequestRow, gains: object, mark: Callable[[int], None]
@@ -206,6 +217,8 @@ class Brain:
         dt = min(max(elapsed, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
         self._last_t = t
         self.estimator.update(sensors, self._planned, dt)
+        if not self.estimator.doubt[0] <= 1.0 and self.output.state == "active":
+            self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
         return dt
 
     def _leave_out(self, why: str) -> float:
@@ -241,6 +254,8 @@ class Brain:
     def _damp(self, reason: str) -> None:
         if self.output.state != "damping":
             self.output.state, self.output.reason = "damping", reason
+            self._tau_before[:] = self.output.tau
+            self._faded = 0.0
 
     def _solve(self) -> None:
         output = self.output
@@ -273,10 +288,7 @@ class Brain:
         command.kp[:] = 0.0
         command.kd[:] = 0.0
         if output.state == "damping":
-            output.tau[:] = 0.0
-            command.kd[:] = self._damping_Nms
-            if self._falling is not None and self._falling.active:
-                self._falling.command(command, self._period)
+            self._fade_into_damping()
         elif output.rung == GRAVITY:
             command.q_des[:] = self._hold_q
             np.multiply(self._damping_Nms, 10.0, out=command.kp)
@@ -286,6 +298,16 @@ class Brain:
         command.seq[0] += 1.0
         command.t_s[0] = self._last_t
         self._report()
+
+    def _fade_into_damping(self) -> None:
+        output, command = self.output, self.output.command
+        self._faded = min(1.0, self._faded + 1.0 / _FADE_TICKS)
+        np.multiply(self._tau_before, 1.0 - self._faded, out=output.tau)
+        command.kd[:] = self._damping_Nms
+        if self._falling is not None and self._falling.active:
+            self._falling.command(command, self._period)
+        command.kp *= self._faded
+        command.kd *= self._faded
 
     def _report(self) -> None:
         output, motion = self.output, self.motion

@@ -131,6 +131,16 @@ class EstimatorGains(Config):
         le=1e6,
         description="squared Mahalanobis distance at which a foot counts as slipped; 0 for never",
     )
+    largest_disagreement: float = Field(
+        default=15.0,
+        gt=0,
+        le=1e6,
+        description="squared Mahalanobis distance by which every closed contact contradicts the IMU, over "
+        "50 ms: more, and the estimate is not believed; pushes reach 9, two soles that agree 1",
+    )
+    largest_tilt_sd_deg: float = Field(
+        default=5.0, gt=0, le=90, description="SD of the tilt; more, and the estimate is not believed [deg]"
+    )
     use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
     edge_fraction: float = Field(
         default=0.3,

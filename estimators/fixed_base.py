@@ -23,6 +23,7 @@ class FixedBaseEstimator:
     Attributes (arrays that stay, updated in place):
         q (nq,), v (nv,): state in pinocchio's convention.
         contact (nc,), normal_force_N (nc,): all open and zero; an arm stands on no soles.
+        doubt (1,): always 0: joints have no second source.
         refused: samples refused because they were not finite, or not believable.
 
     Args:
@@ -42,6 +43,7 @@ class FixedBaseEstimator:
         self.config = config if config is not None else EstimatorGains()
         self.contact = np.zeros(len(robot.contacts), dtype=bool)
         self.normal_force_N: Array = np.zeros(len(robot.contacts))
+        self.doubt: Array = np.zeros(1)
         self.refused = 0
         self._joints: Array = np.zeros((3, robot.na))
         self._joints[0] = robot.q_nominal

@@ -17,6 +17,7 @@ from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
 from estimators.contact_detection import detect_contacts
 from estimators.contact_wrench import weigh_contacts
+from estimators.divergence import doubt_filter
 from estimators.inekf import InvariantEkf
 from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
 from estimators.kinematics import KinematicTables
@@ -48,6 +49,8 @@ class FloatingBaseEstimator:
             neither is known for a while (torques not finite) the last known, and the plan is believed.
         contact_wrench_B (nc, 6): estimated force and moment on each contact, in the base's axes [N, Nm]; NaN
             while joint torques are not finite.
+        doubt (1,): above 1 IMU and contacts contradict each other for so long that nothing here is to be
+            believed.
         filter: the InvariantEkf; its state is the IMU's.
         level_start: whether the floor under the last reset is taken to be level.
         refused: samples refused because they were not finite, or not believable.
@@ -96,6 +99,8 @@ class FloatingBaseEstimator:
         self._vdot_B: Array = np.zeros(robot.nv)
         self._age: Array = np.zeros(nc)
         self._timer: Array = np.zeros(nc)
+        self.doubt: Array = np.zeros(1)
+        self._disagreement: Array = np.zeros(1)
         self._p_BF: Array = np.zeros((nc, 3))
         self._R_BF: Array = np.zeros((nc, 3, 3))
         self._p_IF: Array = np.zeros((nc, 3))
@@ -125,6 +130,7 @@ class FloatingBaseEstimator:
                 tick.trust_contacts,
                 tick.pivot_soles,
                 tick.run_filter,
+                doubt_filter,
                 write_state,
             ],
             call={"row": "f8[::1]", "planned": "b1[::1]", "contact": "b1[::1]", "dt": "f8"},
@@ -189,6 +195,9 @@ class FloatingBaseEstimator:
             "R_IF": self._R_IF,
             "position_covariance": self._position_covariance,
             "rotation_covariance": self._rotation_covariance,
+            "trust": np.array([config.largest_disagreement, math.radians(config.largest_tilt_sd_deg) ** 2]),
+            "disagreement": self._disagreement,
+            "doubt": self.doubt,
             "force": np.zeros(nc),
             "normal_force": self.normal_force_N,
             "q": self.q,
@@ -257,6 +266,8 @@ class FloatingBaseEstimator:
             )
         self._gyro_smooth[:] = sensors.gyro
         self._timer[:] = 0.0
+        self.doubt[:] = 0.0
+        self._disagreement[:] = 0.0
         # Closed for long: nothing lands at reset.
         self._age[:] = config.contact.landing_time_s + 1.0
         self.contact[:] = True

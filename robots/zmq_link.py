@@ -20,17 +20,20 @@ from robots.link import LinkLostError
 from robots.model import RobotModel
 from robots.robot_side import TRUTH
 from robots.rows import CommandRow, SensorRow, Vector
-from robots.sockets import POLL_MS, ask, controller_socket, new_context, receive, send
+from robots.silence import Silence
+from robots.sockets import ask, controller_socket, new_context, receive, send
 from robots.wire_rows import CommandCodec, StateCodec, TruthRow, identity
 
 Between = Callable[[], None]
 
 ANSWER_S = 5.0
 HEARTBEAT_S = 0.5
-SILENT_POLLS = 9
-LOCKSTEP_SILENT_POLLS = 5000
+SILENT_MS = 9
+LOCKSTEP_SILENT_MS = 5000
 BAD_STATES = 3
 DEADLINE_US = 4000
+PREDICTED_DEADLINE_US = 15_000
+LATEST_S = 0.02
 LOCKSTEP_DEADLINE_US = 1_000_000
 SAME_TIMES = 5
 LOCKSTEP_SAME_TIMES = 30
@@ -47,7 +50,7 @@ class ZmqLink:
         dt_s: period that must be agreed on [s].
         truth: whether to ask a simulated robot for the truth.
         lockstep: whether the robot's time waits for our commands: then ours may take its time.
-        silent_ms: after how long without a state to give up; None for 10 ms, or 5 s in lockstep.
+        silent_ms: after how long without a state to give up; None for 9 ms, or 5 s in lockstep.
         driver: how its driver differs from the model; None where it does not.
         key, robot_key: our key pair and the robot's public key; needed off this computer.
 
@@ -57,6 +60,7 @@ class ZmqLink:
         truth: where the simulated robot truly is, as of the sample read last; None where it does not tell.
         events: what the simulated robot told on the way: dicts of t_s, kind, text.
         refused_states: samples that were not believable.
+        predicted: samples that did not come and were predicted.
         unsent: commands that could not be handed to the network.
         farewell: what the robot said at the end: commands accepted, refused and late, and p50, p99, p99.9
         of the
@@ -86,14 +90,19 @@ class ZmqLink:
         self.truth: TruthRow | None = None
         self.events: list[dict[str, Any]] = []
         self.refused_states = 0
+        self.predicted = 0
         self.unsent = 0
         self.farewell: tuple[int, int, int, Vector] | None = None
         self.robot = robot
         self._driver = driver
         self._identity = identity(robot, dt_s, driver)
         self._wants_truth = truth
-        usual_polls = LOCKSTEP_SILENT_POLLS if lockstep else SILENT_POLLS
-        self._silent_polls = silent_ms // POLL_MS if silent_ms is not None else usual_polls
+        usual_ms = LOCKSTEP_SILENT_MS if lockstep else SILENT_MS
+        self._silence = Silence(silent_ms if silent_ms is not None else usual_ms)
+        # A robot that waits for our commands does not move on meanwhile.
+        self._predicts = not lockstep
+        self._ahead = False
+        self._dt_s = dt_s
         self._deadline_us = LOCKSTEP_DEADLINE_US if lockstep else DEADLINE_US
         self._most_same_times = LOCKSTEP_SAME_TIMES if lockstep else SAME_TIMES
         self._same_times = 0
@@ -110,6 +119,7 @@ class ZmqLink:
         self._mode = wire.STANDBY
         self._seq = 0
         self._last = robot.new_command_row()
+        self._work = np.zeros(robot.na)
         self._context = new_context(realtime=not lockstep)
         try:
             self._socket = controller_socket(self._context, endpoint, key, robot_key)
@@ -159,7 +169,7 @@ class ZmqLink:
         self.epoch = int(self._ask(wire.pack("arm"), "armed", timeout_s, between)[0])
         self._seq = self.unsent = 0
         self.lost_because = ""
-        self._taken_t_s = np.nan
+        self._taken_t_s, self._ahead = np.nan, False
         # States of before the grant may still be on their way.
         armed = "the robot grants no lease"
         self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, armed, between)
@@ -222,15 +232,13 @@ class ZmqLink:
     def read(self, sensors: SensorRow) -> bool:
         """Waits for a state that is newer than the last one, and takes the newest there is. Hot path.
 
-        Silence is counted in periods in which we were awake and polling, so that a host that stops both ends
-        for a while is not taken for a lost link.
+        Where one is overdue the sample is predicted from the last: joints go on at their speed, the IMU says
+        the same. So a few lost states cost nothing, and a lost link ends in a smooth way.
 
         Returns:
-            False where none came for 10 ms, three in a row could not be believed, or the lease is lost; the
+            False where none came for 9 ms, three in a row could not be believed, or the lease is lost; the
             attribute `lost_because` says which.
         """
-        polls = 0
-        deadline_s = time.monotonic() + 0.001 * self._silent_polls * POLL_MS * 20
         while True:
             payload = self._receive()
             while payload is not None:
@@ -244,8 +252,8 @@ class ZmqLink:
                     self.lost_because = "the robot has taken our lease away: it damps, or obeys somebody else"
                     return False
                 self._taken_seq = self._state_seq
-                if self._row.t_s[0] != self._taken_t_s:
-                    self._taken_t_s = float(self._row.t_s[0])
+                self._silence.broken()
+                if self._is_news(float(self._row.t_s[0])):
                     self._same_times = 0
                     sensors.data[:] = self._row.data
                     sensors.seq[0] = self._state_seq
@@ -253,14 +261,32 @@ class ZmqLink:
                 # A simulated robot's time stands still until the first command: no new sample. If that
                 # command came too late to be taken, it is given once more as an answer to this state.
                 if self._mode == wire.ARMED and self._seq:
-                    polls = 0
                     self._same_times += 1
                     if self._same_times % self._most_same_times == 0:
                         self.write(self._last)
-            polls += 1
-            if polls >= self._silent_polls or time.monotonic() > deadline_s:
-                self.lost_because = f"no state came from the robot for {self._silent_polls * POLL_MS} ms"
+                continue
+            if self._silence.goes_on():
+                self.lost_because = f"no state came from the robot for {self._silence.limit_ms} ms"
                 return False
+            if self._predicts and self._mode_of_lease() == wire.ACTIVE and self._silence.worth_predicting:
+                self._predict(sensors)
+                return True
+
+    def _is_news(self, t_s: float) -> bool:
+        """Whether a state of this time is one that no tick has been given for."""
+        behind_s = self._taken_t_s - t_s
+        if behind_s == 0.0 or (self._ahead and -0.5 * self._dt_s < behind_s < LATEST_S):
+            return False
+        self._taken_t_s, self._ahead = t_s, False
+        return True
+
+    def _predict(self, sensors: SensorRow) -> None:
+        self._taken_t_s += self._dt_s
+        self._ahead = True
+        self.predicted += 1
+        np.multiply(sensors.v, self._dt_s, out=self._work)
+        sensors.q += self._work
+        sensors.t_s[0] = self._taken_t_s
 
     def _take(self, payload: bytes) -> None:
         message = wire.unpack(payload)
@@ -307,8 +333,11 @@ class ZmqLink:
         """Sends the command as the answer to the state read last. Hot path; never blocks."""
         self._seq += 1
         self._last.data[:] = command.data
+        # The state that a prediction answers, or the last words, is older than any deadline for states.
+        late = self._predicts and (self._ahead or self.lost_because)
+        deadline_us = PREDICTED_DEADLINE_US if late else self._deadline_us
         payload = CommandCodec.pack(
-            self.epoch, self._seq, self._taken_seq, self._deadline_us, command, self._driver
+            self.epoch, self._seq, self._taken_seq, deadline_us, command, self._driver
         )
         if not self._send(payload):
             self.unsent += 1

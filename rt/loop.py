@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from robots.link import RobotLink
 from robots.rows import CommandRow, SensorRow
 from rt.clock import GridClock
+from rt.fade import FADE_TICKS, fade
 from rt.footprint import FootprintMeter, StealMeter
 from rt.histogram import LatencyHistogram
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult, Miss
@@ -60,23 +61,6 @@ Observer = Callable[[int, SensorRow, Any, Any], None]
 Schedule = Sequence[tuple[int, Any]]
 
 
-def damping_command(na: int, kd_Nms_rad: Vector | float) -> CommandRow:
-    """A command that brakes every joint and asks for nothing else: kp and tau_ff 0.
-
-    Args:
-        na: number of actuated joints.
-        kd_Nms_rad: (na,) damping, or one for all, > 0 [Nms/rad].
-
-    Raises:
-        ValueError: if any is not positive: a robot never goes limp because software failed.
-    """
-    command = CommandRow(na)
-    command.kd[:] = kd_Nms_rad
-    if not (np.all(command.kd > 0.0) and np.all(np.isfinite(command.kd))):
-        raise ValueError("every joint needs a positive, finite damping gain")
-    return command
-
-
 class _Stop:
     """What was asked from outside the tick: by signals, or by `ControlLoop.stop`."""
 
@@ -100,7 +84,7 @@ class ControlLoop:
         link: the robot.
         brain: decides.
         sensors: the row that the link fills and the brain reads.
-        damping: what the robot is told when the loop ends badly; see `damping_command`.
+        damping: what the robot is told when the loop ends badly; see `rt.fade.damping_command`.
         gains: handed to the brain each tick; may be replaced between ticks.
         clock: the period, and the clock of every stamp.
         handle_signals: whether SIGINT and SIGTERM stop a run, the first softly, the second at once; only
@@ -145,6 +129,7 @@ class ControlLoop:
         self._stopping = False
         self._tick = 0
         self._last_tick = 0
+        self._paced_by_robot = False
         self._ticks_run = 0
         self._missed = 0
         self._overruns = 0
@@ -189,6 +174,7 @@ class ControlLoop:
             raise ValueError("the schedule must start at tick 0 and be in order")
         self._prepare(schedule, stop_request)
         self._last_tick = n_ticks
+        self._paced_by_robot = pace is Pace.ROBOT
         error: BaseException | None = None
         with ExitStack() as stack:
             self._steal = StealMeter()
@@ -374,12 +360,24 @@ class ControlLoop:
     def _damp(self) -> None:
         damping, sensors = self._damping, self._sensors
         # Newer than anything sent, or a robot that takes only rising numbers would refuse it.
-        sent_seq = self._last_command.seq if self._last_command is not None else sensors.seq
-        damping.seq[:] = np.maximum(sent_seq, sensors.seq) + 1.0
+        last = self._last_command
+        damping.seq[:] = np.maximum(last.seq if last is not None else sensors.seq, sensors.seq) + 1.0
         damping.t_s[:] = sensors.t_s
         damping.q_des[:] = sensors.q
         try:
-            self._link.write(damping)
+            if self._paced_by_robot and last is not None and np.isfinite(last.data).all():
+                self._fade_out(last)
+            else:
+                self._link.write(damping)
         except Exception as error:
             text = f"the damping command could not be sent: {type(error).__name__}: {error}"
             self._events.append(LoopEvent(self._now_s(), "fault", text))
+
+    def _fade_out(self, last: CommandRow) -> None:
+        """Damps a robot whose time goes on while we send."""
+        words = CommandRow(len(last.kd))
+        self.clock.start()
+        for step in range(1, FADE_TICKS + 1):
+            fade(last, self._damping, step, words)
+            self._link.write(words)
+            self.clock.wait()

@@ -123,6 +123,7 @@ class RemoteRobot:
             "commands_late": late,
             "commands_unsent": link.unsent,
             "states_refused": link.refused_states,
+            "states_predicted": link.predicted,
             "round_trip_us": dict(zip(names, trip, strict=True)),
         }
 

@@ -19,9 +19,10 @@ from robots.model import RobotModel
 from robots.rows import SensorRow
 from rt import summary
 from rt.clock import PERIOD_NS
+from rt.fade import damping_command
 from rt.fitness import require_fit_host
 from rt.host import HostState, prepare_realtime
-from rt.loop import ControlLoop, Pace, damping_command
+from rt.loop import ControlLoop, Pace
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
 from rt.remote import RemoteRobot
 from rt.stepped_link import SteppedLink

@@ -141,6 +141,7 @@ class TruthEstimator:
         self.v = np.array(self._truth.v)
         self.normal_force_N = np.zeros(len(self._truth.normal_force_N))
         self.contact = np.zeros(len(self._truth.normal_force_N), dtype=bool)
+        self.doubt = np.zeros(1)
         self.reset(None)
 
     def reset(self, sensors: SensorRow | None) -> None:

@@ -34,6 +34,7 @@ class Still:
     def __init__(self, model):
         self.q, self.v = np.array(model.q_nominal), np.zeros(model.nv)
         self.contact = np.ones(len(model.contacts), dtype=bool)
+        self.doubt = np.zeros(1)
 
     def reset(self, sensors):
         pass
@@ -187,7 +188,7 @@ def test_damping_that_was_asked_for_is_latched_until_the_next_reset(still):
     assert brain.output.reason == ""
 
 
-def test_torque_fades_into_damping_at_the_guards_rate():
+def test_torque_fades_out_as_damping_fades_in_and_neither_is_a_step():
     def damp(tick, sensors, brain):
         if tick == 50:
             brain._damp("the test says so")
@@ -195,7 +196,45 @@ def test_torque_fades_into_damping_at_the_guards_rate():
     result = run("g1", 0.1, change=damp)
     check_commands(result)
     assert np.abs(result.tau[49]).max() > 5.0
-    np.testing.assert_array_equal(result.tau[65:], 0.0)
+    np.testing.assert_array_equal(result.tau[70:], 0.0)
+    na = robot("g1").na
+    kd = result.command[:, -2 * na : -na]
+    assert (np.diff(kd[49:70], axis=0) > 0.0).all()
+    assert (np.diff(kd[70:], axis=0) == 0.0).all()
+    assert (kd[70] > 0.0).all()
+
+
+@pytest.mark.parametrize(("doubt", "state"), [(0.99, "active"), (1.01, "damping"), (np.nan, "damping")])
+def test_an_estimate_that_is_not_to_be_believed_ends_in_damping(still, doubt, state):
+    brain, estimator, sensors = still
+    step(brain, sensors)
+    estimator.doubt[0] = doubt
+    out = step(brain, sensors)
+    assert out.state == state
+    assert ("diverged" in out.reason) == (state == "damping")
+
+
+def test_a_joint_that_jumps_for_two_samples_is_bridged_and_the_third_ends_in_damping():
+    def spoil(tick, sensors, brain):
+        if tick in (50, 51, 100, 101, 102):
+            sensors.q[3] += 0.3
+
+    result = run("g1", 0.2, estimator="default", sensors=NOISY, change=spoil)
+    check_commands(result)
+    assert set(result.state[:102]) == {"active"}
+    assert set(result.state[102:]) == {"damping"}
+    assert result.brain.output.reason.endswith(f"the encoder of {robot('g1').joint_names[3]} jumps")
+
+
+def test_a_gyroscope_that_stops_to_measure_is_noticed():
+    def freeze(tick, sensors, brain):
+        if tick >= 150:
+            sensors.gyro[:] = 0.01
+
+    result = run("g1", 0.25, estimator="default", sensors=NOISY, change=freeze)
+    assert set(result.state[:190]) == {"active"}
+    assert result.state[-1] == "damping"
+    assert result.brain.output.reason == "the gyroscope has stopped to measure"
 
 
 def test_a_fall_is_noticed_before_the_robot_lies_and_is_braked():

@@ -14,7 +14,8 @@ import pytest
 
 from robots.rows import CommandRow, SensorRow
 from rt.clock import PERIOD_NS, GridClock
-from rt.loop import STOP_TICKS, WARM_UP_TICKS, ControlLoop, Pace, damping_command
+from rt.fade import damping_command
+from rt.loop import STOP_TICKS, WARM_UP_TICKS, ControlLoop, Pace
 from rt.outcome import LoopResult
 from rt.stamps import BRAIN_STAGES
 

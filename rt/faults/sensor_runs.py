@@ -1,0 +1,189 @@
+"""Runs of the faults that strike the sensors: states that are harmed on their way to a whole controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import numpy as np
+
+from controller.request import make_request
+from robots import wire
+from robots.rows import Vector
+from rt.faults.body_bench import PERIOD_S, BodyBench
+from rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
+from rt.faults.proxy import Delivery, Rule
+from sim.scenario_schema import Event, Flat, Scenario
+
+BIPED, ARM = "g1", "ur5"
+FIELDS = {"q": 6, "v": 7, "gyro": 11, "accel": 12}
+"""Blocks of a state, by their place in its message."""
+LEARNING_TICKS = 120
+MOVING_MS, STANDING_MS = 50, 500
+AFTER_TICKS = 30
+BAD_SAMPLES = 3
+DRIFT_TICKS = 1500
+LARGEST_TILT_ERROR_DEG = 5.0
+SLIPPERY = 0.2
+
+
+def tampered(change: Callable[[dict[str, Vector]], None]) -> Rule:
+    """A rule that changes the blocks of each state."""
+
+    def rule(payload: bytes) -> Iterable[Delivery]:
+        message = wire.unpack(payload)
+        if message is None or message[0] != "state":
+            return ((0.0, payload),)
+        values = list(message[1])
+        blocks = {name: np.frombuffer(values[at]).copy() for name, at in FIELDS.items()}
+        change(blocks)
+        for name, at in FIELDS.items():
+            values[at] = blocks[name].tobytes()
+        return ((0.0, wire.pack("state", *values)),)
+
+    return rule
+
+
+@cache
+def standing_biped() -> BodyBench:
+    """A biped that stands; for all runs that only need one."""
+    return BodyBench(BIPED)
+
+
+def moving_arm() -> BodyBench:
+    """An arm whose hand draws circles."""
+    bench = BodyBench(ARM)
+    parameters = {"hand": bench.robot.hand_names[0], "radius_m": 0.1, "period_s": 1.5, "plane": "yz"}
+    bench.request = make_request(bench.robot, "circle", parameters)
+    return bench
+
+
+def f04_frozen_sensor(n: int) -> Outcome:
+    """Lets one channel of an arm in motion, or of a biped at rest, say the same for ever."""
+    biped, arm = standing_biped(), moving_arm()
+    biped.place()
+    worst = {True: 0.0, False: 0.0}
+    for i in range(n):
+        moving = i % 2 == 0
+        bench = arm if moving else biped
+        bench.run(LEARNING_TICKS + int(bench.rng.integers(50)))
+        field = str(bench.rng.choice(["q", "v"] if moving else list(FIELDS)))
+        bench.rule = tampered(_hold(field, bench.rng))
+        ticks = 0
+        while bench.active and ticks < 2 * STANDING_MS:
+            bench.tick()
+            ticks += 1
+        worst[moving] = max(worst[moving], np.inf if bench.active else ticks)
+        bench.rearm()
+    text = f"damping after {worst[True]:g} ms in motion, {worst[False]:g} ms at rest"
+    passed = worst[True] <= MOVING_MS and worst[False] <= STANDING_MS
+    return Outcome(n, text, passed, passed)
+
+
+def _hold(field: str, rng: np.random.Generator) -> Callable[[dict[str, Vector]], None]:
+    held: list[float] = []
+    at: list[int] = []
+
+    def change(blocks: dict[str, Vector]) -> None:
+        if not held:
+            at.append(int(rng.integers(blocks[field].size)))
+            held.append(float(blocks[field][at[0]]))
+        blocks[field][at[0]] = held[0]
+
+    return change
+
+
+def f05_encoder_jump(n: int) -> Outcome:
+    """Adds 0.3 rad or a turn to an encoder, flips its sign or one of its bits, for one sample to five."""
+    biped, arm = standing_biped(), moving_arm()
+    biped.place()
+    step, unnoticed = 0.0, 0
+    for i in range(n):
+        bench = arm if i % 2 == 0 else biped
+        bench.run(5 + int(bench.rng.integers(20)))
+        samples = int(bench.rng.choice([1, 2, BAD_SAMPLES, 5]))
+        kind = int(bench.rng.integers(4))
+        bench.rule = tampered(_jump(kind, samples, bench.rng))
+        for _ in range(AFTER_TICKS):
+            before = bench.torque
+            bench.tick()
+            step = max(step, float(np.abs(bench.torque - before).max()))
+        # A flipped sign or bit may be a change that no encoder would be ashamed of.
+        unnoticed += kind < 2 and samples >= BAD_SAMPLES and bench.active
+        bench.rearm()
+    text = f"largest step {step:.3f} of the torque limit, {unnoticed} lasting jumps not noticed"
+    passed = step <= STEP_LIMIT_PER_TICK and unnoticed == 0
+    return Outcome(n, text, passed, passed)
+
+
+def _jump(kind: int, samples: int, rng: np.random.Generator) -> Callable[[dict[str, Vector]], None]:
+    left = samples
+    draw = rng.random(2)
+    bit = int(rng.integers(64))
+
+    def change(blocks: dict[str, Vector]) -> None:
+        nonlocal left
+        if left == 0:
+            return
+        left -= 1
+        field = blocks["q"]
+        j = int(draw[0] * field.size)
+        if kind == 0:
+            field[j] += 0.3
+        elif kind == 1:
+            field[j] += 2.0 * np.pi
+        elif kind == 2:
+            field[j] = -field[j]
+        else:
+            field = blocks["v"] if draw[1] < 0.5 else field
+            field.view(np.uint64)[j] ^= np.uint64(1) << np.uint64(bit)
+
+    return change
+
+
+def f14_estimator_diverges(n: int) -> Outcome:
+    """Lets the gyroscope drift and jump, faster than its bias is followed, and the ground give way."""
+    bench = standing_biped()
+    worst_deg, slowest_ms, false_alarms = 0.0, 0, 0
+    for i in range(n):
+        slips = i % 5 == 4
+        bench.place(_slippery(bench.scenario, bench.rng) if slips else None, seed=i)
+        bench.run(200)
+        if not slips:
+            bench.rule = tampered(_drift(bench.rng))
+        ticks, error_deg = 0, 0.0
+        while bench.active and ticks < DRIFT_TICKS:
+            bench.tick()
+            ticks += 1
+            error_deg = max(error_deg, float(np.degrees(bench.tilt_error_rad())))
+        if error_deg > LARGEST_TILT_ERROR_DEG:
+            slowest_ms = max(slowest_ms, ticks)
+        worst_deg = max(worst_deg, error_deg)
+        false_alarms += slips and "diverged" in bench.output.reason
+    text = f"tilt error at most {worst_deg:.1f} deg, {false_alarms} false alarms on slippery ground"
+    passed = (worst_deg <= LARGEST_TILT_ERROR_DEG or slowest_ms <= MOVING_MS) and false_alarms == 0
+    return Outcome(n, text, passed, passed)
+
+
+def _drift(rng: np.random.Generator) -> Callable[[dict[str, Vector]], None]:
+    """A bias of 0.2 to 3 rad/s at once, or one that grows by 0.2 to 10 rad/s each second, about any axis."""
+    axis = rng.normal(size=3)
+    axis /= np.linalg.norm(axis)
+    jump = 0.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.2), np.log(3.0))))
+    rate = 0.0 if jump else float(np.exp(rng.uniform(np.log(0.2), np.log(10.0))))
+    ticks = 0
+
+    def change(blocks: dict[str, Vector]) -> None:
+        nonlocal ticks
+        ticks += 1
+        blocks["gyro"] += axis * (jump + rate * ticks * PERIOD_S)
+
+    return change
+
+
+def _slippery(scenario: Scenario, rng: np.random.Generator) -> Scenario:
+    push = {"link": "trunk", "impulse_Ns": [*(4.0 * rng.normal(size=2)), 0.0], "duration_s": 0.1}
+    ground = Flat(kind="flat", friction=SLIPPERY)
+    return scenario.model_copy(
+        update={"ground": ground, "events": (Event.model_validate({"at_s": 0.3, "push": push}),)}
+    )
