@@ -325,6 +325,8 @@ def _add_payload_bodies(
         name = f"payload/{index}.{part}"
         body = spec.body(attachment.link).add_body(name=name, pos=attachment.p_LP_m)
         body.explicitinertial = True
+        # Left out, MuJoCo takes the body's own offset for that of its centre of mass, and so counts it twice.
+        body.ipos = np.zeros(3)
         body.mass = 0.0
         body.inertia = np.zeros(3)
         added.append((name, attachment.link, attachment.share))

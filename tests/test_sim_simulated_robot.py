@@ -1,6 +1,7 @@
 """Physics that no simulation may break, and events that happen as the scenario says."""
 
 import numpy as np
+import pinocchio as pin
 import pytest
 from sim_runs import ROBOTS, SURFACE_FEET, holding_command, random_command, robot, run, simulate
 
@@ -121,6 +122,16 @@ def test_a_payload_adds_its_weight_when_it_comes():
     np.testing.assert_allclose(model.body_subtreemass, whole.body_subtreemass, rtol=1e-12)
     np.testing.assert_allclose(model.dof_invweight0, whole.dof_invweight0, rtol=1e-9)
     np.testing.assert_allclose(model.body_invweight0, whole.body_invweight0, rtol=1e-9)
+
+
+def test_a_payload_hangs_where_it_was_said_to_hang():
+    place, kg = np.array([0.1, -0.05, 0.2]), 8.0
+    sim = simulate("g1", events=[{"at_s": 0.0, "payload": {"link": "trunk", "mass_kg": kg, "p_LP_m": place}}])
+    model, data = sim.robot.pin_model, sim.robot.pin_model.createData()
+    pin.framesForwardKinematics(model, data, sim.truth.q)
+    p_WP = data.oMf[model.getFrameId("torso_link")].act(place)
+    moment = sim.truth.mass_kg * sim.truth.p_WC - sim.robot.mass_kg * sim.truth.p_WR
+    np.testing.assert_allclose(moment / kg, p_WP, atol=1e-6)
 
 
 def test_a_payload_from_the_start_is_carried_from_the_start():
