@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rt import huge_pages
 from rt.threads import math_thread_problems
 
 DEFAULT_PRIORITY = 80
@@ -90,6 +91,9 @@ class Kernel(Protocol):
     def set_malloc(self, options: Mapping[int, int]) -> None:
         """Sets options of the C library's allocator."""
 
+    def gather_memory(self) -> int:
+        """Moves the process's memory into huge pages; how much of it [bytes]."""
+
     def lock_memory(self) -> None:
         """Keeps all memory of the process resident, now and in future."""
 
@@ -126,6 +130,10 @@ class LinuxKernel:
             raise OSError("this C library has no mallopt") from error
         if not all(mallopt(option, value) for option, value in options.items()):
             raise OSError("mallopt refused")
+
+    def gather_memory(self) -> int:
+        """See `rt.huge_pages`."""
+        return huge_pages.gather()
 
     def lock_memory(self) -> None:
         """Calls mlockall, unless a limit would make a later allocation fail instead of this call."""
@@ -221,6 +229,10 @@ def prepare_realtime(
     with ExitStack() as stack:
         measures = [_one_math_thread()]
         if paced:
+            gathered = kernel.gather_memory() >> 20
+            measures.append(
+                Measure("memory in huge pages", True, f"{gathered} MB" if gathered else "none here")
+            )
             for name, ask, remedy in (
                 ("heap kept by the process", _keep_heap, "use a Python built on the GNU C library"),
                 ("locked memory", _lock_memory, LIMITS_REMEDY),

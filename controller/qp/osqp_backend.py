@@ -236,7 +236,8 @@ class OsqpBackend:
         solver.solve()
         solution = solver.solution
         changed = self._run(OSQP_FINISH, problem.table, solution.x, solution.y)
-        self.iterations = int(solver.info.iter)
+        info = solver.info  # a copy each time it is asked for
+        self.iterations = info.iter
         residual = self._arrays.solution.residual
         if residual[RES_FINITE] == 0.0:
             self._forget_everything()
@@ -244,7 +245,7 @@ class OsqpBackend:
         if changed:
             problem.rescale()
         # At the iteration limit an iterate may hold every constraint and still be newtons from the optimum.
-        return int(solver.info.status_val) == _SOLVED and self._tolerances.accept(residual)
+        return bool(info.status_val == _SOLVED) and self._tolerances.accept(residual)
 
     def _forget_everything(self) -> None:
         """Clears what the next warm start is made of: one NaN in it and no later tick would be solved."""

@@ -25,11 +25,12 @@ class Tolerances:
 
     def accept(self, residual: Floats) -> bool:
         """True where dynamics, contact motion and wrench cones hold; limits are judged by `limits_ok`."""
+        r = residual.tolist()  # plain numbers: comparing NumPy's took 0.5 us
         return bool(
-            residual[RES_FINITE] == 1.0
-            and residual[RES_BASE] <= self.force_N
-            and residual[RES_CONE] <= self.force_N
-            and residual[RES_MOTION] <= self.motion_m_s2
+            r[RES_FINITE] == 1.0
+            and r[RES_BASE] <= self.force_N
+            and r[RES_CONE] <= self.force_N
+            and r[RES_MOTION] <= self.motion_m_s2
         )
 
     def limits_ok(self, residual: Floats) -> bool:
