@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import textwrap
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ class Figures:
         whole: a paced run with each solver.
         grown: robots of many joints.
         floors: of the exact solver's tick.
+        load: processes that wanted a core when it began, the load average of a minute.
     """
 
     comparisons: Sequence[Comparison]
@@ -46,12 +48,14 @@ class Figures:
     whole: Sequence[BenchReport]
     grown: Sequence[GrownTick]
     floors: Sequence[Floor]
+    load: float
 
     def as_json(self) -> dict[str, Any]:
         """All of it as plain objects for JSON."""
         return {
             **against.as_json(self.comparisons),
             "without_tsid": self.without_tsid,
+            "load": self.load,
             **torque_errors.as_json(self.errors),
             "whole_tick": [report.as_json() for report in self.whole],
             **grow.as_json(self.grown),
@@ -66,7 +70,7 @@ def measure(ticks: int, say: Callable[[str], None]) -> Figures:
         ticks: of each of the paced runs.
         say: told what is being done.
     """
-    without_tsid = ""
+    without_tsid, load = "", os.getloadavg()[0]
     say("comparing with TSID ...")
     try:
         comparisons = run_against(against.ROBOTS, _COMPARED_TICKS)
@@ -83,7 +87,7 @@ def measure(ticks: int, say: Callable[[str], None]) -> Figures:
     for solver in SOLVERS:
         say(f"timing {ticks} ticks of the whole loop with {solver} ...")
         whole.append(run_bench("g1", ticks, solver))
-    return Figures(comparisons, without_tsid, errors, whole, grown, floors)
+    return Figures(comparisons, without_tsid, errors, whole, grown, floors, load)
 
 
 def render(figures: Figures) -> str:
@@ -175,7 +179,8 @@ def _notes(figures: Figures) -> list[str]:
         f"exact solver's compiled kernel {floor_.kernel_us:.1f} µs with nothing around them; the tick takes "
         f"{floor_.ratio:.2g} times their sum.",
         f"With nv = joints + 6 and nc contacts that tick takes {fit(figures.grown, 'exact')}.",
-        f"{' '.join(host.provenance['kernel'].split()[:2])}; granted: {granted or 'nothing'}.",
+        f"{' '.join(host.provenance['kernel'].split()[:2])}; {os.cpu_count()} cores, which "
+        f"{figures.load:.0f} other processes wanted at the time; granted: {granted or 'nothing'}.",
     ]
 
 

@@ -63,6 +63,7 @@ def figures(tsid=True):
             for s in ("osqp", "exact")
         ],
         [Floor("g1", "both feet", 6.0, 5.0, 13.2, 1.2)],
+        3.2,
     )
 
 
