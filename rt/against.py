@@ -12,6 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from controller.qp.tables import Floats
 from robots.model import RobotModel
 from rt.host import prepare_realtime
 from rt.subjects import CONTROL, PERIOD_S, Subject
-from rt.tsid_environment import tsid_python
+from rt.tsid_environment import TsidMissingError, tsid_python
 from rt.tsid_problem import describe, references
 
 ROBOTS = ("g1", "ur5", "panda")
@@ -63,29 +64,48 @@ class Peer:
     Args:
         problem: its description.
         na: joints.
+
+    Raises:
+        TsidMissingError: where it does not start.
     """
 
     def __init__(self, problem: dict[str, Any], na: int) -> None:
         command = [str(tsid_python()), str(Path(__file__).with_name("tsid_peer.py"))]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+        except OSError as error:
+            raise TsidMissingError(f"its interpreter cannot be started: {error.strerror}") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._rows, self._answers = self._process.stdin, self._process.stdout
         self._bytes = 8 * (1 + na)
-        self._rows.write(json.dumps(problem).encode() + b"\n")
-        self._rows.flush()
+        self._send(json.dumps(problem).encode() + b"\n")
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._rows.write(data)
+            self._rows.flush()
+        except OSError:
+            raise TsidMissingError("its process has ended") from None
 
     def tick(self, closed: Sequence[float], q: Floats, v: Floats, refs: Floats) -> tuple[float, Floats]:
-        """TSID's time [us] and torque [Nm]."""
-        self._rows.write(np.r_[closed, q, v, refs].tobytes())
-        self._rows.flush()
-        answer = np.frombuffer(self._answers.read(self._bytes))
+        """TSID's time [us] and torque [Nm].
+
+        Raises:
+            TsidMissingError: where its process has ended.
+        """
+        self._send(np.r_[closed, q, v, refs].tobytes())
+        data = self._answers.read(self._bytes)
+        if len(data) < self._bytes:
+            raise TsidMissingError("its process has ended")
+        answer = np.frombuffer(data)
         return float(answer[0]) / 1e3, answer[1:]
 
     def close(self) -> None:
         """Ends the process."""
-        self._rows.close()
+        with suppress(OSError):
+            self._rows.close()
         self._process.wait()
 
 
@@ -99,8 +119,7 @@ def run_against(robots: Sequence[str], ticks: int, *, tsid: bool = True) -> list
 
     Raises:
         ValueError: for a robot that is neither.
-        OSError: where TSID cannot be installed or started.
-        subprocess.CalledProcessError: likewise.
+        TsidMissingError: where TSID cannot be installed or started.
     """
     subjects = [Subject(RobotModel.load(name)) for name in robots]
     if tsid:

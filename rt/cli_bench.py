@@ -82,6 +82,7 @@ def _whole(robot: str, ticks: int, json_file: Path | None) -> None:
 def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path | None) -> None:
     from rt import against as tsid
     from rt import cli, floor
+    from rt.tsid_environment import TsidMissingError
 
     if against not in (None, "tsid"):
         raise typer.BadParameter(f"there is no '{against}' to compare with; there is tsid")
@@ -96,6 +97,8 @@ def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path
             table, content = tsid.comparison_table(comparisons), tsid.as_json(comparisons)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    except TsidMissingError as error:
+        raise cli.RefusedError(f"TSID cannot be compared with: {error}") from error
     cli._console().print(table)
     cli._write_json(json_file, content)
 

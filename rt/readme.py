@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from rt.bench import BenchReport, run_bench
 from rt.floor import Floor, run_floor
 from rt.grow import GrownTick, fit, run_grow
 from rt.torque_errors import TorqueErrors, run_torque_errors
+from rt.tsid_environment import TsidMissingError
 
 BEGIN = "<!-- begin: khz bench --readme -->"
 END = "<!-- end: khz bench --readme -->"
@@ -74,8 +74,8 @@ def measure(ticks: int, say: Callable[[str], None]) -> Figures:
     say("comparing with TSID ...")
     try:
         comparisons = run_against(against.ROBOTS, _COMPARED_TICKS)
-    except (OSError, subprocess.SubprocessError, ConnectionError) as error:
-        without_tsid = " ".join(str(error).split())[:200]
+    except TsidMissingError as error:
+        without_tsid = str(error)
         say(f"TSID cannot take part: {without_tsid}")
         comparisons = run_against(against.ROBOTS, _COMPARED_TICKS, tsid=False)
     floors = run_floor(against.ROBOTS, _FLOOR_TICKS)

@@ -13,6 +13,11 @@ from pathlib import Path
 
 from robots.compiled import cache_folder
 
+
+class TsidMissingError(RuntimeError):
+    """TSID cannot be had here; the text is the end of a sentence."""
+
+
 _PACKAGES = ("pin==4.0.0", "libpinocchio==4.0.0")
 _BINDINGS = ("tsid==1.10.0", "eiquadprog<2")
 _LIBRARY = ("libtsid==1.10.0", "3.14", "cp314", "manylinux_2_28_x86_64")
@@ -22,16 +27,23 @@ def tsid_python() -> Path:
     """The interpreter of the TSID environment; makes the environment where it is not there yet.
 
     Raises:
-        subprocess.CalledProcessError: where a package cannot be installed.
+        TsidMissingError: where it cannot be made.
     """
     folder = cache_folder() / "tsid-1.10.0"
-    python = folder / "bin" / "python"
     done = folder / "complete"
-    if done.exists():
-        return python
-    print("kilohertz: making an environment for TSID (once; a minute) ...", file=sys.stderr, flush=True)
+    if not done.exists():
+        print("kilohertz: making an environment for TSID (once; a minute) ...", file=sys.stderr, flush=True)
+        try:
+            _make(folder)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise TsidMissingError("its packages could not be installed") from error
+        done.touch()
+    return folder / "bin" / "python"
+
+
+def _make(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", *_PACKAGES], check=True)
     subprocess.run([*pip, "install", "--no-deps", *_BINDINGS], check=True)
     package, version, abi, platform = _LIBRARY
@@ -42,5 +54,3 @@ def tsid_python() -> Path:
     site = next((folder / "lib").glob("python3*/site-packages"))
     with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
         wheel.extract("cmeel.prefix/lib/libtsid.so", site)
-    done.touch()
-    return python

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from bodies import robot
@@ -7,6 +9,7 @@ from bodies import robot
 import rt.against
 from rt.against import Comparison, as_json, comparison_table, run_against
 from rt.subjects import Subject
+from rt.tsid_environment import TsidMissingError
 
 
 class Echo:
@@ -50,3 +53,13 @@ def test_every_comparison_is_a_line_and_an_entry():
     comparisons = [Comparison("g1", "exact", "both feet", True, 10, 20.0, 100.0, 0.2, 1.0, 1e-5)] * 3
     assert comparison_table(comparisons).row_count == 3
     assert as_json(comparisons)["against_tsid"][0]["ratio"] == 0.2
+
+
+@pytest.mark.parametrize("ends", ["", "import sys; sys.stdin.buffer.readline(); sys.stdin.buffer.read(8)"])
+def test_a_tsid_that_ends_is_told_and_not_waited_for(ends, tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{ends}'\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(rt.against, "tsid_python", lambda: python)
+    with pytest.raises(TsidMissingError, match="its process has ended"):
+        run_against(["ur5"], 5)

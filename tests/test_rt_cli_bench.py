@@ -5,9 +5,11 @@ import json
 import pytest
 from test_rt_cli import REFUSED, USAGE, khz
 
+import rt.against
 import rt.grow
 import rt.readme
 from rt.grow import SOLVERS, GrownTick
+from rt.tsid_environment import TsidMissingError
 
 TICKS = [
     GrownTick(joints, contacts, solver, float(joints + contacts), 0.0, 0.0)
@@ -33,6 +35,16 @@ def test_what_does_not_go_together_is_wrong_usage(arguments, told):
     result = khz("bench", *arguments)
     assert result.exit_code == USAGE
     assert told in " ".join(result.stderr.split())
+
+
+def test_where_tsid_cannot_be_had_the_comparison_is_refused_in_a_sentence(monkeypatch):
+    def refuse(robots, ticks):
+        raise TsidMissingError("its packages could not be installed")
+
+    monkeypatch.setattr(rt.against, "run_against", refuse)
+    result = khz("bench", "--against", "tsid")
+    assert result.exit_code == REFUSED
+    assert "TSID cannot be compared with: its packages could not be installed" in result.stderr
 
 
 def test_the_growth_is_printed_fitted_written_and_drawn(tmp_path, monkeypatch):
