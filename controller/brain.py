@@ -23,6 +23,7 @@ from controller.payload_watch import PayloadWatch
 from controller.qp.tables import RES_BASE, RES_CONE
 from controller.request import DAMP, RequestRow
 from estimators.sensor_watch import FROZEN, GOOD, SensorWatch
+from robots.compile_ahead import load_pending
 from robots.model import RobotModel
 from robots.rows import SensorRow, Vector
 
@@ -148,6 +149,7 @@ class Brain:
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
         self._faded = 0.0
+        load_pending()
 
     def _show(self) -> None:
         """Lets the output show what the controller works with, instead of copying it every tick."""

@@ -8,18 +8,22 @@ name. What changes from call to call (rows, period) is passed as it is.
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib.util
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robots import compiled
+from robots import compile_ahead
+from robots.compiled import COMPILE_S
 
+PROJECT = ("controller", "estimators", "robots")
 POINTERS = {"float64": "float_pointer", "int64": "int_pointer"}
 
 
@@ -30,6 +34,7 @@ def bind(
     call: Mapping[str, str],
     persistent: Mapping[str, NDArray[Any]],
     returns: str = "void",
+    expected_s: float = COMPILE_S,
 ) -> Callable[..., Any]:
     """Binds kernels to their persistent arrays.
 
@@ -40,9 +45,10 @@ def bind(
         persistent: arrays by name, float64 or int64 and C-contiguous; they are kept alive. Those that no
             kernel names are left out.
         returns: numba type of what the last kernel returns.
+        expected_s: see `load_entry`.
 
     Returns:
-        A function of the arguments of `call`.
+        A function of the arguments of `call`; compiled when `load_pending` returns, at the latest.
 
     Raises:
         ValueError: an array that compiled code cannot find, or a parameter that nothing is named after.
@@ -82,12 +88,21 @@ def bind(
         ]
     )
     sources = {path for kernel in kernels for path in sources_of(kernel.__module__)}
-    entry = compiled.load_entry(name, text, sources).entry
     table = np.array(entries, dtype=np.int64)
+
+    def entry(*args: Any) -> Any:
+        """Stands in until the entry point is compiled."""
+        compile_ahead.load_pending()
+        return entry(*args)
+
+    def use(module: ModuleType) -> None:
+        nonlocal entry
+        entry = module.entry
 
     def bound(*args: Any, _table: NDArray[np.int64] = table, _alive: Any = alive) -> Any:
         return entry(_table, *args)
 
+    compile_ahead.load_later(name, text, sources, expected_s, use)
     return bound
 
 
@@ -97,14 +112,31 @@ def sources_of(module: str) -> set[Path]:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        found[name] = Path(spec.origin)
-        # Imports for type checkers only are indented, and do not count.
-        waiting += re.findall(
-            r"^from ((?:controller|estimators|robots)\.[\w.]+) import", found[name].read_text(), re.MULTILINE
-        )
+        if name not in found:
+            found[name], imported = _file_and_imports(name)
+            waiting += imported
     return set(found.values())
+
+
+@functools.cache
+def _file_and_imports(module: str) -> tuple[Path, list[str]]:
+    """A module's file, and the modules of this project that it imports at its top."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin)
+    imported = []
+    # Imports for type checkers only are not at the top, and do not count.
+    for statement in ast.parse(path.read_text()).body:
+        if isinstance(statement, ast.ImportFrom) and statement.module is not None:
+            names = [f"{statement.module}.{name.name}" for name in statement.names]
+            imported += [statement.module, *(name for name in names if _is_module(name))]
+        elif isinstance(statement, ast.Import):
+            imported += [name.name for name in statement.names]
+    return path, [name for name in imported if name.split(".")[0] in PROJECT]
+
+
+def _is_module(name: str) -> bool:
+    package, _, _ = name.rpartition(".")
+    # What is imported from a package may be a module of it; from a module it is something in it.
+    return package in PROJECT and importlib.util.find_spec(name) is not None

@@ -135,6 +135,7 @@ class FloatingBaseEstimator:
             ],
             call={"row": "f8[::1]", "planned": "b1[::1]", "contact": "b1[::1]", "dt": "f8"},
             persistent=arrays,
+            expected_s=10.0,
         )
 
     def _arrays(self) -> dict[str, NDArray[Any]]:

@@ -7,21 +7,32 @@ generated entry points; each lives in a file of its own whose name hashes every 
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import fcntl
+import functools
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+import llvmlite
+import llvmlite.binding as llvm
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
+from robots.compile_progress import CompileProgress
 from robots.kernel_compiler import Kernel
 
 types: Any = numba_types  # its pointer types are made at run time, unseen by type checkers
@@ -31,6 +42,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 # NaN and infinity keep their meaning (no nnan, ninf): the checks after a solve rely on it.
 FASTMATH = {"reassoc", "nsz", "arcp", "contract"}
 KERNEL_OPTIONS: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy"}
+
+# Most entry points take less; those that take more say so.
+COMPILE_S = 2.0
+# Date of every generated file.
+WRITTEN_S = 1_000_000_000.0
 
 
 def kernel(function: F) -> F:
@@ -78,58 +94,144 @@ def int_pointer(typing_context, address):  # type: ignore[no-untyped-def]
 def cache_folder() -> Path:
     """Where generated entry points and their machine code live.
 
-    `$KILOHERTZ_CACHE`, else `$XDG_CACHE_HOME/kilohertz`, else `~/.cache/kilohertz`; a temporary folder
-    where none of them can be written.
+    `$KILOHERTZ_CACHE`, else `$XDG_CACHE_HOME/kilohertz`, else `~/.cache/kilohertz`; where the first of them
+    cannot be written, the next, and last a temporary folder, with one sentence on standard error.
     """
-    candidates = [
-        os.environ.get("KILOHERTZ_CACHE"),
-        os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kilohertz"),
-    ]
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    wanted = os.environ.get("KILOHERTZ_CACHE")
+    return _first_writable((*([wanted] if wanted else []), os.path.join(base, "kilohertz")))
+
+
+@functools.cache
+def _first_writable(candidates: tuple[str, ...]) -> Path:
     for candidate in candidates:
-        if not candidate:
-            continue
         folder = Path(candidate)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # Only a try tells: root passes every check of permissions, also where nothing can be written.
+            with tempfile.TemporaryFile(dir=folder):
+                pass
         except OSError:
             continue
-        if os.access(folder, os.W_OK):
-            return folder
-    return Path(tempfile.mkdtemp(prefix="kilohertz-"))
+        if candidate != candidates[0]:
+            print(f"kilohertz: {candidates[0]} cannot be written; {folder} is used instead", file=sys.stderr)
+        return folder
+    temporary = Path(tempfile.mkdtemp(prefix="kilohertz-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    print(
+        f"kilohertz: {candidates[0]} cannot be written, so the next start compiles anew; "
+        "set KILOHERTZ_CACHE to a folder that can",
+        file=sys.stderr,
+    )
+    return temporary
 
 
-def load_entry(name: str, text: str, sources: Iterable[Path]) -> ModuleType:
-    """Imports a generated module of cached entry points, writing it first where it is new.
+@dataclass(frozen=True)
+class Entry:
+    """A generated module of cached entry points.
+
+    Attributes:
+        name: what it compiles, for the progress line.
+        path: its file, named by a hash of all that its machine code depends on.
+        expected_s: how long it may take to compile [s].
+    """
+
+    name: str
+    path: Path
+    expected_s: float
+
+    @classmethod
+    def write(cls, name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> Entry:
+        """The entry of this text, written to the cache folder where it is new; see `load_entry`."""
+        digest = hashlib.sha256(f"{_compiler()}\n{text}".encode())
+        for source in sorted(set(sources)):
+            digest.update(hashlib.sha256(source.read_bytes()).digest())
+        path = cache_folder() / f"kilohertz_{name}_{digest.hexdigest()[:16]}.py"
+        if not path.exists():
+            # Written beside and renamed: two programs that start together never read half a file.
+            partial = path.with_suffix(f".{os.getpid()}.part")
+            partial.write_text(text)
+            partial.replace(path)
+        # numba drops machine code whose source has another date, as that of a copied cache has; the name says
+        # already that the content is the same.
+        if path.stat().st_mtime != WRITTEN_S:
+            os.utime(path, (WRITTEN_S, WRITTEN_S))
+        return cls(name, path, expected_s)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is loaded, or its machine code was written down whole."""
+        return self.path.stem in sys.modules or self._done.exists()
+
+    def load(self) -> ModuleType:
+        """The module, compiled first where it is not ready; alone, where others want to compile it too."""
+        if self.ready:
+            try:
+                return self._run()
+            except Exception:  # whatever a damaged file of machine code makes of itself
+                self._done.unlink(missing_ok=True)
+                for damaged in (self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"):
+                    damaged.unlink(missing_ok=True)
+        with CompileProgress(self.name, self.expected_s), _alone(self.path):
+            module = self._run()
+            self._done.touch()
+        return module
+
+    @property
+    def _done(self) -> Path:
+        return self.path.with_suffix(".done")
+
+    def _run(self) -> ModuleType:
+        module_name = self.path.stem
+        if module_name in sys.modules:
+            return sys.modules[module_name]
+        spec = importlib.util.spec_from_file_location(module_name, self.path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[module_name]
+            raise
+        return module
+
+
+def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> ModuleType:
+    """Imports a generated module of cached entry points, writing and compiling it first where it is new.
 
     Args:
         name: what the module compiles, for its file name and the progress line.
         text: Python source of the module; its entry points use `numba.njit(cache=True, ...)` with
             explicit signatures, so that importing it compiles or loads them.
         sources: every file the entry points depend on; an edit of any gives a new module.
+        expected_s: about how long it takes to compile, for the progress line [s].
 
     Returns:
         The imported module.
     """
-    digest = hashlib.sha256(f"{numba.__version__}\n{text}".encode())
-    for path in sorted(set(sources)):
-        digest.update(path.read_bytes())
-    module_name = f"kilohertz_{name}_{digest.hexdigest()[:16]}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    path = cache_folder() / f"{module_name}.py"
-    if not path.exists():
-        # Written beside and renamed: two programs that start together never read half a file.
-        partial = path.with_suffix(f".{os.getpid()}.part")
-        partial.write_text(text)
-        partial.replace(path)
-    if not any((path.parent / "__pycache__").glob(f"{module_name}.*.nbi")):
-        print(
-            f"kilohertz: compiling {name} (once; seconds to half a minute) ...", file=sys.stderr, flush=True
-        )
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    spec.loader.exec_module(module)
-    return module
+    return Entry.write(name, text, sources, expected_s).load()
+
+
+def _compiler() -> str:
+    """All that machine code depends on beside its sources: versions, processor, numba's switches."""
+    switches = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("NUMBA_"))
+    return "\n".join(
+        [
+            sys.version,
+            *(f"{package.__name__} {package.__version__}" for package in (numba, llvmlite, np)),
+            llvm.get_host_cpu_name(),
+            llvm.get_host_cpu_features().flatten(),
+            *switches,
+        ]
+    )
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Holds a lock that the system takes back from a process that dies; where there are no locks, nothing."""
+    with path.open("rb") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -20,7 +20,7 @@ def generated(monkeypatch):
     """What is generated for each robot, without compiling it."""
     calls = []
 
-    def remember(name, text, sources):
+    def remember(name, text, sources, expected_s):
         calls.append(SimpleNamespace(name=name, text=text, sources={Path(source) for source in sources}))
         return SimpleNamespace(run=None)
 

@@ -77,7 +77,7 @@ def test_a_new_kind_is_one_file_and_takes_part_in_the_next_set_up(upright, monke
     """The generated switch imports the new file, depends on its text, and calls its fill."""
     generated = {}
 
-    def generate_only(name, text, sources):
+    def generate_only(name, text, sources, expected_s):
         generated.update(text=text, sources=list(sources))
         return SimpleNamespace(run=None)
 

@@ -15,7 +15,7 @@ import numpy as np
 from controller.qp.tables import Floats, Ints, bind
 from controller.tasks.kind import load_kinds, source_files
 from estimators import so3
-from robots import compiled
+from robots import compiled, kernel_compiler
 
 KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(6)
 """Stages of `run`: one entry point, so what they share is compiled once, the 100 arrays' addresses too."""
@@ -137,6 +137,6 @@ def load(groups: dict[str, Any]) -> Run:
     )
     here = Path(__file__).parent
     sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py"]
-    sources += [Path(compiled.__file__), Path(so3.__file__)]
-    run: Run = compiled.load_entry("control_kernels", text, sources).run
+    sources += [Path(compiled.__file__), Path(kernel_compiler.__file__), Path(so3.__file__)]
+    run: Run = compiled.load_entry("control_kernels", text, sources, expected_s=20.0).run
     return run
