@@ -26,6 +26,33 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Inequality:
+    """A bound on what a task kind measures, which is never left: its rows may only be on one side of it.
+
+    A kind's rows ask for the acceleration (or force) that brings it to its reference; here that is the most,
+    or the least, that is allowed. So with kp and kd = 2 sqrt(kp) the bound is approached without overshoot,
+    and with kp = 0 it is one on the velocity.
+
+    Attributes:
+        name: unique among tasks and inequalities; explanations carry it.
+        kind: a registered task kind with rows.
+        side: "at_most" or "at_least".
+        reference: as the kind documents: the bound.
+        gain: as the kind documents.
+        frame: as in `Task`.
+        rows: which of the kind's rows are bounded; all, if left out.
+    """
+
+    name: str
+    kind: str
+    side: str
+    reference: Sequence[float]
+    gain: Sequence[float] = ()
+    frame: str | None = None
+    rows: Sequence[bool] | None = None
+
+
+@dataclass(frozen=True)
 class ContactSettings:
     """How contacts are treated.
 

@@ -11,10 +11,13 @@ import numpy as np
 import pinocchio as pin
 
 from controller.contact_geometry import ContactGeometry, contact_geometry
-from controller.declarations import BarrierSettings, ContactSettings, Task
+from controller.declarations import BarrierSettings, ContactSettings, Inequality, Task
 from controller.qp.tables import (
     DIM,
+    ENABLED,
+    FIRST_HARD,
     FRAME,
+    HARD,
     KIND,
     MAX_CONE_ROWS,
     MAX_TASK_DIM,
@@ -22,6 +25,8 @@ from controller.qp.tables import (
     MOTION,
     REF,
     SPACE,
+    WRENCH,
+    WRENCH_DIAGONAL,
     Arrays,
     Contacts,
     Floats,
@@ -31,10 +36,12 @@ from controller.qp.tables import (
     Solution,
     Tasks,
 )
-from controller.tasks.kind import KINDS
+from controller.tasks.kind import KINDS, Kind
 from robots.model import RobotModel
 
 _N_GAINS = 8
+_SIDES = {"at_most": 1.0, "at_least": -1.0}
+_ROWS = (MOTION, MOMENTUM, WRENCH)
 
 
 class ProblemTables:
@@ -46,6 +53,7 @@ class ProblemTables:
         tasks: everything that may ever be asked for.
         contact: treatment of the robot's contacts, all of which are slots.
         barrier: joint barriers.
+        inequalities: what is never left.
 
     Attributes:
         arrays: all of them, by name.
@@ -65,6 +73,7 @@ class ProblemTables:
         tasks: Sequence[Task],
         contact: ContactSettings,
         barrier: BarrierSettings,
+        inequalities: Sequence[Inequality] = (),
     ) -> None:
         self._robot, self._model, self._data = robot, robot.pin_model, data
         self._keep: list[Floats] = []
@@ -77,7 +86,8 @@ class ProblemTables:
         for model, geometry in zip(robot.contacts, self.geometry, strict=True):
             name = self._model.frames[model.frame_id].name
             self._add_frame(name, pin.SE3(geometry.R_FC, np.zeros(3)))
-        for task in tasks:
+        declared: tuple[Task | Inequality, ...] = (*tasks, *inequalities)
+        for task in declared:
             _index(task, "kind", task.kind, tuple(KINDS))
             if _is_frame_kind(task.kind) and task.frame not in self.frame_index:
                 self._add_frame(str(task.frame), pin.SE3.Identity())
@@ -89,11 +99,11 @@ class ProblemTables:
         kin = self._kin()
         self.arrays = Arrays(
             kin=kin,
-            tasks=self._tasks(tasks, kin),
-            rows=self._rows(len(tasks)),
+            tasks=self._tasks(tasks, inequalities, kin),
+            rows=self._rows(len(tasks), len(inequalities)),
             contacts=self._contacts(contact),
             limits=self._limits(barrier),
-            solution=self._solution(),
+            solution=self._solution(len(inequalities)),
         )
 
     def _add_frame(self, name: str, placement: pin.SE3) -> None:
@@ -155,14 +165,15 @@ class ProblemTables:
             v_WC=np.zeros(3),
             L_C=np.zeros(3),
             mass=np.array([robot.mass_kg]),
-            n_base=np.array([robot.n_base, robot.nq_base], np.int64),
+            n_base=np.array([robot.n_base, robot.nq_base, len(self.geometry)], np.int64),
             s=np.zeros((8, 3)),
         )
 
-    def _tasks(self, declared: Sequence[Task], kin: Kin) -> Tasks:
+    def _tasks(self, tasks: Sequence[Task], inequalities: Sequence[Inequality], kin: Kin) -> Tasks:
         robot, kinds = self._robot, list(KINDS)
+        declared: tuple[Task | Inequality, ...] = (*tasks, *inequalities)
         n = len(declared)
-        table, n_ref = np.zeros((n, 6), np.int64), 0
+        table, n_ref = np.zeros((n, 7), np.int64), 0
         gain, weight = np.zeros((n, _N_GAINS)), np.zeros((n, MAX_TASK_DIM))
         columns, n_columns = np.zeros((n, robot.nv), np.int64), np.zeros(n, np.int64)
         for i, task in enumerate(declared):
@@ -173,18 +184,32 @@ class ProblemTables:
             table[i, REF] = n_ref
             n_ref += kind.ref_length(robot.na)
             gain[i, : len(task.gain)] = task.gain
-            weight[i] = (
-                np.broadcast_to(task.weight, 6) if np.ndim(task.weight) == 0 else np.resize(task.weight, 6)
-            )
+            if isinstance(task, Task):
+                scalar = np.ndim(task.weight) == 0
+                weight[i] = np.broadcast_to(task.weight, 6) if scalar else np.resize(task.weight, 6)
+            else:
+                weight[i, : kind.dim] = _side(task, kind)
+                table[i, ENABLED] = table[i, HARD] = 1
             if task.kind == "joint":
                 table[i, FRAME] = _index(task, "joint", task.frame, robot.joint_names)
                 columns[i, 0], n_columns[i] = robot.n_base + table[i, FRAME], 1
-            elif task.kind == "contact_force":
+            elif kind.space in (WRENCH, WRENCH_DIAGONAL):
                 table[i, FRAME] = _index(task, "contact", task.frame, robot.contact_names)
+                for r, component in enumerate(kind.components):
+                    if component not in self.geometry[table[i, FRAME]].select:
+                        weight[i, r] = 0.0
             elif kind.space == MOTION:
                 table[i, FRAME] = self.frame_index[str(task.frame)]
                 columns[i], n_columns[i] = kin.columns[table[i, FRAME]], kin.n_columns[table[i, FRAME]]
-        return Tasks(table, np.zeros(n_ref), gain, weight, columns, n_columns)
+        ref = np.zeros(n_ref)
+        for i, given in enumerate(inequalities, start=len(tasks)):
+            n_given = KINDS[given.kind].n_ref
+            if len(given.reference) != n_given:
+                raise ValueError(
+                    f"inequality '{given.name}': {given.kind} has a reference of {n_given} numbers"
+                )
+            ref[table[i, REF] : table[i, REF] + n_given] = given.reference
+        return Tasks(table, ref, gain, weight, columns, n_columns)
 
     def _contacts(self, settings: ContactSettings) -> Contacts:
         n = max(len(self.geometry), 1)
@@ -211,15 +236,19 @@ class ProblemTables:
             contacts.lower[c, facets], contacts.upper[c, facets] = settings.min_force_N, settings.max_force_N
         return contacts
 
-    def _rows(self, n_tasks: int) -> Rows:
+    def _rows(self, n_tasks: int, n_inequalities: int) -> Rows:
         robot, n_contacts = self._robot, max(len(self.geometry), 1)
-        rows = MAX_TASK_DIM * n_tasks + 2
+        rows = MAX_TASK_DIM * (n_tasks + n_inequalities) + 2
+        size = np.zeros(3, np.int64)
+        size[FIRST_HARD] = n_tasks
         return Rows(
-            T=np.zeros((rows, max(robot.nv, 6) if robot.floating else robot.nv)),
+            T=np.zeros((rows, max(robot.nv, 6 * n_contacts) if robot.floating else robot.nv)),
             b=np.zeros(rows),
             w=np.zeros(rows),
             space=np.zeros(rows, np.int64),
             task=np.zeros(rows, np.int64),
+            slot=np.zeros(rows, np.int64),
+            size=size,
             d=np.zeros(robot.na),
             dx=np.zeros(robot.na),
             wrench_d=np.zeros((n_contacts, 6)),
@@ -245,7 +274,7 @@ class ProblemTables:
             vdot_upper=np.zeros(robot.na),
         )
 
-    def _solution(self) -> Solution:
+    def _solution(self, n_inequalities: int) -> Solution:
         robot, n_contacts = self._robot, max(len(self.geometry), 1)
         return Solution(
             vdot=np.zeros(robot.nv),
@@ -256,7 +285,8 @@ class ProblemTables:
             y_cone=np.zeros((n_contacts, MAX_CONE_ROWS)),
             y_tau=np.zeros(robot.na),
             y_vdot=np.zeros(robot.na),
-            residual=np.zeros(6),
+            y_inequality=np.zeros((max(n_inequalities, 1), 6)),
+            residual=np.zeros(7),
             zmp=np.zeros(2),
         )
 
@@ -265,7 +295,17 @@ def _is_frame_kind(kind: str) -> bool:
     return KINDS[kind].space == MOTION and kind != "joint"
 
 
-def _index(task: Task, what: str, name: str | None, names: tuple[str, ...]) -> int:
+def _side(given: Inequality, kind: Kind) -> Floats:
+    """+1 for a row with an upper bound, -1 for one with a lower, 0 for one without."""
+    if kind.space not in _ROWS:
+        raise ValueError(f"inequality '{given.name}': {given.kind} has no rows to bound")
+    if given.side not in _SIDES:
+        raise ValueError(f"inequality '{given.name}': a side is one of {', '.join(_SIDES)}")
+    rows = np.ones(kind.dim) if given.rows is None else np.asarray(given.rows, float)
+    return np.asarray(_SIDES[given.side] * rows)
+
+
+def _index(task: Task | Inequality, what: str, name: str | None, names: tuple[str, ...]) -> int:
     if name not in names:
         raise ValueError(f"task '{task.name}': there is no {what} '{name}'; there are {', '.join(names)}")
     return names.index(name)

@@ -12,18 +12,18 @@ import numpy as np
 import pinocchio as pin
 
 from controller.contact_geometry import implied_motion
-from controller.declarations import BarrierSettings, ContactSettings, Task
+from controller.declarations import BarrierSettings, ContactSettings, Inequality, Task
 from controller.problem_tables import ProblemTables
 from controller.qp import entry
 from controller.qp.daqp_backend import DaqpBackend, exact_arrays
 from controller.qp.dual_backend import DualBackend, dual_arrays
 from controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
-from controller.qp.tables import ENABLED, GRAVITY_M_S2, REF, Floats, Ints
+from controller.qp.tables import ENABLED, FRAME, GRAVITY_M_S2, REF, SPACE, WRENCH, Floats, Ints
 from controller.qp.tolerances import Tolerances
 from controller.tasks.kind import KINDS, load_kinds
 from robots.model import RobotModel
 
-__all__ = ["BarrierSettings", "ContactSettings", "Task", "WholeBody"]
+__all__ = ["BarrierSettings", "ContactSettings", "Inequality", "Task", "WholeBody"]
 
 _WORLD = pin.Convention.WORLD
 
@@ -38,6 +38,7 @@ class WholeBody:
         barrier: joint barriers.
         solver: "osqp" or "exact".
         osqp_settings: for OSQP.
+        inequalities: what is never left, whatever else is asked; all of them hold from the start.
 
     Raises:
         ValueError: for a declaration that does not fit the robot.
@@ -51,16 +52,19 @@ class WholeBody:
         barrier: BarrierSettings,
         solver: str = "osqp",
         osqp_settings: OsqpSettings | None = None,
+        inequalities: Sequence[Inequality] = (),
     ) -> None:
         load_kinds()
         self.robot = robot
         self.model = robot.pin_model
         self.data = self.model.createData()
         self.declared = tuple(tasks)
-        self.task_index = {task.name: index for index, task in enumerate(tasks)}
-        if len(self.task_index) != len(tasks):
+        self.inequalities = tuple(inequalities)
+        self._everything: tuple[Task | Inequality, ...] = (*self.declared, *self.inequalities)
+        self.task_index = {task.name: index for index, task in enumerate(self._everything)}
+        if len(self.task_index) != len(self._everything):
             raise ValueError("two tasks have the same name")
-        tables = ProblemTables(robot, self.data, self.declared, contact, barrier)
+        tables = ProblemTables(robot, self.data, self.declared, contact, barrier, self.inequalities)
         self.arrays, self.solution = tables.arrays, tables.arrays.solution
         self.geometry, self.frame_index = tables.geometry, tables.frame_index
         self._tables = tables
@@ -86,9 +90,9 @@ class WholeBody:
         self.iterations = 0
 
     def reference(self, task: str) -> Floats:
-        """View of a task's reference numbers; writing it is how a behaviour asks."""
-        row = self.arrays.tasks.table[self.task_index[task]]
-        kind = KINDS[self.declared[self.task_index[task]].kind]
+        """View of a task's (or inequality's) reference numbers; writing it is how a behaviour asks."""
+        index = self.task_index[task]
+        row, kind = self.arrays.tasks.table[index], KINDS[self._everything[index].kind]
         view: Floats = self.arrays.tasks.ref[row[REF] : row[REF] + kind.ref_length(self.robot.na)]
         return view
 
@@ -122,8 +126,11 @@ class WholeBody:
         for c in self._closed:
             contacts.offset[c] = offset
             offset += int(contacts.dim[c])
-        self.arrays.tasks.table[:, ENABLED] = 0
-        self.arrays.tasks.table[list(self._enabled), ENABLED] = 1
+        table = self.arrays.tasks.table
+        table[:, ENABLED] = 0
+        table[list(self._enabled), ENABLED] = 1
+        for index, given in enumerate(self.inequalities, start=len(self.declared)):
+            table[index, ENABLED] = self._makes_sense(index, given.kind, self._closed)
 
     def set_force_limits(self, contact: str, min_N: float, max_N: float) -> None:
         """Bounds the normal force of a contact; how a contact ramps in and out."""
@@ -166,8 +173,8 @@ class WholeBody:
         if self.solver is self.exact:
             return solved
         self.osqp.forget()
-        y_tau, y_vdot = self.solution.y_tau, self.solution.y_vdot
-        self._at_limit = solved and bool(y_tau.any() or y_vdot.any())
+        y = self.solution
+        self._at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
         return solved
 
     def solve_softened(self) -> bool:
@@ -177,4 +184,12 @@ class WholeBody:
 
     def _mode(self, closed: Sequence[str], enabled: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         slots = tuple(sorted(self.robot.contact_names.index(name) for name in closed))
-        return slots, tuple(sorted(self.task_index[name] for name in enabled))
+        tasks = sorted(self.task_index[name] for name in enabled)
+        return slots, tuple(i for i in tasks if self._makes_sense(i, self.declared[i].kind, slots))
+
+    def _makes_sense(self, index: int, kind: str, closed: tuple[int, ...]) -> bool:
+        """False for rows on the wrench of an open contact, and where there is nobody to share a load with."""
+        table = self.arrays.tasks.table
+        if table[index, SPACE] != WRENCH:
+            return True
+        return int(table[index, FRAME]) in closed and len(closed) >= KINDS[kind].closed

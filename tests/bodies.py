@@ -12,7 +12,7 @@ import numpy as np
 import pinocchio as pin
 
 from controller.qp.tables import REF
-from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from controller.whole_body import BarrierSettings, ContactSettings, Inequality, Task, WholeBody
 from robots.model import RobotModel
 
 ROBOTS = ("g1", "talos", "bolt", "panda", "ur5")
@@ -109,10 +109,11 @@ def whole_body(
     solver: str = "exact",
     closed: Sequence[str] | None = None,
     enabled: Sequence[str] | None = None,
+    inequalities: Sequence[Inequality] = (),
 ) -> WholeBody:
     """A controller to `ask`; all contacts closed and all tasks enabled, if not said otherwise."""
     declared = balance_tasks(model) if tasks is None else list(tasks)
-    body = WholeBody(model, declared, contact, barrier, solver)
+    body = WholeBody(model, declared, contact, barrier, solver, inequalities=inequalities)
     closed = model.contact_names if closed is None else closed
     enabled = [task.name for task in declared] if enabled is None else enabled
     body.prepare(closed, enabled)
@@ -138,6 +139,10 @@ def hold_still(body: WholeBody) -> None:
             ref[:9] = kin.R[f].ravel()
             if task.kind == "frame_pose":
                 ref[9:12] = kin.p[f]
+        elif task.kind == "frame_coordinate":
+            ref[2], ref[3] = 1.0, kin.p[body.frame_index[str(task.frame)], 2]
+        elif task.kind == "force_share":
+            ref[0] = 1.0 / len(model.contacts)
         elif task.kind == "joint":
             ref[0] = kin.q[model.nq_base + model.joint_names.index(str(task.frame))]
         elif task.kind == "contact_force":

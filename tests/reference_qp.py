@@ -15,7 +15,7 @@ import numpy as np
 import pinocchio as pin
 import quadprog
 
-from controller.whole_body import BarrierSettings, WholeBody
+from controller.whole_body import BarrierSettings, Inequality, Task, WholeBody
 
 _FORCE_UNIT_N = 100.0
 
@@ -30,6 +30,7 @@ class Reference:
     active_cone: int
     active_torque: int
     active_barrier: int
+    active_inequality: int
 
 
 class Dynamics:
@@ -71,10 +72,9 @@ class Dynamics:
         return (data.Ag @ self.v)[3:], (data.dAg @ self.v)[3:], data.Ag[3:].copy()
 
 
-def task_rows(body: WholeBody, dynamics: Dynamics, name: str) -> tuple[Any, Any]:
+def task_rows(body: WholeBody, dynamics: Dynamics, task: Task | Inequality) -> tuple[Any, Any]:
     """Rows on vdot and what they should equal."""
-    task = body.declared[body.task_index[name]]
-    ref, gain = body.reference(name), body.gain(name)
+    ref, gain = body.reference(task.name), body.gain(task.name)
     if task.kind == "com":
         p, v, drift, J = dynamics.com()
         return J, gain[:3] * (ref[:3] - p) + gain[3:6] * (ref[3:6] - v) + ref[6:9] - drift
@@ -90,6 +90,10 @@ def task_rows(body: WholeBody, dynamics: Dynamics, name: str) -> tuple[Any, Any]
         return J, np.array([error + gain[1] * (ref[1] - dynamics.v[robot.n_base + j]) + ref[2]])
     placement, v, drift, J = dynamics.frame(str(task.frame))
     R = placement.rotation
+    if task.kind == "frame_coordinate":
+        direction = ref[:3] @ R
+        b = gain[0] * (ref[3] - ref[:3] @ placement.translation) + gain[1] * (ref[4] - direction @ v[:3])
+        return direction[None] @ J[:3], np.array([b + ref[5] - direction @ drift[:3]])
     if task.kind == "frame_position":
         b = (
             gain[0] * R.T @ (ref[:3] - placement.translation)
@@ -105,6 +109,31 @@ def task_rows(body: WholeBody, dynamics: Dynamics, name: str) -> tuple[Any, Any]
     v_des, a_des = (np.r_[R.T @ ref[k : k + 3], R.T @ ref[k + 3 : k + 6]] for k in (12, 18))
     kp, kd = np.repeat(gain[[0, 2]], 3), np.repeat(gain[[1, 3]], 3)
     return J, kp * error + kd * (v_des - v) + a_des - drift
+
+
+def wrench_rows(
+    body: WholeBody, dynamics: Dynamics, task: Task | Inequality, slots: list[int], at: list[slice], n: int
+) -> Any:
+    """Rows on x of a task on the wrenches of the closed contacts; they should be 0."""
+    ref, c = body.reference(task.name), body.robot.contact_names.index(str(task.frame))
+    select = list(body.geometry[c].select)
+    if task.kind == "cop":
+        # Moments about the reference vanish where it is the centre of pressure: m - ref x f, of a unit each.
+        rows, start = np.zeros((2, n)), at[slots.index(c)].start
+        for component, about_x, about_y in ((2, -ref[1], ref[0]), (3, 1.0, 0.0), (4, 0.0, 1.0)):
+            if component in select:
+                rows[:, start + select.index(component)] = -about_y, about_x
+        return rows * np.array([[4 in select], [3 in select]])
+    assert task.kind == "force_share"
+    row = np.zeros((1, n))
+    for slot, i in zip(slots, at, strict=True):
+        geometry = body.geometry[slot]
+        name = body.robot.pin_model.frames[body.robot.contacts[slot].frame_id].name
+        R = dynamics.frame(name, geometry.R_FC)[0].rotation
+        for t, component in enumerate(geometry.select):
+            if component < 3:
+                row[0, i.start + t] = ((slot == c) - ref[0]) * R[2, component]
+    return row
 
 
 def barrier_bounds(body: WholeBody, barrier: BarrierSettings, q: Any, v: Any) -> tuple[Any, Any]:
@@ -144,7 +173,7 @@ class Problem:
     at: list[slice]
     """Where each closed contact's wrench is in x."""
     blocks: list[int]
-    """Number of rows of A that are cones, torque limits, barriers."""
+    """Number of rows of A that are cones, torque limits, barriers, declared inequalities."""
 
     def cost(self, x: Any) -> float:
         return float(0.5 * x @ self.H @ x + self.g @ x)
@@ -184,8 +213,12 @@ def dense_problem(
                 k = i.stop - i.start
                 H[i, i] += w[0] * np.diag(ref[6 : 6 + k])
                 g[i] -= w[0] * ref[6 : 6 + k] * ref[:k]
+        elif task.kind in ("cop", "force_share"):
+            if str(task.frame) in closed:
+                rows = wrench_rows(body, d, task, slots, at, n)
+                H += rows.T @ np.diag(w[: len(rows)]) @ rows
         else:
-            J, b = task_rows(body, d, name)
+            J, b = task_rows(body, d, task)
             W = np.diag(w[: len(b)])
             H[:nv, :nv] += J.T @ W @ J
             g[:nv] -= J.T @ W @ b
@@ -212,10 +245,31 @@ def dense_problem(
         cone_upper.append(np.r_[np.zeros(len(geometry.rows)), limits])
     tau_max, joints = robot.torque_limit_Nm, np.eye(n)[nb:nv]
     lower, upper = barrier_bounds(body, barrier, q, v)
-    A = np.vstack([*cone_rows, S[nb:], -S[nb:], joints, -joints])
-    b = np.hstack([*cone_upper, tau_max - d.h[nb:], tau_max + d.h[nb:], upper, -lower])
-    blocks = [sum(len(rows) for rows in cone_rows), 2 * robot.na, 2 * robot.na]
+    given, given_upper = inequality_rows(body, d, slots, at, n)
+    A = np.vstack([*cone_rows, S[nb:], -S[nb:], joints, -joints, given])
+    b = np.hstack([*cone_upper, tau_max - d.h[nb:], tau_max + d.h[nb:], upper, -lower, given_upper])
+    blocks = [sum(len(rows) for rows in cone_rows), 2 * robot.na, 2 * robot.na, len(given)]
     return Problem(H, g, np.vstack(equalities), np.hstack(b_eq), A, b, S, d.h, slots, at, blocks)
+
+
+def inequality_rows(
+    body: WholeBody, d: Dynamics, slots: list[int], at: list[slice], n: int
+) -> tuple[Any, Any]:
+    """Declared inequalities as rows <= upper on x."""
+    rows, upper = [np.zeros((0, n))], [np.zeros(0)]
+    for given in body.inequalities:
+        if given.kind in ("cop", "force_share"):
+            if body.robot.contact_names.index(str(given.frame)) not in slots:
+                continue
+            T, b = wrench_rows(body, d, given, slots, at, n), np.zeros(2 if given.kind == "cop" else 1)
+        else:
+            J, b = task_rows(body, d, given)
+            T = np.hstack([J, np.zeros((len(b), n - body.robot.nv))])
+        side = 1.0 if given.side == "at_most" else -1.0
+        chosen = [r for r in range(len(b)) if given.rows is None or given.rows[r]]
+        rows.append(side * T[chosen])
+        upper.append(side * b[chosen])
+    return np.vstack(rows), np.hstack(upper)
 
 
 def solve(

@@ -10,7 +10,7 @@ TOLERANCES = Tolerances(force_N=0.3)
 
 
 def residual(**changes):
-    values = np.zeros(6)
+    values = np.zeros(7)
     values[RES_FINITE] = 1.0
     for index, value in changes.items():
         values[int(index[1:])] = value
@@ -50,4 +50,4 @@ def test_limits_are_not_met_by_what_is_not_a_number(block):
 
 
 def test_a_solution_that_is_not_finite_is_refused():
-    assert not TOLERANCES.accept(np.zeros(6))
+    assert not TOLERANCES.accept(np.zeros(7))

@@ -20,6 +20,7 @@ def test_the_compiled_diagonal_equals_the_twin(name, contact):
     for seed in range(5):
         body = body_at(robot(name), task(contact), seed)
         body.assemble()
+        body.solve()
         diagonal, wish = specified(body)
         rows = body.arrays.rows
         np.testing.assert_allclose(rows.wrench_d[slot], 1e-12 + 2.0 * diagonal[0], rtol=1e-12)
@@ -30,6 +31,7 @@ def test_the_compiled_diagonal_equals_the_twin(name, contact):
 def test_the_other_contact_is_left_alone(name, contact):
     body = body_at(robot(name), task(contact), 0)
     body.assemble()
+    body.solve()
     other = 1 - robot(name).contact_names.index(contact)
     np.testing.assert_array_equal(body.arrays.rows.wrench_dx[other], 0.0)
     np.testing.assert_array_equal(body.arrays.rows.wrench_d[other], 1e-12)

@@ -12,7 +12,7 @@ import pinocchio as pin
 import pytest
 from bodies import robot, whole_body
 
-from controller.qp.tables import JOINT_DIAGONAL, MAX_TASK_DIM, MOMENTUM, MOTION, WRENCH_DIAGONAL
+from controller.qp.tables import JOINT_DIAGONAL, MAX_TASK_DIM, MOMENTUM, MOTION, WRENCH, WRENCH_DIAGONAL
 from controller.tasks import kind as kind_module
 from controller.tasks.kind import KINDS, load_kinds, source_files
 from controller.whole_body import Task
@@ -62,7 +62,8 @@ def test_a_kind_has_a_twin_a_test_and_fits_its_slot(name):
     module = importlib.import_module(kind.module)
     assert list(inspect.signature(module.spec).parameters) == ["k", "f", "ref", "gain"]
     assert list(inspect.signature(module.fill).parameters) == ["k", "f", "ref", "gain", "T", "b"]
-    assert kind.space in (MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL)
+    assert kind.space in (MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL, WRENCH)
+    assert len(kind.components) == (kind.dim if kind.space == WRENCH else 0)
     assert 0 <= kind.dim <= MAX_TASK_DIM
     assert Path(__file__).with_name(f"test_controller_tasks_{name}.py").exists()
     assert Path(inspect.getfile(module)) in source_files()

@@ -17,6 +17,7 @@ def test_the_compiled_diagonal_equals_the_twin(name):
         body = body_at(robot(name), TASK, seed)
         body.reference("posture")[:] = np.abs(body.reference("posture"))
         body.assemble()
+        body.solve()
         diagonal, wish = specified(body)
         rows = body.arrays.rows
         np.testing.assert_allclose(rows.d, 1e-8 + 2.0 * diagonal[0], rtol=1e-12)
@@ -29,6 +30,7 @@ def test_at_rest_in_its_posture_nothing_is_asked(name):
     na = body.robot.na
     body.reference("posture")[:na] = body.arrays.kin.q[body.robot.nq_base :]
     body.assemble()
+    body.solve()
     np.testing.assert_allclose(body.arrays.rows.dx, 0.0, atol=1e-12)
 
 
@@ -40,6 +42,7 @@ def test_each_joint_is_a_spring_and_a_damper_of_its_own():
     ref[:7] = kin.q + 0.1
     ref[7:] = np.arange(1.0, 8.0)
     body.assemble()
+    body.solve()
     weight = 2.0 * np.arange(1.0, 8.0)
     np.testing.assert_allclose(body.arrays.rows.dx, weight * (3.0 - 8.0 * kin.v))
 
@@ -51,5 +54,6 @@ def test_two_postures_add_up():
     for name, offset in (("a", 0.1), ("b", 0.2)):
         body.reference(name)[:7], body.reference(name)[7:] = robot("panda").q_nominal + offset, 1.0
     body.assemble()
+    body.solve()
     np.testing.assert_allclose(body.arrays.rows.d, 4.0 + 1e-8)
     np.testing.assert_allclose(body.arrays.rows.dx, 1.0 * 1.0 + 3.0 * 2.0)

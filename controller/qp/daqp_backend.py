@@ -20,6 +20,7 @@ def exact_arrays(arrays: Arrays) -> ExactArrays:
     na = nv - nb
     n = na + int(arrays.contacts.dim.sum())
     rows = int(arrays.contacts.dim.sum() + arrays.contacts.n_rows.sum()) + na
+    rows += arrays.solution.y_inequality.size
     return ExactArrays(
         size=np.zeros(5, np.int64),
         H=np.zeros(n * n),

@@ -18,8 +18,9 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
     wrenches = int(arrays.contacts.dim.sum())
     n = nv - nb + wrenches
     rows = len(arrays.rows.b) + wrenches + n + 1
+    given = arrays.solution.y_inequality.size
     return DualArrays(
-        size=np.zeros(5, np.int64),
+        size=np.zeros(6, np.int64),
         D=np.zeros((rows, n)),
         span=np.zeros((rows, 2), np.int64),
         C=np.zeros((rows, 6)),
@@ -35,6 +36,11 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
         step=np.zeros(rows),
         z=np.zeros(n),
         pull=np.zeros((6, 1)),
+        given_D=np.zeros((given, n)),
+        given_span=np.zeros((given, 2), np.int64),
+        given_C=np.zeros((given, 6)),
+        given_b=np.zeros(given),
+        slot=np.zeros(given, np.int64),
     )
 
 

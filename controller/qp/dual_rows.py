@@ -19,10 +19,22 @@ from typing import NamedTuple
 
 from controller.qp.exact_assembly import ExactArrays, whiten
 from controller.qp.kinematics import dot
-from controller.qp.tables import MAX_CONE_ROWS, MOTION, Contacts, Floats, Ints, Kin, Limits, Rows, Tasks
+from controller.qp.tables import (
+    MAX_CONE_ROWS,
+    MOMENTUM,
+    MOTION,
+    Contacts,
+    Floats,
+    Ints,
+    Kin,
+    Limits,
+    Rows,
+    Tasks,
+)
+from controller.qp.wrench_rows import wrench_row
 from robots.compiled import inner_kernel
 
-UNKNOWNS, COSTS, FIXED, IN_USE, STEPS = range(5)
+UNKNOWNS, COSTS, FIXED, IN_USE, STEPS, INEQUALITIES = range(6)
 """What `DualArrays.size` holds."""
 
 
@@ -30,7 +42,8 @@ class DualArrays(NamedTuple):
     """Rows, their Gram matrix and its factor: FIXED rows of tasks and contacts, then the limits in force."""
 
     size: Ints
-    """(5,) UNKNOWNS, COSTS: rows of tasks, FIXED: rows of tasks and contacts, rows IN_USE, STEPS taken."""
+    """(6,) UNKNOWNS, COSTS: rows of tasks, FIXED: rows of tasks and contacts, rows IN_USE, STEPS taken,
+    INEQUALITIES that were declared and apply this tick."""
     D: Floats
     """(rows, n) what each row is on z directly."""
     span: Ints
@@ -61,6 +74,13 @@ class DualArrays(NamedTuple):
     """(n,) whitened unknowns."""
     pull: Floats
     """(6, 1) sum of y c: what the rows pull the base acceleration with."""
+    given_D: Floats
+    given_span: Ints
+    given_C: Floats
+    given_b: Floats
+    """Declared inequalities, as D, span, C and b: at hand whether in force or not."""
+    slot: Ints
+    """Which multiplier of `Solution.y_inequality` each of them has."""
 
 
 # Kernels that run once a row take the arrays they need, not the groups: handing a group of 20 arrays to a
@@ -199,8 +219,21 @@ def fixed_rows(
                 rows.T[r], tasks.columns[task], tasks.n_columns[task], nb, n, e.x0, e.sigma, e.K,
                 d.D[i], d.span[i], d.C[i],
             )  # fmt: skip
-        else:
+        elif rows.space[r] == MOMENTUM:
             constant = momentum_row(rows.T[r], na, n, e.G, d.D[i], d.span[i], d.C[i])
+        else:
+            d.span[i, 0], d.span[i, 1] = na, n
+            for q in range(6):
+                d.C[i, q] = 0.0
+            constant = wrench_row(
+                rows.T[r],
+                contacts.offset,
+                contacts.dim,
+                contacts.select,
+                e.x0[na:],
+                e.sigma[na:],
+                d.D[i, na:],
+            )
         d.b[i] = rows.b[r] - constant
         gram_row(i, moves and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
         d.soft[i] = 1.0 / rows.w[r]
@@ -233,7 +266,8 @@ def limit_row(
 ) -> None:
     """Writes a limit as row i, a'z >= b, and its row of S.
 
-    Limits are counted from 1: wrench cones by slot and row, then torque limits, then acceleration barriers.
+    Limits are counted from 1: wrench cones by slot and row, torque limits, acceleration barriers, then the
+    inequalities that were declared.
     """
     nb = k.n_base[0]
     na = len(k.v) - nb
@@ -279,13 +313,22 @@ def limit_row(
             bound -= contacts.cone[c, r, t] * e.x0[o + t]
         span[0], span[1] = o, o + contacts.dim[c]
         d.b[i] = sign * bound
+    elif index >= cones + 2 * na:
+        g = index - cones - 2 * na
+        span[0], span[1] = d.given_span[g, 0], d.given_span[g, 1]
+        for q in range(span[0], span[1]):
+            row[q] = d.given_D[g, q]
+        for r in range(6):
+            base[r] = d.given_C[g, r]
+        d.b[i] = d.given_b[g]
     else:
         j = index - cones - na
         row[j] = sign * e.sigma[j]
         bound = (limits.vdot_upper[j] if limit > 0 else limits.vdot_lower[j]) - e.x0[j]
         span[0], span[1] = j, j + 1
         d.b[i] = sign * bound
-    gram_row(i, torque and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
+    on_base = torque or index >= cones + 2 * na
+    gram_row(i, on_base and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
 
 
 @inner_kernel

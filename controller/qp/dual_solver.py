@@ -19,6 +19,7 @@ from controller.qp.dual_rows import (
     COSTS,
     FIXED,
     IN_USE,
+    INEQUALITIES,
     STEPS,
     UNKNOWNS,
     DualArrays,
@@ -27,6 +28,7 @@ from controller.qp.dual_rows import (
     rows_miss,
 )
 from controller.qp.exact_assembly import ExactArrays, solve_base
+from controller.qp.inequality_rows import most_missed
 from controller.qp.kinematics import dot
 from controller.qp.residuals import torque_and_residuals
 from controller.qp.tables import (
@@ -88,6 +90,9 @@ def recall_limits(
             y = solution.y_vdot[index - cones - na]
         if abs(y) > _IN_FORCE:
             recall(k, contacts, limits, e, d, index + 1 if y > 0.0 else -(index + 1))
+    for i in range(d.size[INEQUALITIES]):
+        if solution.y_inequality[d.slot[i] // 6, d.slot[i] % 6] > _IN_FORCE:
+            recall(k, contacts, limits, e, d, -(cones + 2 * na + 1 + i))
 
 
 @inner_kernel
@@ -216,6 +221,7 @@ def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactAr
     solution.y_cone[:] = 0.0
     solution.y_tau[:] = 0.0
     solution.y_vdot[:] = 0.0
+    solution.y_inequality[:] = 0.0
     fixed = d.size[FIXED]
     i = d.size[COSTS]
     for c in range(len(contacts.offset)):
@@ -233,8 +239,11 @@ def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactAr
             solution.y_cone[index // MAX_CONE_ROWS, index % MAX_CONE_ROWS] = a
         elif index < cones + na:
             solution.y_tau[index - cones] = a
-        else:
+        elif index < cones + 2 * na:
             solution.y_vdot[index - cones - na] = a
+        else:
+            slot = d.slot[index - cones - 2 * na]
+            solution.y_inequality[slot // 6, slot % 6] = d.y[i]
     if k.n_base[0] == 6:
         # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y c.
         solve_base(e.L, d.pull, 1)
@@ -263,6 +272,7 @@ def solve_dual(
     recall_limits(k, contacts, limits, solution, e, d)
     release_wrong_limits(d)
     status = SOLVED
+    counted = len(contacts.offset) * MAX_CONE_ROWS + 2 * len(solution.tau)
     while True:
         combine_rows(e.K, nb, d.y, d.size[IN_USE], d.size[UNKNOWNS], d)
         write_primal(k, contacts, limits, solution, e, d)
@@ -271,6 +281,8 @@ def solve_dual(
                 refine(solution, e.K, nb, d)
                 write_primal(k, contacts, limits, solution, e, d)
         limit, violation = most_violated(k, contacts, limits, solution)
+        if d.size[INEQUALITIES] > 0:
+            limit, violation = most_missed(solution.vdot, e.K, nb, counted, limit, violation, d)
         if limit == 0:
             break
         i = d.size[IN_USE]

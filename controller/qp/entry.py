@@ -35,6 +35,7 @@ from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
 from controller.qp.dual_rows import DualArrays, fixed_rows
 from controller.qp.dual_solver import solve_dual
 from controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
+from controller.qp.inequality_rows import inequality_residual, reduced_inequalities, write_inequalities
 from controller.qp.kinematics import barriers, kinematics
 from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
 {imports}
@@ -48,7 +49,8 @@ def fill_all(k, tasks, rows):
     nb = k.n_base[0]
     nv = len(k.v)
     na = nv - nb
-    m = 0
+    m = costs = 0
+    n_wrench = 6 * k.n_base[2]
     for j in range(na):
         rows.d[j] = 1e-8
         rows.dx[j] = 0.0
@@ -66,10 +68,14 @@ def fill_all(k, tasks, rows):
         gain = tasks.gain[i]
         weight = tasks.weight[i]
         if space == 0:
-            T = rows.T[m:m + dim, :]
+            T = rows.T[m:m + dim, :nv]
             b = rows.b[m:m + dim]
         elif space == 1:
             T = rows.T[m:m + dim, :6]
+            T[:] = 0.0
+            b = rows.b[m:m + dim]
+        elif space == 4:
+            T = rows.T[m:m + dim, :n_wrench]
             T[:] = 0.0
             b = rows.b[m:m + dim]
         else:
@@ -90,7 +96,14 @@ def fill_all(k, tasks, rows):
                 rows.space[m + r] = space
                 rows.task[m + r] = i
             m += dim
-    return m
+            if tasks.table[i, 6] == 0:
+                costs = m
+            else:
+                for r in range(dim):
+                    rows.slot[m - dim + r] = 6 * (i - rows.size[2]) + r
+    rows.size[0] = costs
+    rows.size[1] = m - costs
+    return costs
 
 
 @numba.njit(types.int64(types.int64, TABLE, VECTOR, VECTOR), **OPTIONS)
@@ -100,20 +113,30 @@ def run(stage, A, x, y):
         kinematics(x, y, kin)
         barriers(kin, limits)
         return 0
+    status = 0
     if stage == OSQP_FINISH:
-        return finish(kin, contacts, limits, solution, osqp, x, y)
-    if stage == DAQP_FINISH:
+        status = finish(kin, contacts, limits, solution, osqp, x, y)
+    elif stage == DAQP_FINISH:
         expand(kin, contacts, limits, solution, exact, x, y)
-        return 0
-    m = fill_all(kin, tasks, rows)
-    if stage == OSQP_ASSEMBLY:
-        scatter(kin, tasks, rows, m, contacts, limits, osqp)
-    elif stage == DUAL_SOLVE:
-        fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
-        return solve_dual(kin, contacts, limits, solution, exact, dual)
-    elif stage == DAQP_ASSEMBLY:
-        reduce_problem(kin, rows, m, contacts, limits, exact)
-    return m
+    else:
+        status = m = fill_all(kin, tasks, rows)
+        solution.residual[6] = 0.0
+        declared = rows.size[1] > 0
+        if stage == OSQP_ASSEMBLY:
+            scatter(kin, tasks, rows, m, contacts, limits, osqp)
+        elif stage == DAQP_ASSEMBLY:
+            reduce_problem(kin, rows, m, contacts, limits, exact)
+            if declared:
+                reduced_inequalities(kin, rows, contacts, exact)
+        else:
+            fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
+            dual.size[5] = 0
+            if declared:
+                write_inequalities(kin, tasks, rows, contacts, exact, dual)
+            status = solve_dual(kin, contacts, limits, solution, exact, dual)
+    if rows.size[1] > 0 and stage != OSQP_ASSEMBLY and stage != DAQP_ASSEMBLY:
+        inequality_residual(kin, rows, contacts, solution, exact.work)
+    return status
 '''
 
 

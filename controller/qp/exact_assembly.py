@@ -16,7 +16,19 @@ import numpy as np
 from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import GRAVITY_M_S2, Contacts, Floats, Ints, Kin, Limits, Rows, Solution
+from controller.qp.tables import (
+    GRAVITY_M_S2,
+    MOTION,
+    WRENCH,
+    Contacts,
+    Floats,
+    Ints,
+    Kin,
+    Limits,
+    Rows,
+    Solution,
+)
+from controller.qp.wrench_rows import wrench_row
 from robots.compiled import inner_kernel
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
@@ -27,8 +39,8 @@ class ExactArrays(NamedTuple):
     """The reduced problem; sized for all contacts closed, used up to `size`."""
 
     size: Ints
-    """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque), N_MOTION, N_CONE; SOFTENED: contact
-    motion becomes a heavy cost."""
+    """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque, inequalities), N_MOTION, N_CONE;
+    SOFTENED: contact motion becomes a heavy cost."""
     H: Floats
     """(n * n,) row by row with stride N."""
     f: Floats
@@ -143,6 +155,27 @@ def motion_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, out: Floats)
 
 
 @inner_kernel
+def task_row(space: int, T: Floats, contacts: Contacts, e: ExactArrays, n: int, na: int, nb: int) -> float:
+    """A task's row as the row `e.row` on z; returns its constant part."""
+    if space == MOTION:
+        return motion_row(T, nb, na, n, e, e.row)
+    for j in range(n):
+        e.row[j] = 0.0
+    if space == WRENCH:
+        return wrench_row(
+            T, contacts.offset, contacts.dim, contacts.select, e.x0[na:], e.sigma[na:], e.row[na:]
+        )
+    constant = 0.0
+    for q in range(6):
+        a = T[q]
+        if a != 0.0:
+            for j in range(na, n):
+                e.row[j] += a * e.G[q, j]
+            constant += a * e.G[q, n]
+    return constant
+
+
+@inner_kernel
 def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
     """Adds w (row z - b)^2 / 2 to H (lower triangle) and f."""
     row = e.row
@@ -241,18 +274,7 @@ def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limit
         w = rows.w[r]
         if w == 0.0:
             continue
-        b = rows.b[r]
-        if rows.space[r] == 0:
-            b -= motion_row(rows.T[r], nb, na, n, e, e.row)
-        else:
-            for j in range(n):
-                e.row[j] = 0.0
-            for q in range(6):
-                a = rows.T[r, q]
-                if a != 0.0:
-                    for j in range(na, n):
-                        e.row[j] += a * e.G[q, j]
-                    b -= a * e.G[q, n]
+        b = rows.b[r] - task_row(rows.space[r], rows.T[r], contacts, e, n, na, nb)
         add_cost(e, n, w, b)
     row = contact_rows(k, contacts, e, n, na, nb)
     e.size[1] = torque_rows(k, contacts, limits, e, n, na, nb, row)
@@ -293,4 +315,5 @@ def expand(
             for r in range(contacts.n_rows[c]):
                 solution.y_cone[c, r] = y[row]
                 row += 1
+    solution.y_inequality[:] = 0.0
     torque_and_residuals(k, contacts, limits, solution)

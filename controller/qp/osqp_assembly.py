@@ -12,7 +12,20 @@ from typing import NamedTuple
 
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import GRAVITY_M_S2, Contacts, Floats, Ints, Kin, Limits, Rows, Solution, Tasks
+from controller.qp.tables import (
+    GRAVITY_M_S2,
+    MOMENTUM,
+    MOTION,
+    Contacts,
+    Floats,
+    Ints,
+    Kin,
+    Limits,
+    Rows,
+    Solution,
+    Tasks,
+)
+from controller.qp.wrench_rows import scaled_wrench_row
 from robots.compiled import inner_kernel
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
@@ -74,6 +87,19 @@ def add_motion_rows(k: Kin, tasks: Tasks, rows: Rows, first: int, count: int, pr
 
 
 @inner_kernel
+def add_force_row(
+    w: float, t: Floats, b: float, nv: int, nf: int, px: Floats, g: Floats, position_P: Ints
+) -> None:
+    """Adds w (t wrench - b)^2 to P and g, the wrench in its own units."""
+    for j in range(nf):
+        a = w * t[j]
+        if a != 0.0:
+            g[nv + j] -= a * b
+            for i in range(j + 1):
+                px[position_P[nv + i, nv + j]] += a * t[i]
+
+
+@inner_kernel
 def add_momentum_row(
     k: Kin, rows: Rows, r: int, nv: int, nf: int, force_scale: float, problem: OsqpArrays
 ) -> None:
@@ -85,12 +111,7 @@ def add_momentum_row(
         for q in range(6):
             total += T[q] * G[q, j]
         t[j] = total * force_scale
-    for j in range(nf):
-        a = w * t[j]
-        if a != 0.0:
-            g[nv + j] -= a * b
-            for i in range(j + 1):
-                px[problem.position_P[nv + i, nv + j]] += a * t[i]
+    add_force_row(w, t, b, nv, nf, px, g, problem.position_P)
 
 
 @inner_kernel
@@ -151,14 +172,18 @@ def scatter(
             upper[row + r] = contacts.upper[c, r] * sc
     r = 0
     while r < m:
-        if rows.space[r] == 0:
+        if rows.space[r] == MOTION:
             count = 1
             while r + count < m and rows.task[r + count] == rows.task[r]:
                 count += 1
             add_motion_rows(k, tasks, rows, r, count, problem)
             r += count
-        else:
+        elif rows.space[r] == MOMENTUM:
             add_momentum_row(k, rows, r, nv, nf, fs, problem)
+            r += 1
+        else:
+            scaled_wrench_row(rows.T[r], contacts, problem.offset, fs, problem.work)
+            add_force_row(rows.w[r], problem.work, rows.b[r], nv, nf, px, g, pos_P)
             r += 1
     if problem.size[3] == 0:
         return
@@ -225,6 +250,7 @@ def finish(
         else:
             solution.y_tau[j] = 0.0
             solution.y_vdot[j] = 0.0
+    solution.y_inequality[:] = 0.0
     torque_and_residuals(k, contacts, limits, solution)
     changed = 0
     first = problem.size[1]

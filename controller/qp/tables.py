@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL = 0, 1, 2, 3
+MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL, WRENCH = 0, 1, 2, 3, 4
 """Spaces a task can live in: rows on vdot; on the rate of the centroidal momentum; a diagonal on the joint
-accelerations; a diagonal on the wrench of one contact."""
+accelerations; a diagonal on the wrench of one contact; rows on the wrenches of all contacts, one after the
+other, six spatial components each."""
 
 # Columns of the integer task table.
-ENABLED, KIND, FRAME, SPACE, DIM, REF = range(6)
+ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD = range(7)
+
+# Entries of `Rows.size`.
+COST_ROWS, INEQUALITY_ROWS, FIRST_HARD = range(3)
 
 GRAVITY_M_S2 = 9.81
 MAX_CONE_ROWS = 32
@@ -69,22 +73,22 @@ class Kin(NamedTuple):
     mass: Floats
     """(1,) [kg]."""
     n_base: Ints
-    """(2,) base freedoms in v (6 or 0), base numbers in q (7 or 0)."""
+    """(3,) base freedoms in v (6 or 0), base numbers in q (7 or 0), contact slots (the first frames)."""
     s: Floats
     """(8, 3) scratch rows: kinds may use them freely within one fill."""
 
 
 class Tasks(NamedTuple):
-    """The task table: what was declared. T tasks."""
+    """The task table: what was declared. T tasks, the inequalities last."""
 
     table: Ints
-    """(T, 6) columns ENABLED, KIND, FRAME, SPACE, DIM, REF."""
+    """(T, 7) columns ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD: 1 for an inequality."""
     ref: Floats
     """References of all tasks, one after the other; REF says where each begins."""
     gain: Floats
     """(T, 8) gains, as the kind documents."""
     weight: Floats
-    """(T, 6) weight of each row; a row of weight 0 is left out."""
+    """(T, 6) weight of each row; a row of weight 0 is left out. Of an inequality: +1 at most, -1 at least."""
     columns: Ints
     """(T, nv) the columns of v that the task's motion rows touch."""
     n_columns: Ints
@@ -92,18 +96,22 @@ class Tasks(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What the enabled tasks wrote this tick; m rows, then the diagonals."""
+    """What the enabled tasks wrote this tick: rows that cost, rows that are inequalities; the diagonals."""
 
     T: Floats
-    """(rows, nv) motion rows, or momentum rows in the first 6 columns."""
+    """(rows, nv) motion rows, momentum rows in the first 6 columns, wrench rows in the first 6 C."""
     b: Floats
     """(rows,) right-hand side."""
     w: Floats
     """(rows,) weight."""
     space: Ints
-    """(rows,) MOTION or MOMENTUM."""
+    """(rows,) MOTION, MOMENTUM or WRENCH."""
     task: Ints
     """(rows,) index of the task that wrote the row."""
+    slot: Ints
+    """(rows,) of an inequality: where its multiplier lives in `Solution.y_inequality`, row by row."""
+    size: Ints
+    """(3,) COST_ROWS and INEQUALITY_ROWS of this tick; FIRST_HARD: index of the first inequality."""
     d: Floats
     """(na,) diagonal of the joint accelerations."""
     dx: Floats
@@ -174,15 +182,17 @@ class Solution(NamedTuple):
     """(na,) of the torque limits."""
     y_vdot: Floats
     """(na,) of the acceleration barriers."""
+    y_inequality: Floats
+    """(I, 6) of the inequalities that were declared, row by row; positive where in force."""
     residual: Floats
-    """(6,) floating-base residual [N, Nm], largest; contact motion residual [m/s^2]; cone violation [N];
+    """(7,) floating-base residual [N, Nm], largest; contact motion residual [m/s^2]; cone violation [N];
     torque beyond the limit [Nm]; acceleration beyond the barrier [rad/s^2]; 1 where all numbers are
-    finite."""
+    finite; farthest miss of an inequality [its row's unit]."""
     zmp: Floats
     """(2,) zero-moment point of the wrenches at the mean height of the soles [m]."""
 
 
-RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE = range(6)
+RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE, RES_INEQUALITY = range(7)
 
 
 class Arrays(NamedTuple):

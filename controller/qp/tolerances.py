@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.qp.tables import RES_BASE, RES_CONE, RES_FINITE, RES_MOTION, RES_TAU, RES_VDOT, Floats
+from controller.qp.tables import (
+    RES_BASE,
+    RES_CONE,
+    RES_FINITE,
+    RES_INEQUALITY,
+    RES_MOTION,
+    RES_TAU,
+    RES_VDOT,
+    Floats,
+)
 
 
 @dataclass(frozen=True)
@@ -16,12 +25,14 @@ class Tolerances:
         motion_m_s2: contact motion rows.
         torque_Nm: torque beyond a limit that is left to the guard's clip.
         vdot_rad_s2: acceleration beyond a barrier.
+        inequality: beyond a declared inequality [its row's unit].
     """
 
     force_N: float
     motion_m_s2: float = 0.1
     torque_Nm: float = 0.005
     vdot_rad_s2: float = 0.01
+    inequality: float = 0.01
 
     def accept(self, residual: Floats) -> bool:
         """True where dynamics, contact motion and wrench cones hold; limits are judged by `limits_ok`."""
@@ -34,5 +45,9 @@ class Tolerances:
         )
 
     def limits_ok(self, residual: Floats) -> bool:
-        """True where torque limits and barriers hold."""
-        return bool(residual[RES_TAU] <= self.torque_Nm and residual[RES_VDOT] <= self.vdot_rad_s2)
+        """True where torque limits, barriers and declared inequalities hold."""
+        return bool(
+            residual[RES_TAU] <= self.torque_Nm
+            and residual[RES_VDOT] <= self.vdot_rad_s2
+            and residual[RES_INEQUALITY] <= self.inequality
+        )

@@ -23,9 +23,12 @@ class Kind:
 
     Attributes:
         name: as used in declarations.
-        space: MOTION, MOMENTUM, JOINT_DIAGONAL or WRENCH_DIAGONAL of `controller.qp.tables`.
+        space: MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL or WRENCH of `controller.qp.tables`.
         dim: rows; 0 means one per joint.
         n_ref: reference numbers; negative means -n_ref numbers per joint.
+        components: of wrench rows: the component of the contact's wrench that each row is about; the row is
+            left out where the contact does not transmit it.
+        closed: of wrench rows: contacts that must be closed for the task to make sense, its own among them.
         fill: compiled (k, f, ref, gain, T, b) -> None, writes rows T and right-hand side b in place.
         module: where it lives.
     """
@@ -36,6 +39,8 @@ class Kind:
     n_ref: int
     fill: Callable[..., None]
     module: str
+    components: tuple[int, ...] = ()
+    closed: int = 0
 
     def ref_length(self, na: int) -> int:
         """Reference numbers of one task of this kind on a robot of na joints."""
@@ -45,12 +50,14 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-def task_kind(name: str, *, space: int, dim: int, n_ref: int) -> Callable[[Callable[..., None]], Any]:
+def task_kind(
+    name: str, *, space: int, dim: int, n_ref: int, components: tuple[int, ...] = (), closed: int = 0
+) -> Callable[[Callable[..., None]], Any]:
     """Registers the decorated function as the `fill` of a new task kind."""
 
     def register(fill: Callable[..., None]) -> Any:
         compiled = inner_kernel(fill, may_copy=True)
-        KINDS[name] = Kind(name, space, dim, n_ref, compiled, fill.__module__)
+        KINDS[name] = Kind(name, space, dim, n_ref, compiled, fill.__module__, components, closed)
         return compiled
 
     return register
