@@ -141,6 +141,13 @@ class EstimatorGains(Config):
     largest_tilt_sd_deg: float = Field(
         default=5.0, gt=0, le=90, description="SD of the tilt; more, and the estimate is not believed [deg]"
     )
+    largest_turn_deg: float = Field(
+        default=3.0,
+        gt=0,
+        le=90,
+        description="by which all closed soles seem to tilt together within a second: more, and the IMU is "
+        "not believed, or the robot falls; pushes reach 1.7 [deg]",
+    )
     use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
     edge_fraction: float = Field(
         default=0.3,

@@ -2,10 +2,13 @@
 
 A foot that rolls, slips or lands surprises the filter, and is no reason to doubt the rest. An IMU that is
 wrong makes it disagree with every closed contact at once, and for long. So the contact that surprises least
-is looked at, over a twentieth of a second, while at least two are closed.
+is looked at, over a twentieth of a second. Where the filter explains a wrong IMU by soles that roll, all of
+them seem to turn the same way, and further than a robot could that does not fall.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,34 +20,67 @@ Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 WINDOW_S = 0.05
+TURNING_S = 1.0
 _LEAST_CONTACTS = 2
+_SOLE = 2
 
 
 @kernel
 def doubt_filter(
-    dt: float, active: IntArray, surprise: Array, P: Array, trust: Array, disagreement: Array, doubt: Array
+    dt: float,
+    x: Array,
+    active: IntArray,
+    surprise: Array,
+    P: Array,
+    R_IF: Array,
+    trust: Array,
+    disagreement: Array,
+    upright: Array,
+    turned: Array,
+    doubt: Array,
 ) -> None:
     """How much the filter and the world disagree.
 
     Args:
         dt: time since the last sample taken [s].
-        active: (nc,) contacts in the filter, see InvariantEkf.
+        x: the filter's state, see InvariantEkf, also for the next three.
+        active: (nc,) contacts in the filter.
         surprise: (nc, 2) squared Mahalanobis distances of their innovations.
         P: (n, n) covariance.
-        trust: (2,) largest disagreement, and largest variance of the tilt [rad^2], that are believed.
+        R_IF: (nc, 3, 3) orientation of the contacts in the IMU frame.
+        trust: (3,) largest disagreement, variance of the tilt [rad^2] and common turn of the soles [rad]
+            that are believed.
         disagreement: (1,) smallest surprise of a closed contact times their number, averaged; written.
+        upright: (nc, 2) horizontal part of each sole's normal in the last sample, written.
+        turned: (nc, 2) by how much each closed sole has tilted of late, as the filter has it [rad]; written.
         doubt: (1,) above 1 the filter is not to be believed; written.
     """
-    closed, least = 0, np.inf
+    closed, least = 0, math.inf
+    soles, turn, way_x, way_y = 0, math.inf, 0.0, 0.0
     for c in range(len(active)):
+        for i in range(2):
+            normal = x[3 * i] * R_IF[c, 0, 2] + x[3 * i + 1] * R_IF[c, 1, 2] + x[3 * i + 2] * R_IF[c, 2, 2]
+            change = normal - upright[c, i]
+            upright[c, i] = normal
+            turned[c, i] += change - min(1.0, dt / TURNING_S) * turned[c, i]
+            if active[c] != _SOLE:
+                turned[c, i] = 0.0
         if active[c] != 0:
             closed += 1
             least = min(least, surprise[c, 0] + surprise[c, 1])
+        if active[c] == _SOLE:
+            soles += 1
+            if soles > 1 and turned[c, 0] * way_x + turned[c, 1] * way_y <= 0.0:
+                turn = 0.0
+            way_x, way_y = turned[c, 0], turned[c, 1]
+            turn = min(turn, math.sqrt(way_x * way_x + way_y * way_y))
     if closed >= _LEAST_CONTACTS:
         # Only while it can be told: what was seen counts on until the next time.
         disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
-    tilt = P[ROTATION, ROTATION] + P[ROTATION + 1, ROTATION + 1]
     doubt[0] = disagreement[0] / trust[0]
+    if soles >= _LEAST_CONTACTS:
+        doubt[0] = max(doubt[0], turn / trust[2])
+    tilt = P[ROTATION, ROTATION] + P[ROTATION + 1, ROTATION + 1]
     # Also where it is NaN.
     if not tilt <= trust[1]:
         doubt[0] = 2.0

@@ -101,6 +101,8 @@ class FloatingBaseEstimator:
         self._timer: Array = np.zeros(nc)
         self.doubt: Array = np.zeros(1)
         self._disagreement: Array = np.zeros(1)
+        self._turned: Array = np.zeros((nc, 2))
+        self._upright: Array = np.zeros((nc, 2))
         self._p_BF: Array = np.zeros((nc, 3))
         self._R_BF: Array = np.zeros((nc, 3, 3))
         self._p_IF: Array = np.zeros((nc, 3))
@@ -196,8 +198,10 @@ class FloatingBaseEstimator:
             "R_IF": self._R_IF,
             "position_covariance": self._position_covariance,
             "rotation_covariance": self._rotation_covariance,
-            "trust": np.array([config.largest_disagreement, math.radians(config.largest_tilt_sd_deg) ** 2]),
+            "trust": kernel_setup.trust(config),
             "disagreement": self._disagreement,
+            "upright": self._upright,
+            "turned": self._turned,
             "doubt": self.doubt,
             "force": np.zeros(nc),
             "normal_force": self.normal_force_N,
@@ -269,6 +273,7 @@ class FloatingBaseEstimator:
         self._timer[:] = 0.0
         self.doubt[:] = 0.0
         self._disagreement[:] = 0.0
+        self._upright_from_start()
         # Closed for long: nothing lands at reset.
         self._age[:] = config.contact.landing_time_s + 1.0
         self.contact[:] = True
@@ -279,6 +284,12 @@ class FloatingBaseEstimator:
         self.q[3:7] = pin.Quaternion(R_WB).coeffs()
         self.q[7:] = sensors.q
         self.v[:] = 0.0
+
+    def _upright_from_start(self) -> None:
+        """Soles have not turned yet: what they turn by is counted from here."""
+        self._turned[:] = 0.0
+        for c, R_IF in enumerate(self._R_IF):
+            self._upright[c] = (self.filter.R_WI @ R_IF)[:2, 2]
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Takes in one sample, dt_s after the last; a sample that is refused leaves everything as it was.

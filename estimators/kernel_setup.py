@@ -106,3 +106,15 @@ def tick_settings(config: EstimatorGains, gravity: float, max_step_s: float, wei
     settings[tick.SETTLED] = config.settled_factor
     settings[tick.EDGE] = config.edge_fraction
     return settings
+
+
+def trust(config: EstimatorGains) -> Array:
+    """What `doubt_filter` still believes."""
+    largest: Array = np.array(
+        [
+            config.largest_disagreement,
+            math.radians(config.largest_tilt_sd_deg) ** 2,
+            math.radians(config.largest_turn_deg),
+        ]
+    )
+    return largest

@@ -6,7 +6,7 @@ import pytest
 from estimators.divergence import WINDOW_S, doubt_filter
 
 DT_S = 1e-3
-TRUST = np.array([15.0, 0.0076])
+TRUST = np.array([15.0, 0.0076, 0.05])
 
 
 def doubt(surprises, ticks=300, active=(2, 2), P=None):
@@ -15,9 +15,10 @@ def doubt(surprises, ticks=300, active=(2, 2), P=None):
     surprise = np.zeros((len(active), 2))
     surprise[:, 1] = surprises
     P = np.zeros((9, 9)) if P is None else P
-    arguments = (np.array(active), surprise, P, TRUST, disagreement, result)
+    x, level = np.eye(3).ravel(), np.array([np.eye(3)] * len(active))
+    still = np.zeros((len(active), 2)), np.zeros((len(active), 2))
     for _ in range(ticks):
-        doubt_filter(DT_S, *arguments)
+        doubt_filter(DT_S, x, np.array(active), surprise, P, level, TRUST, disagreement, *still, result)
     return float(result[0])
 
 
@@ -39,6 +40,35 @@ def test_a_window_is_a_twentieth_of_a_second():
     assert doubt((15.0, 15.0), ticks=round(WINDOW_S / DT_S)) == pytest.approx(
         2.0 * (1 - np.exp(-1)), rel=0.02
     )
+
+
+def turned_soles(rates, ticks=300, active=(2, 2)):
+    """How much is doubted where soles seem to turn about y at these rates [rad/s]."""
+    result, disagreement = np.zeros(1), np.zeros(1)
+    upright, turned = np.zeros((2, 2)), np.zeros((2, 2))
+    surprise, P, R_IF = np.zeros((2, 2)), np.zeros((9, 9)), np.zeros((2, 3, 3))
+    for k in range(ticks):
+        for c, rate in enumerate(rates):
+            angle = rate * (k + 1) * DT_S
+            s, cosine = np.sin(angle), np.cos(angle)
+            R_IF[c] = [[cosine, 0, s], [0, 1, 0], [-s, 0, cosine]]
+        x = np.eye(3).ravel()
+        doubt_filter(
+            DT_S, x, np.array(active), surprise, P, R_IF, TRUST, disagreement, upright, turned, result
+        )
+    return float(result[0])
+
+
+def test_all_soles_that_turn_together_turn_with_the_imu():
+    assert turned_soles((0.3, 0.4)) > 1.0
+    assert turned_soles((0.3, 0.4), ticks=50) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("rates", "active"), [((0.3, 0.0), (2, 2)), ((0.3, -0.3), (2, 2)), ((0.3, 0.3), (2, 0)), ((1, 1), (1, 1))]
+)
+def test_one_sole_may_roll_and_two_may_turn_apart(rates, active):
+    assert turned_soles(rates, active=active) < 0.5
 
 
 @pytest.mark.parametrize("variance", [0.01, np.inf, np.nan])
