@@ -132,21 +132,21 @@ class EstimatorGains(Config):
         description="squared Mahalanobis distance at which a foot counts as slipped; 0 for never",
     )
     largest_disagreement: float = Field(
-        default=15.0,
+        default=45.0,
         gt=0,
         le=1e6,
         description="squared Mahalanobis distance by which every closed contact contradicts the IMU, over "
-        "50 ms: more, and the estimate is not believed; pushes reach 9, two soles that agree 1",
+        "50 ms: more, and the estimate is not believed; both heels that land after a push reach 30",
     )
     largest_tilt_sd_deg: float = Field(
         default=5.0, gt=0, le=90, description="SD of the tilt; more, and the estimate is not believed [deg]"
     )
     largest_turn_deg: float = Field(
-        default=3.0,
+        default=7.0,
         gt=0,
         le=90,
         description="by which all closed soles seem to tilt together within a second: more, and the IMU is "
-        "not believed, or the robot falls; pushes reach 1.7 [deg]",
+        "not believed, or the robot falls; one that rocks on its heels reaches 5 [deg]",
     )
     use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
     edge_fraction: float = Field(
