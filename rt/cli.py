@@ -156,6 +156,7 @@ def sim(
 
 def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoReturn:
     """Runs what is planned, shows it, writes what was asked for, and ends the command."""
+    from rt.clock import process_age_s
     from rt.screen import print_run
     from rt.session import Session
 
@@ -164,11 +165,12 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
         typer.echo(session.warning, err=True)
     if plan.paced:
         typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
+    setup_s = process_age_s()
     with _ProgressLine(session.scenario.duration_s) as progress:
         result = session.run(progress)
 
     console = _console()
-    print_run(console, result)
+    print_run(console, result, setup_s)
     _write_json(json_file, result.summary)
     if plot is not None:
         _draw(plot, result, console)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 PERIOD_NS = 1_000_000
 LARGEST_SPIN_FRACTION = 0.1
@@ -136,3 +138,10 @@ class GridClock:
         self.due_ns = due_ns
         self.woken_ns = woken_ns
         return woken_ns
+
+
+def process_age_s() -> float:
+    """How long ago this process started, its interpreter and imports included [s]."""
+    # The command's name, in parentheses, may hold spaces; the start is the 20th field after it.
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")

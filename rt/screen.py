@@ -28,18 +28,25 @@ SMALLEST_SHOWN = 1e-12
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
-def print_run(console: Console, result: RunResult) -> None:
-    """Prints what was asked, how it went, the figures under their names in the JSON, and the latency."""
+def print_run(console: Console, result: RunResult, setup_s: float | None = None) -> None:
+    """Prints what was asked, how it went, the figures under their names in the JSON, and the latency.
+
+    Args:
+        console: to print on.
+        result: what came of the run.
+        setup_s: from the command's start to the first tick [s].
+    """
     summary = result.summary
     pace = "in real time" if result.plan.paced else "in lockstep"
     if result.plan.endpoint is not None:
         pace += f" over {result.plan.endpoint}"
+    setup = "" if setup_s is None else f", after {setup_s:.1f} s of set-up"
     told_truth = result.scenario.estimator == "truth"
     console.print()
     console.print(
         Text.assemble(
             (f"{result.robot.name} · {result.scenario.name}", "bold"),
-            f"   {summary['duration_s']:g} s simulated {pace}, which took {result.wall_s:.1f} s;"
+            f"   {summary['duration_s']:g} s simulated {pace}, which took {result.wall_s:.1f} s{setup};"
             f" seed {result.plan.seed}" + (", estimator told the truth" if told_truth else ""),
         )
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt.clock import PERIOD_NS, GridClock, Sleeper, absolute_sleeper, sleep_by_duration
+from rt.clock import PERIOD_NS, GridClock, Sleeper, absolute_sleeper, process_age_s, sleep_by_duration
 
 LATE_NS = 15_000
 
@@ -154,3 +154,12 @@ def test_the_real_sleepers_never_wake_early_even_when_a_signal_interrupts_them(s
 @pytest.mark.parametrize("sleep_until", [absolute_sleeper(), sleep_by_duration])
 def test_a_time_already_past_returns(sleep_until: Sleeper) -> None:
     sleep_until(time.monotonic_ns() - 1)
+
+
+def test_a_process_grows_older_with_the_clock():
+    before_s, started_s = process_age_s(), time.monotonic()
+    while time.monotonic() - started_s < 0.05:
+        pass
+    elapsed_s = process_age_s() - before_s
+    assert 0.0 < before_s < time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert 0.05 <= elapsed_s <= time.monotonic() - started_s + 1e-3

@@ -31,9 +31,18 @@ def result(tmp_path_factory):
 
 def test_the_screen_tells_what_was_asked_and_what_came_of_it(result):
     console = Console(file=io.StringIO(), width=110)
-    screen.print_run(console, result)
+    screen.print_run(console, result, 1.26)
     text = console.file.getvalue()
-    for part in ("panda · short", "seed 7", "0.1 s  damp", "done", "to damping", "qp.solved", "latency"):
+    for part in (
+        "panda · short",
+        "after 1.3 s of set-up",
+        "seed 7",
+        "0.1 s  damp",
+        "done",
+        "to damping",
+        "qp.solved",
+        "latency",
+    ):
         assert part in text
 
 
