@@ -247,7 +247,6 @@ class ProblemTables:
             w=np.zeros(rows),
             space=np.zeros(rows, np.int64),
             task=np.zeros(rows, np.int64),
-            slot=np.zeros(rows, np.int64),
             size=size,
             d=np.zeros(robot.na),
             dx=np.zeros(robot.na),

@@ -36,11 +36,8 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
         step=np.zeros(rows),
         z=np.zeros(n),
         pull=np.zeros((6, 1)),
-        given_D=np.zeros((given, n)),
-        given_span=np.zeros((given, 2), np.int64),
-        given_C=np.zeros((given, 6)),
-        given_b=np.zeros(given),
-        slot=np.zeros(given, np.int64),
+        given=np.zeros((given, 7 + n)),
+        given_span=np.zeros((given, 3), np.int64),
     )
 
 

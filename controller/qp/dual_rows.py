@@ -20,6 +20,8 @@ from typing import NamedTuple
 from controller.qp.exact_assembly import ExactArrays, whiten
 from controller.qp.kinematics import dot
 from controller.qp.tables import (
+    FIRST_HARD,
+    INEQUALITY_ROWS,
     MAX_CONE_ROWS,
     MOMENTUM,
     MOTION,
@@ -74,13 +76,10 @@ class DualArrays(NamedTuple):
     """(n,) whitened unknowns."""
     pull: Floats
     """(6, 1) sum of y c: what the rows pull the base acceleration with."""
-    given_D: Floats
+    given: Floats
+    """(inequalities, 7 + n) those declared, at hand whether in force or not: c, b, then d."""
     given_span: Ints
-    given_C: Floats
-    given_b: Floats
-    """Declared inequalities, as D, span, C and b: at hand whether in force or not."""
-    slot: Ints
-    """Which multiplier of `Solution.y_inequality` each of them has."""
+    """(inequalities, 3) span of d; which multiplier of `Solution.y_inequality` is theirs."""
 
 
 # Kernels that run once a row take the arrays they need, not the groups: handing a group of 20 arrays to a
@@ -209,10 +208,11 @@ def fixed_rows(
     if nb == 6:
         base_gram(e.K, n, d.KK)
     i = 0
-    for r in range(m):
+    d.size[INEQUALITIES] = 0
+    for r in range(m + rows.size[INEQUALITY_ROWS]):
         if rows.w[r] == 0.0:
             continue
-        task = rows.task[r]
+        task = rows.task[r] if r < m else rows.size[FIRST_HARD] + rows.task[r] // 6
         moves = rows.space[r] == MOTION
         if moves:
             constant = motion_row(
@@ -235,6 +235,9 @@ def fixed_rows(
                 d.D[i, na:],
             )
         d.b[i] = rows.b[r] - constant
+        if r >= m:
+            put_aside(i, rows.w[r] > 0.0, rows.task[r], d)
+            continue
         gram_row(i, moves and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
         d.soft[i] = 1.0 / rows.w[r]
         d.S[i, i] += d.soft[i]
@@ -258,6 +261,38 @@ def fixed_rows(
             i += 1
     d.size[FIXED] = i
     d.size[IN_USE] = i
+
+
+@inner_kernel
+def put_aside(i: int, at_most: bool, slot: int, d: DualArrays) -> None:
+    """Keeps row i, a declared inequality, as a'z >= b until it is missed."""
+    g = d.size[INEQUALITIES]
+    side = -1.0 if at_most else 1.0
+    d.given_span[g, 0], d.given_span[g, 1], d.given_span[g, 2] = d.span[i, 0], d.span[i, 1], slot
+    for r in range(6):
+        d.given[g, r] = side * d.C[i, r]
+    d.given[g, 6] = side * d.b[i]
+    for q in range(d.span[i, 0], d.span[i, 1]):
+        d.given[g, 7 + q] = side * d.D[i, q]
+    d.size[INEQUALITIES] = g + 1
+
+
+@inner_kernel
+def most_missed(
+    vdot: Floats, K: Floats, nb: int, first: int, limit: int, worst: float, d: DualArrays
+) -> tuple[int, float]:
+    """The inequality, counted from `first`, that is missed by more than `worst`, else `limit`; how far."""
+    n = d.size[UNKNOWNS]
+    for i in range(d.size[INEQUALITIES]):
+        row = d.given[i]
+        missed = row[6]
+        for j in range(d.given_span[i, 0], d.given_span[i, 1]):
+            missed -= row[7 + j] * d.z[j]
+        for r in range(nb):
+            missed -= row[r] * (vdot[r] - K[r, n])
+        if missed > worst:
+            worst, limit = missed, -(1 + first + i)
+    return limit, worst
 
 
 @inner_kernel
@@ -317,10 +352,10 @@ def limit_row(
         g = index - cones - 2 * na
         span[0], span[1] = d.given_span[g, 0], d.given_span[g, 1]
         for q in range(span[0], span[1]):
-            row[q] = d.given_D[g, q]
+            row[q] = d.given[g, 7 + q]
         for r in range(6):
-            base[r] = d.given_C[g, r]
-        d.b[i] = d.given_b[g]
+            base[r] = d.given[g, r]
+        d.b[i] = d.given[g, 6]
     else:
         j = index - cones - na
         row[j] = sign * e.sigma[j]

@@ -25,10 +25,10 @@ from controller.qp.dual_rows import (
     DualArrays,
     combine_rows,
     limit_row,
+    most_missed,
     rows_miss,
 )
 from controller.qp.exact_assembly import ExactArrays, solve_base
-from controller.qp.inequality_rows import most_missed
 from controller.qp.kinematics import dot
 from controller.qp.residuals import torque_and_residuals
 from controller.qp.tables import (
@@ -79,20 +79,20 @@ def recall_limits(
     n_contacts = len(contacts.offset)
     na = len(solution.tau)
     cones = n_contacts * MAX_CONE_ROWS
-    for index in range(cones + 2 * na):
+    for index in range(cones + 2 * na + d.size[INEQUALITIES]):
         if index < cones:
             c, r = index // MAX_CONE_ROWS, index % MAX_CONE_ROWS
             closed = contacts.offset[c] >= 0 and r < contacts.n_rows[c]
             y = solution.y_cone[c, r] if closed else 0.0
         elif index < cones + na:
             y = solution.y_tau[index - cones]
-        else:
+        elif index < cones + 2 * na:
             y = solution.y_vdot[index - cones - na]
+        else:
+            slot = d.given_span[index - cones - 2 * na, 2]
+            y = -solution.y_inequality[slot // 6, slot % 6]
         if abs(y) > _IN_FORCE:
             recall(k, contacts, limits, e, d, index + 1 if y > 0.0 else -(index + 1))
-    for i in range(d.size[INEQUALITIES]):
-        if solution.y_inequality[d.slot[i] // 6, d.slot[i] % 6] > _IN_FORCE:
-            recall(k, contacts, limits, e, d, -(cones + 2 * na + 1 + i))
 
 
 @inner_kernel
@@ -242,7 +242,7 @@ def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactAr
         elif index < cones + 2 * na:
             solution.y_vdot[index - cones - na] = a
         else:
-            slot = d.slot[index - cones - 2 * na]
+            slot = d.given_span[index - cones - 2 * na, 2]
             solution.y_inequality[slot // 6, slot % 6] = d.y[i]
     if k.n_base[0] == 6:
         # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y c.

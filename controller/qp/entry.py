@@ -35,7 +35,7 @@ from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
 from controller.qp.dual_rows import DualArrays, fixed_rows
 from controller.qp.dual_solver import solve_dual
 from controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
-from controller.qp.inequality_rows import inequality_residual, reduced_inequalities, write_inequalities
+from controller.qp.inequality_rows import inequality_residual, reduced_inequalities
 from controller.qp.kinematics import barriers, kinematics
 from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
 {imports}
@@ -100,7 +100,7 @@ def fill_all(k, tasks, rows):
                 costs = m
             else:
                 for r in range(dim):
-                    rows.slot[m - dim + r] = 6 * (i - rows.size[2]) + r
+                    rows.task[m - dim + r] = 6 * (i - rows.size[2]) + r
     rows.size[0] = costs
     rows.size[1] = m - costs
     return costs
@@ -121,18 +121,14 @@ def run(stage, A, x, y):
     else:
         status = m = fill_all(kin, tasks, rows)
         solution.residual[6] = 0.0
-        declared = rows.size[1] > 0
         if stage == OSQP_ASSEMBLY:
             scatter(kin, tasks, rows, m, contacts, limits, osqp)
         elif stage == DAQP_ASSEMBLY:
             reduce_problem(kin, rows, m, contacts, limits, exact)
-            if declared:
+            if rows.size[1] > 0:
                 reduced_inequalities(kin, rows, contacts, exact)
         else:
             fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
-            dual.size[5] = 0
-            if declared:
-                write_inequalities(kin, tasks, rows, contacts, exact, dual)
             status = solve_dual(kin, contacts, limits, solution, exact, dual)
     if rows.size[1] > 0 and stage != OSQP_ASSEMBLY and stage != DAQP_ASSEMBLY:
         inequality_residual(kin, rows, contacts, solution, exact.work)

@@ -1,12 +1,11 @@
 """Compiled inequalities that a user declared: rows of task kinds, bounded on one side.
 
-They are written with the tasks' rows, after those that cost. The dual solver keeps them at hand as a'z >= b,
-and takes them in when they are missed, like every other limit.
+They are written with the tasks' rows, after those that cost. Here are the reduced problem's rows of them, and
+the check of any solver's solution; the dual solver's rows are in `controller.qp.dual_rows`.
 """
 
 from __future__ import annotations
 
-from controller.qp.dual_rows import INEQUALITIES, UNKNOWNS, DualArrays, momentum_row, motion_row
 from controller.qp.exact_assembly import ExactArrays, task_row
 from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
@@ -22,67 +21,11 @@ from controller.qp.tables import (
     Kin,
     Rows,
     Solution,
-    Tasks,
 )
-from controller.qp.wrench_rows import wrench_row, wrench_row_value
+from controller.qp.wrench_rows import wrench_row_value
 from robots.compiled import inner_kernel
 
 _NO_BOUND = 1e30
-
-
-@inner_kernel
-def write_inequalities(
-    k: Kin, tasks: Tasks, rows: Rows, contacts: Contacts, e: ExactArrays, d: DualArrays
-) -> None:
-    """Writes this tick's inequalities as rows a'z >= b of the dual solver."""
-    nb = k.n_base[0]
-    na = len(k.v) - nb
-    n = d.size[UNKNOWNS]
-    i = 0
-    for r in range(rows.size[COST_ROWS], rows.size[COST_ROWS] + rows.size[INEQUALITY_ROWS]):
-        if rows.w[r] == 0.0:
-            continue
-        D, span, C = d.given_D[i], d.given_span[i], d.given_C[i]
-        task = rows.task[r]
-        if rows.space[r] == MOTION:
-            constant = motion_row(
-                rows.T[r], tasks.columns[task], tasks.n_columns[task], nb, n, e.x0, e.sigma, e.K, D, span, C
-            )
-        elif rows.space[r] == MOMENTUM:
-            constant = momentum_row(rows.T[r], na, n, e.G, D, span, C)
-        else:
-            span[0], span[1] = na, n
-            for q in range(6):
-                C[q] = 0.0
-            constant = wrench_row(
-                rows.T[r], contacts.offset, contacts.dim, contacts.select, e.x0[na:], e.sigma[na:], D[na:]
-            )
-        side = -1.0 if rows.w[r] > 0.0 else 1.0
-        for j in range(span[0], span[1]):
-            D[j] *= side
-        for q in range(6):
-            C[q] *= side
-        d.given_b[i] = side * (rows.b[r] - constant)
-        d.slot[i] = rows.slot[r]
-        i += 1
-    d.size[INEQUALITIES] = i
-
-
-@inner_kernel
-def most_missed(
-    vdot: Floats, K: Floats, nb: int, first: int, limit: int, worst: float, d: DualArrays
-) -> tuple[int, float]:
-    """The inequality, counted from `first`, that is missed by more than `worst`, else `limit`; how far."""
-    n = d.size[UNKNOWNS]
-    for i in range(d.size[INEQUALITIES]):
-        missed = d.given_b[i]
-        for j in range(d.given_span[i, 0], d.given_span[i, 1]):
-            missed -= d.given_D[i, j] * d.z[j]
-        for r in range(nb):
-            missed -= d.given_C[i, r] * (vdot[r] - K[r, n])
-        if missed > worst:
-            worst, limit = missed, -(1 + first + i)
-    return limit, worst
 
 
 @inner_kernel

@@ -107,9 +107,7 @@ class Rows(NamedTuple):
     space: Ints
     """(rows,) MOTION, MOMENTUM or WRENCH."""
     task: Ints
-    """(rows,) index of the task that wrote the row."""
-    slot: Ints
-    """(rows,) of an inequality: where its multiplier lives in `Solution.y_inequality`, row by row."""
+    """(rows,) index of the task that wrote the row; of an inequality 6 times its own index, and its row."""
     size: Ints
     """(3,) COST_ROWS and INEQUALITY_ROWS of this tick; FIRST_HARD: index of the first inequality."""
     d: Floats
