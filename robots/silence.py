@@ -15,14 +15,16 @@ class Silence:
 
     Args:
         limit_ms: how long is too long.
+        predict_after_polls: how many that bring nothing make a state overdue.
 
     Attributes:
         polls: in a row that brought nothing.
     """
 
-    def __init__(self, limit_ms: int) -> None:
+    def __init__(self, limit_ms: int, predict_after_polls: int = PREDICT_AFTER_POLLS) -> None:
         self.limit_ms = limit_ms
         self.polls = 0
+        self._predict_after_polls = predict_after_polls
         self._fewest_polls = -(-limit_ms // 2)
         self._since_s = time.monotonic()
 
@@ -44,4 +46,4 @@ class Silence:
     @property
     def worth_predicting(self) -> bool:
         """Whether a state is overdue, and not only late."""
-        return self.polls >= PREDICT_AFTER_POLLS
+        return self.polls >= self._predict_after_polls

@@ -20,7 +20,7 @@ from robots.link import LinkLostError
 from robots.model import RobotModel
 from robots.robot_side import TRUTH
 from robots.rows import CommandRow, SensorRow, Vector
-from robots.silence import Silence
+from robots.silence import PREDICT_AFTER_POLLS, Silence
 from robots.sockets import ask, controller_socket, new_context, receive, send
 from robots.wire_rows import CommandCodec, StateCodec, TruthRow, identity
 
@@ -51,6 +51,7 @@ class ZmqLink:
         truth: whether to ask a simulated robot for the truth.
         lockstep: whether the robot's time waits for our commands: then ours may take its time.
         silent_ms: after how long without a state to give up; None for 9 ms, or 5 s in lockstep.
+        slow_motion: how many times longer than agreed the periods of a simulated robot last.
         driver: how its driver differs from the model; None where it does not.
         key, robot_key: our key pair and the robot's public key; needed off this computer.
 
@@ -79,6 +80,7 @@ class ZmqLink:
         truth: bool = True,
         lockstep: bool = False,
         silent_ms: int | None = None,
+        slow_motion: int = 1,
         driver: Driver | None = None,
         key: KeyPair | None = None,
         robot_key: str | None = None,
@@ -97,8 +99,10 @@ class ZmqLink:
         self._driver = driver
         self._identity = identity(robot, dt_s, driver)
         self._wants_truth = truth
-        usual_ms = LOCKSTEP_SILENT_MS if lockstep else SILENT_MS
-        self._silence = Silence(silent_ms if silent_ms is not None else usual_ms)
+        usual_ms = LOCKSTEP_SILENT_MS if lockstep else slow_motion * SILENT_MS
+        self._silence = Silence(
+            silent_ms if silent_ms is not None else usual_ms, slow_motion * PREDICT_AFTER_POLLS
+        )
         # A robot that waits for our commands does not move on meanwhile.
         self._predicts = not lockstep
         self._ahead = False

@@ -22,6 +22,10 @@ RobotKeyOption = Annotated[
     str | None, typer.Option("--robot-key", metavar="NAME", help="The robot's public key; see `khz keys`.")
 ]
 
+AllowOption = Annotated[
+    bool, typer.Option("--allow-no-rt", help="Command hardware from a host that `khz doctor` finds unfit.")
+]
+
 keys_app = typer.Typer(help="Keys for robots on other computers.", no_args_is_help=True)
 
 
@@ -41,6 +45,7 @@ def serve(
         bool, typer.Option("--lockstep", help="Wait for each command, instead of keeping real time.")
     ] = False,
     key: KeyOption = None,
+    slow_motion: options.SlowMotionOption = 1,
 ) -> None:
     """Be a robot: simulate one in real time behind the wire protocol, until stopped.
 
@@ -48,13 +53,14 @@ def serve(
     """
     from robots.endpoint import default_endpoint
     from robots.model import RobotModel
+    from rt.clock import PERIOD_NS, GridClock
     from rt.serve import Serving, build_server
     from rt.served import READY
 
     endpoint = bind if bind is not None else default_endpoint(RobotModel.load(robot).name)
     server = build_server(robot, endpoint, scenario=scenario, seed=seed, lockstep=lockstep, key=key)
     typer.echo(f"{READY} {server.robot.name} at {endpoint}")
-    serving = Serving(server)
+    serving = Serving(server, GridClock(slow_motion * PERIOD_NS))
     serving.run()
     typer.echo(serving.farewell())
 
@@ -72,10 +78,8 @@ def run(
     ] = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
-    allow_no_rt: Annotated[
-        bool,
-        typer.Option("--allow-no-rt", help="Command hardware from a host that `khz doctor` finds unfit."),
-    ] = False,
+    allow_no_rt: AllowOption = False,
+    slow_motion: options.SlowMotionOption = 1,
 ) -> None:
     """Control a robot over the wire protocol.
 
@@ -98,6 +102,7 @@ def run(
         key=key,
         robot_key=robot_key,
         allow_no_rt=allow_no_rt,
+        slow_motion=slow_motion,
     )
     cli.run_plan(plan, json_file, plot)
 

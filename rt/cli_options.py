@@ -48,6 +48,14 @@ SeedOption = Annotated[
 ]
 
 
+SlowMotionOption = Annotated[
+    int,
+    typer.Option(
+        "--slow-motion", metavar="N", min=1, max=100, help="A simulated robot N times slower; at both ends."
+    ),
+]
+
+
 class Link(enum.Enum):
     """Where the simulated robot is."""
 

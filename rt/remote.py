@@ -50,9 +50,10 @@ class RemoteRobot:
         endpoint: where.
         lockstep: whether its time waits for our commands.
         key, robot_key: names of our key pair and of its public key.
+        slow_motion: how many times slower than real time it is, and so how much more patience it takes.
 
     Raises:
-        ConfigError: it is another robot, or the endpoint or a key cannot be used.
+        ConfigError: it is another robot, real but to be slow, or the endpoint or a key cannot be used.
         LinkLostError: nobody answers.
     """
 
@@ -64,6 +65,7 @@ class RemoteRobot:
         lockstep: bool = False,
         key: str | None = None,
         robot_key: str | None = None,
+        slow_motion: int = 1,
     ) -> None:
         if (key is None) != (robot_key is None):
             raise ConfigError("keys are given both or not at all: --key is ours, --robot-key the robot's")
@@ -71,12 +73,15 @@ class RemoteRobot:
             robot,
             endpoint,
             lockstep=lockstep,
+            slow_motion=slow_motion,
             driver=load_driver(robot),
             key=load_key(key) if key is not None else None,
             robot_key=load_public(robot_key) if robot_key is not None else None,
         )
         try:
             self.link.connect()
+            if slow_motion > 1 and self.link.truth is None:
+                raise ConfigError(f"{endpoint}: only a simulated robot can be run in slow motion")
         except BaseException:
             self.link.close()
             raise

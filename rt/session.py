@@ -58,6 +58,7 @@ class RunPlan:
         lockstep: whether the robot at the endpoint waits for our commands.
         key, robot_key: names of our key pair and of the robot's public key, for a robot elsewhere.
         allow_no_rt: whether an unfit host may command hardware.
+        slow_motion: how many times slower than real time the simulated robot at the endpoint is.
     """
 
     robot: str
@@ -73,6 +74,7 @@ class RunPlan:
     key: str | None = None
     robot_key: str | None = None
     allow_no_rt: bool = False
+    slow_motion: int = 1
 
     @property
     def pace(self) -> Pace:
@@ -277,7 +279,14 @@ def _meet(
     if plan.endpoint is None:
         simulated = SimulatedRobot(robot, scenario, plan.seed)
         return simulated, SteppedLink(simulated, robot.na)
-    remote = RemoteRobot(robot, plan.endpoint, lockstep=plan.lockstep, key=plan.key, robot_key=plan.robot_key)
+    remote = RemoteRobot(
+        robot,
+        plan.endpoint,
+        lockstep=plan.lockstep,
+        key=plan.key,
+        robot_key=plan.robot_key,
+        slow_motion=plan.slow_motion,
+    )
     return remote, remote
 
 

@@ -153,3 +153,17 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     assert listed.startswith("me ")
     assert listed.rstrip().endswith("ours")
     assert khz("keys", "new", "me").exit_code == REFUSED
+
+
+def test_in_slow_motion_both_ends_are_slow_and_nothing_is_lost(tmp_path):
+    endpoint = f"ipc://{tmp_path / 'robot'}"
+    server = Process("serve", "ur5", "--slow-motion", 20, "--bind", endpoint, "--scenario", "stand")
+    assert server.process.stdout.readline().startswith("serving ur5")
+    path = tmp_path / "run.json"
+    result = khz("run", "ur5", "--connect", endpoint, "--slow-motion", 20, "--scenario", "stand",
+                 "--duration", 0.05, "--json", path)  # fmt: skip
+    server.end(signal.SIGTERM)
+    assert result.exit_code == DONE
+    link = json.loads(path.read_text())["link"]
+    assert link["commands_accepted"] >= 50
+    assert link["states_predicted"] == 0
