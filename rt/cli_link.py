@@ -1,4 +1,4 @@
-"""The commands of `khz` that reach a robot over the wire: serve, run, stop and keys."""
+"""The commands of `khz` that reach a robot over the wire: serve, bridge, run, stop and keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ keys_app = typer.Typer(help="Keys for robots on other computers.", no_args_is_he
 
 def register(app: typer.Typer) -> None:
     """Hangs the commands onto the app."""
-    for command in (serve, run, stop):
+    for command in (serve, bridge, run, stop):
         app.command()(command)
     app.add_typer(keys_app, name="keys")
 
@@ -63,6 +63,36 @@ def serve(
     serving = Serving(server, GridClock(slow_motion * PERIOD_NS))
     serving.run()
     typer.echo(serving.farewell())
+
+
+def bridge(
+    maker: Annotated[str, typer.Argument(metavar="ur|franka", help="Who made the arm.")],
+    robot: options.RobotArgument,
+    robot_ip: Annotated[str, typer.Option("--robot-ip", metavar="HOST", help="The arm's control box.")],
+    bind: BindOption = None,
+    key: KeyOption = None,
+    allow_no_rt: AllowOption = False,
+) -> None:
+    """Be the robot for an arm of Universal Robots or Franka, until stopped.
+
+    It needs the maker's library: `pip install 'kilohertz[ur]'` or `pip install 'kilohertz[franka]'`. The arm
+    stays with its maker's controller until `khz run` arms it, and goes back to it afterwards.
+    """
+    from robots.endpoint import default_endpoint
+    from robots.model import RobotModel
+    from rt.bridge import Bridging, build_bridge, connect_arm
+    from rt.fitness import require_fit_host
+    from rt.served import READY
+
+    model = RobotModel.load(robot)
+    endpoint = bind if bind is not None else default_endpoint(model.name)
+    warning = require_fit_host(allow_no_rt)
+    if warning is not None:
+        typer.echo(warning, err=True)
+    arm = connect_arm(maker, robot_ip, enforce_realtime=warning is None)
+    bridging = Bridging(build_bridge(model, arm, endpoint, key=key))
+    typer.echo(f"{READY} {model.name} at {endpoint}")
+    bridging.run()
 
 
 def run(

@@ -1,0 +1,102 @@
+"""`khz bridge`: a bought arm behind the wire protocol, until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+from types import FrameType
+
+from robots.arm import Arm
+from robots.bridge import ArmBridge
+from robots.config_error import ConfigError
+from robots.endpoint import load_key, trusted_keys
+from robots.franka import FrankaArm
+from robots.link import LinkLostError
+from robots.model import RobotModel
+from robots.universal_robots import UniversalRobotsArm
+from rt.clock import absolute_sleeper
+from rt.host import prepare_realtime
+from rt.serve import server_core
+
+MAKERS = (UniversalRobotsArm.maker, FrankaArm.maker)
+
+
+def connect_arm(maker: str, address: str, *, enforce_realtime: bool) -> Arm:
+    """The arm at an address.
+
+    Args:
+        maker: one of `MAKERS`.
+        address: of its control box.
+        enforce_realtime: whether a maker's library may refuse a kernel that is not real-time.
+
+    Raises:
+        ConfigError: the maker is unknown, its library is missing, or the arm cannot be used.
+        LinkLostError: no arm answers.
+    """
+    if maker == UniversalRobotsArm.maker:
+        return UniversalRobotsArm(address)
+    if maker == FrankaArm.maker:
+        return FrankaArm(address, enforce_realtime=enforce_realtime)
+    raise ConfigError(f"there is no bridge for '{maker}'; there are {', '.join(MAKERS)}")
+
+
+def build_bridge(robot: RobotModel, arm: Arm, endpoint: str, *, key: str | None = None) -> ArmBridge:
+    """A bridge that has opened its endpoint, and is not running yet.
+
+    Raises:
+        ConfigError: robot, endpoint or key cannot be used; the arm is free again.
+    """
+    try:
+        return ArmBridge(
+            robot,
+            arm,
+            endpoint,
+            key=load_key(key) if key is not None else None,
+            trusted=trusted_keys() if key is not None else frozenset(),
+            sleep=absolute_sleeper(),
+        )
+    except ConfigError:
+        arm.close()
+        raise
+
+
+class Bridging:
+    """Runs a bridge until it is told to stop: by a signal, or by `stop`.
+
+    Args:
+        bridge: what to run.
+    """
+
+    def __init__(self, bridge: ArmBridge) -> None:
+        self.bridge = bridge
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Ends `run` after this cycle."""
+        self._stopped = True
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stopped = True
+
+    def run(self) -> None:
+        """Serves the arm; at the end it is braked and handed back to its maker's controller.
+
+        Raises:
+            LinkLostError: the arm does not answer any more.
+        """
+        with ExitStack() as stack:
+            if threading.current_thread() is threading.main_thread():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
+            stack.enter_context(prepare_realtime(core=server_core()))
+            try:
+                while not self._stopped:
+                    self.bridge.cycle()
+            except LinkLostError:
+                self.bridge.abandon()
+                raise
+            except BaseException:
+                self.bridge.close()
+                raise
+            self.bridge.close()
