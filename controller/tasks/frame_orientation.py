@@ -11,7 +11,7 @@ from typing import Any
 import pinocchio as pin
 
 from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import rotation_error, to_frame
+from controller.tasks.frames import copy_row, rotation_error, to_frame
 from controller.tasks.kind import task_kind
 
 
@@ -23,7 +23,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
     to_frame(R, ref, 9, w)
     to_frame(R, ref, 12, a)
     for r in range(3):
-        T[r] = k.J[f, 3 + r]
+        copy_row(k.J[f, 3 + r], T[r])
         b[r] = gain[0] * b[r] + gain[1] * (w[r] - k.vel[f, 3 + r]) + a[r] - k.drift[f, 3 + r]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pinocchio as pin
 
 from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import pose_error, to_frame
+from controller.tasks.frames import copy_row, pose_error, to_frame
 from controller.tasks.kind import task_kind
 
 
@@ -27,7 +27,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
         to_frame(R, ref, 18 + o, a)
         kp, kd = gain[2 * half], gain[2 * half + 1]
         for r in range(3):
-            T[o + r] = k.J[f, o + r]
+            copy_row(k.J[f, o + r], T[o + r])
             b[o + r] = kp * b[o + r] + kd * (v[r] - k.vel[f, o + r]) + a[r] - k.drift[f, o + r]
 
 

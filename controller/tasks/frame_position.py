@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import to_frame
+from controller.tasks.frames import copy_row, to_frame
 from controller.tasks.kind import task_kind
 
 
@@ -22,7 +22,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
     to_frame(R, ref, 3, v)
     to_frame(R, ref, 6, a)
     for r in range(3):
-        T[r] = k.J[f, r]
+        copy_row(k.J[f, r], T[r])
         b[r] = gain[0] * b[r] + gain[1] * (v[r] - k.vel[f, r]) + a[r] - k.drift[f, r]
 
 

@@ -17,6 +17,13 @@ def to_frame(R: Floats, a: Floats, start: int, out: Floats) -> None:
 
 
 @kernel
+def copy_row(row: Floats, out: Floats) -> None:
+    """Writes row into out: out[:] = row would be compiled with all it takes to tell that shapes differ."""
+    for i in range(len(out)):
+        out[i] = row[i]
+
+
+@kernel
 def rotation_error(R: Floats, ref: Floats, out: Floats, E: Floats) -> float:
     """Writes log3(R' R_ref), in the frame's axes, into out and returns its angle.
 
