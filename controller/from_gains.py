@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from controller.bounds_gains import inequalities
 from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2
 from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
@@ -29,4 +30,6 @@ def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: s
     barrier = BarrierSettings(
         limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
     )
-    return WholeBody(robot, tasks, contact, barrier, solver)
+    return WholeBody(
+        robot, tasks, contact, barrier, solver, inequalities=inequalities(robot, gains.inequalities)
+    )

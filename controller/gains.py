@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from controller.bounds_gains import Bounds
 from estimators.config import EstimatorGains
 from robots.model import RobotModel
 from robots.yaml_file import Config, load_yaml
@@ -196,6 +197,19 @@ class FallGains(Config):
     )
 
 
+class StanceGains(Config):
+    """How one sole is loaded while the robot stands; the centre of mass goes to where that can be held."""
+
+    share: float | None = Field(default=None, gt=0, lt=1, description="part of the weight that it carries")
+    cop_m: tuple[float, float] | None = Field(
+        default=None, description="centre of pressure from the middle of the sole, along x and y of the sole"
+    )
+    share_weight: float = Field(default=1.0, gt=0, le=1e4, description="[cost] / [force/mass, m/s2]^2")
+    cop_weight: float = Field(
+        default=1.0, gt=0, le=1e4, description="[cost] / [moment/(mass * half sole), m/s2]^2"
+    )
+
+
 class Gains(Config):
     """The whole of gains.yaml."""
 
@@ -208,7 +222,9 @@ class Gains(Config):
     hand: HandGains = HandGains()
     walk: WalkGains = WalkGains()
     contact: ContactGains = ContactGains()
+    stance: dict[str, StanceGains] = Field(default={}, description="contact: how it is loaded while standing")
     limits: LimitGains = LimitGains()
+    inequalities: Bounds = Bounds()
     guard: GuardGains = GuardGains()
     fall: FallGains = FallGains()
     estimator: EstimatorGains = EstimatorGains()

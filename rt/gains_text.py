@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 
 def gains_yaml(gains: BaseModel, indent: str = "") -> str:
@@ -22,5 +23,5 @@ def gains_yaml(gains: BaseModel, indent: str = "") -> str:
             lines.append(f"{indent}{name}:{comment}\n{gains_yaml(value, indent + '  ')}")
         else:
             # Numbers, strings, lists and null are written alike in JSON and in YAML.
-            lines.append(f"{indent}{name}: {json.dumps(value)}{comment}\n")
+            lines.append(f"{indent}{name}: {json.dumps(to_jsonable_python(value))}{comment}\n")
     return "".join(lines)

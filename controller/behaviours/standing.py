@@ -16,6 +16,7 @@ import pinocchio as pin
 
 from controller.behaviours.com_motion import ComMotion
 from controller.behaviours.hand_motion import HandMotion
+from controller.behaviours.stance import Stance, stance_tasks
 from controller.behaviours.standing_kernels import find_soles, hold_upright, integrate_com, place_com
 from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2, REF, Floats
@@ -54,7 +55,7 @@ def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     if trunk is not None and trunk != base_link:
         tasks.append(Task("trunk", "frame_orientation", gains.trunk.weight, _pair(gains.trunk), trunk))
     tasks += [Task(f"{c.name}.force", "contact_force", 1.0, (), c.name) for c in robot.contacts]
-    return tasks + hand_tasks(robot, gains)
+    return tasks + stance_tasks(robot, gains) + hand_tasks(robot, gains)
 
 
 def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -122,8 +123,10 @@ class Standing:
         self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
         self._closed = robot.contact_names
         self._n_contacts = len(robot.contacts)
+        self._stance = Stance(body, gains)
+        while_standing = (*robot.hand_names, *self._stance.tasks)
         self.tasks_without_hands = [
-            t.name for t in standing_tasks(robot, gains) if t.name not in robot.hand_names
+            t.name for t in standing_tasks(robot, gains) if t.name not in while_standing
         ]
         self._nominal_offset = np.zeros(3)
         self._integral = np.zeros(3)
@@ -164,8 +167,8 @@ class Standing:
         posture[robot.na :][legs] = gains.posture.leg_weight
         soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
         half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
-        load = robot.mass_kg * GRAVITY_M_S2 / self._n_contacts
-        for contact, geometry in zip(robot.contacts, body.geometry, strict=True):
+        for contact, geometry, share in zip(robot.contacts, body.geometry, self._stance.share, strict=True):
+            load = share * robot.mass_kg * GRAVITY_M_S2
             ref = body.reference(f"{contact.name}.force")
             force = gains.contact.force_weight / robot.mass_kg**2
             moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
@@ -218,7 +221,7 @@ class Standing:
         return sorted(j - self.robot.n_base for j in columns if j >= self.robot.n_base)
 
     def _enabled(self, hand_mask: int) -> list[str]:
-        return self.tasks_without_hands + [
+        return [*self.tasks_without_hands, *self._stance.tasks] + [
             name for i, name in enumerate(self.robot.hand_names) if hand_mask >> i & 1
         ]
 
@@ -230,8 +233,9 @@ class Standing:
         nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()
         pin.updateFramePlacements(self.robot.pin_model, data)
         soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
-        # Over the middle of the soles, as high over them as in the nominal posture.
-        self._nominal_offset[:] = 0.0, 0.0, nominal[2] - soles[2]
+        # Over the middle of the soles if not loaded otherwise, as high over them as in the nominal posture.
+        self._nominal_offset[2] = nominal[2] - soles[2]
+        self._stance.offset(self.R_des, self._nominal_offset)
         self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
         for hand, frame in zip(self.hands, self._hand_frames, strict=True):
@@ -241,6 +245,7 @@ class Standing:
     def resume(self) -> None:
         """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
         self._write_references(0.0)
+        self._stance.offset(self.R_des, self._nominal_offset)
         self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
         self._write_gains()
         self._mask = -1
