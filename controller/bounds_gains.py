@@ -6,11 +6,11 @@ what is left a second, so without overshoot.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from controller.declarations import Inequality
-from robots.config_error import ConfigError, did_you_mean
-from robots.model import RobotModel
 from robots.yaml_file import Config
 
 _RATE = Field(default=20.0, gt=0, le=100, description="how fast a bound is approached")
@@ -66,27 +66,35 @@ class ContactBound(Config):
 class Bounds(Config):
     """Bounds by the name under which they are explained."""
 
-    frames: dict[str, FrameBound] = Field(default={})
-    joints: dict[str, JointBound] = Field(default={})
-    com: dict[str, CentreOfMassBound] = Field(default={})
-    contacts: dict[str, ContactBound] = Field(default={})
+    frames: dict[str, FrameBound] = Field(
+        default={},
+        description="as: low: {frame: right_hand, along: [0, 0, 1], at_most_m: 1.1, at_most_m_s: 0.5}",
+    )
+    joints: dict[str, JointBound] = Field(
+        default={}, description="as: bent: {joints: [left_knee_joint], at_least_rad: 0.2, at_most_rad_s: 3}"
+    )
+    com: dict[str, CentreOfMassBound] = Field(
+        default={}, description="as: box: {at_least_m: [-0.05, null, 0.5], at_most_m: [0.05, null, null]}"
+    )
+    contacts: dict[str, ContactBound] = Field(
+        default={},
+        description="as: left: {contact: left_foot, cop_at_most_m: [0.06, 0.02], share_at_most: 0.8}",
+    )
 
 
-def inequalities(robot: RobotModel, bounds: Bounds) -> list[Inequality]:
-    """The inequalities of a robot, named `NAME.at_most_m`, `NAME.at_least_m_s` and so on.
+def inequalities(bounds: Bounds, frames: Mapping[str, str]) -> list[Inequality]:
+    """The inequalities, named `NAME.at_most_m`, `NAME.at_least_m_s` and so on.
 
-    Raises:
-        ConfigError: for a frame, joint or contact that the robot does not have, or a centre of mass where the
-            base is fixed.
+    Args:
+        bounds: from gains.yaml.
+        frames: the model's frame by the name it has there.
     """
     given: list[Inequality] = []
     for name, frame in bounds.frames.items():
-        given += _frame(robot, name, frame)
+        given += _frame(name, frame, frames[frame.frame])
     for name, joint in bounds.joints.items():
-        given += _joints(robot, name, joint)
+        given += _joints(name, joint)
     for name, com in bounds.com.items():
-        if not robot.floating:
-            raise ConfigError(f"inequalities.com.{name}: '{robot.name}' is fixed to the ground")
         for side, corner in zip(_SIDES, (com.at_least_m, com.at_most_m), strict=True):
             if corner is not None:
                 rows = [axis is not None for axis in corner]
@@ -96,13 +104,13 @@ def inequalities(robot: RobotModel, bounds: Bounds) -> list[Inequality]:
                     Inequality(f"{name}.{side}_m", "com", side, reference, [kp] * 3 + [kd] * 3, None, rows)
                 )
     for name, contact in bounds.contacts.items():
-        given += _contact(robot, name, contact)
+        given += _contact(name, contact)
     return given
 
 
-def _frame(robot: RobotModel, name: str, bound: FrameBound) -> list[Inequality]:
+def _frame(name: str, bound: FrameBound, frame: str) -> list[Inequality]:
     kp, kd = _spring(bound.rate_per_s)
-    frame, given = _frame_name(robot, f"inequalities.frames.{name}", bound.frame), []
+    given = []
     for side, m, m_s in zip(
         _SIDES, (bound.at_least_m, bound.at_most_m), (bound.at_least_m_s, bound.at_most_m_s), strict=True
     ):
@@ -118,11 +126,10 @@ def _frame(robot: RobotModel, name: str, bound: FrameBound) -> list[Inequality]:
     return given
 
 
-def _joints(robot: RobotModel, name: str, bound: JointBound) -> list[Inequality]:
+def _joints(name: str, bound: JointBound) -> list[Inequality]:
     kp, kd = _spring(bound.rate_per_s)
     given = []
     for joint in bound.joints:
-        _known(f"inequalities.joints.{name}", "joint", joint, robot.joint_names)
         prefix = f"{name}.{joint}" if len(bound.joints) > 1 else name
         for side, rad, rad_s in zip(
             _SIDES,
@@ -139,8 +146,7 @@ def _joints(robot: RobotModel, name: str, bound: JointBound) -> list[Inequality]
     return given
 
 
-def _contact(robot: RobotModel, name: str, bound: ContactBound) -> list[Inequality]:
-    _known(f"inequalities.contacts.{name}", "contact", bound.contact, robot.contact_names)
+def _contact(name: str, bound: ContactBound) -> list[Inequality]:
     given = []
     for side, cop, share in zip(
         _SIDES,
@@ -157,19 +163,3 @@ def _contact(robot: RobotModel, name: str, bound: ContactBound) -> list[Inequali
 
 def _spring(rate_per_s: float) -> tuple[float, float]:
     return rate_per_s**2, 2.0 * rate_per_s
-
-
-def _frame_name(robot: RobotModel, key: str, name: str) -> str:
-    frames = robot.pin_model.frames
-    named = {hand.name: hand.frame_id for hand in robot.hands}
-    named.update((contact.name, contact.frame_id) for contact in robot.contacts)
-    if name in named:
-        return str(frames[named[name]].name)
-    links = tuple(str(frame.name) for frame in frames)
-    _known(key, "frame", name, (*named, *links))
-    return name
-
-
-def _known(key: str, what: str, name: str, names: tuple[str, ...]) -> None:
-    if name not in names:
-        raise ConfigError(f"{key}: there is no {what} '{name}'{did_you_mean(name, names)}")

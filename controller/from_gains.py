@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from controller.bounds_gains import inequalities
 from controller.gains import Gains
+from controller.gains_names import frame_names
 from controller.qp.tables import GRAVITY_M_S2
 from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
 from robots.model import RobotModel
@@ -31,5 +32,10 @@ def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: s
         limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
     )
     return WholeBody(
-        robot, tasks, contact, barrier, solver, inequalities=inequalities(robot, gains.inequalities)
+        robot,
+        tasks,
+        contact,
+        barrier,
+        solver,
+        inequalities=inequalities(gains.inequalities, frame_names(robot)),
     )

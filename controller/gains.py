@@ -11,9 +11,10 @@ from typing import Literal
 from pydantic import Field
 
 from controller.bounds_gains import Bounds
+from controller.gains_names import misfits
 from estimators.config import EstimatorGains
 from robots.model import RobotModel
-from robots.yaml_file import Config, load_yaml
+from robots.yaml_file import Config, ConfigError, load_yaml_located
 
 
 class CentreOfMassGains(Config):
@@ -222,7 +223,9 @@ class Gains(Config):
     hand: HandGains = HandGains()
     walk: WalkGains = WalkGains()
     contact: ContactGains = ContactGains()
-    stance: dict[str, StanceGains] = Field(default={}, description="contact: how it is loaded while standing")
+    stance: dict[str, StanceGains] = Field(
+        default={}, description="as: left_foot: {share: 0.7, cop_m: [0.02, 0.0]}"
+    )
     limits: LimitGains = LimitGains()
     inequalities: Bounds = Bounds()
     guard: GuardGains = GuardGains()
@@ -243,4 +246,8 @@ def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
         ConfigError: for a file with mistakes; each with line and remedy.
     """
     path = path or gains_path(robot)
-    return load_yaml(path, Gains) if path is not None else Gains()
+    if path is None:
+        return Gains()
+    gains, positions = load_yaml_located(path, Gains)
+    ConfigError.raise_if_any(positions.problem(*finding) for finding in misfits(robot, gains))
+    return gains

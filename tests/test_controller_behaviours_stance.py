@@ -6,7 +6,6 @@ from bodies import robot
 from control_runs import run
 
 from controller.gains import Gains, load_gains
-from robots.config_error import ConfigError
 
 
 def stand(solver, seconds=2.5, **stance):
@@ -30,15 +29,3 @@ def test_the_centre_of_pressure_is_moved(solver):
     ahead = {"cop_m": [0.03, 0.0]}
     truth = stand(solver, 3.5, left_foot=ahead, right_foot=ahead).sim.truth
     np.testing.assert_allclose((truth.cop_W - truth.p_WF)[:, 0], 0.03, atol=0.002)
-
-
-@pytest.mark.parametrize(
-    ("stance", "sentence"),
-    [
-        ({"left_fot": {"share": 0.5}}, "there is no contact 'left_fot'"),
-        ({"left_foot": {"share": 0.7}, "right_foot": {"share": 0.7}}, "do not add up to 1"),
-    ],
-)
-def test_a_stance_that_cannot_be_is_refused(stance, sentence):
-    with pytest.raises(ConfigError, match=sentence):
-        stand("exact", **stance)
