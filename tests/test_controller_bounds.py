@@ -12,14 +12,22 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EVERY_STAGE = """
 import numpy as np
-from bodies import ask, random_state, robot, weak, whole_body
+from bodies import ask, balance_tasks, random_state, weak, whole_body
+from controller.whole_body import Task
+from test_controller_qp_inequality_rows import bind_at, bounds
 for name in ("g1", "bolt", "panda"):
     for solver in ("osqp", "exact"):
-        body = whole_body(weak(name, 0.5), solver=solver)
+        model = weak(name, 0.5)
+        tasks = balance_tasks(model)
+        if model.floating:
+            foot = model.contact_names[1]
+            tasks += [Task("cop", "cop", 1.0, (), foot), Task("part", "force_share", 1.0, (), foot)]
+        body = whole_body(model, tasks, solver=solver, inequalities=bounds(model))
         rng = np.random.default_rng(0)
         for _ in range(5):
             body.update(*random_state(body.robot, rng))
             ask(body, rng, 10.0)
+            bind_at(body, rng)
             body.assemble()
             body.solve()
             body.solve_softened()
