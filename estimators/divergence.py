@@ -3,7 +3,8 @@
 A foot that rolls, slips or lands surprises the filter, and is no reason to doubt the rest. An IMU that is
 wrong makes it disagree with every closed contact at once, and for long. So the contact that surprises least
 is looked at, over a twentieth of a second. Where the filter explains a wrong IMU by soles that roll, all of
-them seem to turn the same way, and further than a robot could that does not fall.
+them seem to turn the same way, and further than a robot could that does not fall. A robot at rest is doubted
+sooner than one that has been pushed, rocks on its heels and lands on both soles at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.inekf_layout import ROTATION
+from estimators.inekf_layout import ROTATION, STATE_V
 from robots.compiled import kernel
 
 Array = NDArray[np.float64]
@@ -21,6 +22,9 @@ IntArray = NDArray[np.int64]
 
 WINDOW_S = 0.05
 TURNING_S = 1.0
+RISE_S, UNREST_S = 0.1, 1.0
+QUIET_M_S = 0.08
+_QUIET_DOUBT = 3.0
 _LEAST_CONTACTS = 2
 _SOLE = 2
 
@@ -37,6 +41,7 @@ def doubt_filter(
     disagreement: Array,
     upright: Array,
     turned: Array,
+    unrest: Array,
     doubt: Array,
 ) -> None:
     """How much the filter and the world disagree.
@@ -53,6 +58,7 @@ def doubt_filter(
         disagreement: (1,) smallest surprise of a closed contact times their number, averaged; written.
         upright: (nc, 2) horizontal part of each sole's normal in the last sample, written.
         turned: (nc, 2) by how much each closed sole has tilted of late, as the filter has it [rad]; written.
+        unrest: (1,) how fast the IMU has moved of late [m/s], written.
         doubt: (1,) above 1 the filter is not to be believed; written.
     """
     closed, least = 0, math.inf
@@ -80,6 +86,11 @@ def doubt_filter(
     doubt[0] = disagreement[0] / trust[0]
     if soles >= _LEAST_CONTACTS:
         doubt[0] = max(doubt[0], turn / trust[2])
+    speed = math.sqrt(x[STATE_V] ** 2 + x[STATE_V + 1] ** 2 + x[STATE_V + 2] ** 2)
+    # A push takes a while to move the robot, and what it starts lasts longer.
+    unrest[0] += min(1.0, dt / (RISE_S if speed > unrest[0] else UNREST_S)) * (speed - unrest[0])
+    if unrest[0] < QUIET_M_S:
+        doubt[0] *= _QUIET_DOUBT
     tilt = P[ROTATION, ROTATION] + P[ROTATION + 1, ROTATION + 1]
     # Also where it is NaN.
     if not tilt <= trust[1]:

@@ -102,6 +102,7 @@ class FloatingBaseEstimator:
         self.doubt: Array = np.zeros(1)
         self._disagreement: Array = np.zeros(1)
         self._turned: Array = np.zeros((nc, 2))
+        self._unrest: Array = np.zeros(1)
         self._upright: Array = np.zeros((nc, 2))
         self._p_BF: Array = np.zeros((nc, 3))
         self._R_BF: Array = np.zeros((nc, 3, 3))
@@ -202,6 +203,7 @@ class FloatingBaseEstimator:
             "disagreement": self._disagreement,
             "upright": self._upright,
             "turned": self._turned,
+            "unrest": self._unrest,
             "doubt": self.doubt,
             "force": np.zeros(nc),
             "normal_force": self.normal_force_N,
@@ -288,6 +290,7 @@ class FloatingBaseEstimator:
     def _upright_from_start(self) -> None:
         """Soles have not turned yet: what they turn by is counted from here."""
         self._turned[:] = 0.0
+        self._unrest[:] = 0.0
         for c, R_IF in enumerate(self._R_IF):
             self._upright[c] = (self.filter.R_WI @ R_IF)[:2, 2]
 

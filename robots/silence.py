@@ -10,7 +10,7 @@ PREDICT_AFTER_POLLS = 2
 class Silence:
     """Tells a robot that says nothing from a host that did not let us listen.
 
-    A host that stops both ends for a while is no lost link: of the time of silence, half must have been
+    A host that stops both ends for a while is no lost link: of the time of silence, a third must have been
     spent listening, poll by poll of a millisecond.
 
     Args:
@@ -25,7 +25,7 @@ class Silence:
         self.limit_ms = limit_ms
         self.polls = 0
         self._predict_after_polls = predict_after_polls
-        self._fewest_polls = -(-limit_ms // 2)
+        self._fewest_polls = -(-limit_ms // 3)
         self._since_s = time.monotonic()
 
     def broken(self) -> None:

@@ -220,7 +220,7 @@ class ZmqLink:
                 between()
             payload = self._receive()
             if payload is not None:
-                self._take(payload)
+                self.take_in(payload)
 
     def _ask(
         self, question: bytes, answer: str, timeout_s: float, between: Between | None
@@ -246,7 +246,7 @@ class ZmqLink:
         while True:
             payload = self._receive()
             while payload is not None:
-                self._take(payload)
+                self.take_in(payload)
                 payload = self._receive(zmq.NOBLOCK)
             if self._bad_in_a_row >= BAD_STATES:
                 self.lost_because = f"{BAD_STATES} states in a row from the robot could not be believed"
@@ -292,7 +292,8 @@ class ZmqLink:
         sensors.q += self._work
         sensors.t_s[0] = self._taken_t_s
 
-    def _take(self, payload: bytes) -> None:
+    def take_in(self, payload: bytes) -> None:
+        """Takes what the robot says; `read` does so with all that has come. Hot path."""
         message = wire.unpack(payload)
         if message is None:
             self._bad_in_a_row += 1
@@ -356,7 +357,7 @@ class ZmqLink:
             while self.farewell is None and time.monotonic() < until_s:
                 payload = self._receive()
                 if payload is not None:
-                    self._take(payload)
+                    self.take_in(payload)
         self._socket.close(GOODBYE_MS)
         self._context.term()
 

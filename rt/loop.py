@@ -31,6 +31,9 @@ STOP_TICKS = 1000
 COLLECT_EVERY_TICKS = 64
 MISSES_KEPT = 256
 EVENTS_KEPT = 1000
+DEGRADED = "degraded"
+DEGRADED_PERIODS, DEGRADED_TICKS = 3, 100
+"""More periods lost than this, within so many, and the loop says that it is too slow."""
 
 _NEVER = sys.maxsize
 
@@ -133,6 +136,9 @@ class ControlLoop:
         self._ticks_run = 0
         self._missed = 0
         self._overruns = 0
+        self._last_miss_tick = 0
+        self._lost_of_late = 0.0
+        self._degraded = False
         self._previous_start_ns = 0
         self._previous_t_s = np.nan
         self._last_command: CommandRow | None = None
@@ -310,11 +316,26 @@ class ControlLoop:
 
     def _note_miss(self) -> None:
         self._overruns += self._missed
+        self._note_slowness()
         if len(self._misses) == MISSES_KEPT:
             return
         before_s, self._steal_s = self._steal_s, self._steal.read_s()
         stolen_s = None if before_s is None or self._steal_s is None else self._steal_s - before_s
         self._misses.append(Miss(self._tick, self._missed, stolen_s))
+
+    def _note_slowness(self) -> None:
+        """Counts periods lost of late; they are forgotten as time passes."""
+        passed = self._tick - self._last_miss_tick
+        share = max(0.0, 1.0 - passed / DEGRADED_TICKS)
+        self._lost_of_late = self._lost_of_late * share + self._missed
+        self._last_miss_tick = self._tick
+        if share == 0.0:
+            self._degraded = False
+        if self._lost_of_late > DEGRADED_PERIODS and not self._degraded:
+            self._degraded = True
+            text = f"more than {DEGRADED_PERIODS} of {DEGRADED_TICKS} periods lost: tick or host is too slow"
+            if len(self._events) < EVENTS_KEPT:
+                self._events.append(LoopEvent(self._now_s(), DEGRADED, text))
 
     def _note_state(self, state: str) -> None:
         if self._stopping and state == "idle":

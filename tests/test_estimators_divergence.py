@@ -4,19 +4,28 @@ import numpy as np
 import pytest
 
 from estimators.divergence import WINDOW_S, doubt_filter
+from estimators.inekf_layout import STATE_V
 
 DT_S = 1e-3
 TRUST = np.array([15.0, 0.0076, 0.05])
 
 
-def doubt(surprises, ticks=300, active=(2, 2), P=None):
+def moving(speed):
+    """A filter's state: upright, at this speed [m/s]."""
+    x = np.zeros(30)
+    x[:9] = np.eye(3).ravel()
+    x[STATE_V] = speed
+    return x
+
+
+def doubt(surprises, ticks=300, active=(2, 2), P=None, speed=1.0):
     """How much is doubted after contacts have surprised by so much, for so long."""
     disagreement, result = np.zeros(1), np.zeros(1)
     surprise = np.zeros((len(active), 2))
     surprise[:, 1] = surprises
     P = np.zeros((9, 9)) if P is None else P
-    x, level = np.eye(3).ravel(), np.array([np.eye(3)] * len(active))
-    still = np.zeros((len(active), 2)), np.zeros((len(active), 2))
+    x, level = moving(speed), np.array([np.eye(3)] * len(active))
+    still = np.zeros((len(active), 2)), np.zeros((len(active), 2)), np.full(1, speed)
     for _ in range(ticks):
         doubt_filter(DT_S, x, np.array(active), surprise, P, level, TRUST, disagreement, *still, result)
     return float(result[0])
@@ -30,6 +39,10 @@ def test_what_surprises_both_for_long_is_the_imus():
     assert doubt((10.0, 8.0)) > 1.0
     assert doubt((10.0, 8.0), ticks=10) < 1.0
     assert doubt((1000.0, 1000.0), ticks=5) > 1.0
+
+
+def test_at_rest_less_is_believed():
+    assert doubt((3.0, 3.0), speed=0.0) == pytest.approx(3.0 * doubt((3.0, 3.0), speed=1.0))
 
 
 def test_a_single_contact_says_nothing():
@@ -52,9 +65,9 @@ def turned_soles(rates, ticks=300, active=(2, 2)):
             angle = rate * (k + 1) * DT_S
             s, cosine = np.sin(angle), np.cos(angle)
             R_IF[c] = [[cosine, 0, s], [0, 1, 0], [-s, 0, cosine]]
-        x = np.eye(3).ravel()
+        still = upright, turned, np.ones(1)
         doubt_filter(
-            DT_S, x, np.array(active), surprise, P, R_IF, TRUST, disagreement, upright, turned, result
+            DT_S, moving(1.0), np.array(active), surprise, P, R_IF, TRUST, disagreement, *still, result
         )
     return float(result[0])
 

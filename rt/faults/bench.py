@@ -31,11 +31,15 @@ class LinkBench:
     Args:
         robot: name of the robot.
         patient: whether the controller waits as long as the host needs; not so where its own deadline counts.
+
+    Attributes:
+        controller_us: processor time that the controller's end took in the last tick [us].
     """
 
     def __init__(self, robot: str = ROBOT, *, patient: bool = True) -> None:
         self.robot = RobotModel.load(robot)
         self._patient = patient
+        self._reading_us = self.controller_us = 0.0
         self._stack = ExitStack()
         self.rng = np.random.default_rng(0)
         self.command: CommandRow = self.robot.new_command_row()
@@ -106,7 +110,9 @@ class LinkBench:
             return False
         counts = self.server.side.counts
         accepted = counts.accepted
+        start_ns = time.thread_time_ns()
         self.link.write(self.command)
+        self.controller_us = self._reading_us + 1e-3 * (time.thread_time_ns() - start_ns)
         for _ in range(ARRIVAL_MS):
             self.server.wait_for_packet(1)
             self.server.take_in(time.monotonic_ns())
@@ -118,7 +124,10 @@ class LinkBench:
         """One period of the robot, whose state the controller reads; another one where a queue lost it."""
         for _ in range(ATTEMPTS if self._patient else 1):
             self.server.serve_tick()
-            if self.link.read(self.sensors):
+            start_ns = time.thread_time_ns()
+            arrived = self.link.read(self.sensors)
+            self._reading_us = 1e-3 * (time.thread_time_ns() - start_ns)
+            if arrived:
                 return True
             if "no state" not in self.link.lost_because:
                 return False

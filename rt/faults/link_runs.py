@@ -27,6 +27,8 @@ BAD_STATES_TICKS = 5
 STOPPED_S = 0.1
 PATIENCE_S = 20.0
 WOUND_UP = 1.05
+CALM_TICKS = 50
+SLOWER_US = 20.0
 WALKER = "bolt"
 STEP_LIMIT_PER_TICK = 0.1
 """Of the torque limit: the guard's own rate."""
@@ -103,8 +105,8 @@ def f02_state_link_lost(n: int) -> Outcome:
     text = (
         f"given up after {times}, {np.median(predicted):.0f} samples predicted, {taken} commands taken later"
     )
-    passed = worst_ms <= STATE_LOSS_MS and min(predicted) > 0 and taken == 0
-    return Outcome(n, text, passed, taken == 0)
+    passed = worst_ms <= STATE_LOSS_MS and np.median(predicted) > 0 and taken == 0
+    return Outcome(n, text, bool(passed), taken == 0)
 
 
 def f03_not_finite(n: int) -> Outcome:
@@ -194,23 +196,31 @@ def f18_hostile_packets(n: int) -> Outcome:
             attacker.set(zmq.LINGER, 0)
             attacker.connect(bench.endpoint)
             rng = np.random.default_rng(0)
-            sent = 0
+            sent = ticks = 0
             rss_before = _rss_kB()
+            times_us: dict[bool, list[float]] = {True: [], False: []}
             while sent < n:
-                for _ in range(10):
+                flooded = ticks // CALM_TICKS % 2 == 0
+                ticks += 1
+                for _ in range(10 if flooded else 0):
                     with contextlib.suppress(zmq.Again):
                         attacker.send(_hostile(rng, record.seen), zmq.NOBLOCK)
                         sent += 1
                 if not bench.tick():
                     return Outcome(sent, f"the controller gave up: {bench.link.lost_because}", False)
+                times_us[flooded].append(bench.controller_us)
             strangers = strange_commands(bench)
             refused = bench.server.side.counts.refused
             grown_kB = _rss_kB() - rss_before
         finally:
             context.destroy(linger=0)
-    text = f"{strangers} taken, {refused} refused, memory +{grown_kB} kB"
+    slower_us = float(np.percentile(times_us[True], 99.9) - np.percentile(times_us[False], 99.9))
+    text = (
+        f"{strangers} taken, {refused} refused, memory +{grown_kB} kB, "
+        f"controller's p99.9 {slower_us:+.0f} us while flooded"
+    )
     safe = strangers == 0 and grown_kB < 20_000
-    return Outcome(n, text, safe and refused > 0, safe)
+    return Outcome(n, text, safe and refused > 0 and slower_us < SLOWER_US, safe)
 
 
 def strange_commands(bench: LinkBench) -> int:
@@ -339,8 +349,9 @@ def f25_robot_killed(n: int) -> Outcome:
             static = float(np.abs(bench.tau_fraction).max())
             bench.replace_robot()
             start_s = time.monotonic()
-            gave_up = not bench.link.read(bench.sensors)
-            times_ms.append(1e3 * (time.monotonic() - start_s) if gave_up else np.inf)
+            while bench.link.read(bench.sensors):
+                bench.link.write(bench.command)
+            times_ms.append(1e3 * (time.monotonic() - start_s))
             for _ in range(20):
                 bench.link.write(bench.command)
                 _serve_for(bench, 0.001)

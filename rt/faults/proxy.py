@@ -51,6 +51,37 @@ class Duplicate:
         return ((0.0, payload), (self._delay_s * self._rng.random(), payload))
 
 
+class Swap:
+    """Lets a share of the packets be overtaken by the next one.
+
+    Args:
+        share: of the packets, 0 to 1.
+        seed: of the choice.
+    """
+
+    def __init__(self, share: float, seed: int = 0) -> None:
+        self._share = share
+        self._rng = np.random.default_rng(seed)
+        self._held: bytes | None = None
+        self.swaps = 0
+
+    def __call__(self, payload: bytes) -> Iterable[Delivery]:
+        """Holds it back until the next comes, or delivers it and the one held back after it."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            return ((0.0, payload), (0.0, held))
+        if self._rng.random() >= self._share:
+            return ((0.0, payload),)
+        self.swaps += 1
+        self._held = payload
+        return ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether one is held back now."""
+        return self._held is not None
+
+
 class Edit:
     """Changes packets while it is switched on.
 

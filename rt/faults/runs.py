@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rt.faults import link_runs, session_runs
+from rt.faults import body_runs, link_runs, process_runs, sensor_runs, session_runs, start_runs
 from rt.faults.link_runs import Outcome
 from rt.faults.table import Fault, find_fault
 
@@ -30,15 +30,29 @@ RUNS: dict[str, FaultRun] = {
     "F01": FaultRun(link_runs.f01_command_link_lost, 100, 1000),
     "F02": FaultRun(link_runs.f02_state_link_lost, 50, 1000),
     "F03": FaultRun(link_runs.f03_not_finite, 2_000, 100_000),
+    "F04": FaultRun(sensor_runs.f04_frozen_sensor, 20, 200),
+    "F05": FaultRun(sensor_runs.f05_encoder_jump, 60, 1000),
     "F06": FaultRun(session_runs.f06_twice_and_out_of_order, 200, 10_000),
     "F07": FaultRun(session_runs.f07_clock_jump, 20, 1000),
+    "F08": FaultRun(body_runs.f08_no_solution, 20, 200),
+    "F09": FaultRun(body_runs.f09_slow_solver, 16, 200),
+    "F10": FaultRun(process_runs.f10_overrun, 12, 100),
+    "F11": FaultRun(body_runs.f11_joint_limits, 40, 10_000),
+    "F12": FaultRun(body_runs.f12_torque_spike, 20, 200),
+    "F14": FaultRun(sensor_runs.f14_estimator_diverges, 5, 100),
+    "F15": FaultRun(body_runs.f15_fall, 3, 100),
     "F17": FaultRun(link_runs.f17_wrong_robot, 100, 1000),
     "F18": FaultRun(link_runs.f18_hostile_packets, 5_000, 100_000),
     "F19": FaultRun(link_runs.f19_second_commander, 200, 10_000),
+    "F20": FaultRun(process_runs.f20_full_disk, 300, 10_000),
     "F22": FaultRun(session_runs.f22_signals, 4, 100),
     "F23": FaultRun(link_runs.f23_controller_killed, 30, 1000),
     "F24": FaultRun(link_runs.f24_controller_stopped, 10, 100),
     "F25": FaultRun(link_runs.f25_robot_killed, 10, 100),
+    "F26": FaultRun(start_runs.f26_odd_pose, 40, 1000),
+    "F27": FaultRun(start_runs.f27_bad_gains, 120, 3000),
+    "F31": FaultRun(process_runs.f31_memory, 2_000, 100_000),
+    "F32": FaultRun(process_runs.f32_host_is_not_real_time, 1, 100),
 }
 
 

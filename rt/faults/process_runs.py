@@ -1,0 +1,185 @@
+"""Runs of the faults that strike the controller's process and its host: each in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from rt.clock import PERIOD_NS
+from rt.faults.bench import ROBOT
+from rt.faults.link_runs import Outcome
+from rt.loop import DEGRADED
+from rt.session import RunPlan, Session
+from rt.stamps import DUE, STAGE_COLUMNS, TICK
+
+LATE_S, STOPPED_S = 0.005, 0.005
+KINEMATICS = STAGE_COLUMNS.index("kinematics")
+ESTIMATE = STAGE_COLUMNS.index("estimate")
+EVERY_TICKS = 60
+IN_A_ROW = 10
+GROWN_BYTES = 1 << 20
+NOBODY = 65534
+
+
+def f10_overrun(n: int) -> Outcome:
+    """A stage that takes 5 ms, ten such in a row, and SIGSTOP for 5 ms, in a run in real time."""
+    ticks = EVERY_TICKS * (n + 3)
+    child = _child(f"overrun({ticks}, {n})")
+    stops = 0
+    for line in child.stdout or ():
+        if line.startswith("stop"):
+            os.kill(child.pid, signal.SIGSTOP)
+            time.sleep(STOPPED_S)
+            os.kill(child.pid, signal.SIGCONT)
+            stops += 1
+        elif line.startswith("{"):
+            found = json.loads(line)
+    child.wait()
+    text = (
+        f"{found['double']} ticks twice in a period, {found['kept']} of {found['late']} late stages in the "
+        f"flight record, {found['overruns']} periods lost and counted, {stops} stops, "
+        f"degraded {found['degraded']} times"
+    )
+    safe = found["double"] == 0 and found["kept"] == found["late"] and found["degraded"] > 0
+    return Outcome(n, text, safe and found["overruns"] >= found["late"] * (LATE_S * 1e3 - 1), safe)
+
+
+def overrun(ticks: int, n: int) -> None:
+    """The run that is late; tells what it saw."""
+    session = Session(RunPlan(ROBOT, "stand", ticks * PERIOD_NS * 1e-9, realtime=True))
+    update = session.brain.body.update
+    late: set[int] = set()
+    kept, double, seen = 0, 0, -1
+    tick_now = 0
+
+    def slow(q: Any, v: Any) -> None:
+        nth, at = divmod(tick_now, EVERY_TICKS)
+        in_a_row = IN_A_ROW if nth % 10 == 1 else 1
+        if 0 < nth <= n and at < in_a_row:
+            until_s = time.monotonic() + LATE_S
+            while time.monotonic() < until_s:
+                pass
+            late.add(tick_now)
+        update(q, v)
+
+    def look(tick: int) -> None:
+        nonlocal tick_now, kept, double, seen
+        tick_now = tick + 1
+        cells, row = session.loop.stages.cells, session.loop.stages.row
+        double += cells[row + DUE] <= seen or (cells[row + DUE] - max(seen, 0)) % PERIOD_NS * (seen >= 0) != 0
+        seen = cells[row + DUE]
+        stage_ns = cells[row + KINEMATICS] - cells[row + ESTIMATE]
+        kept += tick in late and cells[row + TICK] == tick and stage_ns >= 0.99e9 * LATE_S
+        if tick % (10 * EVERY_TICKS) == EVERY_TICKS // 2:
+            print("stop", flush=True)
+
+    session.brain.body.update = slow  # type: ignore[method-assign]
+    result = session.run(each_tick=look)
+    events = [event for event in result.loop.events if event.kind == DEGRADED]
+    print(json.dumps({"double": double, "late": len(late), "kept": kept, "overruns": result.loop.overruns,
+                      "degraded": len(events)}), flush=True)  # fmt: skip
+
+
+def f20_full_disk(n: int) -> Outcome:
+    """Writes a run's results to a full disk; while it runs, nothing is opened or written at all."""
+    child = _child(f"write_nothing({n})")
+    opened = json.loads(child.communicate()[0].splitlines()[-1])
+    arguments = ["sim", ROBOT, "--scenario", "stand", "--duration", "0.05", "--json", "/dev/full"]
+    full = subprocess.run(
+        [*_python("from rt.cli import main; main()"), *arguments],
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        check=False,
+    )
+    told = full.returncode == 3 and "/dev/full" in full.stderr and "Traceback" not in full.stderr
+    text = f"{opened} files opened for writing in {n} ticks; a full disk is told: {'yes' if told else 'no'}"
+    return Outcome(n, text, opened == 0 and told, opened == 0)
+
+
+def write_nothing(ticks: int) -> None:
+    """A run that counts the files that its ticks open to write to."""
+    session = Session(RunPlan(ROBOT, "stand", ticks * PERIOD_NS * 1e-9))
+    inside, opened = False, 0
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal opened
+        opened += inside and event == "open" and bool(int(arguments[2]) & (os.O_WRONLY | os.O_RDWR))
+
+    def look(tick: int) -> None:
+        nonlocal inside
+        inside = tick < ticks - 1
+
+    sys.addaudithook(audit)
+    session.run(each_tick=look)
+    print(json.dumps(opened), flush=True)
+
+
+def f31_memory(n: int) -> Outcome:
+    """Runs for so many ticks in real time, and looks at faults, garbage passes and memory."""
+    found = json.loads(_child(f"take_nothing({n})").communicate()[0].splitlines()[-1])
+    text = (
+        f"{found['major_faults']} major faults, {found['minor_faults']} minor, {found['full_collections']} "
+        f"full collections, memory +{(found['rss_growth_bytes'] or 0) // 1024} kB in {n} ticks"
+    )
+    safe = found["major_faults"] == 0 and (found["rss_growth_bytes"] or 0) < GROWN_BYTES
+    passed = safe and found["minor_faults"] == 0 and found["full_collections"] == 0
+    return Outcome(n, text, passed, safe)
+
+
+def take_nothing(ticks: int) -> None:
+    """A run in real time that tells what it took from the host."""
+    from dataclasses import asdict
+
+    from rt.bench import run_bench
+
+    print(json.dumps(asdict(run_bench(ROBOT, ticks).footprint)), flush=True)
+
+
+def f32_host_is_not_real_time(n: int) -> Outcome:
+    """Takes the rights to real time away: a run says what it was not granted, and what to do about it."""
+    told, ran = 0, 0
+    for _ in range(n):
+        child = _child("unprivileged()")
+        found = json.loads(child.communicate()[0].splitlines()[-1])
+        told += found["refused"] > 0 and found["refused"] == found["remedies"]
+        ran += found["exit_code"] == 0
+    text = f"{told} of {n} told what is missing with its remedy, {ran} ran in simulation"
+    return Outcome(n, text, told == n and ran == n, told == n)
+
+
+def unprivileged() -> None:
+    """A run in simulation by somebody who has no rights."""
+    session = Session(RunPlan(ROBOT, "stand", 0.1, realtime=True))
+    for limit in (resource.RLIMIT_RTPRIO, resource.RLIMIT_MEMLOCK):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (0, 0))
+    if os.getuid() == 0:
+        os.setuid(NOBODY)
+    result = session.run()
+    refused = result.host.refused
+    remedies = sum(bool(measure.remedy) for measure in refused)
+    print(
+        json.dumps({"refused": len(refused), "remedies": remedies, "exit_code": result.exit_code}), flush=True
+    )
+
+
+def _python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _child(call: str) -> subprocess.Popen[str]:
+    """A function of this module in a process of its own."""
+    code = f"from rt.faults import process_runs; process_runs.{call}"
+    return subprocess.Popen(_python(code), stdout=subprocess.PIPE, text=True, env=_environment())

@@ -1,0 +1,145 @@
+"""Runs of the faults that a robot is switched on with: where it stands, what its files say."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from controller.gains import Gains, load_gains
+from robots.arming import SAMPLES, SelfTest
+from robots.config_error import ConfigError
+from robots.model import RobotModel
+from rt.faults.body_bench import PERIOD_S, BodyBench
+from rt.faults.link_runs import Outcome
+from rt.gains_text import gains_yaml
+
+ARM, BIPED = "ur5", "g1"
+ARMED_TICKS = 200
+LARGEST_MOVE_RAD = 0.02
+OUTSIDE_RAD = 0.05
+LONGEST_S = 1.0
+
+
+def f26_odd_pose(n: int) -> Outcome:
+    """Arms an arm at random places, half of them outside its limits."""
+    model = RobotModel.load(ARM)
+    rng = np.random.default_rng(0)
+    low = np.maximum(model.position_lower_rad, -2.5)
+    high = np.minimum(model.position_upper_rad, 2.5)
+    bench = BodyBench(model)
+    moved, wrong, unnamed = 0.0, 0, 0
+    for i in range(n):
+        q = rng.uniform(low, high)
+        outside = i % 2 == 1
+        joint = int(rng.integers(model.na))
+        if outside:
+            q[joint] = model.position_upper_rad[joint] + rng.uniform(OUTSIDE_RAD, 0.5)
+        # A model that starts there; its limits and its inertia are the same.
+        bench.robot = replace(model, q_nominal=q)
+        bench.place()
+        problem = _self_test(bench)
+        if outside:
+            wrong += problem is None
+            unnamed += problem is not None and f"{model.joint_names[joint]} is at" not in problem
+            continue
+        wrong += problem is not None
+        start = bench.simulated.truth.q.copy()
+        bench.run(ARMED_TICKS)
+        moved = max(moved, float(np.abs(bench.simulated.truth.q - start).max()))
+    text = f"moved {moved:.4f} rad at most, {wrong} judged wrongly, {unnamed} refused with no joint named"
+    passed = moved <= LARGEST_MOVE_RAD and wrong == 0 and unnamed == 0
+    return Outcome(n, text, passed, passed)
+
+
+def _self_test(bench: BodyBench) -> str | None:
+    test = SelfTest(bench.robot, PERIOD_S)
+    sensors = bench.robot.new_sensor_row()
+    for _ in range(SAMPLES):
+        bench.simulated.read(sensors)
+        test.add(sensors)
+        bench.simulated.advance()
+    return test.problem()
+
+
+def f27_bad_gains(n: int) -> Outcome:
+    """Spoils every kind of value of gains.yaml in turn, cuts the file at every place, writes a key twice.
+
+    It is read once, before the robot is armed: nothing that happens to it later reaches a running controller.
+    A file that is cut within its last number is a good file with another number, and counted apart.
+    """
+    model = RobotModel.load(BIPED)
+    good = gains_yaml(Gains())
+    expected = load_gains(model)
+    rng = np.random.default_rng(0)
+    accepted, unplaced, slowest_s, cut_short = 0, 0, 0.0, 0
+    with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
+        path = Path(folder) / "gains.yaml"
+        for i in range(n):
+            cut = i % 3 == 2
+            text = good[: int(rng.integers(1, len(good)))] if cut else _spoiled(good, i // 3, rng)
+            path.write_text(text)
+            start_s = time.monotonic()
+            try:
+                gains = load_gains(model, path)
+            except ConfigError as error:
+                unplaced += not any(f"{path}:{line}" in str(error) for line in range(1, text.count("\n") + 3))
+            else:
+                # A file that ends early may be whole: then it says what its whole lines say, and no more.
+                accepted += not cut
+                cut_short += cut and not _is_part_of(gains, text, good)
+            slowest_s = max(slowest_s, time.monotonic() - start_s)
+        path.unlink()
+        accepted += _is_accepted(model, path)
+    untouched = load_gains(model) == expected
+    text = (
+        f"{accepted} of {n} accepted, {cut_short} cut within a number, {unplaced} refused without a line, "
+        f"told within {1e3 * slowest_s:.0f} ms"
+    )
+    passed = accepted == 0 and unplaced == 0 and slowest_s <= LONGEST_S and untouched
+    return Outcome(n, text, passed, passed)
+
+
+def _is_accepted(model: RobotModel, path: Path) -> bool:
+    try:
+        load_gains(model, path)
+    except ConfigError:
+        return False
+    return True
+
+
+def _is_part_of(gains: Gains, text: str, good: str) -> bool:
+    """Whether a file that was cut says nothing that the whole file does not say."""
+    return text.endswith("\n") or good[len(text)] in "\n #" or gains == Gains()
+
+
+def _spoiled(good: str, i: int, rng: np.random.Generator) -> str:
+    """The file with one mistake."""
+    lines = good.splitlines()
+    valued = [k for k, line in enumerate(lines) if _number(line) is not None]
+    k = valued[int(rng.integers(len(valued)))]
+    key, _, _ = lines[k].partition(":")
+    value = _number(lines[k])
+    assert value is not None
+    spoiled = {
+        0: f"{key}: .nan",
+        1: f"{key}: .inf",
+        2: f"{key}: {-abs(value) - 1.0:g}",
+        3: f"{key}: {1e8 * (abs(value) + 10.0):g}",
+        4: f"{key}: twelve",
+        5: f"{lines[k]}\n{lines[k]}",
+        6: f"{key}x: {value:g}",
+        7: f"{key}: [{value:g}",
+    }[i % 8]
+    return "\n".join([*lines[:k], spoiled, *lines[k + 1 :]]) + "\n"
+
+
+def _number(line: str) -> float | None:
+    _, colon, rest = line.partition(":")
+    try:
+        return float(rest.partition("#")[0]) if colon else None
+    except ValueError:
+        return None
