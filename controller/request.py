@@ -15,7 +15,7 @@ from controller.walking.speed import check_speed
 from robots.model import RobotModel
 from robots.rows import Row, Vector
 
-DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE, WALK = range(7)
+DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE, WALK, SIT = range(8)
 _CODES = {
     "damp": DAMP,
     "stand": STAND,
@@ -24,9 +24,12 @@ _CODES = {
     "reach": REACH,
     "circle": CIRCLE,
     "walk": WALK,
+    "sit": SIT,
 }
 _AXES = {"x": 0, "y": 1}
 _PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
+_SIT_DEPTH = 0.3
+"""Of the same height: how far down a robot goes before it lets itself be damped."""
 _DEEPEST_SQUAT = 0.4
 """Of the nominal height of the centre of mass; deeper, and the knees or ankles of no shipped robot follow."""
 
@@ -73,7 +76,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
 
     Args:
         robot: the robot that is to do it.
-        kind: damp, stand, sway, squat, reach, circle or walk.
+        kind: damp, stand, sway, squat, reach, circle, walk or sit.
         params: with units in their names, as `amplitude_m`; see the scenario format.
         at_s: when it begins [s].
 
@@ -85,7 +88,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
     """
     if kind not in _CODES:
         raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
-    if kind in ("sway", "squat", "walk") and not robot.floating:
+    if kind in ("sway", "squat", "walk", "sit") and not robot.floating:
         raise ValueError(
             f"'{robot.name}' is fixed to the ground: it cannot {kind}; ask for stand, reach or circle"
         )
@@ -100,12 +103,14 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
     elif kind == "squat":
         row.amplitude_m[0] = _positive(kind, params, "depth_m")
         row.period_s[0] = _positive(kind, params, "period_s")
-        height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+        height = _height(robot)
         if row.amplitude_m[0] > _DEEPEST_SQUAT * height:
             raise ValueError(
                 f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass "
                 f"stands {height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
             )
+    elif kind == "sit":
+        row.amplitude_m[0] = _SIT_DEPTH * _height(robot)
     elif kind == "walk":
         row.velocity[:2] = _vector(kind, params, "velocity_m_s", "two")
         row.velocity[2] = params.get("yaw_rate_rad_s", 0.0)
@@ -127,6 +132,24 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
             f"'{robot.name}' has point feet and cannot stand still; ask it to walk, at 0 m/s to step in place"
         )
     return row
+
+
+def soft_stop(robot: RobotModel) -> RequestRow:
+    """What a robot does before it is damped because somebody wants it to stop.
+
+    An arm holds still. A biped that were damped as it stands would drop by its whole height: it comes to rest
+    and crouches first. One on points cannot rest, and steps on the spot.
+    """
+    if not robot.floating:
+        return make_request(robot, "stand", {})
+    if not can_rest(robot):
+        return make_request(robot, "walk", {"velocity_m_s": (0.0, 0.0)})
+    return make_request(robot, "sit", {})
+
+
+def _height(robot: RobotModel) -> float:
+    """Of the centre of mass over the ground at the nominal posture [m]."""
+    return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
 
 
 def _positive(kind: str, params: Mapping[str, Any], key: str) -> float:
@@ -166,7 +189,7 @@ def _check_sway(robot: RobotModel, row: RequestRow) -> None:
     corners = sole_corners(robot)
     axis = int(row.axes[0])
     half_width = float(np.ptp(corners[:, axis])) / 2.0
-    height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+    height = _height(robot)
     # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
     gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / GRAVITY_M_S2
     if row.amplitude_m[0] * gain > half_width:

@@ -1,4 +1,9 @@
-"""The self-test before a robot is armed: it must be still, inside its limits, and feel gravity."""
+"""The self-test before a robot is armed: still, inside its limits, feeling gravity, torques the right way.
+
+The signs of torques are read from what holds the robot still, and not from a pulse: a biped on its feet must
+not be moved by its joints before it is balanced, an arm without brakes not before its gravity is carried.
+Where the drives hold nothing, damping a robot that lies or hangs, there is nothing to be read.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,8 @@ STILL_READING_RAD_S = 0.15
 STEEPEST_DEG = 30.0
 BEYOND_RAD = 0.01
 SAMPLES = 20
+TELLING, TELLING_ON_FEET = 0.05, 0.07
+"""Share of the torque limit above which a sign means something; feet may press against each other."""
 
 
 class SelfTest:
@@ -59,7 +66,8 @@ class SelfTest:
                 return (
                     f"{name} says that it moves at {v_read:.3f} rad/s, and its encoder that it stands still"
                 )
-        return self._problem_of_base() if robot.floating else None
+        problem = self._problem_of_base() if robot.floating else None
+        return problem or self._problem_of_torques()
 
     def _encoder_speed(self) -> Vector:
         """(na,) mean speed over the samples, from positions [rad/s]."""
@@ -87,6 +95,60 @@ class SelfTest:
         if tilt > STEEPEST_DEG:
             return f"the base is tilted by {tilt:.0f} degrees; stand the robot up first"
         return None
+
+    def _problem_of_torques(self) -> str | None:
+        robot, tau = self._robot, self._mean.tau
+        best = min(self._holding_torques(), key=lambda expected: float(np.linalg.norm(tau - expected)))
+        share = TELLING_ON_FEET if robot.floating else TELLING
+        for name, measured, expected, limit in zip(
+            robot.joint_names, tau, best, robot.torque_limit_Nm, strict=True
+        ):
+            telling = abs(expected) > share * limit and abs(measured) > 0.5 * abs(expected)
+            if telling and measured * expected < 0.0:
+                return (
+                    f"{name} reports {measured:.1f} Nm where {expected:.1f} Nm would hold it: "
+                    "check the signs of its angle and its torque"
+                )
+        return None
+
+    def _holding_torques(self) -> list[Vector]:
+        """(na,) torques that would hold the robot as it is: hanging, and on its soles where it has any."""
+        robot = self._robot
+        model, data = robot.pin_model, robot.pin_model.createData()
+        if not robot.floating:
+            held: Vector = pin.computeGeneralizedGravity(model, data, self._mean.q).copy()
+            return [held]
+        q = np.concatenate([np.zeros(3), self._orientation(), self._mean.q])
+        gravity = pin.computeGeneralizedGravity(model, data, q).copy()
+        pin.computeJointJacobians(model, data, q)
+        pin.updateFramePlacements(model, data)
+        rows = [np.zeros((0, robot.nv))]
+        for contact in robot.contacts:
+            frame = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+            J = pin.getFrameJacobian(model, data, contact.frame_id, frame)
+            rows.append(J if len(contact.corners_F) >= 3 else J[:3])
+        J = np.vstack(rows)
+        # Of all wrenches on the soles that carry the robot, the smallest.
+        wrench = np.linalg.lstsq(J[:, : robot.n_base].T, gravity[: robot.n_base], rcond=None)[0]
+        on_soles = gravity - J.T @ wrench
+        return [gravity[robot.n_base :], on_soles[robot.n_base :]]
+
+    def _orientation(self) -> Vector:
+        """(4,) quaternion of the base as the accelerometer tells it, facing ahead."""
+        R_BI = _imu_rotation(self._robot)
+        up_B = R_BI @ self._mean.accel
+        turn = pin.Quaternion.FromTwoVectors(up_B / np.linalg.norm(up_B), np.array([0.0, 0.0, 1.0]))
+        quaternion: Vector = np.array(turn.coeffs())
+        return quaternion
+
+
+def _imu_rotation(robot: RobotModel) -> Vector:
+    """(3, 3) from the IMU's axes to the base's, at the nominal posture."""
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    base = pin.Quaternion(robot.q_nominal[3:7]).matrix()
+    rotation: Vector = base.T @ data.oMf[robot.imu_frame_id].rotation
+    return rotation
 
 
 def _up_in_imu(robot: RobotModel) -> Vector:

@@ -27,7 +27,9 @@ from rt.stamps import DUE, ORDER, READ, RECORD, STAGE_COLUMNS, START, WRITE, Sta
 Vector = NDArray[np.float64]
 
 WARM_UP_TICKS = 200
-STOP_TICKS = 1000
+STOP_TICKS = 1900
+"""Two seconds from a signal to damping, with the fade at their end."""
+CLOCK_JUMP_TICKS = 1000
 COLLECT_EVERY_TICKS = 64
 MISSES_KEPT = 256
 EVENTS_KEPT = 1000
@@ -254,7 +256,7 @@ class ControlLoop:
         t_s = self._sensors.t_s.item()
         periods = (t_s - self._previous_t_s) * 1e9 / self.clock.period_ns
         # The first state follows none (NaN); where the robot's clock jumped, nothing is known to be missed.
-        self._missed = round(periods) - 1 if 1.5 < periods < STOP_TICKS else 0
+        self._missed = round(periods) - 1 if 1.5 < periods < CLOCK_JUMP_TICKS else 0
         self._previous_t_s = t_s
         self._tick += self._missed
         self.stages.begin(self._tick, start_ns, start_ns)

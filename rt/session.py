@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
-from controller.request import RequestRow, make_request
+from controller.request import RequestRow, make_request, soft_stop
 from estimators.fixed_base import FixedBaseEstimator
 from estimators.floating_base import FloatingBaseEstimator
 from robots.config_error import ConfigError
@@ -157,7 +157,7 @@ class Session:
         damping = damping_command(self.robot.na, damping_Nms)
         self.loop = ControlLoop(self.link, self.brain, self.sensors, damping, self.gains)
         self._warm_up()
-        self._stop_request = make_request(self.robot, "stand", {}) if plan.endpoint is not None else None
+        self._stop_request = soft_stop(self.robot) if plan.endpoint is not None else None
 
     def _warm_up(self) -> None:
         """Ticks on the first sample, unseen by the robot, so that the first real tick is like all others.

@@ -159,3 +159,12 @@ def test_a_joint_whose_nominal_place_is_its_stop_rests_just_off_it():
     assert (model.position_upper_rad - posture >= 0.02).all()
     np.testing.assert_allclose(posture, model.q_nominal[7:], atol=0.021)
     assert not np.any(result.iterations[-200:] > result.iterations[-200:].min() + 10)
+
+
+def test_who_sits_is_down_after_a_second_and_stays():
+    result = run("g1", 1.6, ((0.0, "stand", {}), (0.3, "sit", {})))
+    height = (result.com - result.soles)[:, 2]
+    assert height[1300] == pytest.approx(0.7 * height[0], abs=0.01)
+    assert height[-1] == pytest.approx(height[1400], abs=0.002)
+    assert set(result.state) == {"active"}
+    assert np.abs(result.tau[-1]).max() < 0.8 * robot("g1").torque_limit_Nm.max()

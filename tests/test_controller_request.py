@@ -5,7 +5,7 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 
-from controller.request import CIRCLE, DAMP, REACH, SQUAT, STAND, SWAY, WALK, make_request
+from controller.request import CIRCLE, DAMP, REACH, SIT, SQUAT, STAND, SWAY, WALK, make_request, soft_stop
 
 GOOD = (
     ("damp", {}, DAMP),
@@ -14,6 +14,7 @@ GOOD = (
     ("squat", {"depth_m": 0.1, "period_s": 3.0}, SQUAT),
     ("reach", {"hand": "right_hand", "offset_m": [0.1, 0, 0]}, REACH),
     ("circle", {"hand": "right_hand", "radius_m": 0.05, "period_s": 2.0, "plane": "xz"}, CIRCLE),
+    ("sit", {}, SIT),
     ("walk", {"velocity_m_s": [0.2, 0.05], "yaw_rate_rad_s": 0.1}, WALK),
 )
 
@@ -138,3 +139,10 @@ def test_the_largest_sway_that_is_offered_is_accepted():
         make_request(robot("g1"), "sway", {"amplitude_m": 1.0, "period_s": 2.0})
     offered = float(str(caught.value).split("at most ")[1].split(" m")[0])
     make_request(robot("g1"), "sway", {"amplitude_m": offered - 1e-3, "period_s": 2.0})
+
+
+@pytest.mark.parametrize(("name", "behaviour"), [("g1", SIT), ("talos", SIT), ("bolt", WALK), ("ur5", STAND)])
+def test_a_robot_that_is_to_stop_does_what_it_can_rest_in(name, behaviour):
+    request = soft_stop(robot(name))
+    assert request.behaviour[0] == behaviour
+    assert not request.velocity.any()

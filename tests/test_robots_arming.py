@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sim_runs import robot, simulate
 
 from robots.arming import SAMPLES, SelfTest
 from robots.model import RobotModel
@@ -62,3 +63,39 @@ def test_it_needs_a_few_samples():
     test = SelfTest(ROBOT, DT_S)
     test.add(ROBOT.new_sensor_row())
     assert "only 1 of" in test.problem()
+
+
+def held(name, spoil=None):
+    """The self-test of a simulated robot that its drives hold, with what is said otherwise."""
+    simulated, test = simulate(name), SelfTest(robot(name), DT_S)
+    row = robot(name).new_sensor_row()
+    for _ in range(SAMPLES + 5):
+        simulated.advance()
+        simulated.read(row)
+        if spoil is not None:
+            spoil(row)
+        test.add(row)
+    return test.problem()
+
+
+@pytest.mark.parametrize("name", ["g1", "talos", "ur5", "panda", "bolt"])
+def test_what_holds_a_robot_has_the_right_signs(name):
+    assert held(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "joint"), [("ur5", "shoulder_lift_joint"), ("panda", "panda_joint4"), ("g1", "left_knee_joint")]
+)
+def test_a_torque_of_the_wrong_sign_is_named(name, joint):
+    j = robot(name).joint_names.index(joint)
+
+    def turn(row):
+        row.tau[j] = -row.tau[j]
+
+    told = held(name, turn)
+    assert joint in told
+    assert "signs" in told
+
+
+def test_drives_that_hold_nothing_have_no_signs():
+    assert held("ur5", lambda row: row.tau.fill(0.0)) is None

@@ -196,3 +196,52 @@ def test_nobody_there_is_a_lost_link(tmp_path):
     endpoint = f"ipc://{tmp_path / 'nobody'}"
     with pytest.raises(LinkLostError, match="no robot answers"):
         stop_robot(endpoint, "test", timeout_s=0.1)
+
+
+def commanded(robot, link, sensors):
+    """The robot is active, and every state but those that a test holds back has been answered."""
+    robot.row.v[:] = 0.5
+    robot.row.q[0] = 0.1
+    robot.state(mode=wire.ACTIVE)
+    while sensors.q[0] != 0.1:
+        assert link.read(sensors)
+    link.write(ROBOT.new_command_row())
+
+
+def test_states_that_are_overdue_are_predicted_and_then_it_gives_up(armed):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    q, t_s, seq = sensors.q.copy(), float(sensors.t_s[0]), float(sensors.seq[0])
+    steps = 0
+    while link.read(sensors):
+        steps += 1
+        link.write(ROBOT.new_command_row())
+        np.testing.assert_allclose(sensors.q, q + 0.5e-3 * steps)
+        assert sensors.t_s[0] == pytest.approx(t_s + 1e-3 * steps)
+        assert sensors.seq[0] == seq
+    assert link.predicted == steps > 0
+    assert "no state came" in link.lost_because
+
+
+def test_a_state_that_was_predicted_is_not_read_again_when_it_comes_late(armed):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    assert link.read(sensors)
+    predicted_t_s = float(sensors.t_s[0])
+    assert link.predicted == 1
+    robot.row.q[0] = 0.2
+    robot.state(t_s=predicted_t_s, mode=wire.ACTIVE)
+    robot.state(t_s=predicted_t_s + 1e-3, mode=wire.ACTIVE)
+    while sensors.q[0] != 0.2:
+        assert link.read(sensors)
+    assert sensors.t_s[0] > predicted_t_s
+
+
+def test_the_clock_of_a_robot_may_jump_back(armed):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    robot.row.q[0] = 0.2
+    robot.state(t_s=-3600.0, mode=wire.ACTIVE)
+    while sensors.q[0] != 0.2:
+        assert link.read(sensors)
+    assert sensors.t_s[0] == -3600.0

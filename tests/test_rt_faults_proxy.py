@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import zmq
 
-from rt.faults.proxy import Duplicate, Edit, FaultProxy, Record, drop
+from rt.faults.proxy import Duplicate, Edit, FaultProxy, Record, Swap, drop
 
 
 @pytest.fixture
@@ -72,3 +72,10 @@ def test_as_many_are_changed_as_are_asked_for():
     edit.left = 2
     assert [payload for word in (b"a", b"b", b"c") for _, payload in edit(word)] == [b"A", b"B", b"c"]
     assert edit.changed == 2
+
+
+def test_swapped_packets_come_in_pairs_the_wrong_way_round():
+    swap = Swap(share=1.0)
+    came = [payload for word in (b"1", b"2", b"3", b"4", b"5") for _, payload in swap(word)]
+    assert came == [b"2", b"1", b"4", b"3"]
+    assert (swap.swaps, swap.holds) == (3, True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 
 import numpy as np
@@ -113,6 +114,13 @@ def test_a_silent_controller_leaves_it_damping_and_what_it_held_fades_without_a_
         assert served.server.side.mode == wire.DAMPING
 
 
+def free_port():
+    """A port that nobody had a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def test_it_lets_in_whoever_has_a_key_that_it_knows(tmp_path, monkeypatch):
     monkeypatch.setenv("KILOHERTZ_KEYS", str(tmp_path / "keys"))
     for name in ("robot", "friend"):
@@ -120,7 +128,7 @@ def test_it_lets_in_whoever_has_a_key_that_it_knows(tmp_path, monkeypatch):
     friend, robot_key = load_key("friend"), load_public("robot")
     trusted = trusted_keys()
     new_key("stranger")
-    server = serve("tcp://127.0.0.1:47611", key=load_key("robot"), trusted=trusted)
+    server = serve(f"tcp://127.0.0.1:{free_port()}", key=load_key("robot"), trusted=trusted)
     with Served(server):
         link = ZmqLink(UR5, server.endpoint, key=friend, robot_key=robot_key)
         link.connect()

@@ -1,4 +1,4 @@
-"""Where the centre of mass should be relative to its nominal place over the soles: stand, sway, squat."""
+"""Where the centre of mass should be from its nominal place over the soles: stand, sway, squat, sit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from controller.behaviours.profile import Blend, minimum_jerk
-from controller.request import SQUAT, SWAY, RequestRow
+from controller.request import SIT, SQUAT, SWAY, RequestRow
 from robots.rows import Vector
 
 _SWITCH_S = 1.0
@@ -56,6 +56,8 @@ class ComMotion:
     def _evaluate(self) -> None:
         p, v, a = self.p, self.v, self.a
         p[:], v[:], a[:] = 0.0, 0.0, 0.0
+        if self._behaviour == SIT:  # down, as the switch to it goes, and there to stay
+            p[2] = -self._amplitude
         if self._behaviour not in (SWAY, SQUAT):
             return
         w, t, axis = self._omega, self._t, self._axis

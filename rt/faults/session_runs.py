@@ -17,7 +17,6 @@ from robots.wire_rows import CommandCodec
 from rt.faults.bench import ROBOT, LinkBench
 from rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
 from rt.faults.proxy import Delivery, Duplicate, FaultProxy, Rule, Swap, forward
-from rt.loop import STOP_TICKS
 from rt.outcome import EXIT_DONE, EXIT_SAFETY_STOP
 from rt.serve import Serving, build_server
 from rt.session import RunPlan, RunResult, Session
@@ -28,6 +27,7 @@ JUMP_US = 1_000_000
 TWICE_SHARE = 0.1
 LATE_S = 0.003
 SIGNAL_TICK = 50
+LONGEST_STOP_MS = 2000
 
 
 def run_through(
@@ -154,4 +154,4 @@ def f22_signals(n: int) -> Outcome:
             longest_soft = max(longest_soft, after)
     text = f"stopped {longest_soft} ms after one signal, {longest_hard} ms after the second"
     good = soft == n - n // 2 and hard == n // 2
-    return Outcome(n, text, good and longest_soft <= 2 * STOP_TICKS and longest_hard <= 2)
+    return Outcome(n, text, good and longest_soft <= LONGEST_STOP_MS and longest_hard <= 2)

@@ -1,0 +1,260 @@
+"""A coverage-guided fuzzer of what reads the network: decoder, handshake, lease, commands, states.
+
+    python tests/fuzz_wire.py [SECONDS] [SEED]
+
+Inputs are mutated packets, alone and in sequences; those that reach a new line of the readers are kept and
+mutated further. Whatever comes in, nothing may raise, and nothing may be accepted that is not exactly a valid
+message of ours: every accepted one is packed again and must give a message with the same fields.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import msgpack
+import numpy as np
+
+from robots import wire
+from robots.model import RobotModel
+from robots.robot_side import RobotSide
+from robots.wire_rows import CommandCodec, StateCodec, TruthRow, identity
+
+WATCHED = ("robots/wire.py", "robots/wire_rows.py", "robots/robot_side.py")
+LONGEST_SEQUENCE = 8
+MOST_KEPT = 3000
+TRACED_SHARE = 0.25
+WORDS = (
+    0,
+    1,
+    2,
+    3,
+    2**31,
+    2**63,
+    2**64 - 1,
+    -1,
+    0.0,
+    -0.0,
+    1e308,
+    float("inf"),
+    float("nan"),
+    "",
+    "x" * 501,
+    True,
+)
+
+
+class FoundError(Exception):
+    """Something that must not be; with the packets that show it."""
+
+
+class Target:
+    """A robot's end and a controller's reader, fed with packets.
+
+    Attributes:
+        accepted: commands that were taken.
+    """
+
+    def __init__(self) -> None:
+        self.robot = robot = RobotModel.load("ur5")
+        self.identity = identity(robot, 1e-3)
+        self.states, self.truth = StateCodec(robot), TruthRow(robot)
+        self.sensors = robot.new_sensor_row()
+        self.sensors.q[:] = robot.q_nominal
+        self.low = robot.position_lower_rad - np.pi
+        self.high = robot.position_upper_rad + np.pi
+        self.accepted = 0
+        self.renew()
+
+    def renew(self) -> None:
+        self.side = RobotSide(self.robot, self.identity, self._take, lambda: None, ("truth",))
+        self.side.epoch = 1 << 61
+        self.taken_seq = 0
+
+    def _take(self, command, state_seq) -> None:
+        self.accepted += 1
+        if not np.isfinite(command.data).all():
+            raise FoundError("a command that is not finite was taken")
+        if (np.abs(command.tau_ff) > 2.0 * self.robot.torque_limit_Nm).any() or (command.kp < 0.0).any():
+            raise FoundError("a command out of range was taken")
+        if not ((command.q_des >= self.low) & (command.q_des <= self.high)).all():
+            raise FoundError("a place out of range was taken")
+        if command.seq[0] <= self.taken_seq:
+            raise FoundError("an old command was taken")
+        self.taken_seq = command.seq[0]
+
+    def feed(self, packets: list[bytes]) -> None:
+        """Packets from one of two peers, with the robot's periods between them."""
+        self.renew()
+        for i, packet in enumerate(packets):
+            peer = b"ab"[(len(packet) >> 3) % 2 :][:1]
+            epoch = self.side.epoch
+            answer = self.side.handle(peer, packet, i)
+            if self.side.epoch < epoch:
+                raise FoundError("a lease became older")
+            if self.side.epoch != epoch:
+                self.taken_seq = 0
+            if answer is not None and wire.unpack(answer) is None:
+                raise FoundError("an answer that is no message")
+            self._read(packet)
+            self.side.tick()
+            self.side.state(self.sensors, i)
+
+    def _read(self, packet: bytes) -> None:
+        message = wire.unpack(packet)
+        if message is None:
+            return
+        if len(packet) > wire.MAX_BYTES:
+            raise FoundError("too long, and read")
+        kind, values = message
+        if wire.unpack(wire.pack(kind, *values)) != message:
+            raise FoundError("accepted, and not the same when packed again")
+        if kind == "state" and self.states.read(values, self.sensors):
+            checked = self.sensors.data[: len(self.sensors.data) - len(self.robot.contacts)]
+            if not np.isfinite(checked).all():
+                raise FoundError("a state that is not finite was believed")
+        if kind == "truth":
+            self.truth.read(values)
+
+
+def seeds(target: Target) -> list[list[bytes]]:
+    """Good packets, and the good beginning of every conversation."""
+    robot, epoch = target.robot, (1 << 61) + 1
+    command = robot.new_command_row()
+    command.q_des[:] = robot.q_nominal
+    command.kp[:] = 1.0
+    hello = wire.pack("hello", "fuzz", *target.identity.packed(), ("truth",))
+    # The peer is chosen by the length: pad the name until they all come from the same one.
+    arm = wire.pack("arm")
+    commands = [CommandCodec.pack(epoch, i, i + 1, 10_000, command) for i in range(1, 4)]
+    state = target.states.pack(epoch, 1, 0, wire.ACTIVE, target.sensors)
+    alone = [wire.pack("heartbeat"), wire.pack("stop", "x"), wire.pack("disarm", epoch), state]
+    alone += [wire.pack("truth", 1, target.truth.data.tobytes()), wire.pack("refused", "lease", "no")]
+    talks = []
+    for pad in range(16):
+        greeting = wire.pack("hello", "f" * (1 + pad), *target.identity.packed(), ("truth",))
+        talks.append([greeting, arm, *commands, wire.pack("disarm", epoch)])
+    return [[hello], *talks, *[[packet] for packet in alone]]
+
+
+def mutate(packets: list[bytes], corpus: list[list[bytes]], rng: random.Random) -> list[bytes]:
+    """A neighbour of a kept input."""
+    packets = list(packets)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        how = rng.randrange(6)
+        if how == 0 and len(packets) < LONGEST_SEQUENCE:
+            packets.insert(rng.randrange(len(packets) + 1), rng.choice(rng.choice(corpus)))
+        elif how == 1 and len(packets) > 1:
+            packets.pop(rng.randrange(len(packets)))
+        elif how == 2:
+            at = rng.randrange(len(packets))
+            packets[at] = _reworded(packets[at], rng)
+        else:
+            at = rng.randrange(len(packets))
+            packets[at] = _bent(packets[at], rng)
+    return packets
+
+
+def _reworded(packet: bytes, rng: random.Random) -> bytes:
+    """One field of the message is another."""
+    try:
+        fields = list(msgpack.unpackb(packet, use_list=False))
+    except Exception:
+        return packet
+    if not fields:
+        return packet
+    at = rng.randrange(len(fields))
+    field = fields[at]
+    if isinstance(field, bytes) and field and rng.random() < 0.8:
+        numbers = np.frombuffer(field[: len(field) // 8 * 8]).copy()
+        if numbers.size:
+            numbers[rng.randrange(numbers.size)] = rng.choice(
+                (np.nan, np.inf, -np.inf, 1e300, -1e9, 5.0, 0.0)
+            )
+        field = numbers.tobytes()[: rng.choice((None, None, -8, -1))]
+    elif isinstance(field, int) and rng.random() < 0.6:
+        field = max(0, min(2**64 - 1, field + rng.choice((-1, 1, 2, 64))))
+    else:
+        field = rng.choice(
+            (*WORDS, rng.choice(wire.KINDS), rng.randbytes(rng.randrange(40)), (), ("a",) * 70)
+        )
+    fields[at] = field
+    if rng.random() < 0.1:
+        fields.insert(at, rng.choice(WORDS))
+    packed: bytes = msgpack.packb(fields)
+    return packed
+
+
+def _bent(packet: bytes, rng: random.Random) -> bytes:
+    """Some bytes are others, missing or twice."""
+    data = bytearray(packet or b"\x90")
+    how = rng.randrange(5)
+    at = rng.randrange(len(data))
+    if how == 0:
+        data[at] ^= 1 << rng.randrange(8)
+    elif how == 1:
+        data[at] = rng.choice(
+            (0, 0x7F, 0x80, 0x90, 0xC0, 0xC1, 0xC4, 0xC7, 0xCB, 0xCF, 0xD9, 0xDC, 0xDD, 0xDF, 0xFF)
+        )
+    elif how == 2:
+        del data[at : at + rng.randrange(1, 9)]
+    elif how == 3:
+        data[at:at] = data[at : at + rng.randrange(1, 2000)]
+    else:
+        data[at:at] = rng.randbytes(rng.randrange(1, 9))
+    return bytes(data[:5000])
+
+
+def fuzz(seconds: float, seed: int = 0) -> dict[str, int]:
+    """Fuzzes for so long; raises `FoundError`, or whatever a reader raised, with the packets as a note."""
+    rng = random.Random(seed)
+    target = Target()
+    corpus = seeds(target)
+    seen: set[tuple[str, int, int]] = set()
+    runs = grown = 0
+    fresh: list[tuple[str, int, int]] = []
+    before: list[int] = [0]
+
+    def lines(frame, event, argument):
+        if event == "line":
+            step = (frame.f_code.co_filename[-16:], before[0], frame.f_lineno)
+            before[0] = frame.f_lineno
+            if step not in seen:
+                seen.add(step)
+                fresh.append(step)
+        return lines
+
+    def calls(frame, event, argument):
+        return lines if frame.f_code.co_filename.endswith(WATCHED) else None
+
+    until_s = time.monotonic() + seconds
+    start = list(corpus)
+    while time.monotonic() < until_s:
+        packets = start.pop() if start else mutate(rng.choice(corpus), corpus, rng)
+        # Tracing is slow: most inputs run without, and only those that run with it can be kept.
+        traced = bool(start) or rng.random() < TRACED_SHARE
+        fresh.clear()
+        if traced:
+            sys.settrace(calls)
+        try:
+            target.feed(packets)
+        except Exception as error:
+            sys.settrace(None)
+            error.add_note(f"packets: {[packet.hex() for packet in packets]}")
+            raise
+        finally:
+            sys.settrace(None)
+        runs += 1
+        if fresh and len(corpus) < MOST_KEPT:
+            corpus.append(packets)
+            grown += 1
+    return {"runs": runs, "kept": grown, "steps": len(seen), "accepted": target.accepted}
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    print(fuzz(float(given[0]) if given else 600.0, int(given[1]) if len(given) > 1 else 0))
