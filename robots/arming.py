@@ -98,7 +98,11 @@ class SelfTest:
 
     def _problem_of_torques(self) -> str | None:
         robot, tau = self._robot, self._mean.tau
-        best = min(self._holding_torques(), key=lambda expected: float(np.linalg.norm(tau - expected)))
+        # Whether it hangs or stands is told by the sizes: the signs are in question.
+        best = min(
+            self._holding_torques(),
+            key=lambda expected: float(np.linalg.norm(np.abs(tau) - np.abs(expected))),
+        )
         share = TELLING_ON_FEET if robot.floating else TELLING
         for name, measured, expected, limit in zip(
             robot.joint_names, tau, best, robot.torque_limit_Nm, strict=True

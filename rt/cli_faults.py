@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,6 +46,9 @@ def run(
         bool, typer.Option("--full", help="As often as the table asks for: many minutes.")
     ] = False,
     json_file: options.JsonOption = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="FILE", help="Write a table between its markers.")
+    ] = None,
 ) -> None:
     """Provoke faults in a simulated robot and tell what came of it.
 
@@ -53,6 +57,7 @@ def run(
     from rt import cli
 
     cli._check_file(json_file)
+    text = _text_of(into)
     from robots.config_error import ConfigError
     from rt.faults.runs import RUNS, run_faults
     from rt.faults.table import find_fault
@@ -60,6 +65,8 @@ def run(
     for name in only or []:
         if find_fault(name).name not in RUNS:
             raise ConfigError(f"{name} cannot be provoked by this version; see `khz faults list`")
+    from rt.faults.report import between_markers, fault_rows
+
     results = []
     for result in run_faults(list(only or []), full=full):
         results.append(result)
@@ -67,4 +74,22 @@ def run(
         typer.echo(f"{result.fault.name} {'passed' if outcome.passed else 'FAILED'}  {result.fault.fault}")
         typer.echo(f"     {outcome.n} times: {outcome.worst}; wanted: {result.fault.figure}")
     cli._write_json(json_file, {"faults": [result.as_json() for result in results]})
+    if into is not None:
+        into.write_text(between_markers(text, fault_rows(results)))
     raise typer.Exit(0 if all(result.outcome.passed for result in results) else options.EXIT_FAULT)
+
+
+def _text_of(into: Path | None) -> str:
+    """What stands in the file that is to hold the table; refused before the work, and not after it."""
+    from rt import cli
+    from rt.faults.report import between_markers
+
+    if into is None:
+        return ""
+    cli._check_file(into)
+    try:
+        text = into.read_text()
+        between_markers(text, "")
+    except (OSError, ValueError) as error:
+        raise cli.RefusedError(f"{into}: {error}") from None
+    return text

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from robots.config_error import ConfigError
 from rt.cli import app
+from rt.faults.report import BEGIN, END
 from rt.faults.runs import RUNS, run_faults
 from rt.faults.table import FAULTS, find_fault
 
@@ -54,6 +55,26 @@ def test_a_run_of_faults_is_reported_as_json(tmp_path):
     (row,) = json.loads(path.read_text())["faults"]
     assert (row["fault"], row["passed"]) == ("F17", True)
     assert row["n"] == RUNS["F17"].n
+
+
+def test_a_run_of_faults_is_written_between_the_markers_of_a_file(tmp_path):
+    path = tmp_path / "table.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert khz("run", "--only", "F17", "--into", path).exit_code == 0
+    written = path.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
+    assert "old" not in written
+    assert "| F17 | wrong robot" in written
+
+
+@pytest.mark.parametrize("text", ["nothing", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{BEGIN}\n{END}\n"])
+def test_a_file_without_markers_is_refused_before_the_work(tmp_path, text):
+    path = tmp_path / "table.md"
+    path.write_text(text)
+    result = khz("run", "--only", "F17", "--into", path)
+    assert result.exit_code == 3
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize("name", ["F99", "F13"])
