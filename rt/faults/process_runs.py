@@ -12,9 +12,11 @@ import sys
 import time
 from typing import Any
 
+from robots.config_error import ConfigError
 from rt.clock import PERIOD_NS
 from rt.faults.bench import ROBOT
 from rt.faults.link_runs import Outcome
+from rt.fitness import require_fit_host
 from rt.loop import DEGRADED
 from rt.session import RunPlan, Session
 from rt.stamps import DUE, STAGE_COLUMNS, TICK
@@ -144,19 +146,20 @@ def take_nothing(ticks: int) -> None:
 
 
 def f32_host_is_not_real_time(n: int) -> Outcome:
-    """Takes the rights to real time away: a run says what it was not granted, and what to do about it."""
-    told, ran = 0, 0
+    """Takes the rights to real time away: no hardware is commanded, a simulation says what it lacks."""
+    told, ran, refused = 0, 0, 0
     for _ in range(n):
         child = _child("unprivileged()")
         found = json.loads(child.communicate()[0].splitlines()[-1])
         told += found["refused"] > 0 and found["refused"] == found["remedies"]
         ran += found["exit_code"] == 0
-    text = f"{told} of {n} told what is missing with its remedy, {ran} ran in simulation"
-    return Outcome(n, text, told == n and ran == n, told == n)
+        refused += found["hardware_refused"]
+    text = f"hardware refused {refused} of {n} times, remedies told {told} times, {ran} simulated"
+    return Outcome(n, text, told == ran == refused == n, told == refused == n)
 
 
 def unprivileged() -> None:
-    """A run in simulation by somebody who has no rights."""
+    """What somebody who has no rights may do: a run in simulation, and no hardware unless it is allowed."""
     session = Session(RunPlan(ROBOT, "stand", 0.1, realtime=True))
     for limit in (resource.RLIMIT_RTPRIO, resource.RLIMIT_MEMLOCK):
         with contextlib.suppress(ValueError, OSError):
@@ -164,10 +167,22 @@ def unprivileged() -> None:
     if os.getuid() == 0:
         os.setuid(NOBODY)
     result = session.run()
-    refused = result.host.refused
-    remedies = sum(bool(measure.remedy) for measure in refused)
+    missing = result.host.refused
+    try:
+        require_fit_host(False)
+        hardware_refused = False
+    except ConfigError:
+        hardware_refused = require_fit_host(True) is not None
     print(
-        json.dumps({"refused": len(refused), "remedies": remedies, "exit_code": result.exit_code}), flush=True
+        json.dumps(
+            {
+                "refused": len(missing),
+                "remedies": sum(bool(measure.remedy) for measure in missing),
+                "exit_code": result.exit_code,
+                "hardware_refused": hardware_refused,
+            }
+        ),
+        flush=True,
     )
 
 
