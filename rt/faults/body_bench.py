@@ -84,6 +84,13 @@ class BodyBench:
         self.simulated.read(self._sensors)
         self.brain.reset(self._sensors)
 
+    def recover(self) -> None:
+        """After a fault: a robot that has been damped is put back, one that still stands goes on."""
+        if self.active and not self.simulated.fell:
+            self.rearm()
+        else:
+            self.place()
+
     def tick(self) -> BrainOutput:
         """One period: a state on its way to the controller, the answer, and the world moved on.
 

@@ -110,7 +110,7 @@ def f05_encoder_jump(n: int) -> Outcome:
             step = max(step, float(np.abs(bench.torque - before).max()))
         # A flipped sign or bit may be a change that no encoder would be ashamed of.
         unnoticed += kind < 2 and samples >= BAD_SAMPLES and bench.active
-        bench.rearm()
+        bench.recover()
     text = f"largest step {step:.3f} of the torque limit, {unnoticed} lasting jumps not noticed"
     passed = step <= STEP_LIMIT_PER_TICK and unnoticed == 0
     return Outcome(n, text, passed, passed)
