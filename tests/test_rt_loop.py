@@ -14,7 +14,7 @@ import pytest
 from robots.rows import CommandRow, SensorRow
 from rt.clock import PERIOD_NS, GridClock
 from rt.fade import damping_command
-from rt.loop import STOP_TICKS, WARM_UP_TICKS, ControlLoop, Pace
+from rt.loop import DEGRADED, STOP_TICKS, WARM_UP_TICKS, ControlLoop, Pace
 from rt.outcome import LoopResult
 from rt.stamps import BRAIN_STAGES
 
@@ -163,6 +163,15 @@ def test_on_the_timer_an_overrun_is_counted_and_the_grid_kept(bench: Bench) -> N
     assert period.max_ns == pytest.approx(3 * PERIOD_NS, rel=1e-3)
     assert period.percentile_ns(0.0) == pytest.approx(PERIOD_NS, rel=1e-3)
     assert result.latency["wake"].total == 30
+
+
+@pytest.mark.parametrize(("periods", "told"), [(3.5, 0), (5.5, 1)])
+def test_a_loop_that_loses_many_periods_says_once_that_it_is_too_slow(
+    bench: Bench, periods: float, told: int
+) -> None:
+    bench.stall_at(tick=10, periods=periods)
+    result = bench.run(30, pace=Pace.TIMER)
+    assert [event.kind for event in result.events].count(DEGRADED) == told
 
 
 def test_on_the_robots_pace_lost_states_are_overruns_and_time_goes_on() -> None:
