@@ -106,14 +106,20 @@ class Edit:
 
 
 class Record:
-    """Forwards, and keeps what passes, to be replayed."""
+    """Forwards, and keeps what passes, to be replayed.
 
-    def __init__(self) -> None:
+    Args:
+        most: how many are kept; later ones only pass.
+    """
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
         self.seen: list[bytes] = []
 
     def __call__(self, payload: bytes) -> Iterable[Delivery]:
-        """Keeps it."""
-        self.seen.append(payload)
+        """Keeps it, while there is room."""
+        if len(self.seen) < self._most:
+            self.seen.append(payload)
         return ((0.0, payload),)
 
 
