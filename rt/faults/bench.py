@@ -33,13 +33,14 @@ class LinkBench:
         patient: whether the controller waits as long as the host needs; not so where its own deadline counts.
 
     Attributes:
-        controller_us: processor time that the controller's end took in the last tick [us].
+        controller_us: processor time that the controller's end took in the last tick, which begins with the
+            state there [us].
     """
 
     def __init__(self, robot: str = ROBOT, *, patient: bool = True) -> None:
         self.robot = RobotModel.load(robot)
         self._patient = patient
-        self._reading_us = self.controller_us = 0.0
+        self.controller_us = 0.0
         self._stack = ExitStack()
         self.rng = np.random.default_rng(0)
         self.command: CommandRow = self.robot.new_command_row()
@@ -112,7 +113,7 @@ class LinkBench:
         accepted = counts.accepted
         start_ns = time.thread_time_ns()
         self.link.write(self.command)
-        self.controller_us = self._reading_us + 1e-3 * (time.thread_time_ns() - start_ns)
+        self.controller_us = 1e-3 * (time.thread_time_ns() - start_ns)
         for _ in range(ARRIVAL_MS):
             self.server.wait_for_packet(1)
             self.server.take_in(time.monotonic_ns())
@@ -124,10 +125,7 @@ class LinkBench:
         """One period of the robot, whose state the controller reads; another one where a queue lost it."""
         for _ in range(ATTEMPTS if self._patient else 1):
             self.server.serve_tick()
-            start_ns = time.thread_time_ns()
-            arrived = self.link.read(self.sensors)
-            self._reading_us = 1e-3 * (time.thread_time_ns() - start_ns)
-            if arrived:
+            if self.link.read(self.sensors):
                 return True
             if "no state" not in self.link.lost_because:
                 return False
