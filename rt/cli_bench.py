@@ -10,6 +10,7 @@ import typer
 from rt import cli_options as options
 
 DEFAULT_ROBOT = "g1"
+HOST_S = 60.0
 DEFAULT_TICKS, README_TICKS = 20_000, 100_000
 _COMPARED_SHARE, _FEWEST_COMPARED = 20, 200
 
@@ -28,12 +29,26 @@ def bench(
         int | None, typer.Option(metavar="N", min=1000, help="How many ticks to time; 20000 or as needed.")
     ] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="tsid", help="Time the same problem in TSID too, tick by tick.")
+        str | None,
+        typer.Option(
+            metavar="tsid|cyclictest",
+            help="The same problem in TSID, tick by tick; wake-ups beside cyclictest's.",
+        ),
     ] = None,
     floor: Annotated[
         bool, typer.Option("--floor", help="Time pinocchio and the compiled kernel alone, beside the tick.")
     ] = False,
     grow: Annotated[bool, typer.Option("--grow", help="Time robots of 6 to 100 joints.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Time a robot over the link, idle and under stress-ng.")
+    ] = False,
+    isolation: Annotated[
+        bool, typer.Option("--isolation", help="Time the tick beside work in other processes.")
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", min=4.0, help="Of --link, --isolation and cyclictest; all in all."),
+    ] = None,
     readme: Annotated[
         bool, typer.Option("--readme", help="Run it all and print the README's table.")
     ] = False,
@@ -48,8 +63,11 @@ def bench(
     """Time every stage of the control loop at 1 kHz, on this host."""
     from rt import cli
 
-    if [against is not None, floor, grow, readme].count(True) > 1:
-        raise typer.BadParameter("--against, --floor, --grow and --readme are asked for one at a time")
+    if [against is not None, floor, grow, link, isolation, readme].count(True) > 1:
+        what = "--against, --floor, --grow, --link, --isolation and --readme"
+        raise typer.BadParameter(f"{what} are asked for one at a time")
+    if seconds is not None and not (link or isolation or against == "cyclictest"):
+        raise typer.BadParameter("--seconds is for --link, --isolation and --against cyclictest")
     if plot is not None and not grow:
         raise typer.BadParameter("--plot draws what --grow measures")
     if into is not None and not readme:
@@ -62,6 +80,8 @@ def bench(
         _readme(ticks or README_TICKS, into, json_file)
     elif grow:
         _grow(plot, json_file)
+    elif link or isolation or against == "cyclictest":
+        _host(link, isolation, robot or DEFAULT_ROBOT, seconds or HOST_S, json_file)
     elif against is not None or floor:
         _compare(against, robot, ticks or DEFAULT_TICKS, json_file)
     else:
@@ -85,7 +105,7 @@ def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path
     from rt.tsid_environment import TsidMissingError
 
     if against not in (None, "tsid"):
-        raise typer.BadParameter(f"there is no '{against}' to compare with; there is tsid")
+        raise typer.BadParameter(f"there is no '{against}' to compare with; there are tsid and cyclictest")
     robots, ticks = [robot] if robot else tsid.ROBOTS, max(ticks // _COMPARED_SHARE, _FEWEST_COMPARED)
     content: dict[str, Any]
     try:
@@ -99,6 +119,33 @@ def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path
         raise typer.BadParameter(str(error)) from error
     except TsidMissingError as error:
         raise cli.RefusedError(f"TSID cannot be compared with: {error}") from error
+    cli._console().print(table)
+    cli._write_json(json_file, content)
+
+
+def _host(link: bool, isolation: bool, robot: str, seconds: float, json_file: Path | None) -> None:
+    from rt import cli
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    content: dict[str, Any]
+    if link:
+        from rt import link_bench
+
+        trips = link_bench.run_link_bench(robot, seconds / 2.0, say)
+        table, content = link_bench.link_table(trips), link_bench.as_json(trips)
+    elif isolation:
+        from rt import isolation as beside
+
+        say(f"timing ticks for {seconds:g} s ...")
+        disturbed = beside.run_isolation(robot, seconds)
+        table, content = beside.isolation_table(disturbed), beside.as_json(disturbed)
+    else:
+        from rt import paired_wake
+
+        wakes = paired_wake.run_paired_wake(max(1, round(seconds / 2.0 / paired_wake.BLOCKS)), say)
+        table, content = paired_wake.wake_table(wakes), paired_wake.as_json(wakes)
     cli._console().print(table)
     cli._write_json(json_file, content)
 
