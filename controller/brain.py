@@ -79,6 +79,7 @@ class BrainOutput:
         zmp_des: (2,) zero-moment point of the solution's wrenches [m].
         w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
         tau: (na,) torque after the guard [Nm].
+        p_RC: (3,) from the centre of mass of the robot alone to that with its payload, as judged [m].
         payload_kg: estimated payload, NaN for a fixed base; payload_p_BP_m: (3,) where, its height NaN.
         p_WH_des: (nh, 3) reference of each hand [m]; hand_active: (nh,) whether it has one.
     """
@@ -98,6 +99,7 @@ class BrainOutput:
         self.zmp_des = np.zeros(2)
         self.w_F = np.zeros((len(robot.contacts), 6))
         self.tau = np.zeros(robot.na)
+        self.p_RC = np.zeros(3)
         self.payload_kg = math.nan
         self.payload_p_BP_m = np.full(3, math.nan)
         self.p_WH_des = np.zeros((len(robot.hands), 3))
@@ -156,11 +158,14 @@ class Brain:
         if self.robot.floating:
             output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
             output.p_WC, output.v_WC = kin.p_WC, kin.v_WC
+            output.p_RC = self.body.carried.p_RC
             output.w_F, output.zmp_des = solution.wrench, solution.zmp
 
     def reset(self, sensors: SensorRow) -> None:
         """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
         self.estimator.reset(sensors)
+        if self._payload is not None:
+            self._payload.reset()
         self.body.update(self.estimator.q, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
@@ -171,8 +176,6 @@ class Brain:
         self._watch.reset()
         if self._falling is not None:
             self._falling.reset()
-        if self._payload is not None:
-            self._payload.reset()
         self.output.state, self.output.reason = "active", ""
         self.output.tau[:] = 0.0
 
@@ -328,10 +331,11 @@ class Brain:
         if isinstance(motion, Legged):
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS
-        if self._payload is not None and output.rung == SOLVED:
-            self._payload.update(output.tau, self._period)
-            output.payload_kg = self._payload.mass_kg
-            output.payload_p_BP_m[:] = self._payload.p_BP_m
+            if self._payload is not None and output.rung == SOLVED:
+                self._payload.update(output.tau, self._period)
+                motion.calm = self._payload.calm
+                output.payload_kg = self._payload.mass_kg
+                output.payload_p_BP_m[:] = self._payload.p_BP_m
         for i, hand in enumerate(self.motion.hands):
             output.p_WH_des[i] = hand.p
             output.hand_active[i] = hand.active

@@ -28,7 +28,7 @@ class CentreOfMassGains(Config):
     )
     height_kp_per_s2: float = Field(default=100.0, gt=0, le=1000, description="vertical stiffness per mass")
     height_kd_per_s: float = Field(default=20.0, gt=0, le=100, description="vertical damping per mass")
-    height_ki_per_s3: float = Field(default=150.0, ge=0, le=1000, description="vertical integral gain")
+    height_ki_per_s3: float = Field(default=300.0, ge=0, le=1000, description="vertical integral gain")
     weight: float = Field(default=50.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
 
 
@@ -37,6 +37,7 @@ class OrientationGains(Config):
 
     kp_per_s2: float = Field(default=150.0, gt=0, le=5000)
     kd_per_s: float = Field(default=22.0, gt=0, le=200)
+    ki_per_s3: float = Field(default=150.0, ge=0, le=2000, description="of tilt; takes out a lasting lean")
     weight: float = Field(default=2.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
 
 

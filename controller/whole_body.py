@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pinocchio as pin
 
+from controller.carried import Carried
 from controller.contact_geometry import implied_motion
 from controller.declarations import BarrierSettings, ContactSettings, Inequality, Task
 from controller.problem_tables import ProblemTables
@@ -56,7 +57,8 @@ class WholeBody:
     ) -> None:
         load_kinds()
         self.robot = robot
-        self.model = robot.pin_model
+        # A copy: loads that turn up are put into it.
+        self.model = robot.pin_model.copy()
         self.data = self.model.createData()
         self.declared = tuple(tasks)
         self.inequalities = tuple(inequalities)
@@ -68,6 +70,7 @@ class WholeBody:
         self.arrays, self.solution = tables.arrays, tables.arrays.solution
         self.geometry, self.frame_index = tables.geometry, tables.frame_index
         self._tables = tables
+        self.carried = Carried(robot, self.model, tables)
         weight_N = robot.mass_kg * GRAVITY_M_S2
         self.tolerances = Tolerances(force_N=1e-3 * weight_N)
         force_scale = 0.03 * weight_N

@@ -21,6 +21,9 @@ Vector = NDArray[np.float64]
 
 GRAVITY_M_S2 = 9.81
 
+_JUMP, _JUMP_SETTLE_S = 0.05, 0.05
+"""A payload that is off by more than this part of the robot's mass is averaged anew, from this long."""
+
 
 class DisturbanceObserver:
     """Estimates the external wrench on the robot, less that of its contacts.
@@ -82,45 +85,60 @@ class DisturbanceObserver:
 class PayloadEstimate:
     """A steady downward disturbance, read as a mass at a place.
 
+    A model is off by a percent or so of the robot's weight. As long as nothing is carried that shows, and is
+    tared: a payload that comes later is weighed without it.
+
     Args:
         robot_kg: mass of the model; a payload lighter than a fiftieth of it is not told from friction.
         settle_s: time constant of the average.
+        tare_s: time constant of the tare; infinite for none.
 
     Attributes:
+        raw_kg: average of what pulls down, less the tare; may be negative.
+        raw_kgm: (2,) its first moments, horizontally, from the point and in the axes of the moments.
         mass_kg: estimated payload, 0 while there is none.
-        p_CP: (2,) where it hangs, horizontally from the centre of mass, world axes [m]; its height does not
-            show in a robot that stands upright.
+        p_OP: (2,) where that hangs [m]; its height does not show in a robot that stays upright.
     """
 
-    def __init__(self, robot_kg: float, settle_s: float) -> None:
+    def __init__(self, robot_kg: float, settle_s: float, tare_s: float = math.inf) -> None:
         self._least_kg = 0.02 * robot_kg
-        self._settle_s = settle_s
-        self._force_N = 0.0
-        self._moment_x = self._moment_y = 0.0
-        self._age_s = 0.0
-        self.mass_kg = 0.0
-        self.p_CP = np.zeros(2)
+        self._jump_N = _JUMP * robot_kg * GRAVITY_M_S2
+        self._settle_s, self._tare_s = settle_s, tare_s
+        self._force_N = self._age_s = self._tare_kg = 0.0
+        self.raw_kg = self.mass_kg = 0.0
+        self.raw_kgm, self.p_OP = np.zeros(2), np.zeros(2)
 
     def reset(self) -> None:
         """Starts from no payload."""
-        self._force_N = self._moment_x = self._moment_y = self._age_s = 0.0
-        self.mass_kg = 0.0
-        self.p_CP[:] = 0.0
+        self._force_N = self._age_s = self._tare_kg = 0.0
+        self.raw_kg = self.mass_kg = 0.0
+        self.raw_kgm[:] = self.p_OP[:] = 0.0
 
-    def update(self, force_W: Vector, moment_C: Vector, dt_s: float) -> None:
-        """Takes the disturbance of one tick; arguments as the observer's attributes."""
+    def update(
+        self, force_N: float, moment_x_Nm: float, moment_y_Nm: float, dt_s: float, empty: bool = True
+    ) -> None:
+        """Takes the disturbance of one tick.
+
+        Args:
+            force_N: upwards.
+            moment_x_Nm: about the point O.
+            moment_y_Nm: about the point O.
+            dt_s: period [s].
+            empty: whether nothing else is known to be carried; only then the scales are tared.
+        """
+        if abs(force_N - self._force_N) > self._jump_N:
+            # Something was put on or taken off: what was before is no longer worth averaging.
+            self._age_s = min(self._age_s, _JUMP_SETTLE_S)
         self._age_s = min(self._age_s + dt_s, self._settle_s)
         share = min(1.0, dt_s / self._age_s)
-        self._force_N += share * (float(force_W[2]) - self._force_N)
-        self._moment_x += share * (float(moment_C[0]) - self._moment_x)
-        self._moment_y += share * (float(moment_C[1]) - self._moment_y)
-        mass_kg = -self._force_N / GRAVITY_M_S2
-        if not math.isfinite(mass_kg) or mass_kg < self._least_kg:
-            self.mass_kg = 0.0
-            self.p_CP[:] = 0.0
-            return
-        self.mass_kg = mass_kg
+        self._force_N += share * (force_N - self._force_N)
         # r x (0, 0, -w) = (-r_y w, r_x w, 0)
-        weight_N = mass_kg * GRAVITY_M_S2
-        self.p_CP[0] = self._moment_y / weight_N
-        self.p_CP[1] = -self._moment_x / weight_N
+        self.raw_kgm[0] += share * (moment_y_Nm / GRAVITY_M_S2 - float(self.raw_kgm[0]))
+        self.raw_kgm[1] += share * (-moment_x_Nm / GRAVITY_M_S2 - float(self.raw_kgm[1]))
+        self.raw_kg = -self._force_N / GRAVITY_M_S2 - self._tare_kg
+        if empty and abs(self.raw_kg) < self._least_kg:
+            self._tare_kg += min(1.0, dt_s / self._tare_s) * self.raw_kg
+        self.mass_kg = self.raw_kg if self.raw_kg >= self._least_kg else 0.0
+        self.p_OP[:] = 0.0
+        if self.mass_kg > 0.0:
+            np.divide(self.raw_kgm, self.mass_kg, out=self.p_OP)

@@ -115,6 +115,14 @@ class RobotModel:
         """Names of the end effectors."""
         return tuple(hand.name for hand in self.hands)
 
+    @property
+    def base_link(self) -> str:
+        """Link that the base's position is that of; of a floating base only."""
+        frames = self.pin_model.frames
+        return str(
+            next(f.name for f in frames if f.parentJoint == ROOT_JOINT and f.type == pin.FrameType.BODY)
+        )
+
     def new_sensor_row(self) -> SensorRow:
         """An empty sensor row of this robot's size."""
         return SensorRow(self.na, len(self.contacts))

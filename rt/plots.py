@@ -20,7 +20,7 @@ from robots.model import RobotModel
 from rt.histogram import LatencyHistogram
 from rt.latency_plot import latency_figure
 from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH
-from rt.summary import base_velocity_error, com_error, hand_error, rotate, tilt_error_rad
+from rt.summary import base_velocity_error, com_error, hand_error, judged_com, rotate, tilt_error_rad
 from rt.trace import Trace
 from sim.scenario_schema import Scenario
 
@@ -82,7 +82,7 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.5))
     above = figure.add_subplot(grid[:, 0])
     t_s, few = trace.kept("t_s"), _few(trace)
-    com = trace.kept("p_WR_true")
+    com = judged_com(trace)
     # The reference as the controller sees it lives in its drifting world: shown around the true soles.
     reference = com + com_error(trace)
     cop = center_of_pressure(trace)

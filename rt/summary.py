@@ -108,16 +108,27 @@ def true_stance_middle(trace: Trace) -> Vector:
     return middle
 
 
+def judged_com(trace: Trace) -> Vector:
+    """(n, 3) the true centre of mass that the reference is for [m].
+
+    Horizontally that of everything, payload included: it has to be over the soles. Vertically that of the
+    robot alone: how high its load hangs it cannot know, how high it stands it can.
+    """
+    com: Vector = trace.kept("p_WC_true").copy()
+    com[:, 2] = trace.kept("p_WR_true")[:, 2]
+    return com
+
+
 def com_error(trace: Trace) -> Vector:
     """(n, 3) reference minus true centre of mass, each from the middle of its stance feet [m].
 
     The reference is taken from where the controller believes its soles are, the truth from where they are:
-    a drift of the estimated position, which no sensor of the robot can see, is not a tracking error. The
-    robot's own centre of mass is meant, which is what the reference is for: a payload that the controller
-    knows nothing of shows as the sag and lean that it causes, not as its own mass.
+    a drift of the estimated position, which no sensor of the robot can see, is not a tracking error. For
+    what is meant with a payload see `judged_com`.
     """
     reference = trace.kept("p_WC_des") - trace.kept("p_WS_est")
-    error: Vector = reference - (trace.kept("p_WR_true") - true_stance_middle(trace))
+    reference[:, 2] -= trace.kept("p_RC_est")[:, 2]
+    error: Vector = reference - (judged_com(trace) - true_stance_middle(trace))
     return error
 
 

@@ -65,6 +65,7 @@ class Trace:
         self.p_WC_des = self._column(3)
         self.v_WC_des = self._column(3)
         self.p_WS_est = self._column(3)
+        self.p_RC_est = self._column(3)
         self.p_WH_des = self._column(nh, 3)
         self.hand_active = self._column(nh)
         self.zmp_des = self._column(2)
@@ -120,6 +121,7 @@ class Trace:
         self.v_est[i] = estimator.v
         self.contact_est[i] = estimator.contact
         self.p_WC_est[i] = output.p_WC
+        self.p_RC_est[i] = output.p_RC
         self.v_WC_est[i] = output.v_WC
         self.p_WC_des[i] = output.p_WC_des
         self.v_WC_des[i] = output.v_WC_des

@@ -16,12 +16,17 @@ def test_nothing_is_seen_where_nothing_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("link", "kg", "left_m"), [("trunk", 10.0, 0.0), ("hands", 5.0, 0.0), ("left_hand", 3.0, 0.2)]
+    ("link", "kg", "place", "left_m"),
+    [
+        ("trunk", 10.0, [0.05, 0, 0.1], 0.0),
+        ("hands", 5.0, [0.02, 0, 0], 0.0),
+        ("left_hand", 3.0, [0.02, 0, 0], 0.2),
+    ],
 )
-def test_a_load_is_weighed_within_a_tenth(tmp_path, link, kg, left_m):
+def test_a_load_is_weighed_within_a_tenth(tmp_path, link, kg, place, left_m):
     payload = run(
         tmp_path,
-        f"events:\n  - {{at_s: 0, payload: {{link: {link}, mass_kg: {kg}, p_LP_m: [0.05, 0, 0.1]}}}}\n",
+        f"events:\n  - {{at_s: 0, payload: {{link: {link}, mass_kg: {kg}, p_LP_m: {place}}}}}\n",
     )
     assert payload["mass_kg"] == pytest.approx(kg, rel=0.1)
     assert payload["p_BP_m"][1] == pytest.approx(left_m, abs=0.06)

@@ -47,6 +47,63 @@ def test_a_push_is_caught_by_stepping() -> None:
     assert np.hypot(*np.subtract(run.walking.xi, run.walking.xi_des)) < 0.05
 
 
+def tilt_deg(run: WalkingRun) -> float:
+    world = run.sim.world
+    return float(np.degrees(np.arccos(min(world.data.xmat[world.trunk].reshape(3, 3)[2, 2], 1.0))))
+
+
+def payload_kg(run: WalkingRun) -> float:
+    return float(run.brain.output.payload_kg)
+
+
+@pytest.mark.parametrize(
+    ("link", "kg", "place"),
+    [("trunk", 10.0, [0.1, 0.0, 0.1]), ("hands", 5.0, [0.0, 0.0, 0.0]), ("right_hand", 3.0, [0.0, 0.0, 0.0])],
+)
+def test_an_unknown_load_is_weighed_and_carried_upright(link: str, kg: float, place: list[float]) -> None:
+    run = WalkingRun(
+        "g1", seed=4, events=[{"at_s": 0.0, "payload": {"link": link, "mass_kg": kg, "p_LP_m": place}}]
+    )
+    run.run(0.7, run.request("stand"))
+    walk, tilts, errors = run.request("walk", velocity_m_s=(0.3, 0.0)), [], []
+    run.run(2.3, walk)
+    assert payload_kg(run) == pytest.approx(kg, rel=0.1)
+
+    def look() -> None:
+        tilts.append(tilt_deg(run))
+        errors.append(np.subtract(run.walking.xi, run.walking.xi_des))
+
+    run.run(1.5, walk, look)
+    assert run.stands
+    assert max(tilts) < 4.0
+    assert np.sqrt(np.mean(np.square(errors))) < 0.01
+    assert payload_kg(run) == pytest.approx(kg, rel=0.1)
+
+
+@pytest.mark.parametrize("link", ["trunk", "hands"])
+def test_a_load_is_picked_up_while_walking(link: str) -> None:
+    load = {"link": link, "mass_kg": 5.0}
+    run = WalkingRun("g1", seed=2, events=[{"at_s": 2.5, "payload": load}])
+    walk, tilts = run.request("walk", velocity_m_s=(0.3, 0.0)), []
+    run.run(2.5, walk)
+    assert payload_kg(run) == 0.0
+    run.run(2.2, walk, lambda: tilts.append(tilt_deg(run)))
+    assert run.stands
+    assert max(tilts) < 4.0
+    assert payload_kg(run) == pytest.approx(5.0, rel=0.1)
+    assert run.brain.body.carried.total_kg == pytest.approx(run.robot.mass_kg + 5.0, abs=0.7)
+
+
+def test_a_push_is_no_load() -> None:
+    push = {"link": "torso_link", "impulse_Ns": [0.0, 8.0, 0.0]}
+    run = WalkingRun("g1", seed=3, events=[{"at_s": 2.75, "push": push}])
+    loads: list[float] = []
+    walk = run.request("walk", velocity_m_s=(0.2, 0.0))
+    run.run(4.0, walk, lambda: loads.append(run.brain.body.carried.total_kg - run.robot.mass_kg))
+    assert run.stands
+    assert max(loads) < 0.05 * run.robot.mass_kg
+
+
 def test_a_larger_robot_walks_with_the_same_gains() -> None:
     run = WalkingRun("talos")
     run.run(4.0, run.request("walk", velocity_m_s=(0.3, 0.0)))

@@ -46,19 +46,50 @@ def test_free_fall_is_no_disturbance():
     np.testing.assert_allclose(observer.force_W, 0.0, atol=0.05)
 
 
+def weigh(payload, mass_kg, p=(0.0, 0.0), seconds=1.0, **known):
+    """Lets a mass hang for a while."""
+    weight = np.array([0.0, 0.0, -mass_kg * GRAVITY_M_S2])
+    moment = np.cross(np.array([*p, 0.3]), weight)
+    for _ in range(round(seconds / 0.01)):
+        payload.update(weight[2], moment[0], moment[1], 0.01, **known)
+
+
 @given(st.floats(1.0, 20.0), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
 def test_a_hanging_mass_is_read_off(mass_kg, x, y):
     payload = PayloadEstimate(MASS_KG, settle_s=0.5)
-    weight = np.array([0.0, 0.0, -mass_kg * GRAVITY_M_S2])
-    moment = np.cross(np.array([x, y, 0.3]), weight)
-    for _ in range(100):
-        payload.update(weight, moment, 0.01)
-    assert payload.mass_kg == pytest.approx(mass_kg, rel=1e-6)
-    np.testing.assert_allclose(payload.p_CP, [x, y], atol=1e-6)
+    weigh(payload, mass_kg, (x, y))
+    assert payload.mass_kg == payload.raw_kg == pytest.approx(mass_kg, rel=1e-6)
+    np.testing.assert_allclose(payload.p_OP, [x, y], atol=1e-6)
+    np.testing.assert_allclose(payload.raw_kgm, [mass_kg * x, mass_kg * y], atol=1e-5)
 
 
 def test_less_than_friction_is_no_payload():
     payload = PayloadEstimate(MASS_KG, settle_s=0.5)
-    payload.update(np.array([0.0, 0.0, -0.005 * MASS_KG * GRAVITY_M_S2]), np.ones(3), 0.01)
+    weigh(payload, 0.005 * MASS_KG, (0.2, 0.1))
     assert payload.mass_kg == 0.0
-    assert not payload.p_CP.any()
+    assert not payload.p_OP.any()
+
+
+def test_what_is_put_on_is_seen_at_once_and_averaged_on():
+    payload = PayloadEstimate(MASS_KG, settle_s=2.0)
+    weigh(payload, 0.0, seconds=5.0)
+    weigh(payload, 5.0, seconds=0.2)
+    assert payload.mass_kg == pytest.approx(5.0, rel=0.1)
+    weigh(payload, 5.0, seconds=1.0)
+    assert payload.mass_kg == pytest.approx(5.0, rel=0.05)
+    weigh(payload, 5.0 + 0.03 * MASS_KG, seconds=0.2)  # within what steps make it waver
+    assert payload.mass_kg == pytest.approx(5.0, rel=0.1)
+
+
+def test_an_empty_robot_is_tared_a_loaded_one_is_not():
+    off_kg = 0.01 * MASS_KG
+    tared = PayloadEstimate(MASS_KG, settle_s=0.2, tare_s=1.0)
+    weigh(tared, off_kg, seconds=6.0)
+    weigh(tared, off_kg + 3.0, seconds=2.0)
+    assert tared.mass_kg == pytest.approx(3.0, rel=0.01)
+    loaded = PayloadEstimate(MASS_KG, settle_s=0.2, tare_s=1.0)
+    weigh(loaded, off_kg + 3.0, seconds=6.0)
+    assert loaded.mass_kg == pytest.approx(3.0 + off_kg, rel=0.01)
+    held = PayloadEstimate(MASS_KG, settle_s=0.2, tare_s=1.0)
+    weigh(held, off_kg, seconds=6.0, empty=False)
+    assert held.raw_kg == pytest.approx(off_kg, rel=0.01)

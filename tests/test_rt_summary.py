@@ -46,10 +46,19 @@ def test_com_error_is_measured_from_the_stance_feet_on_both_sides():
         output.p_WS[:] = [5.0, 0.1, 0.0]
         output.p_WC_des[:] = [5.03, 0.1, 0.7]
         truth.p_WF[:] = [[0.0, 0.1, 0.0], [0.0, -0.1, 0.0]]
-        truth.p_WR[:] = [0.0, 0.04, 0.7]
+        truth.p_WC[:] = truth.p_WR[:] = [0.0, 0.04, 0.7]
 
     trace = trace_of([2.5, 3.0], change)
     figures = summary.tracking_figures(trace, toy_robot(), scenario())
+    assert figures["com_rms_m"] == pytest.approx(0.05)
+
+
+def test_with_a_payload_all_of_it_is_balanced_and_the_robot_stays_as_high():
+    def change(t_s, output, estimator, truth):
+        output.p_WC_des[:], output.p_RC[:] = [0.03, 0.0, 0.76], [0.02, 0.0, 0.06]
+        truth.p_WC[:], truth.p_WR[:] = [0.0, 0.0, 0.74], [-0.03, 0.0, 0.66]
+
+    figures = summary.tracking_figures(trace_of([2.5, 3.0], change), toy_robot(), scenario())
     assert figures["com_rms_m"] == pytest.approx(0.05)
 
 

@@ -42,6 +42,7 @@ def toy_tick(t_s=0.0, state="active", rung=0, iterations=25, tau=(0.0, 0.0), res
         p_WC_des=np.array([0.1, 0.2, 0.3]),
         v_WC_des=np.zeros(3),
         p_WS=np.zeros(3),
+        p_RC=np.zeros(3),
         w_F=np.zeros((NC, 6)),
         tau=np.zeros(NA),
         p_WH_des=np.zeros((NH, 3)),

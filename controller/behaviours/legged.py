@@ -6,6 +6,7 @@ import numpy as np
 
 from controller.behaviours.hand_motion import HandMotion
 from controller.behaviours.standing import Standing, standing_tasks
+from controller.behaviours.tilt_integral import TiltIntegral
 from controller.gains import Gains
 from controller.request import DAMP, WALK, RequestRow
 from controller.soles import can_rest
@@ -35,10 +36,13 @@ class Legged:
         hands: motion of each hand.
         height_m: of the centre of mass over the ground at the nominal posture.
         planned: (nc,) contacts that should be closed.
+        calm: to be set; while somebody pushes a tilt is nothing lasting, and is not integrated.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: Vector) -> None:
         self.standing = Standing(robot, gains, body)
+        self._tilt = TiltIntegral(body, gains)
+        self.calm = True
         self.height_m = self.standing.height_m
         self.walking: Walking | None = None
         if walks(robot):
@@ -77,6 +81,7 @@ class Legged:
     def start(self) -> None:
         """Takes the robot as it stands now; one on points starts to step on the spot."""
         self.planned[:] = True
+        self._tilt.reset()
         self._motion, self._next = self.standing, None
         self.standing.start()
         if self._restless and self.walking is not None:
@@ -113,3 +118,5 @@ class Legged:
             if self._next is not None:
                 self.standing.take(self._next)
             self.standing.advance(dt_s)
+        if self.calm:
+            self._tilt.advance(dt_s)

@@ -39,7 +39,7 @@ _LARGEST_LIFT_G = 0.5
 
 def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Every task that standing may enable, with its gains and weights."""
-    base_link = robot.pin_model.frames[_base_frame(robot)].name
+    base_link = robot.base_link
     tasks = [
         Task("com", "com", gains.com.weight),
         Task("base", "frame_orientation", gains.base.weight, _pair(gains.base), base_link),
@@ -71,11 +71,6 @@ def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
 
 def _pair(gains: object) -> list[float]:
     return [gains.kp_per_s2, gains.kd_per_s]  # type: ignore[attr-defined]
-
-
-def _base_frame(robot: RobotModel) -> int:
-    model = robot.pin_model
-    return next(i for i, f in enumerate(model.frames) if f.parentJoint == 1 and f.type == pin.FrameType.BODY)
 
 
 def _height(robot: RobotModel) -> float:
@@ -129,6 +124,7 @@ class Standing:
             t.name for t in standing_tasks(robot, gains) if t.name not in while_standing
         ]
         self._nominal_offset = np.zeros(3)
+        self._own_height_m = 0.0
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
         self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
@@ -167,13 +163,15 @@ class Standing:
         posture[robot.na :][legs] = gains.posture.leg_weight
         soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
         half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
+        self._normal_refs = []
         for contact, geometry, share in zip(robot.contacts, body.geometry, self._stance.share, strict=True):
             load = share * robot.mass_kg * GRAVITY_M_S2
             ref = body.reference(f"{contact.name}.force")
+            self._normal_refs.append((ref, geometry.select.index(2), float(share)))
             force = gains.contact.force_weight / robot.mass_kg**2
             moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
             for t, component in enumerate(geometry.select):
-                ref[t] = load if component == 2 else 0.0
+                ref[t] = 0.0
                 ref[6 + t] = force if component < 3 else moment
 
     def _write_gains(self) -> None:
@@ -234,8 +232,10 @@ class Standing:
         pin.updateFramePlacements(self.robot.pin_model, data)
         soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
         # Over the middle of the soles if not loaded otherwise, as high over them as in the nominal posture.
-        self._nominal_offset[2] = nominal[2] - soles[2]
+        self._own_height_m = float(nominal[2] - soles[2])
+        self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
+        self._bear_load()
         self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
         for hand, frame in zip(self.hands, self._hand_frames, strict=True):
@@ -244,12 +244,21 @@ class Standing:
 
     def resume(self) -> None:
         """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
+        self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
         self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
         self._write_gains()
         self._mask = -1
         self._apply_mode()
+
+    def _bear_load(self) -> None:
+        """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
+        body = self._body
+        self._nominal_offset[2] = self._own_height_m + float(body.carried.p_RC[2])
+        load_N = body.carried.total_kg * GRAVITY_M_S2
+        for ref, normal, share in self._normal_refs:
+            ref[normal] = share * load_N
 
     def release_hands(self) -> None:
         """Gives the arms back to the posture."""
@@ -277,6 +286,7 @@ class Standing:
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
         self._com.advance(dt_s)
+        self._bear_load()
         self._write_references(dt_s)
         for i, hand in enumerate(self.hands):
             if hand.active:

@@ -134,9 +134,9 @@ class Adaptation:
         ex, ey = xi[0] - ref[0], xi[1] - ref[1]
         ahead, left = c * ex + s * ey, c * ey - s * ex
         remaining = duration_s - t_s
-        share = _FOOT_SHARE * (1.0 - math.exp(-gait.omega * remaining))
+        share = _FOOT_SHARE * (1.0 - math.exp(-self._plan.omega * remaining))
         most_ahead, most_left = share * gait.half_length_m, share * gait.half_width_m
-        growth = math.exp(gait.omega * (remaining + 0.5 * gait.double_support_s))
+        growth = math.exp(self._plan.omega * (remaining + 0.5 * gait.double_support_s))
         ahead = growth * (ahead - min(max(ahead, -most_ahead), most_ahead))
         left = growth * (left - min(max(left, -most_left), most_left))
         x, y, out = within_reach(

@@ -11,7 +11,7 @@ import math
 
 from controller.walking.footsteps import Foothold, next_foothold
 from controller.walking.gait import Gait
-from controller.walking.pendulum import dcm_before_hold, dcm_before_ramp
+from controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
 
 Point = tuple[float, float]
 
@@ -25,16 +25,21 @@ class DcmPlan:
         gait: the gait.
 
     Attributes:
+        omega: natural frequency [1/s].
         follow: how far the DCM at touch-down moves with the foothold and all later ones, per metre.
     """
 
     def __init__(self, gait: Gait) -> None:
         self._gait = gait
-        self._omega = gait.omega
-        self._half_step_decay = math.exp(-0.5 * gait.omega * gait.step_s)
         # Mean acceleration of a leg that covers a way D in T, rest to rest, is 4 D / T^2 in each half.
         self._shift = 4.0 * gait.leg_shift_s2
         self._feet: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
+        self.set_height(gait.height_m)
+
+    def set_height(self, height_m: float) -> None:
+        """Plans for a pendulum of this height from now on: a load lifts the centre of mass."""
+        self.omega = natural_frequency(height_m)
+        self._half_step_decay = math.exp(-0.5 * self.omega * self._gait.step_s)
         here, there = (0.0, 0.0, 0.0), (1.0, 0.0, 0.0)
         still = (0.0, 0.0, 0.0)
         self.follow = self.at_touchdown(here, there, 1.0, still)[0]
@@ -61,8 +66,8 @@ class DcmPlan:
         y = 0.5 * (feet[STEPS_AHEAD][1] + feet[STEPS_AHEAD + 1][1])
         for i in range(STEPS_AHEAD - 1, -1, -1):
             x, y = self.after_landing(feet[i], feet[i + 1], feet[i + 2], (x, y))
-            x = dcm_before_ramp(x, feet[i][0], feet[i + 1][0], gait.double_support_s, self._omega)
-            y = dcm_before_ramp(y, feet[i][1], feet[i + 1][1], gait.double_support_s, self._omega)
+            x = dcm_before_ramp(x, feet[i][0], feet[i + 1][0], gait.double_support_s, self.omega)
+            y = dcm_before_ramp(y, feet[i][1], feet[i + 1][1], gait.double_support_s, self.omega)
         return x, y
 
     def after_landing(self, leaving: Foothold, stance: Foothold, target: Foothold, xi_end: Point) -> Point:
@@ -95,11 +100,11 @@ class DcmPlan:
         if left <= 0.0:
             return xi_end
         half = 0.5 * duration_s
-        decay = math.exp(-self._omega * min(left, half))
+        decay = math.exp(-self.omega * min(left, half))
         x = dcm_before_hold(xi_end[0], stance[0] + dx, decay)
         y = dcm_before_hold(xi_end[1], stance[1] + dy, decay)
         if left > half:
-            decay = math.exp(-self._omega * (left - half))
+            decay = math.exp(-self.omega * (left - half))
             x = dcm_before_hold(x, stance[0] - dx, decay)
             y = dcm_before_hold(y, stance[1] - dy, decay)
         return x, y
@@ -109,6 +114,6 @@ class DcmPlan:
         if left_s <= 0.0:
             return xi_end
         return (
-            dcm_before_ramp(xi_end[0], z[0], z_end[0], left_s, self._omega),
-            dcm_before_ramp(xi_end[1], z[1], z_end[1], left_s, self._omega),
+            dcm_before_ramp(xi_end[0], z[0], z_end[0], left_s, self.omega),
+            dcm_before_ramp(xi_end[1], z[1], z_end[1], left_s, self.omega),
         )

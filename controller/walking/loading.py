@@ -51,6 +51,10 @@ class Loading:
             ref[6:] = cost
             self._body.set_force_limits(name, self._standing_min_N, self._largest_N)
 
+    def weigh(self, total_kg: float) -> None:
+        """Takes the robot to weigh this much, its loads included."""
+        self._weight_N = total_kg * GRAVITY_M_S2
+
     def share(self, foot: int, part: float) -> None:
         """Gives a foot this part of the weight, the other one the rest."""
         for i, ref in enumerate(self._refs):

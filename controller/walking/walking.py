@@ -40,6 +40,8 @@ _CAPTURED_M = 0.05
 _HEADING_RATE_PER_S = 4.0
 _SOLE_RATE_M_S = 0.3
 """The height reference follows a step up or down at this speed."""
+_LIFT_STEP_M = 1e-3
+"""The plan is made anew for a load that lifts the centre of mass by this much more or less."""
 _LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0
 _ANNOUNCE_S = 0.01
 """The contact is planned closed this long before touch-down."""
@@ -99,7 +101,7 @@ class Walking:
         self._priorities = Priorities(body, gains, gait.half_length_m)
         self._least_N = gains.contact.least_load * body.robot.mass_kg * GRAVITY_M_S2
         self.course = Course()
-        self._feedback = 1.0 + gains.walk.dcm_gain_per_s / gait.omega
+        self._lift_m = 0.0
         self._kp_height, self._kd_height = gains.com.height_kp_per_s2, gains.com.height_kd_per_s
         self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
         self.R_des = np.eye(3)
@@ -157,7 +159,8 @@ class Walking:
         self._loading.begin(self._least_N)
         self._loading.share(0, 0.5)
         self._sole_z = 0.5 * (self._soles_z[0] + self._soles_z[1])
-        self._height_from, self._lowering_s = float(kin.p_WC[2]) - self._sole_z, 0.0
+        self._bear_load()
+        self._height_from, self._lowering_s = float(kin.p_WC[2]) - self._sole_z - self._lift_m, 0.0
         self.p_WC_des[:], self.v_WC_des[:] = kin.p_WC, 0.0
         self.phase, self._t, self._stop, self._last, self.done = READY, 0.0, False, False, False
         self._body.set_mode(*self._both)
@@ -176,6 +179,7 @@ class Walking:
 
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
+        self._bear_load()
         self._see()
         if self.phase != READY:
             self.course.advance(dt_s)
@@ -190,6 +194,15 @@ class Walking:
         self._write_com(xi_ref, z, dt_s)
         self._write_upright(dt_s)
 
+    def _bear_load(self) -> None:
+        """A load lifts the centre of mass: the pendulum grows with it, the robot stays as high as it was."""
+        carried = self._body.carried
+        lift = float(carried.p_RC[2])
+        if abs(lift - self._lift_m) > _LIFT_STEP_M:
+            self._lift_m = lift
+            self._plan.set_height(self.gait.height_m + lift)
+            self._loading.weigh(carried.total_kg)
+
     def _see(self) -> None:
         """Feet, in the unwrapped heading of the robot, and the DCM."""
         kin, heading = self._body.arrays.kin, self._heading
@@ -201,7 +214,8 @@ class Walking:
             self._soles_z[f] = z
         cx, cy, _ = kin.p_WC.tolist()
         vx, vy, _ = kin.v_WC.tolist()
-        self.xi = (cx + vx / self.gait.omega, cy + vy / self.gait.omega)
+        omega = self._plan.omega
+        self.xi = (cx + vx / omega, cy + vy / omega)
         np.add(kin.p[0], kin.p[1], out=self.p_WS)
         self.p_WS *= 0.5
 
@@ -334,7 +348,7 @@ class Walking:
         return plan.in_transfer(z, (landed[0], landed[1]), left, end), z
 
     def _law(self, xi_ref: Point, z_ref: Point) -> Point:
-        k = self._feedback
+        k = 1.0 + self._gains.dcm_gain_per_s / self._plan.omega
         return z_ref[0] + k * (self.xi[0] - xi_ref[0]), z_ref[1] + k * (self.xi[1] - xi_ref[1])
 
     # References
@@ -362,18 +376,17 @@ class Walking:
             turn[12], turn[13], turn[14] = -s * accel, c * accel, swing.yaw[2]
 
     def _write_com(self, xi_ref: Point, z: Point, dt_s: float) -> None:
-        kin, gait, ref = self._body.arrays.kin, self.gait, self._com_ref
+        kin, ref, w = self._body.arrays.kin, self._com_ref, self._plan.omega
         sole = self._stance_z if self.phase == SWING else 0.5 * (self._soles_z[0] + self._soles_z[1])
         most = _SOLE_RATE_M_S * dt_s
         self._sole_z += min(max(sole - self._sole_z, -most), most)
         part = minimum_jerk(self._lowering_s / _READY_S)[0]
-        height = self._height_from + part * (gait.height_m - self._height_from)
+        height = self._height_from + part * (self.gait.height_m - self._height_from) + self._lift_m
         cx, cy, cz = kin.p_WC.tolist()
         up = self._kp_height * (self._sole_z + height - cz) - self._kd_height * float(kin.v_WC[2])
-        w2 = gait.omega * gait.omega
-        ref[6], ref[7] = w2 * (cx - z[0]), w2 * (cy - z[1])
+        ref[6], ref[7] = w * w * (cx - z[0]), w * w * (cy - z[1])
         ref[8] = min(max(up, _LOWEST_M_S2), _HIGHEST_M_S2)
-        p, v, w = self.p_WC_des, self.v_WC_des, gait.omega
+        p, v = self.p_WC_des, self.v_WC_des
         v[0], v[1] = w * (xi_ref[0] - float(p[0])), w * (xi_ref[1] - float(p[1]))
         p[0] += v[0] * dt_s
         p[1] += v[1] * dt_s
