@@ -15,7 +15,7 @@ from controller.problem_tables import ProblemTables
 from controller.qp.tables import Floats
 from robots.model import RobotModel
 
-_RATE_PER_S = 1.0
+_RATE_PER_S = 2.5
 """The model takes on at most this part of the robot's mass a second."""
 _REACH = 0.6
 """No load hangs further from its carrier than this part of the robot's height over its soles."""

@@ -94,6 +94,7 @@ class PayloadWatch:
             },
         )
         self._hand_kg = [0.0] * len(hands)
+        self._hand_place = np.zeros((len(hands), 2))
         self._trunk_kg = self._arms_kg = 0.0
         self._moment, self._momentum_v, self._p = np.zeros(3), np.zeros(3), np.zeros(3)
         self._heading = (1.0, 0.0)
@@ -197,6 +198,13 @@ class PayloadWatch:
         mx = float(disturbance.moment_C[0]) + y * up_N
         my = float(disturbance.moment_C[1]) - x * up_N
         c, s = self._heading
+        # Where the hands are is averaged like the moments: else arms that swing would seem to shift the rest.
+        share, p_WT = min(self._period_s / _SETTLE_S, 1.0), kin.p[self._trunk].tolist()
+        for place, f in zip(self._hand_place, self._hands, strict=True):
+            x, y, _ = kin.p[f].tolist()
+            x, y = x - p_WT[0], y - p_WT[1]
+            place[0] += share * (c * x + s * y - place[0])
+            place[1] += share * (c * y - s * x - place[1])
         self._total.update(up_N, c * mx + s * my, c * my - s * mx, self._period_s, not any(self._hand_kg))
 
     def _share(self) -> None:
@@ -204,11 +212,10 @@ class PayloadWatch:
         kin, carried, total, (c, s) = self._body.arrays.kin, self._carried, self._total, self._heading
         p_WT, robot_kg = kin.p[self._trunk], self._body.robot.mass_kg
         in_hands = ahead = left = 0.0
-        for f, mass in zip(self._hands, self._hand_kg, strict=True):
-            x, y, _ = (kin.p[f] - p_WT).tolist()
+        for (x, y), mass in zip(self._hand_place.tolist(), self._hand_kg, strict=True):
             in_hands += mass
-            ahead += mass * (c * x + s * y)
-            left += mass * (c * y - s * x)
+            ahead += mass * x
+            left += mass * y
         rest_kg, (all_ahead, all_left) = total.raw_kg - in_hands, total.raw_kgm.tolist()
         believed = rest_kg >= (0.5 if self._trunk_kg else 1.0) * _LEAST_ON_TRUNK * robot_kg
         self._trunk_kg = rest_kg if believed else 0.0

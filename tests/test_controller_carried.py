@@ -93,9 +93,9 @@ def test_the_model_follows_at_a_limited_speed_and_arrives(body):
     while before < TRUNK_KG:
         carried.follow(2, 0.01)
         now = float(carried.mass_kg[2])
-        assert 0.0 < now - before <= 0.011 * mass_kg
+        assert 0.0 < now - before <= 0.026 * mass_kg
         before, ticks = now, ticks + 1
-    assert ticks >= 0.9 * 100 * TRUNK_KG / mass_kg
+    assert ticks >= 0.9 * 40 * TRUNK_KG / mass_kg
     carried.aim(2, 0.0, PLACE)
     carried.follow(2, 10.0)
     assert carried.total_kg == pytest.approx(mass_kg)
