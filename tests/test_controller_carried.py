@@ -102,6 +102,23 @@ def test_the_model_follows_at_a_limited_speed_and_arrives(body):
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_legs_tell_the_wrenches_of_their_soles_while_everything_moves(body, seed):
+    q, v = state(seed)
+    rng = np.random.default_rng(seed)
+    vdot, wrench = 3.0 * rng.normal(size=len(v)), 100.0 * rng.normal(size=(2, 6))
+    body.set_mode(robot("g1").contact_names, ["com"])
+    body.update(q, v)
+    watch, kin = PayloadWatch(body), body.arrays.kin
+    torque = kin.M @ vdot + kin.h - sum(kin.J[f].T @ wrench[f] for f in (0, 1))
+    watch._tau[:], watch._vdot[:] = torque[6:], vdot
+    watch._read_torques()
+    force = [kin.R[f] @ wrench[f, :3] for f in (0, 1)]
+    np.testing.assert_allclose(watch._force_W, sum(force), rtol=1e-4, atol=1e-2)
+    moment = sum(np.cross(kin.p[f] - kin.p_WC, force[f]) + kin.R[f] @ wrench[f, 3:] for f in (0, 1))
+    np.testing.assert_allclose(watch._moment_C, moment, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_arms_tell_the_mass_in_a_hand_while_everything_moves(body, seed):
     q, v = state(seed)
     vdot = 3.0 * np.random.default_rng(100 + seed).normal(size=len(v))
