@@ -6,6 +6,8 @@ whatever lies under it. The less the contacts lie in one plane, the closer to le
 
 from __future__ import annotations
 
+import math
+
 from controller.walking.footsteps import Foothold
 
 _CONTACTS = 6
@@ -29,6 +31,7 @@ class Ground:
 
     Attributes:
         slope: rise along x and y.
+        roughness_m: how far contacts are from that plane, RMS.
     """
 
     def __init__(self, half_length_m: float, half_width_m: float) -> None:
@@ -38,11 +41,12 @@ class Ground:
         self._count = 0
         self._next = 0
         self.slope: Slope = (0.0, 0.0)
+        self.roughness_m = 0.0
 
     def begin(self) -> None:
         """Forgets all contacts."""
         self._count = self._next = 0
-        self.slope = (0.0, 0.0)
+        self.slope, self.roughness_m = (0.0, 0.0), 0.0
 
     def feel(self, x: float, y: float, z: float, tilt: Slope) -> None:
         """Takes a sole that stands: its middle in the world, and its rise along x and y."""
@@ -74,6 +78,7 @@ class Ground:
         least = (_SURE_M / _USUAL_SLOPE) ** 2
         a, b = _solve(xx + least, xy, yy + least, xz, yz)
         misfit2 = max(zz - a * xz - b * yz, 0.0) / max(n - 1, 1)
+        self.roughness_m = math.sqrt(misfit2)
         doubt = least + misfit2 / (_USUAL_SLOPE * _USUAL_SLOPE)
         a, b = _solve(xx + doubt, xy, yy + doubt, xz, yz)
         # A floor that is level counts as level, whatever the last contacts say.

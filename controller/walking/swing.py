@@ -81,6 +81,7 @@ class Swing:
 
     Attributes:
         x, y, z, yaw: position, velocity and acceleration of each axis, in the world.
+        higher_m: what the foot clears besides the clearance.
         pitch: the same of the foot's pitch, toe down.
         nose_down, roll: the same of the ground's tilt, as the foot follows it.
     """
@@ -91,7 +92,7 @@ class Swing:
         self._toe, self._climb_m = toe_m, 0.0
         self._step_s = step_s
         self._descent = descent_m_s
-        self._from_m = self._lift_m = 0.0
+        self._from_m = self._lift_m = self.higher_m = 0.0
         self.x: State = (0.0, 0.0, 0.0)
         self.y: State = (0.0, 0.0, 0.0)
         self.z: State = (0.0, 0.0, 0.0)
@@ -164,7 +165,7 @@ class Swing:
         if t_s < _RISE * duration_s:
             # A hurried step stays low: an apex at full height would take accelerations like T^-2.
             hurry = min(duration_s / self._step_s, 1.0)
-            apex = max(self._from_m, ground_m) + self._clearance * hurry * hurry
+            apex = max(self._from_m, ground_m) + (self._clearance + self.higher_m) * hurry * hurry
             self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
         elif remaining > 0.0:
             self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)

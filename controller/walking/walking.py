@@ -42,6 +42,8 @@ _CAPTURED_M = 0.05
 _HEADING_RATE_PER_S = 4.0
 _SOLE_RATE_M_S = 0.3
 """The height reference follows a step up or down at this speed."""
+_ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
+"""What a foot clears besides, and looks for the ground deeper, over the roughness that was felt."""
 _CALM = 0.95
 """A step of at least this part of its planned time was not hurried."""
 _LEEWAY_M = 0.03
@@ -287,7 +289,8 @@ class Walking:
             hurry = duration / self.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and self._t > early
-            if down or self._t > duration + self._gains.late_s:
+            late = self._gains.late_s + _ROUGH_DEPTH * self._ground.roughness_m / self._gains.descent_m_s
+            if down or self._t > duration + late:
                 self._land()
         elif self._t >= _SETTLE_S:
             x, y, _ = self._middle()
@@ -312,6 +315,7 @@ class Walking:
         # A foot that was put down in a hurry has not come to rest on the ground.
         if self._adaptation.duration_s > _CALM * self.gait.step_s:
             self._feel(stance)
+        self._swing.higher_m = min(_ROUGH_CLEARANCE * self._ground.roughness_m, self.gait.clearance_m)
         self._swing.begin(x, y, self._lift_off_z, yaw, self._stance_z, self._ground_tilt(yaw))
         self._last = self._stop and self.course.resting if self._route is None else self._route.last
         self._adaptation.begin(self._next_foothold())
