@@ -78,6 +78,8 @@ class Legged:
         """Takes the robot as it stands now; one on points starts to step on the spot."""
         self.planned[:] = True
         self._motion, self._next = self.standing, None
+        if self.walking is not None:
+            self.walking.forget()
         self.standing.start()
         if self._restless and self.walking is not None:
             self._motion = self.walking

@@ -19,6 +19,7 @@ from controller.walking.course import Course
 from controller.walking.dcm_plan import STEPS_AHEAD, DcmPlan, Point
 from controller.walking.footsteps import Foothold, next_foothold
 from controller.walking.gait import Gait, gait_of, gait_on_footsteps
+from controller.walking.grip import Grip
 from controller.walking.ground import Ground, Slope
 from controller.walking.loading import Loading
 from controller.walking.priorities import Priorities
@@ -44,6 +45,11 @@ _SOLE_RATE_M_S = 0.3
 """The height reference follows a step up or down at this speed."""
 _ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
 """What a foot clears besides, and looks for the ground deeper, over the roughness that was felt."""
+_REFERENCE_HEIGHT_M = 0.6
+_SETTLED_SOLE_S = 0.05
+"""A sole has come to rest this long after the other one has left."""
+_PUSHED_M = 0.025
+_GRIP_STEP = 0.02
 _CALM = 0.95
 """A step of at least this part of its planned time was not hurried."""
 _LEEWAY_M = 0.03
@@ -118,6 +124,9 @@ class Walking:
         self._route: Route | None = None
         self._routes = Route()
         self._ahead: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
+        friction = min(contact.friction for contact in robot.contacts)
+        self._grip = Grip(friction, math.sqrt(gait.height_m / _REFERENCE_HEIGHT_M))
+        self._counted_on = 1.0
         self._ground = Ground(gait.half_length_m, gait.half_width_m)
         self._loading = Loading(body, gains.contact.largest_load)
         points = gait.half_length_m == 0.0
@@ -233,6 +242,10 @@ class Walking:
         self._see()
         if self.phase != READY:
             self.course.advance(dt_s)
+        if self.phase == SWING and self._t > _SETTLED_SOLE_S and self._tells_grip():
+            vx, vy = self._body.arrays.kin.vel[self._stance, :2].tolist()
+            self._grip.feel(math.hypot(vx, vy), dt_s)
+            self._count_on_grip()
         self._t += dt_s
         self._lowering_s += dt_s
         self._switch()
@@ -266,6 +279,27 @@ class Walking:
         nx, ny, nz = self._body.arrays.kin.R[foot, :, 2].tolist()
         self._ground.feel(x, y, self._soles_z[foot], (-nx / nz, -ny / nz))
 
+    def forget(self) -> None:
+        """Counts on all of the friction again: another run, another floor."""
+        self._grip.part = 1.0
+        self._count_on_grip()
+
+    def _tells_grip(self) -> bool:
+        """Whether a stance sole that slides says something of the floor.
+
+        Points always slide a little, soles that a push has torn off and those on stairs, where ankles come to
+        their limits, for other reasons.
+        """
+        off = math.hypot(self.xi[0] - self.xi_des[0], self.xi[1] - self.xi_des[1])
+        return off < _PUSHED_M and self._route is None and self.gait.half_length_m > 0.0
+
+    def _count_on_grip(self) -> None:
+        part = self._grip.part
+        self.course.fastest_m_s = self._grip.fastest_m_s if part < 1.0 else math.inf
+        if abs(part - self._counted_on) > _GRIP_STEP or (part == 1.0 != self._counted_on):
+            self._body.set_friction(part)
+            self._counted_on = part
+
     def _middle(self) -> Foothold:
         a, b = self._feet
         return 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1]), 0.5 * (a[2] + b[2])
@@ -289,7 +323,7 @@ class Walking:
             hurry = duration / self.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and self._t > early
-            late = self._gains.late_s + _ROUGH_DEPTH * self._ground.roughness_m / self._gains.descent_m_s
+            late = self._gains.late_s + _ROUGH_DEPTH * self._roughness_m / self._gains.descent_m_s
             if down or self._t > duration + late:
                 self._land()
         elif self._t >= _SETTLE_S:
@@ -315,7 +349,7 @@ class Walking:
         # A foot that was put down in a hurry has not come to rest on the ground.
         if self._adaptation.duration_s > _CALM * self.gait.step_s:
             self._feel(stance)
-        self._swing.higher_m = min(_ROUGH_CLEARANCE * self._ground.roughness_m, self.gait.clearance_m)
+        self._swing.higher_m = min(_ROUGH_CLEARANCE * self._roughness_m, self.gait.clearance_m)
         self._swing.begin(x, y, self._lift_off_z, yaw, self._stance_z, self._ground_tilt(yaw))
         self._last = self._stop and self.course.resting if self._route is None else self._route.last
         self._adaptation.begin(self._next_foothold())
@@ -358,6 +392,11 @@ class Walking:
         gait, stance = self.gait, self._stance
         period = gait.step_s + gait.double_support_s
         return next_foothold(self._standing_foot, self._side[stance], self._velocity(), period, gait.width_m)
+
+    @property
+    def _roughness_m(self) -> float:
+        """Of ground that nobody has told of: footsteps that are given are no plane and no surprise."""
+        return 0.0 if self._route is not None else self._ground.roughness_m
 
     def _ground_tilt(self, yaw: float) -> tuple[float, float]:
         """Pitch (toe down) and roll of a sole with this heading on the ground [rad]."""
