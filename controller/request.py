@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ import pinocchio as pin
 
 from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import can_rest, sole_corners
+from controller.walking.footstep_check import FootstepError, check_footsteps
+from controller.walking.route import FOOTSTEP_SIZE, MOST_FOOTSTEPS
 from controller.walking.speed import check_speed
 from robots.model import RobotModel
 from robots.rows import Row, Vector
 
-DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE, WALK, SIT = range(8)
+DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE, WALK, SIT, FOOTSTEPS = range(9)
 _CODES = {
     "damp": DAMP,
     "stand": STAND,
@@ -25,6 +27,7 @@ _CODES = {
     "circle": CIRCLE,
     "walk": WALK,
     "sit": SIT,
+    "footsteps": FOOTSTEPS,
 }
 _AXES = {"x": 0, "y": 1}
 _PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
@@ -40,7 +43,8 @@ class RequestRow(Row):
     Fields: behaviour [1] (code), at_s [1]; amplitude_m [1], period_s [1], axes [2] (sway: axis; circle:
     plane); hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the
     hand's place at the start of the run; NaN: not relative); velocity [3] (walk: forward, to the left [m/s],
-    turning [rad/s]).
+    turning [rad/s]); n_footsteps [1], footsteps (each: contact (index), x, y, z [m], yaw [rad] from the
+    middle of the soles as it begins).
     """
 
     behaviour: Vector
@@ -53,6 +57,8 @@ class RequestRow(Row):
     R_WH: Vector
     offset: Vector
     velocity: Vector
+    n_footsteps: Vector
+    footsteps: Vector
 
     def __init__(self) -> None:
         super().__init__(
@@ -67,8 +73,15 @@ class RequestRow(Row):
                 ("R_WH", 9),
                 ("offset", 3),
                 ("velocity", 3),
+                ("n_footsteps", 1),
+                ("footsteps", MOST_FOOTSTEPS * FOOTSTEP_SIZE),
             )
         )
+
+    def route(self) -> Vector:
+        """(n, 5) view of the footsteps."""
+        used = int(self.n_footsteps[0]) * FOOTSTEP_SIZE
+        return self.footsteps[:used].reshape(-1, FOOTSTEP_SIZE)
 
 
 def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: float = 0.0) -> RequestRow:
@@ -76,7 +89,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
 
     Args:
         robot: the robot that is to do it.
-        kind: damp, stand, sway, squat, reach, circle, walk or sit.
+        kind: damp, stand, sway, squat, reach, circle, walk, sit or footsteps.
         params: with units in their names, as `amplitude_m`; see the scenario format.
         at_s: when it begins [s].
 
@@ -84,11 +97,11 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
         The row.
 
     Raises:
-        ValueError: for what this robot cannot do; one sentence.
+        ValueError: for what this robot cannot do; one sentence. A `FootstepError` says which footstep.
     """
     if kind not in _CODES:
         raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
-    if kind in ("sway", "squat", "walk", "sit") and not robot.floating:
+    if kind in ("sway", "squat", "walk", "sit", "footsteps") and not robot.floating:
         raise ValueError(
             f"'{robot.name}' is fixed to the ground: it cannot {kind}; ask for stand, reach or circle"
         )
@@ -115,6 +128,8 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
         row.velocity[:2] = _vector(kind, params, "velocity_m_s", "two")
         row.velocity[2] = params.get("yaw_rate_rad_s", 0.0)
         check_speed(robot, row.velocity)
+    elif kind == "footsteps":
+        _write_footsteps(robot, row, params.get("steps", ()))
     elif kind in ("reach", "circle"):
         row.hand[0] = _hand_index(robot, params.get("hand"))
         if params.get("p_WH_m") is not None:
@@ -150,6 +165,22 @@ def soft_stop(robot: RobotModel) -> RequestRow:
 def _height(robot: RobotModel) -> float:
     """Of the centre of mass over the ground at the nominal posture [m]."""
     return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+
+
+def _write_footsteps(robot: RobotModel, row: RequestRow, steps: Sequence[Mapping[str, Any]]) -> None:
+    if len(steps) > MOST_FOOTSTEPS:
+        raise ValueError(f"footsteps are at most {MOST_FOOTSTEPS}, not {len(steps)}; split them up")
+    row.n_footsteps[0] = len(steps)
+    for i, (step, place) in enumerate(zip(steps, row.route(), strict=True)):
+        foot = step.get("foot")
+        if foot not in robot.contact_names:
+            raise FootstepError(
+                i, f"'{foot}' is no foot of '{robot.name}'; {' or '.join(robot.contact_names)}"
+            )
+        place[0] = robot.contact_names.index(str(foot))
+        place[1:4] = _vector("footsteps", step, "p_SF_m")
+        place[4] = step.get("yaw_rad", 0.0)
+    check_footsteps(robot, row.route())
 
 
 def _positive(kind: str, params: Mapping[str, Any], key: str) -> float:

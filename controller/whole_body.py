@@ -85,6 +85,11 @@ class WholeBody:
         self.exact = DualBackend(self.arrays, dual, run, sample.table, self.tolerances, self.daqp)
         self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
+        self._whole_cone = self.arrays.contacts.cone.copy()
+        self._along_ground = [
+            [t for t, component in enumerate(geometry.select) if component in (0, 1, 5)]
+            for geometry in self.geometry
+        ]
         self._implied: dict[tuple[int, ...], Ints] = {}
         self._closed: tuple[int, ...] = ()
         self._enabled: tuple[int, ...] = ()
@@ -146,6 +151,17 @@ class WholeBody:
     def compiled(self) -> tuple[entry.Run, Ints]:
         """The compiled stages and the table of arrays they take, for whoever times them bare."""
         return self._run, self._sample.table
+
+    def set_friction(self, part: float) -> None:
+        """Counts on this part of every contact's friction; in (0, 1].
+
+        At less friction a wrench is allowed where the one with horizontal force and vertical moment that much
+        larger was: so these columns of the cone's rows grow.
+        """
+        contacts = self.arrays.contacts
+        contacts.cone[:] = self._whole_cone
+        for c, columns in enumerate(self._along_ground):
+            contacts.cone[c][:, columns] /= part
 
     def update(self, q: Floats, v: Floats) -> None:
         """Kinematics and dynamics at (q, v), into `arrays.kin`."""

@@ -22,7 +22,8 @@ from rt.latency_plot import latency_figure
 from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH
 from rt.summary import base_velocity_error, com_error, hand_error, judged_com, rotate, tilt_error_rad
 from rt.trace import Trace
-from sim.scenario_schema import Scenario
+from sim.scenario_schema import Flat, Scenario, Slope, Stairs
+from sim.terrain import make_terrain
 
 Vector = NDArray[np.float64]
 
@@ -30,6 +31,8 @@ AXIS_COLOURS = {"x": TRUTH, "y": ESTIMATE, "z": THIRD}
 GRAVITY_M_S2 = 9.81
 POINTS_DRAWN = 3000
 BEYOND_LIMIT = 1.15
+STANDS_N, STANDS_S = 20.0, 0.1
+"""A sole stands where it carries this much, for this long."""
 
 
 def write_plots(
@@ -62,6 +65,8 @@ def write_plots(
         if trace.rows >= 2:
             if robot.floating:
                 figures["balance"] = balance_figure(trace, robot, scenario, title)
+                if footholds(trace):
+                    figures["footsteps"] = footsteps_figure(trace, robot, scenario, title)
                 figures["estimation"] = estimation_figure(trace, scenario, title)
             if robot.contacts:
                 figures["contact_forces"] = contact_figure(trace, robot, scenario, title)
@@ -118,6 +123,56 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
             plot.set_xlabel("time [s]")
     figure.suptitle(f"{title}: balance", fontweight="bold", x=0.01, ha="left")
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def footholds(trace: Trace) -> list[tuple[int, int]]:
+    """(contact, row) in the middle of each time that a sole stood, in order; none if no foot was lifted."""
+    down = trace.kept("normal_true_N") > STANDS_N
+    if down.all():
+        return []
+    shortest = STANDS_S * trace.rows / max(float(trace.kept("t_s")[-1] - trace.kept("t_s")[0]), 1e-9)
+    found = []
+    for contact in range(down.shape[1]):
+        changes = np.flatnonzero(np.diff(np.concatenate(([0], down[:, contact].astype(np.int8), [0]))))
+        for first, end in zip(changes[::2], changes[1::2], strict=True):
+            if end - first > shortest:
+                found.append((contact, int(first + end - 1) // 2))
+    return sorted(found, key=lambda foothold: foothold[1])
+
+
+def footsteps_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
+    """Every foothold, with centre of mass, capture point and centre of pressure: from above and the side."""
+    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    above, side = figure.subplots(2, 1, sharex=True)
+    few, com = _few(trace), trace.kept("p_WR_true")
+    cop = center_of_pressure(trace)
+    capture = com[:, :2] + trace.kept("v_WC_true")[:, :2] / pendulum_frequency(trace)[:, None]
+    for contact, row in footholds(trace):
+        colour = (TRUTH, ESTIMATE)[contact % 2]
+        sole = _sole_outline(trace, robot, contact, row)
+        above.add_patch(Polygon(sole, closed=True, facecolor=colour, alpha=0.2, edgecolor=colour))
+        z = trace.kept("p_WF_true")[row, contact, 2]
+        ends = [sole[:, 0].min(), sole[:, 0].max()]
+        side.plot(ends, [z, z], color=colour, linewidth=3.0, solid_capstyle="butt")
+    above.plot(cop[few, 0], cop[few, 1], color=FOURTH, linewidth=0.6, alpha=0.8,
+               label="centre of pressure (ZMP)")  # fmt: skip
+    above.plot(capture[few, 0], capture[few, 1], color=THIRD, linewidth=0.9, label="capture point (DCM)")
+    above.plot(com[few, 0], com[few, 1], color=REFERENCE, label="CoM")
+    side.plot(com[few, 0], trace.kept("p_WC_true")[few, 2], color=REFERENCE)
+    if isinstance(scenario.ground, (Flat, Slope, Stairs)):
+        terrain = make_terrain(scenario.ground)
+        x = np.linspace(com[:, 0].min() - 0.3, com[:, 0].max() + 0.3, 2000)
+        y = float(np.median(com[:, 1]))
+        side.plot(x, [terrain.height_at(float(u), y) for u in x], color=LIMIT, linewidth=0.8, label="ground")
+        side.legend(loc="upper left")
+    above.set_aspect("equal", adjustable="datalim")
+    above.set(ylabel="y [m]")
+    above.set_title("From above")
+    side.set(xlabel="x [m]", ylabel="z [m]")
+    side.set_title("From the side")
+    figure.suptitle(f"{title}: footsteps", fontweight="bold", x=0.01, ha="left")
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

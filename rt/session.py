@@ -12,11 +12,13 @@ from typing import Any, Literal, cast
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
 from controller.request import RequestRow, make_request, soft_stop
+from controller.walking.footstep_check import FootstepError
 from estimators.fixed_base import FixedBaseEstimator
 from estimators.floating_base import FloatingBaseEstimator
 from robots.config_error import ConfigError
 from robots.model import RobotModel
 from robots.rows import SensorRow
+from robots.yaml_file import Positions
 from rt import summary
 from rt.clock import PERIOD_NS
 from rt.fade import damping_command
@@ -27,7 +29,7 @@ from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, L
 from rt.remote import RemoteRobot
 from rt.stepped_link import SteppedLink
 from rt.trace import ROWS_KEPT, Trace
-from sim.scenario import default_scenario_name, load_scenario
+from sim.scenario import default_scenario_name, load_scenario_located
 from sim.scenario_schema import Scenario
 from sim.simulated_robot import SimulatedRobot
 from sim.truth import TruthEstimator
@@ -138,14 +140,16 @@ class Session:
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         self.robot = RobotModel.load(plan.robot)
-        scenario = load_scenario(plan.scenario or default_scenario_name(self.robot), self.robot)
+        scenario, positions = load_scenario_located(
+            plan.scenario or default_scenario_name(self.robot), self.robot
+        )
         if plan.duration_s is not None:
             scenario = scenario.with_duration(plan.duration_s)
         self.scenario = scenario
         self.gains = load_gains(self.robot, plan.gains)
         if plan.solver is not None:
             self.gains = self.gains.model_copy(update={"solver": plan.solver})
-        self.schedule = _schedule(self.robot, scenario)
+        self.schedule = _schedule(self.robot, scenario, positions)
         self.simulated, self.link = _meet(plan, self.robot, scenario)
         self.warning = _judge_host(plan, self.link)
         self.estimator = _estimator(self.robot, scenario, self.gains, self.simulated)
@@ -301,14 +305,18 @@ def _judge_host(plan: RunPlan, link: SteppedLink | RemoteRobot) -> str | None:
         raise
 
 
-def _schedule(robot: RobotModel, scenario: Scenario) -> list[tuple[int, RequestRow]]:
+def _schedule(robot: RobotModel, scenario: Scenario, positions: Positions) -> list[tuple[int, RequestRow]]:
     schedule = []
     problems = []
+    lines = {command["at_s"]: i for i, command in enumerate(positions.value(("commands",)) or ())}
     for command in scenario.commands:
         try:
             request = make_request(robot, command.kind, command.params, command.at_s)
         except ValueError as error:
-            problems.append(f"scenario '{scenario.name}': {command.kind} at {command.at_s:g} s: {error}")
+            loc: tuple[str | int, ...] = ("commands", lines.get(command.at_s, 0), command.kind)
+            if isinstance(error, FootstepError):
+                loc = (*loc, "steps", error.index)
+            problems.append(positions.problem(loc, str(error)))
             continue
         schedule.append((round(command.at_s / PERIOD_S), request))
     if problems:

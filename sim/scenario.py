@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from robots.config_error import ConfigError, Problem, did_you_mean
 from robots.model import RobotModel
 from robots.yaml_file import Positions, load_yaml_located
+from sim.footing import footing_problems, nominal_point
 from sim.scenario_schema import Command, Reach, Scenario
 
 Vector = NDArray[np.float64]
@@ -68,10 +69,21 @@ def load_scenario(name_or_path: str, robot: RobotModel) -> Scenario:
     Raises:
         ConfigError: what does not fit, with file and line; all problems at once.
     """
+    return load_scenario_located(name_or_path, robot)[0]
+
+
+def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenario, Positions]:
+    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do."""
     scenario, positions = load_yaml_located(find_scenario(name_or_path), Scenario)
-    ConfigError.raise_if_any([*_late(scenario, positions), *_unknown_names(scenario, positions, robot)])
+    ConfigError.raise_if_any(
+        [
+            *_late(scenario, positions),
+            *_unknown_names(scenario, positions, robot),
+            *footing_problems(scenario, positions, robot),
+        ]
+    )
     commands = tuple(_fit_command(command, robot) for command in scenario.commands)
-    return scenario.model_copy(update={"commands": commands}).in_order()
+    return scenario.model_copy(update={"commands": commands}).in_order(), positions
 
 
 def trunk_link(robot: RobotModel) -> str:
@@ -187,10 +199,3 @@ def _fit_command(command: Command, robot: RobotModel) -> Command:
         changes["p_WH_m"] = tuple(float(x) for x in start + np.array(behaviour.offset_m))
         changes["offset_m"] = None
     return command.model_copy(update={command.kind: behaviour.model_copy(update=changes)})
-
-
-def nominal_point(robot: RobotModel, frame_id: int) -> Vector:
-    """(3,) where a frame's origin is in the world at the nominal posture [m]."""
-    data = robot.pin_model.createData()
-    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
-    return np.array(data.oMf[frame_id].translation)

@@ -46,12 +46,22 @@ class Blocks(Config):
 
 
 class Stairs(Config):
-    """A flight of steps in +x, half a metre ahead of the start."""
+    """A flight of steps in +x, half a metre ahead of the start; perhaps back to the start's height after it.
+
+    Attributes:
+        rise_m: height of a step, negative to go down.
+        tread_m: depth of a step.
+        count: steps.
+        landing_m: depth of what follows on the last step's edge.
+        and_back: whether as many steps follow the other way, down after up.
+    """
 
     kind: Literal["stairs"]
-    rise_m: float = Field(ge=-0.3, le=0.3, description="height of a step, negative to go down")
-    tread_m: float = Field(ge=0.1, le=2.0, description="depth of a step")
+    rise_m: float = Field(ge=-0.3, le=0.3)
+    tread_m: float = Field(ge=0.1, le=2.0)
     count: int = Field(ge=1, le=100)
+    landing_m: float = Field(default=4.0, ge=0.1, le=20.0)
+    and_back: bool = False
     friction: Friction = 0.8
 
 
@@ -171,6 +181,26 @@ class Walk(Behaviour):
     yaw_rate_rad_s: float = 0.0
 
 
+class Footstep(Config):
+    """One footstep: which foot, and where its sole's middle goes, which stays level.
+
+    Attributes:
+        foot: a contact of the robot.
+        p_SF_m: from the middle of the soles as the robot stands when it begins, x its heading.
+        yaw_rad: from that heading.
+    """
+
+    foot: str
+    p_SF_m: Vector3
+    yaw_rad: float = Field(default=0.0, ge=-2.0 * math.pi, le=2.0 * math.pi)
+
+
+class Footsteps(Behaviour):
+    """Walk on given footsteps, stairs perhaps, and stand on the last ones."""
+
+    steps: tuple[Footstep, ...] = Field(min_length=1)
+
+
 class Squat(Behaviour):
     """Move the centre of mass down by `depth_m` and up again, over and over."""
 
@@ -233,6 +263,7 @@ class Command(Config):
     at_s: NotNegative
     stand: Annotated[Stand | None, BeforeValidator(_empty_for_null)] = None
     walk: Annotated[Walk | None, BeforeValidator(_empty_for_null)] = None
+    footsteps: Annotated[Footsteps | None, BeforeValidator(_empty_for_null)] = None
     squat: Annotated[Squat | None, BeforeValidator(_empty_for_null)] = None
     sway: Annotated[Sway | None, BeforeValidator(_empty_for_null)] = None
     reach: Annotated[Reach | None, BeforeValidator(_empty_for_null)] = None

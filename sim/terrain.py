@@ -123,7 +123,8 @@ def make_terrain(ground: GroundKind, run_seed: int = 0) -> Terrain:
         return Terrain(np.eye(3), 0.0, _blocks(ground, run_seed), ground.friction)
     if isinstance(ground, Stairs):
         # Going down, the plane lies under the last step and the start is a box like the others.
-        return Terrain(np.eye(3), min(0.0, ground.rise_m * ground.count), _stairs(ground), ground.friction)
+        lowest = min(0.0, ground.rise_m * ground.count)
+        return Terrain(np.eye(3), lowest, _stairs(ground), ground.friction)
     return Terrain(np.eye(3), 0.0, (), ground.friction)
 
 
@@ -160,8 +161,16 @@ def _stairs(ground: Stairs) -> tuple[Box, ...]:
     boxes = []
     if ground.rise_m < 0:
         boxes.append(Box(-STAIRS_LANDING_M, STAIRS_START_M, -width, width, 0.0))
-    for step in range(ground.count):
-        x_min = STAIRS_START_M + step * ground.tread_m
-        x_max = x_min + (ground.tread_m if step < ground.count - 1 else STAIRS_LANDING_M)
-        boxes.append(Box(x_min, x_max, -width, width, (step + 1) * ground.rise_m))
+    heights = list(range(1, ground.count + 1))
+    if ground.and_back:
+        heights += list(range(ground.count - 1, -1, -1))
+    x_min = STAIRS_START_M
+    for index, height in enumerate(heights):
+        x_max = x_min + (ground.tread_m if index != ground.count - 1 else ground.landing_m)
+        if height == 0 and ground.rise_m > 0:
+            break  # the plane is there already
+        if height == 0:
+            x_max = x_min + STAIRS_LANDING_M
+        boxes.append(Box(x_min, x_max, -width, width, height * ground.rise_m))
+        x_min = x_max
     return tuple(boxes)

@@ -5,7 +5,19 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 
-from controller.request import CIRCLE, DAMP, REACH, SIT, SQUAT, STAND, SWAY, WALK, make_request, soft_stop
+from controller.request import (
+    CIRCLE,
+    DAMP,
+    FOOTSTEPS,
+    REACH,
+    SIT,
+    SQUAT,
+    STAND,
+    SWAY,
+    WALK,
+    make_request,
+    soft_stop,
+)
 
 GOOD = (
     ("damp", {}, DAMP),
@@ -57,6 +69,22 @@ def test_rows_of_the_same_request_are_the_same_bits():
     assert len(rows[0]) == sum(length for _, length in make_request(robot("g1"), "stand", {}).fields)
 
 
+def step(foot, x, y, z=0.0, yaw=0.0):
+    return {"foot": f"{foot}_foot", "p_SF_m": [x, y, z], "yaw_rad": yaw}
+
+
+def test_footsteps_are_rows_of_contact_place_and_heading():
+    steps = [step("right", 0.2, -0.1, 0.05, -0.1), step("left", 0.3, 0.1)]
+    row = make_request(robot("g1"), "footsteps", {"steps": steps})
+    assert row.behaviour[0] == FOOTSTEPS
+    np.testing.assert_array_equal(row.route(), [[1, 0.2, -0.1, 0.05, -0.1], [0, 0.3, 0.1, 0, 0]])
+
+
+def test_too_many_footsteps_are_refused():
+    with pytest.raises(ValueError, match="at most 40, not 41; split them up"):
+        make_request(robot("g1"), "footsteps", {"steps": [step("left", 0.1, 0.1)] * 41})
+
+
 REFUSED = (
     ("g1", "walk", {}, "'walk' needs two numbers as velocity_m_s, not None"),
     (
@@ -69,12 +97,15 @@ REFUSED = (
     ("g1", "walk", {"velocity_m_s": [0, 1]}, "1.00 m/s sideways is faster than 'g1' can walk"),
     ("g1", "walk", {"velocity_m_s": [0, 0], "yaw_rate_rad_s": -5.0}, "5.00 rad/s as a turn is faster"),
     ("g1", "walk", {"velocity_m_s": [0, 0], "yaw_rate_rad_s": float("nan")}, "ask for at most"),
+    ("bolt", "footsteps", {"steps": [step("left", 0.05, 0.03)]}, "has point feet and cannot stand still"),
+    ("g1", "footsteps", {"steps": [{"foot": "paw", "p_SF_m": [0, 0, 0]}]}, "'paw' is no foot of 'g1'"),
+    ("g1", "footsteps", {"steps": []}, "footsteps are 1 to 40, not 0"),
     ("ur5", "walk", {"velocity_m_s": [0.1, 0]}, "'ur5' is fixed to the ground: it cannot walk"),
     (
         "g1",
         "dance",
         {},
-        "there is no behaviour 'dance'; there are damp, stand, sway, squat, reach, circle, walk",
+        "there is no behaviour 'dance'; there are damp, stand, sway, squat, reach, circle, walk, footsteps",
     ),
     (
         "panda",

@@ -75,3 +75,45 @@ def test_on_tiptoe_the_heel_rises_first_and_the_sole_lands_level() -> None:
     assert 0.2 < max(pitches) <= 0.4
     swing.tiptoe(-0.2, 0.1, 0.4)
     assert swing.pitch == (0.0, 0.0, 0.0)
+
+
+def sole_over_edges(rise: float, way: float, edges: dict[float, float]) -> float:
+    """Least height of any point of the sole over the edges that it passes: their x and height [m]."""
+    half, duration = 0.085, 0.64
+    swing = Swing(0.07, duration, 0.25, toe_m=half)
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
+    least = np.inf
+    for i in range(640):
+        swing.advance((way, 0.0, 0.0), rise, i * DT, duration, DT)
+        swing.tiptoe(way, i * DT, duration)
+        z, pitch = swing.height()[0], swing.pitch[0]
+        for along in np.linspace(-half, half, 35):
+            x = swing.x[0] + along * np.cos(pitch)
+            over = [z - along * np.sin(pitch) - top for edge, top in edges.items() if abs(x - edge) < 0.01]
+            least = min([least, *over])
+    return least
+
+
+@pytest.mark.parametrize(
+    ("rise", "way", "edges"),
+    [
+        (0.1, 0.56, {0.14: 0.1}),
+        (0.2, 0.56, {0.14: 0.1, 0.42: 0.2}),
+        (0.3, 0.56, {0.14: 0.15, 0.42: 0.3}),
+        (-0.1, 0.56, {0.42: 0.0}),
+        (-0.2, 0.56, {0.14: 0.0, 0.42: -0.1}),
+        (-0.24, 0.56, {0.14: 0.0, 0.42: -0.12}),
+    ],
+)
+def test_the_whole_sole_clears_the_edges_of_stairs(
+    rise: float, way: float, edges: dict[float, float]
+) -> None:
+    assert sole_over_edges(rise, way, edges) > 0.01
+
+
+def test_the_foot_takes_the_tilt_of_the_ground() -> None:
+    swing = Swing(0.05, 0.4, 0.25)
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0, (0.1, 0.0))
+    for i in range(400):
+        swing.advance((0.2, 0.0, 0.0), 0.0, i * DT, 0.4, DT, (-0.1, 0.05))
+    assert (swing.nose_down[0], swing.roll[0]) == pytest.approx((-0.1, 0.05), abs=2e-3)

@@ -37,7 +37,7 @@ def test_a_g1_walks_straight_at_the_speed_that_was_asked_and_stands_again() -> N
 
 def test_a_push_is_caught_by_stepping() -> None:
     push = {"link": "torso_link", "impulse_Ns": [0.0, 9.0, 0.0]}
-    run = WalkingRun("g1", seed=3, events=[{"at_s": 2.6, "push": push}])
+    run = WalkingRun("g1", seed=1, events=[{"at_s": 2.6, "push": push}])
     footholds: list[float] = []
     walk = run.request("walk", velocity_m_s=(0.0, 0.0))
     run.run(4.5, walk, lambda: footholds.append(run.walking.target[1]))
@@ -133,3 +133,49 @@ def test_the_same_run_gives_the_same_bits() -> None:
         run.run(2.5, run.request("walk", velocity_m_s=(0.2, 0.0)))
         states.append(run.sim.truth.q.copy())
     np.testing.assert_array_equal(*states)
+
+
+def test_a_slope_is_felt_and_walked() -> None:
+    run = WalkingRun("g1", seed=2, ground={"kind": "slope", "pitch_deg": 10})
+    walk = run.request("walk", velocity_m_s=(0.25, 0.0))
+    run.run(4.0, walk)
+    start, t = run.sim.truth.q[0], run.sim.t_s
+    run.run(2.0, walk)
+    assert run.stands
+    assert (run.sim.truth.q[0] - start) / (run.sim.t_s - t) == pytest.approx(0.25, rel=0.15)
+    assert run.walking._ground.slope[0] == pytest.approx(np.tan(np.radians(10.0)), abs=0.03)
+
+
+def test_stairs_are_walked_on_given_footsteps_and_what_is_asked_meanwhile_waits() -> None:
+    xz = [
+        (0.16, 0.0),
+        (0.33, 0.0),
+        (0.61, 0.1),
+        (0.89, 0.2),
+        (1.16, 0.2),
+        (1.44, 0.1),
+        (1.72, 0.0),
+        (1.72, 0.0),
+    ]
+    steps = [
+        {"foot": ("left_foot", "right_foot")[i % 2], "p_SF_m": [x, 0.09 - 0.18 * (i % 2), z]}
+        for i, (x, z) in enumerate(xz)
+    ]
+    ground = {
+        "kind": "stairs",
+        "rise_m": 0.1,
+        "tread_m": 0.28,
+        "count": 2,
+        "landing_m": 0.55,
+        "and_back": True,
+    }
+    run = WalkingRun("g1", seed=3, ground=ground)
+    run.run(4.0, run.request("footsteps", steps=steps))
+    assert run.walking.on_footsteps
+    run.run(7.0, run.request("stand"))
+    assert run.stands
+    assert run.walking.done
+    for foot, (x, z) in enumerate((xz[-2], xz[-1])):
+        p_SF = run.sim.truth.p_WF[foot] - [0.0326, 0.0, 0.0]
+        np.testing.assert_allclose(p_SF, [x, 0.09 - 0.18 * foot, z], atol=0.04)
+    assert run.brain.body.reference("base")[7] == pytest.approx(0.0, abs=1e-9)

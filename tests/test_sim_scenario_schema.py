@@ -22,6 +22,7 @@ WHOLE: dict[str, Any] = {
         {"at_s": 4, "sway": {"amplitude_m": 0.03, "period_s": 2, "axis": "y"}},
         {"at_s": 5, "reach": {"hand": "right_hand", "p_WH_m": [0.3, 0, 1], "rpy_WH_rad": [0, 0, 0]}},
         {"at_s": 6, "circle": {"hand": "right_hand", "radius_m": 0.1, "period_s": 4, "plane": "yz"}},
+        {"at_s": 8, "footsteps": {"steps": [{"foot": "left_foot", "p_SF_m": [0.2, 0.1, 0]}]}},
         {"at_s": 9, "damp": {}},
     ],
     "events": [
@@ -56,7 +57,7 @@ def changed(loc: tuple[str | int, ...], value: Any) -> dict[str, Any]:
 def test_everything_a_file_may_say_is_understood(load):
     scenario = load(WHOLE)
     kinds = [command.kind for command in scenario.commands]
-    assert kinds == ["stand", "walk", "squat", "sway", "reach", "circle", "damp"]
+    assert kinds == ["stand", "walk", "squat", "sway", "reach", "circle", "footsteps", "damp"]
     assert scenario.commands[1].params == {"velocity_m_s": (0.4, 0.0), "yaw_rate_rad_s": 0.1}
     assert scenario.commands[0].params == {}
     assert scenario.sensors.noise == Noise(gyro_rad_s=0.01)
@@ -102,6 +103,8 @@ def test_a_behaviour_without_values_may_be_empty(load):
         (("plant", "com_error_m"), -1, "plant.com_error_m: should be at least 0"),
         (("commands", 0, "at_s"), -1, "commands[0].at_s: should be at least 0"),
         (("commands", 1, "walk", "velocity_m_s"), [1], "commands[1].walk.velocity_m_s"),
+        (("commands", 6, "footsteps", "steps"), [], "commands[6].footsteps.steps: should have at least 1"),
+        (("commands", 6, "footsteps", "steps", 0, "p_SF_m"), [1, 2], "commands[6].footsteps.steps[0].p_SF_m"),
         (("commands", 1, "stand"), {}, "it has stand and walk"),
         (("commands", 1), {"at_s": 1}, "exactly one behaviour of stand, walk"),
         (("commands", 1), {"at_s": 1, "wlak": {}}, "commands[1].wlak: is not a known key"),

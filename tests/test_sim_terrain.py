@@ -14,6 +14,8 @@ GROUNDS = [
     Blocks(kind="blocks", size_m=0.3, height_m=0.05, seed=3),
     Stairs(kind="stairs", rise_m=0.1, tread_m=0.3, count=4),
     Stairs(kind="stairs", rise_m=-0.15, tread_m=0.3, count=4),
+    Stairs(kind="stairs", rise_m=0.1, tread_m=0.3, count=3, landing_m=0.8, and_back=True),
+    Stairs(kind="stairs", rise_m=-0.1, tread_m=0.3, count=2, landing_m=0.5, and_back=True),
 ]
 
 
@@ -54,6 +56,14 @@ def test_stairs_climb_by_their_rise():
     terrain = make_terrain(Stairs(kind="stairs", rise_m=0.1, tread_m=0.3, count=3))
     heights = [terrain.height_at(x, 0.0) for x in (0.4, 0.6, 0.9, 1.2, 3.0)]
     np.testing.assert_allclose(heights, [0.0, 0.1, 0.2, 0.3, 0.3])
+
+
+@pytest.mark.parametrize("rise_m", [0.1, -0.1])
+def test_stairs_and_back_end_at_the_height_of_their_start(rise_m):
+    ground = Stairs(kind="stairs", rise_m=rise_m, tread_m=0.3, count=2, landing_m=0.6, and_back=True)
+    terrain = make_terrain(ground)
+    heights = [terrain.height_at(x, 0.0) for x in (0.4, 0.6, 1.1, 1.5, 1.8, 5.0)]
+    np.testing.assert_allclose(heights, rise_m * np.array([0, 1, 2, 1, 0, 0]), atol=1e-12)
 
 
 def test_blocks_leave_the_start_flat_and_stay_below_their_height():

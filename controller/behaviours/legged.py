@@ -8,7 +8,7 @@ from controller.behaviours.hand_motion import HandMotion
 from controller.behaviours.standing import Standing, standing_tasks
 from controller.behaviours.tilt_integral import TiltIntegral
 from controller.gains import Gains
-from controller.request import DAMP, WALK, RequestRow
+from controller.request import DAMP, FOOTSTEPS, WALK, RequestRow
 from controller.soles import can_rest
 from controller.walking.speed import walks
 from controller.walking.walking import Walking, walking_tasks
@@ -83,24 +83,29 @@ class Legged:
         self.planned[:] = True
         self._tilt.reset()
         self._motion, self._next = self.standing, None
+        if self.walking is not None:
+            self.walking.forget()
         self.standing.start()
         if self._restless and self.walking is not None:
             self._motion = self.walking
             self.walking.begin()
 
     def take(self, request: RequestRow) -> None:
-        """Switches to a new request; one that walks comes to rest before anything else."""
+        """Switches to a new request; one that walks comes to rest before anything else.
+
+        Given footsteps are walked to their end before that: between two of them there is no place to rest.
+        """
         if int(request.behaviour[0]) == DAMP:
             return
-        if int(request.behaviour[0]) == WALK:
+        if int(request.behaviour[0]) == WALK and not self._on_footsteps:
             assert self.walking is not None
             self._next = None
             if self._motion is not self.walking:
-                self.standing.release_hands()
-                self._motion = self.walking
-                self.walking.begin()
+                self._walk(None)
             forward, left, turn = request.velocity.tolist()
             self.walking.ask(forward, left, turn)
+        elif int(request.behaviour[0]) == FOOTSTEPS and self._motion is self.standing:
+            self._walk(request.route())
         elif self._restless and self.walking is not None:
             self.walking.ask(0.0, 0.0, 0.0)
         elif self._motion is self.walking:
@@ -109,6 +114,17 @@ class Legged:
         else:
             self.standing.take(request)
 
+    @property
+    def _on_footsteps(self) -> bool:
+        return self.walking is not None and self._motion is self.walking and self.walking.on_footsteps
+
+    def _walk(self, footsteps: Vector | None) -> None:
+        assert self.walking is not None
+        self._next = None
+        self.standing.release_hands()
+        self._motion = self.walking
+        self.walking.begin(footsteps)
+
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references."""
         self._motion.advance(dt_s)
@@ -116,7 +132,7 @@ class Legged:
             self._motion = self.standing
             self.standing.resume()
             if self._next is not None:
-                self.standing.take(self._next)
-            self.standing.advance(dt_s)
+                self.take(self._next)
+            self._motion.advance(dt_s)
         if self.calm:
             self._tilt.advance(dt_s)

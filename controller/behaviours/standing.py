@@ -165,7 +165,6 @@ class Standing:
         half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
         self._normal_refs = []
         for contact, geometry, share in zip(robot.contacts, body.geometry, self._stance.share, strict=True):
-            load = share * robot.mass_kg * GRAVITY_M_S2
             ref = body.reference(f"{contact.name}.force")
             self._normal_refs.append((ref, geometry.select.index(2), float(share)))
             force = gains.contact.force_weight / robot.mass_kg**2

@@ -56,14 +56,15 @@ class Adaptation:
     Args:
         gait: the gait.
         plan: of the DCM.
+        leeway_m: how far a foothold may be from its plan, ahead and sideways.
 
     Attributes:
         target: foothold of the present step.
         duration_s: of its single support.
     """
 
-    def __init__(self, gait: Gait, plan: DcmPlan) -> None:
-        self._gait, self._plan = gait, plan
+    def __init__(self, gait: Gait, plan: DcmPlan, leeway_m: float = math.inf) -> None:
+        self._gait, self._plan, self._leeway = gait, plan, leeway_m
         self.target: Foothold = (0.0, 0.0, 0.0)
         self.duration_s = gait.step_s
 
@@ -139,8 +140,9 @@ class Adaptation:
         growth = math.exp(self._plan.omega * (remaining + 0.5 * gait.double_support_s))
         ahead = growth * (ahead - min(max(ahead, -most_ahead), most_ahead))
         left = growth * (left - min(max(left, -most_left), most_left))
-        x, y, out = within_reach(
-            stance, side, planned[0] + c * ahead - s * left, planned[1] + s * ahead + c * left, gait
-        )
         shift = math.hypot(ahead, left)
+        a = min(max(ahead, -self._leeway), self._leeway)
+        b = min(max(left, -self._leeway), self._leeway)
+        x, y, out = within_reach(stance, side, planned[0] + c * a - s * b, planned[1] + s * a + c * b, gait)
+        out += math.hypot(ahead - a, left - b)
         return x, y, _UNREACHABLE * out + shift, shift

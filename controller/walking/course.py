@@ -26,6 +26,7 @@ class Course:
         velocity: forward, to the left [m/s], turning [rad/s]: ramped, without corrections.
         steps: the same with corrections; what footsteps are planned with.
         asked: the velocity as asked.
+        fastest_m_s: what is asked beyond this is walked at this.
         x, y, yaw: where the robot should be [m], [rad].
     """
 
@@ -35,6 +36,7 @@ class Course:
         self.asked = (0.0, 0.0, 0.0)
         self._correction = (0.0, 0.0, 0.0)
         self.x = self.y = self.yaw = 0.0
+        self.fastest_m_s = math.inf
 
     def begin(self, x: float, y: float, yaw: float) -> None:
         """Starts at rest in this pose."""
@@ -53,8 +55,9 @@ class Course:
     def advance(self, dt_s: float) -> None:
         """Moves on by one tick."""
         (f, left, turn), asked, more = self.velocity, self.asked, self._correction
-        f = _towards(f, asked[0], _FORWARD_M_S2 * dt_s)
-        left = _towards(left, asked[1], _SIDEWAYS_M_S2 * dt_s)
+        slower = min(1.0, self.fastest_m_s / max(math.hypot(asked[0], asked[1]), 1e-9))
+        f = _towards(f, slower * asked[0], _FORWARD_M_S2 * dt_s)
+        left = _towards(left, slower * asked[1], _SIDEWAYS_M_S2 * dt_s)
         turn = _towards(turn, asked[2], _TURN_RAD_S2 * dt_s)
         self.velocity = (f, left, turn)
         self.steps = (f + more[0], left + more[1], turn + more[2])

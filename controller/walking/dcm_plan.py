@@ -27,6 +27,7 @@ class DcmPlan:
     Attributes:
         omega: natural frequency [1/s].
         follow: how far the DCM at touch-down moves with the foothold and all later ones, per metre.
+        follow_alone: the same where the later ones are given, and stay.
     """
 
     def __init__(self, gait: Gait) -> None:
@@ -43,6 +44,7 @@ class DcmPlan:
         here, there = (0.0, 0.0, 0.0), (1.0, 0.0, 0.0)
         still = (0.0, 0.0, 0.0)
         self.follow = self.at_touchdown(here, there, 1.0, still)[0]
+        self.follow_alone = self.along([here, there, *([here] * STEPS_AHEAD)], STEPS_AHEAD + 2)[0]
 
     def at_touchdown(
         self, leaving: Foothold, landing: Foothold, side: float, velocity: tuple[float, float, float]
@@ -61,10 +63,20 @@ class DcmPlan:
         for i in range(2, STEPS_AHEAD + 2):
             feet[i] = next_foothold(feet[i - 1], side, velocity, period, gait.width_m)
             side = -side
+        return self.along(feet, STEPS_AHEAD + 2)
+
+    def along(self, feet: list[Foothold], count: int) -> Point:
+        """The DCM as the second of these feet lands.
+
+        Args:
+            feet: the one that will swing next, the one that lands, and those after them.
+            count: how many of them there are, >= 2.
+        """
+        gait = self._gait
         # Where the recursion starts matters little: each step shrinks its error by exp(-omega period).
-        x = 0.5 * (feet[STEPS_AHEAD][0] + feet[STEPS_AHEAD + 1][0])
-        y = 0.5 * (feet[STEPS_AHEAD][1] + feet[STEPS_AHEAD + 1][1])
-        for i in range(STEPS_AHEAD - 1, -1, -1):
+        x = 0.5 * (feet[count - 2][0] + feet[count - 1][0])
+        y = 0.5 * (feet[count - 2][1] + feet[count - 1][1])
+        for i in range(count - 3, -1, -1):
             x, y = self.after_landing(feet[i], feet[i + 1], feet[i + 2], (x, y))
             x = dcm_before_ramp(x, feet[i][0], feet[i + 1][0], gait.double_support_s, self.omega)
             y = dcm_before_ramp(y, feet[i][1], feet[i + 1][1], gait.double_support_s, self.omega)

@@ -8,12 +8,12 @@ size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pinocchio as pin
 
-from controller.gains import Gains
+from controller.gains import Gains, WalkGains
 from controller.qp.tables import GRAVITY_M_S2
 from controller.walking.pendulum import natural_frequency
 from controller.walking.speed import walks
@@ -25,6 +25,12 @@ _STEP_WIDTH_M, _LEAST_WIDTH_M, _WIDEST_M, _LONGEST_M = 0.18, 0.09, 0.50, 0.60
 _CLEARANCE_M = 0.05
 _STEP_ON_POINTS = 0.7
 """Step time on point feet over that on soles: a point takes back no error within a step."""
+_ON_FOOTSTEPS = 1.6
+"""Step time on given footsteps over that of a walk: a stair is long and high for a swing."""
+_TRANSFER_ON_FOOTSTEPS = 1.0
+_CLEARANCE_ON_FOOTSTEPS = 1.4
+_LEAST_ON_FOOTSTEPS = 0.6
+"""Shortest step over the planned one: the foot has an edge to clear."""
 _LEAST_PART_OF_STANCE = 0.7
 """Step width over that of the nominal posture, at least: legs that hang far apart stay apart."""
 _SIDE_GAP_M = 0.03
@@ -84,10 +90,9 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
     length = height_m / _REFERENCE_HEIGHT_M
     time = math.sqrt(length)
     half = [np.abs(c.corners_F[:, :2] - c.corners_F[:, :2].mean(axis=0)).min(axis=0) for c in robot.contacts]
-    sole = np.max([np.ptp(c.corners_F[:, :2], axis=0) for c in robot.contacts], axis=0)
     half_length, half_width = (walk.sole_use * float(value) for value in np.min(half, axis=0))
     step_s = walk.step_s or _STEP_S * time * (1.0 if half_length > 0.0 else _STEP_ON_POINTS)
-    least_width = max(_LEAST_WIDTH_M * length, float(sole[1]) + _SIDE_GAP_M * length)
+    least_width = _least_width_m(robot, length)
     stance = abs(float(p_WF[0][1] - p_WF[1][1]))
     width = max(min(_STEP_WIDTH_M * length, stance), _LEAST_PART_OF_STANCE * stance)
     return Gait(
@@ -107,6 +112,29 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
         half_length_m=half_length,
         half_width_m=half_width,
         leg_shift_s2=_leg_shift(robot),
+    )
+
+
+def _least_width_m(robot: RobotModel, length: float) -> float:
+    sole = np.max([np.ptp(c.corners_F[:, :2], axis=0) for c in robot.contacts], axis=0)
+    return max(_LEAST_WIDTH_M * length, float(sole[1]) + _SIDE_GAP_M * length)
+
+
+def least_width_m(robot: RobotModel, nominal_height_m: float) -> float:
+    """Least sideways distance of the feet, for a centre of mass that stands this high."""
+    return _least_width_m(robot, WalkGains().height * nominal_height_m / _REFERENCE_HEIGHT_M)
+
+
+def gait_on_footsteps(gait: Gait) -> Gait:
+    """The same robot's gait on footsteps that are given: slower, as they may be stairs."""
+    step_s = _ON_FOOTSTEPS * gait.step_s
+    return replace(
+        gait,
+        step_s=step_s,
+        shortest_step_s=_LEAST_ON_FOOTSTEPS * step_s,
+        longest_step_s=step_s,
+        clearance_m=_CLEARANCE_ON_FOOTSTEPS * gait.clearance_m,
+        double_support_s=_TRANSFER_ON_FOOTSTEPS * gait.double_support_s,
     )
 
 

@@ -46,10 +46,15 @@ class Loading:
 
     def end(self) -> None:
         """Hands back to standing."""
-        for name, ref, cost, normal in zip(self._names, self._refs, self._cost, self._normal, strict=True):
+        self.rest()
+        for name in self._names:
+            self._body.set_force_limits(name, self._standing_min_N, self._largest_N)
+
+    def rest(self) -> None:
+        """Shares the weight between two feet that stay: both may do what balance takes."""
+        for ref, cost, normal in zip(self._refs, self._cost, self._normal, strict=True):
             ref[normal] = self._weight_N / len(self._names)
             ref[6:] = cost
-            self._body.set_force_limits(name, self._standing_min_N, self._largest_N)
 
     def weigh(self, total_kg: float) -> None:
         """Takes the robot to weigh this much, its loads included."""

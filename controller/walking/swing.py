@@ -7,9 +7,15 @@ at a steady speed.
 
 The foot leaves the ground heel first: the ankle of a leg that trails behind is close to its limit, and a
 sole that stayed level in the air would ask it to go further.
+
+On the way up the foot rises before it goes ahead, on the way down it goes ahead before it sinks: whatever
+edge lies between, the foot passes it at a height that both ends know. It turns from the slope that it
+leaves to the slope that it lands on.
 """
 
 from __future__ import annotations
+
+import math
 
 from controller.behaviours.profile import minimum_jerk
 
@@ -20,8 +26,17 @@ _RISE = 0.45
 """Part of the step in which the foot still aims for its apex."""
 _TIPTOE_RAD_M, _MOST_TIPTOE_RAD = 0.7, 0.4
 """Pitch of the foot per way ahead, toe down, and its most."""
+_TIPTOE_UP_RAD_M, _MOST_TIPTOE_UP_RAD = 2.0, 0.6
+"""What the foot points down besides, and at most, per height that it climbs: so far no ankle bends up."""
 _TIPTOE_UP, _TIPTOE_DOWN = 0.3, 0.85
 """Parts of the step in which the pitch is at its largest, and is gone."""
+_WAIT = 0.28
+"""Part of the step by which the foot waits to go ahead if it has to climb an edge, and by which it is ahead
+early if it has to sink below one."""
+_EARLY_UP = 0.25
+"""On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
+_WHOLE_EDGE = 1.0
+"""Clearances of height from which on an edge is worth all of that."""
 _SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
 _LAST_S = 0.01
@@ -61,30 +76,62 @@ class Swing:
         clearance_m: height of the foot's apex.
         step_s: duration of a step as planned.
         descent_m_s: speed of a foot that has found no ground in time.
+        toe_m: from the middle of the sole to its toe, where there may be an edge, as of a stair, between
+            where the foot leaves and where it lands: it then turns about its toe, which so keeps its height.
 
     Attributes:
         x, y, z, yaw: position, velocity and acceleration of each axis, in the world.
+        higher_m: what the foot clears besides the clearance.
         pitch: the same of the foot's pitch, toe down.
+        nose_down, roll: the same of the ground's tilt, as the foot follows it.
     """
 
-    def __init__(self, clearance_m: float, step_s: float, descent_m_s: float) -> None:
+    def __init__(self, clearance_m: float, step_s: float, descent_m_s: float, *, toe_m: float = 0.0) -> None:
         self._clearance = clearance_m
+        self._wait = _WAIT if toe_m > 0.0 else 0.0
+        self._toe, self._climb_m = toe_m, 0.0
         self._step_s = step_s
         self._descent = descent_m_s
-        self._from_m = 0.0
+        self._from_m = self._lift_m = self.higher_m = 0.0
         self.x: State = (0.0, 0.0, 0.0)
         self.y: State = (0.0, 0.0, 0.0)
         self.z: State = (0.0, 0.0, 0.0)
         self.yaw: State = (0.0, 0.0, 0.0)
         self.pitch: State = (0.0, 0.0, 0.0)
+        self.nose_down: State = (0.0, 0.0, 0.0)
+        self.roll: State = (0.0, 0.0, 0.0)
 
-    def begin(self, x: float, y: float, z: float, yaw: float, ground_m: float) -> None:
-        """At lift-off, from rest where the foot is; ground_m is the height of the stance sole."""
+    def begin(
+        self,
+        x: float,
+        y: float,
+        z: float,
+        yaw: float,
+        ground_m: float,
+        tilt: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """At lift-off, from rest where the foot is.
+
+        Args:
+            x: of the sole [m].
+            y: of the sole [m].
+            z: of the sole [m].
+            yaw: of the sole [rad].
+            ground_m: the highest ground that is known of on the way.
+            tilt: pitch (toe down) and roll of the sole [rad].
+        """
         self.x, self.y, self.z, self.yaw = (x, 0.0, 0.0), (y, 0.0, 0.0), (z, 0.0, 0.0), (yaw, 0.0, 0.0)
-        self._from_m = max(z, ground_m)
+        self.nose_down, self.roll = (tilt[0], 0.0, 0.0), (tilt[1], 0.0, 0.0)
+        self._lift_m, self._from_m = z, max(z, ground_m)
 
     def advance(
-        self, target: tuple[float, float, float], ground_m: float, t_s: float, duration_s: float, dt_s: float
+        self,
+        target: tuple[float, float, float],
+        ground_m: float,
+        t_s: float,
+        duration_s: float,
+        dt_s: float,
+        tilt: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """Moves on by one tick.
 
@@ -94,21 +141,31 @@ class Swing:
             t_s: since lift-off.
             duration_s: of the step.
             dt_s: the tick.
+            tilt: pitch (toe down) and roll of the ground [rad].
         """
         remaining = duration_s - t_s
-        if remaining > _SETTLE_S + _LAST_S:
-            settle = remaining - _SETTLE_S
+        self._climb_m = ground_m - self._lift_m
+        climb = self._wait * duration_s * self._climb_m / (_WHOLE_EDGE * self._clearance)
+        most = self._wait * duration_s
+        early = _SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
+        if t_s < min(climb, most):
+            pass
+        elif remaining > early + _LAST_S:
+            settle = remaining - early
             self.x = quintic(self.x, target[0], settle, dt_s)
             self.y = quintic(self.y, target[1], settle, dt_s)
             self.yaw = quintic(self.yaw, target[2], settle, dt_s)
+            self.nose_down = quintic(self.nose_down, tilt[0], settle, dt_s)
+            self.roll = quintic(self.roll, tilt[1], settle, dt_s)
         else:
             self.x = (self.x[0] + self.x[1] * dt_s, _FADE * self.x[1], 0.0)
             self.y = (self.y[0] + self.y[1] * dt_s, _FADE * self.y[1], 0.0)
             self.yaw = (self.yaw[0] + self.yaw[1] * dt_s, _FADE * self.yaw[1], 0.0)
+            self.nose_down, self.roll = (self.nose_down[0], 0.0, 0.0), (self.roll[0], 0.0, 0.0)
         if t_s < _RISE * duration_s:
             # A hurried step stays low: an apex at full height would take accelerations like T^-2.
             hurry = min(duration_s / self._step_s, 1.0)
-            apex = self._from_m + self._clearance * hurry * hurry
+            apex = max(self._from_m, ground_m) + (self._clearance + self.higher_m) * hurry * hurry
             self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
         elif remaining > 0.0:
             self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)
@@ -118,6 +175,8 @@ class Swing:
     def tiptoe(self, ahead_m: float, t_s: float, duration_s: float) -> None:
         """Sets the pitch of a foot that covers this way ahead; arguments as for `advance`."""
         top = min(_TIPTOE_RAD_M * max(ahead_m, 0.0), _MOST_TIPTOE_RAD)
+        if self._toe > 0.0:
+            top = min(top + _TIPTOE_UP_RAD_M * max(self._climb_m, 0.0), _MOST_TIPTOE_UP_RAD)
         up, down = _TIPTOE_UP * duration_s, (_TIPTOE_DOWN - _TIPTOE_UP) * duration_s
         if t_s < up:
             p, v, a = minimum_jerk(t_s / up)
@@ -125,3 +184,10 @@ class Swing:
         else:
             p, v, a = minimum_jerk((t_s - up) / down)
             self.pitch = (top * (1.0 - p), -top * v / down, -top * a / (down * down))
+
+    def height(self) -> State:
+        """Of the middle of the sole, that of a foot on tiptoe about its toe included."""
+        z, v, a = self.z
+        p, rate, accel = self.pitch
+        c, s, toe = math.cos(p), math.sin(p), self._toe
+        return z + toe * s, v + toe * c * rate, a + toe * (c * accel - s * rate * rate)

@@ -16,13 +16,16 @@ from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2
 from controller.walking.adaptation import Adaptation
 from controller.walking.course import Course
-from controller.walking.dcm_plan import DcmPlan, Point
+from controller.walking.dcm_plan import STEPS_AHEAD, DcmPlan, Point
 from controller.walking.footsteps import Foothold, next_foothold
-from controller.walking.gait import gait_of
+from controller.walking.gait import Gait, gait_of, gait_on_footsteps
+from controller.walking.grip import Grip
+from controller.walking.ground import Ground, Slope
 from controller.walking.loading import Loading
 from controller.walking.priorities import Priorities
+from controller.walking.route import Route
 from controller.walking.support import inside_both, inside_sole
-from controller.walking.swing import Swing
+from controller.walking.swing import State, Swing, quintic
 from controller.whole_body import Task, WholeBody
 from robots.model import RobotModel
 from robots.rows import Vector
@@ -42,6 +45,21 @@ _SOLE_RATE_M_S = 0.3
 """The height reference follows a step up or down at this speed."""
 _LIFT_STEP_M = 1e-3
 """The plan is made anew for a load that lifts the centre of mass by this much more or less."""
+_ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
+"""What a foot clears besides, and looks for the ground deeper, over the roughness that was felt."""
+_REFERENCE_HEIGHT_M = 0.6
+_SETTLED_SOLE_S = 0.05
+"""A sole has come to rest this long after the other one has left."""
+_PUSHED_M = 0.025
+_GRIP_STEP = 0.02
+_CALM = 0.95
+"""A step of at least this part of its planned time was not hurried."""
+_LEEWAY_M = 0.03
+"""A foothold that is given may be off by this, and no more: a tread ends somewhere."""
+_HIP_RAD_M, _MOST_HIP_RAD = 1.2, 0.2
+"""Roll of the pelvis per height of a step: the hip goes with the foot, and the legs need not bend as far."""
+_LEAST_WAY_M = 0.05
+"""Feet that are less than this apart ahead are side by side."""
 _LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0
 _ANNOUNCE_S = 0.01
 """The contact is planned closed this long before touch-down."""
@@ -62,6 +80,17 @@ def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
                 )
             )
     return tasks
+
+
+class _Stepping:
+    """What makes steps of one gait."""
+
+    def __init__(self, gait: Gait, descent_m_s: float, leeway_m: float = math.inf) -> None:
+        self.gait = gait
+        self.plan = DcmPlan(gait)
+        self.adaptation = Adaptation(gait, self.plan, leeway_m)
+        toe = gait.half_length_m if leeway_m < math.inf else 0.0
+        self.swing = Swing(gait.clearance_m, gait.step_s, descent_m_s, toe_m=toe)
 
 
 class Walking:
@@ -91,9 +120,16 @@ class Walking:
         self.gait = gait = gait_of(robot, gains)
         self._gains = gains.walk
         self._body, self._contact = body, contact
-        self._plan = DcmPlan(gait)
-        self._adaptation = Adaptation(gait, self._plan)
-        self._swing = Swing(gait.clearance_m, gait.step_s, gains.walk.descent_m_s)
+        self._free = _Stepping(gait, gains.walk.descent_m_s)
+        self._given = _Stepping(gait_on_footsteps(gait), gains.walk.descent_m_s, _LEEWAY_M)
+        self._use(self._free)
+        self._route: Route | None = None
+        self._routes = Route()
+        self._ahead: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
+        friction = min(contact.friction for contact in robot.contacts)
+        self._grip = Grip(friction, math.sqrt(gait.height_m / _REFERENCE_HEIGHT_M))
+        self._counted_on = 1.0
+        self._ground = Ground(gait.half_length_m, gait.half_width_m)
         self._loading = Loading(body, gains.contact.largest_load)
         points = gait.half_length_m == 0.0
         self._ready_s = _READY_ON_POINTS_S if points else _READY_S
@@ -130,6 +166,9 @@ class Walking:
         body.prepare(*self._both)
         self._feet: list[Foothold] = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
         self._soles_z = [0.0, 0.0]
+        # Only where a trunk above it can stay upright may the pelvis roll.
+        self._pelvis = body.reference("base") if "trunk" in body.task_index else None
+        self._hips: State = (0.0, 0.0, 0.0)
         self.xi: Point = (0.0, 0.0)
         self.xi_des: Point = (0.0, 0.0)
         self._stance = gait.left
@@ -137,7 +176,7 @@ class Walking:
         self._z_from: Point = (0.0, 0.0)
         self._heading = self._t = self._transfer_s = 0.0
         self._sole_z = self._height_from = self._lowering_s = 0.0
-        self._stance_z = 0.0
+        self._stance_z = self._lift_off_z = 0.0
         self._stop = self._last = False
 
     @property
@@ -145,19 +184,40 @@ class Walking:
         """Foothold of the present step, as adapted."""
         return self._adaptation.target
 
+    def _use(self, stepping: _Stepping) -> None:
+        self.gait, self._plan = stepping.gait, stepping.plan
+        self._adaptation, self._swing = stepping.adaptation, stepping.swing
+
+    @property
+    def on_footsteps(self) -> bool:
+        """Whether it walks on given footsteps."""
+        return self._route is not None
+
     # Requests
 
-    def begin(self) -> None:
-        """Takes over from standing, both soles down."""
+    def begin(self, footsteps: Vector | None = None) -> None:
+        """Takes over from standing, both soles down.
+
+        Args:
+            footsteps: those to walk on, (n, 5) as for `Route.begin`; else steps follow `ask`.
+        """
         kin = self._body.arrays.kin
+        self._use(self._free if footsteps is None else self._given)
         self._heading = math.atan2(kin.R[0, 1, 0] + kin.R[1, 1, 0], kin.R[0, 0, 0] + kin.R[1, 0, 0])
         self._see()
         x, y, yaw = self._middle()
         self.course.begin(x, y, yaw)
+        self._route = None
+        if footsteps is not None:
+            self._route = self._routes
+            self._route.begin(footsteps, (x, y, yaw), self._feet)
+        self._ground.begin()
+        for foot in (0, 1):
+            self._feel(foot)
         self._body.gain("com")[:6] = 0.0
         self._priorities.walk()
         self._loading.begin(self._least_N)
-        self._loading.share(0, 0.5)
+        self._loading.rest()
         self._sole_z = 0.5 * (self._soles_z[0] + self._soles_z[1])
         self._bear_load()
         self._height_from, self._lowering_s = float(kin.p_WC[2]) - self._sole_z - self._lift_m, 0.0
@@ -171,7 +231,10 @@ class Walking:
         self._stop = False
 
     def stop(self) -> None:
-        """Asks to come to rest, feet side by side; `done` tells when."""
+        """Asks to come to rest, feet side by side; `done` tells when.
+
+        Given footsteps are walked to their end.
+        """
         self.course.ask(0.0, 0.0, 0.0)
         self._stop = True
 
@@ -183,6 +246,10 @@ class Walking:
         self._see()
         if self.phase != READY:
             self.course.advance(dt_s)
+        if self.phase == SWING and self._t > _SETTLED_SOLE_S and self._tells_grip():
+            vx, vy = self._body.arrays.kin.vel[self._stance, :2].tolist()
+            self._grip.feel(math.hypot(vx, vy), dt_s)
+            self._count_on_grip()
         self._t += dt_s
         self._lowering_s += dt_s
         self._switch()
@@ -219,17 +286,47 @@ class Walking:
         np.add(kin.p[0], kin.p[1], out=self.p_WS)
         self.p_WS *= 0.5
 
+    def _feel(self, foot: int) -> None:
+        if self.gait.half_length_m == 0.0:
+            return  # points have no tilt, and are too close together to tell a slope without
+        x, y, _ = self._feet[foot]
+        nx, ny, nz = self._body.arrays.kin.R[foot, :, 2].tolist()
+        self._ground.feel(x, y, self._soles_z[foot], (-nx / nz, -ny / nz))
+
+    def forget(self) -> None:
+        """Counts on all of the friction again: another run, another floor."""
+        self._grip.part = 1.0
+        self._count_on_grip()
+
+    def _tells_grip(self) -> bool:
+        """Whether a stance sole that slides says something of the floor.
+
+        Points always slide a little, soles that a push has torn off and those on stairs, where ankles come to
+        their limits, for other reasons.
+        """
+        off = math.hypot(self.xi[0] - self.xi_des[0], self.xi[1] - self.xi_des[1])
+        return off < _PUSHED_M and self._route is None and self.gait.half_length_m > 0.0
+
+    def _count_on_grip(self) -> None:
+        part = self._grip.part
+        self.course.fastest_m_s = self._grip.fastest_m_s if part < 1.0 else math.inf
+        if abs(part - self._counted_on) > _GRIP_STEP or (part == 1.0 != self._counted_on):
+            self._body.set_friction(part)
+            self._counted_on = part
+
     def _middle(self) -> Foothold:
         a, b = self._feet
         return 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1]), 0.5 * (a[2] + b[2])
 
     def _switch(self) -> None:
         if self.phase == READY:
-            if self._stop:
+            if self._stop and self._route is None:
                 self._settle()
             elif self._t >= self._ready_s:
                 x, y, _ = self._middle()
                 first = self.gait.left if self.course.asked[1] >= 0.0 else self.gait.right
+                if self._route is not None:
+                    first = self._route.first
                 self._begin_transfer(1 - first, (x, y), self._first_transfer_s)
         elif self.phase == TRANSFER:
             if self._t >= self._transfer_s:
@@ -240,7 +337,8 @@ class Walking:
             hurry = duration / self.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and self._t > early
-            if down or self._t > duration + self._gains.late_s:
+            late = self._gains.late_s + _ROUGH_DEPTH * self._roughness_m / self._gains.descent_m_s
+            if down or self._t > duration + late:
                 self._land()
         elif self._t >= _SETTLE_S:
             x, y, _ = self._middle()
@@ -261,9 +359,13 @@ class Walking:
         self._standing_foot = self._feet[stance]
         self._stance_z = self._soles_z[stance]
         x, y, yaw = self._feet[swing]
-        self._lift_off = (x, y)
-        self._swing.begin(x, y, self._soles_z[swing], yaw, self._stance_z)
-        self._last = self._stop and self.course.resting
+        self._lift_off, self._lift_off_z = (x, y), self._soles_z[swing]
+        # A foot that was put down in a hurry has not come to rest on the ground.
+        if self._adaptation.duration_s > _CALM * self.gait.step_s:
+            self._feel(stance)
+        self._swing.higher_m = min(_ROUGH_CLEARANCE * self._roughness_m, self.gait.clearance_m)
+        self._swing.begin(x, y, self._lift_off_z, yaw, self._stance_z, self._ground_tilt(yaw))
+        self._last = self._stop and self.course.resting if self._route is None else self._route.last
         self._adaptation.begin(self._next_foothold())
         self.planned[swing] = False
         self._loading.share(stance, 1.0)
@@ -273,6 +375,8 @@ class Walking:
         swing = 1 - self._stance
         x, y, yaw = self._middle()
         self.course.correct(x, y, yaw)
+        if self._route is not None:
+            self._route.index += 1
         if self._last and math.hypot(self.xi[0] - x, self.xi[1] - y) < _CAPTURED_M:
             self._settle()
             return
@@ -282,12 +386,13 @@ class Walking:
     def _settle(self) -> None:
         self.phase, self._t = SETTLE, 0.0
         self.planned[:] = True
-        self._loading.share(0, 0.5)
+        self._loading.rest()
         self._body.set_mode(*self._both)
 
     def _finish(self) -> None:
         self._priorities.stand()
         self._loading.end()
+        self._hips = (0.0, 0.0, 0.0)
         for ref in self._upright:
             ref[9:12] = 0.0
         self.done = True
@@ -296,16 +401,36 @@ class Walking:
         return (0.0, 0.0, 0.0) if self._last else self.course.steps
 
     def _next_foothold(self) -> Foothold:
+        if self._route is not None:
+            return self._route.foothold()
         gait, stance = self.gait, self._stance
         period = gait.step_s + gait.double_support_s
         return next_foothold(self._standing_foot, self._side[stance], self._velocity(), period, gait.width_m)
+
+    @property
+    def _roughness_m(self) -> float:
+        """Of ground that nobody has told of: footsteps that are given are no plane and no surprise."""
+        return 0.0 if self._route is not None else self._ground.roughness_m
+
+    def _ground_tilt(self, yaw: float) -> tuple[float, float]:
+        """Pitch (toe down) and roll of a sole with this heading on the ground [rad]."""
+        return (0.0, 0.0) if self._route is not None else _tilt(self._ground.slope, yaw)
+
+    def _landing_z(self, target: Foothold) -> float:
+        """Height of the ground where the swing foot is to land."""
+        if self._route is not None:
+            return self._stance_z + self._route.rise_m()
+        return self._stance_z + self._ground.rise(self._standing_foot, target[0], target[1])
 
     def _advance_swing(self, dt_s: float) -> tuple[Point, Point]:
         """Single support: the DCM as planned, and the zero-moment point that takes it there."""
         plan, adaptation, stance = self._plan, self._adaptation, self._standing_foot
         side, xi = self._side[self._stance], self.xi
         planned = self._next_foothold()
-        if self._last:
+        if self._route is not None:
+            end = plan.along(self._ahead, self._route.lay_out(stance, self._ahead))
+            follow = 0.5 if self._last else plan.follow_alone
+        elif self._last:
             end = (0.5 * (stance[0] + planned[0]), 0.5 * (stance[1] + planned[1]))
             follow = 0.5
         else:
@@ -341,8 +466,12 @@ class Walking:
         a = self._z_from
         z = (a[0] + part * (landed[0] - a[0]), a[1] + part * (landed[1] - a[1]))
         period = gait.step_s + gait.double_support_s
-        target = next_foothold(landed, side, velocity, period, gait.width_m)
-        end = plan.at_touchdown(landed, target, -side, velocity)
+        if self._route is not None:
+            target = self._route.foothold()
+            end = plan.along(self._ahead, self._route.lay_out(landed, self._ahead))
+        else:
+            target = next_foothold(landed, side, velocity, period, gait.width_m)
+            end = plan.at_touchdown(landed, target, -side, velocity)
         end = plan.after_landing(self._left, landed, target, end)
         self._loading.share(self._stance, part)
         return plan.in_transfer(z, (landed[0], landed[1]), left, end), z
@@ -355,36 +484,87 @@ class Walking:
 
     def _write_swing(self, target: Foothold, duration_s: float, dt_s: float) -> None:
         swing, foot = self._swing, 1 - self._stance
-        swing.advance(target, self._stance_z, self._t, duration_s, dt_s)
+        tilt = self._ground_tilt(target[2])
+        swing.advance(target, self._landing_z(target), self._t, duration_s, dt_s, tilt)
         self.planned[foot] = self._t > duration_s - _ANNOUNCE_S
-        (px, vx, ax), (py, vy, ay), (pz, vz, az) = swing.x, swing.y, swing.z
+        c, s = math.cos(swing.yaw[0]), math.sin(swing.yaw[0])
+        ahead = c * (target[0] - self._lift_off[0]) + s * (target[1] - self._lift_off[1])
+        swing.tiptoe(ahead, self._t, duration_s)
+        (px, vx, ax), (py, vy, ay), (pz, vz, az) = swing.x, swing.y, swing.height()
         ref = self._position[foot]
         ref[0], ref[1], ref[2] = px, py, pz
         ref[3], ref[4], ref[5] = vx, vy, vz
         ref[6], ref[7], ref[8] = ax, ay, az
         turn = self._orientation[foot]
         if turn is not None:
-            c, s = math.cos(swing.yaw[0]), math.sin(swing.yaw[0])
-            ahead = c * (target[0] - self._lift_off[0]) + s * (target[1] - self._lift_off[1])
-            swing.tiptoe(ahead, self._t, duration_s)
-            pitch, rate, accel = swing.pitch
+            pitch, rate, accel = (a + b for a, b in zip(swing.pitch, swing.nose_down, strict=True))
             cp, sp = math.cos(pitch), math.sin(pitch)
-            turn[0], turn[1], turn[2] = c * cp, -s, c * sp
-            turn[3], turn[4], turn[5] = s * cp, c, s * sp
-            turn[6], turn[7], turn[8] = -sp, 0.0, cp
+            # The ground's roll is small and the foot turns to it slowly: its rates are left out.
+            cr, sr = math.cos(swing.roll[0]), math.sin(swing.roll[0])
+            turn[0], turn[1], turn[2] = c * cp, c * sp * sr - s * cr, c * sp * cr + s * sr
+            turn[3], turn[4], turn[5] = s * cp, s * sp * sr + c * cr, s * sp * cr - c * sr
+            turn[6], turn[7], turn[8] = -sp, cp * sr, cp * cr
             turn[9], turn[10], turn[11] = -s * rate, c * rate, swing.yaw[1]
             turn[12], turn[13], turn[14] = -s * accel, c * accel, swing.yaw[2]
 
+    def _under(self, x: float, y: float) -> tuple[float, Slope]:
+        """Height of the ground that the centre of mass goes by, at a point, and its slope.
+
+        Between given footsteps that is a line from foot to foot: over stairs it rises evenly. On the way down
+        it is a parabola that starts level: the ankle of the upper foot is what limits a step down, and it
+        bends the less the longer the leg stays.
+        """
+        if self.phase not in (SWING, TRANSFER):
+            a, b = self._feet
+            middle = 0.5 * (self._soles_z[0] + self._soles_z[1])
+            if self._route is not None:
+                return middle, (0.0, 0.0)
+            mx, my = x - 0.5 * (a[0] + b[0]), y - 0.5 * (a[1] + b[1])
+            slope = self._ground.slope
+            return middle + slope[0] * mx + slope[1] * my, slope
+        swinging = self.phase == SWING
+        foot = self._standing_foot if swinging else self._landed
+        z = self._stance_z if swinging else self._soles_z[self._stance]
+        if self._route is None:
+            if not swinging:
+                z = 0.5 * (self._soles_z[0] + self._soles_z[1]) - 0.5 * self._ground.rise(
+                    foot, *self._left[:2]
+                )
+            return z + self._ground.rise(foot, x, y), self._ground.slope
+        c, s = math.cos(foot[2]), math.sin(foot[2])
+        ahead = c * (x - foot[0]) + s * (y - foot[1])
+        if ahead > 0.0:
+            other, rise = self._route.foothold(), self._route.rise_m()
+        elif swinging:
+            other, rise = (*self._lift_off, 0.0), self._lift_off_z - z
+        else:
+            other, rise = self._left, self._soles_z[1 - self._stance] - z
+        way = c * (other[0] - foot[0]) + s * (other[1] - foot[1])
+        if way * ahead <= 0.0 or abs(way) < _LEAST_WAY_M or abs(ahead) > abs(way):
+            part = 1.0 if way * ahead > 0.0 and abs(way) >= _LEAST_WAY_M else 0.0
+            return z + part * rise, (0.0, 0.0)
+        part = ahead / way
+        if rise * way > 0.0:
+            steepness = rise / way
+        elif way > 0.0:
+            steepness, rise = 2.0 * part * rise / way, part * rise
+        else:
+            steepness, rise = 2.0 * (1.0 - part) * rise / way, (2.0 - part) * rise
+        return z + part * rise, (c * steepness, s * steepness)
+
     def _write_com(self, xi_ref: Point, z: Point, dt_s: float) -> None:
         kin, ref, w = self._body.arrays.kin, self._com_ref, self._plan.omega
-        sole = self._stance_z if self.phase == SWING else 0.5 * (self._soles_z[0] + self._soles_z[1])
+        cx, cy, cz = kin.p_WC.tolist()
+        vx, vy, vz = kin.v_WC.tolist()
+        sole, slope = self._under(cx, cy)
         most = _SOLE_RATE_M_S * dt_s
         self._sole_z += min(max(sole - self._sole_z, -most), most)
         part = minimum_jerk(self._lowering_s / _READY_S)[0]
         height = self._height_from + part * (self.gait.height_m - self._height_from) + self._lift_m
-        cx, cy, cz = kin.p_WC.tolist()
-        up = self._kp_height * (self._sole_z + height - cz) - self._kd_height * float(kin.v_WC[2])
+        climb = slope[0] * vx + slope[1] * vy
+        up = self._kp_height * (self._sole_z + height - cz) + self._kd_height * (climb - vz)
         ref[6], ref[7] = w * w * (cx - z[0]), w * w * (cy - z[1])
+        up += slope[0] * float(ref[6]) + slope[1] * float(ref[7])
         ref[8] = min(max(up, _LOWEST_M_S2), _HIGHEST_M_S2)
         p, v = self.p_WC_des, self.v_WC_des
         v[0], v[1] = w * (xi_ref[0] - float(p[0])), w * (xi_ref[1] - float(p[1]))
@@ -405,3 +585,31 @@ class Walking:
             ref[0], ref[1], ref[3], ref[4] = c, -s, s, c
             ref[2] = ref[5] = ref[6] = ref[7] = 0.0
             ref[8], ref[11] = 1.0, turn
+        if self._pelvis is not None and self._route is not None:
+            self._write_hips(self._pelvis, c, s, dt_s)
+
+    def _write_hips(self, ref: Vector, c: float, s: float, dt_s: float) -> None:
+        if self.phase == SWING:
+            assert self._route is not None
+            roll = -self._side[self._stance] * _HIP_RAD_M * self._route.rise_m()
+            roll = min(max(roll, -_MOST_HIP_RAD), _MOST_HIP_RAD)
+            left_s = max(self._adaptation.duration_s - self._t, dt_s)
+        else:
+            roll, left_s = self._hips[0], dt_s
+            if self.phase == SETTLE:
+                roll, left_s = 0.0, max(_SETTLE_S - self._t, dt_s)
+        self._hips = quintic(self._hips, roll, left_s, dt_s)
+        roll, rate, _ = self._hips
+        cr, sr = math.cos(roll), math.sin(roll)
+        ref[1], ref[2] = -s * cr, s * sr
+        ref[4], ref[5] = c * cr, -c * sr
+        ref[7], ref[8] = sr, cr
+        ref[9], ref[10] = c * rate, s * rate
+
+
+def _tilt(slope: Slope, yaw: float) -> tuple[float, float]:
+    """Pitch (toe down) and roll of a sole with this heading on ground of this slope [rad]."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    ahead, left = c * slope[0] + s * slope[1], c * slope[1] - s * slope[0]
+    pitch = -math.atan(ahead)
+    return pitch, math.atan(left * math.cos(pitch))

@@ -1,0 +1,95 @@
+"""Whether footsteps that are given can be walked: reach, feet that cross, steps too high."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pinocchio as pin
+
+from controller.walking.gait import least_width_m
+from controller.walking.route import MOST_FOOTSTEPS
+from controller.walking.speed import walks
+from robots.model import RobotModel
+from robots.rows import Vector
+
+_AHEAD, _BACK, _ASIDE, _UP, _DOWN = 0.60, 0.30, 0.55, 0.23, 0.19
+"""Reach of a step from the stance foot over the nominal height of the centre of mass."""
+_AHEAD_PER_RISE = 1.0
+"""A step up or down reaches this much less far ahead, per height."""
+_TURN_RAD = 0.5
+_STANDING_M = 0.04
+"""The feet may stand this far from their nominal places as the first step is taken."""
+
+
+class FootstepError(ValueError):
+    """A footstep that cannot be walked.
+
+    Attributes:
+        index: which one, from 0.
+    """
+
+    def __init__(self, index: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.index = index
+
+
+def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
+    """Refuses footsteps that the robot cannot walk.
+
+    Args:
+        robot: the robot.
+        footsteps: (n, 5) as for `Route.begin`.
+
+    Raises:
+        FootstepError: for the first that cannot be walked; one sentence with the remedy.
+        ValueError: for a robot that does not walk, or for too many.
+    """
+    if not walks(robot):
+        raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
+    if not 1 <= len(footsteps) <= MOST_FOOTSTEPS:
+        raise ValueError(f"footsteps are 1 to {MOST_FOOTSTEPS}, not {len(footsteps)}; split them up")
+    data = robot.pin_model.createData()
+    height = float(pin.centerOfMass(robot.pin_model, data, robot.q_nominal)[2])
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    soles = np.array([data.oMf[contact.frame_id].translation for contact in robot.contacts])
+    soles -= soles.mean(axis=0)
+    side = [1.0 if sole[1] >= soles[1 - c, 1] else -1.0 for c, sole in enumerate(soles)]
+    least = least_width_m(robot, height)
+    foot = int(footsteps[0, 0])
+    stance = np.array([1 - foot, *soles[1 - foot], 0.0])
+    leeway = _STANDING_M
+    for index, step in enumerate(footsteps):
+        foot = int(step[0])
+        name = robot.contact_names[foot]
+        if foot == int(stance[0]):
+            raise FootstepError(index, f"is {name} again; feet take turns")
+        problem = _out_of_reach(step, stance, side[foot], height, least - leeway)
+        if problem:
+            raise FootstepError(index, f"{name} {problem}")
+        stance, leeway = step, 0.0
+
+
+def _out_of_reach(step: Vector, stance: Vector, side: float, height: float, least: float) -> str:
+    """What is wrong with a step; "" where nothing is."""
+    c, s = math.cos(stance[4]), math.sin(stance[4])
+    dx, dy, dz = (step[1:4] - stance[1:4]).tolist()
+    ahead, outward = c * dx + s * dy, side * (c * dy - s * dx)
+    turn = abs(math.remainder(float(step[4] - stance[4]), 2.0 * math.pi))
+    if outward < least:
+        where = "crosses over" if outward < 0.0 else "comes too close to"
+        return (
+            f"{where} the other foot, {outward:.2f} m beside it; keep it at least {max(least, 0.0):.2f} m "
+            "out on its own side"
+        )
+    for value, most, unit, what in (
+        (ahead, _AHEAD * height - _AHEAD_PER_RISE * abs(dz), "m", "ahead of"),
+        (-ahead, _BACK * height, "m", "behind"),
+        (outward, _ASIDE * height, "m", "beside"),
+        (dz, _UP * height, "m", "above"),
+        (-dz, _DOWN * height, "m", "below"),
+        (turn, _TURN_RAD, "rad", "turned from"),
+    ):
+        if not value <= most:
+            return f"is out of reach: {value:.2f} {unit} {what} the other foot; at most {most:.2f} {unit}"
+    return ""

@@ -1,0 +1,82 @@
+"""Whether the footsteps of a scenario stand on its ground: on treads, not over their edges.
+
+The robot walks on given footsteps without seeing; what they say wrong about the ground it would only find out
+by falling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from robots.config_error import Problem
+from robots.model import RobotModel
+from robots.yaml_file import Positions
+from sim.scenario_schema import Flat, Footstep, Scenario, Stairs
+from sim.terrain import Terrain, make_terrain
+
+Vector = NDArray[np.float64]
+
+LEVEL_M = 0.02
+"""The ground may be this far from where a footstep says, and as uneven."""
+WALKS = ("walk", "footsteps")
+
+
+def nominal_point(robot: RobotModel, frame_id: int) -> Vector:
+    """(3,) where a frame's origin is in the world at the nominal posture [m]."""
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    return np.array(data.oMf[frame_id].translation)
+
+
+def footing_problems(scenario: Scenario, positions: Positions, robot: RobotModel) -> Iterator[Problem]:
+    """What is wrong with stairs and footsteps, each at its line of the file."""
+    ground = scenario.ground
+    if isinstance(ground, Stairs) and robot.floating and robot.contacts:
+        sole_m = max(float(np.ptp(contact.corners_F[:, 0])) for contact in robot.contacts)
+        if ground.tread_m < sole_m:
+            yield positions.problem(
+                ("ground", "tread_m"),
+                f"is no tread: a sole of {robot.name} is {sole_m:.2f} m long; make steps as deep at least",
+            )
+            return
+    known = isinstance(ground, (Flat, Stairs))
+    for index, command in enumerate(scenario.commands):
+        if command.footsteps is None:
+            continue
+        # Only a robot that has not walked yet is where the scenario has put it.
+        at_start = all(other.kind not in WALKS for other in scenario.commands if other.at_s < command.at_s)
+        terrain = make_terrain(ground) if known and at_start else None
+        for number, step in enumerate(command.footsteps.steps):
+            loc = ("commands", index, "footsteps", "steps", number)
+            if step.foot not in robot.contact_names:
+                yield positions.problem(
+                    (*loc, "foot"), f"'{step.foot}' is not a foot of {robot.name}", robot.contact_names
+                )
+            elif terrain is not None:
+                sentence = _off_ground(step, robot, terrain)
+                if sentence:
+                    yield positions.problem((*loc, "p_SF_m"), sentence)
+
+
+def _off_ground(step: Footstep, robot: RobotModel, terrain: Terrain) -> str:
+    """What is wrong with the ground under a sole; "" where nothing is."""
+    start = np.mean([nominal_point(robot, contact.frame_id) for contact in robot.contacts], axis=0)
+    contact = robot.contacts[robot.contact_names.index(step.foot)]
+    c, s = math.cos(step.yaw_rad), math.sin(step.yaw_rad)
+    middle = start[:2] + np.array(step.p_SF_m[:2])
+    corners = middle + contact.corners_F[:, :2] @ np.array([[c, s], [-s, c]])
+    heights = [terrain.height_at(x, y) for x, y in (middle, *corners)]
+    low, high = min(heights), max(heights)
+    if high - low > LEVEL_M:
+        return (
+            f"puts {step.foot} over an edge: the ground under its sole is {low:.2f} to {high:.2f} m high; "
+            "move it onto a tread"
+        )
+    if abs(high - step.p_SF_m[2]) > LEVEL_M:
+        return f"is {step.p_SF_m[2]:.2f} m high, and the ground there {high:.2f} m; give the ground's height"
+    return ""
