@@ -22,7 +22,7 @@ _TIPTOE_RAD_M, _MOST_TIPTOE_RAD = 0.7, 0.4
 """Pitch of the foot per way ahead, toe down, and its most."""
 _TIPTOE_UP, _TIPTOE_DOWN = 0.3, 0.85
 """Parts of the step in which the pitch is at its largest, and is gone."""
-_SETTLE_S = 0.02
+SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
 _LAST_S = 0.01
 _FADE = 0.9
@@ -96,8 +96,8 @@ class Swing:
             dt_s: the tick.
         """
         remaining = duration_s - t_s
-        if remaining > _SETTLE_S + _LAST_S:
-            settle = remaining - _SETTLE_S
+        if remaining > SETTLE_S + _LAST_S:
+            settle = remaining - SETTLE_S
             self.x = quintic(self.x, target[0], settle, dt_s)
             self.y = quintic(self.y, target[1], settle, dt_s)
             self.yaw = quintic(self.yaw, target[2], settle, dt_s)
@@ -105,10 +105,12 @@ class Swing:
             self.x = (self.x[0] + self.x[1] * dt_s, _FADE * self.x[1], 0.0)
             self.y = (self.y[0] + self.y[1] * dt_s, _FADE * self.y[1], 0.0)
             self.yaw = (self.yaw[0] + self.yaw[1] * dt_s, _FADE * self.yaw[1], 0.0)
-        if t_s < _RISE * duration_s:
-            # A hurried step stays low: an apex at full height would take accelerations like T^-2.
-            hurry = min(duration_s / self._step_s, 1.0)
-            apex = self._from_m + self._clearance * hurry * hurry
+        # A hurried step stays low: an apex at full height would take accelerations like T^-2.
+        hurry = min(duration_s / self._step_s, 1.0)
+        apex = self._from_m + self._clearance * hurry * hurry
+        # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
+        # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
+        if t_s < _RISE * duration_s and self.z[0] < apex:
             self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
         elif remaining > 0.0:
             self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)
