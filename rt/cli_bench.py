@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,9 @@ def bench(
         bool, typer.Option("--floor", help="Time pinocchio and the compiled kernel alone, beside the tick.")
     ] = False,
     grow: Annotated[bool, typer.Option("--grow", help="Time robots of 6 to 100 joints.")] = False,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="Push it at control rates of 10 to 1000 Hz, simulated.")
+    ] = False,
     readme: Annotated[
         bool, typer.Option("--readme", help="Run it all and print the README's table.")
     ] = False,
@@ -42,16 +46,18 @@ def bench(
     ] = None,
     json_file: options.JsonOption = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Draw the growth into this folder.")
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth or rates into this folder.")
     ] = None,
 ) -> None:
     """Time every stage of the control loop at 1 kHz, on this host."""
     from rt import cli
 
-    if [against is not None, floor, grow, readme].count(True) > 1:
-        raise typer.BadParameter("--against, --floor, --grow and --readme are asked for one at a time")
-    if plot is not None and not grow:
-        raise typer.BadParameter("--plot draws what --grow measures")
+    if [against is not None, floor, grow, rates, readme].count(True) > 1:
+        raise typer.BadParameter(
+            "--against, --floor, --grow, --rates and --readme are asked for one at a time"
+        )
+    if plot is not None and not (grow or rates):
+        raise typer.BadParameter("--plot draws what --grow or --rates measures")
     if into is not None and not readme:
         raise typer.BadParameter("--into is for the table of --readme")
     if (grow or readme) and robot is not None:
@@ -62,6 +68,8 @@ def bench(
         _readme(ticks or README_TICKS, into, json_file)
     elif grow:
         _grow(plot, json_file)
+    elif rates:
+        _rates(robot or DEFAULT_ROBOT, plot, json_file)
     elif against is not None or floor:
         _compare(against, robot, ticks or DEFAULT_TICKS, json_file)
     else:
@@ -113,16 +121,46 @@ def _grow(plot: Path | None, json_file: Path | None) -> None:
     for solver in SOLVERS:
         console.print(f"\n{solver}: {fit(ticks, solver)}; nv = joints + 6, nc contacts", soft_wrap=True)
     cli._write_json(json_file, as_json(ticks))
-    if plot is not None:
-        try:
-            plot.mkdir(parents=True, exist_ok=True)
-            from rt.grow_plot import write_grow_plot
 
-            console.print(f"\ndrawn into {plot}: {write_grow_plot(plot, ticks).name}", soft_wrap=True)
-        except ImportError as error:
-            typer.echo(f"no plot: matplotlib cannot be used here ({error})", err=True)
-        except OSError as error:
-            raise cli.RefusedError(f"the plot could not be written: {error}") from None
+    def draw(folder: Path) -> Path:
+        from rt.grow_plot import write_grow_plot
+
+        return write_grow_plot(folder, ticks)
+
+    _draw(plot, draw)
+
+
+def _rates(robot: str, plot: Path | None, json_file: Path | None) -> None:
+    from rt import cli
+    from rt.rates import as_json, rates_table, run_rates
+
+    try:
+        pushes = run_rates(robot, told=lambda text: typer.echo(text, err=True))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    cli._console().print(rates_table(pushes))
+    cli._write_json(json_file, as_json(pushes))
+
+    def draw(folder: Path) -> Path:
+        from rt.rates_plot import write_rates_plot
+
+        return write_rates_plot(folder, pushes)
+
+    _draw(plot, draw)
+
+
+def _draw(folder: Path | None, draw: Callable[[Path], Path]) -> None:
+    from rt import cli
+
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        cli._console().print(f"\ndrawn into {folder}: {draw(folder).name}", soft_wrap=True)
+    except ImportError as error:
+        typer.echo(f"no plot: matplotlib cannot be used here ({error})", err=True)
+    except OSError as error:
+        raise cli.RefusedError(f"the plot could not be written: {error}") from None
 
 
 def _readme(ticks: int, into: Path | None, json_file: Path | None) -> None:
