@@ -20,8 +20,8 @@ _FOOT_SHARE = 0.7
 """Part of the sole that the feedback may spend on the error; the rest is for what comes."""
 _FOOTHOLD_M_S = 8.0
 _TIME_SLEW = 6.0
-_LATEST_S = 0.05
-"""Nothing changes this close to touch-down."""
+_LATEST_S = 0.07
+"""Nothing changes this close to touch-down: a foot whose target still moves lands at speed, and slides on."""
 _LEAST_SWING_S = 0.10
 _MOST_M_S2 = 80.0
 """Acceleration that a swing foot is asked for at most; where it cannot follow it lands anywhere."""
