@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,9 @@ def bench(
         float | None,
         typer.Option(metavar="S", min=4.0, help="Of --link, --isolation and cyclictest; all in all."),
     ] = None,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="Push it at control rates of 10 to 1000 Hz, simulated.")
+    ] = False,
     readme: Annotated[
         bool, typer.Option("--readme", help="Run it all and print the README's table.")
     ] = False,
@@ -57,19 +61,20 @@ def bench(
     ] = None,
     json_file: options.JsonOption = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Draw the growth into this folder.")
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth or rates into this folder.")
     ] = None,
 ) -> None:
     """Time every stage of the control loop at 1 kHz, on this host."""
     from rt import cli
 
-    if [against is not None, floor, grow, link, isolation, readme].count(True) > 1:
-        what = "--against, --floor, --grow, --link, --isolation and --readme"
+    chosen = [against is not None, floor, grow, link, isolation, rates, readme]
+    if chosen.count(True) > 1:
+        what = "--against, --floor, --grow, --link, --isolation, --rates and --readme"
         raise typer.BadParameter(f"{what} are asked for one at a time")
     if seconds is not None and not (link or isolation or against == "cyclictest"):
         raise typer.BadParameter("--seconds is for --link, --isolation and --against cyclictest")
-    if plot is not None and not grow:
-        raise typer.BadParameter("--plot draws what --grow measures")
+    if plot is not None and not (grow or rates):
+        raise typer.BadParameter("--plot draws what --grow or --rates measures")
     if into is not None and not readme:
         raise typer.BadParameter("--into is for the table of --readme")
     if (grow or readme) and robot is not None:
@@ -82,6 +87,8 @@ def bench(
         _grow(plot, json_file)
     elif link or isolation or against == "cyclictest":
         _host(link, isolation, robot or DEFAULT_ROBOT, seconds or HOST_S, json_file)
+    elif rates:
+        _rates(robot or DEFAULT_ROBOT, plot, json_file)
     elif against is not None or floor:
         _compare(against, robot, ticks or DEFAULT_TICKS, json_file)
     else:
@@ -160,16 +167,46 @@ def _grow(plot: Path | None, json_file: Path | None) -> None:
     for solver in SOLVERS:
         console.print(f"\n{solver}: {fit(ticks, solver)}; nv = joints + 6, nc contacts", soft_wrap=True)
     cli._write_json(json_file, as_json(ticks))
-    if plot is not None:
-        try:
-            plot.mkdir(parents=True, exist_ok=True)
-            from rt.grow_plot import write_grow_plot
 
-            console.print(f"\ndrawn into {plot}: {write_grow_plot(plot, ticks).name}", soft_wrap=True)
-        except ImportError as error:
-            typer.echo(f"no plot: matplotlib cannot be used here ({error})", err=True)
-        except OSError as error:
-            raise cli.RefusedError(f"the plot could not be written: {error}") from None
+    def draw(folder: Path) -> Path:
+        from rt.grow_plot import write_grow_plot
+
+        return write_grow_plot(folder, ticks)
+
+    _draw(plot, draw)
+
+
+def _rates(robot: str, plot: Path | None, json_file: Path | None) -> None:
+    from rt import cli
+    from rt.rates import as_json, rates_table, run_rates
+
+    try:
+        pushes = run_rates(robot, told=lambda text: typer.echo(text, err=True))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    cli._console().print(rates_table(pushes))
+    cli._write_json(json_file, as_json(pushes))
+
+    def draw(folder: Path) -> Path:
+        from rt.rates_plot import write_rates_plot
+
+        return write_rates_plot(folder, pushes)
+
+    _draw(plot, draw)
+
+
+def _draw(folder: Path | None, draw: Callable[[Path], Path]) -> None:
+    from rt import cli
+
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        cli._console().print(f"\ndrawn into {folder}: {draw(folder).name}", soft_wrap=True)
+    except ImportError as error:
+        typer.echo(f"no plot: matplotlib cannot be used here ({error})", err=True)
+    except OSError as error:
+        raise cli.RefusedError(f"the plot could not be written: {error}") from None
 
 
 def _readme(ticks: int, into: Path | None, json_file: Path | None) -> None:

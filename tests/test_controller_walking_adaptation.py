@@ -7,7 +7,7 @@ import pytest
 from gaits import GAIT
 
 from controller.walking.adaptation import Adaptation, within_reach
-from controller.walking.dcm_plan import DcmPlan
+from controller.walking.dcm_plan import DcmPlan, Point
 from controller.walking.footsteps import Foothold
 
 STANCE: Foothold = (0.0, 0.09, 0.0)
@@ -35,7 +35,9 @@ def test_no_foothold_is_out_of_reach_or_across(seed: int) -> None:
     assert out == pytest.approx(math.hypot(want[0] - x, want[1] - y))
 
 
-def adapt(error: tuple[float, float], t_from: float = 0.05, ticks: int = 60) -> Adaptation:
+def adapt(
+    error: tuple[float, float], t_from: float = 0.05, ticks: int = 60, foot: Point = PLANNED[:2]
+) -> Adaptation:
     """A step that starts on plan and then sees a DCM error of this size, as it grows."""
     plan = DcmPlan(GAIT)
     adaptation = Adaptation(GAIT, plan)
@@ -48,7 +50,7 @@ def adapt(error: tuple[float, float], t_from: float = 0.05, ticks: int = 60) -> 
         ref = plan.in_swing(STANCE, (0.0, 0.0), t, adaptation.duration_s, end)
         growth = math.exp(GAIT.omega * i * DT)
         xi = (ref[0] + growth * error[0], ref[1] + growth * error[1])
-        adaptation.advance(xi, STANCE, 1.0, PLANNED[:2], PLANNED, end, t, DT)
+        adaptation.advance(xi, STANCE, 1.0, PLANNED[:2], foot, PLANNED, end, t, DT)
         ahead, left = local(STANCE, *adaptation.target[:2])
         assert abs(ahead) <= GAIT.longest_m + 1e-9
         assert GAIT.least_width_m - 1e-9 <= -left <= GAIT.widest_m + 1e-9
@@ -76,6 +78,13 @@ def test_a_push_towards_the_stance_foot_makes_the_step_short() -> None:
     adaptation = adapt((0.0, 0.06))
     assert adaptation.duration_s < 0.85 * GAIT.step_s
     assert adaptation.target[1] == pytest.approx(STANCE[1] - GAIT.least_width_m, abs=1e-6)
+
+
+def test_no_step_is_shorter_than_the_foot_takes_to_get_there() -> None:
+    near, far = adapt((0.0, 0.12)), adapt((0.0, 0.12), foot=(-0.35, 0.0))
+    assert near.duration_s == pytest.approx(GAIT.shortest_step_s, abs=0.02)
+    # From rest to rest over 0.35 m in 0.16 s takes 79 m/s2.
+    assert far.duration_s > 0.05 + 0.16
 
 
 def test_the_target_holds_still_before_touch_down() -> None:

@@ -57,6 +57,27 @@ def test_a_hurried_step_stays_low() -> None:
     assert 0.005 < max(heights) < 0.02
 
 
+@pytest.mark.parametrize("from_s", [0.02, 0.05, 0.09, 0.12, 0.15, 0.2])
+def test_a_step_that_becomes_hurried_in_flight_is_set_down_and_not_thrown_down(from_s: float) -> None:
+    swing = Swing(0.05, 0.4, 0.25)
+    swing.begin(0.0, 0.1, 0.0, 0.0, 0.0)
+    duration, heights, accelerations = 0.4, [], []
+    for i in range(400):
+        t = i * DT
+        if t >= duration:
+            break
+        if t > from_s and duration - t > 0.05:
+            duration = max(duration - 6.0 * DT, 0.18, min(duration, t + 0.1))
+        swing.advance((0.2, 0.1, 0.0), 0.0, t, duration, DT)
+        heights.append(swing.z[0])
+        accelerations.append(abs(swing.z[2]))
+    assert duration < 0.35
+    assert min(heights) > -1e-3
+    # From rest to rest over 5 cm in 0.1 s takes 29 m/s2.
+    assert max(accelerations) < 35.0
+    assert abs(swing.z[1]) < 0.05
+
+
 def test_a_foot_without_ground_goes_on_down() -> None:
     swing = Swing(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)

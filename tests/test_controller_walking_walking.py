@@ -104,6 +104,18 @@ def test_a_push_is_no_load() -> None:
     assert max(loads) < 0.05 * run.robot.mass_kg
 
 
+def test_a_push_over_the_foot_that_lands_takes_two_hurried_steps() -> None:
+    # The worst moment: the robot is pushed onto a foot that is about to land, and out beyond it.
+    push = {"link": "torso_link", "impulse_Ns": [0.0, -8.0, 0.0]}
+    run = WalkingRun("g1", seed=11, events=[{"at_s": 3.885, "push": push}])
+    walk = run.request("walk", velocity_m_s=(0.0, 0.0))
+    durations: list[float] = []
+    run.run(6.5, walk, lambda: durations.append(run.walking.step_s))
+    assert run.stands
+    assert min(durations) < 0.6 * run.walking.gait.step_s
+    assert np.hypot(*np.subtract(run.walking.xi, run.walking.xi_des)) < 0.05
+
+
 def test_a_larger_robot_walks_with_the_same_gains() -> None:
     run = WalkingRun("talos")
     run.run(4.0, run.request("walk", velocity_m_s=(0.3, 0.0)))

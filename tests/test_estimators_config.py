@@ -7,7 +7,13 @@ import pytest
 
 from estimators.config import ContactGains, EstimatorGains, JointObserverGains
 
-UNITLESS = {"slip_gate", "use_sole_orientation", "flat_start_sigmas", "settled_factor"}
+UNITLESS = {
+    "slip_gate",
+    "use_sole_orientation",
+    "flat_start_sigmas",
+    "largest_disagreement",
+    "settled_factor",
+}
 UNITS = ("_rad", "_m", "_s", "_s2", "_s3", "_Hz", "_sqrt_s", "_Nm", "_N", "_fraction")
 
 

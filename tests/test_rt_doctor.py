@@ -21,6 +21,9 @@ class WillingKernel:
     """Grants everything and does nothing."""
 
     def set_malloc(self, options: Mapping[int, int]) -> None: ...
+    def gather_memory(self) -> int:
+        return 0
+
     def lock_memory(self) -> None: ...
     def unlock_memory(self) -> None: ...
     def hold_awake(self) -> Callable[[], object]:

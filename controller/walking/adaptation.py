@@ -3,7 +3,8 @@
 An error of the DCM that the stance foot cannot take back before touch-down grows by exp(omega t) until
 then; the foot lands that much further. Where it cannot reach, the step becomes shorter in time instead
 (Khadiv, Herzog, Moosavian, Righetti, "Walking control based on step timing adaptation", T-RO 2020; here a
-search by two neighbours a tick, as every tick asks again).
+search by two neighbours a tick, as every tick asks again), but never so short that the foot cannot get
+there: a leg at its torque limits lands late, somewhere else, and hits the ground on the way.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import math
 from controller.walking.dcm_plan import DcmPlan, Point
 from controller.walking.footsteps import Foothold
 from controller.walking.gait import Gait
+from controller.walking.swing import SETTLE_S
 
 _FOOT_SHARE = 0.7
 """Part of the sole that the feedback may spend on the error; the rest is for what comes."""
 _FOOTHOLD_M_S = 8.0
 _TIME_SLEW = 6.0
-_LATEST_S = 0.05
-"""Nothing changes this close to touch-down."""
+_LATEST_S = 0.07
+"""Nothing changes this close to touch-down: a foot whose target still moves lands at speed, and slides on."""
 _LEAST_SWING_S = 0.10
+_MOST_M_S2 = 80.0
+"""Acceleration that a swing foot is asked for at most; where it cannot follow it lands anywhere."""
+_PEAK = 10.0 / math.sqrt(3.0)
+"""Largest acceleration of a quintic from rest to rest, times its time squared, over its way."""
 _TRY_S = 0.02
 _NOTEWORTHY_M = 0.03
 _UNREACHABLE = 10.0
@@ -48,6 +54,11 @@ def within_reach(stance: Foothold, side: float, x: float, y: float, gait: Gait) 
     o = min(max(outward, gait.least_width_m), gait.widest_m)
     left = -side * o
     return stance[0] + c * a - s * left, stance[1] + s * a + c * left, math.hypot(ahead - a, outward - o)
+
+
+def _fastest_s(way_m: float) -> float:
+    """In how little time a foot gets this far, rest to rest on a quintic, and settles."""
+    return SETTLE_S + math.sqrt(_PEAK * way_m / _MOST_M_S2)
 
 
 class Adaptation:
@@ -78,6 +89,7 @@ class Adaptation:
         stance: Foothold,
         side: float,
         lift_off: Point,
+        foot: Point,
         planned: Foothold,
         xi_end: Point,
         t_s: float,
@@ -90,6 +102,7 @@ class Adaptation:
             stance: the stance foot.
             side: 1 where that is the left one.
             lift_off: where the swing foot started.
+            foot: where it is.
             planned: the foothold as planned.
             xi_end: the DCM at touch-down as planned.
             t_s: since lift-off.
@@ -101,7 +114,8 @@ class Adaptation:
         x, y, cost, shift = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, self.duration_s)
         if shift > _NOTEWORTHY_M:
             best = self.duration_s
-            earliest = max(gait.shortest_step_s, t_s + _LEAST_SWING_S)
+            way = math.hypot(self.target[0] - foot[0], self.target[1] - foot[1])
+            earliest = max(gait.shortest_step_s, t_s + max(_LEAST_SWING_S, _fastest_s(way)))
             for try_s in (-_TRY_S, _TRY_S):
                 duration = min(max(self.duration_s + try_s, earliest), gait.longest_step_s)
                 other = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, duration)

@@ -37,7 +37,7 @@ _EARLY_UP = 0.25
 """On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
 _WHOLE_EDGE = 1.0
 """Clearances of height from which on an edge is worth all of that."""
-_SETTLE_S = 0.02
+SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
 _LAST_S = 0.01
 _FADE = 0.9
@@ -147,7 +147,7 @@ class Swing:
         self._climb_m = ground_m - self._lift_m
         climb = self._wait * duration_s * self._climb_m / (_WHOLE_EDGE * self._clearance)
         most = self._wait * duration_s
-        early = _SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
+        early = SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
         if t_s < min(climb, most):
             pass
         elif remaining > early + _LAST_S:
@@ -162,10 +162,12 @@ class Swing:
             self.y = (self.y[0] + self.y[1] * dt_s, _FADE * self.y[1], 0.0)
             self.yaw = (self.yaw[0] + self.yaw[1] * dt_s, _FADE * self.yaw[1], 0.0)
             self.nose_down, self.roll = (self.nose_down[0], 0.0, 0.0), (self.roll[0], 0.0, 0.0)
-        if t_s < _RISE * duration_s:
-            # A hurried step stays low: an apex at full height would take accelerations like T^-2.
-            hurry = min(duration_s / self._step_s, 1.0)
-            apex = max(self._from_m, ground_m) + (self._clearance + self.higher_m) * hurry * hurry
+        # A hurried step stays low: an apex at full height would take accelerations like T^-2.
+        hurry = min(duration_s / self._step_s, 1.0)
+        apex = max(self._from_m, ground_m) + (self._clearance + self.higher_m) * hurry * hurry
+        # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
+        # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
+        if t_s < _RISE * duration_s and self.z[0] < apex:
             self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
         elif remaining > 0.0:
             self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)

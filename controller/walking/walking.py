@@ -61,6 +61,9 @@ _HIP_RAD_M, _MOST_HIP_RAD = 1.2, 0.2
 _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
 _LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0
+_RESTING_M_S = 0.15
+"""A foot that moves faster along its normal is not on the ground."""
+_NORMAL = 2
 _ANNOUNCE_S = 0.01
 """The contact is planned closed this long before touch-down."""
 
@@ -183,6 +186,11 @@ class Walking:
     def target(self) -> Foothold:
         """Foothold of the present step, as adapted."""
         return self._adaptation.target
+
+    @property
+    def step_s(self) -> float:
+        """Duration of the present step, as adapted [s]."""
+        return self._adaptation.duration_s
 
     def _use(self, stepping: _Stepping) -> None:
         self.gait, self._plan = stepping.gait, stepping.plan
@@ -336,7 +344,7 @@ class Walking:
             # The faster a leg swings, the less is its contact force known: a hurried step has to end on plan.
             hurry = duration / self.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
-            down = bool(self._contact[swing]) and self._t > early
+            down = bool(self._contact[swing]) and self._t > early and self._rests(swing)
             late = self._gains.late_s + _ROUGH_DEPTH * self._roughness_m / self._gains.descent_m_s
             if down or self._t > duration + late:
                 self._land()
@@ -344,6 +352,14 @@ class Walking:
             x, y, _ = self._middle()
             if math.hypot(self.xi[0] - x, self.xi[1] - y) < _SETTLED_M:
                 self._finish()
+
+    def _rests(self, foot: int) -> bool:
+        """Whether the ground has stopped a foot, as its own joints tell.
+
+        A contact force that follows from joint torques is a guess while a leg swings fast. A step that is
+        ended on it with the foot still in the air puts the robot's weight on nothing.
+        """
+        return abs(float(self._body.arrays.kin.vel[foot, _NORMAL])) < _RESTING_M_S
 
     def _begin_transfer(self, stance: int, z_from: Point, duration_s: float) -> None:
         self.phase, self._t = TRANSFER, 0.0
@@ -381,7 +397,9 @@ class Walking:
             self._settle()
             return
         stance = self._standing_foot
-        self._begin_transfer(swing, (stance[0], stance[1]), self.gait.double_support_s)
+        # After a hurried step the DCM is out of both soles: the next foot is to leave as soon as it can.
+        hurry = min(self._adaptation.duration_s / self.gait.step_s, 1.0)
+        self._begin_transfer(swing, (stance[0], stance[1]), hurry * self.gait.double_support_s)
 
     def _settle(self) -> None:
         self.phase, self._t = SETTLE, 0.0
@@ -436,7 +454,8 @@ class Walking:
         else:
             end = plan.at_touchdown(stance, planned, -side, self._velocity())
             follow = plan.follow
-        adaptation.advance(xi, stance, side, self._lift_off, planned, end, self._t, dt_s)
+        foot = (self._swing.x[0], self._swing.y[0])
+        adaptation.advance(xi, stance, side, self._lift_off, foot, planned, end, self._t, dt_s)
         target, duration = adaptation.target, adaptation.duration_s
         end = (end[0] + follow * (target[0] - planned[0]), end[1] + follow * (target[1] - planned[1]))
         way = (target[0] - self._lift_off[0], target[1] - self._lift_off[1])
