@@ -14,12 +14,6 @@ UNITLESS = {
     "largest_disagreement",
     "settled_factor",
 }
-    "slip_gate",
-    "use_sole_orientation",
-    "flat_start_sigmas",
-    "largest_disagreement",
-    "settled_factor",
-}
 UNITS = ("_rad", "_m", "_s", "_s2", "_s3", "_Hz", "_sqrt_s", "_Nm", "_N", "_fraction")
 
 
