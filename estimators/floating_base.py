@@ -33,6 +33,8 @@ LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
 # How long after a reset its belief in a level floor is put to the test.
 LEVEL_CHECK_S = 0.3
+# How long after a reset, whose tilt is that of one sample, it is still finding upright, and is not doubted.
+FINDING_S = 0.3
 
 
 class FloatingBaseEstimator:
@@ -115,6 +117,7 @@ class FloatingBaseEstimator:
         )
         self._pending_s = 0.0
         self._level_check_s = 0.0
+        self._finding_s = 0.0
         arrays = self._arrays()
         self._before = bind(
             "floating_base_before",
@@ -282,6 +285,7 @@ class FloatingBaseEstimator:
         self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(corners))
         self._pending_s = 0.0
         self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
+        self._finding_s = FINDING_S
         self.q[:3] = p_WB
         self.q[3:7] = pin.Quaternion(R_WB).coeffs()
         self.q[7:] = sensors.q
@@ -315,6 +319,10 @@ class FloatingBaseEstimator:
         pin.forwardKinematics(self._model, self._data, self._q_B)
         pin.rnea(self._model, self._data, self._q_B, self._v_B, self._vdot_B)
         self._after(sensors.data, planned_contact, self.contact, dt)
+        if self._finding_s > 0.0:
+            self._finding_s -= dt
+            self.doubt[:] = self._disagreement[:] = 0.0
+            self._upright_from_start()
         if self._level_check_s > 0.0:
             self._level_check_s -= dt
             if self._level_check_s <= 0.0:
