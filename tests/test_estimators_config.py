@@ -14,7 +14,7 @@ UNITLESS = {
     "largest_disagreement",
     "settled_factor",
 }
-UNITS = ("_rad", "_m", "_s", "_s2", "_s3", "_Hz", "_sqrt_s", "_Nm", "_N", "_fraction")
+UNITS = ("_rad", "_deg", "_m", "_s", "_s2", "_s3", "_Hz", "_sqrt_s", "_Nm", "_N", "_fraction")
 
 
 @pytest.mark.parametrize("schema", [EstimatorGains, JointObserverGains, ContactGains])

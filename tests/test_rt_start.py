@@ -32,7 +32,7 @@ event.register("numba:compile", Listener())
 from rt.session import RunPlan, Session
 
 # Doubts of a level floor, a step, a push that saturates joints: what is rare must be compiled, too.
-session = Session(RunPlan("g1", scenario="push-walk", duration_s=2.5))
+session = Session(RunPlan("g1", scenario="push", duration_s=2.5))
 session.estimator._check_level()
 session.estimator.filter.accel_bias[0] = 1.0
 session.estimator._check_level()

@@ -170,7 +170,7 @@ class Standing:
             force = gains.contact.force_weight / robot.mass_kg**2
             moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
             for t, component in enumerate(geometry.select):
-                ref[t] = 0.0
+                ref[t] = float(share) * robot.mass_kg * GRAVITY_M_S2 if component == 2 else 0.0
                 ref[6 + t] = force if component < 3 else moment
 
     def _write_gains(self) -> None:
