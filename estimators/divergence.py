@@ -4,7 +4,8 @@ A foot that rolls, slips or lands surprises the filter, and is no reason to doub
 wrong makes it disagree with every closed contact at once, and for long. So the contact that surprises least
 is looked at, over a twentieth of a second. Where the filter explains a wrong IMU by soles that roll, all of
 them seem to turn the same way, and further than a robot could that does not fall. A robot at rest is doubted
-sooner than one that has been pushed, rocks on its heels and lands on both soles at once.
+sooner than one that has been pushed, rocks on its heels and lands on both soles at once, and one that stands
+sooner than one that steps.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ TURNING_S = 1.0
 RISE_S, UNREST_S = 0.1, 1.0
 QUIET_M_S = 0.08
 _QUIET_DOUBT = 3.0
+STEPPING_S, _STEPPING_TURN = 1.0, 2.2
+"""A robot that has lifted a foot of late turns its soles further; one pushed while it walks reaches 8 deg."""
 _LEAST_CONTACTS = 2
 _SOLE = 2
 
@@ -58,7 +61,8 @@ def doubt_filter(
         disagreement: (1,) smallest surprise of a closed contact times their number, averaged; written.
         upright: (nc, 2) horizontal part of each sole's normal in the last sample, written.
         turned: (nc, 2) by how much each closed sole has tilted of late, as the filter has it [rad]; written.
-        unrest: (1,) how fast the IMU has moved of late [m/s], written.
+        unrest: (2,) how fast the IMU has moved of late [m/s], and the time left in which the robot counts as
+            stepping [s]; written.
         doubt: (1,) above 1 the filter is not to be believed; written.
     """
     closed, least = 0, math.inf
@@ -83,9 +87,11 @@ def doubt_filter(
     if closed >= _LEAST_CONTACTS:
         # Only while it can be told: what was seen counts on until the next time.
         disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
+    unrest[1] = STEPPING_S if closed < len(active) else max(unrest[1] - dt, 0.0)
     doubt[0] = disagreement[0] / trust[0]
     if soles >= _LEAST_CONTACTS:
-        doubt[0] = max(doubt[0], turn / trust[2])
+        believed = trust[2] if unrest[1] == 0.0 else _STEPPING_TURN * trust[2]
+        doubt[0] = max(doubt[0], turn / believed)
     speed = math.sqrt(x[STATE_V] ** 2 + x[STATE_V + 1] ** 2 + x[STATE_V + 2] ** 2)
     # A push takes a while to move the robot, and what it starts lasts longer.
     unrest[0] += min(1.0, dt / (RISE_S if speed > unrest[0] else UNREST_S)) * (speed - unrest[0])

@@ -34,7 +34,7 @@ MAX_STEP_S = 5e-3
 # How long after a reset its belief in a level floor is put to the test.
 LEVEL_CHECK_S = 0.3
 # How long after a reset, whose tilt is that of one sample, it is still finding upright, and is not doubted.
-FINDING_S = 0.3
+FINDING_S = 0.18
 
 
 class FloatingBaseEstimator:
@@ -104,7 +104,7 @@ class FloatingBaseEstimator:
         self.doubt: Array = np.zeros(1)
         self._disagreement: Array = np.zeros(1)
         self._turned: Array = np.zeros((nc, 2))
-        self._unrest: Array = np.zeros(1)
+        self._unrest: Array = np.zeros(2)
         self._upright: Array = np.zeros((nc, 2))
         self._p_BF: Array = np.zeros((nc, 3))
         self._R_BF: Array = np.zeros((nc, 3, 3))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from estimators.divergence import WINDOW_S, doubt_filter
+from estimators.divergence import STEPPING_S, WINDOW_S, doubt_filter
 from estimators.inekf_layout import STATE_V
 
 DT_S = 1e-3
@@ -26,7 +26,7 @@ def doubt(surprises, ticks=300, active=(2, 2), P=None, speed=1.0):
     surprise[:, 1] = surprises
     P = np.zeros((9, 9)) if P is None else P
     x, level = moving(speed), np.array([np.eye(3)] * len(active))
-    still = np.zeros((len(active), 2)), np.zeros((len(active), 2)), np.full(1, speed)
+    still = np.zeros((len(active), 2)), np.zeros((len(active), 2)), np.array([speed, 0.0])
     for _ in range(ticks):
         doubt_filter(DT_S, x, np.array(active), surprise, P, level, TRUST, disagreement, *still, result)
     return float(result[0])
@@ -56,17 +56,18 @@ def test_a_window_is_a_twentieth_of_a_second():
     )
 
 
-def turned_soles(rates, ticks=300, active=(2, 2)):
+def turned_soles(rates, ticks=300, active=(2, 2), stepping_s=0.0):
     """How much is doubted where soles seem to turn about y at these rates [rad/s]."""
     result, disagreement = np.zeros(1), np.zeros(1)
     upright, turned = np.zeros((2, 2)), np.zeros((2, 2))
     surprise, P, R_IF = np.zeros((2, 2)), np.zeros((9, 9)), np.zeros((2, 3, 3))
+    unrest = np.array([1.0, stepping_s])
     for k in range(ticks):
         for c, rate in enumerate(rates):
             angle = rate * (k + 1) * DT_S
             s, cosine = np.sin(angle), np.cos(angle)
             R_IF[c] = [[cosine, 0, s], [0, 1, 0], [-s, 0, cosine]]
-        still = upright, turned, np.ones(1)
+        still = upright, turned, unrest
         doubt_filter(
             DT_S, moving(1.0), np.array(active), surprise, P, R_IF, TRUST, disagreement, *still, result
         )
@@ -76,6 +77,15 @@ def turned_soles(rates, ticks=300, active=(2, 2)):
 def test_all_soles_that_turn_together_turn_with_the_imu():
     assert turned_soles((0.3, 0.4)) > 1.0
     assert turned_soles((0.3, 0.4), ticks=50) < 1.0
+
+
+def test_soles_that_have_stepped_of_late_may_turn_further():
+    assert (
+        turned_soles((0.3, 0.4), stepping_s=STEPPING_S)
+        < 1.0
+        < turned_soles((0.7, 0.8), stepping_s=STEPPING_S)
+    )
+    assert turned_soles((0.3, 0.4), stepping_s=0.2) > 1.0
 
 
 @pytest.mark.parametrize(
