@@ -20,6 +20,7 @@ from rt.fitness import require_fit_host
 from rt.loop import DEGRADED
 from rt.session import RunPlan, Session
 from rt.stamps import DUE, STAGE_COLUMNS, TICK
+from rt.summary import version
 
 LATE_S, STOPPED_S = 0.005, 0.005
 KINEMATICS = STAGE_COLUMNS.index("kinematics")
@@ -161,6 +162,7 @@ def f32_host_is_not_real_time(n: int) -> Outcome:
 def unprivileged() -> None:
     """What somebody who has no rights may do: a run in simulation, and no hardware unless it is allowed."""
     session = Session(RunPlan(ROBOT, "stand", 0.1, realtime=True))
+    version()  # loads what the summary needs, perhaps from where nobody may read
     for limit in (resource.RLIMIT_RTPRIO, resource.RLIMIT_MEMLOCK):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (0, 0))
