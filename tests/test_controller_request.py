@@ -105,7 +105,8 @@ REFUSED = (
         "g1",
         "dance",
         {},
-        "there is no behaviour 'dance'; there are damp, stand, sway, squat, reach, circle, walk, sit, footsteps",
+        "there is no behaviour 'dance'; there are damp, stand, sway, squat, reach, circle, walk, sit, "
+        "footsteps",
     ),
     (
         "panda",
