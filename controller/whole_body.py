@@ -80,8 +80,10 @@ class WholeBody:
         # The stages that are not OSQP's take any problem of this robot.
         sample = OsqpProblem(self.arrays, groups, (), (), True, settings, force_scale)
         self._sample = sample
-        self._run = run = entry.load({**groups, "osqp": sample.arrays})
-        self.daqp = DaqpBackend(self.arrays, exact, run, sample.table, self.tolerances)
+        every = {**groups, "osqp": sample.arrays}
+        fallback = entry.load_fallback(every)
+        self._run = run = entry.load(every)
+        self.daqp = DaqpBackend(self.arrays, exact, run, fallback, sample.table, self.tolerances)
         self.exact = DualBackend(self.arrays, dual, run, sample.table, self.tolerances, self.daqp)
         self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp

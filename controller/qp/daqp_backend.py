@@ -5,7 +5,7 @@ from __future__ import annotations
 import daqp
 import numpy as np
 
-from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, Run
+from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
 from controller.qp.exact_assembly import SOFTENED, ExactArrays
 from controller.qp.tables import Arrays, Ints
 from controller.qp.tolerances import Tolerances
@@ -44,19 +44,26 @@ class DaqpBackend:
     Args:
         arrays: the shared tables.
         problem: memory of the reduced problem.
-        run: compiled stages.
-        table: of all arrays, for `run`.
+        write_rows: compiled stages, of which ROWS is used.
+        run: the compiled stages of DAQP.
+        table: of all arrays, for both.
         tolerances: what counts as solved.
     """
 
     name = "daqp"
 
     def __init__(
-        self, arrays: Arrays, problem: ExactArrays, run: Run, table: Ints, tolerances: Tolerances
+        self,
+        arrays: Arrays,
+        problem: ExactArrays,
+        write_rows: Run,
+        run: Run,
+        table: Ints,
+        tolerances: Tolerances,
     ) -> None:
         self._arrays = arrays
         self._problem = problem
-        self._run, self._table = run, table
+        self._write_rows, self._run, self._table = write_rows, run, table
         self._tolerances = tolerances
         rows = len(problem.lower)
         self._sense = np.zeros(rows, np.int32)
@@ -71,6 +78,7 @@ class DaqpBackend:
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
         """Writes the problem of this tick."""
         self._problem.size[SOFTENED] = 0
+        self._write_rows(ROWS, self._table, NOTHING, NOTHING)
         self._run(DAQP_ASSEMBLY, self._table, NOTHING, NOTHING)
 
     def solve(self) -> bool:
@@ -99,6 +107,7 @@ class DaqpBackend:
         # Contacts may unload fully, so that no wrench at all is feasible; checked against the same bounds.
         self._contact_lower[:] = lower
         np.minimum(lower, 0.0, out=lower)
+        self._write_rows(ROWS, self._table, NOTHING, NOTHING)
         self._run(DAQP_ASSEMBLY, self._table, NOTHING, NOTHING)
         na = len(self._arrays.solution.tau)
         solved = self._call(0, na + int(p.size[1]), soft=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ import numpy as np
 from controller.qp.tables import Floats, Ints, bind
 from controller.tasks.kind import load_kinds, source_files
 from estimators import so3
-from robots import compiled, kernel_compiler
+from robots import compile_ahead, compiled, kernel_compiler
 
-KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(6)
-"""Stages of `run`: one entry point, so what they share is compiled once, the 100 arrays' addresses too."""
+KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
+"""Stages: one entry point, so what they share is compiled once; the last two, seldom needed, in another."""
 NOTHING = np.zeros(0)
 """For the vectors that a stage does not take; KINEMATICS takes q, v, the FINISH stages the solver's x, y."""
 
@@ -28,14 +29,13 @@ Run = Callable[[int, Ints, Floats, Floats], int]
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
 from numba import carray, types
-from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, DUAL_SOLVE
-from controller.qp.entry import KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH
+from controller.qp.entry import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
 from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
 from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
 from controller.qp.dual_rows import DualArrays, fixed_rows
 from controller.qp.dual_solver import solve_dual
-from controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
-from controller.qp.inequality_rows import inequality_residual, reduced_inequalities
+from controller.qp.exact_assembly import ExactArrays
+from controller.qp.inequality_rows import inequality_residual
 from controller.qp.kinematics import barriers, kinematics
 from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
 {imports}
@@ -116,23 +116,45 @@ def run(stage, A, x, y):
     status = 0
     if stage == OSQP_FINISH:
         status = finish(kin, contacts, limits, solution, osqp, x, y)
-    elif stage == DAQP_FINISH:
-        expand(kin, contacts, limits, solution, exact, x, y)
     else:
         status = m = fill_all(kin, tasks, rows)
         solution.residual[6] = 0.0
         if stage == OSQP_ASSEMBLY:
             scatter(kin, tasks, rows, m, contacts, limits, osqp)
-        elif stage == DAQP_ASSEMBLY:
-            reduce_problem(kin, rows, m, contacts, limits, exact)
-            if rows.size[1] > 0:
-                reduced_inequalities(kin, rows, contacts, exact)
-        else:
+        elif stage == DUAL_SOLVE:
             fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
             status = solve_dual(kin, contacts, limits, solution, exact, dual)
-    if rows.size[1] > 0 and stage != OSQP_ASSEMBLY and stage != DAQP_ASSEMBLY:
+    if rows.size[1] > 0 and stage != OSQP_ASSEMBLY and stage != ROWS:
         inequality_residual(kin, rows, contacts, solution, exact.work)
     return status
+'''
+
+_FALLBACK = '''"""Generated; do not edit."""
+import numba
+from numba import carray, types
+from controller.qp.dual_rows import DualArrays
+from controller.qp.entry import DAQP_ASSEMBLY
+from controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
+from controller.qp.inequality_rows import inequality_residual, reduced_inequalities
+from controller.qp.osqp_assembly import OsqpArrays
+from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
+from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
+OPTIONS = dict(KERNEL_OPTIONS, cache=True)
+VECTOR = types.float64[::1]
+
+
+@numba.njit(types.int64(types.int64, types.int64[:, ::1], VECTOR, VECTOR), **OPTIONS)
+def run(stage, A, x, y):
+{bind}
+    if stage == DAQP_ASSEMBLY:
+        reduce_problem(kin, rows, rows.size[0], contacts, limits, exact)
+        if rows.size[1] > 0:
+            reduced_inequalities(kin, rows, contacts, exact)
+    else:
+        expand(kin, contacts, limits, solution, exact, x, y)
+        if rows.size[1] > 0:
+            inequality_residual(kin, rows, contacts, solution, exact.work)
+    return 0
 '''
 
 
@@ -154,8 +176,35 @@ def load(groups: dict[str, Any]) -> Run:
         ),
         bind=bind(groups)[1],
     )
+    run: Run = compiled.load_entry("control_kernels", text, _sources(), expected_s=16.0).run
+    return run
+
+
+def load_fallback(groups: dict[str, Any]) -> Run:
+    """The stages of DAQP, on rows that ROWS or DUAL_SOLVE has written; compiled beside the others.
+
+    Args:
+        groups: as for `load`; its tables serve here too.
+    """
+
+    def run(stage: int, table: Ints, x: Floats, y: Floats) -> int:
+        """Stands in until the stages are compiled."""
+        compile_ahead.load_pending()
+        return run(stage, table, x, y)
+
+    def use(module: ModuleType) -> None:
+        nonlocal run
+        run = module.run
+
+    def later(stage: int, table: Ints, x: Floats, y: Floats) -> int:
+        return run(stage, table, x, y)
+
+    text = _FALLBACK.format(bind=bind(groups)[1])
+    compile_ahead.load_later("fallback_kernels", text, _sources(), 8.0, use)
+    return later
+
+
+def _sources() -> list[Path]:
     here = Path(__file__).parent
     sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py"]
-    sources += [Path(compiled.__file__), Path(kernel_compiler.__file__), Path(so3.__file__)]
-    run: Run = compiled.load_entry("control_kernels", text, sources, expected_s=20.0).run
-    return run
+    return [*sources, Path(compiled.__file__), Path(kernel_compiler.__file__), Path(so3.__file__)]
