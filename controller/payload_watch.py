@@ -24,7 +24,7 @@ from robots.rows import Vector
 
 Ints = NDArray[np.int64]
 
-_EVERY_TICKS = 10
+_EVERY_TICKS = 20
 """A payload is no matter of milliseconds."""
 _READ, _OBSERVE, _WEIGH_ALL, _WEIGH_HANDS, _SHARE = 0, 2, 4, 6, 8
 """What is done in which tick of those: little in each. In the odd ones the model follows."""
