@@ -124,7 +124,7 @@ class Standing:
             t.name for t in standing_tasks(robot, gains) if t.name not in while_standing
         ]
         self._nominal_offset = np.zeros(3)
-        self._own_height_m = 0.0
+        self._own_height_m = self._borne_kg = 0.0
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
         self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
@@ -234,6 +234,7 @@ class Standing:
         self._own_height_m = float(nominal[2] - soles[2])
         self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
+        self._borne_kg = 0.0  # whoever led before has loaded the soles its own way
         self._bear_load()
         self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
@@ -243,6 +244,7 @@ class Standing:
 
     def resume(self) -> None:
         """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
+        self._borne_kg = 0.0  # whoever led before has loaded the soles its own way
         self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
@@ -253,9 +255,12 @@ class Standing:
 
     def _bear_load(self) -> None:
         """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
-        body = self._body
-        self._nominal_offset[2] = self._own_height_m + float(body.carried.p_RC[2])
-        load_N = body.carried.total_kg * GRAVITY_M_S2
+        carried = self._body.carried
+        self._nominal_offset[2] = self._own_height_m + float(carried.p_RC[2])
+        if carried.total_kg == self._borne_kg:
+            return
+        self._borne_kg = carried.total_kg
+        load_N = carried.total_kg * GRAVITY_M_S2
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N
 
