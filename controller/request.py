@@ -10,7 +10,7 @@ import numpy as np
 import pinocchio as pin
 
 from controller.qp.tables import GRAVITY_M_S2
-from controller.soles import can_rest, sole_corners
+from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.footstep_check import FootstepError, check_footsteps
 from controller.walking.route import FOOTSTEP_SIZE, MOST_FOOTSTEPS
 from controller.walking.speed import check_speed
@@ -116,14 +116,14 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
     elif kind == "squat":
         row.amplitude_m[0] = _positive(kind, params, "depth_m")
         row.period_s[0] = _positive(kind, params, "period_s")
-        height = _height(robot)
+        height = com_height(robot)
         if row.amplitude_m[0] > _DEEPEST_SQUAT * height:
             raise ValueError(
                 f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass "
                 f"stands {height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
             )
     elif kind == "sit":
-        row.amplitude_m[0] = _SIT_DEPTH * _height(robot)
+        row.amplitude_m[0] = _SIT_DEPTH * com_height(robot)
     elif kind == "walk":
         row.velocity[:2] = _vector(kind, params, "velocity_m_s", "two")
         row.velocity[2] = params.get("yaw_rate_rad_s", 0.0)
@@ -160,11 +160,6 @@ def soft_stop(robot: RobotModel) -> RequestRow:
     if not can_rest(robot):
         return make_request(robot, "walk", {"velocity_m_s": (0.0, 0.0)})
     return make_request(robot, "sit", {})
-
-
-def _height(robot: RobotModel) -> float:
-    """Of the centre of mass over the ground at the nominal posture [m]."""
-    return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
 
 
 def _write_footsteps(robot: RobotModel, row: RequestRow, steps: Sequence[Mapping[str, Any]]) -> None:
@@ -220,7 +215,7 @@ def _check_sway(robot: RobotModel, row: RequestRow) -> None:
     corners = sole_corners(robot)
     axis = int(row.axes[0])
     half_width = float(np.ptp(corners[:, axis])) / 2.0
-    height = _height(robot)
+    height = com_height(robot)
     # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
     gain = 1.0 + (2.0 * math.pi / row.period_s[0]) ** 2 * height / GRAVITY_M_S2
     if row.amplitude_m[0] * gain > half_width:

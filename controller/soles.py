@@ -1,4 +1,4 @@
-"""What the soles of a robot span together, at its nominal posture."""
+"""How a robot stands on its soles at its nominal posture: how high, and on what area."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from robots.model import RobotModel
 
 _THINNEST_SUPPORT_M = 0.01
 """Soles that all lie this close to a line cannot hold a robot still."""
+
+
+def com_height(robot: RobotModel) -> float:
+    """Of the centre of mass over the ground [m]."""
+    return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
 
 
 def sole_corners(robot: RobotModel) -> Floats:

@@ -13,6 +13,7 @@ from robots.robot_side import RobotSide
 from robots.sockets import Doorkeeper, new_context, robot_socket
 
 PACKETS_A_TICK = 64
+GOODBYE_MS = 200
 
 
 class RobotPort:
@@ -61,9 +62,13 @@ class RobotPort:
             if answer is not None:
                 self.send(frames[0], answer)
 
-    def listen(self, until_ns: int, enough: Callable[[], bool]) -> None:
+    def wait(self, timeout_ms: float) -> None:
+        """Waits until something comes."""
+        self._socket.poll(timeout_ms)
+
+    def listen(self, until_ns: int, enough: Callable[[], bool] | None = None) -> None:
         """Takes in what comes, as it comes, until then or until it is enough. Hot path."""
-        while not enough():
+        while enough is None or not enough():
             if self._socket.get(zmq.EVENTS) & zmq.POLLIN:
                 self.take_in()
                 continue
@@ -84,8 +89,15 @@ class RobotPort:
         except zmq.Again:
             return
 
-    def close(self, linger_ms: int = 200) -> None:
-        """Frees the endpoint."""
+    def close(self) -> None:
+        """Frees the endpoint, once what was said last has gone out."""
+        self._free(GOODBYE_MS)
+
+    def abandon(self) -> None:
+        """Frees the endpoint without a word, as if the process had died."""
+        self._free(0)
+
+    def _free(self, linger_ms: int) -> None:
         self._socket.close(linger_ms)
         if self._doorkeeper is not None:
             self._doorkeeper.close()

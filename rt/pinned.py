@@ -1,4 +1,4 @@
-"""One core, gathered memory, no garbage collector: what comparisons of times are measured under."""
+"""One core, no garbage collector: what comparisons of times are measured under."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from rt import huge_pages
 
 
 @contextmanager
@@ -17,7 +15,6 @@ def pinned() -> Iterator[None]:
     os.sched_setaffinity(0, {min(before)})
     gc.collect()
     gc.disable()
-    huge_pages.gather()
     try:
         yield
     finally:

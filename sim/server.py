@@ -7,28 +7,24 @@ that was lost leaves it as it is, damping.
 
 from __future__ import annotations
 
-import select
 import time
 
 import numpy as np
-import zmq
 
 from robots import wire
 from robots.arming import SAMPLES, SelfTest
-from robots.endpoint import KeyPair, check_endpoint
+from robots.endpoint import KeyPair
 from robots.model import RobotModel
+from robots.robot_port import RobotPort
 from robots.robot_side import TRUTH, RobotSide
 from robots.rows import CommandRow
-from robots.sockets import Doorkeeper, new_context, robot_socket
 from robots.wire_rows import TruthRow, identity
 from sim.scenario_schema import Scenario
 from sim.simulated_robot import SimulatedRobot
 from sim.world import STEP_S
 
-PACKETS_A_TICK = 64
 LOCKSTEP_PATIENCE_S = 1.0
 SLOTS = 64
-GOODBYE_MS = 200
 LISTEN_MARGIN_NS = 100_000
 
 
@@ -49,7 +45,6 @@ class SimulatedServer:
     Attributes:
         side: mode, lease and counts.
         simulated: the robot; another one after each lease that was given back.
-        left_over: periods in which more packets had come than are looked at.
 
     Raises:
         ConfigError: the endpoint cannot be used, or the robot cannot be simulated.
@@ -66,12 +61,10 @@ class SimulatedServer:
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
-        check_endpoint(endpoint, keys=key is not None, bind=True)
         self.robot = robot
         self.scenario = scenario
         self.seed = seed
         self.lockstep = lockstep
-        self.left_over = 0
         self._last_step_s = 0.0
         # The delay is ours to keep; see above.
         self._delay = round(scenario.sensors.delay_ms * 1e-3 / STEP_S)
@@ -81,6 +74,8 @@ class SimulatedServer:
         self.side = RobotSide(
             robot, identity(robot, STEP_S), self._take, self._self_test.problem, options=(TRUTH,)
         )
+        self.endpoint = endpoint
+        self._port = RobotPort(self.side, endpoint, realtime=not lockstep, key=key, trusted=trusted)
         self._sensors = robot.new_sensor_row()
         self._commands = [robot.new_command_row() for _ in range(SLOTS)]
         self._due = [-1] * SLOTS
@@ -89,10 +84,6 @@ class SimulatedServer:
         self._faded = robot.new_command_row()
         self._truth = TruthRow(robot)
         self._hang_up()
-        self.endpoint = endpoint
-        self._context = new_context(realtime=not lockstep)
-        self._doorkeeper = Doorkeeper(self._context, trusted) if key is not None else None
-        self._socket = robot_socket(self._context, endpoint, key)
 
     def _hang_up(self) -> None:
         """Puts the robot back to where its scenario starts, with its time standing still."""
@@ -116,27 +107,20 @@ class SimulatedServer:
     def wait_for_command(self) -> None:
         """In lockstep: waits until something comes; a little while it is another's turn, else a period."""
         patient = self.side.mode == wire.ACTIVE and self.side.silent_ticks == 0
-        self._socket.poll(1000.0 * LOCKSTEP_PATIENCE_S if patient else 1000.0 * STEP_S)
+        self._port.wait(1000.0 * LOCKSTEP_PATIENCE_S if patient else 1000.0 * STEP_S)
 
     def wait_for_packet(self, timeout_ms: int) -> None:
         """Waits until something comes, for whoever moves time on by hand."""
-        self._socket.poll(timeout_ms)
+        self._port.wait(timeout_ms)
 
     def listen(self, until_ns: int) -> None:
         """Takes in what comes until shortly before then, as it comes; the rest of a period in real time."""
-        while True:
-            if self._socket.get(zmq.EVENTS) & zmq.POLLIN:
-                self.take_in(time.monotonic_ns())
-            remaining_ns = until_ns - LISTEN_MARGIN_NS - time.monotonic_ns()
-            if remaining_ns <= 0 or not select.select([self._socket], [], [], remaining_ns * 1e-9)[0]:
-                return
+        self._port.listen(until_ns - LISTEN_MARGIN_NS)
 
     def serve_tick(self) -> None:
         """One period: take in what came, move on, tell the state. Hot path."""
         now_ns = time.monotonic_ns()
-        if self._doorkeeper is not None:
-            self._doorkeeper.answer()
-        self.take_in(now_ns)
+        self.take_in()
         side = self.side
         if self.lockstep and side.mode == wire.ACTIVE and self._answered < self._tick and self._patient():
             return
@@ -153,21 +137,9 @@ class SimulatedServer:
             return False
         return now_s - self._last_step_s < LOCKSTEP_PATIENCE_S
 
-    def take_in(self, now_ns: int) -> None:
+    def take_in(self) -> None:
         """Looks at what has come; `serve_tick` begins with it."""
-        receive, handle = self._socket.recv_multipart, self.side.handle
-        for _ in range(PACKETS_A_TICK):
-            try:
-                frames = receive(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if len(frames) != 2:
-                self.side.counts.refused += 1
-                continue
-            answer = handle(frames[0], frames[1], now_ns)
-            if answer is not None:
-                self._send(frames[0], answer)
-        self.left_over += 1
+        self._port.take_in()
 
     def _take(self, command: CommandRow, state_seq: int) -> None:
         answered = self._tick_of_state[state_seq % SLOTS]
@@ -234,8 +206,8 @@ class SimulatedServer:
         self._tick_of_state[side.state_seq % SLOTS] = self._tick
         for name, peer in side.peers.items():
             if peer.wants_truth:
-                self._send(name, truth)
-            self._send(name, state)
+                self._port.send(name, truth)
+            self._port.send(name, state)
 
     def _pack_truth(self) -> bytes:
         row, truth = self._truth, self.simulated.truth
@@ -253,30 +225,15 @@ class SimulatedServer:
         return self.side.truth(row)
 
     def _tell_event(self, kind: str, text: str) -> None:
-        message = wire.pack("event", self.simulated.t_s, kind, text[: wire.MAX_TEXT])
-        for name in self.side.peers:
-            self._send(name, message)
-
-    def _send(self, peer: bytes, payload: bytes) -> None:
-        try:
-            self._socket.send_multipart((peer, payload), zmq.NOBLOCK)
-        except zmq.Again:
-            # A peer that does not read loses what it does not read.
-            return
+        self._port.tell(wire.pack("event", self.simulated.t_s, kind, text[: wire.MAX_TEXT]))
 
     def close(self) -> None:
         """Leaves the robot damping, tells everybody, and frees the endpoint."""
         self.side.damp("the robot is switched off")
         self.simulated.close()
         self._tell(time.monotonic_ns())
-        self._free(linger_ms=GOODBYE_MS)
+        self._port.close()
 
     def abandon(self) -> None:
         """Frees the endpoint without a word, as if the process had died."""
-        self._free(linger_ms=0)
-
-    def _free(self, linger_ms: int) -> None:
-        self._socket.close(linger_ms)
-        if self._doorkeeper is not None:
-            self._doorkeeper.close()
-        self._context.term()
+        self._port.abandon()

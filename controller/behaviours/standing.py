@@ -21,7 +21,7 @@ from controller.behaviours.standing_kernels import find_soles, hold_upright, int
 from controller.gains import Gains
 from controller.qp.tables import GRAVITY_M_S2, REF, Floats
 from controller.request import CIRCLE, REACH, RequestRow
-from controller.soles import can_rest, sole_corners
+from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.speed import walks
 from controller.whole_body import Task, WholeBody
 from estimators.bound_kernel import bind
@@ -73,13 +73,9 @@ def _pair(gains: object) -> list[float]:
     return [gains.kp_per_s2, gains.kd_per_s]  # type: ignore[attr-defined]
 
 
-def _height(robot: RobotModel) -> float:
-    return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
-
-
 def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
     """Weight on [Nm]^2 that equals the given one on accelerations at the height of the centre of mass."""
-    return gains.angular_momentum.weight / (robot.mass_kg * _height(robot)) ** 2
+    return gains.angular_momentum.weight / (robot.mass_kg * com_height(robot)) ** 2
 
 
 class Standing:
@@ -110,7 +106,7 @@ class Standing:
                 "without two feet it cannot walk either"
             )
         self.half_support_m = np.asarray(np.ptp(sole_corners(robot), axis=0) / 2.0)
-        self.height_m = _height(robot)
+        self.height_m = com_height(robot)
         self.robot = robot
         self._body = body
         self._com = ComMotion()
@@ -124,7 +120,7 @@ class Standing:
             t.name for t in standing_tasks(robot, gains) if t.name not in while_standing
         ]
         self._nominal_offset = np.zeros(3)
-        self._own_height_m = self._borne_kg = 0.0
+        self._own_height_m = 0.0
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
         self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
@@ -137,7 +133,7 @@ class Standing:
 
     def _set_up(self, gains: Gains) -> None:
         robot, body, com = self.robot, self._body, gains.com
-        height = _height(robot)
+        height = com_height(robot)
         omega = math.sqrt(GRAVITY_M_S2 / height)
         self._omega = omega
         k = com.dcm_gain_per_s
@@ -234,7 +230,6 @@ class Standing:
         self._own_height_m = float(nominal[2] - soles[2])
         self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
-        self._borne_kg = 0.0  # whoever led before has loaded the soles its own way
         self._bear_load()
         self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
@@ -244,7 +239,6 @@ class Standing:
 
     def resume(self) -> None:
         """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
-        self._borne_kg = 0.0  # whoever led before has loaded the soles its own way
         self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
@@ -257,9 +251,6 @@ class Standing:
         """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
         carried = self._body.carried
         self._nominal_offset[2] = self._own_height_m + float(carried.p_RC[2])
-        if carried.total_kg == self._borne_kg:
-            return
-        self._borne_kg = carried.total_kg
         load_N = carried.total_kg * GRAVITY_M_S2
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pinocchio as pin
 
+from controller.soles import com_height
 from controller.walking.gait import least_width_m
 from controller.walking.route import MOST_FOOTSTEPS
 from controller.walking.speed import walks
@@ -50,7 +51,7 @@ def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
     if not 1 <= len(footsteps) <= MOST_FOOTSTEPS:
         raise ValueError(f"footsteps are 1 to {MOST_FOOTSTEPS}, not {len(footsteps)}; split them up")
     data = robot.pin_model.createData()
-    height = float(pin.centerOfMass(robot.pin_model, data, robot.q_nominal)[2])
+    height = com_height(robot)
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
     soles = np.array([data.oMf[contact.frame_id].translation for contact in robot.contacts])
     soles -= soles.mean(axis=0)

@@ -15,6 +15,7 @@ import pinocchio as pin
 
 from controller.gains import Gains, WalkGains
 from controller.qp.tables import GRAVITY_M_S2
+from controller.soles import com_height
 from controller.walking.pendulum import natural_frequency
 from controller.walking.speed import walks
 from robots.model import RobotModel
@@ -27,7 +28,6 @@ _STEP_ON_POINTS = 0.7
 """Step time on point feet over that on soles: a point takes back no error within a step."""
 _ON_FOOTSTEPS = 1.6
 """Step time on given footsteps over that of a walk: a stair is long and high for a swing."""
-_TRANSFER_ON_FOOTSTEPS = 1.0
 _CLEARANCE_ON_FOOTSTEPS = 1.4
 _LEAST_ON_FOOTSTEPS = 0.6
 """Shortest step over the planned one: the foot has an edge to clear."""
@@ -82,11 +82,10 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
         raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
     walk = gains.walk
     model, data = robot.pin_model, robot.pin_model.createData()
-    nominal_m = float(pin.centerOfMass(model, data, robot.q_nominal)[2])
     pin.framesForwardKinematics(model, data, robot.q_nominal)
     p_WF = [data.oMf[contact.frame_id].translation for contact in robot.contacts]
     left = 0 if p_WF[0][1] > p_WF[1][1] else 1
-    height_m = walk.height * nominal_m
+    height_m = walk.height * com_height(robot)
     length = height_m / _REFERENCE_HEIGHT_M
     time = math.sqrt(length)
     half = [np.abs(c.corners_F[:, :2] - c.corners_F[:, :2].mean(axis=0)).min(axis=0) for c in robot.contacts]
@@ -134,7 +133,6 @@ def gait_on_footsteps(gait: Gait) -> Gait:
         shortest_step_s=_LEAST_ON_FOOTSTEPS * step_s,
         longest_step_s=step_s,
         clearance_m=_CLEARANCE_ON_FOOTSTEPS * gait.clearance_m,
-        double_support_s=_TRANSFER_ON_FOOTSTEPS * gait.double_support_s,
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import pinocchio as pin
-
 from controller.qp.tables import GRAVITY_M_S2
+from controller.soles import com_height
 from robots.model import RobotModel
 from robots.rows import Vector
 
@@ -33,7 +32,7 @@ def check_speed(robot: RobotModel, velocity: Vector) -> None:
     """
     if not walks(robot):
         raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
-    height = float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])
+    height = com_height(robot)
     speed, turn = math.sqrt(GRAVITY_M_S2 * height), _TURN * math.sqrt(GRAVITY_M_S2 / height)
     for value, most, unit, way in (
         (velocity[0], _FORWARD * speed, "m/s", "forward"),

@@ -35,8 +35,6 @@ _WAIT = 0.28
 early if it has to sink below one."""
 _EARLY_UP = 0.25
 """On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
-_WHOLE_EDGE = 1.0
-"""Clearances of height from which on an edge is worth all of that."""
 SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
 _LAST_S = 0.01
@@ -145,7 +143,7 @@ class Swing:
         """
         remaining = duration_s - t_s
         self._climb_m = ground_m - self._lift_m
-        climb = self._wait * duration_s * self._climb_m / (_WHOLE_EDGE * self._clearance)
+        climb = self._wait * duration_s * self._climb_m / self._clearance
         most = self._wait * duration_s
         early = SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
         if t_s < min(climb, most):
