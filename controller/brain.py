@@ -162,6 +162,8 @@ class Brain:
             output.p_WC, output.v_WC = kin.p_WC, kin.v_WC
             output.p_RC = self.body.carried.p_RC
             output.w_F, output.zmp_des = solution.wrench, solution.zmp
+        if self._payload is not None:
+            self.output.payload_p_BP_m = self._payload.p_BP_m
 
     def reset(self, sensors: SensorRow) -> None:
         """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
@@ -339,7 +341,6 @@ class Brain:
                 self._payload.update(output.tau, self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg
-                output.payload_p_BP_m[:] = self._payload.p_BP_m
         for i, hand in enumerate(self.motion.hands):
             output.p_WH_des[i] = hand.p
             output.hand_active[i] = hand.active

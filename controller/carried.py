@@ -33,9 +33,11 @@ class Carried:
         frames: index of each carrier's frame: every hand that has an arm, and last the trunk; empty where a
             robot has no floating base.
         mass_kg: (n,) load of each carrier as the model has it now.
+        p_F: (n, 3) where it is, in the carrier's frame [m].
         total_kg: of the robot and its loads.
         own_centre_F: (n, 3) centre of mass of what each carrier's joint moves by itself, in its frame [m].
-        p_RC: (3,) from the centre of mass of the robot alone to that with its loads, world axes [m].
+        p_RC: (3,) from the centre of mass of the robot alone to that with its loads, world axes [m]; to be
+            set, by this tick's kinematics.
     """
 
     def __init__(self, robot: RobotModel, model: pin.Model, tables: ProblemTables) -> None:
@@ -55,7 +57,7 @@ class Carried:
         self.own_centre_F = np.array(
             [M.actInv(self._own[j].lever) for j, M in zip(joint, placement, strict=True)]
         ).reshape(n, 3)
-        self._place = np.zeros((n, 3))
+        self.p_F = np.zeros((n, 3))
         self._goal_kg, self._goal_place = np.zeros(n), np.zeros((n, 3))
         self._rate_kg_s = _RATE_PER_S * robot.mass_kg
         self._reach_m = _REACH * float(robot.q_nominal[2]) if robot.floating else math.inf
@@ -91,7 +93,7 @@ class Carried:
         self._settled[carrier] = True
         if now == goal == 0.0:
             return
-        place, aim = self._place[carrier], self._goal_place[carrier]
+        place, aim = self.p_F[carrier], self._goal_place[carrier]
         if now == 0.0:
             place[:] = aim
         (x, y, z), (ax, ay, az) = place.tolist(), aim.tolist()
@@ -105,20 +107,6 @@ class Carried:
         self._settled[carrier] = part == 1.0
         self._write(self._joint[carrier])
 
-    def look(self) -> None:
-        """Finds the centre of mass of the robot alone, by this tick's kinematics."""
-        kin = self._kin
-        x = y = z = 0.0
-        cx, cy, cz = kin.p_WC.tolist()
-        for f, place, mass in zip(self.frames, self._place.tolist(), self.mass_kg.tolist(), strict=True):
-            if mass > 0.0:
-                share = mass / self._robot_kg
-                (px, py, pz), R, (a, b, c) = kin.p[f].tolist(), kin.R[f].tolist(), place
-                x += share * (px + R[0][0] * a + R[0][1] * b + R[0][2] * c - cx)
-                y += share * (py + R[1][0] * a + R[1][1] * b + R[1][2] * c - cy)
-                z += share * (pz + R[2][0] * a + R[2][1] * b + R[2][2] * c - cz)
-        self.p_RC[0], self.p_RC[1], self.p_RC[2] = x, y, z
-
     def _write(self, joint: int) -> None:
         """Writes the inertia of what a joint moves."""
         # Two bodies turn about their common centre of mass like one point of their reduced mass.
@@ -129,7 +117,7 @@ class Carried:
             load = float(self.mass_kg[i])
             if other != joint or load == 0.0:
                 continue
-            a, b, c = self._place[i].tolist()
+            a, b, c = self.p_F[i].tolist()
             R, (x, y, z) = self._axes[i], self._origin[i]
             x += R[0][0] * a + R[0][1] * b + R[0][2] * c - cx
             y += R[1][0] * a + R[1][1] * b + R[1][2] * c - cy

@@ -12,10 +12,10 @@ for the momentum of the whole robot).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
+
+from robots.compiled import kernel
 
 Vector = NDArray[np.float64]
 
@@ -23,122 +23,97 @@ GRAVITY_M_S2 = 9.81
 
 _JUMP, _JUMP_SETTLE_S = 0.05, 0.05
 """A payload that is off by more than this part of the robot's mass is averaged anew, from this long."""
+_LEAST = 0.02
+"""A payload lighter than this part of the robot's mass is not told from friction."""
+
+OBSERVER = 7
+"""What the observer remembers: its momentum and angular momentum, and whether it has any."""
+SCALES = 3
+"""What the scales remember: average force [N], its age [s], tare [kg]."""
 
 
-class DisturbanceObserver:
-    """Estimates the external wrench on the robot, less that of its contacts.
+@kernel
+def observe_disturbance(
+    momentum: Vector,
+    L_C: Vector,
+    force_W: Vector,
+    moment_C: Vector,
+    weight_N: float,
+    rate_per_s: float,
+    dt_s: float,
+    memory: Vector,
+    disturbance: Vector,
+) -> None:
+    """One tick of the observer: the external wrench on the robot, less that of its contacts.
 
     Args:
-        mass_kg: of the model.
+        momentum: (3,) of the robot [kg m/s].
+        L_C: (3,) its angular momentum about its centre of mass, world axes [kg m^2/s].
+        force_W: (3,) sum of the contact forces over the last period [N].
+        moment_C: (3,) their moment about the centre of mass [Nm].
+        weight_N: of the model.
         rate_per_s: K.
-
-    Attributes:
-        force_W: (3,) disturbance force, world axes [N].
-        moment_C: (3,) its moment about the centre of mass, world axes [Nm].
+        dt_s: period [s].
+        memory: (OBSERVER,) zeros at first.
+        disturbance: (6,) force [N] and moment about the centre of mass [Nm], world axes; zeros at first.
     """
-
-    def __init__(self, mass_kg: float, rate_per_s: float) -> None:
-        self._mass = mass_kg
-        self._rate = rate_per_s
-        self.force_W, self.moment_C = np.zeros(3), np.zeros(3)
-        self._momentum, self._angular = np.zeros(3), np.zeros(3)
-        self._step = np.zeros(3)
-        self._fresh = True
-
-    def reset(self) -> None:
-        """Starts from no disturbance."""
-        self.force_W[:] = 0.0
-        self.moment_C[:] = 0.0
-        self._fresh = True
-
-    def update(
-        self, v_WC: Vector, L_C: Vector, contact_force_W: Vector, contact_moment_C: Vector, dt_s: float
-    ) -> None:
-        """Takes one tick.
-
-        Args:
-            v_WC: (3,) velocity of the centre of mass [m/s].
-            L_C: (3,) angular momentum about it, world axes [kg m^2/s].
-            contact_force_W: (3,) sum of the contact forces over the last period [N].
-            contact_moment_C: (3,) their moment about the centre of mass [Nm].
-            dt_s: period [s].
-        """
-        step = self._step
-        if self._fresh:
-            np.multiply(v_WC, self._mass, out=self._momentum)
-            self._angular[:] = L_C
-            self._fresh = False
-        np.add(contact_force_W, self.force_W, out=step)
-        step[2] -= self._mass * GRAVITY_M_S2
-        step *= dt_s
-        self._momentum += step
-        np.add(contact_moment_C, self.moment_C, out=step)
-        step *= dt_s
-        self._angular += step
-        np.multiply(v_WC, self._mass, out=self.force_W)
-        self.force_W -= self._momentum
-        self.force_W *= self._rate
-        np.subtract(L_C, self._angular, out=self.moment_C)
-        self.moment_C *= self._rate
+    if memory[6] == 0.0:
+        memory[6] = 1.0
+        for i in range(3):
+            memory[i], memory[3 + i] = momentum[i], L_C[i]
+    for i in range(3):
+        known = force_W[i] - (weight_N if i == 2 else 0.0)
+        memory[i] += dt_s * (known + disturbance[i])
+        memory[3 + i] += dt_s * (moment_C[i] + disturbance[3 + i])
+        disturbance[i] = rate_per_s * (momentum[i] - memory[i])
+        disturbance[3 + i] = rate_per_s * (L_C[i] - memory[3 + i])
 
 
-class PayloadEstimate:
-    """A steady downward disturbance, read as a mass at a place.
+@kernel
+def weigh_steady(
+    force_N: float,
+    moment_x_Nm: float,
+    moment_y_Nm: float,
+    dt_s: float,
+    empty: bool,
+    robot_kg: float,
+    settle_s: float,
+    tare_s: float,
+    scales: Vector,
+    raw: Vector,
+) -> float:
+    """Reads a steady downward disturbance as a mass at a place.
 
     A model is off by a percent or so of the robot's weight. As long as nothing is carried that shows, and is
-    tared: a payload that comes later is weighed without it.
+    tared: a payload that comes later is weighed without it. The place's height does not show in a robot that
+    stays upright.
 
     Args:
-        robot_kg: mass of the model; a payload lighter than a fiftieth of it is not told from friction.
+        force_N: upwards.
+        moment_x_Nm: about the point O.
+        moment_y_Nm: about the point O.
+        dt_s: period [s].
+        empty: whether nothing else is known to be carried; only then the scales are tared.
+        robot_kg: mass of the model.
         settle_s: time constant of the average.
         tare_s: time constant of the tare; infinite for none.
+        scales: (SCALES,) zeros at first.
+        raw: (3,) average of what pulls down, less the tare, which may be negative [kg], and its first
+            moments ahead and to the left, from O [kg m]; zeros at first.
 
-    Attributes:
-        raw_kg: average of what pulls down, less the tare; may be negative.
-        raw_kgm: (2,) its first moments, horizontally, from the point and in the axes of the moments.
-        mass_kg: estimated payload, 0 while there is none.
-        p_OP: (2,) where that hangs [m]; its height does not show in a robot that stays upright.
+    Returns:
+        Estimated payload, 0 while there is none [kg].
     """
-
-    def __init__(self, robot_kg: float, settle_s: float, tare_s: float = math.inf) -> None:
-        self._least_kg = 0.02 * robot_kg
-        self._jump_N = _JUMP * robot_kg * GRAVITY_M_S2
-        self._settle_s, self._tare_s = settle_s, tare_s
-        self._force_N = self._age_s = self._tare_kg = 0.0
-        self.raw_kg = self.mass_kg = 0.0
-        self.raw_kgm, self.p_OP = np.zeros(2), np.zeros(2)
-
-    def reset(self) -> None:
-        """Starts from no payload."""
-        self._force_N = self._age_s = self._tare_kg = 0.0
-        self.raw_kg = self.mass_kg = 0.0
-        self.raw_kgm[:] = self.p_OP[:] = 0.0
-
-    def update(
-        self, force_N: float, moment_x_Nm: float, moment_y_Nm: float, dt_s: float, empty: bool = True
-    ) -> None:
-        """Takes the disturbance of one tick.
-
-        Args:
-            force_N: upwards.
-            moment_x_Nm: about the point O.
-            moment_y_Nm: about the point O.
-            dt_s: period [s].
-            empty: whether nothing else is known to be carried; only then the scales are tared.
-        """
-        if abs(force_N - self._force_N) > self._jump_N:
-            # Something was put on or taken off: what was before is no longer worth averaging.
-            self._age_s = min(self._age_s, _JUMP_SETTLE_S)
-        self._age_s = min(self._age_s + dt_s, self._settle_s)
-        share = min(1.0, dt_s / self._age_s)
-        self._force_N += share * (force_N - self._force_N)
-        # r x (0, 0, -w) = (-r_y w, r_x w, 0)
-        self.raw_kgm[0] += share * (moment_y_Nm / GRAVITY_M_S2 - float(self.raw_kgm[0]))
-        self.raw_kgm[1] += share * (-moment_x_Nm / GRAVITY_M_S2 - float(self.raw_kgm[1]))
-        self.raw_kg = -self._force_N / GRAVITY_M_S2 - self._tare_kg
-        if empty and abs(self.raw_kg) < self._least_kg:
-            self._tare_kg += min(1.0, dt_s / self._tare_s) * self.raw_kg
-        self.mass_kg = self.raw_kg if self.raw_kg >= self._least_kg else 0.0
-        self.p_OP[:] = 0.0
-        if self.mass_kg > 0.0:
-            np.divide(self.raw_kgm, self.mass_kg, out=self.p_OP)
+    if abs(force_N - scales[0]) > _JUMP * robot_kg * GRAVITY_M_S2:
+        # Something was put on or taken off: what was before is no longer worth averaging.
+        scales[1] = min(scales[1], _JUMP_SETTLE_S)
+    scales[1] = min(scales[1] + dt_s, settle_s)
+    share = min(1.0, dt_s / scales[1])
+    scales[0] += share * (force_N - scales[0])
+    # r x (0, 0, -w) = (-r_y w, r_x w, 0)
+    raw[1] += share * (moment_y_Nm / GRAVITY_M_S2 - raw[1])
+    raw[2] += share * (-moment_x_Nm / GRAVITY_M_S2 - raw[2])
+    raw[0] = -scales[0] / GRAVITY_M_S2 - scales[2]
+    if empty and abs(raw[0]) < _LEAST * robot_kg:
+        scales[2] += min(1.0, dt_s / tare_s) * raw[0]
+    return raw[0] if raw[0] >= _LEAST * robot_kg else 0.0
