@@ -54,12 +54,14 @@ class Course:
 
     def advance(self, dt_s: float) -> None:
         """Moves on by one tick."""
-        (f, left, turn), asked, more = self.velocity, self.asked, self._correction
+        asked, more = self.asked, self._correction
         slower = min(1.0, self.fastest_m_s / max(math.hypot(asked[0], asked[1]), 1e-9))
-        f = _towards(f, slower * asked[0], _FORWARD_M_S2 * dt_s)
-        left = _towards(left, slower * asked[1], _SIDEWAYS_M_S2 * dt_s)
-        turn = _towards(turn, asked[2], _TURN_RAD_S2 * dt_s)
-        self.velocity = (f, left, turn)
+        if slower < 1.0 or self.velocity != asked:
+            f, left, turn = self.velocity
+            f = _towards(f, slower * asked[0], _FORWARD_M_S2 * dt_s)
+            left = _towards(left, slower * asked[1], _SIDEWAYS_M_S2 * dt_s)
+            self.velocity = f, left, _towards(turn, asked[2], _TURN_RAD_S2 * dt_s)
+        f, left, turn = self.velocity
         self.steps = (f + more[0], left + more[1], turn + more[2])
         c, s = math.cos(self.yaw), math.sin(self.yaw)
         self.x += (c * f - s * left) * dt_s

@@ -23,6 +23,7 @@ from controller.walking.grip import Grip
 from controller.walking.ground import Ground, Slope
 from controller.walking.loading import Loading
 from controller.walking.priorities import Priorities
+from controller.walking.references import UPRIGHT, References
 from controller.walking.route import Route
 from controller.walking.support import inside_both, inside_sole
 from controller.walking.swing import State, Swing, quintic
@@ -60,7 +61,6 @@ _HIP_RAD_M, _MOST_HIP_RAD = 1.2, 0.2
 """Roll of the pelvis per height of a step: the hip goes with the foot, and the legs need not bend as far."""
 _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
-_LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0
 _RESTING_M_S = 0.15
 """A foot that moves faster along its normal is not on the ground."""
 _NORMAL = 2
@@ -142,20 +142,15 @@ class Walking:
         self.course = Course()
         self._lift_m = 0.0
         self._kp_height, self._kd_height = gains.com.height_kp_per_s2, gains.com.height_kd_per_s
-        self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
-        self.R_des = np.eye(3)
+        self._refs = refs = References(body, robot.contact_names)
+        self.p_WC_des, self.v_WC_des, self.p_WS = refs.p_WC_des, refs.v_WC_des, refs.p_WS
+        self.R_des = refs.R_des
         self.half_support_m = np.array([gait.longest_m, gait.widest_m])
         self.planned = np.ones(len(robot.contacts), dtype=bool)
         self.phase, self.done = READY, True
         self._side = [0.0, 0.0]
         self._side[gait.left], self._side[gait.right] = 1.0, -1.0
-        self._com_ref = body.reference("com")
-        self._upright = [body.reference(name) for name in ("base", "trunk") if name in body.task_index]
-        self._position = [body.reference(f"{name}.position") for name in robot.contact_names]
-        self._orientation = [
-            body.reference(f"{name}.orientation") if f"{name}.orientation" in body.task_index else None
-            for name in robot.contact_names
-        ]
+        self._upright = [body.reference(name) for name in UPRIGHT if name in body.task_index]
         self._both = (list(robot.contact_names), list(standing))
         self._single = []
         for swing, stance in ((0, 1), (1, 0)):
@@ -266,8 +261,7 @@ class Walking:
         else:
             xi_ref, z = self._advance_on_both(dt_s)
         self.xi_des = xi_ref
-        self._write_com(xi_ref, z, dt_s)
-        self._write_upright(dt_s)
+        self._lead_body(xi_ref, z, dt_s)
 
     def _bear_load(self) -> None:
         """A load lifts the centre of mass: the pendulum grows with it, the robot stays as high as it was."""
@@ -280,19 +274,12 @@ class Walking:
 
     def _see(self) -> None:
         """Feet, in the unwrapped heading of the robot, and the DCM."""
-        kin, heading = self._body.arrays.kin, self._heading
-        for f in (0, 1):
-            x, y, z = kin.p[f].tolist()
-            R = kin.R[f]
-            yaw = math.atan2(R[1, 0], R[0, 0]) - heading
-            self._feet[f] = (x, y, heading + math.remainder(yaw, 2.0 * math.pi))
-            self._soles_z[f] = z
-        cx, cy, _ = kin.p_WC.tolist()
-        vx, vy, _ = kin.v_WC.tolist()
-        omega = self._plan.omega
-        self.xi = (cx + vx / omega, cy + vy / omega)
-        np.add(kin.p[0], kin.p[1], out=self.p_WS)
-        self.p_WS *= 0.5
+        refs, feet = self._refs, self._feet
+        refs.see(self._heading, self._plan.omega)
+        x0, y0, yaw0, x1, y1, yaw1, z0, z1, xi_x, xi_y = refs.seen.tolist()
+        feet[0], feet[1] = (x0, y0, yaw0), (x1, y1, yaw1)
+        self._soles_z[0], self._soles_z[1] = z0, z1
+        self.xi = (xi_x, xi_y)
 
     def _feel(self, foot: int) -> None:
         if self.gait.half_length_m == 0.0:
@@ -509,22 +496,8 @@ class Walking:
         c, s = math.cos(swing.yaw[0]), math.sin(swing.yaw[0])
         ahead = c * (target[0] - self._lift_off[0]) + s * (target[1] - self._lift_off[1])
         swing.tiptoe(ahead, self._t, duration_s)
-        (px, vx, ax), (py, vy, ay), (pz, vz, az) = swing.x, swing.y, swing.height()
-        ref = self._position[foot]
-        ref[0], ref[1], ref[2] = px, py, pz
-        ref[3], ref[4], ref[5] = vx, vy, vz
-        ref[6], ref[7], ref[8] = ax, ay, az
-        turn = self._orientation[foot]
-        if turn is not None:
-            pitch, rate, accel = (a + b for a, b in zip(swing.pitch, swing.nose_down, strict=True))
-            cp, sp = math.cos(pitch), math.sin(pitch)
-            # The ground's roll is small and the foot turns to it slowly: its rates are left out.
-            cr, sr = math.cos(swing.roll[0]), math.sin(swing.roll[0])
-            turn[0], turn[1], turn[2] = c * cp, c * sp * sr - s * cr, c * sp * cr + s * sr
-            turn[3], turn[4], turn[5] = s * cp, s * sp * sr + c * cr, s * sp * cr - c * sr
-            turn[6], turn[7], turn[8] = -sp, cp * sr, cp * cr
-            turn[9], turn[10], turn[11] = -s * rate, c * rate, swing.yaw[1]
-            turn[12], turn[13], turn[14] = -s * accel, c * accel, swing.yaw[2]
+        turn = *swing.yaw, *swing.pitch, *swing.nose_down, swing.roll[0]
+        self._refs.swing(foot, *swing.x, *swing.y, *swing.height(), *turn)
 
     def _under(self, x: float, y: float) -> tuple[float, Slope]:
         """Height of the ground that the centre of mass goes by, at a point, and its slope.
@@ -571,43 +544,31 @@ class Walking:
             steepness, rise = 2.0 * (1.0 - part) * rise / way, (2.0 - part) * rise
         return z + part * rise, (c * steepness, s * steepness)
 
-    def _write_com(self, xi_ref: Point, z: Point, dt_s: float) -> None:
-        kin, ref, w = self._body.arrays.kin, self._com_ref, self._plan.omega
-        cx, cy, cz = kin.p_WC.tolist()
-        vx, vy, vz = kin.v_WC.tolist()
+    def _lead_body(self, xi_ref: Point, z: Point, dt_s: float) -> None:
+        cx, cy, _ = self._body.arrays.kin.p_WC.tolist()
         sole, slope = self._under(cx, cy)
         most = _SOLE_RATE_M_S * dt_s
         self._sole_z += min(max(sole - self._sole_z, -most), most)
         part = minimum_jerk(self._lowering_s / _READY_S)[0]
         height = self._height_from + part * (self.gait.height_m - self._height_from) + self._lift_m
-        climb = slope[0] * vx + slope[1] * vy
-        up = self._kp_height * (self._sole_z + height - cz) + self._kd_height * (climb - vz)
-        ref[6], ref[7] = w * w * (cx - z[0]), w * w * (cy - z[1])
-        up += slope[0] * float(ref[6]) + slope[1] * float(ref[7])
-        ref[8] = min(max(up, _LOWEST_M_S2), _HIGHEST_M_S2)
-        p, v = self.p_WC_des, self.v_WC_des
-        v[0], v[1] = w * (xi_ref[0] - float(p[0])), w * (xi_ref[1] - float(p[1]))
-        p[0] += v[0] * dt_s
-        p[1] += v[1] * dt_s
-        p[2] = self._sole_z + height
-
-    def _write_upright(self, dt_s: float) -> None:
-        self._heading += (0.5 * (self._feet[0][2] + self._feet[1][2]) - self._heading) * min(
-            _HEADING_RATE_PER_S * dt_s, 1.0
+        heading = 0.5 * (self._feet[0][2] + self._feet[1][2])
+        self._heading += (heading - self._heading) * min(_HEADING_RATE_PER_S * dt_s, 1.0)
+        self._refs.lead(
+            *xi_ref,
+            *z,
+            self._sole_z + height,
+            *slope,
+            self._kp_height,
+            self._kd_height,
+            self._plan.omega,
+            self._heading,
+            self.course.velocity[2],
+            dt_s,
         )
-        c, s = math.cos(self._heading), math.sin(self._heading)
-        turn = self.course.velocity[2]
-        R = self.R_des
-        R[0, 0] = R[1, 1] = c
-        R[0, 1], R[1, 0] = -s, s
-        for ref in self._upright:
-            ref[0], ref[1], ref[3], ref[4] = c, -s, s, c
-            ref[2] = ref[5] = ref[6] = ref[7] = 0.0
-            ref[8], ref[11] = 1.0, turn
         if self._pelvis is not None and self._route is not None:
-            self._write_hips(self._pelvis, c, s, dt_s)
+            self._write_hips(self._pelvis, dt_s)
 
-    def _write_hips(self, ref: Vector, c: float, s: float, dt_s: float) -> None:
+    def _write_hips(self, ref: Vector, dt_s: float) -> None:
         if self.phase == SWING:
             assert self._route is not None
             roll = -self._side[self._stance] * _HIP_RAD_M * self._route.rise_m()
@@ -619,6 +580,7 @@ class Walking:
                 roll, left_s = 0.0, max(_SETTLE_S - self._t, dt_s)
         self._hips = quintic(self._hips, roll, left_s, dt_s)
         roll, rate, _ = self._hips
+        c, s = math.cos(self._heading), math.sin(self._heading)
         cr, sr = math.cos(roll), math.sin(roll)
         ref[1], ref[2] = -s * cr, s * sr
         ref[4], ref[5] = c * cr, -c * sr
