@@ -157,6 +157,7 @@ class Brain:
 
     def _show(self) -> None:
         """Lets the output show what the controller works with, instead of copying it every tick."""
+        self.output.p_WH_des, self.output.hand_active = self.motion.hands.p_WH_des, self.motion.hands.active
         if self.robot.floating:
             output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
             output.p_WC, output.v_WC = kin.p_WC, kin.v_WC
@@ -341,6 +342,3 @@ class Brain:
                 self._payload.update(output.tau, self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg
-        for i, hand in enumerate(self.motion.hands):
-            output.p_WH_des[i] = hand.p
-            output.hand_active[i] = hand.active

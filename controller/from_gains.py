@@ -13,7 +13,7 @@ from robots.model import RobotModel
 
 
 def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str) -> WholeBody:
-    """The quadratic program of a robot.
+    """The quadratic program of a robot; its hands may be given something to do in every mode.
 
     Args:
         robot: the robot.
@@ -38,4 +38,5 @@ def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: s
         barrier,
         solver,
         inequalities=inequalities(gains.inequalities, frame_names(robot)),
+        optional=[task.name for task in tasks if task.name in robot.hand_names],
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.jobs import JOB_SIZE, MOST_HANDS, write_hands
 from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.footstep_check import FootstepError, check_footsteps
@@ -44,7 +45,7 @@ class RequestRow(Row):
     plane); hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the
     hand's place at the start of the run; NaN: not relative); velocity [3] (walk: forward, to the left [m/s],
     turning [rad/s]); n_footsteps [1], footsteps (each: contact (index), x, y, z [m], yaw [rad] from the
-    middle of the soles as it begins).
+    middle of the soles as it begins); hands (what each is to hold meanwhile, see `controller.jobs`).
     """
 
     behaviour: Vector
@@ -59,6 +60,7 @@ class RequestRow(Row):
     velocity: Vector
     n_footsteps: Vector
     footsteps: Vector
+    hands: Vector
 
     def __init__(self) -> None:
         super().__init__(
@@ -75,6 +77,7 @@ class RequestRow(Row):
                 ("velocity", 3),
                 ("n_footsteps", 1),
                 ("footsteps", MOST_FOOTSTEPS * FOOTSTEP_SIZE),
+                ("hands", MOST_HANDS * JOB_SIZE),
             )
         )
 
@@ -82,6 +85,10 @@ class RequestRow(Row):
         """(n, 5) view of the footsteps."""
         used = int(self.n_footsteps[0]) * FOOTSTEP_SIZE
         return self.footsteps[:used].reshape(-1, FOOTSTEP_SIZE)
+
+    def jobs(self) -> Vector:
+        """(MOST_HANDS, JOB_SIZE) view of what the hands are to do."""
+        return self.hands.reshape(MOST_HANDS, JOB_SIZE)
 
 
 def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: float = 0.0) -> RequestRow:
@@ -97,7 +104,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
         The row.
 
     Raises:
-        ValueError: for what this robot cannot do; one sentence. A `FootstepError` says which footstep.
+        ValueError: for what this robot cannot do; one sentence. A `FootstepError` or `JobError` says where.
     """
     if kind not in _CODES:
         raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
@@ -142,6 +149,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
             row.amplitude_m[0] = _positive(kind, params, "radius_m")
             row.period_s[0] = _positive(kind, params, "period_s")
             row.axes[:] = _PLANES[_one_of(kind, params, "plane", "yz", _PLANES)]
+    write_hands(robot, params.get("hands") or {}, row.jobs())
     if kind not in ("damp", "walk") and robot.floating and not can_rest(robot):
         raise ValueError(
             f"'{robot.name}' has point feet and cannot stand still; ask it to walk, at 0 m/s to step in place"

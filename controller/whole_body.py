@@ -6,6 +6,7 @@ Everything is allocated and compiled at set-up. In the tick a behaviour writes r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,6 +41,7 @@ class WholeBody:
         solver: "osqp" or "exact".
         osqp_settings: for OSQP.
         inequalities: what is never left, whatever else is asked; all of them hold from the start.
+        optional: tasks that may be switched on beside those of any mode.
 
     Raises:
         ValueError: for a declaration that does not fit the robot.
@@ -54,6 +56,7 @@ class WholeBody:
         solver: str = "osqp",
         osqp_settings: OsqpSettings | None = None,
         inequalities: Sequence[Inequality] = (),
+        optional: Sequence[str] = (),
     ) -> None:
         load_kinds()
         self.robot = robot
@@ -93,6 +96,9 @@ class WholeBody:
             for geometry in self.geometry
         ]
         self._implied: dict[tuple[int, ...], Ints] = {}
+        self._optional = tuple(optional)
+        self._switched_on: set[str] = set()
+        self._asked: tuple[Sequence[str], Sequence[str]] | None = None
         self._closed: tuple[int, ...] = ()
         self._enabled: tuple[int, ...] = ()
         self._leading = self.solver
@@ -117,9 +123,14 @@ class WholeBody:
         return view
 
     def prepare(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
-        """Builds what a set of closed contacts and enabled tasks needs, before the loop starts."""
-        slots, tasks = self._mode(closed, enabled)
-        self.osqp.prepare(slots, tasks)
+        """Builds what a set of closed contacts and enabled tasks needs, before the loop starts.
+
+        With any of the optional tasks besides.
+        """
+        for some in range(len(self._optional) + 1):
+            for beside in itertools.combinations(self._optional, some):
+                slots, tasks = self._mode(closed, (*enabled, *beside))
+                self.osqp.prepare(slots, tasks)
         self._implied[slots] = implied = np.zeros_like(self.arrays.contacts.implied)
         implied[list(slots)] = implied_motion(
             [self._tables.parents[c] for c in slots],
@@ -128,8 +139,12 @@ class WholeBody:
         )
 
     def set_mode(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
-        """Closes these contacts, enables these tasks; the mode must have been prepared."""
-        self._closed, self._enabled = self._mode(closed, enabled)
+        """Closes these contacts, enables these tasks; the mode must have been prepared.
+
+        Optional tasks stay as they were switched.
+        """
+        self._asked = closed, enabled
+        self._closed, self._enabled = self._mode(closed, (*enabled, *self._switched_on))
         contacts, offset = self.arrays.contacts, 0
         contacts.offset[:] = -1
         contacts.implied[:] = self._implied[self._closed]
@@ -141,6 +156,13 @@ class WholeBody:
         table[list(self._enabled), ENABLED] = 1
         for index, given in enumerate(self.inequalities, start=len(self.declared)):
             table[index, ENABLED] = self._makes_sense(index, given.kind, self._closed)
+
+    def switch(self, task: str, on: bool) -> None:
+        """Switches an optional task on or off, in this mode and in all to come."""
+        assert task in self._optional
+        (self._switched_on.add if on else self._switched_on.discard)(task)
+        if self._asked is not None:
+            self.set_mode(*self._asked)
 
     def set_force_limits(self, contact: str, min_N: float, max_N: float) -> None:
         """Bounds the normal force of a contact; how a contact ramps in and out."""
@@ -205,7 +227,7 @@ class WholeBody:
 
     def _mode(self, closed: Sequence[str], enabled: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         slots = tuple(sorted(self.robot.contact_names.index(name) for name in closed))
-        tasks = sorted(self.task_index[name] for name in enabled)
+        tasks = sorted({self.task_index[name] for name in enabled})
         return slots, tuple(i for i in tasks if self._makes_sense(i, self.declared[i].kind, slots))
 
     def _makes_sense(self, index: int, kind: str, closed: tuple[int, ...]) -> bool:

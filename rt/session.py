@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
+from controller.jobs import JobError
 from controller.request import RequestRow, make_request, soft_stop
 from controller.walking.footstep_check import FootstepError
 from estimators.fixed_base import FixedBaseEstimator
@@ -314,8 +315,8 @@ def _schedule(robot: RobotModel, scenario: Scenario, positions: Positions) -> li
             request = make_request(robot, command.kind, command.params, command.at_s)
         except ValueError as error:
             loc: tuple[str | int, ...] = ("commands", lines.get(command.at_s, 0), command.kind)
-            if isinstance(error, FootstepError):
-                loc = (*loc, "steps", error.index)
+            if isinstance(error, FootstepError | JobError):
+                loc = (*loc, *error.loc)
             problems.append(positions.problem(loc, str(error)))
             continue
         schedule.append((round(command.at_s / PERIOD_S), request))

@@ -170,11 +170,45 @@ class Behaviour(Config):
     """What the robot is asked to do; a subclass is named like its key in the file."""
 
 
-class Stand(Behaviour):
-    """Stand still; an arm holds its pose."""
+class HandJob(Config):
+    """A pose that a hand holds meanwhile.
+
+    Attributes:
+        p_BH_m, rpy_BH_rad: from the robot's base, level and along its heading.
+        p_WH_m, rpy_WH_rad: or in the world. A hand whose orientation is left out keeps the one that it has.
+    """
+
+    p_BH_m: Vector3 | None = None
+    rpy_BH_rad: Vector3 | None = None
+    p_WH_m: Vector3 | None = None
+    rpy_WH_rad: Vector3 | None = None
+
+    @model_validator(mode="after")
+    def _one_frame(self) -> HandJob:
+        if (self.p_BH_m is None) == (self.p_WH_m is None):
+            raise ValueError("say where: exactly one of p_BH_m and p_WH_m")
+        if (self.rpy_WH_rad if self.p_WH_m is None else self.rpy_BH_rad) is not None:
+            raise ValueError(
+                "say place and orientation in the same frame: p_BH_m, rpy_BH_rad or p_WH_m, rpy_WH_rad"
+            )
+        return self
 
 
-class Walk(Behaviour):
+class WithHands(Behaviour):
+    """What leaves the hands to do something else meanwhile.
+
+    Attributes:
+        hands: by name.
+    """
+
+    hands: dict[str, HandJob] | None = None
+
+
+class Stand(WithHands):
+    """Stand still; hands, and an arm, hold the pose that they have."""
+
+
+class Walk(WithHands):
     """Walk with a velocity in the robot's own heading frame."""
 
     velocity_m_s: tuple[float, float]
@@ -195,20 +229,20 @@ class Footstep(Config):
     yaw_rad: float = Field(default=0.0, ge=-2.0 * math.pi, le=2.0 * math.pi)
 
 
-class Footsteps(Behaviour):
+class Footsteps(WithHands):
     """Walk on given footsteps, stairs perhaps, and stand on the last ones."""
 
     steps: tuple[Footstep, ...] = Field(min_length=1)
 
 
-class Squat(Behaviour):
+class Squat(WithHands):
     """Move the centre of mass down by `depth_m` and up again, over and over."""
 
     depth_m: Positive
     period_s: Positive
 
 
-class Sway(Behaviour):
+class Sway(WithHands):
     """Move the centre of mass to and fro."""
 
     amplitude_m: Positive

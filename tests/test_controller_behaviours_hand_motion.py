@@ -20,7 +20,7 @@ def ready():
 
 
 def ask(hand, kind, **params):
-    hand.take(make_request(robot("panda"), kind, params), R_HERE, HERE)
+    hand.take(make_request(robot("panda"), kind, params))
 
 
 def follow(hand, seconds):
@@ -42,8 +42,11 @@ def check_derivatives(linear, angular):
         np.testing.assert_allclose(turned, here[1], atol=5e-3)
 
 
-def test_nothing_is_asked_of_a_hand_before_the_first_request():
-    assert not ready().active
+def test_before_the_first_request_a_hand_rests_where_it_was_placed():
+    linear, angular = follow(ready(), 1.0)
+    np.testing.assert_allclose(linear[:, 0], np.tile(HERE, (1000, 1)), atol=1e-12)
+    np.testing.assert_array_equal(linear[:, 1:], 0.0)
+    np.testing.assert_allclose(angular[-1][0], R_HERE, atol=1e-12)
 
 
 def test_a_reach_ends_at_rest_at_the_place_and_orientation():
@@ -100,7 +103,7 @@ def test_requests_on_the_way_bend_the_motion_but_do_not_break_it():
     second, _ = follow(hand, 1.3)
     ask(hand, "reach", offset_m=[0.0, 0.0, 0.1])
     third, _ = follow(hand, 0.6)
-    hand.hold()
+    hand.move(None, None)
     fourth, _ = follow(hand, 1.0)
     motion = np.concatenate([first, second, third, fourth])
     for order in (0, 1):
@@ -109,20 +112,23 @@ def test_requests_on_the_way_bend_the_motion_but_do_not_break_it():
     np.testing.assert_allclose(fourth[-1, 1:], 0.0, atol=1e-12)
 
 
-def test_an_orientation_on_the_way_is_left_where_it_is():
+def test_a_turn_on_the_way_bends_into_the_next_one_or_comes_to_rest():
     hand = ready()
     ask(hand, "reach", p_WH_m=HERE.tolist(), rpy_WH_rad=[0.0, 0.0, 1.5])
-    follow(hand, 0.5)
-    R = hand.R.copy()
-    hand.hold()
-    hand.advance(DT)
-    np.testing.assert_allclose(hand.R, R, atol=1e-6)
+    linear, angular = follow(hand, 0.7)
+    for R in (pin.rpy.rpyToMatrix(1.0, -0.5, 0.2), None):
+        hand.move(None, R)
+        more, turned = follow(hand, 0.7)
+        linear, angular = np.concatenate([linear, more]), angular + turned
+    check_derivatives(linear, angular)
+    np.testing.assert_allclose(angular[-1][1:], 0.0, atol=1e-12)
 
 
-def test_to_stay_is_to_hold_the_place_of_the_start():
+def test_a_motion_that_is_under_way_as_the_first_request_comes_goes_over_into_it():
     hand = ready()
-    hand.stay()
-    linear, angular = follow(hand, 1.0)
-    assert hand.active
-    np.testing.assert_allclose(linear[:, 0], np.tile(HERE, (1000, 1)), atol=1e-12)
-    np.testing.assert_allclose(angular[-1][0], R_HERE, atol=1e-12)
+    hand.v[:], hand.w[:] = [0.3, -0.2, 0.1], [0.5, 0.2, -0.4]
+    hand.move(HERE + 0.1, R_HERE)
+    linear, angular = follow(hand, 1.5)
+    check_derivatives(linear, angular)
+    np.testing.assert_allclose(linear[0, 1], [0.3, -0.2, 0.1], atol=0.01)
+    np.testing.assert_allclose(linear[-1, 0], HERE + 0.1, atol=1e-12)

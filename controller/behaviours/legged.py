@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.behaviours.hand_motion import HandMotion
+from controller.behaviours.hands import Hands
 from controller.behaviours.standing import Standing, standing_tasks
 from controller.behaviours.tilt_integral import TiltIntegral
 from controller.gains import Gains
-from controller.request import DAMP, FOOTSTEPS, WALK, RequestRow
+from controller.request import CIRCLE, DAMP, FOOTSTEPS, REACH, WALK, RequestRow
 from controller.soles import can_rest
 from controller.walking.speed import walks
 from controller.walking.walking import Walking, walking_tasks
@@ -33,7 +33,7 @@ class Legged:
         contact: (nc,) contact flags of the estimator, which keep their address.
 
     Attributes:
-        hands: motion of each hand.
+        hands: what they do, standing and walking.
         height_m: of the centre of mass over the ground at the nominal posture.
         planned: (nc,) contacts that should be closed.
         calm: to be set; while somebody pushes a tilt is nothing lasting, and is not integrated.
@@ -46,12 +46,12 @@ class Legged:
         self.height_m = self.standing.height_m
         self.walking: Walking | None = None
         if walks(robot):
-            self.walking = Walking(robot, gains, body, self.standing.tasks_without_hands, contact)
+            self.walking = Walking(robot, gains, body, self.standing.tasks, contact)
         self._restless = self.walking is not None and not can_rest(robot)
         self._motion: Standing | Walking = self.standing
         self._next: RequestRow | None = None
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
-        self.hands: list[HandMotion] = self.standing.hands
+        self.hands = Hands(robot, gains, body)
 
     @property
     def p_WC_des(self) -> Vector:
@@ -85,6 +85,7 @@ class Legged:
         self._motion, self._next = self.standing, None
         if self.walking is not None:
             self.walking.forget()
+        self.hands.start()
         self.standing.start()
         if self._restless and self.walking is not None:
             self._motion = self.walking
@@ -97,6 +98,7 @@ class Legged:
         """
         if int(request.behaviour[0]) == DAMP:
             return
+        R_des = self.R_des
         if int(request.behaviour[0]) == WALK and not self._on_footsteps:
             assert self.walking is not None
             self._next = None
@@ -104,15 +106,19 @@ class Legged:
                 self._walk(None)
             forward, left, turn = request.velocity.tolist()
             self.walking.ask(forward, left, turn)
+            self.hands.take(request, R_des)
         elif int(request.behaviour[0]) == FOOTSTEPS and self._motion is self.standing:
             self._walk(request.route())
+            self.hands.take(request, R_des)
         elif self._restless and self.walking is not None:
             self.walking.ask(0.0, 0.0, 0.0)
         elif self._motion is self.walking:
             self._next = request
             self.walking.stop()
         else:
-            self.standing.take(request)
+            self.hands.take(request, R_des)
+            if int(request.behaviour[0]) not in (REACH, CIRCLE):
+                self.standing.take(request)
 
     @property
     def _on_footsteps(self) -> bool:
@@ -121,7 +127,6 @@ class Legged:
     def _walk(self, footsteps: Vector | None) -> None:
         assert self.walking is not None
         self._next = None
-        self.standing.release_hands()
         self._motion = self.walking
         self.walking.begin(footsteps)
 
@@ -134,5 +139,6 @@ class Legged:
             if self._next is not None:
                 self.take(self._next)
             self._motion.advance(dt_s)
+        self.hands.advance(dt_s, self.R_des)
         if self.calm:
             self._tilt.advance(dt_s)

@@ -1,4 +1,4 @@
-"""A floating-base robot on its soles: centre of mass, base and trunk upright, posture, hands where asked.
+"""A floating-base robot on its soles: centre of mass, base and trunk upright, posture.
 
 The horizontal law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer,
 "Three-dimensional bipedal walking control based on divergent component of motion", T-RO 2015): with xi = c +
@@ -15,12 +15,12 @@ import numpy as np
 import pinocchio as pin
 
 from controller.behaviours.com_motion import ComMotion
-from controller.behaviours.hand_motion import HandMotion
+from controller.behaviours.hands import hand_tasks
 from controller.behaviours.stance import Stance, stance_tasks
 from controller.behaviours.standing_kernels import find_soles, hold_upright, integrate_com, place_com
 from controller.gains import Gains
-from controller.qp.tables import GRAVITY_M_S2, REF, Floats
-from controller.request import CIRCLE, REACH, RequestRow
+from controller.qp.tables import GRAVITY_M_S2, REF
+from controller.request import RequestRow
 from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.speed import walks
 from controller.whole_body import Task, WholeBody
@@ -58,17 +58,6 @@ def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     return tasks + stance_tasks(robot, gains) + hand_tasks(robot, gains)
 
 
-def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """A pose task for every hand."""
-    weight = [gains.hand.weight] * 3 + [gains.hand.orientation_weight] * 3
-    return [
-        Task(
-            hand.name, "frame_pose", weight, _pair(gains.hand) * 2, robot.pin_model.frames[hand.frame_id].name
-        )
-        for hand in robot.hands
-    ]
-
-
 def _pair(gains: object) -> list[float]:
     return [gains.kp_per_s2, gains.kd_per_s]  # type: ignore[attr-defined]
 
@@ -92,11 +81,10 @@ class Standing:
     Attributes:
         p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
         p_WS: (3,) mean of the soles as estimated [m].
-        hands: motion of each hand.
         R_des: (3, 3) heading of the soles.
         half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
         height_m: of the centre of mass over the ground at the nominal posture.
-        tasks_without_hands: names of the tasks that are always enabled.
+        tasks: names of the tasks that walking keeps, too.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
@@ -110,26 +98,19 @@ class Standing:
         self.robot = robot
         self._body = body
         self._com = ComMotion()
-        self.hands = [HandMotion(gains.hand.speed_m_s) for _ in robot.hands]
         self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
         self._closed = robot.contact_names
         self._n_contacts = len(robot.contacts)
         self._stance = Stance(body, gains)
-        while_standing = (*robot.hand_names, *self._stance.tasks)
-        self.tasks_without_hands = [
-            t.name for t in standing_tasks(robot, gains) if t.name not in while_standing
-        ]
+        others = (*robot.hand_names, *self._stance.tasks)
+        self.tasks = [task.name for task in standing_tasks(robot, gains) if task.name not in others]
         self._nominal_offset = np.zeros(3)
         self._own_height_m = 0.0
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
-        self._hand_refs = [body.reference(hand) for hand in robot.hand_names]
-        self._hand_frames = [body.frame_index[robot.pin_model.frames[h.frame_id].name] for h in robot.hands]
         self._set_up(gains)
         self._write_references = self._bind_references()
-        for mask in range(2 ** len(self.hands)):
-            body.prepare(self._closed, self._enabled(mask))
-        self._mask = -1
+        body.prepare(*self._mode)
 
     def _set_up(self, gains: Gains) -> None:
         robot, body, com = self.robot, self._body, gains.com
@@ -213,10 +194,9 @@ class Standing:
         columns = {int(j) for f in range(self._n_contacts) for j in kin.columns[f, : kin.n_columns[f]]}
         return sorted(j - self.robot.n_base for j in columns if j >= self.robot.n_base)
 
-    def _enabled(self, hand_mask: int) -> list[str]:
-        return [*self.tasks_without_hands, *self._stance.tasks] + [
-            name for i, name in enumerate(self.robot.hand_names) if hand_mask >> i & 1
-        ]
+    @property
+    def _mode(self) -> tuple[tuple[str, ...], list[str]]:
+        return self._closed, [*self.tasks, *self._stance.tasks]
 
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
@@ -233,19 +213,16 @@ class Standing:
         self._bear_load()
         self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
-        for hand, frame in zip(self.hands, self._hand_frames, strict=True):
-            hand.place(kin.R[frame], kin.p[frame])
-        self._apply_mode()
+        self._body.set_mode(*self._mode)
 
     def resume(self) -> None:
-        """Takes over from another motion that ends at rest with both soles down; hands follow the posture."""
+        """Takes over from another motion that ends at rest with both soles down."""
         self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
         self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
         self._write_gains()
-        self._mask = -1
-        self._apply_mode()
+        self._body.set_mode(*self._mode)
 
     def _bear_load(self) -> None:
         """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
@@ -255,42 +232,12 @@ class Standing:
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N
 
-    def release_hands(self) -> None:
-        """Gives the arms back to the posture."""
-        for hand in self.hands:
-            hand.active = False
-
     def take(self, request: RequestRow) -> None:
         """Switches to a new request."""
-        kin = self._body.arrays.kin
-        if int(request.behaviour[0]) in (REACH, CIRCLE):
-            i = int(request.hand[0])
-            self.hands[i].take(request, kin.R[self._hand_frames[i]], kin.p[self._hand_frames[i]])
-            self._apply_mode()
-            return
-        for hand in self.hands:
-            hand.hold()
         self._com.take(request)
-
-    def _apply_mode(self) -> None:
-        mask = sum(1 << i for i, hand in enumerate(self.hands) if hand.active)
-        if mask != self._mask:
-            self._mask = mask
-            self._body.set_mode(self._closed, self._enabled(mask))
 
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
         self._com.advance(dt_s)
         self._bear_load()
         self._write_references(dt_s)
-        for i, hand in enumerate(self.hands):
-            if hand.active:
-                hand.advance(dt_s)
-                write_pose(self._hand_refs[i], hand)
-
-
-def write_pose(ref: Floats, hand: HandMotion) -> None:
-    """Writes a hand's motion into the reference of its pose task."""
-    ref[:9] = hand.R.reshape(9)
-    ref[9:12], ref[12:15], ref[15:18] = hand.p, hand.v, hand.w
-    ref[18:21], ref[21:24] = hand.a, hand.wdot

@@ -28,11 +28,13 @@ class FootstepError(ValueError):
 
     Attributes:
         index: which one, from 0.
+        loc: where it is among the parameters.
     """
 
     def __init__(self, index: int, sentence: str) -> None:
         super().__init__(sentence)
         self.index = index
+        self.loc: tuple[str | int, ...] = ("steps", index)
 
 
 def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:

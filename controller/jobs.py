@@ -1,0 +1,84 @@
+"""What hands are to hold and where the robot is to look while it does something else, as rows of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+
+from controller.reach import nearest_pose
+from robots.model import RobotModel
+from robots.rows import Vector
+
+FREE, BASE, WORLD = range(3)
+"""Frame that a hand's job is given in; a free hand has none."""
+JOB_SIZE = 13
+"""Frame, place (3), orientation row by row (9; NaN: as it is)."""
+MOST_HANDS = 4
+
+
+class JobError(ValueError):
+    """A job that the robot cannot do.
+
+    Attributes:
+        loc: where it is among the parameters.
+    """
+
+    def __init__(self, loc: tuple[str | int, ...], sentence: str) -> None:
+        super().__init__(sentence)
+        self.loc = loc
+
+
+def write_hands(robot: RobotModel, hands: Mapping[str, Mapping[str, Any]], jobs: Vector) -> None:
+    """Writes the job of every hand that is named.
+
+    Args:
+        robot: the robot.
+        hands: by name: p_BH_m and perhaps rpy_BH_rad, or p_WH_m and perhaps rpy_WH_rad.
+        jobs: (MOST_HANDS, JOB_SIZE) the rows, of free hands.
+
+    Raises:
+        JobError: for a hand that there is not, and for a place that it does not get to.
+    """
+    for name, job in hands.items():
+        if name not in robot.hand_names:
+            has = f"it has {', '.join(robot.hand_names)}" if robot.hand_names else "it has none"
+            raise JobError(("hands", name), f"'{robot.name}' has no hand '{name}'; {has}")
+        i = robot.hand_names.index(name)
+        if i >= MOST_HANDS:
+            raise JobError(("hands", name), f"only the first {MOST_HANDS} hands of a robot can be given jobs")
+        frame = "B" if job.get("p_BH_m") is not None else "W"
+        place = _three(job.get(f"p_{frame}H_m"), ("hands", name, f"p_{frame}H_m"))
+        jobs[i, 0], jobs[i, 1:4] = BASE if frame == "B" else WORLD, place
+        rpy = job.get(f"rpy_{frame}H_rad")
+        jobs[i, 4:] = math.nan
+        if rpy is not None:
+            R = pin.rpy.rpyToMatrix(_three(rpy, ("hands", name, f"rpy_{frame}H_rad")))
+            jobs[i, 4:] = R.ravel()
+        if frame == "B":
+            _check_reach(robot, i, jobs[i])
+
+
+def _check_reach(robot: RobotModel, i: int, job: Vector) -> None:
+    R_BH = job[4:].reshape(3, 3) if math.isfinite(job[4]) else None
+    nearest = nearest_pose(robot, robot.hands[i], job[1:4], R_BH)
+    if nearest.found:
+        return
+    name, place = robot.hand_names[i], ", ".join(f"{x:.2f}" for x in nearest.p_BH)
+    missed = f"{nearest.off_m:.2f} m off"
+    if R_BH is not None:
+        missed += f" and {math.degrees(nearest.off_rad):.0f} deg turned"
+    turned = " turned as asked" if R_BH is not None else ""
+    raise JobError(
+        ("hands", name, "p_BH_m"), f"{name} does not get there{turned}; the nearest is [{place}], {missed}"
+    )
+
+
+def _three(value: Any, loc: tuple[str | int, ...]) -> Vector:
+    given = np.array(math.nan if value is None else value, dtype=np.float64)
+    if given.shape != (3,) or not np.isfinite(given).all():
+        raise JobError(loc, f"{loc[-1]} should be three numbers, not {value}")
+    return given
