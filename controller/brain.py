@@ -73,6 +73,7 @@ class BrainOutput:
         state: "active" or "damping" (latched).
         reason: why damping, one sentence; "" while active.
         rung: of the ladder, 0 solved to 4 damping.
+        remark: what could not be done as asked, the last of all, one sentence; "" while there is none.
         missed: names of the rows that could not be had when limits were last softened.
         qp_iterations: of the solver.
         dynamics_residual_N, cone_violation_N: of the tick's solution.
@@ -91,6 +92,7 @@ class BrainOutput:
         self.state = "idle"
         self.reason = ""
         self.rung = SOLVED
+        self.remark = ""
         self.missed: tuple[str, ...] = ()
         self.qp_iterations = 0
         self.dynamics_residual_N = 0.0
@@ -335,6 +337,7 @@ class Brain:
 
     def _report(self) -> None:
         output, motion = self.output, self.motion
+        output.remark = motion.hands.remark
         if isinstance(motion, Legged):
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS

@@ -147,6 +147,7 @@ class ControlLoop:
         self._state = ""
         self._link_lost = False
         self._events: list[LoopEvent] = []
+        self._remark = ""
         self._misses: list[Miss] = []
         self._steal_s: float | None = None
 
@@ -303,6 +304,8 @@ class ControlLoop:
             self._note_miss()
         if output.state != self._state:
             self._note_state(output.state)
+        if output.remark is not self._remark:
+            self._note_remark(output.remark)
         self._last_command = output.command
 
     def _end_tick(self) -> None:
@@ -346,6 +349,11 @@ class ControlLoop:
             text = f"from {self._state} to {state}" if self._state else f"starts in {state}"
             self._events.append(LoopEvent(self._now_s(), "state", text))
         self._state = state
+
+    def _note_remark(self, remark: str) -> None:
+        self._remark = remark
+        if remark and len(self._events) < EVENTS_KEPT:
+            self._events.append(LoopEvent(self._now_s(), "remark", remark))
 
     def _now_s(self) -> float:
         return self._tick * self.clock.period_ns * 1e-9

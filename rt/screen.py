@@ -234,6 +234,8 @@ def _shown(value: Any) -> str:
         return f"{value:.3g}" if abs(value) > SMALLEST_SHOWN else "0"
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
         return str(len(value))
+    if isinstance(value, Mapping):
+        return " and ".join(value)
     if isinstance(value, (list, tuple)):
         return "  ".join(_shown(part) for part in value) or "none"
     return "-" if value is None else str(value)

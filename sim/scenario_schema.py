@@ -175,7 +175,7 @@ class HandJob(Config):
 
     Attributes:
         p_BH_m, rpy_BH_rad: from the robot's base, level and along its heading.
-        p_WH_m, rpy_WH_rad: or in the world. A hand whose orientation is left out keeps the one that it has.
+        p_WH_m, rpy_WH_rad: or in the world. An orientation that is left out may be any.
     """
 
     p_BH_m: Vector3 | None = None

@@ -25,7 +25,7 @@ def body_at(model: RobotModel, task: Task, seed: int, speed: float = 1.0) -> Who
     ref[:] = rng.normal(size=len(ref))
     if task.kind in ("frame_pose", "frame_orientation"):
         ref[:9] = pin.exp3(rng.normal(size=3)).ravel()
-    gain[:] = rng.uniform(1.0, 100.0, len(gain))
+    gain[: len(task.gain)] = rng.uniform(1.0, 100.0, len(task.gain))
     return body
 
 

@@ -12,6 +12,7 @@ from task_checks import (
     written,
 )
 
+from controller.tasks.frame_pose import spec
 from controller.whole_body import Task
 
 CASES = (("g1", "left_wrist_yaw_link"), ("talos", "gripper_right_base_link"), ("panda", "panda_hand"))
@@ -69,3 +70,16 @@ def test_linear_and_angular_gains_are_their_own():
     ref[:9], ref[9:12] = kin.R[-1].ravel(), kin.p[-1]
     ref[12:15], ref[15:18] = kin.R[-1] @ [0.1, 0, 0], kin.R[-1] @ [0, 0.1, 0]
     np.testing.assert_allclose(written(body)[1], [0.2, 0, 0, 0, 0.4, 0], atol=1e-12)
+
+
+def test_columns_before_the_first_one_do_not_serve_the_task():
+    body = body_at(robot("g1"), task("left_wrist_yaw_link"), 0)
+    rows, error = (array.copy() for array in written(body))
+    body.gain("task")[4] = 21
+    fewer, same = written(body)
+    assert np.abs(rows[:, :21]).max() > 0.1
+    np.testing.assert_array_equal(fewer[:, :21], 0.0)
+    np.testing.assert_array_equal(fewer[:, 21:], rows[:, 21:])
+    np.testing.assert_array_equal(same, error)
+    kin = body.arrays.kin
+    np.testing.assert_allclose(spec(kin, -1, body.reference("task"), body.gain("task"))[0], fewer, atol=1e-12)

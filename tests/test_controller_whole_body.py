@@ -3,9 +3,22 @@
 import numpy as np
 import pinocchio as pin
 import pytest
-from bodies import ARMS, ask, base_link, hold_still, random_state, robot, unlimited, weak, whole_body
+from bodies import (
+    ARMS,
+    BARRIER,
+    CONTACT,
+    ask,
+    balance_tasks,
+    base_link,
+    hold_still,
+    random_state,
+    robot,
+    unlimited,
+    weak,
+    whole_body,
+)
 
-from controller.whole_body import Task
+from controller.whole_body import Task, WholeBody
 
 STANDING = ("g1", "talos")
 
@@ -187,3 +200,27 @@ def test_one_robot_may_have_many_controllers():
     other.assemble()
     other.solve()
     np.testing.assert_array_equal(other.solution.tau, tau)
+
+
+def test_optional_tasks_are_switched_beside_any_mode():
+    """Switched on, a task counts in this mode and in those to come, as if it had been enabled with them."""
+    model = robot("g1")
+    tasks = [
+        Task("posture", "posture", 1.0, [10, 6]),
+        *(t for t in balance_tasks(model) if t.name in model.hand_names),
+    ]
+    settings = CONTACT, BARRIER, "exact"
+    body = WholeBody(model, tasks, *settings, optional=model.hand_names)
+    other = WholeBody(model, tasks, *settings)
+    on, feet = [*model.hand_names[:1]], model.contact_names
+    for closed in (feet, feet[:1]):
+        body.prepare(closed, ["posture"])
+        other.prepare(closed, ["posture"])
+        other.prepare(closed, ["posture", *on])
+    body.set_mode(feet, ["posture"])
+    for closed, switched in ((feet, True), (feet[:1], True), (feet[:1], False)):
+        body.switch(on[0], switched)
+        body.set_mode(closed, ["posture"])
+        other.set_mode(closed, ["posture", *(on if switched else [])])
+        np.testing.assert_array_equal(body.arrays.tasks.table, other.arrays.tasks.table)
+        np.testing.assert_array_equal(body.arrays.contacts.offset, other.arrays.contacts.offset)

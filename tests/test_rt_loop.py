@@ -72,6 +72,7 @@ class FakeRobot:
 class FakeOutput:
     command: CommandRow = field(default_factory=lambda: CommandRow(NA))
     state: str = "active"
+    remark: str = ""
 
 
 @dataclass
@@ -197,6 +198,16 @@ def test_requests_follow_the_schedule_and_the_last_of_a_tick_counts(bench: Bench
 def test_a_schedule_that_leaves_a_tick_without_request_is_refused(bench: Bench, schedule: Any) -> None:
     with pytest.raises(ValueError, match="schedule"):
         bench.run(10, schedule=schedule)
+
+
+def test_a_remark_of_the_brain_is_an_event_once(bench: Bench) -> None:
+    def on_step(tick: int) -> None:
+        if tick == 2:
+            bench.brain.output.remark = "the hand is short of its place"
+
+    bench.brain.on_step = on_step
+    events = bench.run(6).events
+    assert [event.text for event in events if event.kind == "remark"] == ["the hand is short of its place"]
 
 
 def test_the_observer_sees_every_tick_after_it_was_written(bench: Bench) -> None:

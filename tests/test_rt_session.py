@@ -122,6 +122,15 @@ def test_what_a_robot_cannot_do_is_refused_at_the_line_of_the_command(scenario_f
         Session(RunPlan("panda", scenario_file(commands=commands)))
 
 
+def test_what_a_hand_cannot_do_is_refused_at_the_line_of_the_hand(scenario_file):
+    walk = {"velocity_m_s": [0.3, 0.0], "hands": {"left_hand": {"p_BH_m": [0.9, 0.2, 0.2]}}}
+    commands = [{"at_s": 0, "stand": {}}, {"at_s": 0.1, "walk": walk}]
+    with pytest.raises(
+        ConfigError, match=r"yaml:\d+:\d+: commands\[1\]\.walk\.hands\.left_hand\.p_BH_m: left_hand"
+    ):
+        Session(RunPlan("g1", scenario_file(commands=commands)))
+
+
 def test_a_duration_replaces_that_of_the_scenario(scenario_file):
     assert run("panda", scenario_file(), duration_s=0.05).summary["ticks"] == 50
 

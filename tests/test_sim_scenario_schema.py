@@ -17,7 +17,17 @@ WHOLE: dict[str, Any] = {
     "plant": {"joint_friction_Nm": 0.3, "joint_damping_Nms": 0.1, "model_error": 0.05, "com_error_m": 0.005},
     "commands": [
         {"at_s": 0, "stand": {}},
-        {"at_s": 2, "walk": {"velocity_m_s": [0.4, 0.0], "yaw_rate_rad_s": 0.1}},
+        {
+            "at_s": 2,
+            "walk": {
+                "velocity_m_s": [0.4, 0.0],
+                "yaw_rate_rad_s": 0.1,
+                "hands": {
+                    "left_hand": {"p_BH_m": [0.3, 0.1, 0.1], "rpy_BH_rad": [0, 0, 0]},
+                    "right_hand": {"p_WH_m": [1, 0, 1]},
+                },
+            },
+        },
         {"at_s": 3, "squat": {"depth_m": 0.1, "period_s": 2}},
         {"at_s": 4, "sway": {"amplitude_m": 0.03, "period_s": 2, "axis": "y"}},
         {"at_s": 5, "reach": {"hand": "right_hand", "p_WH_m": [0.3, 0, 1], "rpy_WH_rad": [0, 0, 0]}},
@@ -58,7 +68,14 @@ def test_everything_a_file_may_say_is_understood(load):
     scenario = load(WHOLE)
     kinds = [command.kind for command in scenario.commands]
     assert kinds == ["stand", "walk", "squat", "sway", "reach", "circle", "footsteps", "damp"]
-    assert scenario.commands[1].params == {"velocity_m_s": (0.4, 0.0), "yaw_rate_rad_s": 0.1}
+    assert scenario.commands[1].params == {
+        "velocity_m_s": (0.4, 0.0),
+        "yaw_rate_rad_s": 0.1,
+        "hands": {
+            "left_hand": {"p_BH_m": (0.3, 0.1, 0.1), "rpy_BH_rad": (0.0, 0.0, 0.0)},
+            "right_hand": {"p_WH_m": (1.0, 0.0, 1.0)},
+        },
+    }
     assert scenario.commands[0].params == {}
     assert scenario.sensors.noise == Noise(gyro_rad_s=0.01)
     assert scenario.plant.model_error == 0.05
@@ -105,6 +122,12 @@ def test_a_behaviour_without_values_may_be_empty(load):
         (("commands", 1, "walk", "velocity_m_s"), [1], "commands[1].walk.velocity_m_s"),
         (("commands", 6, "footsteps", "steps"), [], "commands[6].footsteps.steps: should have at least 1"),
         (("commands", 6, "footsteps", "steps", 0, "p_SF_m"), [1, 2], "commands[6].footsteps.steps[0].p_SF_m"),
+        (("commands", 1, "walk", "hands"), {"left_hand": {}}, "exactly one of p_BH_m and p_WH_m"),
+        (
+            ("commands", 1, "walk", "hands", "right_hand", "rpy_BH_rad"),
+            [0, 0, 0],
+            "place and orientation in the same frame",
+        ),
         (("commands", 1, "stand"), {}, "it has stand and walk"),
         (("commands", 1), {"at_s": 1}, "exactly one behaviour of stand, walk"),
         (("commands", 1), {"at_s": 1, "wlak": {}}, "commands[1].wlak: is not a known key"),

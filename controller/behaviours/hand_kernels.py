@@ -17,13 +17,27 @@ HEADING_RATE_PER_S = 20.0
 
 @kernel
 def follow_base(
-    dt_s: float, R_des: Floats, p: Floats, R: Floats, vel: Floats, base: Ints, level: Floats
+    dt_s: float,
+    R_des: Floats,
+    p: Floats,
+    R: Floats,
+    vel: Floats,
+    vdot: Floats,
+    base: Ints,
+    level: Floats,
 ) -> None:
-    """Moves the level frame on: its origin (3), their velocity (3), heading and its rate, world axes."""
+    """Moves the level frame on: origin (3), its velocity (3), heading and its rate, acceleration (3).
+
+    World axes. The origin's acceleration is the one decided a tick ago.
+    """
     f = base[0]
+    u, v, w = vel[f, 0], vel[f, 1], vel[f, 2]
+    x, y, z = vel[f, 3], vel[f, 4], vel[f, 5]
+    a, b, d = vdot[0] + y * w - z * v, vdot[1] + z * u - x * w, vdot[2] + x * v - y * u
     for r in range(3):
         level[r] = p[f, r]
-        level[3 + r] = R[f, r, 0] * vel[f, 0] + R[f, r, 1] * vel[f, 1] + R[f, r, 2] * vel[f, 2]
+        level[3 + r] = R[f, r, 0] * u + R[f, r, 1] * v + R[f, r, 2] * w
+        level[8 + r] = R[f, r, 0] * a + R[f, r, 1] * b + R[f, r, 2] * d
     c, s = np.cos(level[6]), np.sin(level[6])
     ahead, left = c * R_des[0, 0] + s * R_des[1, 0], c * R_des[1, 0] - s * R_des[0, 0]
     level[7] = HEADING_RATE_PER_S * np.arctan2(left, ahead)
@@ -32,11 +46,7 @@ def follow_base(
 
 @kernel
 def from_level(motion: Floats, ref: Floats, level: Floats) -> None:
-    """Writes a motion in the level frame as the reference of a pose task: R, p, v, w, a, wdot in the world.
-
-    The frame's own acceleration is left out: its heading turns slowly, and that of the base is not known
-    before the problem is solved.
-    """
+    """Writes a motion in the level frame as the reference of a pose task: R, p, v, w, a, wdot."""
     c, s, rate = np.cos(level[6]), np.sin(level[6]), level[7]
     for k in range(3):
         ref[k] = c * motion[k] - s * motion[3 + k]
@@ -56,3 +66,16 @@ def from_level(motion: Floats, ref: Floats, level: Floats) -> None:
     ref[17] += rate
     for r in range(3):
         ref[9 + r] += level[r]
+        ref[18 + r] += level[8 + r]
+
+
+@kernel
+def follow_trunk(f: int, first: int, ref: Floats, R: Floats, J: Floats, vdot: Floats) -> None:
+    """Takes the acceleration by base and trunk, as decided a tick ago, off what an arm is asked for."""
+    for o in (0, 3):
+        for r in range(3):
+            given = 0.0
+            for j in range(first):
+                given += J[f, o + r, j] * vdot[j]
+            for c in range(3):
+                ref[18 + o + c] -= R[f, c, r] * given

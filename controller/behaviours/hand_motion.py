@@ -28,6 +28,7 @@ class HandMotion:
 
     Attributes:
         row: (24,) all of the following, as the reference of a pose task.
+        at_rest: whether it has got where it was to go.
         R, p, v, w, a, wdot: R_FH (3, 3), p_FH, v_FH, w_FH, and their derivatives, the frame's axes.
     """
 
@@ -47,7 +48,7 @@ class HandMotion:
         self._axes = (1, 2)
         self._blend, self._turn_blend = Blend(_SWITCH_S), Blend(_SWITCH_S)
         self._phi, self._dphi, self._ddphi = np.zeros(3), np.zeros(3), np.zeros(3)
-        self._at_rest = True
+        self.at_rest = True
 
     def place(self, R: Vector, p: Vector) -> None:
         """Rests here, at the start of the run; offsets are relative to that."""
@@ -80,7 +81,7 @@ class HandMotion:
             float(np.linalg.norm(self._to - self._from)), _TURN_M_PER_RAD * float(np.linalg.norm(self._turn))
         )
         self._duration = max(_PEAK_OF_MEAN * way / self._speed, _SHORTEST_S)
-        self._t, self._radius, self._at_rest = 0.0, radius_m, False
+        self._t, self._radius, self.at_rest = 0.0, radius_m, False
         self._evaluate()
         self._blend.start(np.zeros(3), before[12:15] - self.v, before[18:21] - self.a)
         self._turn_blend.start(np.zeros(3), before[15:18], before[21:24])
@@ -88,14 +89,14 @@ class HandMotion:
 
     def advance(self, dt_s: float) -> None:
         """Moves on by one tick."""
-        if self._at_rest:
+        if self.at_rest:
             return
         self._t += dt_s
         self._evaluate()
         self._blend.add(self.p, self.v, self.a, dt_s)
         if self._t < _SWITCH_S:
             self._blend_turn(dt_s)
-        self._at_rest = self._t > self._duration and not self._radius
+        self.at_rest = self._t > self._duration and not self._radius
 
     def _blend_turn(self, dt_s: float) -> None:
         """Turns on by what is left of the turn that was going on, before all of the new one."""

@@ -4,6 +4,9 @@ A hand's job is a pose, in the world or in the level frame of the robot (see `ha
 switched on for as long, beside the tasks of whatever mode the legs are in, and its weight grows and vanishes
 over a while, by a constant factor a second: so no torque jumps, and an arm that swings with the walk does so
 less and less. A hand without a job is the posture's.
+
+A reach or a circle takes the whole body along. A job that is done beside something else is the arm's alone:
+asked of the whole body, a place just out of reach drew a robot that stepped in place along at 0.1 m/s.
 """
 
 from __future__ import annotations
@@ -13,23 +16,26 @@ import math
 import numpy as np
 import pinocchio as pin
 
-from controller.behaviours.hand_kernels import follow_base, from_level
+from controller.behaviours.hand_kernels import follow_base, follow_trunk, from_level
 from controller.behaviours.hand_motion import HandMotion
 from controller.gains import Gains
 from controller.jobs import BASE, WORLD
-from controller.reach import Shoulder, shoulder_of
+from controller.reach import arm_joints
 from controller.request import CIRCLE, FOOTSTEPS, REACH, WALK, RequestRow
 from controller.whole_body import Task, WholeBody
 from estimators.bound_kernel import bind
-from robots.model import RobotModel
+from robots.model import HandModel, RobotModel
 from robots.rows import Vector
 
 _RAMP_S = 0.4
 _LEAST_WEIGHT = 1e-5
 """Of the whole one: next to nothing beside the posture's weight."""
-_OFF_M = 0.1
-"""A point in the world that was in reach and is now this far out of it is let go."""
-_TOLD_M = 0.03
+_HELD_M, _LOST_M = 0.02, 0.08
+"""A hand this close to its place in the world has it, and this far from it has lost it again."""
+_LARGEST_PULL_M = 0.04
+"""Further from its place in the world than this, a hand is pulled there no harder."""
+_FIRST_COLUMN = 4
+"""Of the gains of a pose task."""
 
 
 def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -41,6 +47,32 @@ def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     return [Task(h.name, "frame_pose", weight, pairs, frames[h.frame_id].name) for h in robot.hands]
 
 
+class _Hand:
+    """One hand: its motion, its task, and how much of that counts.
+
+    Attributes:
+        on: whether the task is switched on.
+        wanted: whether it has a job.
+        part: how far the weight has grown, in [0, 1].
+        turned: whether it has an orientation to hold; turn: how far the weight of that has grown.
+        in_base: whether the motion is in the level frame, else in the world.
+        first: column of vdot from which on the task is its arm's alone.
+        alone: whether it is.
+        held, told: of a place in the world: whether the hand has been there; whether that was said not to be.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, hand: HandModel) -> None:
+        self.name = hand.name
+        self.motion = HandMotion(gains.hand.speed_m_s)
+        self.ref, self.gain, self.weight = (f(hand.name) for f in (body.reference, body.gain, body.weight))
+        self.full = self.weight.copy()
+        self.frame = body.frame_index[robot.pin_model.frames[hand.frame_id].name]
+        self.first = robot.n_base + min(arm_joints(robot, hand), default=0)
+        self.on = self.wanted = self.turned = False
+        self.in_base = self.alone = self.held = self.told = False
+        self.part = self.turn = 0.0
+
+
 class Hands:
     """References of all hands, each of which has a job or none.
 
@@ -50,53 +82,39 @@ class Hands:
         body: the whole-body controller, with `hand_tasks` declared.
 
     Attributes:
-        active: (nh,) whether the hand has a job.
+        active: (nh,) whether the hand's task counts.
         p_WH_des: (nh, 3) its reference [m].
         remark: what a hand could not do, one sentence; "" before there is any.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
-        self._robot, self._body = robot, body
-        n = len(robot.hands)
-        self.active, self.p_WH_des = np.zeros(n, dtype=bool), np.zeros((n, 3))
+        self._body, self._floating = body, robot.floating
+        self._hands = [_Hand(robot, gains, body, hand) for hand in robot.hands]
+        self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
         self.remark = ""
-        self._names = robot.hand_names
-        self._motions = [HandMotion(gains.hand.speed_m_s) for _ in robot.hands]
-        self._refs = [body.reference(name) for name in self._names]
-        self._frames = [body.frame_index[robot.pin_model.frames[h.frame_id].name] for h in robot.hands]
-        self._weights = [body.weight(name) for name in self._names]
-        self._full = [weight.copy() for weight in self._weights]
-        self._in_base = [False] * n
-        self._wanted = [False] * n
-        self._part = [0.0] * n
         self._busy = False
-        self._level = np.zeros(8)
-        self._shoulders: list[Shoulder | None] = [None] * n
-        self._bounded = [False] * n
-        self._held = [False] * n
-        self._told = [False] * n
-        if robot.floating and n:
-            self._shoulders = [shoulder_of(robot, hand) for hand in robot.hands]
-            kin = body.arrays.kin
-            persistent = {
-                "p": kin.p,
-                "R": kin.R,
-                "vel": kin.vel,
-                "base": np.array([body.frame_index[robot.base_link]]),
-                "level": self._level,
-            }
-            vector, matrix = "f8[::1]", "f8[:,::1]"
-            self._follow = bind(
-                "level_frame", [follow_base], call={"dt_s": "f8", "R_des": matrix}, persistent=persistent
-            )
-            self._write = bind(
-                "from_level", [from_level], call={"motion": vector, "ref": vector}, persistent=persistent
-            )
-
-    @property
-    def any_active(self) -> bool:
-        """Whether some hand has a job, be it one that is just ending."""
-        return self._busy
+        self._level = np.zeros(11)
+        if not robot.floating or not self._hands:
+            return
+        kin, vector = body.arrays.kin, "f8[::1]"
+        persistent = {
+            **{name: getattr(kin, name) for name in ("p", "R", "vel", "J")},
+            "vdot": body.solution.vdot,
+            "base": np.array([body.frame_index[robot.base_link]]),
+            "level": self._level,
+        }
+        self._follow = bind(
+            "level_frame", [follow_base], call={"dt_s": "f8", "R_des": "f8[:,::1]"}, persistent=persistent
+        )
+        self._write = bind(
+            "from_level", [from_level], call={"motion": vector, "ref": vector}, persistent=persistent
+        )
+        self._follow_trunk = bind(
+            "follow_trunk",
+            [follow_trunk],
+            call={"f": "i8", "first": "i8", "ref": vector},
+            persistent=persistent,
+        )
 
     # Requests
 
@@ -104,19 +122,19 @@ class Hands:
         """Takes the hands as they are: free, or held where they are."""
         kin = self._body.arrays.kin
         self.remark = ""
-        for i, frame in enumerate(self._frames):
-            self._motions[i].place(kin.R[frame], kin.p[frame])
-            self._in_base[i] = self._bounded[i] = False
-            self._wanted[i], self._part[i] = stay, float(stay)
-            self._weights[i][:] = self._full[i]
-            self.active[i] = stay
-            self._body.switch(self._names[i], stay)
-        self._busy = stay and bool(self._frames)
+        for i, hand in enumerate(self._hands):
+            hand.motion.place(kin.R[hand.frame], kin.p[hand.frame])
+            hand.in_base = hand.alone = False
+            hand.gain[_FIRST_COLUMN] = 0.0
+            hand.weight[:] = hand.full
+            hand.wanted = hand.turned = stay
+            hand.part = hand.turn = float(stay)
+            self._switch(i, stay)
 
     def take(self, request: RequestRow, R_des: Vector) -> None:
         """Switches to what a request says of the hands.
 
-        A hand of which it says nothing holds on to what it does; for a walk, it swings with the walk.
+        A hand of which it says nothing goes on with what it does, or rests there; for a walk it is free.
 
         Args:
             request: of any behaviour.
@@ -125,48 +143,40 @@ class Hands:
         code = int(request.behaviour[0])
         if code in (REACH, CIRCLE):
             i = int(request.hand[0])
-            self._lead(i, in_base=False, R_des=R_des)
-            self._motions[i].take(request)
+            self._lead(i, False, False, True, R_des)
+            self._hands[i].motion.take(request)
             return
-        jobs = request.jobs()
-        for i in range(min(len(self._names), len(jobs))):
-            job = jobs[i]
+        for i, (hand, job) in enumerate(zip(self._hands, request.jobs(), strict=False)):
             if job[0] in (BASE, WORLD):
-                in_base = job[0] == BASE and self._robot.floating
-                self._lead(i, in_base, R_des)
-                self._bounded[i] = job[0] == WORLD
-                self._motions[i].move(job[1:4], job[4:].reshape(3, 3) if math.isfinite(job[4]) else None)
+                turned = math.isfinite(job[4])
+                self._lead(i, job[0] == BASE and self._floating, self._floating, turned, R_des)
+                hand.motion.move(job[1:4], job[4:].reshape(3, 3) if turned else None)
             elif code in (WALK, FOOTSTEPS):
-                self._wanted[i] = False
-            elif self.active[i]:
-                self._motions[i].move(None, None)
+                hand.wanted = False
+            elif hand.on:
+                hand.motion.move(None, None)
 
-    def _lead(self, i: int, in_base: bool, R_des: Vector) -> None:
-        """Gives a hand a job in the world or in the level frame, that begins with the motion that it has."""
-        motion = self._motions[i]
-        if in_base and not any(a and b for a, b in zip(self.active, self._in_base, strict=True)):
+    def _lead(self, i: int, in_base: bool, alone: bool, turned: bool, R_des: Vector) -> None:
+        """Gives a hand a job in the level frame or in the world, that begins with the motion that it has."""
+        hand, kin = self._hands[i], self._body.arrays.kin
+        if in_base and not any(other.on and other.in_base for other in self._hands):
             self._level[6] = math.atan2(R_des[1, 0], R_des[0, 0])
-        if not self.active[i]:
-            kin, frame = self._body.arrays.kin, self._frames[i]
-            R = kin.R[frame]
-            self._see(
-                motion.row, R, kin.p[frame], R @ kin.vel[frame, :3], R @ kin.vel[frame, 3:], in_base, R_des
-            )
-            self._body.switch(self._names[i], True)
-            self.active[i] = True
-        elif in_base != self._in_base[i]:
-            ref = self._refs[i]
-            self._see(motion.row, ref[:9].reshape(3, 3), ref[9:12], ref[12:15], ref[15:18], in_base, R_des)
-        self._in_base[i] = in_base
-        self._wanted[i] = self._busy = True
-        self._bounded[i] = self._held[i] = self._told[i] = False
+        if not hand.on:
+            R, vel = kin.R[hand.frame], kin.vel[hand.frame]
+            self._see(hand.motion.row, R, kin.p[hand.frame], R @ vel[:3], R @ vel[3:], in_base, R_des)
+            self._switch(i, True)
+        elif in_base != hand.in_base:
+            R, p, v, w = hand.ref[:9].reshape(3, 3), hand.ref[9:12], hand.ref[12:15], hand.ref[15:18]
+            self._see(hand.motion.row, R, p, v, w, in_base, R_des)
+        hand.in_base, hand.alone, hand.turned, hand.wanted = in_base, alone, turned, True
+        hand.held = hand.told = False
+        hand.gain[_FIRST_COLUMN] = hand.first if alone else 0.0
 
     def _see(
         self, row: Vector, R: Vector, p: Vector, v: Vector, w: Vector, in_base: bool, R_des: Vector
     ) -> None:
         """Writes a motion in the world as one in the level frame, or as it is; accelerations are left out."""
-        row[:9], row[9:12], row[12:15], row[15:18] = R.ravel(), p, v, w
-        row[18:] = 0.0
+        row[:9], row[9:12], row[12:15], row[15:18], row[18:] = R.ravel(), p, v, w, 0.0
         if in_base:
             self._follow(0.0, R_des)
             level, up = self._level, np.array([0.0, 0.0, float(self._level[7])])
@@ -176,55 +186,61 @@ class Hands:
             row[12:15] = turn @ (v - level[3:6] - np.cross(up, p - level[:3]))
             row[15:18] = turn @ (w - up)
 
+    def _switch(self, i: int, on: bool) -> None:
+        self._hands[i].on = self.active[i] = on
+        self._body.switch(self._hands[i].name, on)
+        self._busy = any(hand.on for hand in self._hands)
+
     # The tick
 
     def advance(self, dt_s: float, R_des: Vector) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
         if not self._busy:
             return
-        if self._robot.floating:
+        if self._floating:
             self._follow(dt_s, R_des)
-        for i, motion in enumerate(self._motions):
-            if not self.active[i]:
+        for i, hand in enumerate(self._hands):
+            if not hand.on:
                 continue
+            motion, ref = hand.motion, hand.ref
             motion.advance(dt_s)
-            ref = self._refs[i]
-            if self._in_base[i]:
+            if hand.in_base:
                 self._write(motion.row, ref)
             else:
                 ref[:] = motion.row
-                if self._bounded[i]:
-                    self._keep_in_reach(i, ref)
             self.p_WH_des[i] = ref[9:12]
-            self._ramp(i, dt_s)
+            if hand.alone:
+                if not hand.in_base:
+                    self._bound(hand)
+                self._follow_trunk(hand.frame, hand.first, ref)
+            if hand.part != hand.wanted or hand.turn != hand.turned:
+                self._ramp(i, dt_s)
 
     def _ramp(self, i: int, dt_s: float) -> None:
-        part, goal = self._part[i], float(self._wanted[i])
-        if part == goal:
-            return
-        step = dt_s / _RAMP_S
-        part = min(part + step, 1.0) if goal else max(part - step, 0.0)
-        self._part[i] = part
-        np.multiply(self._full[i], _LEAST_WEIGHT ** (1.0 - part), out=self._weights[i])
-        if part == 0.0:
-            self._body.switch(self._names[i], False)
-            self.active[i] = False
-            self._busy = bool(self.active.any())
+        hand, step = self._hands[i], dt_s / _RAMP_S
+        hand.part = min(hand.part + step, 1.0) if hand.wanted else max(hand.part - step, 0.0)
+        hand.turn = min(hand.turn + step, 1.0) if hand.turned else max(hand.turn - step, 0.0)
+        np.multiply(hand.full, _LEAST_WEIGHT ** (1.0 - hand.part), out=hand.weight)
+        hand.weight[3:] *= _LEAST_WEIGHT ** (1.0 - hand.turn) if hand.turn else 0.0
+        if hand.part == 0.0:
+            hand.turn = 0.0
+            self._switch(i, False)
 
-    def _keep_in_reach(self, i: int, ref: Vector) -> None:
-        shoulder = self._shoulders[i]
-        if shoulder is None:
+    def _bound(self, hand: _Hand) -> None:
+        """Pulls a hand to a far place in the world no harder than to a near one; lets go of a lost one."""
+        p, ref = self._body.arrays.kin.p[hand.frame].tolist(), hand.ref
+        x, y, z = (a - b for a, b in zip(ref[9:12].tolist(), p, strict=True))
+        off_m = math.sqrt(x * x + y * y + z * z)
+        if off_m > _LARGEST_PULL_M:
+            part = _LARGEST_PULL_M / off_m
+            ref[9], ref[10], ref[11] = p[0] + part * x, p[1] + part * y, p[2] + part * z
+        if not hand.wanted:
             return
-        kin, frame = self._body.arrays.kin, self._body.frame_index[shoulder.link]
-        out_m = shoulder.keep_in_reach(ref, kin.p[frame], kin.R[frame], kin.vel[frame])
-        if out_m <= 0.0:
-            self._held[i] = True
-        elif out_m > _OFF_M and self._held[i] and self._wanted[i]:
-            self._wanted[i] = False
-            self.remark = f"{self._names[i]} lets go: its point in the world went out of reach"
-        elif out_m > _TOLD_M and not self._held[i] and not self._told[i]:
-            self._told[i] = True
-            name = self._names[i]
-            self.remark = (
-                f"{name} only points to where it should be in the world, {out_m:.2f} m out of its reach"
-            )
+        if off_m < _HELD_M:
+            hand.held = hand.motion.at_rest
+        elif off_m > _LOST_M and hand.held:
+            hand.wanted = False
+            self.remark = f"{hand.name} lets go of its place in the world, which is out of its reach"
+        elif off_m > _LOST_M and not hand.told:
+            hand.told = True
+            self.remark = f"{hand.name} does not get to its place in the world, and points there"

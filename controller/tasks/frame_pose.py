@@ -1,7 +1,8 @@
 """Pose of a frame, error on SE(3).
 
 ref: R_WF row by row (9), p_WF (3), v_WF (3), w_WF (3), a_WF (3), wdot_WF (3), world axes; gain: kp, kd
-linear, kp, kd angular [1/s^2], [1/s]. Rows: 3 linear, 3 angular, in the frame's axes.
+linear, kp, kd angular [1/s^2], [1/s], and the first column of vdot that is to serve the task, 0 for all.
+Rows: 3 linear, 3 angular, in the frame's axes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
         for r in range(3):
             copy_row(k.J[f, o + r], T[o + r])
             b[o + r] = kp * b[o + r] + kd * (v[r] - k.vel[f, o + r]) + a[r] - k.drift[f, o + r]
+            for j in range(min(int(gain[4]), len(k.v))):
+                T[o + r, j] = 0.0
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
@@ -38,4 +41,6 @@ def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
     velocity = np.hstack([R.T @ ref[12:15], R.T @ ref[15:18]])
     acceleration = np.hstack([R.T @ ref[18:21], R.T @ ref[21:24]])
     kp, kd = np.repeat(gain[[0, 2]], 3), np.repeat(gain[[1, 3]], 3)
-    return k.J[f], kp * error + kd * (velocity - k.vel[f]) + acceleration - k.drift[f]
+    rows = k.J[f].copy()
+    rows[:, : int(gain[4])] = 0.0
+    return rows, kp * error + kd * (velocity - k.vel[f]) + acceleration - k.drift[f]
