@@ -136,11 +136,26 @@ def wrench_rows(
     return row
 
 
+def braking(left: Any, v: Any, a: Any, rate: float) -> Any:
+    """Largest acceleration towards a limit of joints that can brake by a."""
+    left = left - 0.01 * v
+    corner = a / rate**2
+    fastest = np.where(left < corner, rate * left, np.sqrt(a * np.maximum(2.0 * left - corner, corner)))
+    slope = np.where(left < corner, rate, a / np.where(left < corner, 1.0, fastest))
+    return 2.0 * rate * (fastest - v) - slope * v
+
+
+def deceleration(body: WholeBody, dynamics: Dynamics, outwards: Any) -> Any:
+    """What each joint's torque can brake by while no other joint accelerates more than that."""
+    left_Nm = body.arrays.limits.tau + outwards * dynamics.h
+    return np.maximum(0.6 * left_Nm / np.abs(dynamics.M).sum(axis=1), 2.0)
+
+
 def barrier_bounds(body: WholeBody, barrier: BarrierSettings, q: Any, v: Any) -> tuple[Any, Any]:
     """Bounds on the joint accelerations."""
-    robot = body.robot
+    robot, b = body.robot, barrier
+    dynamics = Dynamics(body, q, v)
     q, v = q[robot.nq_base :], v[robot.n_base :]
-    b = barrier
     upper = np.minimum(
         b.position_per_s2 * (robot.position_upper_rad - q) - b.damping_per_s * v,
         b.velocity_per_s * (robot.velocity_limit_rad_s - v),
@@ -149,6 +164,12 @@ def barrier_bounds(body: WholeBody, barrier: BarrierSettings, q: Any, v: Any) ->
         b.position_per_s2 * (robot.position_lower_rad - q) - b.damping_per_s * v,
         -b.velocity_per_s * (robot.velocity_limit_rad_s + v),
     )
+    if not robot.floating:
+        a = deceleration(body, dynamics, np.where(v > 0.0, 1.0, -1.0))
+        left = np.where(v > 0.0, robot.position_upper_rad - q, q - robot.position_lower_rad)
+        most = braking(left, np.abs(v), a, b.position_per_s2 / b.damping_per_s)
+        upper = np.where(v > 0.0, np.minimum(upper, most), upper)
+        lower = np.where(v > 0.0, lower, np.maximum(lower, -most))
     upper = np.clip(upper, -b.largest_rad_s2, 10 * b.largest_rad_s2)
     lower = np.clip(lower, -10 * b.largest_rad_s2, b.largest_rad_s2)
     middle = 0.5 * (lower + upper)

@@ -4,7 +4,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 from bodies import ARMS, BARRIER, BIPEDS, ROBOTS, random_state, robot, unlimited, whole_body
-from reference_qp import Dynamics, barrier_bounds
+from reference_qp import Dynamics, barrier_bounds, braking, deceleration
 
 from controller.whole_body import Task
 
@@ -111,6 +111,35 @@ def test_a_barrier_lets_a_joint_come_to_rest_at_its_limit_without_overshoot():
         assert v[2] <= model.velocity_limit_rad_s[2] + 1e-9
     assert highest <= model.position_upper_rad[2] + 1e-9
     assert q[2] == pytest.approx(model.position_upper_rad[2], abs=1e-3)
+
+
+@pytest.mark.parametrize("a", [3.0, 10.0, 100.0])
+@pytest.mark.parametrize("speed", [0.5, 2.0])
+def test_a_joint_comes_to_rest_at_its_limit_with_no_more_than_it_can_brake_by(a, speed):
+    rate, dt = 15.0, 1e-4
+    left, v, hardest = 1.0, speed, 0.0
+    for _ in range(40_000):
+        accel = min(braking(left, v, a, rate), 0.0)
+        hardest = max(hardest, -accel)
+        v += dt * accel
+        left -= dt * v
+        assert left > 0.0
+    assert left < 2e-3
+    # The lead makes the curve steeper, as it shrinks with the speed.
+    assert hardest <= 1.2 * a
+
+
+@pytest.mark.parametrize("outwards", [1.0, -1.0])
+def test_the_torque_that_is_left_brakes_a_joint_whose_neighbours_accelerate_as_much(outwards):
+    body = whole_body(robot("panda"))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        dynamics = Dynamics(body, *random_state(body.robot, rng, 1.0, 1.0))
+        for j, a in enumerate(deceleration(body, dynamics, outwards)):
+            accel = rng.choice([-a, a], body.robot.na)
+            accel[j] = -outwards * a
+            tau = dynamics.M[j] @ accel + dynamics.h[j]
+            assert -outwards * tau <= body.arrays.limits.tau[j] or a == 2.0
 
 
 @pytest.mark.parametrize("beyond", [0.01, 0.1, 1.0, 10.0])

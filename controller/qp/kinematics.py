@@ -7,11 +7,19 @@ three frames, against 1 us a frame for pinocchio's own frame calls from Python.
 
 from __future__ import annotations
 
+import math
+
 from numba import carray
 
 from controller.qp.tables import GRAVITY_M_S2, Floats, Kin, Limits
 from controller.tasks.frames import to_frame
 from robots.compiled import float_pointer, inner_kernel, kernel
+
+_BRAKING_SHARE = 0.6
+"""Of the deceleration that a torque has left: gravity and the other joints change on the way."""
+_LEAST_BRAKING_RAD_S2 = 2.0
+_LEAD_S = 0.01
+"""From a sample to the torque that answers it: delay, and the guard's limit on the torque's rate."""
 
 
 @inner_kernel
@@ -100,12 +108,49 @@ def kinematics(q: Floats, v: Floats, k: Kin) -> None:
 
 
 @inner_kernel
+def braking(left_rad: float, v: float, a: float, rate_per_s: float) -> float:
+    """Largest acceleration of a joint that moves towards its limit and can brake by no more than a.
+
+    It keeps to a curve of speed over what is left, on which a constant -a brings it near its limit, and from
+    where that would be steeper than the rate to rest at it, without a corner; it returns to the curve at
+    twice the rate.
+    """
+    left = left_rad - _LEAD_S * v
+    corner = a / (rate_per_s * rate_per_s)
+    if left < corner:
+        return 2.0 * rate_per_s * (rate_per_s * left - v) - rate_per_s * v
+    fastest = math.sqrt(a * (2.0 * left - corner))
+    return 2.0 * rate_per_s * (fastest - v) - a * v / fastest
+
+
+@inner_kernel
+def deceleration(k: Kin, limits: Limits, j: int, outwards: float) -> float:
+    """What the torque of joint j of a robot on a fixed base can brake by, whichever way the others move.
+
+    Args:
+        k: kinematics.
+        limits: torque limits.
+        j: the joint.
+        outwards: sign of its velocity.
+
+    Returns:
+        Deceleration [rad/s^2] for which the torque suffices while no other joint accelerates more than that.
+    """
+    inertia = 0.0
+    for i in range(len(k.v)):
+        inertia += abs(k.M[j, i])
+    left_Nm = limits.tau[j] + outwards * k.h[j]
+    return max(_BRAKING_SHARE * left_Nm / inertia, _LEAST_BRAKING_RAD_S2)
+
+
+@inner_kernel
 def barriers(k: Kin, limits: Limits) -> None:
     """This tick's bounds on the joint accelerations: exponential barriers on position and velocity.
 
     vdot <= min(kq (q_max - q) - kd v, kv (v_max - v)), so a joint comes to rest at its limit without
     overshoot (kd^2 >= 4 kq); never tighter than +-a_max inwards, so that no joint asks for an acceleration no
-    motor has.
+    motor has. On a fixed base, where M and h tell what a torque can brake, a joint also slows down while that
+    is still enough; on legs they do not, as the soles bear what they leave out.
     """
     nb, nq = k.n_base[0], k.n_base[1]
     kq, kd, kv, a_max = limits.gain[0], limits.gain[1], limits.gain[2], limits.gain[3]
@@ -113,6 +158,13 @@ def barriers(k: Kin, limits: Limits) -> None:
         q, v = k.q[nq + j], k.v[nb + j]
         upper = min(kq * (limits.position_upper[j] - q) - kd * v, kv * (limits.velocity[j] - v))
         lower = max(kq * (limits.position_lower[j] - q) - kd * v, -kv * (limits.velocity[j] + v))
+        if nb == 0:
+            if v > 0.0:
+                a = deceleration(k, limits, j, 1.0)
+                upper = min(upper, braking(limits.position_upper[j] - q, v, a, kq / kd))
+            else:
+                a = deceleration(k, limits, j, -1.0)
+                lower = max(lower, -braking(q - limits.position_lower[j], -v, a, kq / kd))
         upper = max(min(upper, 10.0 * a_max), -a_max)
         lower = min(max(lower, -10.0 * a_max), a_max)
         if lower > upper:

@@ -191,8 +191,13 @@ def _is_balanced(bench: BodyBench) -> bool:
 
 
 def f11_joint_limits(n: int) -> Outcome:
-    """Pulls an arm's joints towards places outside their limits, and offers the guard torque out there."""
+    """Throws an arm's joints at their limits, all at once, and offers the guard torque out there.
+
+    The arm meets neither the ground nor itself: what a blow does to a joint is no matter of its limit.
+    """
     bench = BodyBench(ARM)
+    touchable = bench.simulated.world.model
+    touchable.geom_contype[:] = touchable.geom_conaffinity[:] = 0
     robot, body, rng = bench.robot, bench.brain.body, bench.rng
     posture = body.reference("posture")
     low, high = robot.position_lower_rad, robot.position_upper_rad
