@@ -141,7 +141,8 @@ def deceleration(k: Kin, limits: Limits, j: int, outwards: float) -> float:
     for i in range(len(k.v)):
         inertia += abs(k.M[j, i])
     left_Nm = limits.tau[j] + outwards * k.h[j]
-    return max(_BRAKING_SHARE * left_Nm / inertia, _LEAST_BRAKING_RAD_S2)
+    most: float = max(_BRAKING_SHARE * left_Nm / inertia, _LEAST_BRAKING_RAD_S2)
+    return most
 
 
 @inner_kernel
