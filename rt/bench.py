@@ -1,7 +1,7 @@
 """How long each stage of the tick takes on this host: `khz bench`.
 
 A run at 1 kHz as on a robot, pinned and at FIFO priority where the host allows it, with a biped that sways
-on both feet or an arm that moves its hand. The simulator steps between ticks and is not part of them.
+on both feet or an arm that moves its hand, or any scenario. The simulator steps between ticks and is not part of them.
 """
 
 from __future__ import annotations
@@ -100,18 +100,21 @@ class _Halves:
         self.histograms[tick // BLOCK_TICKS & 1].record(duration_ns)
 
 
-def run_bench(robot: str, ticks: int, solver: Literal["osqp", "exact"] | None = None) -> BenchReport:
+def run_bench(
+    robot: str, ticks: int, solver: Literal["osqp", "exact"] | None = None, scenario: str | None = None
+) -> BenchReport:
     """Times that many ticks of a robot, in real time.
 
     Args:
         robot: name or folder.
         ticks: how many.
         solver: instead of the one its gains name.
+        scenario: name or file, which then lasts as long as that; left out, swaying or an arm's default.
 
     Raises:
-        ConfigError: the robot cannot be used.
+        ConfigError: the robot or the scenario cannot be used.
     """
-    scenario = "sway" if RobotModel.load(robot).floating else "default-arm"
+    scenario = scenario or ("sway" if RobotModel.load(robot).floating else "default-arm")
     duration_s = ticks * PERIOD_S
     session = Session(RunPlan(robot, scenario, duration_s, realtime=True, solver=solver, rows_kept=ROWS_KEPT))
     halves = _Halves(session.loop)

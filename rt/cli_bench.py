@@ -26,6 +26,10 @@ def bench(
         str | None,
         typer.Option(metavar="ROBOT", help="The robot to control; g1, or what the comparison is made for."),
     ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="What the robot does; left out, it sways, or moves its hand."),
+    ] = None,
     ticks: Annotated[
         int | None, typer.Option(metavar="N", min=1000, help="How many ticks to time; 20000 or as needed.")
     ] = None,
@@ -71,6 +75,8 @@ def bench(
     if chosen.count(True) > 1:
         what = "--against, --floor, --grow, --link, --isolation, --rates and --readme"
         raise typer.BadParameter(f"{what} are asked for one at a time")
+    if scenario is not None and any(chosen):
+        raise typer.BadParameter("--scenario is for timing the whole loop")
     if seconds is not None and not (link or isolation or against == "cyclictest"):
         raise typer.BadParameter("--seconds is for --link, --isolation and --against cyclictest")
     if plot is not None and not (grow or rates):
@@ -92,15 +98,15 @@ def bench(
     elif against is not None or floor:
         _compare(against, robot, ticks or DEFAULT_TICKS, json_file)
     else:
-        _whole(robot or DEFAULT_ROBOT, ticks or DEFAULT_TICKS, json_file)
+        _whole(robot or DEFAULT_ROBOT, scenario, ticks or DEFAULT_TICKS, json_file)
 
 
-def _whole(robot: str, ticks: int, json_file: Path | None) -> None:
+def _whole(robot: str, scenario: str | None, ticks: int, json_file: Path | None) -> None:
     from rt import cli
     from rt.bench import print_bench, run_bench
 
     typer.echo(f"timing {ticks} ticks in real time ...", err=True)
-    report = run_bench(robot, ticks)
+    report = run_bench(robot, ticks, scenario=scenario)
     print_bench(cli._console(), report)
     cli._write_json(json_file, report.as_json())
     raise typer.Exit(report.exit_code)

@@ -25,6 +25,7 @@ _FLOOR_TICKS = 500
 _NAMES = {"g1": "G1", "ur5": "UR5", "panda": "Panda"}
 _MODES = {"both feet": "on both feet", "one foot": "on one foot", "hand": "drawing circles"}
 _PACES = {False: "back to back", True: "paced at 1 kHz"}
+_WHOLE = {"sway": "swaying on both feet", "walk": "walking at 0.5 m/s"}
 _SCENARIOS = {"sway": "swaying", "push-lateral": "pushed by 14 Ns"}
 
 
@@ -36,7 +37,7 @@ class Figures:
         comparisons: with TSID, or alone.
         without_tsid: why TSID did not take part; empty where it did.
         errors: of torque, in closed loop.
-        whole: a paced run with each solver.
+        whole: a paced run of each of `_WHOLE` with each solver.
         grown: robots of many joints.
         floors: of the exact solver's tick.
         load: processes that wanted a core when it began, the load average of a minute.
@@ -64,7 +65,7 @@ class Figures:
 
 
 def measure(ticks: int, say: Callable[[str], None]) -> Figures:
-    """Runs every bench once, in six minutes with 100,000 ticks.
+    """Runs every bench once, in nine minutes with 100,000 ticks.
 
     Args:
         ticks: of each of the paced runs.
@@ -84,9 +85,10 @@ def measure(ticks: int, say: Callable[[str], None]) -> Figures:
     say("judging torques in closed loop ...")
     errors = run_torque_errors("g1")
     whole = []
-    for solver in SOLVERS:
-        say(f"timing {ticks} ticks of the whole loop with {solver} ...")
-        whole.append(run_bench("g1", ticks, solver))
+    for scenario, told in _WHOLE.items():
+        for solver in SOLVERS:
+            say(f"timing {ticks} ticks of the whole loop with {solver}, {told} ...")
+            whole.append(run_bench("g1", ticks, solver, scenario))
     return Figures(comparisons, without_tsid, errors, whole, grown, floors, load)
 
 
@@ -142,21 +144,24 @@ def _error_rows(errors: Sequence[TorqueErrors]) -> list[str]:
 
 
 def _whole_rows(whole: Sequence[BenchReport]) -> list[str]:
-    by_solver = {report.solver: report for report in whole}
-    latency, taken = [], []
-    for solver in SOLVERS:
-        report = by_solver[solver]
-        tick = report.latency["tick"].summary_us()
-        latency.append(", ".join(f"{tick[name] or 0.0:.0f}" for name in ("p50", "p99", "p99.9")) + " µs")
-        f = report.footprint
-        faults, grown = f.minor_faults + f.major_faults, f.rss_growth_bytes
-        kilobytes = "?" if grown is None else f"{max(grown, 0) / 1024:.0f} kB"
-        taken.append(f"{faults}, {f.full_collections}, {kilobytes}")
-    name, ticks = _NAMES[whole[0].robot], min(report.ticks for report in whole)
-    return [
-        _row(f"from reading to writing, {name} swaying on its estimator: p50, p99, p99.9", latency),
-        _row(f"in {ticks:,} such ticks: page faults, full garbage collections, growth of memory", taken),
-    ]
+    rows = []
+    for scenario, told in _WHOLE.items():
+        by_solver = {report.solver: report for report in whole if report.scenario == scenario}
+        latency, taken = [], []
+        for solver in SOLVERS:
+            report = by_solver[solver]
+            tick = report.latency["tick"].summary_us()
+            latency.append(", ".join(f"{tick[name] or 0.0:.0f}" for name in ("p50", "p99", "p99.9")) + " µs")
+            f = report.footprint
+            faults, grown = f.minor_faults + f.major_faults, f.rss_growth_bytes
+            kilobytes = "?" if grown is None else f"{max(grown, 0) / 1024:.0f} kB"
+            taken.append(f"{faults}, {f.full_collections}, {kilobytes}")
+        name, ticks = _NAMES[whole[0].robot], min(report.ticks for report in by_solver.values())
+        rows += [
+            _row(f"from reading to writing, {name} {told}, on its estimator: p50, p99, p99.9", latency),
+            _row(f"in {ticks:,} such ticks: page faults, full garbage collections, growth of memory", taken),
+        ]
+    return rows
 
 
 def _notes(figures: Figures) -> list[str]:

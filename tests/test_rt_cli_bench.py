@@ -26,6 +26,7 @@ TICKS = [
         (["--against", "tsid", "--readme"], "one at a time"),
         (["--against", "drake"], "no 'drake'"),
         (["--plot", "plots"], "--grow"),
+        (["--floor", "--scenario", "walk"], "the whole loop"),
         (["--into", "README.md"], "--readme"),
         (["--grow", "--robot", "g1"], "leave out --robot"),
         (["--floor", "--robot", "bolt"], "does not stand on two feet"),

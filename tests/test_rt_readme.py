@@ -21,8 +21,8 @@ CELLS = 3
 class Report:
     """The part of a `BenchReport` that the table shows."""
 
-    def __init__(self, solver):
-        self.robot, self.solver, self.ticks = "g1", solver, 5000
+    def __init__(self, solver, scenario):
+        self.robot, self.solver, self.scenario, self.ticks = "g1", solver, scenario, 5000
         tick = LatencyHistogram()
         for us in (90, 100, 110):
             tick.record(1000 * us)
@@ -54,7 +54,7 @@ def figures(tsid=True):
             for s in ("sway", "push-lateral")
             for x in ("osqp", "exact")
         ],
-        [Report("osqp"), Report("exact")],
+        [Report(solver, doing) for doing in ("sway", "walk") for solver in ("osqp", "exact")],
         [
             GrownTick(n, c, s, n + c, 0.0, 0.0)
             for n in (12, 60, 100)
@@ -77,7 +77,7 @@ def test_the_table_has_the_same_rows_with_and_without_tsid(tsid):
     names = [row.split("|")[1].strip() for row in rows]
     assert names == [row.split("|")[1].strip() for row in table_of(render(figures()))]
     assert {row.count("|") for row in rows} == {CELLS + 1}
-    assert len(rows) == 2 + 6 + 1 + 2 + 2
+    assert len(rows) == 2 + 6 + 1 + 2 + 4
     assert ("0.40 of TSID" in block) == tsid
     assert ("TSID could not take part (no network)" in " ".join(block.split())) != tsid
 
@@ -127,10 +127,10 @@ def test_where_tsid_cannot_be_had_the_solvers_are_timed_alone(monkeypatch):
     monkeypatch.setattr(rt.readme, "run_floor", lambda *_: figures().floors)
     monkeypatch.setattr(rt.readme, "run_grow", lambda: figures().grown)
     monkeypatch.setattr(rt.readme, "run_torque_errors", lambda _: figures().errors)
-    monkeypatch.setattr(rt.readme, "run_bench", lambda robot, ticks, solver: Report(solver))
+    monkeypatch.setattr(rt.readme, "run_bench", lambda _, __, *what: Report(*what))
     measured = measure(1000, said.append)
     assert asked == [True, False]
     assert any("TSID cannot take part" in line for line in said)
     assert measured.without_tsid == "no network"
     assert len(table_of(render(measured))) == len(table_of(render(figures())))
-    assert measured.as_json()["whole_tick"] == [{"solver": "osqp"}, {"solver": "exact"}]
+    assert measured.as_json()["whole_tick"] == 2 * [{"solver": "osqp"}, {"solver": "exact"}]
