@@ -1,7 +1,8 @@
 """How long each stage of the tick takes on this host: `khz bench`.
 
 A run at 1 kHz as on a robot, pinned and at FIFO priority where the host allows it, with a biped that sways
-on both feet or an arm that moves its hand, or any scenario. The simulator steps between ticks and is not part of them.
+on both feet, an arm that moves its hand, or any scenario. The simulator steps between ticks and is not part
+of them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _FLOOR_TICKS = 500
 _NAMES = {"g1": "G1", "ur5": "UR5", "panda": "Panda"}
 _MODES = {"both feet": "on both feet", "one foot": "on one foot", "hand": "drawing circles"}
 _PACES = {False: "back to back", True: "paced at 1 kHz"}
-_WHOLE = {"sway": "swaying on both feet", "walk": "walking at 0.5 m/s"}
+_WHOLE = {"sway": "swaying on both feet", "walk-on": "walking at 0.5 m/s"}
 _SCENARIOS = {"sway": "swaying", "push-lateral": "pushed by 14 Ns"}
 
 

@@ -54,7 +54,7 @@ def figures(tsid=True):
             for s in ("sway", "push-lateral")
             for x in ("osqp", "exact")
         ],
-        [Report(solver, doing) for doing in ("sway", "walk") for solver in ("osqp", "exact")],
+        [Report(solver, doing) for doing in ("sway", "walk-on") for solver in ("osqp", "exact")],
         [
             GrownTick(n, c, s, n + c, 0.0, 0.0)
             for n in (12, 60, 100)
