@@ -337,7 +337,7 @@ class Brain:
 
     def _report(self) -> None:
         output, motion = self.output, self.motion
-        output.remark = motion.hands.remark
+        output.remark = motion.remarks.last
         if isinstance(motion, Legged):
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS

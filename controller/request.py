@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.gaze_range import GAZE_SIZE, write_gaze
 from controller.jobs import JOB_SIZE, MOST_HANDS, write_hands
 from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import can_rest, com_height, sole_corners
@@ -45,7 +46,8 @@ class RequestRow(Row):
     plane); hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the
     hand's place at the start of the run; NaN: not relative); velocity [3] (walk: forward, to the left [m/s],
     turning [rad/s]); n_footsteps [1], footsteps (each: contact (index), x, y, z [m], yaw [rad] from the
-    middle of the soles as it begins); hands (what each is to hold meanwhile, see `controller.jobs`).
+    middle of the soles as it begins); hands (what each is to hold meanwhile, see `controller.jobs`); gaze
+    (see `controller.gaze_range`).
     """
 
     behaviour: Vector
@@ -61,6 +63,7 @@ class RequestRow(Row):
     n_footsteps: Vector
     footsteps: Vector
     hands: Vector
+    gaze: Vector
 
     def __init__(self) -> None:
         super().__init__(
@@ -78,6 +81,7 @@ class RequestRow(Row):
                 ("n_footsteps", 1),
                 ("footsteps", MOST_FOOTSTEPS * FOOTSTEP_SIZE),
                 ("hands", MOST_HANDS * JOB_SIZE),
+                ("gaze", GAZE_SIZE),
             )
         )
 
@@ -150,6 +154,8 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
             row.period_s[0] = _positive(kind, params, "period_s")
             row.axes[:] = _PLANES[_one_of(kind, params, "plane", "yz", _PLANES)]
     write_hands(robot, params.get("hands") or {}, row.jobs())
+    if params.get("gaze") is not None:
+        write_gaze(robot, params["gaze"], row.gaze)
     if kind not in ("damp", "walk") and robot.floating and not can_rest(robot):
         raise ValueError(
             f"'{robot.name}' has point feet and cannot stand still; ask it to walk, at 0 m/s to step in place"

@@ -88,6 +88,13 @@ class HandDescription(Config):
     rpy_LH_rad: Rpy = (0.0, 0.0, 0.0)
 
 
+class GazeDescription(Config):
+    """The eyes E, on a link L that looks along its x axis: the trunk, or a head."""
+
+    link: str
+    p_LE_m: Point = (0.0, 0.0, 0.0)
+
+
 class FoldDescription(Config):
     """How the robot folds when it falls, by where the fall goes; joints left out go to the nominal posture.
 
@@ -112,6 +119,7 @@ class RobotDescription(Config):
         contacts: the soles by name; floating base only.
         hands: the end effectors by name.
         trunk: link of the main body, which is pushed and loaded in tests; by default the IMU's.
+        gaze: the eyes; by default in the trunk's frame.
         posture_rad: nominal joint positions; joints left out are 0.
         fold_rad: joint positions to fold to in a fall; left out, the robot falls damped as it stands.
         torque_limit_Nm: overrides the model's; one number or per joint.
@@ -130,6 +138,7 @@ class RobotDescription(Config):
     contacts: dict[Name, ContactDescription] = Field(default_factory=dict)
     hands: dict[Name, HandDescription] = Field(default_factory=dict)
     trunk: str | None = None
+    gaze: GazeDescription | None = None
     posture_rad: dict[str, float] = Field(default_factory=dict)
     fold_rad: FoldDescription | None = None
     torque_limit_Nm: Positive | dict[str, Positive] = Field(default_factory=dict)

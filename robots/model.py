@@ -374,6 +374,8 @@ class _Build:
         places += [(("hands", name), hand.link) for name, hand in description.hands.items()]
         if description.imu is not None:
             places.append((("imu",), description.imu.link))  # type: ignore[arg-type]
+        if description.gaze is not None:
+            places.append((("gaze",), description.gaze.link))  # type: ignore[arg-type]
         if description.trunk is not None and description.trunk not in self.links:
             sentence = f"'{description.trunk[:80]}' is not a link of the model"
             self.problems.append(

@@ -194,21 +194,42 @@ class HandJob(Config):
         return self
 
 
-class WithHands(Behaviour):
-    """What leaves the hands to do something else meanwhile.
+class GazeJob(Config):
+    """Where to look meanwhile.
 
     Attributes:
-        hands: by name.
+        p_WG_m: a point in the world.
+        yaw_rad, pitch_rad: or a direction, from the robot's heading; > 0 to the left, and down.
+    """
+
+    p_WG_m: Vector3 | None = None
+    yaw_rad: float | None = None
+    pitch_rad: float | None = None
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> GazeJob:
+        if (self.p_WG_m is None) == (self.yaw_rad is None and self.pitch_rad is None):
+            raise ValueError("say where to: p_WG_m, or yaw_rad and pitch_rad")
+        return self
+
+
+class Meanwhile(Behaviour):
+    """What leaves hands and eyes to do something else meanwhile.
+
+    Attributes:
+        hands: by name, what each holds; while walking, those left out swing.
+        gaze: where to look; while walking, ahead if left out.
     """
 
     hands: dict[str, HandJob] | None = None
+    gaze: GazeJob | None = None
 
 
-class Stand(WithHands):
+class Stand(Meanwhile):
     """Stand still; hands, and an arm, hold the pose that they have."""
 
 
-class Walk(WithHands):
+class Walk(Meanwhile):
     """Walk with a velocity in the robot's own heading frame."""
 
     velocity_m_s: tuple[float, float]
@@ -229,20 +250,20 @@ class Footstep(Config):
     yaw_rad: float = Field(default=0.0, ge=-2.0 * math.pi, le=2.0 * math.pi)
 
 
-class Footsteps(WithHands):
+class Footsteps(Meanwhile):
     """Walk on given footsteps, stairs perhaps, and stand on the last ones."""
 
     steps: tuple[Footstep, ...] = Field(min_length=1)
 
 
-class Squat(WithHands):
+class Squat(Meanwhile):
     """Move the centre of mass down by `depth_m` and up again, over and over."""
 
     depth_m: Positive
     period_s: Positive
 
 
-class Sway(WithHands):
+class Sway(Meanwhile):
     """Move the centre of mass to and fro."""
 
     amplitude_m: Positive

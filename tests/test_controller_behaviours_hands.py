@@ -126,8 +126,8 @@ def test_the_arms_swing_saves_the_stance_foot_its_yaw_moment():
         run = WalkingRun("g1", seed=0)
         if weight:
             run.walking._priorities._walking_posture[-14:] = weight
-        run.run(2.0, run.request("walk", velocity_m_s=(0.4, 0.0)))
-        moments = []
-        run.run(1.5, run.brain._request, lambda m=moments, r=run: m.append(r.brain.output.w_F[:, -1].sum()))
+        walk, moments = run.request("walk", velocity_m_s=(0.4, 0.0)), []
+        run.run(2.0, walk)
+        run.run(1.5, walk, lambda m=moments, r=run: m.append(r.brain.output.w_F[:, -1].sum()))
         rms.append(np.sqrt(np.mean(np.square(moments))))
     assert rms[0] < 0.7 * rms[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controller.behaviours.hands import Hands, hand_tasks
+from controller.behaviours.remarks import Remarks
 from controller.gains import Gains
 from controller.request import RequestRow
 from controller.whole_body import Task, WholeBody
@@ -30,12 +31,14 @@ class Arm:
 
     Attributes:
         hands: what they do; from the start they hold where they are.
+        remarks: what could not be done.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
         self.robot = robot
         self._body = body
-        self.hands = Hands(robot, gains, body)
+        self.remarks = Remarks()
+        self.hands = Hands(robot, gains, body, self.remarks)
         self._weight = gains.posture.weight * (_HELD_POSTURE_WEIGHT if robot.hands else 1.0)
         self._posture = body.reference("posture")
         self._heading = np.eye(3)

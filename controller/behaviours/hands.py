@@ -18,6 +18,7 @@ import pinocchio as pin
 
 from controller.behaviours.hand_kernels import follow_base, follow_trunk, from_level
 from controller.behaviours.hand_motion import HandMotion
+from controller.behaviours.remarks import Remarks
 from controller.gains import Gains
 from controller.jobs import BASE, WORLD
 from controller.reach import arm_joints
@@ -80,18 +81,17 @@ class Hands:
         robot: the robot.
         gains: its gains.
         body: the whole-body controller, with `hand_tasks` declared.
+        remarks: where to tell what a hand cannot do.
 
     Attributes:
         active: (nh,) whether the hand's task counts.
         p_WH_des: (nh, 3) its reference [m].
-        remark: what a hand could not do, one sentence; "" before there is any.
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
-        self._body, self._floating = body, robot.floating
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, remarks: Remarks) -> None:
+        self._body, self._floating, self._remarks = body, robot.floating, remarks
         self._hands = [_Hand(robot, gains, body, hand) for hand in robot.hands]
         self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
-        self.remark = ""
         self._busy = False
         self._level = np.zeros(11)
         if not robot.floating or not self._hands:
@@ -121,7 +121,6 @@ class Hands:
     def start(self, stay: bool = False) -> None:
         """Takes the hands as they are: free, or held where they are."""
         kin = self._body.arrays.kin
-        self.remark = ""
         for i, hand in enumerate(self._hands):
             hand.motion.place(kin.R[hand.frame], kin.p[hand.frame])
             hand.in_base = hand.alone = False
@@ -240,7 +239,7 @@ class Hands:
             hand.held = hand.motion.at_rest
         elif off_m > _LOST_M and hand.held:
             hand.wanted = False
-            self.remark = f"{hand.name} lets go of its place in the world, which is out of its reach"
+            self._remarks.last = f"{hand.name} lets go of its place in the world, which is out of its reach"
         elif off_m > _LOST_M and not hand.told:
             hand.told = True
-            self.remark = f"{hand.name} does not get to its place in the world, and points there"
+            self._remarks.last = f"{hand.name} does not get to its place in the world, and points there"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from controller.behaviours.gaze import Gaze
 from controller.behaviours.hands import Hands
+from controller.behaviours.remarks import Remarks
 from controller.behaviours.standing import Standing, standing_tasks
 from controller.behaviours.tilt_integral import TiltIntegral
 from controller.gains import Gains
@@ -34,6 +36,7 @@ class Legged:
 
     Attributes:
         hands: what they do, standing and walking.
+        remarks: what could not be done.
         height_m: of the centre of mass over the ground at the nominal posture.
         planned: (nc,) contacts that should be closed.
         calm: to be set; while somebody pushes a tilt is nothing lasting, and is not integrated.
@@ -51,7 +54,9 @@ class Legged:
         self._motion: Standing | Walking = self.standing
         self._next: RequestRow | None = None
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
-        self.hands = Hands(robot, gains, body)
+        self.remarks = Remarks()
+        self.hands = Hands(robot, gains, body, self.remarks)
+        self._gaze = Gaze(body, self.remarks)
 
     @property
     def p_WC_des(self) -> Vector:
@@ -86,6 +91,7 @@ class Legged:
         if self.walking is not None:
             self.walking.forget()
         self.hands.start()
+        self._gaze.start()
         self.standing.start()
         if self._restless and self.walking is not None:
             self._motion = self.walking
@@ -106,19 +112,23 @@ class Legged:
                 self._walk(None)
             forward, left, turn = request.velocity.tolist()
             self.walking.ask(forward, left, turn)
-            self.hands.take(request, R_des)
+            self._do_meanwhile(request, R_des)
         elif int(request.behaviour[0]) == FOOTSTEPS and self._motion is self.standing:
             self._walk(request.route())
-            self.hands.take(request, R_des)
+            self._do_meanwhile(request, R_des)
         elif self._restless and self.walking is not None:
             self.walking.ask(0.0, 0.0, 0.0)
         elif self._motion is self.walking:
             self._next = request
             self.walking.stop()
         else:
-            self.hands.take(request, R_des)
+            self._do_meanwhile(request, R_des)
             if int(request.behaviour[0]) not in (REACH, CIRCLE):
                 self.standing.take(request)
+
+    def _do_meanwhile(self, request: RequestRow, R_des: Vector) -> None:
+        self.hands.take(request, R_des)
+        self._gaze.take(request)
 
     @property
     def _on_footsteps(self) -> bool:
@@ -140,5 +150,6 @@ class Legged:
                 self.take(self._next)
             self._motion.advance(dt_s)
         self.hands.advance(dt_s, self.R_des)
+        self._gaze.advance(dt_s, self.R_des)
         if self.calm:
             self._tilt.advance(dt_s)
