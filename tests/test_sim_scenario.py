@@ -31,7 +31,7 @@ def refusal(tmp_path, name, text):
 def test_every_shipped_scenario_that_suits_a_robot_loads_for_it(name):
     suited = FOR_BIPEDS if robot(name).floating else FOR_ARMS
     if not robot(name).hands:
-        suited = suited - {"payload-hands", "payload"}
+        suited = suited - {"payload-hands", "payload", "carry"}
     if name != "g1":
         suited = suited - {"stairs"}  # laid out for its legs
     for scenario in sorted(suited):
@@ -44,7 +44,7 @@ def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs",
+        "stairs", "carry", "walk-on",
     }  # fmt: skip
 
 
