@@ -1,5 +1,6 @@
 """A robot on legs changes between standing and walking, and comes to rest before it does anything else."""
 
+import numpy as np
 from gaits import WalkingRun
 
 
@@ -30,6 +31,34 @@ def test_a_walk_that_is_called_off_and_on_again_goes_on() -> None:
     assert run.stands
     assert not run.walking.done
     assert run.sim.truth.q[0] > 0.5
+
+
+def test_a_robot_that_is_taken_over_in_the_middle_of_a_step_stands_as_ever() -> None:
+    run = WalkingRun("g1", seed=3)
+    body, names = run.brain.body, run.robot.contact_names
+    weights = [body.weight(name) for name in ("base", "trunk", "angular_momentum")]
+    everything = [*weights, body.gain("com"), *(body.reference(f"{name}.force")[6:] for name in names)]
+    standing = [row.copy() for row in everything]
+    run.run(1.5, run.request("walk", velocity_m_s=(0.0, 0.0)))
+    assert not run.walking.done
+    run.brain.motion.start()
+    assert run.walking.done
+    for now, then in zip(everything, standing, strict=True):
+        np.testing.assert_allclose(now, then, rtol=1e-9)
+
+
+def test_a_robot_on_points_that_is_taken_over_twice_loads_its_feet_as_if_it_were_once() -> None:
+    once, twice = WalkingRun("bolt"), WalkingRun("bolt")
+    walk = twice.request("walk", velocity_m_s=(0.0, 0.0))
+    for _ in range(150):
+        twice.brain.step(twice.sensors, walk, twice.gains, lambda stage: None)
+    twice.brain.reset(twice.sensors)
+    for run in (once, twice):
+        run.run(0.2, walk)
+    for name in once.robot.contact_names:
+        loads = [run.brain.body.reference(f"{name}.force") for run in (once, twice)]
+        np.testing.assert_allclose(loads[1], loads[0], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(twice.sim.truth.q, once.sim.truth.q, atol=1e-4)
 
 
 def test_a_robot_on_points_steps_from_the_start() -> None:

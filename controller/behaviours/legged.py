@@ -90,6 +90,8 @@ class Legged:
         self._motion, self._next = self.standing, None
         if self.walking is not None:
             self.walking.forget()
+            if not self.walking.done:
+                self.walking.hand_back()
         self.hands.start()
         self._gaze.start()
         self.standing.start()

@@ -201,6 +201,7 @@ class Standing:
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
         kin = self._body.arrays.kin
+        self._write_gains()
         self._write_references(0.0)
         data = self.robot.pin_model.createData()
         nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()

@@ -338,7 +338,7 @@ class Walking:
         elif self._t >= _SETTLE_S:
             x, y, _ = self._middle()
             if math.hypot(self.xi[0] - x, self.xi[1] - y) < _SETTLED_M:
-                self._finish()
+                self.hand_back()
 
     def _rests(self, foot: int) -> bool:
         """Whether the ground has stopped a foot, as its own joints tell.
@@ -394,7 +394,8 @@ class Walking:
         self._loading.rest()
         self._body.set_mode(*self._both)
 
-    def _finish(self) -> None:
+    def hand_back(self) -> None:
+        """Gives everything back to standing, be the robot at rest or in the middle of a step."""
         self._priorities.stand()
         self._loading.end()
         self._hips = (0.0, 0.0, 0.0)
