@@ -132,6 +132,9 @@ class Brain:
             else Arm(robot, gains, self.body)
         )
         self._ladder = Ladder(self.body)
+        walking = self.motion.walking if isinstance(self.motion, Legged) else None
+        self._friction = walking.friction if walking is not None else None
+        self._useful_tau = np.zeros(robot.na)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._falling: Falling | None = None
@@ -307,6 +310,8 @@ class Brain:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
         command = output.command
         output.tau[:] = self._ladder.tau
+        if self._friction is not None and output.rung <= SOFTENED and output.state == "active":
+            output.tau += self._friction.torque_Nm
         q = kin.q[robot.nq_base :]
         if math.isfinite(q.sum()):
             command.q_des[:] = q
@@ -342,6 +347,13 @@ class Brain:
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS
             if self._payload is not None and output.rung == SOLVED:
-                self._payload.update(output.tau, self._period)
+                self._payload.update(self._without_friction(), self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg
+
+    def _without_friction(self) -> Vector:
+        """The torque that moves the robot: what its joints rub is taken off again."""
+        if self._friction is None:
+            return self.output.tau
+        np.subtract(self.output.tau, self._friction.torque_Nm, out=self._useful_tau)
+        return self._useful_tau

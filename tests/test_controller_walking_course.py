@@ -44,6 +44,14 @@ def test_who_lags_behind_steps_faster_and_who_is_beside_steps_back() -> None:
     assert turn > 0.0
 
 
+def test_an_eager_course_is_corrected_faster() -> None:
+    slow, fast = Course(), Course(3.0)
+    for course in (slow, fast):
+        course.correct(-0.03, 0.01, 0.0)
+        course.advance(DT)
+    assert fast.steps[:2] == pytest.approx([3.0 * speed for speed in slow.steps[:2]])
+
+
 def test_a_push_moves_the_course_along() -> None:
     course = Course()
     course.correct(1.0, 0.0, 1.0)

@@ -8,7 +8,7 @@ from controller.walking.gait import gait_of
 
 
 def test_left_and_right_are_where_the_soles_are() -> None:
-    for name in ("g1", "talos", "bolt"):
+    for name in ("g1", "talos", "alexander", "bolt"):
         model = robot(name)
         gait = gait_of(model, Gains())
         assert model.contact_names[gait.left] == "left_foot"
@@ -29,7 +29,7 @@ def test_point_feet_step_quicker_for_their_size() -> None:
 
 
 def test_feet_side_by_side_do_not_touch() -> None:
-    for name in ("g1", "talos"):
+    for name in ("g1", "talos", "alexander"):
         soles = max(c.corners_F[:, 1].max() - c.corners_F[:, 1].min() for c in robot(name).contacts)
         gait = gait_of(robot(name), Gains())
         assert soles < gait.least_width_m < gait.width_m < gait.widest_m

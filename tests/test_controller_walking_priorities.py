@@ -24,3 +24,9 @@ def test_weights_of_walking_come_and_go() -> None:
     after = [body.weight(name) for name in ("base", "trunk", "angular_momentum")] + [posture]
     for now, then in zip(after, before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_on_points_no_moment_about_the_vertical_is_asked_for() -> None:
+    run = WalkingRun("bolt")
+    run.walking._priorities.walk()
+    assert run.brain.body.weight("angular_momentum")[2] == 0.0

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from gaits import WalkingRun
+from sim_runs import robot
 
-from controller.walking.walking import SWING, TRANSFER
+from controller.gains import Gains
+from controller.walking.walking import SWING, TRANSFER, walking_tasks
 
 
 def yaw(q: np.ndarray) -> float:
@@ -33,6 +35,52 @@ def test_a_g1_walks_straight_at_the_speed_that_was_asked_and_stands_again() -> N
     body, gains = run.brain.body, run.gains
     assert body.weight("base")[2] == gains.base.weight
     assert body.gain("com")[0] > 0.0
+
+
+def test_a_robot_on_points_walks_where_it_is_asked_to() -> None:
+    run = WalkingRun("bolt", seed=2)
+    tilts: list[float] = []
+    walk = run.request("walk", velocity_m_s=(0.235, 0.0))
+    run.run(3.0, walk)
+    start, t = run.sim.truth.q[:2].copy(), run.sim.t_s
+    run.run(4.0, walk, lambda: tilts.append(tilt_deg(run)))
+    way = (run.sim.truth.q[:2] - start) / (run.sim.t_s - t)
+    assert run.stands
+    assert way[0] == pytest.approx(0.235, rel=0.1)
+    assert abs(way[1]) < 0.06
+    assert abs(yaw(run.sim.truth.q)) < 0.2
+    assert max(tilts) < 12.0
+    assert not run.brain.output.missed
+
+
+def test_a_robot_on_points_turns_by_what_its_feet_push_sideways() -> None:
+    run = WalkingRun("bolt", seed=1)
+    run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0), yaw_rate_rad_s=0.5))
+    assert run.stands
+    assert yaw(run.sim.truth.q) > 0.8
+
+
+def test_a_biped_of_nothing_but_a_robot_yaml_walks() -> None:
+    run = WalkingRun("alexander", seed=1)
+    walk = run.request("walk", velocity_m_s=(0.3, 0.0))
+    run.run(0.3, run.request("stand"))
+    run.run(2.7, walk)
+    start, t = run.sim.truth.q[:2].copy(), run.sim.t_s
+    run.run(2.0, walk)
+    way = (run.sim.truth.q[:2] - start) / (run.sim.t_s - t)
+    assert run.stands
+    assert way[0] == pytest.approx(0.3, rel=0.1)
+    assert abs(way[1]) < 0.06
+    assert tilt_deg(run) < 3.0
+
+
+def test_a_foot_that_steps_quicker_is_held_stiffer() -> None:
+    gains = Gains()
+    for name, stiffer in (("bolt", 6.0), ("g1", 1.0), ("talos", 1.0)):
+        task = walking_tasks(robot(name), gains)[0]
+        kp, kd = task.gain
+        assert kp >= stiffer * gains.walk.swing.kp_per_s2
+        assert kd**2 / kp == pytest.approx(gains.walk.swing.kd_per_s**2 / gains.walk.swing.kp_per_s2)
 
 
 def test_a_push_is_caught_by_stepping() -> None:

@@ -22,6 +22,9 @@ def _towards(now: float, asked: float, most: float) -> float:
 class Course:
     """Where the robot should be, and how fast its steps should go to get there.
 
+    Args:
+        eager: rate and largest speed of corrections, over those of a robot on soles.
+
     Attributes:
         velocity: forward, to the left [m/s], turning [rad/s]: ramped, without corrections.
         steps: the same with corrections; what footsteps are planned with.
@@ -30,7 +33,8 @@ class Course:
         x, y, yaw: where the robot should be [m], [rad].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, eager: float = 1.0) -> None:
+        self._rate_per_s, self._most_m_s = eager * _RATE_PER_S, eager * _MOST_M_S
         self.velocity = (0.0, 0.0, 0.0)
         self.steps = (0.0, 0.0, 0.0)
         self.asked = (0.0, 0.0, 0.0)
@@ -78,9 +82,9 @@ class Course:
         turned = min(max(self.yaw - yaw, -_LEASH_RAD), _LEASH_RAD)
         self.yaw = yaw + turned
         c, s = math.cos(self.yaw), math.sin(self.yaw)
-        ahead, left = _RATE_PER_S * (c * dx + s * dy), _RATE_PER_S * (c * dy - s * dx)
+        ahead, left = self._rate_per_s * (c * dx + s * dy), self._rate_per_s * (c * dy - s * dx)
         self._correction = (
-            min(max(ahead, -_MOST_M_S), _MOST_M_S),
-            min(max(left, -_MOST_M_S), _MOST_M_S),
+            min(max(ahead, -self._most_m_s), self._most_m_s),
+            min(max(left, -self._most_m_s), self._most_m_s),
             min(max(_TURN_RATE_PER_S * turned, -_MOST_RAD_S), _MOST_RAD_S),
         )

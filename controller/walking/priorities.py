@@ -22,7 +22,7 @@ class Priorities:
     Args:
         body: the whole-body controller, with the weights of standing.
         gains: of the robot.
-        half_sole_m: half the length of a sole.
+        half_sole_m: half the length of a sole; 0 for a point.
     """
 
     def __init__(self, body: WholeBody, gains: Gains, half_sole_m: float) -> None:
@@ -31,7 +31,11 @@ class Priorities:
         self._momentum = body.weight("angular_momentum")
         self._posture = body.reference("posture")[robot.na :]
         self._heading = walk.heading_weight
-        self._spin = walk.spin_weight / (robot.mass_kg * max(half_sole_m, 0.03)) ** 2
+        # A point holds no moment, whatever the arms do: what turns a robot on points about the vertical is a
+        # force that goes past the centre of mass, and that is for its balance and its heading.
+        self._spin = 0.0
+        if half_sole_m > 0.0:
+            self._spin = walk.spin_weight / (robot.mass_kg * max(half_sole_m, 0.03)) ** 2
         self._standing = (
             [float(weight[_VERTICAL]) for weight in self._upright],
             float(self._momentum[_VERTICAL]),

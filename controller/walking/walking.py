@@ -21,6 +21,7 @@ from controller.walking.footsteps import Foothold, next_foothold
 from controller.walking.gait import Gait, gait_of, gait_on_footsteps
 from controller.walking.grip import Grip
 from controller.walking.ground import Ground, Slope
+from controller.walking.joint_friction import JointFriction, learns_friction
 from controller.walking.loading import Loading
 from controller.walking.priorities import Priorities
 from controller.walking.references import UPRIGHT, References
@@ -34,6 +35,9 @@ from robots.rows import Vector
 READY, TRANSFER, SWING, SETTLE = range(4)
 PHASES = ("ready", "transfer", "swing", "settle")
 
+_SWING_S = 0.39
+"""The gains of the swing foot are those of a step of this time, or a longer one. In a shorter one the foot
+has less time to come to where it should be, and friction and errors of the model are no less."""
 _READY_S, _READY_ON_POINTS_S = 0.8, 0.02
 """Time in which the centre of mass sinks to the height of walking before the first step."""
 _FIRST_TRANSFER_S, _FIRST_TRANSFER_ON_POINTS_S = 0.4, 0.1
@@ -42,6 +46,8 @@ _SETTLED_M = 0.02
 _CAPTURED_M = 0.05
 """A last step that leaves the DCM further than this from between the feet is not the last one."""
 _HEADING_RATE_PER_S = 4.0
+_EAGER_ON_POINTS = 3.0
+"""Steps on points are hurried more often than not, and hurried steps go slower than they were planned to."""
 _SOLE_RATE_M_S = 0.3
 """The height reference follows a step up or down at this speed."""
 _LIFT_STEP_M = 1e-3
@@ -71,7 +77,9 @@ _ANNOUNCE_S = 0.01
 def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """The tasks of the swing feet; the rest are those of standing."""
     swing, model = gains.walk.swing, robot.pin_model
-    pair, turn = [swing.kp_per_s2, swing.kd_per_s], [swing.orientation_kp_per_s2, swing.orientation_kd_per_s]
+    faster = _faster(gait_of(robot, gains))
+    pair = [swing.kp_per_s2 * faster**2, swing.kd_per_s * faster]
+    turn = [swing.orientation_kp_per_s2 * faster**2, swing.orientation_kd_per_s * faster]
     tasks = []
     for contact in robot.contacts:
         frame = model.frames[contact.frame_id].name
@@ -83,6 +91,11 @@ def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
                 )
             )
     return tasks
+
+
+def _faster(gait: Gait) -> float:
+    """How much faster the swing foot has to answer than in the step that its gains are meant for."""
+    return max(_SWING_S / gait.step_s, 1.0)
 
 
 class _Stepping:
@@ -114,6 +127,7 @@ class Walking:
         xi, xi_des: the DCM, as estimated and as planned [m].
         planned: (2,) contacts that should be closed.
         phase: one of PHASES.
+        friction: of the joints of swinging legs, as learned; None for a robot that does not learn it.
         done: whether the robot stands again.
     """
 
@@ -134,12 +148,16 @@ class Walking:
         self._counted_on = 1.0
         self._ground = Ground(gait.half_length_m, gait.half_width_m)
         self._loading = Loading(body, gains.contact.largest_load)
-        points = gait.half_length_m == 0.0
+        self.friction: JointFriction | None = None
+        if learns_friction(body):
+            foot = gains.walk.swing
+            self.friction = JointFriction(body, _faster(gait) * foot.kp_per_s2 / foot.kd_per_s)
+        self._on_points = points = gait.half_length_m == 0.0
         self._ready_s = _READY_ON_POINTS_S if points else _READY_S
         self._first_transfer_s = _FIRST_TRANSFER_ON_POINTS_S if points else _FIRST_TRANSFER_S
         self._priorities = Priorities(body, gains, gait.half_length_m)
         self._least_N = gains.contact.least_load * body.robot.mass_kg * GRAVITY_M_S2
-        self.course = Course()
+        self.course = Course(_EAGER_ON_POINTS if points else 1.0)
         self._lift_m = 0.0
         self._kp_height, self._kd_height = gains.com.height_kp_per_s2, gains.com.height_kd_per_s
         self._refs = refs = References(body, robot.contact_names)
@@ -262,6 +280,11 @@ class Walking:
             xi_ref, z = self._advance_on_both(dt_s)
         self.xi_des = xi_ref
         self._lead_body(xi_ref, z, dt_s)
+        if self.friction is not None:
+            if self.phase == SWING:
+                self.friction.swing(1 - self._stance, dt_s)
+            else:
+                self.friction.rest()
 
     def _bear_load(self) -> None:
         """A load lifts the centre of mass: the pendulum grows with it, the robot stays as high as it was."""
@@ -289,9 +312,11 @@ class Walking:
         self._ground.feel(x, y, self._soles_z[foot], (-nx / nz, -ny / nz))
 
     def forget(self) -> None:
-        """Counts on all of the friction again: another run, another floor."""
+        """Counts on all of the floor's friction again, and on none in the joints: another run."""
         self._grip.part = 1.0
         self._count_on_grip()
+        if self.friction is not None:
+            self.friction.forget()
 
     def _tells_grip(self) -> bool:
         """Whether a stance sole that slides says something of the floor.
@@ -554,6 +579,8 @@ class Walking:
         height = self._height_from + part * (self.gait.height_m - self._height_from) + self._lift_m
         heading = 0.5 * (self._feet[0][2] + self._feet[1][2])
         self._heading += (heading - self._heading) * min(_HEADING_RATE_PER_S * dt_s, 1.0)
+        # Feet that cannot turn have no heading of their own: the base has to hold the course's itself.
+        heading = self.course.yaw if self._on_points else self._heading
         self._refs.lead(
             *xi_ref,
             *z,
@@ -562,7 +589,7 @@ class Walking:
             self._kp_height,
             self._kd_height,
             self._plan.omega,
-            self._heading,
+            heading,
             self.course.velocity[2],
             dt_s,
         )

@@ -1,0 +1,103 @@
+"""What the joints of a swinging leg rub is learned from how its foot lags, and nothing where nothing rubs."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from bodies import random_state, robot
+from gaits import WalkingRun
+
+from controller.behaviours.legged import legged_tasks
+from controller.from_gains import whole_body
+from controller.gains import Gains
+from controller.walking import joint_friction
+from controller.walking.joint_friction import JointFriction, learns_friction, leg_joints
+from controller.whole_body import WholeBody
+
+DT, LAMBDA = 1e-3, 25.0
+LIMIT_NM = 2.7
+
+
+def body_of(name: str) -> WholeBody:
+    model, gains = robot(name), Gains()
+    return whole_body(model, gains, legged_tasks(model, gains), gains.solver)
+
+
+@pytest.fixture(scope="module")
+def bolt() -> WholeBody:
+    return body_of("bolt")
+
+
+def twin(body: WholeBody, foot: int, before: Any) -> tuple[Any, Any]:
+    """Friction and torque after a tick, by NumPy."""
+    kin, name = body.arrays.kin, body.robot.contact_names[foot]
+    columns, ref = leg_joints(body, foot), body.reference(f"{name}.position")
+    inverse = np.linalg.inv(kin.R[foot] @ kin.J[foot, :3][:, columns])
+    lacks = inverse @ (ref[:3] - kin.p[foot])
+    slower = inverse @ (ref[3:6] - kin.R[foot] @ kin.vel[foot, :3])
+    joints = np.array(columns) - body.robot.n_base
+    sign = np.tanh((kin.v[columns] + slower) / joint_friction._SLOW_RAD_S)
+    rate, most = joint_friction._RATE_PER_RAD * LIMIT_NM, joint_friction._MOST * LIMIT_NM
+    after, torque = before.copy(), np.zeros_like(before)
+    after[joints] = np.clip(before[joints] + DT * rate * sign * (slower + LAMBDA * lacks), 0.0, most)
+    torque[joints] = after[joints] * sign
+    return after, torque
+
+
+@pytest.mark.parametrize("foot", [0, 1])
+def test_a_tick_is_what_numpy_makes_of_the_law(bolt: WholeBody, foot: int) -> None:
+    rng = np.random.default_rng(foot)
+    friction = JointFriction(bolt, LAMBDA)
+    for _ in range(20):
+        bolt.update(*random_state(bolt.robot, rng))
+        ref = bolt.reference(f"{bolt.robot.contact_names[foot]}.position")
+        ref[:3] = bolt.arrays.kin.p[foot] + 0.02 * rng.normal(size=3)
+        ref[3:6] = rng.normal(size=3)
+        before = friction.friction_Nm.copy()
+        friction.swing(foot, DT)
+        after, torque = twin(bolt, foot, before)
+        np.testing.assert_allclose(friction.friction_Nm, after, rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(friction.torque_Nm, torque, rtol=1e-9, atol=1e-15)
+    assert friction.friction_Nm.any()
+
+
+def test_no_joint_is_taken_to_rub_more_than_a_part_of_its_torque(bolt: WholeBody) -> None:
+    friction = JointFriction(bolt, LAMBDA)
+    bolt.update(bolt.robot.q_nominal.copy(), np.zeros(bolt.robot.nv))
+    bolt.reference("left_foot.position")[:6] = [*(bolt.arrays.kin.p[0] + 0.5), 1.0, 1.0, 1.0]
+    for _ in range(3000):
+        friction.swing(0, DT)
+    assert friction.friction_Nm.max() == pytest.approx(joint_friction._MOST * LIMIT_NM)
+    assert friction.friction_Nm.min() >= 0.0
+    friction.rest()
+    assert not friction.torque_Nm.any()
+    friction.forget()
+    assert not friction.friction_Nm.any()
+
+
+def test_a_stretched_leg_tells_nothing(bolt: WholeBody) -> None:
+    friction = JointFriction(bolt, LAMBDA)
+    q = bolt.robot.q_nominal.copy()
+    q[bolt.robot.nq_base :] = 0.0
+    bolt.update(q, np.zeros(bolt.robot.nv))
+    bolt.reference("left_foot.position")[:6] = [*(bolt.arrays.kin.p[0] + 0.02), 0.1, 0.1, 0.1]
+    friction.swing(0, DT)
+    assert not friction.friction_Nm.any()
+    assert not friction.torque_Nm.any()
+
+
+def test_only_robots_whose_footholds_are_all_their_balance_learn_it(bolt: WholeBody) -> None:
+    assert learns_friction(bolt)
+    assert not learns_friction(body_of("g1"))
+
+
+@pytest.mark.parametrize(("friction_Nm", "least", "most"), [(0.0, 0.0, 0.02), (0.2, 0.15, 0.35)])
+def test_bolt_learns_what_its_knees_rub(friction_Nm: float, least: float, most: float) -> None:
+    run = WalkingRun("bolt", plant={"joint_friction_Nm": friction_Nm})
+    run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0)))
+    assert run.stands
+    friction = run.walking.friction
+    assert friction is not None
+    knees = friction.friction_Nm[[2, 5]]
+    assert (knees >= least).all()
+    assert (knees <= most).all()
