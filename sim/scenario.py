@@ -34,8 +34,10 @@ def shipped_scenarios() -> list[str]:
 
 
 def default_scenario_name(robot: RobotModel) -> str:
-    """The scenario of a run that names none: `default` for a floating base, else `default-arm`."""
-    return "default" if robot.floating else "default-arm"
+    """What is run where nothing is named: `default`, on points `default-points`, for arms `default-arm`."""
+    if not robot.floating:
+        return "default-arm"
+    return "default-points" if all(len(c.corners_F) == 1 for c in robot.contacts) else "default"
 
 
 def find_scenario(name_or_path: str) -> Path:
