@@ -74,8 +74,9 @@ class Swing:
         clearance_m: height of the foot's apex.
         step_s: duration of a step as planned.
         descent_m_s: speed of a foot that has found no ground in time.
-        toe_m: from the middle of the sole to its toe, where there may be an edge, as of a stair, between
-            where the foot leaves and where it lands: it then turns about its toe, which so keeps its height.
+        toe_m: from the middle of the sole to its toe, about which the foot turns as it points down: the toe
+            so keeps its height, and is not the first to meet an edge that nobody knows of.
+        edges: whether there are edges, as of stairs, between where the foot leaves and where it lands.
 
     Attributes:
         x, y, z, yaw: position, velocity and acceleration of each axis, in the world.
@@ -84,9 +85,11 @@ class Swing:
         nose_down, roll: the same of the ground's tilt, as the foot follows it.
     """
 
-    def __init__(self, clearance_m: float, step_s: float, descent_m_s: float, *, toe_m: float = 0.0) -> None:
+    def __init__(
+        self, clearance_m: float, step_s: float, descent_m_s: float, *, toe_m: float = 0.0, edges: bool = False
+    ) -> None:
         self._clearance = clearance_m
-        self._wait = _WAIT if toe_m > 0.0 else 0.0
+        self._edges, self._wait = edges, _WAIT if edges else 0.0
         self._toe, self._climb_m = toe_m, 0.0
         self._step_s = step_s
         self._descent = descent_m_s
@@ -175,7 +178,7 @@ class Swing:
     def tiptoe(self, ahead_m: float, t_s: float, duration_s: float) -> None:
         """Sets the pitch of a foot that covers this way ahead; arguments as for `advance`."""
         top = min(_TIPTOE_RAD_M * max(ahead_m, 0.0), _MOST_TIPTOE_RAD)
-        if self._toe > 0.0:
+        if self._edges:
             top = min(top + _TIPTOE_UP_RAD_M * max(self._climb_m, 0.0), _MOST_TIPTOE_UP_RAD)
         up, down = _TIPTOE_UP * duration_s, (_TIPTOE_DOWN - _TIPTOE_UP) * duration_s
         if t_s < up:

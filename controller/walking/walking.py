@@ -69,6 +69,8 @@ _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
 _RESTING_M_S = 0.15
 """A foot that moves faster along its normal is not on the ground."""
+_STOPPED_M = 0.004
+"""A foot that is this far above where it is to be on its way down has met the ground."""
 _NORMAL = 2
 _ANNOUNCE_S = 0.01
 """The contact is planned closed this long before touch-down."""
@@ -105,8 +107,8 @@ class _Stepping:
         self.gait = gait
         self.plan = DcmPlan(gait)
         self.adaptation = Adaptation(gait, self.plan, leeway_m)
-        toe = gait.half_length_m if leeway_m < math.inf else 0.0
-        self.swing = Swing(gait.clearance_m, gait.step_s, descent_m_s, toe_m=toe)
+        given = leeway_m < math.inf
+        self.swing = Swing(gait.clearance_m, gait.step_s, descent_m_s, toe_m=gait.half_length_m, edges=given)
 
 
 class Walking:
@@ -357,6 +359,7 @@ class Walking:
             hurry = duration / self.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and self._t > early and self._rests(swing)
+            down = down and (self._t > duration or self._stopped(swing))
             late = self._gains.late_s + _ROUGH_DEPTH * self._roughness_m / self._gains.descent_m_s
             if down or self._t > duration + late:
                 self._land()
@@ -372,6 +375,14 @@ class Walking:
         ended on it with the foot still in the air puts the robot's weight on nothing.
         """
         return abs(float(self._body.arrays.kin.vel[foot, _NORMAL])) < _RESTING_M_S
+
+    def _stopped(self, foot: int) -> bool:
+        """Whether a foot that is to sink does not.
+
+        One that has met an edge with its toe hangs behind its reference, and feels a force, on no ground.
+        """
+        z, speed, _ = self._swing.height()
+        return speed < 0.0 and self._soles_z[foot] > z + _STOPPED_M
 
     def _begin_transfer(self, stance: int, z_from: Point, duration_s: float) -> None:
         self.phase, self._t = TRANSFER, 0.0
