@@ -23,6 +23,7 @@ from controller.walking.grip import Grip
 from controller.walking.ground import Ground, Slope
 from controller.walking.joint_friction import JointFriction, learns_friction
 from controller.walking.loading import Loading
+from controller.walking.pendulum import dcm_before_hold
 from controller.walking.priorities import Priorities
 from controller.walking.references import UPRIGHT, References
 from controller.walking.route import Route
@@ -69,6 +70,7 @@ _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
 _RESTING_M_S = 0.15
 """A foot that moves faster along its normal is not on the ground."""
+_LONGEST_HOLD_S = 0.15
 _STOPPED_M = 0.004
 """A foot that is this far above where it is to be on its way down has met the ground."""
 _NORMAL = 2
@@ -192,7 +194,7 @@ class Walking:
         self._stance = gait.left
         self._lift_off: Point = (0.0, 0.0)
         self._z_from: Point = (0.0, 0.0)
-        self._heading = self._t = self._transfer_s = 0.0
+        self._heading = self._t = self._transfer_s = self._hold_s = 0.0
         self._sole_z = self._height_from = self._lowering_s = 0.0
         self._stance_z = self._lift_off_z = 0.0
         self._stop = self._last = False
@@ -384,9 +386,11 @@ class Walking:
         z, speed, _ = self._swing.height()
         return speed < 0.0 and self._soles_z[foot] > z + _STOPPED_M
 
-    def _begin_transfer(self, stance: int, z_from: Point, duration_s: float) -> None:
+    def _begin_transfer(self, stance: int, z_from: Point, duration_s: float, hold_s: float = 0.0) -> None:
+        """Both feet down: after hold_s the zero-moment point moves to a foot, within duration_s."""
         self.phase, self._t = TRANSFER, 0.0
-        self._stance, self._z_from, self._transfer_s = stance, z_from, duration_s
+        self._stance, self._z_from = stance, z_from
+        self._hold_s, self._transfer_s = hold_s, hold_s + duration_s
         self._landed = self._feet[stance]
         self._left = self._feet[1 - stance]
         self.planned[:] = True
@@ -421,8 +425,11 @@ class Walking:
             return
         stance = self._standing_foot
         # After a hurried step the DCM is out of both soles: the next foot is to leave as soon as it can.
-        hurry = min(self._adaptation.duration_s / self.gait.step_s, 1.0)
-        self._begin_transfer(swing, (stance[0], stance[1]), hurry * self.gait.double_support_s)
+        duration = self._adaptation.duration_s
+        hurry = min(duration / self.gait.step_s, 1.0)
+        # A foot that meets the ground before its time waits for the DCM: it comes when it was to come.
+        hold_s = min(max(duration - self._t, 0.0), _LONGEST_HOLD_S)
+        self._begin_transfer(swing, (stance[0], stance[1]), hurry * self.gait.double_support_s, hold_s)
 
     def _settle(self) -> None:
         self.phase, self._t = SETTLE, 0.0
@@ -504,8 +511,9 @@ class Walking:
     def _transfer(self) -> tuple[Point, Point]:
         gait, plan, landed = self.gait, self._plan, self._landed
         side, velocity = self._side[self._stance], self.course.steps
-        left = self._transfer_s - self._t
-        part = min(max(self._t / self._transfer_s, 0.0), 1.0)
+        held, whole = self._hold_s - self._t, self._transfer_s - self._hold_s
+        left = min(self._transfer_s - self._t, whole)
+        part = min(max(-held / whole, 0.0), 1.0)
         a = self._z_from
         z = (a[0] + part * (landed[0] - a[0]), a[1] + part * (landed[1] - a[1]))
         period = gait.step_s + gait.double_support_s
@@ -517,7 +525,11 @@ class Walking:
             end = plan.at_touchdown(landed, target, -side, velocity)
         end = plan.after_landing(self._left, landed, target, end)
         self._loading.share(self._stance, part)
-        return plan.in_transfer(z, (landed[0], landed[1]), left, end), z
+        xi_ref = plan.in_transfer(z, (landed[0], landed[1]), left, end)
+        if held > 0.0:
+            decay = math.exp(-plan.omega * held)
+            xi_ref = dcm_before_hold(xi_ref[0], a[0], decay), dcm_before_hold(xi_ref[1], a[1], decay)
+        return xi_ref, z
 
     def _law(self, xi_ref: Point, z_ref: Point) -> Point:
         k = 1.0 + self._gains.dcm_gain_per_s / self._plan.omega
