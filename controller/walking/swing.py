@@ -35,9 +35,13 @@ _WAIT = 0.28
 early if it has to sink below one."""
 _EARLY_UP = 0.25
 """On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
+_BACK_M, _OVER_M, _OVER_S = 0.02, 0.04, 0.10
+"""A foot that an edge holds back draws back and rises by this much, in this time, before it goes on."""
+_NO_LONGER = 0.6
+"""Part of the step after which it does not try that."""
 SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
-_LAST_S = 0.01
+_LAST_S, _LAST_M = 0.01, 0.01
 _FADE = 0.9
 
 
@@ -94,6 +98,7 @@ class Swing:
         self._step_s = step_s
         self._descent = descent_m_s
         self._from_m = self._lift_m = self.higher_m = 0.0
+        self._over_m, self._over_s = -math.inf, 0.0
         self.x: State = (0.0, 0.0, 0.0)
         self.y: State = (0.0, 0.0, 0.0)
         self.z: State = (0.0, 0.0, 0.0)
@@ -124,6 +129,24 @@ class Swing:
         self.x, self.y, self.z, self.yaw = (x, 0.0, 0.0), (y, 0.0, 0.0), (z, 0.0, 0.0), (yaw, 0.0, 0.0)
         self.nose_down, self.roll = (tilt[0], 0.0, 0.0), (tilt[1], 0.0, 0.0)
         self._lift_m, self._from_m = z, max(z, ground_m)
+        self._over_m, self._over_s = -math.inf, 0.0
+
+    def climb(self, x: float, y: float, t_s: float, duration_s: float) -> None:
+        """An edge holds the foot back: it draws back a little, and rises before it goes on.
+
+        Pulled on as planned it would press against the edge, and could not even rise for friction.
+
+        Args:
+            x: of the sole, where it is [m].
+            y: of the sole, where it is [m].
+            t_s: since lift-off.
+            duration_s: of the step.
+        """
+        if t_s > _NO_LONGER * duration_s or self.z[0] < self._over_m:
+            return
+        back = _BACK_M / math.hypot(self.x[1], self.y[1])
+        self.x, self.y = (x - back * self.x[1], 0.0, 0.0), (y - back * self.y[1], 0.0, 0.0)
+        self._over_m, self._over_s = self.z[0] + _OVER_M, t_s + _OVER_S
 
     def advance(
         self,
@@ -149,7 +172,7 @@ class Swing:
         climb = self._wait * duration_s * self._climb_m / self._clearance
         most = self._wait * duration_s
         early = SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
-        if t_s < min(climb, most):
+        if t_s < min(climb, most) or (t_s < self._over_s and self.z[0] < self._over_m - _LAST_M):
             pass
         elif remaining > early + _LAST_S:
             settle = remaining - early
@@ -168,7 +191,9 @@ class Swing:
         apex = max(self._from_m, ground_m) + (self._clearance + self.higher_m) * hurry * hurry
         # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
         # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
-        if t_s < _RISE * duration_s and self.z[0] < apex:
+        if t_s < self._over_s - _LAST_S:
+            self.z = quintic(self.z, max(self._over_m, apex), self._over_s - t_s, dt_s)
+        elif t_s < _RISE * duration_s and self.z[0] < apex:
             self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
         elif remaining > 0.0:
             self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)

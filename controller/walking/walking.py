@@ -70,6 +70,7 @@ _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
 _RESTING_M_S = 0.15
 """A foot that moves faster along its normal is not on the ground."""
+_GOES_ON_M_S, _HELD_M_S, _BEHIND_M = 0.3, 0.1, 0.02
 _LONGEST_HOLD_S = 0.15
 _STOPPED_M = 0.004
 """A foot that is this far above where it is to be on its way down has met the ground."""
@@ -386,6 +387,19 @@ class Walking:
         z, speed, _ = self._swing.height()
         return speed < 0.0 and self._soles_z[foot] > z + _STOPPED_M
 
+    def _held_back(self, foot: int) -> bool:
+        """Whether a foot is at rest behind its reference, which goes on."""
+        (px, vx, _), (py, vy, _) = self._swing.x, self._swing.y
+        speed = math.hypot(vx, vy)
+        if speed < _GOES_ON_M_S:
+            return False
+        x, y, yaw = self._feet[foot]
+        if vx * (px - x) + vy * (py - y) < _BEHIND_M * speed:
+            return False
+        ahead, left = self._body.arrays.kin.vel[foot, :2].tolist()
+        c, s = math.cos(yaw), math.sin(yaw)
+        return vx * (c * ahead - s * left) + vy * (s * ahead + c * left) < _HELD_M_S * speed
+
     def _begin_transfer(self, stance: int, z_from: Point, duration_s: float, hold_s: float = 0.0) -> None:
         """Both feet down: after hold_s the zero-moment point moves to a foot, within duration_s."""
         self.phase, self._t = TRANSFER, 0.0
@@ -540,6 +554,8 @@ class Walking:
     def _write_swing(self, target: Foothold, duration_s: float, dt_s: float) -> None:
         swing, foot = self._swing, 1 - self._stance
         tilt = self._ground_tilt(target[2])
+        if self._held_back(foot):
+            swing.climb(self._feet[foot][0], self._feet[foot][1], self._t, duration_s)
         swing.advance(target, self._landing_z(target), self._t, duration_s, dt_s, tilt)
         self.planned[foot] = self._t > duration_s - _ANNOUNCE_S
         c, s = math.cos(swing.yaw[0]), math.sin(swing.yaw[0])
