@@ -111,7 +111,7 @@ class WalkGains(Config):
     width_m: float | None = Field(default=None, gt=0, le=1, description="sideways distance of the feet")
     clearance_m: float | None = Field(default=None, gt=0, le=0.5, description="apex of the swing foot")
     descent_m_s: float = Field(
-        default=0.25, gt=0, le=2, description="of a foot that has found no ground in time"
+        default=0.4, gt=0, le=2, description="of a foot that has found no ground in time"
     )
     late_s: float = Field(default=0.12, ge=0, le=1, description="how long that foot looks for the ground")
     early: float = Field(

@@ -101,7 +101,7 @@ def test_on_tiptoe_the_heel_rises_first_and_the_sole_lands_level() -> None:
 def sole_over_edges(rise: float, way: float, edges: dict[float, float]) -> float:
     """Least height of any point of the sole over the edges that it passes: their x and height [m]."""
     half, duration = 0.085, 0.64
-    swing = Swing(0.07, duration, 0.25, toe_m=half)
+    swing = Swing(0.07, duration, 0.25, toe_m=half, edges=True)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     least = np.inf
     for i in range(640):
@@ -138,3 +138,62 @@ def test_the_foot_takes_the_tilt_of_the_ground() -> None:
     for i in range(400):
         swing.advance((0.2, 0.0, 0.0), 0.0, i * DT, 0.4, DT, (-0.1, 0.05))
     assert (swing.nose_down[0], swing.roll[0]) == pytest.approx((-0.1, 0.05), abs=2e-3)
+
+
+def test_the_toe_does_not_dip_as_the_foot_leaves() -> None:
+    toe, swing = 0.08, Swing(0.05, 0.4, 0.25, toe_m=0.08)
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
+    for i in range(160):
+        swing.advance((0.28, 0.0, 0.0), 0.0, i * DT, 0.4, DT)
+        swing.tiptoe(0.28, i * DT, 0.4)
+        height = swing.height()[0] - toe * np.sin(swing.pitch[0])
+        assert height == pytest.approx(swing.z[0], abs=1e-12)
+    assert height > 0.04
+
+
+def test_a_foot_behind_an_edge_draws_back_and_rises_before_it_goes_on() -> None:
+    swing, at = Swing(0.05, 0.4, 0.25), 0.02
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
+    held, path, over = [], [], False
+    for i in range(400):
+        t = i * DT
+        # What holds the foot at `at` is 6 cm high.
+        over = over or swing.z[0] > 0.06
+        foot = swing.x[0] if over else min(swing.x[0], at)
+        if swing.held_back((foot, 0.0, 0.0), 0.0 if foot == at else swing.x[1], 0.0):
+            held.append(t)
+            swing.climb(foot, 0.0, t, 0.4)
+        swing.advance((0.28, 0.0, 0.0), 0.0, t, 0.4, DT)
+        path.append((swing.x[0], swing.z[0]))
+    assert len(held) == 1
+    xs, heights = zip(*path[round(held[0] / DT) :], strict=True)
+    assert min(xs) < at - 0.01
+    assert next(z for x, z in zip(xs, heights, strict=True) if x > at) > 0.06
+    assert swing.x[0] == pytest.approx(0.28, abs=5e-3)
+    assert swing.z == pytest.approx((0.0, 0.0, 0.0), abs=1e-9)
+
+
+def test_a_foot_that_lags_but_moves_is_not_held_back() -> None:
+    swing = Swing(0.05, 0.4, 0.25)
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
+    for i in range(200):
+        swing.advance((0.2, 0.2, 0.0), 0.0, i * DT, 0.4, DT)
+    x, y = swing.x[0] - 0.05, swing.y[0] - 0.05
+    # Velocities are in the heading of the foot, here 1 rad to the left.
+    c, s = np.cos(1.0), np.sin(1.0)
+    assert not swing.held_back((x, y, 1.0), 0.3 * (c + s), 0.3 * (c - s))
+    assert swing.held_back((x, y, 1.0), 0.0, 0.0)
+    assert swing.held_back((x, y, 1.0), -0.3 * (c + s), -0.3 * (c - s))
+    assert not swing.held_back((swing.x[0], swing.y[0], 1.0), 0.0, 0.0)
+
+
+def test_only_a_foot_above_its_way_down_has_been_stopped() -> None:
+    swing = Swing(0.05, 0.4, 0.25)
+    swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
+    for i in range(150):
+        swing.advance((0.2, 0.0, 0.0), 0.0, i * DT, 0.4, DT)
+    assert not swing.stopped(swing.z[0] + 0.02)
+    for i in range(150, 300):
+        swing.advance((0.2, 0.0, 0.0), 0.0, i * DT, 0.4, DT)
+    assert not swing.stopped(swing.z[0])
+    assert swing.stopped(swing.z[0] + 0.01)

@@ -11,6 +11,10 @@ sole that stayed level in the air would ask it to go further.
 On the way up the foot rises before it goes ahead, on the way down it goes ahead before it sinks: whatever
 edge lies between, the foot passes it at a height that both ends know. It turns from the slope that it
 leaves to the slope that it lands on.
+
+An edge that nobody knows of may still hold it back. A person who stumbles lifts the foot higher and goes on
+(the elevating strategy: Eng, Winter, Patla, "Strategies for recovery from a trip in early and late swing
+during human walking", Experimental Brain Research 1994); so does this one.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 import math
 
 from controller.behaviours.profile import minimum_jerk
+from controller.walking.footsteps import Foothold
 
 State = tuple[float, float, float]
 """Position, velocity, acceleration of one axis."""
@@ -35,13 +40,17 @@ _WAIT = 0.28
 early if it has to sink below one."""
 _EARLY_UP = 0.25
 """On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
-_BACK_M, _OVER_M, _OVER_S = 0.02, 0.04, 0.10
-"""A foot that an edge holds back draws back and rises by this much, in this time, before it goes on."""
+_GOES_ON_M_S, _HELD_M_S, _BEHIND = 0.3, 0.1, 0.4
+"""A foot is held back that is this slow and, in clearances, this far behind a reference this fast."""
+_BACK, _OVER, _OVER_S, _ALMOST = 0.4, 0.8, 0.10, 0.2
+"""It draws back and rises by these parts of the clearance in this time, and goes on when it almost has."""
 _NO_LONGER = 0.6
 """Part of the step after which it does not try that."""
+_STOPPED = 0.08
+"""A foot this many clearances above where it is to be on its way down has met the ground."""
 SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
-_LAST_S, _LAST_M = 0.01, 0.01
+_LAST_S = 0.01
 _FADE = 0.9
 
 
@@ -90,7 +99,13 @@ class Swing:
     """
 
     def __init__(
-        self, clearance_m: float, step_s: float, descent_m_s: float, *, toe_m: float = 0.0, edges: bool = False
+        self,
+        clearance_m: float,
+        step_s: float,
+        descent_m_s: float,
+        *,
+        toe_m: float = 0.0,
+        edges: bool = False,
     ) -> None:
         self._clearance = clearance_m
         self._edges, self._wait = edges, _WAIT if edges else 0.0
@@ -131,6 +146,27 @@ class Swing:
         self._lift_m, self._from_m = z, max(z, ground_m)
         self._over_m, self._over_s = -math.inf, 0.0
 
+    def stopped(self, z: float) -> bool:
+        """Whether a foot at this height, that is to sink, does not.
+
+        One that has met an edge with its toe hangs behind its reference, and feels a force, on no ground.
+        """
+        reference, speed, _ = self.height()
+        return speed < 0.0 and z > reference + _STOPPED * self._clearance
+
+    def held_back(self, foot: Foothold, ahead_m_s: float, left_m_s: float) -> bool:
+        """Whether a foot with this velocity in its own heading rests behind its reference, which goes on."""
+        (px, vx, _), (py, vy, _) = self.x, self.y
+        speed = math.hypot(vx, vy)
+        if speed < _GOES_ON_M_S:
+            return False
+        x, y, yaw = foot
+        if vx * (px - x) + vy * (py - y) < _BEHIND * self._clearance * speed:
+            return False
+        c, s = math.cos(yaw), math.sin(yaw)
+        along = vx * (c * ahead_m_s - s * left_m_s) + vy * (s * ahead_m_s + c * left_m_s)
+        return along < _HELD_M_S * speed
+
     def climb(self, x: float, y: float, t_s: float, duration_s: float) -> None:
         """An edge holds the foot back: it draws back a little, and rises before it goes on.
 
@@ -144,13 +180,13 @@ class Swing:
         """
         if t_s > _NO_LONGER * duration_s or self.z[0] < self._over_m:
             return
-        back = _BACK_M / math.hypot(self.x[1], self.y[1])
+        back = _BACK * self._clearance / math.hypot(self.x[1], self.y[1])
         self.x, self.y = (x - back * self.x[1], 0.0, 0.0), (y - back * self.y[1], 0.0, 0.0)
-        self._over_m, self._over_s = self.z[0] + _OVER_M, t_s + _OVER_S
+        self._over_m, self._over_s = self.z[0] + _OVER * self._clearance, t_s + _OVER_S
 
     def advance(
         self,
-        target: tuple[float, float, float],
+        target: Foothold,
         ground_m: float,
         t_s: float,
         duration_s: float,
@@ -172,7 +208,8 @@ class Swing:
         climb = self._wait * duration_s * self._climb_m / self._clearance
         most = self._wait * duration_s
         early = SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
-        if t_s < min(climb, most) or (t_s < self._over_s and self.z[0] < self._over_m - _LAST_M):
+        rises = t_s < self._over_s and self.z[0] < self._over_m - _ALMOST * self._clearance
+        if rises or t_s < min(climb, most):
             pass
         elif remaining > early + _LAST_S:
             settle = remaining - early

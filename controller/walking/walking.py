@@ -70,10 +70,8 @@ _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
 _RESTING_M_S = 0.15
 """A foot that moves faster along its normal is not on the ground."""
-_GOES_ON_M_S, _HELD_M_S, _BEHIND_M = 0.3, 0.1, 0.02
 _LONGEST_HOLD_S = 0.15
-_STOPPED_M = 0.004
-"""A foot that is this far above where it is to be on its way down has met the ground."""
+"""A foot that has landed early waits no longer than this."""
 _NORMAL = 2
 _ANNOUNCE_S = 0.01
 """The contact is planned closed this long before touch-down."""
@@ -362,7 +360,7 @@ class Walking:
             hurry = duration / self.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and self._t > early and self._rests(swing)
-            down = down and (self._t > duration or self._stopped(swing))
+            down = down and (self._t > duration or self._swing.stopped(self._soles_z[swing]))
             late = self._gains.late_s + _ROUGH_DEPTH * self._roughness_m / self._gains.descent_m_s
             if down or self._t > duration + late:
                 self._land()
@@ -378,27 +376,6 @@ class Walking:
         ended on it with the foot still in the air puts the robot's weight on nothing.
         """
         return abs(float(self._body.arrays.kin.vel[foot, _NORMAL])) < _RESTING_M_S
-
-    def _stopped(self, foot: int) -> bool:
-        """Whether a foot that is to sink does not.
-
-        One that has met an edge with its toe hangs behind its reference, and feels a force, on no ground.
-        """
-        z, speed, _ = self._swing.height()
-        return speed < 0.0 and self._soles_z[foot] > z + _STOPPED_M
-
-    def _held_back(self, foot: int) -> bool:
-        """Whether a foot is at rest behind its reference, which goes on."""
-        (px, vx, _), (py, vy, _) = self._swing.x, self._swing.y
-        speed = math.hypot(vx, vy)
-        if speed < _GOES_ON_M_S:
-            return False
-        x, y, yaw = self._feet[foot]
-        if vx * (px - x) + vy * (py - y) < _BEHIND_M * speed:
-            return False
-        ahead, left = self._body.arrays.kin.vel[foot, :2].tolist()
-        c, s = math.cos(yaw), math.sin(yaw)
-        return vx * (c * ahead - s * left) + vy * (s * ahead + c * left) < _HELD_M_S * speed
 
     def _begin_transfer(self, stance: int, z_from: Point, duration_s: float, hold_s: float = 0.0) -> None:
         """Both feet down: after hold_s the zero-moment point moves to a foot, within duration_s."""
@@ -554,13 +531,14 @@ class Walking:
     def _write_swing(self, target: Foothold, duration_s: float, dt_s: float) -> None:
         swing, foot = self._swing, 1 - self._stance
         tilt = self._ground_tilt(target[2])
-        if self._held_back(foot):
+        ahead, left = self._body.arrays.kin.vel[foot, :2].tolist()
+        if swing.held_back(self._feet[foot], ahead, left):
             swing.climb(self._feet[foot][0], self._feet[foot][1], self._t, duration_s)
         swing.advance(target, self._landing_z(target), self._t, duration_s, dt_s, tilt)
         self.planned[foot] = self._t > duration_s - _ANNOUNCE_S
         c, s = math.cos(swing.yaw[0]), math.sin(swing.yaw[0])
-        ahead = c * (target[0] - self._lift_off[0]) + s * (target[1] - self._lift_off[1])
-        swing.tiptoe(ahead, self._t, duration_s)
+        way = c * (target[0] - self._lift_off[0]) + s * (target[1] - self._lift_off[1])
+        swing.tiptoe(way, self._t, duration_s)
         turn = *swing.yaw, *swing.pitch, *swing.nose_down, swing.roll[0]
         self._refs.swing(foot, *swing.x, *swing.y, *swing.height(), *turn)
 
