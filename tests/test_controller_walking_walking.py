@@ -239,3 +239,39 @@ def test_stairs_are_walked_on_given_footsteps_and_what_is_asked_meanwhile_waits(
         p_SF = run.sim.truth.p_WF[foot] - [0.0326, 0.0, 0.0]
         np.testing.assert_allclose(p_SF, [x, 0.09 - 0.18 * foot, z], atol=0.04)
     assert run.brain.body.reference("base")[7] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_edges_that_nobody_told_of_are_stepped_on_and_over() -> None:
+    # Blocks of up to 4 cm: one edge is right before a toe that leaves, others are early under a foot.
+    ground = {"kind": "blocks", "size_m": 0.3, "height_m": 0.04, "seed": 8}
+    run = WalkingRun("g1", seed=8, ground=ground)
+    errors: list[float] = []
+    walk = run.request("walk", velocity_m_s=(0.3, 0.0))
+    run.run(
+        6.0, walk, lambda: errors.append(np.hypot(*np.subtract(run.walking.xi, run.walking.xi_des)).item())
+    )
+    assert run.stands
+    assert run.walking._ground.roughness_m > 0.005
+    assert max(errors) < 0.07
+    assert tilt_deg(run) < 10.0
+
+
+def test_a_step_that_ends_early_on_a_block_does_not_hurry_the_next_ones() -> None:
+    ground = {"kind": "blocks", "size_m": 0.6, "height_m": 0.03, "seed": 1}
+    run = WalkingRun("g1", seed=1, ground=ground)
+    early: list[float] = []
+    durations: list[float] = []
+    phase = [TRANSFER]
+
+    def look() -> None:
+        walking = run.walking
+        if walking.phase == TRANSFER != phase[0]:
+            early.append(walking._hold_s)
+        if walking.phase == SWING:
+            durations.append(walking.step_s)
+        phase[0] = walking.phase
+
+    run.run(6.0, run.request("walk", velocity_m_s=(0.3, 0.0)), look)
+    assert run.stands
+    assert max(early) > 0.03
+    assert min(durations) > 0.9 * run.walking.gait.step_s
