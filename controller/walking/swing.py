@@ -67,6 +67,8 @@ def quintic(state: State, target: float, duration_s: float, dt_s: float) -> Stat
     if 1.5 * dt_s > T:
         return target, 0.0, 0.0
     p, v, a = state
+    if p == target and v == a == 0.0:
+        return state  # as the tilt on level ground
     d0, d1, d2 = target - p - v * T - 0.5 * a * T * T, -v - a * T, -a
     T2 = T * T
     c3 = (10.0 * d0 - 4.0 * d1 * T + 0.5 * d2 * T2) / (T2 * T)
