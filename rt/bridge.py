@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import ExitStack
-from types import FrameType
 
 from robots.arm import Arm
 from robots.bridge import ArmBridge
@@ -18,6 +15,7 @@ from robots.universal_robots import UniversalRobotsArm
 from rt.clock import absolute_sleeper
 from rt.host import prepare_realtime
 from rt.serve import server_core
+from rt.signals import told_by_signals
 
 MAKERS = (UniversalRobotsArm.maker, FrankaArm.maker)
 
@@ -76,9 +74,6 @@ class Bridging:
         """Ends `run` after this cycle."""
         self._stopped = True
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._stopped = True
-
     def run(self) -> None:
         """Serves the arm; at the end it is braked and handed back to its maker's controller.
 
@@ -86,9 +81,7 @@ class Bridging:
             LinkLostError: the arm does not answer any more.
         """
         with ExitStack() as stack:
-            if threading.current_thread() is threading.main_thread():
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
+            stack.enter_context(told_by_signals(lambda _: self.stop()))
             stack.enter_context(prepare_realtime(core=server_core()))
             try:
                 while not self._stopped:

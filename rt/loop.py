@@ -6,10 +6,8 @@ import enum
 import gc
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +20,7 @@ from rt.fade import FADE_TICKS, fade
 from rt.footprint import FootprintMeter, StealMeter
 from rt.histogram import LatencyHistogram
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult, Miss
+from rt.signals import told_by_signals
 from rt.stamps import DUE, ORDER, READ, RECORD, STAGE_COLUMNS, START, WRITE, StageRing
 
 Vector = NDArray[np.float64]
@@ -74,7 +73,7 @@ class _Stop:
         self.signals = 0
         self.name: str | None = None
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
+    def on_signal(self, number: int) -> None:
         self.signals += 1
         if self.signals == 1:
             self.name = signal.Signals(number).name
@@ -189,9 +188,8 @@ class ControlLoop:
             self._steal = StealMeter()
             stack.callback(self._steal.close)
             self._meter = stack.enter_context(FootprintMeter(self._steal))
-            if self._handle_signals and threading.current_thread() is threading.main_thread():
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    stack.callback(signal.signal, number, signal.signal(number, self._stop.on_signal))
+            if self._handle_signals:
+                stack.enter_context(told_by_signals(self._stop.on_signal))
             self._meter.start()
             self._steal_s = self._steal.read_s()
             self.clock.start()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from contextlib import ExitStack
-from types import FrameType
 
 from robots import wire
 from robots.endpoint import load_key, trusted_keys
 from robots.model import RobotModel
 from rt.clock import GridClock
 from rt.host import default_core, prepare_realtime
+from rt.signals import told_by_signals
 from sim.scenario import default_scenario_name, load_scenario
 from sim.server import SimulatedServer
 
@@ -61,17 +59,12 @@ class Serving:
         """Ends `run` after this tick."""
         self._stopped = True
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._stopped = True
-
     def run(self) -> None:
         """Serves; closes the server at the end, which leaves the robot damping."""
         server, clock = self.server, self.clock
         with ExitStack() as stack:
             stack.callback(server.close)
-            if threading.current_thread() is threading.main_thread():
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
+            stack.enter_context(told_by_signals(lambda _: self.stop()))
             if server.lockstep:
                 while not self._stopped:
                     server.wait_for_command()
