@@ -92,6 +92,13 @@ class EstimatorGains(Config):
     foot_drift_m_per_sqrt_s: float = Field(
         default=2e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
     )
+    point_drift_m_per_sqrt_s: float = Field(
+        default=1e-2,
+        gt=0,
+        le=1,
+        description="the same of a robot on point feet: they roll, and creep where a sole would hold "
+        "[m per sqrt(s)]",
+    )
     foot_turn_rad_per_sqrt_s: float = Field(
         default=1e-2, gt=0, le=1, description="turning of a closed sole [rad per sqrt(s)]"
     )

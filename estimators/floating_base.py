@@ -154,7 +154,13 @@ class FloatingBaseEstimator:
         tables = KinematicTables.of(robot, self._data, frames)
         accel_sd = joint_observer.steady_deviation(self._joint_parameters, SAMPLE_S)[2]
         return {
-            "settings": kernel_setup.tick_settings(config, self._gravity, MAX_STEP_S, weight_N),
+            "settings": kernel_setup.tick_settings(
+                config,
+                self._gravity,
+                MAX_STEP_S,
+                weight_N,
+                on_points=kernel_setup.stands_on_points(robot),
+            ),
             "x": ekf.x,
             "P": ekf.P,
             "memory": ekf.memory,

@@ -87,7 +87,14 @@ def joint_parameters(config: JointObserverGains) -> Array:
     return parameters
 
 
-def tick_settings(config: EstimatorGains, gravity: float, max_step_s: float, weight_N: float) -> Array:
+def stands_on_points(robot: RobotModel) -> bool:
+    """Whether all contacts of the robot are points."""
+    return bool(robot.contacts) and all(len(contact.corners_F) == 1 for contact in robot.contacts)
+
+
+def tick_settings(
+    config: EstimatorGains, gravity: float, max_step_s: float, weight_N: float, *, on_points: bool = False
+) -> Array:
     """The settings vector of `floating_base_tick`."""
     settings: Array = np.zeros(tick.N_SETTINGS)
     settings[tick.GRAVITY] = gravity
@@ -96,7 +103,8 @@ def tick_settings(config: EstimatorGains, gravity: float, max_step_s: float, wei
     if config.gyro_cutoff_Hz > 0.0:
         settings[tick.GYRO_TIME] = 1.0 / (2.0 * math.pi * config.gyro_cutoff_Hz)
     settings[tick.LANDING_TIME] = config.contact.landing_time_s
-    settings[tick.DRIFT] = config.foot_drift_m_per_sqrt_s**2
+    drift = config.point_drift_m_per_sqrt_s if on_points else config.foot_drift_m_per_sqrt_s
+    settings[tick.DRIFT] = drift**2
     settings[tick.TURN] = config.foot_turn_rad_per_sqrt_s**2
     settings[tick.SPIN] = config.foot_spin_rad_per_sqrt_s**2
     settings[tick.LANDING_DRIFT] = config.landing_drift_m_per_sqrt_s**2

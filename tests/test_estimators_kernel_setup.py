@@ -6,6 +6,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from estimators import floating_base_tick as tick
 from estimators import kernel_setup
 from estimators.config import EstimatorGains
 from robots.model import RobotModel
@@ -45,3 +46,13 @@ def test_soles_hold_their_corners():
     for box, contact in zip(kernel_setup.sole_boxes(robot), robot.contacts, strict=True):
         assert (contact.corners_F[:, :2] >= box[0]).all()
         assert (contact.corners_F[:, :2] <= box[1]).all()
+
+
+def test_points_creep_more_than_soles():
+    config = EstimatorGains()
+    drift = []
+    for name in ("g1", "bolt"):
+        points = kernel_setup.stands_on_points(RobotModel.load(name))
+        settings = kernel_setup.tick_settings(config, 9.81, 5e-3, 100.0, on_points=points)
+        drift.append(np.sqrt(settings[tick.DRIFT]))
+    assert drift == pytest.approx([config.foot_drift_m_per_sqrt_s, config.point_drift_m_per_sqrt_s])
