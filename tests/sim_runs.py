@@ -10,8 +10,8 @@ from robots.rows import CommandRow
 from sim.scenario_schema import Scenario
 from sim.simulated_robot import SimulatedRobot
 
-ROBOTS = ("g1", "talos", "bolt", "panda", "ur5")
-SURFACE_FEET = ("g1", "talos")
+ROBOTS = ("g1", "talos", "alexander", "bolt", "panda", "ur5")
+SURFACE_FEET = ("g1", "talos", "alexander")
 
 
 @functools.cache

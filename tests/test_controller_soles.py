@@ -8,7 +8,9 @@ from controller.soles import can_rest, sole_corners
 from robots.model import RobotModel
 
 
-@pytest.mark.parametrize(("name", "rests"), [("g1", True), ("talos", True), ("bolt", False)])
+@pytest.mark.parametrize(
+    ("name", "rests"), [("g1", True), ("talos", True), ("alexander", True), ("bolt", False)]
+)
 def test_soles_rest_and_points_do_not(name, rests):
     robot = RobotModel.load(name)
     assert can_rest(robot) is rests

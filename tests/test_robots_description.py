@@ -211,7 +211,7 @@ def test_no_junk_in_a_field_raises_anything_but_a_config_error(
 
 
 def test_the_shipped_robots_are_found_by_name() -> None:
-    assert shipped_robots() == ["bolt", "g1", "panda", "talos", "ur5"]
+    assert shipped_robots() == ["alexander", "bolt", "g1", "panda", "talos", "ur5"]
     assert find_robot("g1") == ROBOTS_FOLDER / "g1"
 
 
@@ -223,7 +223,7 @@ def test_a_folder_is_found_by_path_and_by_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["g2", "", "no/such/folder", "\0", "a" * 10000])
 def test_an_unknown_robot_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ConfigError, match="bolt, g1, panda, talos, ur5"):
+    with pytest.raises(ConfigError, match="alexander, bolt, g1, panda, talos, ur5"):
         find_robot(name)
 
 
@@ -237,7 +237,7 @@ def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
         find_robot(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["bolt", "g1", "panda", "talos", "ur5"])
+@pytest.mark.parametrize("name", ["alexander", "bolt", "g1", "panda", "talos", "ur5"])
 def test_each_shipped_robot_names_its_licence_and_what_it_stands_on(name: str) -> None:
     description, _ = load_description(ROBOTS_FOLDER / name)
     assert description.robot == name

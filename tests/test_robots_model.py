@@ -10,8 +10,8 @@ from robots.config_error import ConfigError
 from robots.description import ROBOTS_FOLDER
 from robots.model import RobotModel
 
-SHIPPED = ["g1", "talos", "bolt", "panda", "ur5"]
-BIPEDS = ["g1", "talos", "bolt"]
+SHIPPED = ["g1", "talos", "alexander", "bolt", "panda", "ur5"]
+BIPEDS = ["g1", "talos", "alexander", "bolt"]
 
 INERTIA = '<inertia ixx="0.1" iyy="0.1" izz="0.1" ixy="0" ixz="0" iyz="0"/>'
 LINK = f'<link name="{{}}"><inertial><mass value="{{}}"/>{INERTIA}</inertial></link>'
