@@ -131,3 +131,29 @@ def test_the_arms_swing_saves_the_stance_foot_its_yaw_moment():
         run.run(1.5, walk, lambda m=moments, r=run: m.append(r.brain.output.w_F[:, -1].sum()))
         rms.append(np.sqrt(np.mean(np.square(moments))))
     assert rms[0] < 0.7 * rms[1]
+
+
+def test_what_a_pushed_robot_carries_gives_way_and_comes_back():
+    run = WalkingRun("g1", seed=0)
+    run.run(1.0, run.request("stand", hands=TRAY))
+    hands, R, weight = run.brain.motion.hands, run.brain.motion.R_des, run.brain.body.weight("left_hand")
+    full = weight.copy()
+    assert full[0] == run.gains.hand.weight
+    steps = []
+    for upset in (1.0, 0.0):
+        for _ in range(300):
+            before = weight[0]
+            hands.advance(1e-3, R, upset)
+            steps.append(weight[0] / before)
+        assert weight[0] == pytest.approx(full[0] if upset == 0.0 else full[0] / 200, rel=0.01)
+    assert 0.85 < min(steps) < max(steps) < 1.15
+
+
+def test_a_walk_that_is_pushed_needs_its_arms_for_a_few_steps():
+    push = {"at_s": 3.0, "push": {"link": "torso_link", "impulse_Ns": [0, 8, 0], "duration_s": 0.1}}
+    run, upset = WalkingRun("g1", seed=0, events=[push]), []
+    walk = run.request("walk", velocity_m_s=(0.3, 0.0), hands=TRAY)
+    run.run(6.0, walk, lambda: upset.append(run.brain.motion._upset))
+    assert run.stands
+    assert np.mean(upset[2000:3000]) < 0.2
+    assert max(upset[3000:3500]) == 1.0

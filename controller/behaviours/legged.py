@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from controller.behaviours.gaze import Gaze
@@ -17,6 +19,11 @@ from controller.walking.walking import Walking, walking_tasks
 from controller.whole_body import Task, WholeBody
 from robots.model import RobotModel
 from robots.rows import Vector
+
+_CALM_M, _UPSET_M = 0.025, 0.035
+"""An undisturbed walk keeps its DCM closer to the plan than the first; one beyond the second was pushed."""
+_COMPOSED_S = 2.0
+"""It takes a few steps to recover from that."""
 
 
 def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -50,6 +57,7 @@ class Legged:
         self.walking: Walking | None = None
         if walks(robot):
             self.walking = Walking(robot, gains, body, self.standing.tasks, contact)
+        self._upset = 0.0
         self._restless = self.walking is not None and not can_rest(robot)
         self._motion: Standing | Walking = self.standing
         self._next: RequestRow | None = None
@@ -87,7 +95,7 @@ class Legged:
         """Takes the robot as it stands now; one on points starts to step on the spot."""
         self.planned[:] = True
         self._tilt.reset()
-        self._motion, self._next = self.standing, None
+        self._motion, self._next, self._upset = self.standing, None, 0.0
         if self.walking is not None:
             self.walking.forget()
             if not self.walking.done:
@@ -132,6 +140,15 @@ class Legged:
         self.hands.take(request, R_des)
         self._gaze.take(request)
 
+    def _notice_push(self, dt_s: float) -> None:
+        """Judges by the DCM of a walk, how far it is off its plan."""
+        walking, upset = self.walking, 0.0
+        if walking is not None and self._motion is walking:
+            (x, y), (x_des, y_des) = walking.xi, walking.xi_des
+            off_m = math.hypot(x - x_des, y - y_des)
+            upset = min((off_m - _CALM_M) / (_UPSET_M - _CALM_M), 1.0)
+        self._upset = max(upset, self._upset - dt_s / _COMPOSED_S, 0.0)
+
     @property
     def _on_footsteps(self) -> bool:
         return self.walking is not None and self._motion is self.walking and self.walking.on_footsteps
@@ -151,7 +168,9 @@ class Legged:
             if self._next is not None:
                 self.take(self._next)
             self._motion.advance(dt_s)
-        self.hands.advance(dt_s, self.R_des)
+        if self.hands.busy:
+            self._notice_push(dt_s)
+            self.hands.advance(dt_s, self.R_des, self._upset)
         self._gaze.advance(dt_s, self.R_des)
         if self.calm:
             self._tilt.advance(dt_s)
