@@ -47,7 +47,7 @@ _SETTLED_M = 0.02
 _CAPTURED_M = 0.05
 """A last step that leaves the DCM further than this from between the feet is not the last one."""
 _HEADING_RATE_PER_S = 4.0
-_EAGER_ON_POINTS = 2.5
+_EAGER_ON_POINTS = 3.5
 """Steps on points are hurried more often than not, and hurried steps go slower than they were planned to."""
 _SOLE_RATE_M_S = 0.3
 """The height reference follows a step up or down at this speed."""
