@@ -15,13 +15,16 @@ from controller.behaviours.arm import Arm, arm_tasks
 from controller.behaviours.legged import Legged, legged_tasks
 from controller.explain import missed_rows
 from controller.falling import Falling
-from controller.from_gains import whole_body
+from controller.from_gains import barrier_settings, contact_settings, whole_body
 from controller.gains import Gains
 from controller.guard import Guard
 from controller.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from controller.live_gains import GainsRow
 from controller.payload_watch import PayloadWatch
 from controller.qp.tables import RES_BASE, RES_CONE
 from controller.request import DAMP, RequestRow
+from controller.tuning import Tuning
+from controller.whole_body import Task
 from estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from robots.compile_ahead import load_pending
 from robots.model import RobotModel
@@ -124,13 +127,13 @@ class Brain:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s
-        tasks = legged_tasks(robot, gains) if robot.floating else arm_tasks(robot, gains)
-        self.body = whole_body(robot, gains, tasks, gains.solver)
+        self.body = whole_body(robot, gains, self._tasks(gains), gains.solver)
         self.motion: Legged | Arm = (
             Legged(robot, gains, self.body, estimator.contact)
             if robot.floating
             else Arm(robot, gains, self.body)
         )
+        self.tuning = Tuning(gains, self._retune, robot.joint_names, dt_s)
         self._ladder = Ladder(self.body)
         walking = self.motion.walking if isinstance(self.motion, Legged) else None
         self._friction = walking.friction if walking is not None else None
@@ -157,6 +160,7 @@ class Brain:
         self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
+        self._torque = np.zeros(robot.na)
         self._faded = 0.0
         load_pending()
 
@@ -171,6 +175,13 @@ class Brain:
         if self._payload is not None:
             self.output.payload_p_BP_m = self._payload.p_BP_m
 
+    def _tasks(self, gains: Gains) -> list[Task]:
+        return legged_tasks(self.robot, gains) if self.robot.floating else arm_tasks(self.robot, gains)
+
+    def _retune(self, gains: Gains) -> None:
+        self.body.retune(self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(gains))
+        self.motion.retune(gains)
+
     def reset(self, sensors: SensorRow) -> None:
         """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
         self.estimator.reset(sensors)
@@ -179,6 +190,7 @@ class Brain:
         self.body.update(self.estimator.q, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
+        self.tuning.reset()
         self.motion.start()
         self._request = None
         self._last_t = float(sensors.t_s[0])
@@ -190,19 +202,21 @@ class Brain:
         self.output.tau[:] = 0.0
 
     def step(
-        self, sensors: SensorRow, request: RequestRow, gains: object, mark: Callable[[int], None]
+        self, sensors: SensorRow, request: RequestRow, gains: GainsRow | Gains, mark: Callable[[int], None]
     ) -> BrainOutput:
         """One tick.
 
         Args:
             sensors: the newest sample.
             request: what is asked; a new object is a new request.
-            gains: those that the brain was made with; live changes come in here.
+            gains: those that the brain was made with, or a row by which they change.
             mark: called with the index of each stage as it ends; must not influence anything.
 
         Returns:
             The output, always the same object.
         """
+        if isinstance(gains, GainsRow):
+            self.tuning.take(gains)
         dt = self._estimate(sensors)
         self._period = dt
         mark(ESTIMATE)
@@ -214,6 +228,8 @@ class Brain:
         self._solve()
         mark(SOLVE)
         self._command()
+        if isinstance(gains, GainsRow):
+            self._judge()
         mark(GUARD)
         return self.output
 
@@ -247,6 +263,7 @@ class Brain:
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:
             self._request = request
+            self.tuning.new_request()
             if int(request.behaviour[0]) == DAMP:
                 self._damp("damping was asked for")
             else:
@@ -339,6 +356,17 @@ class Brain:
             self._falling.command(command, self._period)
         command.kp *= self._faded
         command.kd *= self._faded
+
+    def _judge(self) -> None:
+        """What the robot does with the gains that it has."""
+        output, kin, n_base = self.output, self.body.arrays.kin, self.robot.n_base
+        np.divide(output.tau, self.robot.torque_limit_Nm, out=self._torque)
+        torque = max(float(self._torque.max()), -float(self._torque.min()))
+        off_m = math.dist(output.p_WC_des, kin.p_WC) if self.robot.floating else 0.0
+        for i, frame in enumerate(self.motion.hands.frames):
+            if output.hand_active[i]:
+                off_m = max(off_m, math.dist(output.p_WH_des[i], kin.p[frame]))
+        self.tuning.judge(kin.v[n_base:], torque, output.rung, off_m, output.state == "active")
 
     def _report(self) -> None:
         output, motion = self.output, self.motion

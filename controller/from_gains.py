@@ -21,22 +21,28 @@ def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: s
         tasks: everything a behaviour may ever ask for.
         solver: "osqp" or "exact".
     """
-    weight_N = robot.mass_kg * GRAVITY_M_S2
-    contact = ContactSettings(
-        gains.contact.damping_per_s,
-        gains.contact.least_load * weight_N,
-        gains.contact.largest_load * weight_N,
-    )
-    limits = gains.limits
-    barrier = BarrierSettings(
-        limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
-    )
     return WholeBody(
         robot,
         tasks,
-        contact,
-        barrier,
+        contact_settings(robot, gains),
+        barrier_settings(gains),
         solver,
         inequalities=inequalities(gains.inequalities, frame_names(robot)),
         optional=[task.name for task in tasks if task.name in robot.hand_names],
+    )
+
+
+def contact_settings(robot: RobotModel, gains: Gains) -> ContactSettings:
+    """How the robot's contacts are treated."""
+    contact, weight_N = gains.contact, robot.mass_kg * GRAVITY_M_S2
+    return ContactSettings(
+        contact.damping_per_s, contact.least_load * weight_N, contact.largest_load * weight_N
+    )
+
+
+def barrier_settings(gains: Gains) -> BarrierSettings:
+    """The joint barriers."""
+    limits = gains.limits
+    return BarrierSettings(
+        limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
     )

@@ -13,8 +13,9 @@ from pydantic import Field
 from controller.bounds_gains import Bounds
 from controller.gains_names import misfits
 from estimators.config import EstimatorGains
+from robots.config_error import Problem
 from robots.model import RobotModel
-from robots.yaml_file import Config, ConfigError, load_yaml_located
+from robots.yaml_file import Config, ConfigError, Positions, load_yaml_located
 
 
 class CentreOfMassGains(Config):
@@ -247,8 +248,32 @@ def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
         ConfigError: for a file with mistakes; each with line and remedy.
     """
     path = path or gains_path(robot)
-    if path is None:
-        return Gains()
+    return Gains() if path is None else load_gains_located(robot, path)[0]
+
+
+def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]:
+    """Gains from a file, and where its keys stand; raises as `load_gains`."""
     gains, positions = load_yaml_located(path, Gains)
     ConfigError.raise_if_any(positions.problem(*finding) for finding in misfits(robot, gains))
-    return gains
+    return gains, positions
+
+
+def unfinished(path: Path) -> Problem | None:
+    """What a file that ends in the middle of a line is told: a number there may have had more digits.
+
+    Such YAML is legal, and some editors write it. So it is a warning to whoever starts a robot and can look,
+    and a reason to leave the gains of a running robot alone.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    last = text.rpartition(b"\n")[2].strip()
+    if not last or last.startswith(b"#"):
+        return None
+    return Problem(
+        "the file ends within this line: is all of it there? End it with a newline",
+        path,
+        text.count(b"\n") + 1,
+        1,
+    )

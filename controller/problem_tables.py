@@ -185,8 +185,7 @@ class ProblemTables:
             n_ref += kind.ref_length(robot.na)
             gain[i, : len(task.gain)] = task.gain
             if isinstance(task, Task):
-                scalar = np.ndim(task.weight) == 0
-                weight[i] = np.broadcast_to(task.weight, 6) if scalar else np.resize(task.weight, 6)
+                weight[i] = row_weights(task)
             else:
                 weight[i, : kind.dim] = _side(task, kind)
                 table[i, ENABLED] = table[i, HARD] = 1
@@ -261,14 +260,7 @@ class ProblemTables:
             position_lower=robot.position_lower_rad.copy(),
             position_upper=robot.position_upper_rad.copy(),
             velocity=robot.velocity_limit_rad_s.copy(),
-            gain=np.array(
-                [
-                    barrier.position_per_s2,
-                    barrier.damping_per_s,
-                    barrier.velocity_per_s,
-                    barrier.largest_rad_s2,
-                ]
-            ),
+            gain=barrier_gain(barrier),
             vdot_lower=np.zeros(robot.na),
             vdot_upper=np.zeros(robot.na),
         )
@@ -288,6 +280,19 @@ class ProblemTables:
             residual=np.zeros(7),
             zmp=np.zeros(2),
         )
+
+
+def row_weights(task: Task) -> Floats:
+    """(6,) weight of each row of a task as declared."""
+    weights: Floats = np.resize(np.asarray(task.weight, float), MAX_TASK_DIM)
+    return weights
+
+
+def barrier_gain(barrier: BarrierSettings) -> Floats:
+    """(4,) the joint barriers' numbers, as `Limits.gain` has them."""
+    return np.array(
+        [barrier.position_per_s2, barrier.damping_per_s, barrier.velocity_per_s, barrier.largest_rad_s2]
+    )
 
 
 def _is_frame_kind(kind: str) -> bool:

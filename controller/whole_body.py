@@ -15,7 +15,7 @@ import pinocchio as pin
 from controller.carried import Carried
 from controller.contact_geometry import implied_motion
 from controller.declarations import BarrierSettings, ContactSettings, Inequality, Task
-from controller.problem_tables import ProblemTables
+from controller.problem_tables import ProblemTables, barrier_gain, row_weights
 from controller.qp import entry
 from controller.qp.daqp_backend import DaqpBackend, exact_arrays
 from controller.qp.dual_backend import DualBackend, dual_arrays
@@ -121,6 +121,20 @@ class WholeBody:
         """View of a task's row weights."""
         view: Floats = self.arrays.tasks.weight[self.task_index[task]]
         return view
+
+    def retune(self, tasks: Sequence[Task], contact: ContactSettings, barrier: BarrierSettings) -> None:
+        """Takes the gains and weights of the tasks as they are now declared, by name, and the settings.
+
+        A weight of 0 stays 0: those are rows that there are not. The limits of contact forces belong to the
+        behaviour that leads.
+        """
+        table = self.arrays.tasks
+        for task in tasks:
+            i = self.task_index[task.name]
+            table.gain[i, : len(task.gain)] = task.gain
+            np.copyto(table.weight[i], row_weights(task), where=table.weight[i] != 0.0)
+        self.arrays.contacts.damping_per_s[:] = contact.damping_per_s
+        self.arrays.limits.gain[:] = barrier_gain(barrier)
 
     def prepare(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
         """Builds what a set of closed contacts and enabled tasks needs, before the loop starts.

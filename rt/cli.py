@@ -32,6 +32,7 @@ from rt.cli_options import (
     RobotArgument,
     ScenarioOption,
     SeedOption,
+    WatchGainsOption,
 )
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def sim(
         bool, typer.Option("--realtime", help="One tick a millisecond, instead of as fast as it goes.")
     ] = False,
     gains: GainsOption = None,
+    watch_gains: WatchGainsOption = False,
     json_file: JsonOption = None,
     plot: PlotOption = None,
     link: Annotated[
@@ -145,7 +147,7 @@ def sim(
     _check_folder(plot)
     from rt.session import RunPlan
 
-    plan = RunPlan(robot, scenario, duration, seed, realtime, gains)
+    plan = RunPlan(robot, scenario, duration, seed, realtime, gains, watch_gains=watch_gains)
     if link is Link.INPROC:
         run_plan(plan, json_file, plot)
     from rt.served import served
@@ -163,6 +165,7 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
     session = Session(plan)
     if session.warning is not None:
         typer.echo(session.warning, err=True)
+    _warn_of_unfinished(session.gains_file)
     if plan.paced:
         typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
     setup_s = process_age_s()
@@ -226,6 +229,7 @@ def check(robot: RobotArgument, gains: GainsOption = None) -> None:
     model = RobotModel.load(robot)
     load_gains(model, gains)
     path = gains or gains_path(model)
+    _warn_of_unfinished(path)
     typer.echo(f"{path}: good" if path else f"{model.name} has no gains.yaml: the defaults are used")
 
 
@@ -247,6 +251,14 @@ def schema(robot: RobotArgument) -> None:
 
     find_robot(robot)
     typer.echo(json.dumps(Gains.model_json_schema(), indent=2))
+
+
+def _warn_of_unfinished(gains_file: Path | None) -> None:
+    from controller.gains import unfinished
+
+    problem = unfinished(gains_file) if gains_file is not None else None
+    if problem is not None:
+        typer.echo(str(problem), err=True)
 
 
 def _console() -> Console:

@@ -101,6 +101,7 @@ def run(
     scenario: options.ScenarioOption = None,
     duration: options.DurationOption = None,
     gains: options.GainsOption = None,
+    watch_gains: options.WatchGainsOption = False,
     json_file: options.JsonOption = None,
     plot: options.PlotOption = None,
     lockstep: Annotated[
@@ -127,6 +128,7 @@ def run(
         scenario,
         duration,
         gains=gains,
+        watch_gains=watch_gains,
         endpoint=connect,
         lockstep=lockstep,
         key=key,

@@ -24,6 +24,10 @@ RobotArgument = Annotated[
 GainsOption = Annotated[
     Path | None, typer.Option("--gains", metavar="FILE", help="Gains instead of the robot's own gains.yaml.")
 ]
+WatchGainsOption = Annotated[
+    bool,
+    typer.Option("--watch-gains", help="Take changes of that file while it runs; what goes wrong goes back."),
+]
 JsonOption = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to this file, as JSON.")
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -24,7 +25,9 @@ from rt import summary
 from rt.clock import PERIOD_NS
 from rt.fade import damping_command
 from rt.fitness import require_fit_host
+from rt.gains_watch import watched, watched_file
 from rt.host import HostState, prepare_realtime
+from rt.live_run import LiveRun
 from rt.loop import ControlLoop, Pace
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
 from rt.remote import RemoteRobot
@@ -62,6 +65,7 @@ class RunPlan:
         key, robot_key: names of our key pair and of the robot's public key, for a robot elsewhere.
         allow_no_rt: whether an unfit host may command hardware.
         slow_motion: how many times slower than real time the simulated robot at the endpoint is.
+        watch_gains: whether changes of the gains file reach the running robot.
     """
 
     robot: str
@@ -78,6 +82,7 @@ class RunPlan:
     robot_key: str | None = None
     allow_no_rt: bool = False
     slow_motion: int = 1
+    watch_gains: bool = False
 
     @property
     def pace(self) -> Pace:
@@ -147,7 +152,8 @@ class Session:
         if plan.duration_s is not None:
             scenario = scenario.with_duration(plan.duration_s)
         self.scenario = scenario
-        self.gains = load_gains(self.robot, plan.gains)
+        self.gains_file = watched_file(self.robot, plan.gains) if plan.watch_gains else plan.gains
+        self.gains = load_gains(self.robot, self.gains_file)
         if plan.solver is not None:
             self.gains = self.gains.model_copy(update={"solver": plan.solver})
         self.schedule = _schedule(self.robot, scenario, positions)
@@ -160,7 +166,9 @@ class Session:
         self.sensors = self.robot.new_sensor_row()
         damping_Nms = self.robot.torque_limit_Nm / self.gains.guard.damping_speed_rad_s
         damping = damping_command(self.robot.na, damping_Nms)
-        self.loop = ControlLoop(self.link, self.brain, self.sensors, damping, self.gains)
+        self.live = LiveRun(self.gains, self.brain.tuning) if plan.watch_gains else None
+        self._row = self.live.row if self.live is not None else self.gains
+        self.loop = ControlLoop(self.link, self.brain, self.sensors, damping, self._row)
         self._warm_up()
         self._stop_request = soft_stop(self.robot) if plan.endpoint is not None else None
 
@@ -174,7 +182,7 @@ class Session:
         self.brain.reset(self.sensors)
         request = self.schedule[0][1]
         for _ in range(WARM_UP_STEPS):
-            self.brain.step(self.sensors, request, self.gains, _no_mark)
+            self.brain.step(self.sensors, request, self._row, _no_mark)
         self.brain.reset(self.sensors)
 
     def run(self, progress: Progress | None = None, each_tick: EachTick | None = None) -> RunResult:
@@ -187,7 +195,7 @@ class Session:
         plan = self.plan
         observer = _Observer(self, None if plan.paced else progress, each_tick)
         started_s = time.monotonic()
-        with prepare_realtime(paced=plan.paced) as host:
+        with self._watched(), prepare_realtime(paced=plan.paced) as host:
             try:
                 self._warm_up()
                 self.link.arm()
@@ -203,10 +211,17 @@ class Session:
                 self.link.close()
         return self._conclude(loop, host, time.monotonic() - started_s)
 
+    def _watched(self) -> AbstractContextManager[None]:
+        """The watcher of the gains, where there is to be one."""
+        if self.live is None or self.gains_file is None:
+            return nullcontext()
+        return watched(self.plan.robot, self.gains_file, self.gains, self.live.mailbox)
+
     def _conclude(self, loop: LoopResult, host: HostState, wall_s: float) -> RunResult:
         simulated = self.simulated
         events = [self._told(event) for event in loop.events]
-        events = sorted([*events, *simulated.events], key=lambda event: float(event["t_s"]))
+        live = self.live.events if self.live is not None else ()
+        events = sorted([*events, *simulated.events, *live], key=lambda event: float(event["t_s"]))
         return RunResult(
             plan=self.plan,
             robot=self.robot,
@@ -247,6 +262,7 @@ class Session:
             "payload": summary.payload_figures(self.brain.output),
             "events": events,
             "provenance": summary.provenance(robot, hashlib.sha256(configuration.encode()).hexdigest()),
+            **({"gains": self.live.figures()} if self.live is not None else {}),
             **({"link": self.link.figures()} if isinstance(self.link, RemoteRobot) else {}),
         }
 
@@ -260,6 +276,7 @@ class _Observer:
         self._simulated = session.simulated
         self._advance = session.link.advance
         self._stop = session.loop.stop
+        self._live = session.live
         self._progress = progress
         self._each_tick = each_tick
         self._ticks_to_lie = TICKS_TO_LIE
@@ -269,6 +286,8 @@ class _Observer:
         if self._each_tick is not None:
             self._each_tick(tick)
         self._advance()
+        if self._live is not None:
+            self._live.between_ticks(tick * PERIOD_S)
         if self._simulated.fell:
             self._ticks_to_lie -= 1
             if self._ticks_to_lie == 0:

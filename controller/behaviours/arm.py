@@ -39,15 +39,21 @@ class Arm:
         self._body = body
         self.remarks = Remarks()
         self.hands = Hands(robot, gains, body, self.remarks)
-        self._weight = gains.posture.weight * (_HELD_POSTURE_WEIGHT if robot.hands else 1.0)
         self._posture = body.reference("posture")
         self._heading = np.eye(3)
         body.prepare((), ("posture",))
+        self.retune(gains)
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains."""
+        self._posture[self.robot.na :] = gains.posture.weight * (
+            _HELD_POSTURE_WEIGHT if self.robot.hands else 1.0
+        )
+        self.hands.retune(gains)
 
     def start(self) -> None:
         """Holds the robot where it is now."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
-        self._posture[self.robot.na :] = self._weight
         self.hands.start(stay=True)
         self._body.set_mode((), ("posture",))
 

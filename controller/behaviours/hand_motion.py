@@ -28,12 +28,13 @@ class HandMotion:
 
     Attributes:
         row: (24,) all of the following, as the reference of a pose task.
+        speed_m_s: peak speed of the next reach.
         at_rest: whether it has got where it was to go.
         R, p, v, w, a, wdot: R_FH (3, 3), p_FH, v_FH, w_FH, and their derivatives, the frame's axes.
     """
 
     def __init__(self, speed_m_s: float) -> None:
-        self._speed = speed_m_s
+        self.speed_m_s = speed_m_s
         self.row = row = np.zeros(24)
         self.R = row[:9].reshape(3, 3)
         self.p, self.v, self.w, self.a, self.wdot = (row[k : k + 3] for k in range(9, 24, 3))
@@ -80,7 +81,7 @@ class HandMotion:
         way = max(
             float(np.linalg.norm(self._to - self._from)), _TURN_M_PER_RAD * float(np.linalg.norm(self._turn))
         )
-        self._duration = max(_PEAK_OF_MEAN * way / self._speed, _SHORTEST_S)
+        self._duration = max(_PEAK_OF_MEAN * way / self.speed_m_s, _SHORTEST_S)
         self._t, self._radius, self.at_rest = 0.0, radius_m, False
         self._evaluate()
         self._blend.start(np.zeros(3), before[12:15] - self.v, before[18:21] - self.a)

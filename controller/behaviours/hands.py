@@ -76,6 +76,11 @@ class _Hand:
         self.in_base = self.alone = self.held = self.told = False
         self.part = self.turn = 0.0
 
+    def write_weight(self) -> None:
+        """Writes as much of the weight as has grown."""
+        np.multiply(self.full, _LEAST_WEIGHT ** (1.0 - self.part), out=self.weight)
+        self.weight[3:] *= _LEAST_WEIGHT ** (1.0 - self.turn) if self.turn else 0.0
+
 
 class Hands:
     """References of all hands, each of which has a job or none.
@@ -89,6 +94,7 @@ class Hands:
     Attributes:
         active: (nh,) whether the hand's task counts.
         p_WH_des: (nh, 3) its reference [m].
+        frames: index of its frame in the kinematics.
         busy: whether any hand's task counts.
     """
 
@@ -96,6 +102,7 @@ class Hands:
         self._body, self._floating, self._remarks = body, robot.floating, remarks
         self._hands = [_Hand(robot, gains, body, hand) for hand in robot.hands]
         self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
+        self.frames = tuple(hand.frame for hand in self._hands)
         self.busy = False
         self._level = np.zeros(11)
         if not robot.floating or not self._hands:
@@ -119,6 +126,16 @@ class Hands:
             call={"f": "i8", "first": "i8", "ref": vector},
             persistent=persistent,
         )
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains; a weight that has not grown all the way goes on growing."""
+        for hand in self._hands:
+            hand.motion.speed_m_s = gains.hand.speed_m_s
+            hand.full[:3], hand.full[3:] = gains.hand.weight, gains.hand.orientation_weight
+            if hand.on:
+                hand.write_weight()
+            else:
+                hand.weight[:] = hand.full
 
     # Requests
 
@@ -233,8 +250,7 @@ class Hands:
         step = dt_s / (_GIVE_RAMP_S if min(goal, hand.part) >= 1.0 - _GIVE else _RAMP_S)
         hand.part = min(hand.part + step, goal) if goal > hand.part else max(hand.part - step, goal)
         hand.turn = min(hand.turn + step, 1.0) if hand.turned else max(hand.turn - step, 0.0)
-        np.multiply(hand.full, _LEAST_WEIGHT ** (1.0 - hand.part), out=hand.weight)
-        hand.weight[3:] *= _LEAST_WEIGHT ** (1.0 - hand.turn) if hand.turn else 0.0
+        hand.write_weight()
         if hand.part == 0.0:
             hand.turn = 0.0
             self._switch(i, False)

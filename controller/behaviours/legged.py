@@ -66,6 +66,16 @@ class Legged:
         self.hands = Hands(robot, gains, body, self.remarks)
         self._gaze = Gaze(body, self.remarks)
 
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains, whatever the robot is doing."""
+        self.standing.retune(gains)
+        self._tilt.retune(gains)
+        self.hands.retune(gains)
+        if self.walking is not None:
+            self.walking.retune(gains)
+        if self._motion is self.standing:
+            self.standing.write_gains()
+
     @property
     def p_WC_des(self) -> Vector:
         """(3,) reference of the centre of mass [m]."""

@@ -113,31 +113,19 @@ class Standing:
         body.prepare(*self._mode)
 
     def _set_up(self, gains: Gains) -> None:
-        robot, body, com = self.robot, self._body, gains.com
-        height = com_height(robot)
-        omega = math.sqrt(GRAVITY_M_S2 / height)
-        self._omega = omega
-        k = com.dcm_gain_per_s
-        self._com_gain = [
-            omega * k,
-            omega * k,
-            com.height_kp_per_s2,
-            omega + k,
-            omega + k,
-            com.height_kd_per_s,
-        ]
-        self._write_gains()
+        robot, body = self.robot, self._body
+        omega = self._omega = math.sqrt(GRAVITY_M_S2 / self.height_m)
         # Horizontally the DCM error is integrated, into an offset of the zero-moment point.
         self._lead_s = np.array([1.0 / omega, 1.0 / omega, 0.0])
-        self._ki = np.array([omega**2 * com.dcm_integral_per_s] * 2 + [com.height_ki_per_s3])
+        self._ki = np.zeros(3)
         self._largest = np.array([omega**2 * _LARGEST_OFFSET_M] * 2 + [_LARGEST_LIFT_G * GRAVITY_M_S2])
         posture = body.reference("posture")
         low, high = robot.position_lower_rad + _OFF_THE_STOP_RAD, robot.position_upper_rad - _OFF_THE_STOP_RAD
         nominal = robot.q_nominal[robot.nq_base :]
         posture[: robot.na] = np.where(low < high, np.clip(nominal, low, high), nominal)
-        posture[robot.na :] = gains.posture.weight
-        legs = self._leg_joints()
-        posture[robot.na :][legs] = gains.posture.leg_weight
+        self._posture_weight, self._legs = posture[robot.na :], self._leg_joints()
+        self.retune(gains)
+        self.write_gains()
         soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
         half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
         self._normal_refs = []
@@ -150,7 +138,24 @@ class Standing:
                 ref[t] = float(share) * robot.mass_kg * GRAVITY_M_S2 if component == 2 else 0.0
                 ref[6 + t] = force if component < 3 else moment
 
-    def _write_gains(self) -> None:
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains; `write_gains` puts those of the centre of mass into force."""
+        omega, com = self._omega, gains.com
+        k = com.dcm_gain_per_s
+        self._com_gain = [
+            omega * k,
+            omega * k,
+            com.height_kp_per_s2,
+            omega + k,
+            omega + k,
+            com.height_kd_per_s,
+        ]
+        self._ki[:2], self._ki[2] = omega**2 * com.dcm_integral_per_s, com.height_ki_per_s3
+        self._posture_weight[:] = gains.posture.weight
+        self._posture_weight[self._legs] = gains.posture.leg_weight
+
+    def write_gains(self) -> None:
+        """Puts the gains of the centre of mass into force, after another behaviour has set its own."""
         self._body.gain("com")[:6] = self._com_gain
 
     def _bind_references(self) -> Callable[[float], None]:
@@ -201,7 +206,7 @@ class Standing:
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
         kin = self._body.arrays.kin
-        self._write_gains()
+        self.write_gains()
         self._write_references(0.0)
         data = self.robot.pin_model.createData()
         nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()
@@ -222,7 +227,7 @@ class Standing:
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
         self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
-        self._write_gains()
+        self.write_gains()
         self._body.set_mode(*self._mode)
 
     def _bear_load(self) -> None:

@@ -33,6 +33,7 @@ class TiltIntegral:
             if name in index
         ]
         self._integral = np.zeros((len(held), 2))
+        self._ki = np.array([gain.ki_per_s3 for _, gain in held])
         self.advance = bind(
             "tilt_kernel",
             [integrate_tilt],
@@ -43,10 +44,14 @@ class TiltIntegral:
                 "task_refs": tasks.ref,
                 "frame": np.array([tasks.table[i, FRAME] for i, _ in held], np.int64),
                 "start": np.array([tasks.table[i, REF] for i, _ in held], np.int64),
-                "ki_per_s3": np.array([gain.ki_per_s3 for _, gain in held]),
+                "ki_per_s3": self._ki,
                 "integral": self._integral,
             },
         )
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains; what has been integrated stays as it is."""
+        self._ki[:] = (gains.base.ki_per_s3, gains.trunk.ki_per_s3)[: len(self._ki)]
 
     def reset(self) -> None:
         """Starts from nothing."""

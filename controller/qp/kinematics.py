@@ -120,8 +120,7 @@ def braking(left_rad: float, v: float, a: float, rate_per_s: float) -> float:
     if left < corner:
         return 2.0 * rate_per_s * (rate_per_s * left - v) - rate_per_s * v
     fastest = math.sqrt(a * (2.0 * left - corner))
-    most: float = 2.0 * rate_per_s * (fastest - v) - a * v / fastest
-    return most
+    return 2.0 * rate_per_s * (fastest - v) - a * v / fastest
 
 
 @inner_kernel

@@ -8,6 +8,8 @@ vertical (high) and on the arms (low).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from controller.gains import Gains
@@ -26,27 +28,41 @@ class Priorities:
     """
 
     def __init__(self, body: WholeBody, gains: Gains, half_sole_m: float) -> None:
-        robot, walk = body.robot, gains.walk
+        robot = body.robot
         self._upright = [body.weight(name) for name in ("base", "trunk") if name in body.task_index]
         self._momentum = body.weight("angular_momentum")
         self._posture = body.reference("posture")[robot.na :]
-        self._heading = walk.heading_weight
         # A point holds no moment, whatever the arms do: what turns a robot on points about the vertical is a
         # force that goes past the centre of mass, and that is for its balance and its heading.
-        self._spin = 0.0
-        if half_sole_m > 0.0:
-            self._spin = walk.spin_weight / (robot.mass_kg * max(half_sole_m, 0.03)) ** 2
+        self._per_spin = (robot.mass_kg * max(half_sole_m, 0.03)) ** 2 if half_sole_m > 0.0 else math.inf
+        self._below_trunk = _below_trunk(body)
+        self._walks = False
+        self._take(gains)
+
+    def _take(self, gains: Gains) -> None:
+        walk = gains.walk
+        self._heading, self._spin = walk.heading_weight, walk.spin_weight / self._per_spin
+        # Of a rotation the weights about all axes are alike, but for what `walk` has set.
         self._standing = (
-            [float(weight[_VERTICAL]) for weight in self._upright],
-            float(self._momentum[_VERTICAL]),
+            [float(weight[0]) for weight in self._upright],
+            float(self._momentum[0]),
             self._posture.copy(),
         )
         self._walking_posture = np.minimum(self._posture, walk.arm_weight)
-        for joint in _below_trunk(body):
+        for joint in self._below_trunk:
             self._walking_posture[joint] = self._posture[joint]
+
+    def retune(self, gains: Gains) -> None:
+        """Takes these gains, after the weights of standing that follow from them have been written."""
+        self._take(gains)
+        if self._walks:
+            self.walk()
+        else:
+            self.stand()
 
     def walk(self) -> None:
         """Sets the weights of walking."""
+        self._walks = True
         for weight in self._upright:
             weight[_VERTICAL] = self._heading
         self._momentum[_VERTICAL] = self._spin
@@ -54,6 +70,7 @@ class Priorities:
 
     def stand(self) -> None:
         """Sets the weights of standing."""
+        self._walks = False
         headings, spin, posture = self._standing
         for weight, heading in zip(self._upright, headings, strict=True):
             weight[_VERTICAL] = heading

@@ -162,7 +162,7 @@ class Walking:
         self._least_N = gains.contact.least_load * body.robot.mass_kg * GRAVITY_M_S2
         self.course = Course(_EAGER_ON_POINTS if points else 1.0)
         self._lift_m = 0.0
-        self._kp_height, self._kd_height = gains.com.height_kp_per_s2, gains.com.height_kd_per_s
+        self._com_gains = gains.com
         self._refs = refs = References(body, robot.contact_names)
         self.p_WC_des, self.v_WC_des, self.p_WS = refs.p_WC_des, refs.v_WC_des, refs.p_WS
         self.R_des = refs.R_des
@@ -216,6 +216,11 @@ class Walking:
     def on_footsteps(self) -> bool:
         """Whether it walks on given footsteps."""
         return self._route is not None
+
+    def retune(self, gains: Gains) -> None:
+        """Takes these gains, which give the same gait, after the weights of standing have been written."""
+        self._gains, self._com_gains = gains.walk, gains.com
+        self._priorities.retune(gains)
 
     # Requests
 
@@ -603,8 +608,8 @@ class Walking:
             *z,
             self._sole_z + height,
             *slope,
-            self._kp_height,
-            self._kd_height,
+            self._com_gains.height_kp_per_s2,
+            self._com_gains.height_kd_per_s,
             self._plan.omega,
             heading,
             self.course.velocity[2],

@@ -13,6 +13,7 @@ import numpy as np
 
 from controller.brain import Brain, BrainOutput
 from controller.gains import Gains, load_gains
+from controller.live_gains import GainsRow
 from controller.request import RequestRow, make_request
 from estimators.fixed_base import FixedBaseEstimator
 from estimators.floating_base import FloatingBaseEstimator
@@ -42,6 +43,7 @@ class BodyBench:
     Attributes:
         robot, brain, estimator: what it was built of.
         simulated: the robot; another one after each `place`.
+        gains: its gains; row: by which they change, if they do.
         rule: what becomes of each state on its way to the controller.
         lost: whether so many states in a row could not be believed that a link would have given up.
         output: of the last tick.
@@ -60,7 +62,8 @@ class BodyBench:
         sensors = Sensors.model_validate({"noise": noise})
         self.scenario = scenario.model_copy(update={"sensors": sensors})
         self.step_limit_Nm = robot.torque_limit_Nm * min(gains.guard.torque_rate_per_s * PERIOD_S, 2.0)
-        self._gains = gains
+        self.gains = gains
+        self.row: GainsRow | None = None
         self._codec = StateCodec(robot)
         self._sensors = robot.new_sensor_row()
         self._seq = 0
@@ -104,7 +107,7 @@ class BodyBench:
             message = wire.unpack(delivered) if delay_s <= 0.0 else None
             if message is not None and self._codec.read(message[1], self._sensors):
                 self._unbelievable = 0
-                self.output = self.brain.step(self._sensors, self.request, self._gains, _no_mark)
+                self.output = self.brain.step(self._sensors, self.request, self.row or self.gains, _no_mark)
                 self.simulated.write(self.output.command)
                 return self.output
             self._unbelievable += 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rt.faults import body_runs, link_runs, process_runs, sensor_runs, session_runs, start_runs
+from rt.faults import body_runs, link_runs, process_runs, sensor_runs, session_runs, start_runs, tuning_runs
 from rt.faults.link_runs import Outcome
 from rt.faults.table import Fault, find_fault
 
@@ -51,6 +51,7 @@ RUNS: dict[str, FaultRun] = {
     "F25": FaultRun(link_runs.f25_robot_killed, 10, 100),
     "F26": FaultRun(start_runs.f26_odd_pose, 40, 1000),
     "F27": FaultRun(start_runs.f27_bad_gains, 120, 3000),
+    "F28": FaultRun(tuning_runs.f28_unstable_gains, 6, 100),
     "F31": FaultRun(process_runs.f31_memory, 2_000, 100_000),
     "F32": FaultRun(process_runs.f32_host_is_not_real_time, 1, 100),
 }
