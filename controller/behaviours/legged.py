@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from controller.behaviours.gaze import Gaze
@@ -20,10 +18,8 @@ from controller.whole_body import Task, WholeBody
 from robots.model import RobotModel
 from robots.rows import Vector
 
-_CALM_M, _UPSET_M = 0.025, 0.035
-"""An undisturbed walk keeps its DCM closer to the plan than the first; one beyond the second was pushed."""
 _COMPOSED_S = 2.0
-"""It takes a few steps to recover from that."""
+"""It takes a robot that was pushed a few steps to need its arms no more."""
 
 
 def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -46,7 +42,7 @@ class Legged:
         remarks: what could not be done.
         height_m: of the centre of mass over the ground at the nominal posture.
         planned: (nc,) contacts that should be closed.
-        calm: to be set; while somebody pushes a tilt is nothing lasting, and is not integrated.
+        calm: to be set; while somebody pushes, no tilt is integrated (it does not last), and arms give way.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: Vector) -> None:
@@ -150,15 +146,6 @@ class Legged:
         self.hands.take(request, R_des)
         self._gaze.take(request)
 
-    def _notice_push(self, dt_s: float) -> None:
-        """Judges by the DCM of a walk, how far it is off its plan."""
-        walking, upset = self.walking, 0.0
-        if walking is not None and self._motion is walking:
-            (x, y), (x_des, y_des) = walking.xi, walking.xi_des
-            off_m = math.hypot(x - x_des, y - y_des)
-            upset = min((off_m - _CALM_M) / (_UPSET_M - _CALM_M), 1.0)
-        self._upset = max(upset, self._upset - dt_s / _COMPOSED_S, 0.0)
-
     @property
     def _on_footsteps(self) -> bool:
         return self.walking is not None and self._motion is self.walking and self.walking.on_footsteps
@@ -179,7 +166,7 @@ class Legged:
                 self.take(self._next)
             self._motion.advance(dt_s)
         if self.hands.busy:
-            self._notice_push(dt_s)
+            self._upset = max(self._upset - dt_s / _COMPOSED_S, 0.0) if self.calm else 1.0
             self.hands.advance(dt_s, self.R_des, self._upset)
         self._gaze.advance(dt_s, self.R_des)
         if self.calm:
