@@ -42,7 +42,7 @@ _EARLY_UP = 0.25
 """On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
 _GOES_ON_M_S, _HELD_M_S, _BEHIND = 0.3, 0.1, 0.4
 """A foot is held back that is this slow and, in clearances, this far behind a reference this fast."""
-_BACK, _OVER, _OVER_S, _ALMOST = 0.4, 0.8, 0.10, 0.2
+_BACK, _OVER, _OVER_S, _ALMOST = 0.8, 0.8, 0.10, 0.2
 """It draws back and rises by these parts of the clearance in this time, and goes on when it almost has."""
 _NO_LONGER = 0.6
 """Part of the step after which it does not try that."""
