@@ -22,7 +22,7 @@ from robots.model import RobotModel
 
 _REFERENCE_HEIGHT_M = 0.6
 _STEP_S, _SHORTEST_STEP_S = 0.40, 0.18
-_STEP_WIDTH_M, _LEAST_WIDTH_M, _WIDEST_M, _LONGEST_M = 0.18, 0.09, 0.50, 0.60
+_STEP_WIDTH_M, _LEAST_WIDTH_M, _WIDEST_M, _LONGEST_M = 0.18, 0.09, 0.60, 0.60
 _CLEARANCE_M = 0.05
 _STEP_ON_POINTS = 0.55
 """Step time on point feet over that on soles: a point takes back no error within a step."""

@@ -425,7 +425,7 @@ class Walking:
         hurry = min(duration / self.gait.step_s, 1.0)
         # A foot that meets the ground before its time waits for the DCM: it comes when it was to come.
         hold_s = min(max(duration - self._t, 0.0), _LONGEST_HOLD_S)
-        self._begin_transfer(swing, (stance[0], stance[1]), hurry * self.gait.double_support_s, hold_s)
+        self._begin_transfer(swing, (stance[0], stance[1]), hurry**3 * self.gait.double_support_s, hold_s)
 
     def _settle(self) -> None:
         self.phase, self._t = SETTLE, 0.0
