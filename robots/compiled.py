@@ -217,12 +217,14 @@ def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float 
 def _compiler() -> str:
     """All that machine code depends on beside its sources: versions, processor, numba's switches."""
     switches = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("NUMBA_"))
+    # Code for a named processor may come from a computer with another one.
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
     return "\n".join(
         [
             sys.version,
             *(f"{package.__name__} {package.__version__}" for package in (numba, llvmlite, np)),
-            llvm.get_host_cpu_name(),
-            llvm.get_host_cpu_features().flatten(),
+            name or llvm.get_host_cpu_name(),
+            features if name and features is not None else llvm.get_host_cpu_features().flatten(),
             *switches,
         ]
     )

@@ -56,6 +56,13 @@ def test_every_file_of_the_folder_is_found():
     assert set(load_kinds()) == kinds
 
 
+def test_who_was_imported_first_does_not_matter(monkeypatch):
+    names = list(load_kinds())
+    for name in reversed(names):
+        monkeypatch.setitem(KINDS, name, KINDS.pop(name))
+    assert list(load_kinds()) == sorted(names)
+
+
 @pytest.mark.parametrize("name", sorted(load_kinds()))
 def test_a_kind_has_a_twin_a_test_and_fits_its_slot(name):
     kind = KINDS[name]

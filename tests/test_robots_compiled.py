@@ -101,6 +101,15 @@ def test_another_compiler_gives_a_new_module(monkeypatch: pytest.MonkeyPatch) ->
     assert len(seen) == 6
 
 
+def test_code_for_a_named_processor_serves_every_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", "")
+    here = Entry.write("test_named", ENTRY, []).path
+    monkeypatch.setattr(compiled.llvm, "get_host_cpu_name", lambda: "z80")
+    monkeypatch.setattr(compiled.llvm, "get_host_cpu_features", lambda: compiled.llvm.FeatureMap())
+    assert Entry.write("test_named", ENTRY, []).path == here
+
+
 def test_machine_code_is_kept_also_in_a_copied_cache() -> None:
     entry = Entry.write("test_kept", ENTRY.format(2), [])
     assert not entry.ready

@@ -197,6 +197,8 @@ class Walking:
         self._sole_z = self._height_from = self._lowering_s = 0.0
         self._stance_z = self._lift_off_z = 0.0
         self._stop = self._last = False
+        self._asked: tuple[Foothold, float, tuple[float, float, float]] | None = None
+        self._planned: Foothold = (0.0, 0.0, 0.0)
 
     @property
     def target(self) -> Foothold:
@@ -448,9 +450,12 @@ class Walking:
     def _next_foothold(self) -> Foothold:
         if self._route is not None:
             return self._route.foothold()
-        gait, stance = self.gait, self._stance
-        period = gait.step_s + gait.double_support_s
-        return next_foothold(self._standing_foot, self._side[stance], self._velocity(), period, gait.width_m)
+        asked = (self._standing_foot, self._side[self._stance], self._velocity())
+        if asked != self._asked:
+            gait = self.gait
+            self._asked = asked
+            self._planned = next_foothold(*asked, gait.step_s + gait.double_support_s, gait.width_m)
+        return self._planned
 
     @property
     def _roughness_m(self) -> float:
