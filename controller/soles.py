@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pinocchio as pin
 
@@ -12,6 +14,7 @@ _THINNEST_SUPPORT_M = 0.01
 """Soles that all lie this close to a line cannot hold a robot still."""
 
 
+@lru_cache(maxsize=8)
 def com_height(robot: RobotModel) -> float:
     """Of the centre of mass over the ground [m]."""
     return float(pin.centerOfMass(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)[2])

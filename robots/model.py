@@ -46,7 +46,7 @@ class HandModel:
     frame_id: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RobotModel:
     """Everything about one robot that does not change while it runs.
 

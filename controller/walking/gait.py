@@ -88,9 +88,8 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
     height_m = walk.height * com_height(robot)
     length = height_m / _REFERENCE_HEIGHT_M
     time = math.sqrt(length)
-    half = [np.abs(c.corners_F[:, :2] - c.corners_F[:, :2].mean(axis=0)).min(axis=0) for c in robot.contacts]
-    half_length, half_width = (walk.sole_use * float(value) for value in np.min(half, axis=0))
-    step_s = walk.step_s or _STEP_S * time * (1.0 if half_length > 0.0 else _STEP_ON_POINTS)
+    half_length, half_width = (walk.sole_use * half for half in _half_sole_m(robot))
+    step_s = planned_step_s(robot, walk)
     least_width = _least_width_m(robot, length)
     stance = abs(float(p_WF[0][1] - p_WF[1][1]))
     width = max(min(_STEP_WIDTH_M * length, stance), _LEAST_PART_OF_STANCE * stance)
@@ -112,6 +111,19 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
         half_width_m=half_width,
         leg_shift_s2=_leg_shift(robot),
     )
+
+
+def planned_step_s(robot: RobotModel, walk: WalkGains) -> float:
+    """Single support as planned [s]; quick enough for a tick, where the rest of a gait is not."""
+    time = math.sqrt(walk.height * com_height(robot) / _REFERENCE_HEIGHT_M)
+    return walk.step_s or _STEP_S * time * (1.0 if _half_sole_m(robot)[0] > 0.0 else _STEP_ON_POINTS)
+
+
+def _half_sole_m(robot: RobotModel) -> tuple[float, float]:
+    """Half extents of the smallest sole."""
+    half = [np.abs(c.corners_F[:, :2] - c.corners_F[:, :2].mean(axis=0)).min(axis=0) for c in robot.contacts]
+    length, width = np.min(half, axis=0).tolist()
+    return length, width
 
 
 def _least_width_m(robot: RobotModel, length: float) -> float:

@@ -18,7 +18,7 @@ from controller.walking.adaptation import Adaptation
 from controller.walking.course import Course
 from controller.walking.dcm_plan import STEPS_AHEAD, DcmPlan, Point
 from controller.walking.footsteps import Foothold, next_foothold
-from controller.walking.gait import Gait, gait_of, gait_on_footsteps
+from controller.walking.gait import Gait, gait_of, gait_on_footsteps, planned_step_s
 from controller.walking.grip import Grip
 from controller.walking.ground import Ground, Slope
 from controller.walking.joint_friction import JointFriction, learns_friction
@@ -80,7 +80,7 @@ _ANNOUNCE_S = 0.01
 def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """The tasks of the swing feet; the rest are those of standing."""
     swing, model = gains.walk.swing, robot.pin_model
-    faster = _faster(gait_of(robot, gains))
+    faster = _faster(planned_step_s(robot, gains.walk))
     pair = [swing.kp_per_s2 * faster**2, swing.kd_per_s * faster]
     turn = [swing.orientation_kp_per_s2 * faster**2, swing.orientation_kd_per_s * faster]
     tasks = []
@@ -96,9 +96,9 @@ def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     return tasks
 
 
-def _faster(gait: Gait) -> float:
+def _faster(step_s: float) -> float:
     """How much faster the swing foot has to answer than in the step that its gains are meant for."""
-    return max(_SWING_S / gait.step_s, 1.0)
+    return max(_SWING_S / step_s, 1.0)
 
 
 class _Stepping:
@@ -154,7 +154,7 @@ class Walking:
         self.friction: JointFriction | None = None
         if learns_friction(body):
             foot = gains.walk.swing
-            self.friction = JointFriction(body, _faster(gait) * foot.kp_per_s2 / foot.kd_per_s)
+            self.friction = JointFriction(body, _faster(gait.step_s) * foot.kp_per_s2 / foot.kd_per_s)
         self._on_points = points = gait.half_length_m == 0.0
         self._ready_s = _READY_ON_POINTS_S if points else _READY_S
         self._first_transfer_s = _FIRST_TRANSFER_ON_POINTS_S if points else _FIRST_TRANSFER_S
