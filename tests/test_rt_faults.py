@@ -3,13 +3,17 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from controller.request import make_request
 from robots.config_error import ConfigError
 from rt.cli import app
+from rt.faults.body_bench import BodyBench
 from rt.faults.report import BEGIN, END
 from rt.faults.runs import RUNS, run_faults
+from rt.faults.sensor_runs import tampered
 from rt.faults.table import FAULTS, find_fault
 
 FULL = "KILOHERTZ_FAULTS_FULL"
@@ -80,3 +84,26 @@ def test_a_file_without_markers_is_refused_before_the_work(tmp_path, text):
 @pytest.mark.parametrize("name", ["F99", "F13"])
 def test_what_cannot_be_provoked_is_refused(name):
     assert khz("run", "--only", name).exit_code == 3
+
+
+@pytest.mark.parametrize("flip", [False, True], ids=["turned by 20 deg", "upside down"])
+def test_an_imu_that_comes_loose_on_a_walk_ends_it_damped_and_without_a_wild_torque(flip):
+    bench = BodyBench("g1")
+    bench.request = make_request(bench.robot, "walk", {"velocity_m_s": [0.4, 0.0], "yaw_rate_rad_s": 0.0})
+    bench.run(2000)
+    s, c = np.sin(np.radians(20.0)), np.cos(np.radians(20.0))
+    R = np.diag([1.0, -1.0, -1.0]) if flip else np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+
+    def turn(blocks):
+        blocks["gyro"], blocks["accel"] = R @ blocks["gyro"], R @ blocks["accel"]
+
+    bench.rule = tampered(turn)
+    before = bench.output.tau.copy()
+    for _ in range(2500):
+        output = bench.tick()
+        assert np.isfinite(output.command.data).all()
+        assert (np.abs(output.tau) <= bench.robot.torque_limit_Nm).all()
+        assert (np.abs(output.tau - before) <= bench.step_limit_Nm + 1e-9).all()
+        before = output.tau.copy()
+    assert output.state == "damping"
+    assert (output.command.kd > 0.0).all()
