@@ -40,6 +40,7 @@ class Arm:
         self.remarks = Remarks()
         self.hands = Hands(robot, gains, body, self.remarks)
         self._posture = body.reference("posture")
+        self._posture[: robot.na] = robot.q_nominal
         self._heading = np.eye(3)
         body.prepare((), ("posture",))
         self.retune(gains)
