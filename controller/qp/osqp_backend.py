@@ -39,7 +39,7 @@ class OsqpSettings:
     rho: float = 3e-5
     eps_abs: float = 1e-4
     eps_rel: float = 1e-5
-    max_iter: int = 100
+    max_iter: int = 200
     check_termination: int = 5
 
 
