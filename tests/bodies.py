@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from controller.qp.osqp_backend import OsqpSettings
 from controller.qp.tables import REF
 from controller.whole_body import BarrierSettings, ContactSettings, Inequality, Task, WholeBody
 from robots.model import RobotModel
@@ -110,10 +111,11 @@ def whole_body(
     closed: Sequence[str] | None = None,
     enabled: Sequence[str] | None = None,
     inequalities: Sequence[Inequality] = (),
+    osqp: OsqpSettings | None = None,
 ) -> WholeBody:
     """A controller to `ask`; all contacts closed and all tasks enabled, if not said otherwise."""
     declared = balance_tasks(model) if tasks is None else list(tasks)
-    body = WholeBody(model, declared, contact, barrier, solver, inequalities=inequalities)
+    body = WholeBody(model, declared, contact, barrier, solver, osqp, inequalities)
     closed = model.contact_names if closed is None else closed
     enabled = [task.name for task in declared] if enabled is None else enabled
     body.prepare(closed, enabled)

@@ -17,6 +17,7 @@ from bodies import (
     whole_body,
 )
 
+from controller.qp.osqp_assembly import ACTIVE
 from controller.qp.osqp_backend import OsqpSettings
 from controller.whole_body import ContactSettings, Task, WholeBody
 
@@ -47,6 +48,31 @@ def test_along_a_smooth_motion_the_torque_is_the_exact_one(name):
     assert np.median(errors) < MEDIAN
     assert errors.max() < LARGEST
     assert alone > 190
+
+
+def ticks_where_a_row_comes_to_its_bound_or_leaves_it(settings):
+    """Of a swaying G1: how many there were, and how many of them OSQP solved by itself."""
+    body, there, alone = whole_body(unlimited("g1"), solver="osqp", osqp=settings), 0, 0
+    motion = SmoothMotion(unlimited("g1"), 3, 0.6)
+    active = None
+    for k in range(150):
+        assert tick(body, motion, k)
+        cone = np.abs(body.solution.y_cone) > ACTIVE
+        if active is not None and (cone != active).any():
+            there += 1
+            alone += body.iterations == body.osqp.iterations
+        active = cone
+    return there, alone
+
+
+def test_rows_that_come_to_their_bounds_are_weighed_anew_within_the_tick():
+    settings = OsqpSettings()
+    there, alone = ticks_where_a_row_comes_to_its_bound_or_leaves_it(settings)
+    assert there > 10
+    assert alone > 0.9 * there
+    never = dataclasses.replace(settings, reweigh_after=settings.max_iter)
+    there, alone = ticks_where_a_row_comes_to_its_bound_or_leaves_it(never)
+    assert alone < 0.75 * there
 
 
 def test_a_robot_ten_times_as_heavy_is_solved_in_the_same_iterations():

@@ -30,8 +30,8 @@ from robots.compiled import inner_kernel
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
 
-ACTIVE = 1e-6
-"""A row with a larger multiplier, in OSQP's own units, is taken to be at its bound."""
+ACTIVE = 1e-9
+"""A row with a larger multiplier, of the unscaled row, is at its bound: OSQP leaves 1e-20 on the others."""
 
 
 class OsqpArrays(NamedTuple):
@@ -57,9 +57,9 @@ class OsqpArrays(NamedTuple):
     l: Floats  # noqa: E741
     u: Floats
     row_scale: Floats
-    """(m,) scale of each row: rows that were active last tick weigh more."""
+    """(m,) scale of each row: active ones weigh more."""
     active: Ints
-    """(m,) 1 where the row was active last tick."""
+    """(m,) 1 where the row was active when it was last looked at."""
     G: Floats
     """(6, n_force) wrench -> momentum rate."""
     work: Floats
@@ -260,7 +260,7 @@ def finish(
     if problem.size[3] == 1:
         first = min(first, problem.size[4])
     for r in range(first, problem.size[1]):
-        a = 1 if abs(y[r]) > ACTIVE else 0
+        a = 1 if abs(read_multiplier(problem, r, y)) > ACTIVE else 0
         if a != problem.active[r]:
             problem.active[r] = a
             changed = 1
