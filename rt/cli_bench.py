@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rt import cli_options as options
+from rt.cli_output import (
+    RefusedError,
+    check_block,
+    check_file,
+    check_folder,
+    drawing_into,
+    screen,
+    write_block,
+    write_json,
+)
 
 DEFAULT_ROBOT = "g1"
 HOST_S = 60.0
 DEFAULT_TICKS, README_TICKS = 20_000, 100_000
+# Names the markers of the document that holds the table.
+_TABLE_COMMAND = "khz bench --readme"
 _COMPARED_SHARE, _FEWEST_COMPARED = 20, 200
 
 
@@ -69,8 +80,6 @@ def bench(
     ] = None,
 ) -> None:
     """Time every stage of the control loop at 1 kHz, on this host."""
-    from rt import cli
-
     chosen = [against is not None, floor, grow, link, isolation, rates, readme]
     if chosen.count(True) > 1:
         what = "--against, --floor, --grow, --link, --isolation, --rates and --readme"
@@ -85,8 +94,8 @@ def bench(
         raise typer.BadParameter("--into is for the table of --readme")
     if (grow or readme) and robot is not None:
         raise typer.BadParameter("--grow and --readme have robots of their own; leave out --robot")
-    cli._check_file(json_file)
-    cli._check_folder(plot)
+    check_file(json_file)
+    check_folder(plot)
     if readme:
         _readme(ticks or README_TICKS, into, json_file)
     elif grow:
@@ -102,19 +111,18 @@ def bench(
 
 
 def _whole(robot: str, scenario: str | None, ticks: int, json_file: Path | None) -> None:
-    from rt import cli
     from rt.bench import print_bench, run_bench
 
     typer.echo(f"timing {ticks} ticks in real time ...", err=True)
     report = run_bench(robot, ticks, scenario=scenario)
-    print_bench(cli._console(), report)
-    cli._write_json(json_file, report.as_json())
+    print_bench(screen(), report)
+    write_json(json_file, report.as_json())
     raise typer.Exit(report.exit_code)
 
 
 def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path | None) -> None:
     from rt import against as tsid
-    from rt import cli, floor
+    from rt import floor
     from rt.tsid_environment import TsidMissingError
 
     if against not in (None, "tsid"):
@@ -131,14 +139,12 @@ def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except TsidMissingError as error:
-        raise cli.RefusedError(f"TSID cannot be compared with: {error}") from error
-    cli._console().print(table)
-    cli._write_json(json_file, content)
+        raise RefusedError(f"TSID cannot be compared with: {error}") from error
+    screen().print(table)
+    write_json(json_file, content)
 
 
 def _host(link: bool, isolation: bool, robot: str, seconds: float, json_file: Path | None) -> None:
-    from rt import cli
-
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
@@ -159,82 +165,48 @@ def _host(link: bool, isolation: bool, robot: str, seconds: float, json_file: Pa
 
         wakes = paired_wake.run_paired_wake(max(1, round(seconds / 2.0 / paired_wake.BLOCKS)), say)
         table, content = paired_wake.wake_table(wakes), paired_wake.as_json(wakes)
-    cli._console().print(table)
-    cli._write_json(json_file, content)
+    screen().print(table)
+    write_json(json_file, content)
 
 
 def _grow(plot: Path | None, json_file: Path | None) -> None:
-    from rt import cli
     from rt.grow import SOLVERS, as_json, fit, grow_table, run_grow
 
     ticks = run_grow()
-    console = cli._console()
+    console = screen()
     console.print(grow_table(ticks))
     for solver in SOLVERS:
         console.print(f"\n{solver}: {fit(ticks, solver)}; nv = joints + 6, nc contacts", soft_wrap=True)
-    cli._write_json(json_file, as_json(ticks))
+    write_json(json_file, as_json(ticks))
+    if plot is not None:
+        with drawing_into(plot) as drawn:
+            from rt.grow_plot import write_grow_plot
 
-    def draw(folder: Path) -> Path:
-        from rt.grow_plot import write_grow_plot
-
-        return write_grow_plot(folder, ticks)
-
-    _draw(plot, draw)
+            drawn.append(write_grow_plot(plot, ticks))
 
 
 def _rates(robot: str, plot: Path | None, json_file: Path | None) -> None:
-    from rt import cli
     from rt.rates import as_json, rates_table, run_rates
 
     try:
         pushes = run_rates(robot, told=lambda text: typer.echo(text, err=True))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    cli._console().print(rates_table(pushes))
-    cli._write_json(json_file, as_json(pushes))
+    screen().print(rates_table(pushes))
+    write_json(json_file, as_json(pushes))
+    if plot is not None:
+        with drawing_into(plot) as drawn:
+            from rt.rates_plot import write_rates_plot
 
-    def draw(folder: Path) -> Path:
-        from rt.rates_plot import write_rates_plot
-
-        return write_rates_plot(folder, pushes)
-
-    _draw(plot, draw)
-
-
-def _draw(folder: Path | None, draw: Callable[[Path], Path]) -> None:
-    from rt import cli
-
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        cli._console().print(f"\ndrawn into {folder}: {draw(folder).name}", soft_wrap=True)
-    except ImportError as error:
-        typer.echo(f"no plot: matplotlib cannot be used here ({error})", err=True)
-    except OSError as error:
-        raise cli.RefusedError(f"the plot could not be written: {error}") from None
+            drawn.append(write_rates_plot(plot, pushes))
 
 
 def _readme(ticks: int, into: Path | None, json_file: Path | None) -> None:
-    from rt import cli
+    check_block(into, _TABLE_COMMAND)
     from rt.readme import measure, render
 
-    if into is not None:
-        cli._check_file(into)
-        _filled(into, "")  # refused before minutes of work, not after them
     figures = measure(ticks, lambda text: typer.echo(text, err=True))
     block = render(figures)
     typer.echo(block)
-    cli._write_json(json_file, figures.as_json())
-    if into is not None:
-        into.write_text(_filled(into, block))
-
-
-def _filled(path: Path, block: str) -> str:
-    from rt import cli
-    from rt.readme import between_markers
-
-    try:
-        return between_markers(path.read_text(), block)
-    except (OSError, ValueError) as error:
-        raise cli.RefusedError(f"{path} cannot take the table: {error}") from None
+    write_json(json_file, figures.as_json())
+    write_block(into, _TABLE_COMMAND, block)

@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from rt import cli_options as options
+from rt.cli_output import check_block, check_file, write_block, write_json
+
+# Names the markers of the document that holds the table.
+_TABLE_COMMAND = "khz faults run --into"
 
 faults_app = typer.Typer(help="What may break, what happens then, and the proof.", no_args_is_help=True)
 
@@ -54,18 +58,16 @@ def run(
 
     Exit status: 0 all passed; 1 one did not; 3 refused.
     """
-    from rt import cli
-
-    cli._check_file(json_file)
-    text = _text_of(into)
+    check_file(json_file)
+    check_block(into, _TABLE_COMMAND)
     from robots.config_error import ConfigError
+    from rt.faults.report import fault_rows
     from rt.faults.runs import RUNS, run_faults
     from rt.faults.table import find_fault
 
     for name in only or []:
         if find_fault(name).name not in RUNS:
             raise ConfigError(f"{name} cannot be provoked by this version; see `khz faults list`")
-    from rt.faults.report import between_markers, fault_rows
 
     results = []
     for result in run_faults(list(only or []), full=full):
@@ -73,23 +75,6 @@ def run(
         outcome = result.outcome
         typer.echo(f"{result.fault.name} {'passed' if outcome.passed else 'FAILED'}  {result.fault.fault}")
         typer.echo(f"     {outcome.n} times: {outcome.worst}; wanted: {result.fault.figure}")
-    cli._write_json(json_file, {"faults": [result.as_json() for result in results]})
-    if into is not None:
-        into.write_text(between_markers(text, fault_rows(results)))
+    write_json(json_file, {"faults": [result.as_json() for result in results]})
+    write_block(into, _TABLE_COMMAND, fault_rows(results))
     raise typer.Exit(0 if all(result.outcome.passed for result in results) else options.EXIT_FAULT)
-
-
-def _text_of(into: Path | None) -> str:
-    """What stands in the file that is to hold the table; refused before the work, and not after it."""
-    from rt import cli
-    from rt.faults.report import between_markers
-
-    if into is None:
-        return ""
-    cli._check_file(into)
-    try:
-        text = into.read_text()
-        between_markers(text, "")
-    except (OSError, ValueError) as error:
-        raise cli.RefusedError(f"{into}: {error}") from None
-    return text

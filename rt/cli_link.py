@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from rt import cli_options as options
+from rt.cli_output import check_file, check_folder
+from rt.cli_run import run_plan
 
 BindOption = Annotated[
     str | None,
@@ -117,10 +119,8 @@ def run(
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, such as a
     wrong robot or an unfit host; 4 the link was lost.
     """
-    from rt import cli
-
-    cli._check_file(json_file)
-    cli._check_folder(plot)
+    check_file(json_file)
+    check_folder(plot)
     from rt.session import RunPlan
 
     plan = RunPlan(
@@ -136,7 +136,7 @@ def run(
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
     )
-    cli.run_plan(plan, json_file, plot)
+    run_plan(plan, json_file, plot)
 
 
 def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOption = None) -> None:

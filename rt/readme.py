@@ -16,8 +16,6 @@ from rt.grow import GrownTick, fit, run_grow
 from rt.torque_errors import TorqueErrors, run_torque_errors
 from rt.tsid_environment import TsidMissingError
 
-BEGIN = "<!-- begin: khz bench --readme -->"
-END = "<!-- end: khz bench --readme -->"
 SOLVERS: tuple[Literal["osqp", "exact"], ...] = ("osqp", "exact")
 _WIDTH = 112
 _COMPARED_TICKS = 1000
@@ -187,16 +185,3 @@ def _notes(figures: Figures) -> list[str]:
         f"{' '.join(host.provenance['kernel'].split()[:2])}; {os.cpu_count()} cores, which "
         f"{figures.load:.0f} other processes wanted at the time; granted: {granted or 'nothing'}.",
     ]
-
-
-def between_markers(text: str, block: str) -> str:
-    """The text with the block between its markers, all else as it was.
-
-    Raises:
-        ValueError: where the text does not hold each marker once, in order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"it should hold the line {BEGIN} and after it the line {END}, once each")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n{block}\n{END}{after}"

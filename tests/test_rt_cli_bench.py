@@ -9,6 +9,7 @@ import rt.against
 import rt.grow
 import rt.readme
 from rt.grow import SOLVERS, GrownTick
+from rt.markers import markers
 from rt.tsid_environment import TsidMissingError
 
 TICKS = [
@@ -68,14 +69,15 @@ def test_a_file_without_markers_is_refused_before_the_work(tmp_path, monkeypatch
 
 
 def test_the_table_goes_between_the_markers(tmp_path, monkeypatch):
+    begin, end = markers("khz bench --readme")
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{rt.readme.BEGIN}\nold\n{rt.readme.END}\nafter\n")
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     monkeypatch.setattr(rt.readme, "measure", lambda ticks, say: _Nothing())
     monkeypatch.setattr(rt.readme, "render", lambda figures: "| new |")
     result = khz("bench", "--readme", "--into", readme)
     assert result.exit_code == 0
     assert "| new |" in result.stdout
-    assert readme.read_text() == f"before\n{rt.readme.BEGIN}\n| new |\n{rt.readme.END}\nafter\n"
+    assert readme.read_text() == f"before\n{begin}\n| new |\n{end}\nafter\n"
 
 
 class _Nothing:

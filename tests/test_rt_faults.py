@@ -11,13 +11,14 @@ from controller.request import make_request
 from robots.config_error import ConfigError
 from rt.cli import app
 from rt.faults.body_bench import BodyBench
-from rt.faults.report import BEGIN, END
 from rt.faults.runs import RUNS, run_faults
 from rt.faults.sensor_runs import tampered
 from rt.faults.table import FAULTS, find_fault
+from rt.markers import markers
 
 FULL = "KILOHERTZ_FAULTS_FULL"
 ATTEMPTS = 3
+BEGIN, END = markers("khz faults run --into")
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import rt.readme
 from rt.against import Comparison
@@ -11,7 +9,7 @@ from rt.footprint import Footprint
 from rt.grow import GrownTick
 from rt.histogram import LatencyHistogram
 from rt.host import HostState, Measure
-from rt.readme import BEGIN, END, Figures, between_markers, measure, render
+from rt.readme import Figures, measure, render
 from rt.torque_errors import TorqueErrors
 from rt.tsid_environment import TsidMissingError
 
@@ -97,21 +95,6 @@ def test_the_figures_are_told():
     ):
         assert told in text
     assert "luck" not in text
-
-
-@given(st.text(), st.text(), st.text())
-def test_only_what_is_between_the_markers_changes(before, old, after):
-    text = f"{before}{BEGIN}{old}{END}{after}"
-    if text.count(BEGIN) == text.count(END) == 1:
-        once = between_markers(text, "| new |")
-        assert once == f"{before}{BEGIN}\n| new |\n{END}{after}"
-        assert between_markers(once, "| new |") == once
-
-
-@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
-def test_a_text_without_its_markers_is_refused(text):
-    with pytest.raises(ValueError, match="begin: khz bench"):
-        between_markers(text, "x")
 
 
 def test_where_tsid_cannot_be_had_the_solvers_are_timed_alone(monkeypatch):

@@ -1,0 +1,21 @@
+"""Tables that a command writes into a document, between two lines that name the command."""
+
+from __future__ import annotations
+
+
+def markers(command: str) -> tuple[str, str]:
+    """The lines before and after what a command writes, which Markdown does not show."""
+    return f"<!-- begin: {command} -->", f"<!-- end: {command} -->"
+
+
+def between_markers(text: str, command: str, block: str) -> str:
+    """The text with the block between the command's markers, all else as it was.
+
+    Raises:
+        ValueError: where the text does not hold each marker once, in order.
+    """
+    begin, end = markers(command)
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"it should hold the line {begin} and after it the line {end}, once each")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{block}\n{end}{rest.split(end)[1]}"
