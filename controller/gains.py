@@ -254,7 +254,10 @@ def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
 def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]:
     """Gains from a file, and where its keys stand; raises as `load_gains`."""
     gains, positions = load_yaml_located(path, Gains)
-    ConfigError.raise_if_any(positions.problem(*finding) for finding in misfits(robot, gains))
+    shares = {name: stance.share for name, stance in gains.stance.items()}
+    ConfigError.raise_if_any(
+        positions.problem(*finding) for finding in misfits(robot, shares, gains.inequalities)
+    )
     return gains, positions
 
 

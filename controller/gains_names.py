@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
+from controller.bounds_gains import Bounds
 from robots.model import RobotModel
-
-if TYPE_CHECKING:
-    from controller.gains import Gains
 
 Finding = tuple[tuple[str | int, ...], str, tuple[str, ...]]
 """Path of the key, what is wrong, and the words that would have been right."""
@@ -25,13 +22,19 @@ def frame_names(robot: RobotModel) -> dict[str, str]:
     return names
 
 
-def misfits(robot: RobotModel, gains: Gains) -> Iterator[Finding]:
-    """What in the gains does not fit the robot."""
-    contacts, bounds = robot.contact_names, gains.inequalities
-    for name in gains.stance:
+def misfits(robot: RobotModel, stance: Mapping[str, float | None], bounds: Bounds) -> Iterator[Finding]:
+    """What in a gains.yaml does not fit the robot.
+
+    Args:
+        robot: whose gains they are.
+        stance: the share of the weight that each sole named there is to carry, where one is given.
+        bounds: the inequalities.
+    """
+    contacts = robot.contact_names
+    for name in stance:
         if name not in contacts:
             yield ("stance", name), "is no contact of this robot", contacts
-    shares = [gains.stance[name].share for name in contacts if name in gains.stance]
+    shares = [stance[name] for name in contacts if name in stance]
     given = sum(share for share in shares if share is not None)
     everyone = len(shares) == len(contacts) and None not in shares
     if given > 1.0 + _SUM or (everyone and given < 1.0 - _SUM and shares):
