@@ -11,13 +11,13 @@ import numpy as np
 
 from controller.qp.tables import (
     COST_ROWS,
-    GRAVITY_M_S2,
     INEQUALITY_ROWS,
     MOMENTUM,
     MOTION,
     Floats,
 )
 from controller.whole_body import WholeBody
+from robots.gravity import GRAVITY_M_S2
 
 _FORCE_SHARE = 1e-3
 _TORQUE_NM = 1e-3

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from controller.gains import FallGains
-from controller.qp.tables import GRAVITY_M_S2
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from robots.rows import CommandRow, Vector
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from controller.bounds_gains import inequalities
 from controller.gains import Gains
 from controller.gains_names import frame_names
-from controller.qp.tables import GRAVITY_M_S2
 from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 
 

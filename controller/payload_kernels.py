@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.qp.tables import GRAVITY_M_S2
 from estimators.disturbance import observe_disturbance, weigh_steady
 from robots.compiled import kernel
+from robots.gravity import GRAVITY_M_S2
 from robots.rows import Vector
 
 Ints = NDArray[np.int64]

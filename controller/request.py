@@ -11,11 +11,11 @@ import pinocchio as pin
 
 from controller.gaze_range import GAZE_SIZE, write_gaze
 from controller.jobs import JOB_SIZE, MOST_HANDS, write_hands
-from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.footstep_check import FootstepError, check_footsteps
 from controller.walking.route import FOOTSTEP_SIZE, MOST_FOOTSTEPS
 from controller.walking.speed import check_speed
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from robots.rows import Row, Vector
 

@@ -20,9 +20,10 @@ from controller.qp import entry
 from controller.qp.daqp_backend import DaqpBackend, exact_arrays
 from controller.qp.dual_backend import DualBackend, dual_arrays
 from controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
-from controller.qp.tables import ENABLED, FRAME, GRAVITY_M_S2, REF, SPACE, WRENCH, Floats, Ints
+from controller.qp.tables import ENABLED, FRAME, REF, SPACE, WRENCH, Floats, Ints
 from controller.qp.tolerances import Tolerances
 from controller.tasks.kind import KINDS, load_kinds
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 
 __all__ = ["BarrierSettings", "ContactSettings", "Inequality", "Task", "WholeBody"]

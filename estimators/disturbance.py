@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robots.compiled import kernel
+from robots.gravity import GRAVITY_M_S2
 
 Vector = NDArray[np.float64]
-
-GRAVITY_M_S2 = 9.81
 
 _JUMP, _JUMP_SETTLE_S = 0.05, 0.05
 """A payload that is off by more than this part of the robot's mass is averaged anew, from this long."""

@@ -25,6 +25,7 @@ from estimators.inekf_layout import (
     state_size,
 )
 from robots import compiled
+from robots.gravity import GRAVITY_M_S2
 
 Array = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ class InvariantEkf:
         self,
         n_slots: int,
         *,
-        gravity: float = 9.81,
+        gravity: float = GRAVITY_M_S2,
         max_step: float = 5e-3,
         gate: float = 0.0,
         reference_quirks: bool = False,

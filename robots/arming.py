@@ -12,10 +12,10 @@ import math
 import numpy as np
 import pinocchio as pin
 
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from robots.rows import SensorRow, Vector
 
-GRAVITY_M_S2 = 9.81
 GRAVITY_TOLERANCE_M_S2 = 0.5
 STILL_RAD_S = 0.05
 # A joint's velocity reading, and the gyroscope's, may be this far off while the encoders stand still.

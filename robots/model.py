@@ -15,6 +15,7 @@ import pinocchio as pin
 from robots.config_error import ConfigError, Problem
 from robots.contact_model import ContactModel, lowest_corner, sole_axes
 from robots.description import RobotDescription, find_robot, load_description
+from robots.gravity import GRAVITY_M_S2
 from robots.mjcf import actuator_limits, check_joints, compile_mjcf, place_root
 from robots.model_file import (
     UNLIMITED_RAD,
@@ -264,6 +265,7 @@ class _Build:
                 else "is 'fixed', but the root body of the MJCF has a <freejoint/>"
             )
             raise self.positions.error(("base",), sentence, wrong="")
+        model.gravity.linear = np.array([0.0, 0.0, -GRAVITY_M_S2])
         return model
 
     def _check_model(self) -> None:

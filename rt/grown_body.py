@@ -10,8 +10,9 @@ import pinocchio as pin
 from controller.behaviours.standing import standing_tasks
 from controller.from_gains import whole_body
 from controller.gains import Gains
-from controller.qp.tables import GRAVITY_M_S2, Floats
+from controller.qp.tables import Floats
 from controller.whole_body import WholeBody
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 
 PERIOD_S = 1e-3

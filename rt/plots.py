@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from rt.histogram import LatencyHistogram
 from rt.latency_plot import latency_figure
@@ -28,7 +29,6 @@ from sim.terrain import make_terrain
 Vector = NDArray[np.float64]
 
 AXIS_COLOURS = {"x": TRUTH, "y": ESTIMATE, "z": THIRD}
-GRAVITY_M_S2 = 9.81
 POINTS_DRAWN = 3000
 BEYOND_LIMIT = 1.15
 STANDS_N, STANDS_S = 20.0, 0.1

@@ -19,13 +19,14 @@ from controller.behaviours.hands import hand_tasks
 from controller.behaviours.stance import Stance, stance_tasks
 from controller.behaviours.standing_kernels import find_soles, hold_upright, integrate_com, place_com
 from controller.gains import Gains
-from controller.qp.tables import GRAVITY_M_S2, REF
+from controller.qp.tables import REF
 from controller.request import RequestRow
 from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.speed import walks
 from controller.whole_body import Task, WholeBody
 from estimators.bound_kernel import bind
 from robots.config_error import ConfigError
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 
 _LARGEST_OFFSET_M = 0.06

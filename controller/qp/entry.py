@@ -16,7 +16,7 @@ import numpy as np
 from controller.qp.tables import Floats, Ints, bind
 from controller.tasks.kind import load_kinds, source_files
 from estimators import so3
-from robots import compile_ahead, compiled, kernel_compiler
+from robots import compile_ahead, compiled, gravity, kernel_compiler
 
 KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
 """Stages: one entry point, so what they share is compiled once; the last two, seldom needed, in another."""
@@ -206,5 +206,5 @@ def load_fallback(groups: dict[str, Any]) -> Run:
 
 def _sources() -> list[Path]:
     here = Path(__file__).parent
-    sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py"]
-    return [*sources, Path(compiled.__file__), Path(kernel_compiler.__file__), Path(so3.__file__)]
+    sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py", Path(so3.__file__)]
+    return [*sources, Path(compiled.__file__), Path(gravity.__file__), Path(kernel_compiler.__file__)]

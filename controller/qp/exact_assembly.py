@@ -17,7 +17,6 @@ from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
 from controller.qp.tables import (
-    GRAVITY_M_S2,
     MOTION,
     WRENCH,
     Contacts,
@@ -30,6 +29,7 @@ from controller.qp.tables import (
 )
 from controller.qp.wrench_rows import wrench_row
 from robots.compiled import inner_kernel
+from robots.gravity import GRAVITY_M_S2
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
 SOFT_MOTION_WEIGHT = 1e3

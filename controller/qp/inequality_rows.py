@@ -11,7 +11,6 @@ from controller.qp.kinematics import dot
 from controller.qp.momentum_map import momentum_column
 from controller.qp.tables import (
     COST_ROWS,
-    GRAVITY_M_S2,
     INEQUALITY_ROWS,
     MOMENTUM,
     MOTION,
@@ -24,6 +23,7 @@ from controller.qp.tables import (
 )
 from controller.qp.wrench_rows import wrench_row_value
 from robots.compiled import inner_kernel
+from robots.gravity import GRAVITY_M_S2
 
 _NO_BOUND = 1e30
 

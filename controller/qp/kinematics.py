@@ -11,9 +11,10 @@ import math
 
 from numba import carray
 
-from controller.qp.tables import GRAVITY_M_S2, Floats, Kin, Limits
+from controller.qp.tables import Floats, Kin, Limits
 from controller.tasks.frames import to_frame
 from robots.compiled import float_pointer, inner_kernel, kernel
+from robots.gravity import GRAVITY_M_S2
 
 _BRAKING_SHARE = 0.6
 """Of the deceleration that a torque has left: gravity and the other joints change on the way."""

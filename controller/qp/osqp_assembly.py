@@ -13,7 +13,6 @@ from typing import NamedTuple
 from controller.qp.momentum_map import momentum_column
 from controller.qp.residuals import torque_and_residuals
 from controller.qp.tables import (
-    GRAVITY_M_S2,
     MOMENTUM,
     MOTION,
     Contacts,
@@ -27,6 +26,7 @@ from controller.qp.tables import (
 )
 from controller.qp.wrench_rows import scaled_wrench_row
 from robots.compiled import inner_kernel
+from robots.gravity import GRAVITY_M_S2
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
 

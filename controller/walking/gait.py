@@ -14,10 +14,10 @@ import numpy as np
 import pinocchio as pin
 
 from controller.gains import Gains, WalkGains
-from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import com_height
 from controller.walking.pendulum import natural_frequency
 from controller.walking.speed import walks
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 
 _REFERENCE_HEIGHT_M = 0.6

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.qp.tables import GRAVITY_M_S2, Floats
+from controller.qp.tables import Floats
 from controller.whole_body import WholeBody
+from robots.gravity import GRAVITY_M_S2
 
 _MOST = 300.0
 """The wrench of a foot that is about to leave costs this many times as much."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from controller.qp.tables import GRAVITY_M_S2
 from controller.soles import com_height
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from robots.rows import Vector
 

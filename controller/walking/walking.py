@@ -13,7 +13,6 @@ import numpy as np
 
 from controller.behaviours.profile import minimum_jerk
 from controller.gains import Gains
-from controller.qp.tables import GRAVITY_M_S2
 from controller.walking.adaptation import Adaptation
 from controller.walking.course import Course
 from controller.walking.dcm_plan import STEPS_AHEAD, DcmPlan, Point
@@ -30,6 +29,7 @@ from controller.walking.route import Route
 from controller.walking.support import inside_both, inside_sole
 from controller.walking.swing import State, Swing, quintic
 from controller.whole_body import Task, WholeBody
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from robots.rows import Vector
 

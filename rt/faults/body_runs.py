@@ -10,7 +10,7 @@ import numpy as np
 
 from controller.explain import missed_rows
 from controller.ladder import SOFTENED, SOLVED
-from controller.qp.tables import GRAVITY_M_S2
+from robots.gravity import GRAVITY_M_S2
 from robots.rows import Vector
 from rt.faults.body_bench import BodyBench
 from rt.faults.link_runs import Outcome
