@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
@@ -352,7 +352,7 @@ def _estimator(
             raise ConfigError(
                 f"scenario '{scenario.name}' asks for the truth, which this robot does not know"
             )
-        return TruthEstimator(cast(SimulatedRobot, simulated))
+        return TruthEstimator(simulated.truth)
     if robot.floating:
         return FloatingBaseEstimator(robot, gains.estimator)
     return FixedBaseEstimator(robot, gains.estimator)

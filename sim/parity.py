@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from robots.config_error import ConfigError, Problem
 from robots.model import RobotModel
-
-if TYPE_CHECKING:
-    from sim.world import World
+from sim.mujoco_robot import MujocoRobot
 
 Vector = NDArray[np.float64]
 
@@ -26,7 +24,7 @@ class ModelMismatchError(ConfigError):
     """MuJoCo reads a model differently from pinocchio; simulating it would mislead."""
 
 
-def check_parity(robot: RobotModel, world: World) -> None:
+def check_parity(robot: RobotModel, world: MujocoRobot) -> None:
     """Compares links, mass matrix, bias force and centre of mass at a few random states.
 
     Args:
@@ -72,7 +70,7 @@ def _random_state(robot: RobotModel, rng: np.random.Generator) -> tuple[Vector, 
     return q, rng.normal(size=robot.nv)
 
 
-def _set_state(world: World, robot: RobotModel, data: Any, q: Vector, v: Vector) -> None:
+def _set_state(world: MujocoRobot, robot: RobotModel, data: Any, q: Vector, v: Vector) -> None:
     if robot.floating:
         data.qpos[:7] = q[[0, 1, 2, 6, 3, 4, 5]]
         data.qvel[:6] = v[:6]
@@ -83,7 +81,7 @@ def _set_state(world: World, robot: RobotModel, data: Any, q: Vector, v: Vector)
     mujoco.mj_fwdVelocity(world.model, data)
 
 
-def _worst_link(robot: RobotModel, world: World, data: Any, pin_data: Any) -> str:
+def _worst_link(robot: RobotModel, world: MujocoRobot, data: Any, pin_data: Any) -> str:
     """A sentence about the link that differs; empty if none does.
 
     Of links in another place it is the first from the root, whose joint or offset is at fault; else the
@@ -118,7 +116,7 @@ def _worst_link(robot: RobotModel, world: World, data: Any, pin_data: Any) -> st
     return sentence
 
 
-def _rigid_groups(robot: RobotModel, world: World) -> list[tuple[int, int]]:
+def _rigid_groups(robot: RobotModel, world: MujocoRobot) -> list[tuple[int, int]]:
     """Each of pinocchio's joints, and the body of MuJoCo that it moves, with what is fixed to that."""
     model = world.model
     groups = [(1, world.root)] if robot.floating else []
@@ -144,7 +142,7 @@ def _composite(model: Any, data: Any, root: int) -> tuple[float, Vector, Vector]
     return mass, com_W, I_W
 
 
-def _worst_term(robot: RobotModel, world: World, data: Any, pin_data: Any, q: Vector, v: Vector) -> str:
+def _worst_term(robot: RobotModel, world: MujocoRobot, data: Any, pin_data: Any, q: Vector, v: Vector) -> str:
     """A sentence about the dynamics that differ; empty if none does."""
     # v_mj = T v: MuJoCo's free joint moves linearly in the world's axes, pinocchio's in its own.
     T = np.zeros((robot.nv, robot.nv))

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from robots.model import RobotModel
+from sim.mujoco_robot import robot_spec
 from sim.scenario import attachments
 from sim.scenario_schema import Push, Scenario
 from sim.terrain import make_terrain
-from sim.world import robot_spec
 
 Vector = NDArray[np.float64]
 Picture = NDArray[np.uint8]

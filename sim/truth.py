@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from robots.model import RobotModel
 from robots.rows import SensorRow
 from sim.world import World
-
-if TYPE_CHECKING:
-    from sim.simulated_robot import SimulatedRobot
 
 Vector = NDArray[np.float64]
 
@@ -126,17 +123,25 @@ class Truth:
         self._of_subtree = float(self._masses[1:].sum()) / self.mass_kg
 
 
+class KnownState(Protocol):
+    """The part of the truth that an estimator estimates; see `Truth`."""
+
+    q: Vector
+    v: Vector
+    normal_force_N: Vector
+
+
 class TruthEstimator:
     """Knows the state instead of estimating it, to tell a controller's faults from an estimator's.
 
     Args:
-        robot: the simulated robot whose truth it tells.
+        truth: of the simulated robot, updated in place.
     """
 
     name = "truth"
 
-    def __init__(self, robot: SimulatedRobot) -> None:
-        self._truth = robot.truth
+    def __init__(self, truth: KnownState) -> None:
+        self._truth = truth
         self.q = np.array(self._truth.q)
         self.v = np.array(self._truth.v)
         self.normal_force_N = np.zeros(len(self._truth.normal_force_N))

@@ -1,41 +1,28 @@
-"""The MuJoCo world of one run: robot, ground, plant and payloads.
-
-The robot is built from the very text that its controller's model is built from.
-"""
+"""The MuJoCo world of one run: robot, ground, plant and payloads."""
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
-import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.config_error import ConfigError, Problem
+from robots.config_error import ConfigError
+from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
-from sim.collision import (
-    add_sole,
-    is_loadable_mesh,
-    low_geoms,
-    neighbours,
-    set_robot_geometry,
-)
+from sim.collision import low_geoms, neighbours
+from sim.mujoco_robot import Indices, MujocoRobot, robot_spec, unreadable
 from sim.parity import check_parity
 from sim.plant import joint_damping_Nms, joint_friction_Nm, perturb_links
-from sim.scenario import attachments, frame_in_link, trunk_link
+from sim.scenario import attachments, trunk_link
 from sim.scenario_schema import Payload, Scenario
 from sim.terrain import GROUND_BIT, Terrain, make_terrain
 
 Vector = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 STEP_S = 1e-3
-GRAVITY_M_S2 = 9.81
 
 # Of a contact sensor: what it reports (found, force, position: 1 + 3 + 3 numbers) and how it sums up.
 CONTACT_FOUND, CONTACT_FORCE, CONTACT_POSITION = 1 << 0, 1 << 1, 1 << 4
@@ -54,35 +41,25 @@ class PayloadBody:
 
 
 @dataclass(frozen=True)
-class World:
+class World(MujocoRobot):
     """The compiled world and where in it each thing of the robot is.
 
-    Joint indices are in the order of `RobotModel.joint_names`.
-
     Attributes:
-        model, data: MuJoCo's.
+        data: MuJoCo's.
         terrain: the ground.
-        joint_qpos, joint_dof: (na,) addresses in qpos and qvel; actuator i drives joint i.
-        root: body of the base link.
         trunk: body of the main body.
         contact_sites, hand_sites: site of each sole's and hand's frame.
         sensor: address in sensordata of accel, gyro, com_velocity, trunk_ground and contact/<name>.
-        bodies: the robot's bodies by link name.
         payloads: those to come, in the order of their times.
         notes: what was left out of the model file, one sentence each.
     """
 
-    model: Any
     data: Any
     terrain: Terrain
-    joint_qpos: Indices
-    joint_dof: Indices
-    root: int
     trunk: int
     contact_sites: Indices
     hand_sites: Indices
     sensor: dict[str, int]
-    bodies: dict[str, int]
     payloads: tuple[PayloadBody, ...]
     notes: tuple[str, ...]
     _scratch: Any
@@ -131,7 +108,7 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
         terrain=terrain,
         joint_qpos=np.array([model.jnt_qposadr[model.joint(name).id] for name in robot.joint_names], np.intp),
         joint_dof=np.array([model.jnt_dofadr[model.joint(name).id] for name in robot.joint_names], np.intp),
-        root=_root_body(model),
+        root=next(body for body in range(1, model.nbody) if model.body_parentid[body] == 0),
         trunk=model.body(trunk_link(robot)).id,
         contact_sites=np.array([model.site(f"contact/{name}").id for name in robot.contact_names], np.intp),
         hand_sites=np.array([model.site(f"hand/{name}").id for name in robot.hand_names], np.intp),
@@ -159,48 +136,6 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
     return world
 
 
-def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[str]]:
-    """The robot as a MuJoCo spec: joints, motors, soles and frames, but no ground.
-
-    Args:
-        robot: the robot.
-        visual: keep the visual meshes, for pictures.
-
-    Returns:
-        The spec, and a sentence for each thing of the model file that was left out.
-
-    Raises:
-        ConfigError: MuJoCo cannot read the model file.
-    """
-    notes: list[str] = []
-    try:
-        if robot.model_format == "mjcf":
-            spec = mujoco.MjSpec.from_file(str(robot.model_path))
-            _strip_mjcf(spec)
-        else:
-            spec = mujoco.MjSpec.from_string(_importable(robot.urdf_text, visual, notes))
-    except ValueError as error:
-        raise _unreadable(robot, error) from None
-    if robot.floating and robot.model_format == "urdf":
-        spec.worldbody.first_body().add_freejoint()
-    if not visual:
-        set_robot_geometry(spec)
-    _set_joints(spec, robot)
-    data = robot.pin_model.createData()
-    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
-    for contact in robot.contacts:
-        corners_L = np.array(robot.description.contacts[contact.name].corners_m)
-        link_frame = robot.pin_model.getFrameId(contact.link, pin.FrameType.BODY)
-        if not visual:
-            add_sole(spec, contact, corners_L, data.oMf[link_frame].rotation)
-        _add_site(spec, contact.link, f"contact/{contact.name}", frame_in_link(robot, contact.frame_id))
-    for hand in robot.hands:
-        _add_site(spec, hand.link, f"hand/{hand.name}", frame_in_link(robot, hand.frame_id))
-    if robot.imu_frame_id is not None and robot.description.imu is not None:
-        _add_site(spec, robot.description.imu.link, "imu", frame_in_link(robot, robot.imu_frame_id))
-    return spec, notes
-
-
 def set_options(spec: Any) -> None:
     """Time step, integrator and solver; contacts and limits keep MuJoCo's default softness."""
     option = spec.option
@@ -214,81 +149,6 @@ def set_options(spec: Any) -> None:
     # A diverged state is to be seen, not silently reset to the start.
     option.disableflags = int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     option.enableflags = 0
-
-
-def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
-    """The URDF with MuJoCo's compiler settings, and without geometry that it cannot read."""
-    root = ET.fromstring(urdf_text)
-    for element in root.findall("mujoco"):
-        root.remove(element)
-    settings = ET.Element("mujoco")
-    ET.SubElement(
-        settings,
-        "compiler",
-        strippath="false",
-        discardvisual="false" if visual else "true",
-        # Otherwise a root link without a joint disappears in the world, and its mass with it.
-        fusestatic="false",
-        balanceinertia="false",
-        inertiafromgeom="false",
-        autolimits="true",
-    )
-    root.insert(0, settings)
-    for link in root.findall("link"):
-        looks = _keep_readable(link, "visual", notes) if visual else []
-        solids = _keep_readable(link, "collision", notes)
-        # A link whose looks cannot be read is drawn as its collision geometry.
-        for element in solids if looks else link.findall("visual"):
-            link.remove(element)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _keep_readable(link: ET.Element, tag: str, notes: list[str]) -> list[ET.Element]:
-    """Removes a link's geometry that MuJoCo cannot read, with a note; returns what is left."""
-    for element in link.findall(tag):
-        mesh = element.find("geometry/mesh")
-        path = Path(mesh.get("filename", "")) if mesh is not None else None
-        if path is not None and not is_loadable_mesh(path):
-            notes.append(f"{link.get('name')}: {tag} mesh {path.name} is left out (missing, or not STL/OBJ)")
-            link.remove(element)
-    return link.findall(tag)
-
-
-def _strip_mjcf(spec: Any) -> None:
-    """Leaves the robot of an MJCF file: its own scene, motors and sensors go."""
-    for group in (spec.actuators, spec.sensors, spec.keys, spec.cameras, spec.lights, spec.worldbody.geoms):
-        for element in list(group):
-            spec.delete(element)
-
-
-def _set_joints(spec: Any, robot: RobotModel) -> None:
-    index = {name: i for i, name in enumerate(robot.joint_names)}
-    for joint in spec.joints:
-        if joint.name not in index:
-            continue
-        i = index[joint.name]
-        bounds = np.array([robot.position_lower_rad[i], robot.position_upper_rad[i]])
-        joint.limited = bool(np.isfinite(bounds).all())
-        if spec.compiler.degree and joint.type == mujoco.mjtJoint.mjJNT_HINGE:
-            # Until it is compiled a spec's angles are in the unit of its file: degrees in most MJCF.
-            bounds = np.rad2deg(bounds)
-        joint.range = bounds if joint.limited else np.zeros(2)
-        joint.armature = float(robot.armature_kgm2[i])
-        joint.damping = np.zeros(3)
-        joint.frictionloss = 0.0
-        limit = float(robot.torque_limit_Nm[i])
-        joint.actfrclimited = True
-        joint.actfrcrange = [-limit, limit]
-    for name in robot.joint_names:
-        motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-        motor.set_to_motor()
-
-
-def _add_site(spec: Any, link: str, name: str, pose: pin.SE3) -> None:
-    quaternion = pin.Quaternion(pose.rotation).coeffs()
-    spec.body(link).add_site(
-        name=name, pos=pose.translation, quat=[quaternion[3], quaternion[0], quaternion[1], quaternion[2]]
-    )
 
 
 def _add_sensors(spec: Any, robot: RobotModel) -> None:
@@ -338,7 +198,7 @@ def _compile_without_neighbours(spec: Any, robot: RobotModel) -> Any:
     try:
         model = spec.compile()
     except ValueError as error:
-        raise _unreadable(robot, error) from None
+        raise unreadable(robot, error) from None
     if mujoco.mj_isSparse(model):
         raise ConfigError(
             f"{robot.name}: MuJoCo {mujoco.__version__} solves this model wrongly (sparse Jacobian)"
@@ -358,10 +218,6 @@ def _compile_without_neighbours(spec: Any, robot: RobotModel) -> Any:
     return model
 
 
-def _root_body(model: Any) -> int:
-    return next(body for body in range(1, model.nbody) if model.body_parentid[body] == 0)
-
-
 def _apply_plant(world: World, robot: RobotModel, scenario: Scenario, seed: int) -> None:
     model = world.model
     model.dof_frictionloss[world.joint_dof] = joint_friction_Nm(robot, scenario.plant)
@@ -372,8 +228,3 @@ def _apply_plant(world: World, robot: RobotModel, scenario: Scenario, seed: int)
             model.body_mass[payload.body] = payload.mass_kg
             model.body_inertia[payload.body] = payload.inertia_kgm2
     world.update_constants()
-
-
-def _unreadable(robot: RobotModel, error: ValueError) -> ConfigError:
-    reason = re.sub(r"\s+", " ", str(error)).strip()
-    return ConfigError(Problem(f"MuJoCo cannot read the model: {reason}", robot.model_path))

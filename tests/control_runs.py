@@ -45,7 +45,7 @@ class Run:
 def new_brain(sim: Any, estimator: str = "truth", gains: Gains | None = None) -> Brain:
     gains = gains or load_gains(sim.robot)
     if estimator == "truth":
-        return Brain(sim.robot, gains, TruthEstimator(sim))
+        return Brain(sim.robot, gains, TruthEstimator(sim.truth))
     kind = FloatingBaseEstimator if sim.robot.floating else FixedBaseEstimator
     return Brain(sim.robot, gains, kind(sim.robot, gains.estimator))
 

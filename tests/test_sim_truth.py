@@ -66,7 +66,7 @@ def test_a_sole_in_the_air_has_no_force_and_no_centre_of_pressure():
 
 
 def test_the_truth_estimator_copies_the_truth(moving):
-    estimator = TruthEstimator(moving)
+    estimator = TruthEstimator(moving.truth)
     row = moving.robot.new_sensor_row()
     estimator.reset(row)
     moving.advance()

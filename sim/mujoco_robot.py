@@ -1,0 +1,167 @@
+"""A robot in MuJoCo: its spec, built from the very text that its controller's model is built from.
+
+What MuJoCo cannot read of a model file is left out, and said.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from robots.config_error import ConfigError, Problem
+from robots.model import RobotModel
+from sim.collision import add_sole, is_loadable_mesh, set_robot_geometry
+from sim.scenario import frame_in_link
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class MujocoRobot:
+    """A robot in a compiled model of MuJoCo.
+
+    Joint indices are in the order of `RobotModel.joint_names`.
+
+    Attributes:
+        model: MuJoCo's.
+        joint_qpos, joint_dof: (na,) addresses in qpos and qvel; actuator i drives joint i.
+        root: body of the base link.
+        bodies: the robot's bodies by link name.
+    """
+
+    model: Any
+    joint_qpos: Indices
+    joint_dof: Indices
+    root: int
+    bodies: dict[str, int]
+
+
+def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[str]]:
+    """The robot as a MuJoCo spec: joints, motors, soles and frames, but no ground.
+
+    Args:
+        robot: the robot.
+        visual: keep the visual meshes, for pictures.
+
+    Returns:
+        The spec, and a sentence for each thing of the model file that was left out.
+
+    Raises:
+        ConfigError: MuJoCo cannot read the model file.
+    """
+    notes: list[str] = []
+    try:
+        if robot.model_format == "mjcf":
+            spec = mujoco.MjSpec.from_file(str(robot.model_path))
+            _strip_mjcf(spec)
+        else:
+            spec = mujoco.MjSpec.from_string(_importable(robot.urdf_text, visual, notes))
+    except ValueError as error:
+        raise unreadable(robot, error) from None
+    if robot.floating and robot.model_format == "urdf":
+        spec.worldbody.first_body().add_freejoint()
+    if not visual:
+        set_robot_geometry(spec)
+    _set_joints(spec, robot)
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    for contact in robot.contacts:
+        corners_L = np.array(robot.description.contacts[contact.name].corners_m)
+        link_frame = robot.pin_model.getFrameId(contact.link, pin.FrameType.BODY)
+        if not visual:
+            add_sole(spec, contact, corners_L, data.oMf[link_frame].rotation)
+        _add_site(spec, contact.link, f"contact/{contact.name}", frame_in_link(robot, contact.frame_id))
+    for hand in robot.hands:
+        _add_site(spec, hand.link, f"hand/{hand.name}", frame_in_link(robot, hand.frame_id))
+    if robot.imu_frame_id is not None and robot.description.imu is not None:
+        _add_site(spec, robot.description.imu.link, "imu", frame_in_link(robot, robot.imu_frame_id))
+    return spec, notes
+
+
+def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
+    """The URDF with MuJoCo's compiler settings, and without geometry that it cannot read."""
+    root = ET.fromstring(urdf_text)
+    for element in root.findall("mujoco"):
+        root.remove(element)
+    settings = ET.Element("mujoco")
+    ET.SubElement(
+        settings,
+        "compiler",
+        strippath="false",
+        discardvisual="false" if visual else "true",
+        # Otherwise a root link without a joint disappears in the world, and its mass with it.
+        fusestatic="false",
+        balanceinertia="false",
+        inertiafromgeom="false",
+        autolimits="true",
+    )
+    root.insert(0, settings)
+    for link in root.findall("link"):
+        looks = _keep_readable(link, "visual", notes) if visual else []
+        solids = _keep_readable(link, "collision", notes)
+        # A link whose looks cannot be read is drawn as its collision geometry.
+        for element in solids if looks else link.findall("visual"):
+            link.remove(element)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _keep_readable(link: ET.Element, tag: str, notes: list[str]) -> list[ET.Element]:
+    """Removes a link's geometry that MuJoCo cannot read, with a note; returns what is left."""
+    for element in link.findall(tag):
+        mesh = element.find("geometry/mesh")
+        path = Path(mesh.get("filename", "")) if mesh is not None else None
+        if path is not None and not is_loadable_mesh(path):
+            notes.append(f"{link.get('name')}: {tag} mesh {path.name} is left out (missing, or not STL/OBJ)")
+            link.remove(element)
+    return link.findall(tag)
+
+
+def _strip_mjcf(spec: Any) -> None:
+    """Leaves the robot of an MJCF file: its own scene, motors and sensors go."""
+    for group in (spec.actuators, spec.sensors, spec.keys, spec.cameras, spec.lights, spec.worldbody.geoms):
+        for element in list(group):
+            spec.delete(element)
+
+
+def _set_joints(spec: Any, robot: RobotModel) -> None:
+    index = {name: i for i, name in enumerate(robot.joint_names)}
+    for joint in spec.joints:
+        if joint.name not in index:
+            continue
+        i = index[joint.name]
+        bounds = np.array([robot.position_lower_rad[i], robot.position_upper_rad[i]])
+        joint.limited = bool(np.isfinite(bounds).all())
+        if spec.compiler.degree and joint.type == mujoco.mjtJoint.mjJNT_HINGE:
+            # Until it is compiled a spec's angles are in the unit of its file: degrees in most MJCF.
+            bounds = np.rad2deg(bounds)
+        joint.range = bounds if joint.limited else np.zeros(2)
+        joint.armature = float(robot.armature_kgm2[i])
+        joint.damping = np.zeros(3)
+        joint.frictionloss = 0.0
+        limit = float(robot.torque_limit_Nm[i])
+        joint.actfrclimited = True
+        joint.actfrcrange = [-limit, limit]
+    for name in robot.joint_names:
+        motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        motor.set_to_motor()
+
+
+def _add_site(spec: Any, link: str, name: str, pose: pin.SE3) -> None:
+    quaternion = pin.Quaternion(pose.rotation).coeffs()
+    spec.body(link).add_site(
+        name=name, pos=pose.translation, quat=[quaternion[3], quaternion[0], quaternion[1], quaternion[2]]
+    )
+
+
+def unreadable(robot: RobotModel, error: ValueError) -> ConfigError:
+    """What a model that MuJoCo refuses is refused with."""
+    reason = re.sub(r"\s+", " ", str(error)).strip()
+    return ConfigError(Problem(f"MuJoCo cannot read the model: {reason}", robot.model_path))
