@@ -15,6 +15,9 @@ from controller.tasks.kind import KINDS
 from controller.whole_body import Task, WholeBody
 from robots.model import RobotModel
 
+FRAME_CASES = (("g1", "left_wrist_yaw_link"), ("talos", "gripper_right_base_link"), ("panda", "panda_hand"))
+"""A robot and a link of it, for each kind of task on a frame."""
+
 
 def body_at(model: RobotModel, task: Task, seed: int, speed: float = 1.0) -> WholeBody:
     """A controller with this one task, at a random state, its references and gains random."""
@@ -44,6 +47,18 @@ def specified(body: WholeBody) -> tuple[Any, Any]:
     f = int(body.arrays.tasks.table[0, FRAME])
     T, b = spec(body.arrays.kin, f, body.reference(task.name), body.gain(task.name))
     return np.array(T), np.array(b)
+
+
+def frame_velocity(model: RobotModel, link: str) -> Callable[[Any, Any], Any]:
+    """(q, v) -> pinocchio's velocity of a link, linear and angular, in the world's axes."""
+
+    def velocity(q: Any, v: Any) -> Any:
+        data = model.pin_model.createData()
+        pin.forwardKinematics(model.pin_model, data, q, v)
+        frame = model.pin_model.getFrameId(link)
+        return pin.getFrameVelocity(model.pin_model, data, frame, pin.LOCAL_WORLD_ALIGNED).vector.copy()
+
+    return velocity
 
 
 def check_compiled_rows_equal_the_twin(model: RobotModel, task: Task) -> None:

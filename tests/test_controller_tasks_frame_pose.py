@@ -5,42 +5,36 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 from task_checks import (
+    FRAME_CASES,
     body_at,
     check_at_rest_nothing_is_asked,
     check_compiled_rows_equal_the_twin,
     check_rows_are_the_derivative,
+    frame_velocity,
     written,
 )
 
 from controller.tasks.frame_pose import spec
 from controller.whole_body import Task
 
-CASES = (("g1", "left_wrist_yaw_link"), ("talos", "gripper_right_base_link"), ("panda", "panda_hand"))
-
 
 def task(link):
     return Task("task", "frame_pose", 1.0, [1.0] * 4, link)
 
 
-@pytest.mark.parametrize(("name", "link"), CASES)
+@pytest.mark.parametrize(("name", "link"), FRAME_CASES)
 def test_compiled_rows_equal_the_twin(name, link):
     check_compiled_rows_equal_the_twin(robot(name), task(link))
 
 
-@pytest.mark.parametrize(("name", "link"), CASES)
+@pytest.mark.parametrize(("name", "link"), FRAME_CASES)
 def test_at_rest_nothing_is_asked(name, link):
     check_at_rest_nothing_is_asked(robot(name), task(link))
 
 
-@pytest.mark.parametrize(("name", "link"), CASES)
+@pytest.mark.parametrize(("name", "link"), FRAME_CASES)
 def test_rows_are_the_spatial_acceleration_in_the_frames_axes(name, link):
-    model = robot(name).pin_model
-
-    def velocity(q, v):
-        data = model.createData()
-        pin.forwardKinematics(model, data, q, v)
-        frame = model.getFrameId(link)
-        return pin.getFrameVelocity(model, data, frame, pin.LOCAL_WORLD_ALIGNED).vector.copy()
+    velocity = frame_velocity(robot(name), link)
 
     def axes(body):
         return np.kron(np.eye(2), body.arrays.kin.R[-1])
