@@ -71,8 +71,11 @@ def asked(scenario: Scenario) -> RenderableType:
             rows.append((event.at_s, "payload", f"{event.payload.mass_kg:g} kg on {event.payload.link}"))
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
+    # One column for what and how: rich cuts off the words before a column that is empty throughout.
+    width = max(len(kind) for _, kind, _ in rows) if rows else 0
     for at_s, kind, text in sorted(rows, key=lambda row: row[0]):
-        table.add_row(f"{at_s:g} s", kind, Text(text, style="dim"))
+        what = Text.assemble(kind.ljust(width + 2), (text, "dim")) if text else Text(kind)
+        table.add_row(f"{at_s:g} s", what)
     return table
 
 

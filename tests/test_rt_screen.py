@@ -12,6 +12,7 @@ from rt import screen
 from rt.histogram import LatencyHistogram
 from rt.host import HostState, Measure
 from rt.session import RunPlan, Session
+from sim.scenario_schema import Scenario
 
 
 def shown(*renderables):
@@ -44,6 +45,11 @@ def test_the_screen_tells_what_was_asked_and_what_came_of_it(result):
         "latency",
     ):
         assert part in text
+
+
+def test_a_word_without_figures_is_shown_whole():
+    scenario = Scenario(name="still", duration_s=1.0).in_order()
+    assert shown(screen.asked(scenario)).split() == ["0", "s", "stand"]
 
 
 def test_figures_stand_beside_their_names_in_the_json(result):
