@@ -25,6 +25,7 @@ from rt.screen import PERCENTILES, host_lines, latency_table, tick_bars
 from rt.session import PERIOD_S, RunPlan, Session
 from rt.stamps import START, WRITE
 from rt.summary import latency_us
+from sim.scenario import default_scenario_name
 
 ROWS_KEPT = 1000
 BLOCK_TICKS = 1000
@@ -115,7 +116,9 @@ def run_bench(
     Raises:
         ConfigError: the robot or the scenario cannot be used.
     """
-    scenario = scenario or ("sway" if RobotModel.load(robot).floating else "default-arm")
+    if scenario is None:
+        model = RobotModel.load(robot)
+        scenario = "sway" if model.floating else default_scenario_name(model)
     duration_s = ticks * PERIOD_S
     session = Session(RunPlan(robot, scenario, duration_s, realtime=True, solver=solver, rows_kept=ROWS_KEPT))
     halves = _Halves(session.loop)

@@ -34,9 +34,12 @@ def shipped_scenarios() -> list[str]:
 
 
 def default_scenario_name(robot: RobotModel) -> str:
-    """What is run where nothing is named: `default`, on points `default-points`, for arms `default-arm`."""
+    """What is run where nothing is named: `default`, on points `default-points`, for arms `default-arm`.
+
+    An arm without a hand, or with several, of which the scenario cannot know the right one, stands.
+    """
     if not robot.floating:
-        return "default-arm"
+        return "default-arm" if len(robot.hands) == 1 else "stand"
     return "default-points" if all(len(c.corners_F) == 1 for c in robot.contacts) else "default"
 
 

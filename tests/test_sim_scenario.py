@@ -6,6 +6,7 @@ import pytest
 from sim_runs import ROBOTS, robot
 
 from robots.config_error import ConfigError
+from robots.model import RobotModel
 from sim.scenario import (
     attachments,
     default_scenario_name,
@@ -54,6 +55,22 @@ def test_a_robot_without_a_scenario_gets_one_that_it_can_do():
         scenario = default_scenario_name(robot(name))
         assert scenario == DEFAULTS.get(name, "default")
         load_scenario(scenario, robot(name))
+
+
+@pytest.mark.parametrize(
+    ("hands", "expected"),
+    [
+        ("gripper: {link: panda_hand_tcp}", "default-arm"),
+        ("left: {link: panda_leftfinger}\n  right: {link: panda_rightfinger}", "stand"),
+    ],
+)
+def test_an_arm_of_ones_own_gets_one_too_whatever_its_hands_are_called(tmp_path, hands, expected):
+    shipped = robot("panda").folder / "robot.yaml"
+    text = shipped.read_text().replace("hand: {link: panda_hand_tcp}", hands)
+    (tmp_path / "robot.yaml").write_text(text)
+    arm = RobotModel.load(str(tmp_path))
+    assert default_scenario_name(arm) == expected
+    load_scenario(expected, arm)
 
 
 def test_a_misspelt_scenario_is_answered_with_the_right_one():
