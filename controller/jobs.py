@@ -67,14 +67,8 @@ def _check_reach(robot: RobotModel, i: int, job: Vector) -> None:
     nearest = nearest_pose(robot, robot.hands[i], job[1:4], R_BH)
     if nearest.found:
         return
-    name, place = robot.hand_names[i], ", ".join(f"{x:.2f}" for x in nearest.p_BH)
-    missed = f"{nearest.off_m:.2f} m off"
-    if R_BH is not None:
-        missed += f" and {math.degrees(nearest.off_rad):.0f} deg turned"
-    turned = " turned as asked" if R_BH is not None else ""
-    raise JobError(
-        ("hands", name, "p_BH_m"), f"{name} does not get there{turned}; the nearest is [{place}], {missed}"
-    )
+    name = robot.hand_names[i]
+    raise JobError(("hands", name, "p_BH_m"), f"{name} does not get there{nearest.told(R_BH is not None)}")
 
 
 def _three(value: Any, loc: tuple[str | int, ...]) -> Vector:

@@ -38,6 +38,16 @@ class Nearest:
         """Whether that is the pose itself."""
         return self.off_m < _CLOSE_M and self.off_rad < _CLOSE_RAD
 
+    def told(self, turned: bool) -> str:
+        """What to say of it after "does not get there".
+
+        Args:
+            turned: whether an orientation was asked for.
+        """
+        place = ", ".join(f"{x:.2f}" for x in self.p_BH)
+        text = f"; the nearest is [{place}], {self.off_m:.2f} m off"
+        return f" turned as asked{text} and {math.degrees(self.off_rad):.0f} deg turned" if turned else text
+
 
 def arm_joints(robot: RobotModel, hand: HandModel) -> list[int]:
     """Joints of an arm, from the trunk to the hand, as places in the joint arrays."""
@@ -48,6 +58,15 @@ def arm_joints(robot: RobotModel, hand: HandModel) -> list[int]:
         below |= set(model.supports[model.frames[model.getBodyId(trunk)].parentJoint])
     supports = model.supports[model.frames[hand.frame_id].parentJoint]
     return [model.joints[j].idx_v - robot.n_base for j in supports if j not in below]
+
+
+def arm_length_m(robot: RobotModel, hand: HandModel) -> float:
+    """How far from the first joint of its arm a hand can be at the most [m]."""
+    model = robot.pin_model
+    joints = [j for j in model.supports[model.frames[hand.frame_id].parentJoint] if j > 0]
+    arm = joints[len(joints) - len(arm_joints(robot, hand)) :]
+    parts = [model.jointPlacements[j].translation for j in arm[1:]]
+    return sum(float(np.linalg.norm(p)) for p in (*parts, model.frames[hand.frame_id].placement.translation))
 
 
 def nearest_pose(robot: RobotModel, hand: HandModel, p_BH: Vector, R_BH: Vector | None = None) -> Nearest:

@@ -11,6 +11,7 @@ import pinocchio as pin
 
 from controller.gaze_range import GAZE_SIZE, write_gaze
 from controller.jobs import JOB_SIZE, MOST_HANDS, write_hands
+from controller.reach import arm_length_m, nearest_pose
 from controller.soles import can_rest, com_height, sole_corners
 from controller.walking.footstep_check import FootstepError, check_footsteps
 from controller.walking.route import FOOTSTEP_SIZE, MOST_FOOTSTEPS
@@ -37,6 +38,12 @@ _SIT_DEPTH = 0.3
 """Of the same height: how far down a robot goes before it lets itself be damped."""
 _DEEPEST_SQUAT = 0.4
 """Of the nominal height of the centre of mass; deeper, and the knees or ankles of no shipped robot follow."""
+
+
+_HARDEST_SQUAT_G, _HARDEST_CIRCLE_G = 0.5, 2.0
+"""Largest acceleration that may be asked for; half way to where the soles leave the ground, and what an arm
+hardly does."""
+_MISSED_M, _MISSED_RAD = 0.02, 0.2
 
 
 class RequestRow(Row):
@@ -133,6 +140,8 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
                 f"a squat of {row.amplitude_m[0]:.2f} m is too deep for '{robot.name}', whose centre of mass "
                 f"stands {height:.2f} m high; ask for at most {_DEEPEST_SQUAT * height:.2f} m"
             )
+        # Down and up again is a sine of half the depth.
+        _check_swing(kind, row, 0.5 * float(row.amplitude_m[0]), _HARDEST_SQUAT_G)
     elif kind == "sit":
         row.amplitude_m[0] = _SIT_DEPTH * com_height(robot)
     elif kind == "walk":
@@ -153,6 +162,8 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
             row.amplitude_m[0] = _positive(kind, params, "radius_m")
             row.period_s[0] = _positive(kind, params, "period_s")
             row.axes[:] = _PLANES[_one_of(kind, params, "plane", "yz", _PLANES)]
+            _check_swing(kind, row, float(row.amplitude_m[0]), _HARDEST_CIRCLE_G)
+        _check_reach(robot, row)
     write_hands(robot, params.get("hands") or {}, row.jobs())
     if params.get("gaze") is not None:
         write_gaze(robot, params["gaze"], row.gaze)
@@ -222,6 +233,37 @@ def _hand_index(robot: RobotModel, hand: str | None) -> int:
     if hand not in robot.hand_names:
         raise ValueError(f"'{robot.name}' has no hand '{hand}'; it has {', '.join(robot.hand_names)}")
     return robot.hand_names.index(hand)
+
+
+def _check_swing(kind: str, row: RequestRow, amplitude_m: float, most_g: float) -> None:
+    """Refuses a sine that is too fast for anything with a mass."""
+    period_s = float(row.period_s[0])
+    shortest_s = 2.0 * math.pi * math.sqrt(amplitude_m / (most_g * GRAVITY_M_S2))
+    if period_s < shortest_s:
+        raise ValueError(
+            f"a {kind} of {row.amplitude_m[0]:.2f} m every {period_s:g} s needs more than {most_g:g} times "
+            f"gravity's acceleration; ask for a period_s of at least {shortest_s:.2f}"
+        )
+
+
+def _check_reach(robot: RobotModel, row: RequestRow) -> None:
+    """Refuses what a hand certainly does not get to: where an arm is bolted down, every place it misses.
+
+    A robot that stands leans and crouches for it, and may have walked: there only a circle's size counts.
+    """
+    i = int(row.hand[0])
+    name, length_m = robot.hand_names[i], arm_length_m(robot, robot.hands[i])
+    if row.amplitude_m[0] > length_m:
+        raise ValueError(
+            f"a circle of radius {row.amplitude_m[0]:.2f} m is too large for {name}, whose arm is "
+            f"{length_m:.2f} m long"
+        )
+    if robot.floating or not math.isfinite(row.p_WH[0]):
+        return
+    R_WH = row.R_WH.reshape(3, 3) if math.isfinite(row.R_WH[0]) else None
+    nearest = nearest_pose(robot, robot.hands[i], row.p_WH, R_WH)
+    if nearest.off_m > _MISSED_M or nearest.off_rad > _MISSED_RAD:
+        raise ValueError(f"{name} does not get there{nearest.told(R_WH is not None)}")
 
 
 def _check_sway(robot: RobotModel, row: RequestRow) -> None:

@@ -155,6 +155,10 @@ REFUSED = (
         "'circle' needs radius_m, a number above 0, not big",
     ),
     ("g1", "circle", {"radius_m": 0.1, "period_s": 1, "plane": "zz"}, "no plane 'zz'; there are xy, xz, yz"),
+    ("g1", "circle", {"radius_m": 5, "period_s": 60}, "too large for left_hand, whose arm is 0.53 m long"),
+    ("g1", "circle", {"radius_m": 0.1, "period_s": 0.02}, "needs more than 2 times gravity's acceleration"),
+    ("g1", "squat", {"depth_m": 0.1, "period_s": 0.05}, "ask for a period_s of at least 0.63"),
+    ("panda", "reach", {"p_WH_m": [3, 0, 0.5]}, "hand does not get there; the nearest is [0."),
 )
 
 
@@ -171,6 +175,16 @@ def test_the_largest_sway_that_is_offered_is_accepted():
         make_request(robot("g1"), "sway", {"amplitude_m": 1.0, "period_s": 2.0})
     offered = float(str(caught.value).split("at most ")[1].split(" m")[0])
     make_request(robot("g1"), "sway", {"amplitude_m": offered - 1e-3, "period_s": 2.0})
+
+
+def test_an_arm_gets_to_every_place_that_it_can_be_in():
+    model, rng = robot("panda"), np.random.default_rng(0)
+    data = model.pin_model.createData()
+    for _ in range(20):
+        q = rng.uniform(0.9 * model.position_lower_rad, 0.9 * model.position_upper_rad)
+        pin.framesForwardKinematics(model.pin_model, data, q)
+        place = data.oMf[model.hands[0].frame_id].translation
+        assert make_request(model, "reach", {"p_WH_m": place.tolist()}).p_WH == pytest.approx(place)
 
 
 @pytest.mark.parametrize(("name", "behaviour"), [("g1", SIT), ("talos", SIT), ("bolt", WALK), ("ur5", STAND)])
