@@ -24,7 +24,7 @@ class CompileProgress:
 
     def __init__(self, name: str, expected_s: float) -> None:
         self._what = f"kilohertz: compiling {name} for this machine, once"
-        self._expected = f"expected about {max(1.0, expected_s):.0f} s"
+        self._expected = f"about {max(1.0, expected_s):.0f} s where nothing else runs"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="compile progress", daemon=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from robots.config_error import did_you_mean
 from robots.yaml_file import Config
@@ -385,10 +385,16 @@ class Event(Config):
         return self
 
 
+def _is_one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("should be one line of letters that can be printed")
+    return value
+
+
 class Scenario(Config):
     """A whole run, as its file says it; `sim.scenario.load_scenario` fits it to a robot."""
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, AfterValidator(_is_one_line)] = Field(min_length=1)
     duration_s: float = Field(gt=0, le=86400)
     ground: Ground = Flat(kind="flat")
     plant: Annotated[Plant, BeforeValidator(_plant_by_name)] = DefaultPlant()

@@ -108,6 +108,7 @@ def test_a_behaviour_without_values_may_be_empty(load):
     ("loc", "value", "sentence"),
     [
         (("name",), "", "name: should not be empty"),
+        (("name",), "two\nlines", "name: should be one line"),
         (("duration_s",), 0, "duration_s: should be greater than 0"),
         (("duration_s",), "long", "duration_s: should be a number"),
         (("ground", "kind"), "flatt", "'flatt' (did you mean 'flat'?)"),
