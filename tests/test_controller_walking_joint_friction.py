@@ -8,11 +8,14 @@ from bodies import random_state, robot
 from gaits import WalkingRun
 
 from controller.behaviours.legged import legged_tasks
+from controller.brain import Brain
 from controller.from_gains import whole_body
 from controller.gains import Gains
+from controller.live_gains import live_numbers, live_paths, with_numbers
 from controller.walking import joint_friction
 from controller.walking.joint_friction import JointFriction, learns_friction, leg_joints
 from controller.whole_body import WholeBody
+from estimators.floating_base import FloatingBaseEstimator
 
 DT, LAMBDA = 1e-3, 25.0
 LIMIT_NM = 2.7
@@ -89,6 +92,19 @@ def test_a_stretched_leg_tells_nothing(bolt: WholeBody) -> None:
 def test_only_robots_whose_footholds_are_all_their_balance_learn_it(bolt: WholeBody) -> None:
     assert learns_friction(bolt)
     assert not learns_friction(body_of("g1"))
+
+
+def test_gains_of_the_swing_foot_that_change_in_flight_change_what_is_learned_from_it() -> None:
+    run = WalkingRun("bolt")
+    numbers = live_numbers(run.gains)
+    numbers[live_paths().index(("walk", "swing", "kd_per_s"))] *= 0.5
+    gains, friction = with_numbers(run.gains, numbers), run.walking.friction
+    made = Brain(run.robot, gains, FloatingBaseEstimator(run.robot, gains.estimator)).motion.walking.friction
+    before = friction.lambda_per_s.copy()
+    run.brain._retune(gains)
+    assert friction.lambda_per_s == made.lambda_per_s == pytest.approx(2.0 * before)
+    run.brain._retune(run.gains)
+    assert friction.lambda_per_s == before
 
 
 @pytest.mark.parametrize(("friction_Nm", "least", "most"), [(0.0, 0.0, 0.04), (0.2, 0.15, 0.35)])

@@ -39,6 +39,7 @@ class JointFriction:
         lambda_per_s: rate at which the task of the swing foot brings it to its reference.
 
     Attributes:
+        lambda_per_s: (1,) as given; written anew where the gains of that task change.
         torque_Nm: (na,) to add to the torque of this tick.
         friction_Nm: (na,) as learned.
     """
@@ -46,6 +47,7 @@ class JointFriction:
     def __init__(self, body: WholeBody, lambda_per_s: float) -> None:
         robot, kin, tasks = body.robot, body.arrays.kin, body.arrays.tasks
         self.torque_Nm, self.friction_Nm = np.zeros(robot.na), np.zeros(robot.na)
+        self.lambda_per_s = np.array([lambda_per_s])
         rows = [body.task_index[f"{name}.position"] for name in robot.contact_names]
         self._swing = bind(
             "joint_friction_kernel",
@@ -63,7 +65,7 @@ class JointFriction:
                 "n_base": kin.n_base,
                 "rate_Nm": _RATE_PER_RAD * robot.torque_limit_Nm,
                 "most_Nm": _MOST * robot.torque_limit_Nm,
-                "lambda_per_s": np.array([lambda_per_s]),
+                "lambda_per_s": self.lambda_per_s,
                 "friction": self.friction_Nm,
                 "torque": self.torque_Nm,
             },

@@ -153,8 +153,7 @@ class Walking:
         self._loading = Loading(body, gains.contact.largest_load)
         self.friction: JointFriction | None = None
         if learns_friction(body):
-            foot = gains.walk.swing
-            self.friction = JointFriction(body, _faster(gait.step_s) * foot.kp_per_s2 / foot.kd_per_s)
+            self.friction = JointFriction(body, self._foot_rate_per_s)
         self._on_points = points = gait.half_length_m == 0.0
         self._ready_s = _READY_ON_POINTS_S if points else _READY_S
         self._first_transfer_s = _FIRST_TRANSFER_ON_POINTS_S if points else _FIRST_TRANSFER_S
@@ -223,6 +222,14 @@ class Walking:
         """Takes these gains, which give the same gait, after the weights of standing have been written."""
         self._gains, self._com_gains = gains.walk, gains.com
         self._priorities.retune(gains)
+        if self.friction is not None:
+            self.friction.lambda_per_s[0] = self._foot_rate_per_s
+
+    @property
+    def _foot_rate_per_s(self) -> float:
+        """Rate at which the task of the swing foot brings it to its reference."""
+        foot = self._gains.swing
+        return _faster(self._free.gait.step_s) * foot.kp_per_s2 / foot.kd_per_s
 
     # Requests
 
