@@ -414,7 +414,7 @@ class Walking:
         self._swing.higher_m = min(_ROUGH_CLEARANCE * self._roughness_m, self.gait.clearance_m)
         self._swing.begin(x, y, self._lift_off_z, yaw, self._stance_z, self._ground_tilt(yaw))
         self._last = self._stop and self.course.resting if self._route is None else self._route.last
-        self._adaptation.begin(self._next_foothold())
+        self._adaptation.begin(self._next_foothold(self._standing_foot, self._velocity()))
         self.planned[swing] = False
         self._loading.share(stance, 1.0)
         self._body.set_mode(*self._single[swing])
@@ -454,10 +454,11 @@ class Walking:
     def _velocity(self) -> tuple[float, float, float]:
         return (0.0, 0.0, 0.0) if self._last else self.course.steps
 
-    def _next_foothold(self) -> Foothold:
+    def _next_foothold(self, stance: Foothold, velocity: tuple[float, float, float]) -> Foothold:
         if self._route is not None:
             return self._route.foothold()
-        asked = (self._standing_foot, self._side[self._stance], self._velocity())
+        # Within a phase the same is asked tick after tick.
+        asked = (stance, self._side[self._stance], velocity)
         if asked != self._asked:
             gait = self.gait
             self._asked = asked
@@ -483,7 +484,7 @@ class Walking:
         """Single support: the DCM as planned, and the zero-moment point that takes it there."""
         plan, adaptation, stance = self._plan, self._adaptation, self._standing_foot
         side, xi = self._side[self._stance], self.xi
-        planned = self._next_foothold()
+        planned = self._next_foothold(stance, self._velocity())
         if self._route is not None:
             end = plan.along(self._ahead, self._route.lay_out(stance, self._ahead))
             follow = 0.5 if self._last else plan.follow_alone
@@ -517,19 +518,17 @@ class Walking:
         return xi_ref, inside_both(z, self._feet[0], self._feet[1], self.gait)
 
     def _transfer(self) -> tuple[Point, Point]:
-        gait, plan, landed = self.gait, self._plan, self._landed
+        plan, landed = self._plan, self._landed
         side, velocity = self._side[self._stance], self.course.steps
         held, whole = self._hold_s - self._t, self._transfer_s - self._hold_s
         left = min(self._transfer_s - self._t, whole)
         part = min(max(-held / whole, 0.0), 1.0)
         a = self._z_from
         z = (a[0] + part * (landed[0] - a[0]), a[1] + part * (landed[1] - a[1]))
-        period = gait.step_s + gait.double_support_s
+        target = self._next_foothold(landed, velocity)
         if self._route is not None:
-            target = self._route.foothold()
             end = plan.along(self._ahead, self._route.lay_out(landed, self._ahead))
         else:
-            target = next_foothold(landed, side, velocity, period, gait.width_m)
             end = plan.at_touchdown(landed, target, -side, velocity)
         end = plan.after_landing(self._left, landed, target, end)
         self._loading.share(self._stance, part)
