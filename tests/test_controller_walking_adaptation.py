@@ -5,15 +5,20 @@ import math
 import numpy as np
 import pytest
 from gaits import GAIT
+from plain_python import plain
 
-from controller.walking.adaptation import Adaptation, within_reach
-from controller.walking.dcm_plan import DcmPlan, Point
+from controller.walking import adaptation as kernels
+from controller.walking.adaptation import END_X, PLANNED_X, Adaptation
+from controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing
 from controller.walking.footsteps import Foothold
+from controller.walking.gait import gait_row
 
 STANCE: Foothold = (0.0, 0.09, 0.0)
 PLANNED: Foothold = (0.0, -0.09, 0.0)
 STILL = (0.0, 0.0, 0.0)
 DT = 1e-3
+ROW = gait_row(GAIT)
+advance, within_reach, in_swing = plain(kernels.adapt), plain(kernels.within_reach), plain(dcm_in_swing)
 
 
 def local(stance: Foothold, x: float, y: float) -> tuple[float, float]:
@@ -28,7 +33,7 @@ def test_no_foothold_is_out_of_reach_or_across(seed: int) -> None:
     side = float(rng.choice([-1.0, 1.0]))
     stance = (*rng.normal(size=2), rng.uniform(-3, 3))
     want = np.array(stance[:2]) + rng.normal(size=2)
-    x, y, out = within_reach(stance, side, *want, GAIT)
+    x, y, out = within_reach(*stance, side, *want, ROW)
     ahead, left = local(stance, x, y)
     assert abs(ahead) <= GAIT.longest_m + 1e-12
     assert GAIT.least_width_m - 1e-12 <= -side * left <= GAIT.widest_m + 1e-12
@@ -40,17 +45,19 @@ def adapt(
 ) -> Adaptation:
     """A step that starts on plan and then sees a DCM error of this size, as it grows."""
     plan = DcmPlan(GAIT)
-    adaptation = Adaptation(GAIT, plan)
-    adaptation.begin(PLANNED)
+    adaptation = Adaptation(GAIT)
+    adaptation.begin(STANCE, 1.0, PLANNED[:2], PLANNED)
     end = plan.at_touchdown(STANCE, PLANNED, -1.0, STILL)
+    adaptation.step[PLANNED_X:END_X], adaptation.step[END_X:] = PLANNED, end
+    arrays = ROW, adaptation.leeway_m, adaptation.step, adaptation.adapted
     for i in range(ticks):
         t = t_from + i * DT
         if t > adaptation.duration_s:
             break
-        ref = plan.in_swing(STANCE, (0.0, 0.0), t, adaptation.duration_s, end)
+        ref = in_swing(*STANCE[:2], 0.0, 0.0, t, adaptation.duration_s, *end, plan.omega, GAIT.leg_shift_s2)
         growth = math.exp(GAIT.omega * i * DT)
         xi = (ref[0] + growth * error[0], ref[1] + growth * error[1])
-        adaptation.advance(xi, STANCE, 1.0, PLANNED[:2], foot, PLANNED, end, t, DT)
+        advance(*xi, *foot, t, DT, plan.omega, *arrays)
         ahead, left = local(STANCE, *adaptation.target[:2])
         assert abs(ahead) <= GAIT.longest_m + 1e-9
         assert GAIT.least_width_m - 1e-9 <= -left <= GAIT.widest_m + 1e-9

@@ -5,13 +5,21 @@ import math
 import numpy as np
 import pytest
 from gaits import GAIT, gait
+from plain_python import plain
 
-from controller.walking.dcm_plan import DcmPlan
+from controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing, leg_shift
 from controller.walking.footsteps import next_foothold
 
 STILL, FORWARD, ARC = (0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.3, 0.05, 0.3)
 PERIOD_S = GAIT.step_s + GAIT.double_support_s
 LEFT, RIGHT = (0.0, 0.09, 0.0), (0.0, -0.09, 0.0)
+in_plain_python = plain(dcm_in_swing)
+
+
+def on_left(way: Point, t_s: float, end: Point) -> Point:
+    """The DCM as the right foot swings."""
+    numbers = t_s, GAIT.step_s, *end, GAIT.omega, GAIT.leg_shift_s2
+    return in_plain_python(*LEFT[:2], *way, *numbers)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("velocity", [STILL, FORWARD, ARC])
@@ -21,8 +29,9 @@ def test_within_a_step_the_plan_moves_as_the_pendulum_does(velocity: tuple[float
     end = plan.at_touchdown(LEFT, target, -1.0, velocity)
     way = (target[0] - RIGHT[0], target[1] - RIGHT[1])
     for t in (0.05, 0.15, 0.25, 0.35):
-        before, after = (plan.in_swing(LEFT, way, t + d, GAIT.step_s, end) for d in (-1e-5, 1e-5))
-        now, shift = plan.in_swing(LEFT, way, t, GAIT.step_s, end), plan.leg_shift(way, t, GAIT.step_s)
+        before, after = (on_left(way, t + d, end) for d in (-1e-5, 1e-5))
+        now, k = on_left(way, t, end), leg_shift(GAIT.leg_shift_s2, GAIT.step_s)
+        shift = [(k if t > 0.5 * GAIT.step_s else -k) * axis for axis in way]
         for axis in (0, 1):
             speed = (after[axis] - before[axis]) / 2e-5
             assert speed == pytest.approx(omega * (now[axis] - LEFT[axis] - shift[axis]), abs=1e-6)
@@ -33,9 +42,9 @@ def test_phases_join_without_a_jump() -> None:
     target = next_foothold(LEFT, 1.0, FORWARD, PERIOD_S, GAIT.width_m)
     end = plan.at_touchdown(LEFT, target, -1.0, FORWARD)
     way = (target[0] - RIGHT[0], target[1] - RIGHT[1])
-    start = plan.in_swing(LEFT, way, 0.0, GAIT.step_s, end)
+    start = on_left(way, 0.0, end)
     np.testing.assert_allclose(start, plan.after_landing(RIGHT, LEFT, target, end), atol=1e-12)
-    assert plan.in_swing(LEFT, way, GAIT.step_s, GAIT.step_s, end) == end
+    assert on_left(way, GAIT.step_s, end) == end
     later = next_foothold(target, -1.0, FORWARD, PERIOD_S, GAIT.width_m)
     next_start = plan.after_landing(LEFT, target, later, plan.at_touchdown(target, later, 1.0, FORWARD))
     transfer = plan.in_transfer(LEFT[:2], target[:2], GAIT.double_support_s, next_start)

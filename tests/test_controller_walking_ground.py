@@ -1,9 +1,10 @@
 """The ground is the plane that the feet have felt, and level where they have felt none."""
 
 import numpy as np
+import pinocchio as pin
 import pytest
 
-from controller.walking.ground import Ground
+from controller.walking.ground import Ground, sole_tilt
 
 
 def walk_on(ground: Ground, heights: list[float], slope: tuple[float, float] = (0.0, 0.0)) -> None:
@@ -48,3 +49,10 @@ def test_old_contacts_are_forgotten() -> None:
     assert ground.slope == pytest.approx((0.0, 0.0), abs=1e-6)
     ground.begin()
     assert ground.slope == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.7, -2.0])
+def test_a_sole_on_a_slope_is_normal_to_it(yaw: float) -> None:
+    pitch, roll = sole_tilt(0.1, -0.2, yaw)
+    R = pin.rpy.rpyToMatrix(roll, pitch, yaw)
+    np.testing.assert_allclose(R[:, 2] / R[2, 2], [-0.1, 0.2, 1.0], atol=1e-12)

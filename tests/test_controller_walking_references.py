@@ -5,21 +5,24 @@ import math
 import numpy as np
 import pinocchio as pin
 import pytest
+from plain_python import plain
 
-from controller.walking.references import lead_body, lead_foot, see_feet
-from controller.walking.swing import quintic
+from controller.walking import references
+from controller.walking.references import SEEN
+from controller.walking.swing import AXES, NOSE, PITCH, ROLL, YAW, quintic
 
 PLACE, TURN = np.array([0, 30]), np.array([15, 45])
+see_feet, lead_body = plain(references.see_feet), plain(references.lead_body)
+lead_foot = plain(references.lead_foot)
 
 
 def foot_at(t, foot=1):
     """Position and orientation rows of a foot that moves smoothly on all axes; the ground does not roll."""
-    axes = []
-    for k in range(6):
+    axes, refs = np.zeros((AXES, 3)), np.zeros(60)
+    for k in range(ROLL):
         c = np.array([0.1, 0.4, -0.7, 0.9]) * (1.0 + 0.3 * k)
-        axes += [c @ [1, t, t**2, t**3], c[1:] @ [1, 2 * t, 3 * t**2], c[2:] @ [2, 6 * t]]
-    refs = np.zeros(60)
-    lead_foot(foot, *axes, 0.0, refs, PLACE, TURN)
+        axes[k] = c @ [1, t, t**2, t**3], c[1:] @ [1, 2 * t, 3 * t**2], c[2:] @ [2, 6 * t]
+    lead_foot(foot, 0.08, axes, refs, PLACE, TURN)
     return refs[PLACE[foot] : PLACE[foot] + 9], refs[TURN[foot] : TURN[foot] + 15]
 
 
@@ -35,10 +38,11 @@ def test_a_foot_that_does_not_pitch_and_yaw_at_once_turns_as_its_rotation_does()
     h = 1e-6
 
     def rows(pitch, yaw):
-        refs = np.zeros(60)
-        axes = [0.0] * 9 + [yaw, 0.3 if pitch is None else 0.0, 0.0]
-        axes += [pitch or 0.0, 0.4 if pitch is not None else 0.0, 0.0, 0.0, 0.0, 0.0]
-        lead_foot(0, *axes, 0.0, refs, PLACE, TURN)
+        axes, refs = np.zeros((AXES, 3)), np.zeros(60)
+        axes[YAW, :2] = yaw, 0.3 if pitch is None else 0.0
+        axes[PITCH, :2] = pitch or 0.0, 0.4 if pitch is not None else 0.0
+        axes[NOSE, 0] = 0.05
+        lead_foot(0, 0.0, axes, refs, PLACE, TURN)
         return refs[TURN[0] : TURN[0] + 9].reshape(3, 3), refs[TURN[0] + 9 : TURN[0] + 12]
 
     for of in (lambda t: rows(0.1 + 0.4 * t, 0.5), lambda t: rows(None, 0.2 + 0.3 * t)):
@@ -49,7 +53,8 @@ def test_a_foot_that_does_not_pitch_and_yaw_at_once_turns_as_its_rotation_does()
 
 def test_a_point_has_a_place_and_no_orientation():
     refs = np.zeros(60)
-    lead_foot(0, *quintic((0.0, 1.0, 2.0), 1.0, 0.5, 1e-3) * 6, 0.0, refs, PLACE, np.array([-1, -1]))
+    axes = np.tile(quintic((0.0, 1.0, 2.0), 1.0, 0.5, 1e-3), (AXES, 1))
+    lead_foot(0, 0.0, axes, refs, PLACE, np.array([-1, -1]))
     assert refs[:9].any()
     assert not refs[9:].any()
 
@@ -58,40 +63,30 @@ def test_a_point_has_a_place_and_no_orientation():
 def test_feet_are_seen_near_the_heading_however_often_it_has_turned(turns):
     R = np.array([pin.utils.rotate("z", 0.3), pin.utils.rotate("z", -0.2)])
     p, heading = np.array([[1.0, 2.0, 0.1], [1.5, 2.5, 0.3]]), 0.1 + turns * 2.0 * math.pi
-    seen, middle = np.zeros(10), np.zeros(3)
-    see_feet(heading, 4.0, p, R, np.array([1.2, 2.2, 0.7]), np.array([0.4, -0.8, 0.0]), seen, middle)
-    expected = [1.0, 2.0, 0.3, 1.5, 2.5, -0.2, 0.1, 0.3, 1.3, 2.0]
+    seen, middle, now = np.zeros(SEEN), np.zeros(3), np.array([heading])
+    com, vel = (np.array([1.2, 2.2, 0.7]), np.array([0.4, -0.8, 0.0])), np.zeros((2, 6))
+    vel[1, :2] = 0.3, 0.4
+    see_feet(0.05, 4.0, p, R, vel, *com, np.array([1.0, 1.6]), seen, now, middle)
+    expected = [1.0, 2.0, 0.3, 1.5, 2.5, -0.2, 0.1, 0.3, 1.3, 2.0, 0.5, 0.0, 0.5]
     expected[2] += turns * 2.0 * math.pi
     expected[5] += turns * 2.0 * math.pi
     np.testing.assert_allclose(seen, expected, atol=1e-12)
     np.testing.assert_allclose(middle, p.mean(axis=0))
+    # The heading turns towards the mean of the feet, by a fifth in 0.05 s.
+    assert now[0] == pytest.approx(heading - 0.2 * 0.05)
 
 
 def test_the_body_accelerates_off_the_zero_moment_point_and_keeps_its_height_over_a_slope():
     p, v, slope, omega = np.array([0.1, -0.05, 0.65]), np.array([0.5, 0.1, 0.05]), (0.1, -0.2), 3.8
     refs, p_des, v_des, R_des = np.zeros(40), p.copy(), np.zeros(3), np.eye(3)
-    at = np.array([0]), np.array([10, 25])
-    lead_body(
-        0.2,
-        0.0,
-        0.12,
-        -0.02,
-        0.66,
-        *slope,
-        100.0,
-        20.0,
-        omega,
-        0.3,
-        0.2,
-        1e-3,
-        p,
-        v,
-        refs,
-        *at,
-        p_des,
-        v_des,
-        R_des,
-    )
+    at, gain, sole_z, xi_des = (np.array([0]), np.array([10, 25])), np.array([100.0, 20.0]), 0.06, np.zeros(2)
+    ground = 0.0, -0.1, sole_z - slope[0] * p[0] - slope[1] * (p[1] + 0.1)
+    under, turn = np.array([sole_z]), (0.6, 0.3, 0.2, 1e-3)
+    led = p_des, v_des, R_des
+    numbers = 0.2, 0.0, 0.12, -0.02, omega, *ground, *slope, *turn
+    lead_body(*numbers, p, v, refs, *at, gain, under, xi_des, *led)
+    assert tuple(xi_des) == (0.2, 0.0)
+    assert under[0] == pytest.approx(sole_z)
     a = refs[6:9]
     np.testing.assert_allclose(a[:2], omega**2 * (p[:2] - [0.12, -0.02]))
     climb = slope[0] * v[0] + slope[1] * v[1]
@@ -101,3 +96,16 @@ def test_the_body_accelerates_off_the_zero_moment_point_and_keeps_its_height_ove
     for start in (10, 25):
         np.testing.assert_allclose(refs[start : start + 9].reshape(3, 3), pin.utils.rotate("z", 0.3))
         assert refs[start + 11] == 0.2
+
+
+def test_a_step_in_the_ground_is_followed_at_a_limited_speed():
+    under, p = np.zeros(1), np.array([0.0, 0.0, 0.7])
+    at, led = (np.array([0]), np.array([], int)), (np.zeros(3), np.zeros(3), np.eye(3))
+    heights = []
+    for _ in range(500):
+        numbers = 0.0, 0.0, 0.0, 0.0, 3.8, 0.0, 0.0, 0.1, 0.0, 0.0, 0.6, 0.0, 0.0, 1e-3
+        lead_body(*numbers, p, np.zeros(3), np.zeros(20), *at, np.zeros(2), under, np.zeros(2), *led)
+        heights.append(led[0][2])
+    assert heights[0] < 0.601
+    assert np.diff(heights).max() < 1e-3
+    assert heights[-1] == pytest.approx(0.7)

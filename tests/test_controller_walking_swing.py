@@ -1,11 +1,64 @@
 """The swing foot lands where and when it should, at rest, however often its target moves."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
+from plain_python import plain
 
-from controller.walking.swing import Swing, quintic
+from controller.walking import swing as kernels
+from controller.walking.swing import (
+    NOSE,
+    PITCH,
+    ROLL,
+    TOE_M,
+    YAW,
+    State,
+    Swing,
+    X,
+    Y,
+    Z,
+    foot_height,
+    quintic,
+)
 
 DT = 1e-3
+swing_on, tiptoe = plain(kernels.swing_on), plain(kernels.tiptoe)
+held_back, climb = plain(kernels.held_back), plain(kernels.climb)
+
+
+def axis(index: int) -> property:
+    return property(lambda foot: tuple(foot.axes[index].tolist()))
+
+
+class Foot(Swing):
+    """A swing foot that the plain Python of its kernels moves."""
+
+    x, y, z, yaw = axis(X), axis(Y), axis(Z), axis(YAW)
+    pitch, nose_down, roll = axis(PITCH), axis(NOSE), axis(ROLL)
+
+    def advance(
+        self,
+        target: tuple[float, float, float],
+        ground_m: float,
+        t_s: float,
+        duration_s: float,
+        dt_s: float,
+        tilt: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        swing_on(*target, ground_m, *tilt, t_s, duration_s, dt_s, self.axes, self.flight, self.shape)
+
+    def tiptoe(self, ahead_m: float, t_s: float, duration_s: float) -> None:
+        tiptoe(ahead_m, t_s, duration_s, self.axes, self.flight, self.shape)
+
+    def height(self) -> State:
+        return foot_height(self.axes, self.shape[TOE_M])
+
+    def held_back(self, foot: tuple[float, float, float], ahead_m_s: float, left_m_s: float) -> bool:
+        return held_back(*foot, ahead_m_s, left_m_s, self.axes, self.shape)  # type: ignore[no-any-return]
+
+    def climb(self, x: float, y: float, t_s: float, duration_s: float) -> None:
+        climb(x, y, t_s, duration_s, self.axes, self.flight, self.shape)
 
 
 def test_a_quintic_ends_at_rest_in_its_target() -> None:
@@ -23,15 +76,15 @@ def test_a_quintic_goes_on_from_where_it_is() -> None:
 
 def fly(
     targets: dict[int, tuple[float, float, float]], duration_s: float = 0.4, ground_m: float = 0.0
-) -> list[Swing]:
-    swing = Swing(0.05, 0.4, 0.25)
+) -> list[Foot]:
+    swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.1, 0.0, 0.0, ground_m)
     target, path = targets[0], []
     for i in range(round(duration_s / DT)):
         target = targets.get(i, target)
         swing.advance(target, ground_m, i * DT, duration_s, DT)
-        copy = Swing(0.05, 0.4, 0.25)
-        copy.x, copy.y, copy.z, copy.yaw = swing.x, swing.y, swing.z, swing.yaw
+        copy = Foot(0.05, 0.4, 0.25)
+        copy.axes[:] = swing.axes
         path.append(copy)
     return path
 
@@ -59,7 +112,7 @@ def test_a_hurried_step_stays_low() -> None:
 
 @pytest.mark.parametrize("from_s", [0.02, 0.05, 0.09, 0.12, 0.15, 0.2])
 def test_a_step_that_becomes_hurried_in_flight_is_set_down_and_not_thrown_down(from_s: float) -> None:
-    swing = Swing(0.05, 0.4, 0.25)
+    swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.1, 0.0, 0.0, 0.0)
     duration, heights, accelerations = 0.4, [], []
     for i in range(400):
@@ -79,7 +132,7 @@ def test_a_step_that_becomes_hurried_in_flight_is_set_down_and_not_thrown_down(f
 
 
 def test_a_foot_without_ground_goes_on_down() -> None:
-    swing = Swing(0.05, 0.4, 0.25)
+    swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(500):
         swing.advance((0.0, 0.0, 0.0), 0.0, i * DT, 0.4, DT)
@@ -87,7 +140,7 @@ def test_a_foot_without_ground_goes_on_down() -> None:
 
 
 def test_on_tiptoe_the_heel_rises_first_and_the_sole_lands_level() -> None:
-    swing = Swing(0.05, 0.4, 0.25)
+    swing = Foot(0.05, 0.4, 0.25)
     pitches = []
     for i in range(401):
         swing.tiptoe(0.4, i * DT, 0.4)
@@ -101,7 +154,7 @@ def test_on_tiptoe_the_heel_rises_first_and_the_sole_lands_level() -> None:
 def sole_over_edges(rise: float, way: float, edges: dict[float, float]) -> float:
     """Least height of any point of the sole over the edges that it passes: their x and height [m]."""
     half, duration = 0.085, 0.64
-    swing = Swing(0.07, duration, 0.25, toe_m=half, edges=True)
+    swing = Foot(0.07, duration, 0.25, toe_m=half, edges=True)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     least = np.inf
     for i in range(640):
@@ -133,7 +186,7 @@ def test_the_whole_sole_clears_the_edges_of_stairs(
 
 
 def test_the_foot_takes_the_tilt_of_the_ground() -> None:
-    swing = Swing(0.05, 0.4, 0.25)
+    swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0, (0.1, 0.0))
     for i in range(400):
         swing.advance((0.2, 0.0, 0.0), 0.0, i * DT, 0.4, DT, (-0.1, 0.05))
@@ -141,7 +194,7 @@ def test_the_foot_takes_the_tilt_of_the_ground() -> None:
 
 
 def test_the_toe_does_not_dip_as_the_foot_leaves() -> None:
-    toe, swing = 0.08, Swing(0.05, 0.4, 0.25, toe_m=0.08)
+    toe, swing = 0.08, Foot(0.05, 0.4, 0.25, toe_m=0.08)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(160):
         swing.advance((0.28, 0.0, 0.0), 0.0, i * DT, 0.4, DT)
@@ -152,7 +205,7 @@ def test_the_toe_does_not_dip_as_the_foot_leaves() -> None:
 
 
 def test_a_foot_behind_an_edge_draws_back_and_rises_before_it_goes_on() -> None:
-    swing, at = Swing(0.05, 0.4, 0.25), 0.02
+    swing, at = Foot(0.05, 0.4, 0.25), 0.02
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     held, path, over = [], [], False
     for i in range(400):
@@ -174,7 +227,7 @@ def test_a_foot_behind_an_edge_draws_back_and_rises_before_it_goes_on() -> None:
 
 
 def test_a_foot_that_lags_but_moves_is_not_held_back() -> None:
-    swing = Swing(0.05, 0.4, 0.25)
+    swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(200):
         swing.advance((0.2, 0.2, 0.0), 0.0, i * DT, 0.4, DT)
@@ -188,7 +241,7 @@ def test_a_foot_that_lags_but_moves_is_not_held_back() -> None:
 
 
 def test_only_a_foot_above_its_way_down_has_been_stopped() -> None:
-    swing = Swing(0.05, 0.4, 0.25)
+    swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(150):
         swing.advance((0.2, 0.0, 0.0), 0.0, i * DT, 0.4, DT)

@@ -11,10 +11,25 @@ from __future__ import annotations
 
 import math
 
-from controller.walking.dcm_plan import DcmPlan, Point
+import numpy as np
+
+from controller.qp.tables import Floats
+from controller.walking.dcm_plan import Point, dcm_in_swing
 from controller.walking.footsteps import Foothold
-from controller.walking.gait import Gait
+from controller.walking.gait import (
+    DOUBLE_SUPPORT_S,
+    HALF_LENGTH_M,
+    HALF_WIDTH_M,
+    LEAST_WIDTH_M,
+    LEG_SHIFT_S2,
+    LONGEST_M,
+    LONGEST_STEP_S,
+    SHORTEST_STEP_S,
+    WIDEST_M,
+    Gait,
+)
 from controller.walking.swing import SETTLE_S
+from robots.compiled import kernel
 
 _FOOT_SHARE = 0.7
 """Part of the sole that the feedback may spend on the error; the rest is for what comes."""
@@ -33,27 +48,84 @@ _UNREACHABLE = 10.0
 """A metre out of reach costs as much as this many metres of shift."""
 _WORTH_M = 0.002
 
+STANCE_X, STANCE_Y, STANCE_YAW, SIDE, OFF_X, OFF_Y = range(6)
+PLANNED_X, PLANNED_Y, PLANNED_YAW, END_X, END_Y = range(6, 11)
+"""A step as planned: stance foot, 1 where that is the left one, where the swing foot started, its foothold,
+and the DCM at touch-down."""
+STEP = 11
 
-def within_reach(stance: Foothold, side: float, x: float, y: float, gait: Gait) -> tuple[float, float, float]:
+TARGET_X, TARGET_Y, TARGET_YAW, DURATION_S = range(4)
+"""The step as adapted."""
+ADAPTED = 4
+
+
+class Adaptation:
+    """Foothold and duration of the present step, as `adapt` makes them.
+
+    Args:
+        gait: the gait.
+        leeway_m: how far a foothold may be from its plan, ahead and sideways.
+
+    Attributes:
+        step: (STEP,) the step as planned.
+        adapted: (ADAPTED,) the step as adapted.
+        leeway_m: (1,) as given.
+    """
+
+    def __init__(self, gait: Gait, leeway_m: float = math.inf) -> None:
+        self._gait = gait
+        self.step, self.adapted, self.leeway_m = np.zeros(STEP), np.zeros(ADAPTED), np.array([leeway_m])
+        self.adapted[DURATION_S] = gait.step_s
+
+    @property
+    def target(self) -> Foothold:
+        """Foothold of the present step."""
+        x, y, yaw, _ = self.adapted.tolist()
+        return x, y, yaw
+
+    @property
+    def duration_s(self) -> float:
+        """Of its single support."""
+        return float(self.adapted[DURATION_S])
+
+    def begin(self, stance: Foothold, side: float, lift_off: Point, target: Foothold) -> None:
+        """At lift-off: the step as planned.
+
+        Args:
+            stance: the stance foot.
+            side: 1 where that is the left one.
+            lift_off: where the swing foot is.
+            target: its foothold.
+        """
+        self.step[:PLANNED_X] = *stance, side, *lift_off
+        self.adapted[:] = *target, self._gait.step_s
+
+
+@kernel
+def within_reach(
+    stance_x: float, stance_y: float, stance_yaw: float, side: float, x: float, y: float, gait: Floats
+) -> tuple[float, float, float]:
     """The nearest foothold inside reach, on the swing foot's side of the stance foot.
 
     Args:
-        stance: the stance foot.
-        side: 1 where it is the left one.
+        stance_x: the stance foot [m], [rad], as stance_y and stance_yaw.
+        stance_y: see stance_x.
+        stance_yaw: see stance_x.
+        side: 1 where that is the left one.
         x: wanted [m].
         y: wanted [m].
-        gait: its reach.
+        gait: as `gait_row` gives it.
 
     Returns:
         x, y, and how far the wanted one was out of reach [m].
     """
-    c, s = math.cos(stance[2]), math.sin(stance[2])
-    dx, dy = x - stance[0], y - stance[1]
+    c, s = math.cos(stance_yaw), math.sin(stance_yaw)
+    dx, dy = x - stance_x, y - stance_y
     ahead, outward = c * dx + s * dy, side * (s * dx - c * dy)
-    a = min(max(ahead, -gait.longest_m), gait.longest_m)
-    o = min(max(outward, gait.least_width_m), gait.widest_m)
+    a = min(max(ahead, -gait[LONGEST_M]), gait[LONGEST_M])
+    o = min(max(outward, gait[LEAST_WIDTH_M]), gait[WIDEST_M])
     left = -side * o
-    return stance[0] + c * a - s * left, stance[1] + s * a + c * left, math.hypot(ahead - a, outward - o)
+    return stance_x + c * a - s * left, stance_y + s * a + c * left, math.hypot(ahead - a, outward - o)
 
 
 def _fastest_s(way_m: float) -> float:
@@ -61,102 +133,102 @@ def _fastest_s(way_m: float) -> float:
     return SETTLE_S + math.sqrt(_PEAK * way_m / _MOST_M_S2)
 
 
-class Adaptation:
-    """Foothold and duration of the present step.
+_fastest = kernel(_fastest_s)
+
+
+@kernel
+def adapt(
+    xi_x: float,
+    xi_y: float,
+    foot_x: float,
+    foot_y: float,
+    t_s: float,
+    dt_s: float,
+    omega: float,
+    gait: Floats,
+    leeway_m: Floats,
+    step: Floats,
+    adapted: Floats,
+) -> None:
+    """Adapts a step to this tick's DCM.
 
     Args:
-        gait: the gait.
-        plan: of the DCM.
-        leeway_m: how far a foothold may be from its plan, ahead and sideways.
-
-    Attributes:
-        target: foothold of the present step.
-        duration_s: of its single support.
+        xi_x: the DCM [m], as xi_y.
+        xi_y: see xi_x.
+        foot_x: where the swing foot is [m], as foot_y.
+        foot_y: see foot_x.
+        t_s: since lift-off.
+        dt_s: since the last tick.
+        omega: natural frequency [1/s].
+        gait: as `gait_row` gives it.
+        leeway_m: (1,) how far a foothold may be from its plan, ahead and sideways.
+        step: (STEP,) as planned.
+        adapted: (ADAPTED,) written.
     """
+    duration = adapted[DURATION_S]
+    if duration - t_s <= _LATEST_S:
+        return
+    x, y, cost, shift = _try(xi_x, xi_y, t_s, duration, omega, gait, leeway_m, step)
+    if shift > _NOTEWORTHY_M:
+        best = duration
+        way = math.hypot(adapted[TARGET_X] - foot_x, adapted[TARGET_Y] - foot_y)
+        earliest = max(gait[SHORTEST_STEP_S], t_s + max(_LEAST_SWING_S, _fastest(way)))
+        for i in range(2):
+            other_s = min(max(duration + (2 * i - 1) * _TRY_S, earliest), gait[LONGEST_STEP_S])
+            other_x, other_y, other, _ = _try(xi_x, xi_y, t_s, other_s, omega, gait, leeway_m, step)
+            if other < cost - _WORTH_M:
+                x, y, cost, best = other_x, other_y, other, other_s
+        slew = _TIME_SLEW * dt_s
+        adapted[DURATION_S] = duration + min(max(best - duration, -slew), dt_s)
+    dx, dy = x - adapted[TARGET_X], y - adapted[TARGET_Y]
+    way, most = math.hypot(dx, dy), _FOOTHOLD_M_S * dt_s
+    if way > most:
+        dx, dy = dx * most / way, dy * most / way
+    adapted[TARGET_X] += dx
+    adapted[TARGET_Y] += dy
+    adapted[TARGET_YAW] = step[PLANNED_YAW]
 
-    def __init__(self, gait: Gait, plan: DcmPlan, leeway_m: float = math.inf) -> None:
-        self._gait, self._plan, self._leeway = gait, plan, leeway_m
-        self.target: Foothold = (0.0, 0.0, 0.0)
-        self.duration_s = gait.step_s
 
-    def begin(self, target: Foothold) -> None:
-        """At lift-off: the step as planned."""
-        self.target, self.duration_s = target, self._gait.step_s
-
-    def advance(
-        self,
-        xi: Point,
-        stance: Foothold,
-        side: float,
-        lift_off: Point,
-        foot: Point,
-        planned: Foothold,
-        xi_end: Point,
-        t_s: float,
-        dt_s: float,
-    ) -> None:
-        """Adapts to this tick's DCM.
-
-        Args:
-            xi: the DCM.
-            stance: the stance foot.
-            side: 1 where that is the left one.
-            lift_off: where the swing foot started.
-            foot: where it is.
-            planned: the foothold as planned.
-            xi_end: the DCM at touch-down as planned.
-            t_s: since lift-off.
-            dt_s: since the last tick.
-        """
-        gait = self._gait
-        if self.duration_s - t_s <= _LATEST_S:
-            return
-        x, y, cost, shift = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, self.duration_s)
-        if shift > _NOTEWORTHY_M:
-            best = self.duration_s
-            way = math.hypot(self.target[0] - foot[0], self.target[1] - foot[1])
-            earliest = max(gait.shortest_step_s, t_s + max(_LEAST_SWING_S, _fastest_s(way)))
-            for try_s in (-_TRY_S, _TRY_S):
-                duration = min(max(self.duration_s + try_s, earliest), gait.longest_step_s)
-                other = self._try(xi, stance, side, lift_off, planned, xi_end, t_s, duration)
-                if other[2] < cost - _WORTH_M:
-                    x, y, cost, _ = other
-                    best = duration
-            slew = _TIME_SLEW * dt_s
-            self.duration_s += min(max(best - self.duration_s, -slew), dt_s)
-        dx, dy = x - self.target[0], y - self.target[1]
-        way, most = math.hypot(dx, dy), _FOOTHOLD_M_S * dt_s
-        if way > most:
-            dx, dy = dx * most / way, dy * most / way
-        self.target = (self.target[0] + dx, self.target[1] + dy, planned[2])
-
-    def _try(
-        self,
-        xi: Point,
-        stance: Foothold,
-        side: float,
-        lift_off: Point,
-        planned: Foothold,
-        xi_end: Point,
-        t_s: float,
-        duration_s: float,
-    ) -> tuple[float, float, float, float]:
-        """Foothold for a step of this duration, its cost, and the shift that the DCM asks for [m]."""
-        gait = self._gait
-        way = (planned[0] - lift_off[0], planned[1] - lift_off[1])
-        ref = self._plan.in_swing(stance, way, t_s, duration_s, xi_end)
-        c, s = math.cos(stance[2]), math.sin(stance[2])
-        ex, ey = xi[0] - ref[0], xi[1] - ref[1]
-        ahead, left = c * ex + s * ey, c * ey - s * ex
-        remaining = duration_s - t_s
-        share = _FOOT_SHARE * (1.0 - math.exp(-self._plan.omega * remaining))
-        most_ahead, most_left = share * gait.half_length_m, share * gait.half_width_m
-        growth = math.exp(self._plan.omega * (remaining + 0.5 * gait.double_support_s))
-        ahead = growth * (ahead - min(max(ahead, -most_ahead), most_ahead))
-        left = growth * (left - min(max(left, -most_left), most_left))
-        shift = math.hypot(ahead, left)
-        a = min(max(ahead, -self._leeway), self._leeway)
-        b = min(max(left, -self._leeway), self._leeway)
-        x, y, out = within_reach(stance, side, planned[0] + c * a - s * b, planned[1] + s * a + c * b, gait)
-        out += math.hypot(ahead - a, left - b)
-        return x, y, _UNREACHABLE * out + shift, shift
+@kernel
+def _try(
+    xi_x: float,
+    xi_y: float,
+    t_s: float,
+    duration_s: float,
+    omega: float,
+    gait: Floats,
+    leeway_m: Floats,
+    step: Floats,
+) -> tuple[float, float, float, float]:
+    """Foothold for a step of this duration, its cost, and the shift that the DCM asks for [m]."""
+    x, y, yaw = step[STANCE_X], step[STANCE_Y], step[STANCE_YAW]
+    planned_x, planned_y = step[PLANNED_X], step[PLANNED_Y]
+    ref_x, ref_y = dcm_in_swing(
+        x,
+        y,
+        planned_x - step[OFF_X],
+        planned_y - step[OFF_Y],
+        t_s,
+        duration_s,
+        step[END_X],
+        step[END_Y],
+        omega,
+        gait[LEG_SHIFT_S2],
+    )
+    c, s = math.cos(yaw), math.sin(yaw)
+    ex, ey = xi_x - ref_x, xi_y - ref_y
+    ahead, left = c * ex + s * ey, c * ey - s * ex
+    remaining = duration_s - t_s
+    share = _FOOT_SHARE * (1.0 - math.exp(-omega * remaining))
+    most_ahead, most_left = share * gait[HALF_LENGTH_M], share * gait[HALF_WIDTH_M]
+    growth = math.exp(omega * (remaining + 0.5 * gait[DOUBLE_SUPPORT_S]))
+    ahead = growth * (ahead - min(max(ahead, -most_ahead), most_ahead))
+    left = growth * (left - min(max(left, -most_left), most_left))
+    shift = math.hypot(ahead, left)
+    a = min(max(ahead, -leeway_m[0]), leeway_m[0])
+    b = min(max(left, -leeway_m[0]), leeway_m[0])
+    to_x, to_y, out = within_reach(
+        x, y, yaw, step[SIDE], planned_x + c * a - s * b, planned_y + s * a + c * b, gait
+    )
+    out += math.hypot(ahead - a, left - b)
+    return to_x, to_y, _UNREACHABLE * out + shift, shift

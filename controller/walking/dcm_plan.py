@@ -12,10 +12,23 @@ import math
 from controller.walking.footsteps import Foothold, next_foothold
 from controller.walking.gait import Gait
 from controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
+from robots.compiled import kernel
 
 Point = tuple[float, float]
 
 STEPS_AHEAD = 4
+
+
+def leg_shift(leg_shift_s2: float, duration_s: float) -> float:
+    """What the swing leg takes off the stance foot's middle while it is braked, per metre of its way.
+
+    It gives as much while it is accelerated: by 4 D / T^2 in the mean, for a way D in T from rest to rest.
+
+    Args:
+        leg_shift_s2: as in `Gait`.
+        duration_s: of the single support.
+    """
+    return 4.0 * leg_shift_s2 / (duration_s * duration_s)
 
 
 class DcmPlan:
@@ -32,8 +45,7 @@ class DcmPlan:
 
     def __init__(self, gait: Gait) -> None:
         self._gait = gait
-        # Mean acceleration of a leg that covers a way D in T, rest to rest, is 4 D / T^2 in each half.
-        self._shift = 4.0 * gait.leg_shift_s2
+        self._shift = leg_shift(gait.leg_shift_s2, gait.step_s)
         self._feet: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
         self._asked: tuple[object, ...] = ()
         self._answer: Point = (0.0, 0.0)
@@ -93,41 +105,10 @@ class DcmPlan:
     def after_landing(self, leaving: Foothold, stance: Foothold, target: Foothold, xi_end: Point) -> Point:
         """The DCM at the start of a whole single support, from the one at its end."""
         decay = self._half_step_decay
-        k = self._shift / self._gait.step_s**2
-        dx, dy = k * (target[0] - leaving[0]), k * (target[1] - leaving[1])
+        dx, dy = self._shift * (target[0] - leaving[0]), self._shift * (target[1] - leaving[1])
         x = dcm_before_hold(xi_end[0], stance[0] + dx, decay)
         y = dcm_before_hold(xi_end[1], stance[1] + dy, decay)
         return dcm_before_hold(x, stance[0] - dx, decay), dcm_before_hold(y, stance[1] - dy, decay)
-
-    def leg_shift(self, way: Point, t_s: float, duration_s: float) -> Point:
-        """What the swing leg takes off the stance foot's middle now.
-
-        Args:
-            way: of the swing foot, from lift-off to target [m].
-            t_s: since lift-off.
-            duration_s: of the single support.
-        """
-        k = self._shift / duration_s**2
-        if t_s < 0.5 * duration_s:
-            k = -k
-        return k * way[0], k * way[1]
-
-    def in_swing(self, stance: Foothold, way: Point, t_s: float, duration_s: float, xi_end: Point) -> Point:
-        """The DCM within a single support, from the one at its end; arguments as for `leg_shift`."""
-        k = self._shift / duration_s**2
-        dx, dy = k * way[0], k * way[1]
-        left = duration_s - t_s
-        if left <= 0.0:
-            return xi_end
-        half = 0.5 * duration_s
-        decay = math.exp(-self.omega * min(left, half))
-        x = dcm_before_hold(xi_end[0], stance[0] + dx, decay)
-        y = dcm_before_hold(xi_end[1], stance[1] + dy, decay)
-        if left > half:
-            decay = math.exp(-self.omega * (left - half))
-            x = dcm_before_hold(x, stance[0] - dx, decay)
-            y = dcm_before_hold(y, stance[1] - dy, decay)
-        return x, y
 
     def in_transfer(self, z: Point, z_end: Point, left_s: float, xi_end: Point) -> Point:
         """The DCM within a double support, from the one at its end; z is the centre of pressure now."""
@@ -137,3 +118,46 @@ class DcmPlan:
             dcm_before_ramp(xi_end[0], z[0], z_end[0], left_s, self.omega),
             dcm_before_ramp(xi_end[1], z[1], z_end[1], left_s, self.omega),
         )
+
+
+_before_hold, _leg_shift = kernel(dcm_before_hold), kernel(leg_shift)
+
+
+@kernel
+def dcm_in_swing(
+    stance_x: float,
+    stance_y: float,
+    way_x: float,
+    way_y: float,
+    t_s: float,
+    duration_s: float,
+    end_x: float,
+    end_y: float,
+    omega: float,
+    leg_shift_s2: float,
+) -> Point:
+    """The DCM within a single support, from the one at its end.
+
+    Args:
+        stance_x: the stance foot [m], as stance_y.
+        stance_y: see stance_x.
+        way_x: of the swing foot, from lift-off to target [m], as way_y.
+        way_y: see way_x.
+        t_s: since lift-off.
+        duration_s: of the single support.
+        end_x: the DCM at its end [m], as end_y.
+        end_y: see end_x.
+        omega: natural frequency [1/s].
+        leg_shift_s2: as in `Gait`.
+    """
+    left, half = duration_s - t_s, 0.5 * duration_s
+    if left <= 0.0:
+        return end_x, end_y
+    k = _leg_shift(leg_shift_s2, duration_s)
+    dx, dy = k * way_x, k * way_y
+    decay = math.exp(-omega * min(left, half))
+    x, y = _before_hold(end_x, stance_x + dx, decay), _before_hold(end_y, stance_y + dy, decay)
+    if left > half:
+        decay = math.exp(-omega * (left - half))
+        x, y = _before_hold(x, stance_x - dx, decay), _before_hold(y, stance_y - dy, decay)
+    return x, y

@@ -19,6 +19,7 @@ from controller.walking.pendulum import natural_frequency
 from controller.walking.speed import walks
 from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
+from robots.rows import Vector
 
 _REFERENCE_HEIGHT_M = 0.6
 _STEP_S, _SHORTEST_STEP_S = 0.40, 0.18
@@ -70,6 +71,38 @@ class Gait:
     half_length_m: float
     half_width_m: float
     leg_shift_s2: float
+
+
+(
+    STEP_S,
+    SHORTEST_STEP_S,
+    LONGEST_STEP_S,
+    DOUBLE_SUPPORT_S,
+    LEAST_WIDTH_M,
+    WIDEST_M,
+    LONGEST_M,
+    HALF_LENGTH_M,
+    HALF_WIDTH_M,
+    LEG_SHIFT_S2,
+) = range(10)
+
+
+def gait_row(gait: Gait) -> Vector:
+    """What of a gait compiled code takes, in the order of the names above."""
+    return np.array(
+        [
+            gait.step_s,
+            gait.shortest_step_s,
+            gait.longest_step_s,
+            gait.double_support_s,
+            gait.least_width_m,
+            gait.widest_m,
+            gait.longest_m,
+            gait.half_length_m,
+            gait.half_width_m,
+            gait.leg_shift_s2,
+        ]
+    )
 
 
 def gait_of(robot: RobotModel, gains: Gains) -> Gait:

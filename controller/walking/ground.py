@@ -91,3 +91,11 @@ class Ground:
 def _solve(xx: float, xy: float, yy: float, xz: float, yz: float) -> Slope:
     det = xx * yy - xy * xy
     return (yy * xz - xy * yz) / det, (xx * yz - xy * xz) / det
+
+
+def sole_tilt(slope_x: float, slope_y: float, yaw: float) -> tuple[float, float]:
+    """Pitch (toe down) and roll of a sole with this heading on ground of this slope [rad]."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    ahead, left = c * slope_x + s * slope_y, c * slope_y - s * slope_x
+    pitch = -math.atan(ahead)
+    return pitch, math.atan(left * math.cos(pitch))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 
+from controller.qp.tables import Floats
 from controller.walking.dcm_plan import Point
 from controller.walking.footsteps import Foothold
-from controller.walking.gait import Gait
+from controller.walking.gait import HALF_LENGTH_M, HALF_WIDTH_M, Gait
+from robots.compiled import kernel
 
 
-def inside_sole(z: Point, sole: Foothold, gait: Gait) -> Point:
-    """The nearest point of one sole."""
-    c, s = math.cos(sole[2]), math.sin(sole[2])
-    dx, dy = z[0] - sole[0], z[1] - sole[1]
-    ahead = min(max(c * dx + s * dy, -gait.half_length_m), gait.half_length_m)
-    left = min(max(c * dy - s * dx, -gait.half_width_m), gait.half_width_m)
-    return sole[0] + c * ahead - s * left, sole[1] + s * ahead + c * left
+@kernel
+def inside_sole(z_x: float, z_y: float, x: float, y: float, yaw: float, gait: Floats) -> Point:
+    """The point of a sole at x, y and yaw that is nearest to z; gait as `gait_row` gives it."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    dx, dy = z_x - x, z_y - y
+    ahead = min(max(c * dx + s * dy, -gait[HALF_LENGTH_M]), gait[HALF_LENGTH_M])
+    left = min(max(c * dy - s * dx, -gait[HALF_WIDTH_M]), gait[HALF_WIDTH_M])
+    return x + c * ahead - s * left, y + s * ahead + c * left
 
 
 def inside_both(z: Point, a: Foothold, b: Foothold, gait: Gait) -> Point:

@@ -21,8 +21,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from controller.behaviours.profile import minimum_jerk
-from controller.walking.footsteps import Foothold
+from controller.qp.tables import Floats
+from robots.compiled import kernel
 
 State = tuple[float, float, float]
 """Position, velocity, acceleration of one axis."""
@@ -52,6 +55,17 @@ SETTLE_S = 0.02
 """The foot is over its target this long before it lands."""
 _LAST_S = 0.01
 _FADE = 0.9
+
+X, Y, Z, YAW, PITCH, NOSE, ROLL = range(7)
+"""Axes of a foot: its place, its yaw, its own pitch (toe down), and pitch and roll of the ground as it
+follows them."""
+AXES = 7
+FROM_M, LIFT_M, HIGHER_M, CLIMB_M, OVER_M, OVER_S = range(6)
+"""What a flight remembers: the highest ground known of, where it began, what it clears besides, what it
+climbs, and how high, until when, it rises over an edge that has held it back."""
+FLIGHT = 6
+CLEARANCE_M, STEP_S, DESCENT_M_S, TOE_M, WAIT, EDGES = range(6)
+"""What all flights of a gait have in common; see `Swing`."""
 
 
 def quintic(state: State, target: float, duration_s: float, dt_s: float) -> State:
@@ -83,7 +97,7 @@ def quintic(state: State, target: float, duration_s: float, dt_s: float) -> Stat
 
 
 class Swing:
-    """Reference of the swing foot.
+    """Reference of the swing foot, as `swing_on` moves it.
 
     Args:
         clearance_m: height of the foot's apex.
@@ -94,10 +108,9 @@ class Swing:
         edges: whether there are edges, as of stairs, between where the foot leaves and where it lands.
 
     Attributes:
-        x, y, z, yaw: position, velocity and acceleration of each axis, in the world.
-        higher_m: what the foot clears besides the clearance.
-        pitch: the same of the foot's pitch, toe down.
-        nose_down, roll: the same of the ground's tilt, as the foot follows it.
+        axes: (AXES, 3) position, velocity and acceleration of each axis, in the world.
+        flight: (FLIGHT,) what this flight remembers.
+        shape: what all flights have in common.
     """
 
     def __init__(
@@ -109,20 +122,9 @@ class Swing:
         toe_m: float = 0.0,
         edges: bool = False,
     ) -> None:
-        self._clearance = clearance_m
-        self._edges, self._wait = edges, _WAIT if edges else 0.0
-        self._toe, self._climb_m = toe_m, 0.0
-        self._step_s = step_s
-        self._descent = descent_m_s
-        self._from_m = self._lift_m = self.higher_m = 0.0
-        self._over_m, self._over_s = -math.inf, 0.0
-        self.x: State = (0.0, 0.0, 0.0)
-        self.y: State = (0.0, 0.0, 0.0)
-        self.z: State = (0.0, 0.0, 0.0)
-        self.yaw: State = (0.0, 0.0, 0.0)
-        self.pitch: State = (0.0, 0.0, 0.0)
-        self.nose_down: State = (0.0, 0.0, 0.0)
-        self.roll: State = (0.0, 0.0, 0.0)
+        self.axes, self.flight = np.zeros((AXES, 3)), np.zeros(FLIGHT)
+        wait = _WAIT if edges else 0.0
+        self.shape = np.array([clearance_m, step_s, descent_m_s, toe_m, wait, float(edges)])
 
     def begin(
         self,
@@ -132,6 +134,7 @@ class Swing:
         yaw: float,
         ground_m: float,
         tilt: tuple[float, float] = (0.0, 0.0),
+        higher_m: float = 0.0,
     ) -> None:
         """At lift-off, from rest where the foot is.
 
@@ -142,119 +145,169 @@ class Swing:
             yaw: of the sole [rad].
             ground_m: the highest ground that is known of on the way.
             tilt: pitch (toe down) and roll of the sole [rad].
+            higher_m: what the foot clears besides the clearance.
         """
-        self.x, self.y, self.z, self.yaw = (x, 0.0, 0.0), (y, 0.0, 0.0), (z, 0.0, 0.0), (yaw, 0.0, 0.0)
-        self.nose_down, self.roll = (tilt[0], 0.0, 0.0), (tilt[1], 0.0, 0.0)
-        self._lift_m, self._from_m = z, max(z, ground_m)
-        self._over_m, self._over_s = -math.inf, 0.0
+        self.axes[:] = 0.0
+        self.axes[:, 0] = x, y, z, yaw, 0.0, *tilt
+        self.flight[:] = max(z, ground_m), z, higher_m, 0.0, -math.inf, 0.0
 
     def stopped(self, z: float) -> bool:
         """Whether a foot at this height, that is to sink, does not.
 
         One that has met an edge with its toe hangs behind its reference, and feels a force, on no ground.
         """
-        reference, speed, _ = self.height()
-        return speed < 0.0 and z > reference + _STOPPED * self._clearance
+        reference, speed, _ = foot_height(self.axes, self.shape[TOE_M])
+        return bool(speed < 0.0 and z > reference + _STOPPED * self.shape[CLEARANCE_M])
 
-    def held_back(self, foot: Foothold, ahead_m_s: float, left_m_s: float) -> bool:
-        """Whether a foot with this velocity in its own heading rests behind its reference, which goes on."""
-        (px, vx, _), (py, vy, _) = self.x, self.y
-        speed = math.hypot(vx, vy)
-        if speed < _GOES_ON_M_S:
-            return False
-        x, y, yaw = foot
-        if vx * (px - x) + vy * (py - y) < _BEHIND * self._clearance * speed:
-            return False
-        c, s = math.cos(yaw), math.sin(yaw)
-        along = vx * (c * ahead_m_s - s * left_m_s) + vy * (s * ahead_m_s + c * left_m_s)
-        return along < _HELD_M_S * speed
 
-    def climb(self, x: float, y: float, t_s: float, duration_s: float) -> None:
-        """An edge holds the foot back: it draws back a little, and rises before it goes on.
+def foot_height(axes: Floats, toe_m: float) -> State:
+    """Of the middle of the sole, that of a foot on tiptoe about its toe included."""
+    p, rate, accel = axes[PITCH, 0], axes[PITCH, 1], axes[PITCH, 2]
+    c, s = math.cos(p), math.sin(p)
+    return (
+        axes[Z, 0] + toe_m * s,
+        axes[Z, 1] + toe_m * c * rate,
+        axes[Z, 2] + toe_m * (c * accel - s * rate * rate),
+    )
 
-        Pulled on as planned it would press against the edge, and could not even rise for friction.
 
-        Args:
-            x: of the sole, where it is [m].
-            y: of the sole, where it is [m].
-            t_s: since lift-off.
-            duration_s: of the step.
-        """
-        if t_s > _NO_LONGER * duration_s or self.z[0] < self._over_m:
-            return
-        back = _BACK * self._clearance / math.hypot(self.x[1], self.y[1])
-        self.x, self.y = (x - back * self.x[1], 0.0, 0.0), (y - back * self.y[1], 0.0, 0.0)
-        self._over_m, self._over_s = self.z[0] + _OVER * self._clearance, t_s + _OVER_S
+_quintic, _minimum_jerk = kernel(quintic), kernel(minimum_jerk)
 
-    def advance(
-        self,
-        target: Foothold,
-        ground_m: float,
-        t_s: float,
-        duration_s: float,
-        dt_s: float,
-        tilt: tuple[float, float] = (0.0, 0.0),
-    ) -> None:
-        """Moves on by one tick.
 
-        Args:
-            target: foothold.
-            ground_m: height at which the sole is to land.
-            t_s: since lift-off.
-            duration_s: of the step.
-            dt_s: the tick.
-            tilt: pitch (toe down) and roll of the ground [rad].
-        """
-        remaining = duration_s - t_s
-        self._climb_m = ground_m - self._lift_m
-        climb = self._wait * duration_s * self._climb_m / self._clearance
-        most = self._wait * duration_s
-        early = SETTLE_S + min(max(-climb, _EARLY_UP * climb), most)
-        rises = t_s < self._over_s and self.z[0] < self._over_m - _ALMOST * self._clearance
-        if rises or t_s < min(climb, most):
-            pass
-        elif remaining > early + _LAST_S:
+@kernel
+def _go(axes: Floats, axis: int, target: float, duration_s: float, dt_s: float) -> None:
+    """Moves one axis on along its quintic."""
+    state = (axes[axis, 0], axes[axis, 1], axes[axis, 2])
+    axes[axis, 0], axes[axis, 1], axes[axis, 2] = _quintic(state, target, duration_s, dt_s)
+
+
+@kernel
+def held_back(
+    x: float, y: float, yaw: float, ahead_m_s: float, left_m_s: float, axes: Floats, shape: Floats
+) -> bool:
+    """Whether a foot with this velocity in its own heading rests behind its reference, which goes on."""
+    vx, vy = axes[X, 1], axes[Y, 1]
+    speed = math.hypot(vx, vy)
+    if speed < _GOES_ON_M_S:
+        return False
+    if vx * (axes[X, 0] - x) + vy * (axes[Y, 0] - y) < _BEHIND * shape[CLEARANCE_M] * speed:
+        return False
+    c, s = math.cos(yaw), math.sin(yaw)
+    along = vx * (c * ahead_m_s - s * left_m_s) + vy * (s * ahead_m_s + c * left_m_s)
+    return bool(along < _HELD_M_S * speed)
+
+
+@kernel
+def climb(
+    x: float, y: float, t_s: float, duration_s: float, axes: Floats, flight: Floats, shape: Floats
+) -> None:
+    """An edge holds the foot back: it draws back a little, and rises before it goes on.
+
+    Pulled on as planned it would press against the edge, and could not even rise for friction.
+
+    Args:
+        x: of the sole, where it is [m].
+        y: of the sole, where it is [m].
+        t_s: since lift-off.
+        duration_s: of the step.
+        axes: see `Swing`.
+        flight: see `Swing`.
+        shape: see `Swing`.
+    """
+    if t_s > _NO_LONGER * duration_s or axes[Z, 0] < flight[OVER_M]:
+        return
+    back = _BACK * shape[CLEARANCE_M] / math.hypot(axes[X, 1], axes[Y, 1])
+    axes[X, 0], axes[Y, 0] = x - back * axes[X, 1], y - back * axes[Y, 1]
+    axes[X, 1] = axes[X, 2] = axes[Y, 1] = axes[Y, 2] = 0.0
+    flight[OVER_M] = axes[Z, 0] + _OVER * shape[CLEARANCE_M]
+    flight[OVER_S] = t_s + _OVER_S
+
+
+@kernel
+def swing_on(
+    target_x: float,
+    target_y: float,
+    target_yaw: float,
+    ground_m: float,
+    pitch: float,
+    roll: float,
+    t_s: float,
+    duration_s: float,
+    dt_s: float,
+    axes: Floats,
+    flight: Floats,
+    shape: Floats,
+) -> None:
+    """Moves the foot on by one tick.
+
+    Args:
+        target_x: foothold [m], [rad], as target_y and target_yaw.
+        target_y: see target_x.
+        target_yaw: see target_x.
+        ground_m: height at which the sole is to land.
+        pitch: of the ground, toe down [rad].
+        roll: of the ground [rad].
+        t_s: since lift-off.
+        duration_s: of the step.
+        dt_s: the tick.
+        axes: see `Swing`.
+        flight: see `Swing`.
+        shape: see `Swing`.
+    """
+    clearance, remaining = shape[CLEARANCE_M], duration_s - t_s
+    flight[CLIMB_M] = ground_m - flight[LIFT_M]
+    most = shape[WAIT] * duration_s
+    wait = most * flight[CLIMB_M] / clearance
+    early = SETTLE_S + min(max(-wait, _EARLY_UP * wait), most)
+    rises = t_s < flight[OVER_S] and axes[Z, 0] < flight[OVER_M] - _ALMOST * clearance
+    if not rises and t_s >= min(wait, most):
+        if remaining > early + _LAST_S:
             settle = remaining - early
-            self.x = quintic(self.x, target[0], settle, dt_s)
-            self.y = quintic(self.y, target[1], settle, dt_s)
-            self.yaw = quintic(self.yaw, target[2], settle, dt_s)
-            self.nose_down = quintic(self.nose_down, tilt[0], settle, dt_s)
-            self.roll = quintic(self.roll, tilt[1], settle, dt_s)
+            for axis, target in (
+                (X, target_x),
+                (Y, target_y),
+                (YAW, target_yaw),
+                (NOSE, pitch),
+                (ROLL, roll),
+            ):
+                _go(axes, axis, target, settle, dt_s)
         else:
-            self.x = (self.x[0] + self.x[1] * dt_s, _FADE * self.x[1], 0.0)
-            self.y = (self.y[0] + self.y[1] * dt_s, _FADE * self.y[1], 0.0)
-            self.yaw = (self.yaw[0] + self.yaw[1] * dt_s, _FADE * self.yaw[1], 0.0)
-            self.nose_down, self.roll = (self.nose_down[0], 0.0, 0.0), (self.roll[0], 0.0, 0.0)
-        # A hurried step stays low: an apex at full height would take accelerations like T^-2.
-        hurry = min(duration_s / self._step_s, 1.0)
-        apex = max(self._from_m, ground_m) + (self._clearance + self.higher_m) * hurry * hurry
-        # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
-        # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
-        if t_s < self._over_s - _LAST_S:
-            self.z = quintic(self.z, max(self._over_m, apex), self._over_s - t_s, dt_s)
-        elif t_s < _RISE * duration_s and self.z[0] < apex:
-            self.z = quintic(self.z, apex, 0.5 * duration_s - t_s, dt_s)
-        elif remaining > 0.0:
-            self.z = quintic(self.z, ground_m, max(remaining, dt_s), dt_s)
-        else:
-            self.z = (self.z[0] - self._descent * dt_s, -self._descent, 0.0)
+            for axis in (X, Y, YAW):
+                axes[axis, 0] += axes[axis, 1] * dt_s
+                axes[axis, 1] *= _FADE
+                axes[axis, 2] = 0.0
+            axes[NOSE, 1] = axes[NOSE, 2] = axes[ROLL, 1] = axes[ROLL, 2] = 0.0
+    # A hurried step stays low: an apex at full height would take accelerations like T^-2.
+    hurry = min(duration_s / shape[STEP_S], 1.0)
+    apex = max(flight[FROM_M], ground_m) + (clearance + flight[HIGHER_M]) * hurry * hurry
+    # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
+    # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
+    if t_s < flight[OVER_S] - _LAST_S:
+        height, within_s = max(flight[OVER_M], apex), flight[OVER_S] - t_s
+    elif t_s < _RISE * duration_s and axes[Z, 0] < apex:
+        height, within_s = apex, 0.5 * duration_s - t_s
+    elif remaining > 0.0:
+        height, within_s = ground_m, max(remaining, dt_s)
+    else:
+        axes[Z, 0] -= shape[DESCENT_M_S] * dt_s
+        axes[Z, 1], axes[Z, 2] = -shape[DESCENT_M_S], 0.0
+        return
+    _go(axes, Z, height, within_s, dt_s)
 
-    def tiptoe(self, ahead_m: float, t_s: float, duration_s: float) -> None:
-        """Sets the pitch of a foot that covers this way ahead; arguments as for `advance`."""
-        top = min(_TIPTOE_RAD_M * max(ahead_m, 0.0), _MOST_TIPTOE_RAD)
-        if self._edges:
-            top = min(top + _TIPTOE_UP_RAD_M * max(self._climb_m, 0.0), _MOST_TIPTOE_UP_RAD)
-        up, down = _TIPTOE_UP * duration_s, (_TIPTOE_DOWN - _TIPTOE_UP) * duration_s
-        if t_s < up:
-            p, v, a = minimum_jerk(t_s / up)
-            self.pitch = (top * p, top * v / up, top * a / (up * up))
-        else:
-            p, v, a = minimum_jerk((t_s - up) / down)
-            self.pitch = (top * (1.0 - p), -top * v / down, -top * a / (down * down))
 
-    def height(self) -> State:
-        """Of the middle of the sole, that of a foot on tiptoe about its toe included."""
-        z, v, a = self.z
-        p, rate, accel = self.pitch
-        c, s, toe = math.cos(p), math.sin(p), self._toe
-        return z + toe * s, v + toe * c * rate, a + toe * (c * accel - s * rate * rate)
+@kernel
+def tiptoe(
+    ahead_m: float, t_s: float, duration_s: float, axes: Floats, flight: Floats, shape: Floats
+) -> None:
+    """Sets the pitch of a foot that covers this way ahead; arguments as for `swing_on`."""
+    top = min(_TIPTOE_RAD_M * max(ahead_m, 0.0), _MOST_TIPTOE_RAD)
+    if shape[EDGES] > 0.0:
+        top = min(top + _TIPTOE_UP_RAD_M * max(flight[CLIMB_M], 0.0), _MOST_TIPTOE_UP_RAD)
+    up, down = _TIPTOE_UP * duration_s, (_TIPTOE_DOWN - _TIPTOE_UP) * duration_s
+    if t_s < up:
+        p, v, a = _minimum_jerk(t_s / up)
+        axes[PITCH, 0], axes[PITCH, 1], axes[PITCH, 2] = top * p, top * v / up, top * a / (up * up)
+    else:
+        p, v, a = _minimum_jerk((t_s - up) / down)
+        axes[PITCH, 0] = top * (1.0 - p)
+        axes[PITCH, 1], axes[PITCH, 2] = -top * v / down, -top * a / (down * down)

@@ -13,21 +13,21 @@ import numpy as np
 
 from controller.behaviours.profile import minimum_jerk
 from controller.gains import Gains
-from controller.walking.adaptation import Adaptation
 from controller.walking.course import Course
-from controller.walking.dcm_plan import STEPS_AHEAD, DcmPlan, Point
+from controller.walking.dcm_plan import STEPS_AHEAD, Point
 from controller.walking.footsteps import Foothold, next_foothold
-from controller.walking.gait import Gait, gait_of, gait_on_footsteps, planned_step_s
+from controller.walking.gait import gait_of, gait_on_footsteps, planned_step_s
 from controller.walking.grip import Grip
-from controller.walking.ground import Ground, Slope
+from controller.walking.ground import Ground, Slope, sole_tilt
 from controller.walking.joint_friction import JointFriction, learns_friction
 from controller.walking.loading import Loading
 from controller.walking.pendulum import dcm_before_hold
 from controller.walking.priorities import Priorities
 from controller.walking.references import UPRIGHT, References
 from controller.walking.route import Route
-from controller.walking.support import inside_both, inside_sole
-from controller.walking.swing import State, Swing, quintic
+from controller.walking.single_support import SingleSupport
+from controller.walking.support import inside_both
+from controller.walking.swing import State, quintic
 from controller.whole_body import Task, WholeBody
 from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
@@ -46,11 +46,8 @@ _SETTLE_S = 0.8
 _SETTLED_M = 0.02
 _CAPTURED_M = 0.05
 """A last step that leaves the DCM further than this from between the feet is not the last one."""
-_HEADING_RATE_PER_S = 4.0
 _EAGER_ON_POINTS = 3.5
 """Steps on points are hurried more often than not, and hurried steps go slower than they were planned to."""
-_SOLE_RATE_M_S = 0.3
-"""The height reference follows a step up or down at this speed."""
 _LIFT_STEP_M = 1e-3
 """The plan is made anew for a load that lifts the centre of mass by this much more or less."""
 _ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
@@ -101,17 +98,6 @@ def _faster(step_s: float) -> float:
     return max(_SWING_S / step_s, 1.0)
 
 
-class _Stepping:
-    """What makes steps of one gait."""
-
-    def __init__(self, gait: Gait, descent_m_s: float, leeway_m: float = math.inf) -> None:
-        self.gait = gait
-        self.plan = DcmPlan(gait)
-        self.adaptation = Adaptation(gait, self.plan, leeway_m)
-        given = leeway_m < math.inf
-        self.swing = Swing(gait.clearance_m, gait.step_s, descent_m_s, toe_m=gait.half_length_m, edges=given)
-
-
 class Walking:
     """References of a robot that walks.
 
@@ -140,8 +126,11 @@ class Walking:
         self.gait = gait = gait_of(robot, gains)
         self._gains = gains.walk
         self._body, self._contact = body, contact
-        self._free = _Stepping(gait, gains.walk.descent_m_s)
-        self._given = _Stepping(gait_on_footsteps(gait), gains.walk.descent_m_s, _LEEWAY_M)
+        self._refs = refs = References(body, robot.contact_names)
+        refs.retune(gains.com)
+        descent = gains.walk.descent_m_s
+        self._free = SingleSupport(gait, refs, descent)
+        self._given = SingleSupport(gait_on_footsteps(gait), refs, descent, _LEEWAY_M)
         self._use(self._free)
         self._route: Route | None = None
         self._routes = Route()
@@ -161,10 +150,8 @@ class Walking:
         self._least_N = gains.contact.least_load * body.robot.mass_kg * GRAVITY_M_S2
         self.course = Course(_EAGER_ON_POINTS if points else 1.0)
         self._lift_m = 0.0
-        self._com_gains = gains.com
-        self._refs = refs = References(body, robot.contact_names)
         self.p_WC_des, self.v_WC_des, self.p_WS = refs.p_WC_des, refs.v_WC_des, refs.p_WS
-        self.R_des = refs.R_des
+        self.R_des, self.xi_des = refs.R_des, refs.xi_des
         self.half_support_m = np.array([gait.longest_m, gait.widest_m])
         self.planned = np.ones(len(robot.contacts), dtype=bool)
         self.phase, self.done = READY, True
@@ -188,12 +175,13 @@ class Walking:
         self._pelvis = body.reference("base") if "trunk" in body.task_index else None
         self._hips: State = (0.0, 0.0, 0.0)
         self.xi: Point = (0.0, 0.0)
-        self.xi_des: Point = (0.0, 0.0)
+        self._off_m = 0.0
+        self._slides_m_s = [0.0, 0.0]
         self._stance = gait.left
         self._lift_off: Point = (0.0, 0.0)
         self._z_from: Point = (0.0, 0.0)
-        self._heading = self._t = self._transfer_s = self._hold_s = 0.0
-        self._sole_z = self._height_from = self._lowering_s = 0.0
+        self._t = self._transfer_s = self._hold_s = 0.0
+        self._height_from = self._lowering_s = 0.0
         self._stance_z = self._lift_off_z = 0.0
         self._stop = self._last = False
         self._asked: tuple[Foothold, float, tuple[float, float, float]] | None = None
@@ -209,8 +197,8 @@ class Walking:
         """Duration of the present step, as adapted [s]."""
         return self._adaptation.duration_s
 
-    def _use(self, stepping: _Stepping) -> None:
-        self.gait, self._plan = stepping.gait, stepping.plan
+    def _use(self, stepping: SingleSupport) -> None:
+        self.gait, self._plan, self._stepping = stepping.gait, stepping.plan, stepping
         self._adaptation, self._swing = stepping.adaptation, stepping.swing
 
     @property
@@ -220,7 +208,8 @@ class Walking:
 
     def retune(self, gains: Gains) -> None:
         """Takes these gains, which give the same gait, after the weights of standing have been written."""
-        self._gains, self._com_gains = gains.walk, gains.com
+        self._gains = gains.walk
+        self._refs.retune(gains.com)
         self._priorities.retune(gains)
         if self.friction is not None:
             self.friction.lambda_per_s[0] = self._foot_rate_per_s
@@ -241,8 +230,8 @@ class Walking:
         """
         kin = self._body.arrays.kin
         self._use(self._free if footsteps is None else self._given)
-        self._heading = math.atan2(kin.R[0, 1, 0] + kin.R[1, 1, 0], kin.R[0, 0, 0] + kin.R[1, 0, 0])
-        self._see()
+        self._refs.heading[0] = math.atan2(kin.R[0, 1, 0] + kin.R[1, 1, 0], kin.R[0, 0, 0] + kin.R[1, 0, 0])
+        self._see(0.0)
         x, y, yaw = self._middle()
         self.course.begin(x, y, yaw)
         self._route = None
@@ -256,9 +245,10 @@ class Walking:
         self._priorities.walk()
         self._loading.begin(self._least_N)
         self._loading.rest()
-        self._sole_z = 0.5 * (self._soles_z[0] + self._soles_z[1])
+        sole_z = 0.5 * (self._soles_z[0] + self._soles_z[1])
+        self._refs.sole_z[0] = sole_z
         self._bear_load()
-        self._height_from, self._lowering_s = float(kin.p_WC[2]) - self._sole_z - self._lift_m, 0.0
+        self._height_from, self._lowering_s = float(kin.p_WC[2]) - sole_z - self._lift_m, 0.0
         self.p_WC_des[:], self.v_WC_des[:] = kin.p_WC, 0.0
         self.phase, self._t, self._stop, self._last, self.done = READY, 0.0, False, False, False
         self._body.set_mode(*self._both)
@@ -281,22 +271,21 @@ class Walking:
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
         self._bear_load()
-        self._see()
+        self._see(dt_s)
         if self.phase != READY:
             self.course.advance(dt_s)
         if self.phase == SWING and self._t > _SETTLED_SOLE_S and self._tells_grip():
-            vx, vy = self._body.arrays.kin.vel[self._stance, :2].tolist()
-            self._grip.feel(math.hypot(vx, vy), dt_s)
+            self._grip.feel(self._slides_m_s[self._stance], dt_s)
             self._count_on_grip()
         self._t += dt_s
         self._lowering_s += dt_s
         self._switch()
         if self.phase == SWING:
-            xi_ref, z = self._advance_swing(dt_s)
+            self._advance_swing(dt_s)
         else:
-            xi_ref, z = self._advance_on_both(dt_s)
-        self.xi_des = xi_ref
-        self._lead_body(xi_ref, z, dt_s)
+            self._advance_on_both(dt_s)
+        if self._pelvis is not None and self._route is not None:
+            self._write_hips(self._pelvis, dt_s)
         if self.friction is not None:
             if self.phase == SWING:
                 self.friction.swing(1 - self._stance, dt_s)
@@ -312,14 +301,15 @@ class Walking:
             self._plan.set_height(self.gait.height_m + lift)
             self._loading.weigh(carried.total_kg)
 
-    def _see(self) -> None:
+    def _see(self, dt_s: float) -> None:
         """Feet, in the unwrapped heading of the robot, and the DCM."""
         refs, feet = self._refs, self._feet
-        refs.see(self._heading, self._plan.omega)
-        x0, y0, yaw0, x1, y1, yaw1, z0, z1, xi_x, xi_y = refs.seen.tolist()
+        refs.see(dt_s, self._plan.omega)
+        x0, y0, yaw0, x1, y1, yaw1, z0, z1, xi_x, xi_y, off, slides0, slides1 = refs.seen.tolist()
         feet[0], feet[1] = (x0, y0, yaw0), (x1, y1, yaw1)
         self._soles_z[0], self._soles_z[1] = z0, z1
-        self.xi = (xi_x, xi_y)
+        self.xi, self._off_m = (xi_x, xi_y), off
+        self._slides_m_s[0], self._slides_m_s[1] = slides0, slides1
 
     def _feel(self, foot: int) -> None:
         if self.gait.half_length_m == 0.0:
@@ -341,8 +331,7 @@ class Walking:
         Points always slide a little, soles that a push has torn off and those on stairs, where ankles come to
         their limits, for other reasons.
         """
-        off = math.hypot(self.xi[0] - self.xi_des[0], self.xi[1] - self.xi_des[1])
-        return off < _PUSHED_M and self._route is None and self.gait.half_length_m > 0.0
+        return self._off_m < _PUSHED_M and self._route is None and self.gait.half_length_m > 0.0
 
     def _count_on_grip(self) -> None:
         part = self._grip.part
@@ -411,10 +400,12 @@ class Walking:
         # A foot that was put down in a hurry has not come to rest on the ground.
         if self._adaptation.duration_s > _CALM * self.gait.step_s:
             self._feel(stance)
-        self._swing.higher_m = min(_ROUGH_CLEARANCE * self._roughness_m, self.gait.clearance_m)
-        self._swing.begin(x, y, self._lift_off_z, yaw, self._stance_z, self._ground_tilt(yaw))
+        higher = min(_ROUGH_CLEARANCE * self._roughness_m, self.gait.clearance_m)
+        tilt = sole_tilt(*self._landing_slope, yaw)
+        self._swing.begin(x, y, self._lift_off_z, yaw, self._stance_z, tilt, higher)
         self._last = self._stop and self.course.resting if self._route is None else self._route.last
-        self._adaptation.begin(self._next_foothold(self._standing_foot, self._velocity()))
+        foothold = self._next_foothold(self._standing_foot, self._velocity())
+        self._adaptation.begin(self._standing_foot, self._side[stance], (x, y), foothold)
         self.planned[swing] = False
         self._loading.share(stance, 1.0)
         self._body.set_mode(*self._single[swing])
@@ -470,52 +461,42 @@ class Walking:
         """Of ground that nobody has told of: footsteps that are given are no plane and no surprise."""
         return 0.0 if self._route is not None else self._ground.roughness_m
 
-    def _ground_tilt(self, yaw: float) -> tuple[float, float]:
-        """Pitch (toe down) and roll of a sole with this heading on the ground [rad]."""
-        return (0.0, 0.0) if self._route is not None else _tilt(self._ground.slope, yaw)
+    @property
+    def _landing_slope(self) -> Slope:
+        """Of the ground where the swing foot is to land."""
+        return (0.0, 0.0) if self._route is not None else self._ground.slope
 
-    def _landing_z(self, target: Foothold) -> float:
-        """Height of the ground where the swing foot is to land."""
+    def _advance_swing(self, dt_s: float) -> None:
+        """Single support."""
+        plan, stance, velocity = self._plan, self._standing_foot, self._velocity()
+        planned = self._next_foothold(stance, velocity)
+        landing_z = self._stance_z
         if self._route is not None:
-            return self._stance_z + self._route.rise_m()
-        return self._stance_z + self._ground.rise(self._standing_foot, target[0], target[1])
-
-    def _advance_swing(self, dt_s: float) -> tuple[Point, Point]:
-        """Single support: the DCM as planned, and the zero-moment point that takes it there."""
-        plan, adaptation, stance = self._plan, self._adaptation, self._standing_foot
-        side, xi = self._side[self._stance], self.xi
-        planned = self._next_foothold(stance, self._velocity())
-        if self._route is not None:
+            landing_z += self._route.rise_m()
             end = plan.along(self._ahead, self._route.lay_out(stance, self._ahead))
             follow = 0.5 if self._last else plan.follow_alone
         elif self._last:
             end = (0.5 * (stance[0] + planned[0]), 0.5 * (stance[1] + planned[1]))
             follow = 0.5
         else:
-            end = plan.at_touchdown(stance, planned, -side, self._velocity())
+            end = plan.at_touchdown(stance, planned, -self._side[self._stance], velocity)
             follow = plan.follow
-        foot = (self._swing.x[0], self._swing.y[0])
-        adaptation.advance(xi, stance, side, self._lift_off, foot, planned, end, self._t, dt_s)
-        target, duration = adaptation.target, adaptation.duration_s
-        end = (end[0] + follow * (target[0] - planned[0]), end[1] + follow * (target[1] - planned[1]))
-        way = (target[0] - self._lift_off[0], target[1] - self._lift_off[1])
-        xi_ref = plan.in_swing(stance, way, self._t, duration, end)
-        shift = plan.leg_shift(way, self._t, duration)
-        z_ref = (stance[0] + shift[0], stance[1] + shift[1])
-        z = self._law(xi_ref, z_ref)
-        zx, zy = inside_sole((z[0] - shift[0], z[1] - shift[1]), stance, self.gait)
-        self._write_swing(target, duration, dt_s)
-        return xi_ref, (zx + shift[0], zy + shift[1])
+        foot, gain, leading = 1 - self._stance, self._gains.dcm_gain_per_s, self._leading(dt_s)
+        landing = landing_z, *self._landing_slope
+        self._stepping.advance(foot, self._t, *planned, *end, follow, *landing, gain, *leading)
+        self.planned[foot] = self._t > self._adaptation.duration_s - _ANNOUNCE_S
 
-    def _advance_on_both(self, dt_s: float) -> tuple[Point, Point]:
-        """Double support; as `_advance_swing`."""
+    def _advance_on_both(self, dt_s: float) -> None:
+        """Double support."""
         if self.phase != TRANSFER:
             x, y, _ = self._middle()
             xi_ref = z_ref = (x, y)
         else:
             xi_ref, z_ref = self._transfer()
-        z = self._law(xi_ref, z_ref)
-        return xi_ref, inside_both(z, self._feet[0], self._feet[1], self.gait)
+        k = 1.0 + self._gains.dcm_gain_per_s / self._plan.omega
+        z = z_ref[0] + k * (self.xi[0] - xi_ref[0]), z_ref[1] + k * (self.xi[1] - xi_ref[1])
+        z = inside_both(z, self._feet[0], self._feet[1], self.gait)
+        self._refs.lead(*xi_ref, *z, *self._leading(dt_s))
 
     def _transfer(self) -> tuple[Point, Point]:
         plan, landed = self._plan, self._landed
@@ -538,50 +519,35 @@ class Walking:
             xi_ref = dcm_before_hold(xi_ref[0], a[0], decay), dcm_before_hold(xi_ref[1], a[1], decay)
         return xi_ref, z
 
-    def _law(self, xi_ref: Point, z_ref: Point) -> Point:
-        k = 1.0 + self._gains.dcm_gain_per_s / self._plan.omega
-        return z_ref[0] + k * (self.xi[0] - xi_ref[0]), z_ref[1] + k * (self.xi[1] - xi_ref[1])
-
     # References
 
-    def _write_swing(self, target: Foothold, duration_s: float, dt_s: float) -> None:
-        swing, foot = self._swing, 1 - self._stance
-        tilt = self._ground_tilt(target[2])
-        ahead, left = self._body.arrays.kin.vel[foot, :2].tolist()
-        if swing.held_back(self._feet[foot], ahead, left):
-            swing.climb(self._feet[foot][0], self._feet[foot][1], self._t, duration_s)
-        swing.advance(target, self._landing_z(target), self._t, duration_s, dt_s, tilt)
-        self.planned[foot] = self._t > duration_s - _ANNOUNCE_S
-        c, s = math.cos(swing.yaw[0]), math.sin(swing.yaw[0])
-        way = c * (target[0] - self._lift_off[0]) + s * (target[1] - self._lift_off[1])
-        swing.tiptoe(way, self._t, duration_s)
-        turn = *swing.yaw, *swing.pitch, *swing.nose_down, swing.roll[0]
-        self._refs.swing(foot, *swing.x, *swing.y, *swing.height(), *turn)
+    def _leading(self, dt_s: float) -> tuple[float, ...]:
+        """What leads the body besides the DCM; see `lead_body`."""
+        part = minimum_jerk(self._lowering_s / _READY_S)[0]
+        height = self._height_from + part * (self.gait.height_m - self._height_from) + self._lift_m
+        # Feet that cannot turn have no heading of their own: the base has to hold the course's itself.
+        heading = self.course.yaw if self._on_points else float(self._refs.heading[0])
+        return self._plan.omega, *self._under(), height, heading, self.course.velocity[2], dt_s
 
-    def _under(self, x: float, y: float) -> tuple[float, Slope]:
-        """Height of the ground that the centre of mass goes by, at a point, and its slope.
+    def _under(self) -> tuple[float, float, float, float, float]:
+        """Ground that the centre of mass goes by: a point and the slope there.
 
         Between given footsteps that is a line from foot to foot: over stairs it rises evenly. On the way down
         it is a parabola that starts level: the ankle of the upper foot is what limits a step down, and it
         bends the less the longer the leg stays.
         """
+        slope, soles_z = self._landing_slope, self._soles_z
         if self.phase not in (SWING, TRANSFER):
-            a, b = self._feet
-            middle = 0.5 * (self._soles_z[0] + self._soles_z[1])
-            if self._route is not None:
-                return middle, (0.0, 0.0)
-            mx, my = x - 0.5 * (a[0] + b[0]), y - 0.5 * (a[1] + b[1])
-            slope = self._ground.slope
-            return middle + slope[0] * mx + slope[1] * my, slope
+            x, y, _ = self._middle()
+            return x, y, 0.5 * (soles_z[0] + soles_z[1]), *slope
         swinging = self.phase == SWING
         foot = self._standing_foot if swinging else self._landed
-        z = self._stance_z if swinging else self._soles_z[self._stance]
+        z = self._stance_z if swinging else soles_z[self._stance]
         if self._route is None:
             if not swinging:
-                z = 0.5 * (self._soles_z[0] + self._soles_z[1]) - 0.5 * self._ground.rise(
-                    foot, *self._left[:2]
-                )
-            return z + self._ground.rise(foot, x, y), self._ground.slope
+                z = 0.5 * (soles_z[0] + soles_z[1]) - 0.5 * self._ground.rise(foot, *self._left[:2])
+            return foot[0], foot[1], z, *slope
+        x, y, _ = self._body.arrays.kin.p_WC.tolist()
         c, s = math.cos(foot[2]), math.sin(foot[2])
         ahead = c * (x - foot[0]) + s * (y - foot[1])
         if ahead > 0.0:
@@ -589,11 +555,11 @@ class Walking:
         elif swinging:
             other, rise = (*self._lift_off, 0.0), self._lift_off_z - z
         else:
-            other, rise = self._left, self._soles_z[1 - self._stance] - z
+            other, rise = self._left, soles_z[1 - self._stance] - z
         way = c * (other[0] - foot[0]) + s * (other[1] - foot[1])
         if way * ahead <= 0.0 or abs(way) < _LEAST_WAY_M or abs(ahead) > abs(way):
             part = 1.0 if way * ahead > 0.0 and abs(way) >= _LEAST_WAY_M else 0.0
-            return z + part * rise, (0.0, 0.0)
+            return x, y, z + part * rise, 0.0, 0.0
         part = ahead / way
         if rise * way > 0.0:
             steepness = rise / way
@@ -601,33 +567,7 @@ class Walking:
             steepness, rise = 2.0 * part * rise / way, part * rise
         else:
             steepness, rise = 2.0 * (1.0 - part) * rise / way, (2.0 - part) * rise
-        return z + part * rise, (c * steepness, s * steepness)
-
-    def _lead_body(self, xi_ref: Point, z: Point, dt_s: float) -> None:
-        cx, cy, _ = self._body.arrays.kin.p_WC.tolist()
-        sole, slope = self._under(cx, cy)
-        most = _SOLE_RATE_M_S * dt_s
-        self._sole_z += min(max(sole - self._sole_z, -most), most)
-        part = minimum_jerk(self._lowering_s / _READY_S)[0]
-        height = self._height_from + part * (self.gait.height_m - self._height_from) + self._lift_m
-        heading = 0.5 * (self._feet[0][2] + self._feet[1][2])
-        self._heading += (heading - self._heading) * min(_HEADING_RATE_PER_S * dt_s, 1.0)
-        # Feet that cannot turn have no heading of their own: the base has to hold the course's itself.
-        heading = self.course.yaw if self._on_points else self._heading
-        self._refs.lead(
-            *xi_ref,
-            *z,
-            self._sole_z + height,
-            *slope,
-            self._com_gains.height_kp_per_s2,
-            self._com_gains.height_kd_per_s,
-            self._plan.omega,
-            heading,
-            self.course.velocity[2],
-            dt_s,
-        )
-        if self._pelvis is not None and self._route is not None:
-            self._write_hips(self._pelvis, dt_s)
+        return x, y, z + part * rise, c * steepness, s * steepness
 
     def _write_hips(self, ref: Vector, dt_s: float) -> None:
         if self.phase == SWING:
@@ -641,17 +581,10 @@ class Walking:
                 roll, left_s = 0.0, max(_SETTLE_S - self._t, dt_s)
         self._hips = quintic(self._hips, roll, left_s, dt_s)
         roll, rate, _ = self._hips
-        c, s = math.cos(self._heading), math.sin(self._heading)
+        heading = float(self._refs.heading[0])
+        c, s = math.cos(heading), math.sin(heading)
         cr, sr = math.cos(roll), math.sin(roll)
         ref[1], ref[2] = -s * cr, s * sr
         ref[4], ref[5] = c * cr, -c * sr
         ref[7], ref[8] = sr, cr
         ref[9], ref[10] = c * rate, s * rate
-
-
-def _tilt(slope: Slope, yaw: float) -> tuple[float, float]:
-    """Pitch (toe down) and roll of a sole with this heading on ground of this slope [rad]."""
-    c, s = math.cos(yaw), math.sin(yaw)
-    ahead, left = c * slope[0] + s * slope[1], c * slope[1] - s * slope[0]
-    pitch = -math.atan(ahead)
-    return pitch, math.atan(left * math.cos(pitch))
