@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from gaits import WalkingRun
-from sim_runs import robot
 
-from controller.gains import Gains
-from controller.walking.walking import SWING, TRANSFER, walking_tasks
+from controller.walking.stride import SWING, TRANSFER
 
 
 def yaw(q: np.ndarray) -> float:
@@ -72,15 +70,6 @@ def test_a_biped_of_nothing_but_a_robot_yaml_walks() -> None:
     assert way[0] == pytest.approx(0.3, rel=0.1)
     assert abs(way[1]) < 0.06
     assert tilt_deg(run) < 3.0
-
-
-def test_a_foot_that_steps_quicker_is_held_stiffer() -> None:
-    gains = Gains()
-    for name, stiffer in (("bolt", 6.0), ("g1", 1.0), ("talos", 1.0)):
-        task = walking_tasks(robot(name), gains)[0]
-        kp, kd = task.gain
-        assert kp >= stiffer * gains.walk.swing.kp_per_s2
-        assert kd**2 / kp == pytest.approx(gains.walk.swing.kd_per_s**2 / gains.walk.swing.kp_per_s2)
 
 
 def test_a_push_is_caught_by_stepping() -> None:
@@ -203,7 +192,7 @@ def test_a_slope_is_felt_and_walked() -> None:
     run.run(2.0, walk)
     assert run.stands
     assert (run.sim.truth.q[0] - start) / (run.sim.t_s - t) == pytest.approx(0.25, rel=0.15)
-    assert run.walking._ground.slope[0] == pytest.approx(np.tan(np.radians(10.0)), abs=0.03)
+    assert run.walking._free.ground.slope[0] == pytest.approx(np.tan(np.radians(10.0)), abs=0.03)
 
 
 def test_stairs_are_walked_on_given_footsteps_and_what_is_asked_meanwhile_waits() -> None:
@@ -251,7 +240,7 @@ def test_edges_that_nobody_told_of_are_stepped_on_and_over() -> None:
         6.0, walk, lambda: errors.append(np.hypot(*np.subtract(run.walking.xi, run.walking.xi_des)).item())
     )
     assert run.stands
-    assert run.walking._ground.roughness_m > 0.005
+    assert run.walking._free.roughness_m > 0.005
     assert max(errors) < 0.07
     assert tilt_deg(run) < 10.0
 
@@ -266,7 +255,7 @@ def test_a_step_that_ends_early_on_a_block_does_not_hurry_the_next_ones() -> Non
     def look() -> None:
         walking = run.walking
         if walking.phase == TRANSFER != phase[0]:
-            early.append(walking._hold_s)
+            early.append(walking._transfer.hold_s)
         if walking.phase == SWING:
             durations.append(walking.step_s)
         phase[0] = walking.phase

@@ -12,8 +12,9 @@ from controller.behaviours.tilt_integral import TiltIntegral
 from controller.gains import Gains
 from controller.request import CIRCLE, DAMP, FOOTSTEPS, REACH, WALK, RequestRow
 from controller.soles import can_rest
+from controller.walking.foot_tasks import walking_tasks
 from controller.walking.speed import walks
-from controller.walking.walking import Walking, walking_tasks
+from controller.walking.walking import Walking
 from controller.whole_body import Task, WholeBody
 from robots.model import RobotModel
 from robots.rows import Vector

@@ -6,6 +6,11 @@ the robot counts on that of its robot.yaml until then; afterwards on less, and t
 
 from __future__ import annotations
 
+import math
+
+from controller.walking.course import Course
+from controller.whole_body import WholeBody
+
 _SLIDES_M_S = 0.09
 """A sole that stands moves slower than this, noise and the give of the ground included."""
 _SHRINK_PER_S = 12.0
@@ -13,6 +18,8 @@ _RETURN_PER_S = 0.15
 _LEAST = 0.15
 _SPEED_M_S = 2.7
 """Fastest walk per friction coefficient, for a centre of mass that walks 0.6 m high."""
+_NOTEWORTHY = 0.02
+"""What is counted on changes in steps of this size."""
 
 
 class Grip:
@@ -29,6 +36,10 @@ class Grip:
     def __init__(self, friction: float, speed: float) -> None:
         self._fastest_m_s = _SPEED_M_S * friction * speed
         self._slides_m_s = _SLIDES_M_S * speed
+        self.part = self._counted_on = 1.0
+
+    def forget(self) -> None:
+        """Another floor."""
         self.part = 1.0
 
     def feel(self, slide_m_s: float, dt_s: float) -> None:
@@ -42,3 +53,10 @@ class Grip:
     def fastest_m_s(self) -> float:
         """Fastest walk that this friction carries."""
         return self._fastest_m_s * self.part
+
+    def count_on(self, body: WholeBody, course: Course) -> None:
+        """Lets contact forces and course count on this friction."""
+        course.fastest_m_s = self.fastest_m_s if self.part < 1.0 else math.inf
+        if abs(self.part - self._counted_on) > _NOTEWORTHY or (self.part == 1.0 != self._counted_on):
+            body.set_friction(self.part)
+            self._counted_on = self.part

@@ -1,0 +1,41 @@
+"""Tasks of the swing feet: the quicker the steps, the stiffer they are held."""
+
+from __future__ import annotations
+
+from controller.gains import Gains, SwingGains
+from controller.walking.gait import planned_step_s
+from controller.whole_body import Task
+from robots.model import RobotModel
+
+_SWING_S = 0.39
+"""The gains of the swing foot are those of a step of this time, or a longer one. In a shorter one the foot
+has less time to come to where it should be, and friction and errors of the model are no less."""
+
+
+def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """The tasks of the swing feet; the rest are those of standing."""
+    swing, model = gains.walk.swing, robot.pin_model
+    faster = _faster(planned_step_s(robot, gains.walk))
+    pair = [swing.kp_per_s2 * faster**2, swing.kd_per_s * faster]
+    turn = [swing.orientation_kp_per_s2 * faster**2, swing.orientation_kd_per_s * faster]
+    tasks = []
+    for contact in robot.contacts:
+        frame = model.frames[contact.frame_id].name
+        tasks.append(Task(f"{contact.name}.position", "frame_position", swing.weight, pair, frame))
+        if len(contact.corners_F) > 1:
+            tasks.append(
+                Task(
+                    f"{contact.name}.orientation", "frame_orientation", swing.orientation_weight, turn, frame
+                )
+            )
+    return tasks
+
+
+def foot_rate_per_s(swing: SwingGains, step_s: float) -> float:
+    """Rate at which the task of a swing foot brings it to its reference, in steps of this time."""
+    return _faster(step_s) * swing.kp_per_s2 / swing.kd_per_s
+
+
+def _faster(step_s: float) -> float:
+    """How much faster the swing foot has to answer than in the step that its gains are meant for."""
+    return max(_SWING_S / step_s, 1.0)

@@ -1,0 +1,96 @@
+"""Steps on footsteps that are given, which may be stairs."""
+
+from __future__ import annotations
+
+import math
+
+from controller.qp.tables import Floats
+from controller.walking.dcm_plan import STEPS_AHEAD, Point
+from controller.walking.footsteps import Foothold
+from controller.walking.route import Route
+from controller.walking.single_support import SingleSupport
+from controller.walking.steps import Plane, Steps
+from controller.walking.stride import SWING, TRANSFER, Stride
+from robots.rows import Vector
+
+_LEAST_WAY_M = 0.05
+"""Feet that are less than this apart ahead are side by side."""
+
+
+class GivenSteps(Steps):
+    """Steps on a route.
+
+    Args:
+        single: makes them.
+        p_WC: (3,) the centre of mass, which keeps its address.
+
+    Attributes:
+        route: where they go.
+    """
+
+    def __init__(self, single: SingleSupport, p_WC: Floats) -> None:
+        super().__init__(single)
+        self.route = Route()
+        self._p_WC = p_WC
+        self._ahead: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
+
+    def begin(self, footsteps: Vector, stride: Stride) -> None:
+        """Takes footsteps, (n, 5) as for `Route.begin`, with both soles down."""
+        self.route.begin(footsteps, stride.middle, stride.feet)
+
+    def first_stance(self) -> int:
+        """See `Steps.first_stance`."""
+        return 1 - self.route.first
+
+    def is_last(self, stop: bool) -> bool:
+        """See `Steps.is_last`; footsteps are walked to their end, whatever is asked."""
+        return self.route.last
+
+    def foothold(self, stride: Stride, last: bool) -> Foothold:
+        """See `Steps.foothold`."""
+        return self.route.foothold()
+
+    def touchdown(self, stride: Stride, foothold: Foothold, last: bool) -> tuple[Point, float]:
+        """See `Steps.touchdown`."""
+        end = self.plan.along(self._ahead, self.route.lay_out(stride.standing, self._ahead))
+        return end, 0.5 if last else self.plan.follow_alone
+
+    def landed(self) -> None:
+        """See `Steps.landed`."""
+        self.route.index += 1
+
+    def landing(self, stride: Stride) -> tuple[float, float, float]:
+        """See `Steps.landing`."""
+        return stride.standing_z + self.route.rise_m(), 0.0, 0.0
+
+    def under(self, stride: Stride) -> Plane:
+        """A line from foot to foot: over stairs it rises evenly.
+
+        On the way down it is a parabola that starts level: the ankle of the upper foot is what limits a step
+        down, and it bends the less the longer the leg stays.
+        """
+        if stride.phase not in (SWING, TRANSFER):
+            x, y, _ = stride.middle
+            return x, y, stride.middle_z, 0.0, 0.0
+        swinging, foot = stride.phase == SWING, stride.standing
+        z = stride.standing_z if swinging else stride.soles_z[stride.stance]
+        x, y, _ = self._p_WC.tolist()
+        c, s = math.cos(foot[2]), math.sin(foot[2])
+        ahead = c * (x - foot[0]) + s * (y - foot[1])
+        if ahead > 0.0:
+            other, rise = self.route.foothold(), self.route.rise_m()
+        else:
+            other = stride.leaving
+            rise = (stride.leaving_z if swinging else stride.soles_z[stride.swing]) - z
+        way = c * (other[0] - foot[0]) + s * (other[1] - foot[1])
+        apart = way * ahead > 0.0 and abs(way) >= _LEAST_WAY_M
+        if not apart or abs(ahead) > abs(way):
+            return x, y, z + (rise if apart else 0.0), 0.0, 0.0
+        part = ahead / way
+        if rise * way > 0.0:
+            steepness = rise / way
+        elif way > 0.0:
+            steepness, rise = 2.0 * part * rise / way, part * rise
+        else:
+            steepness, rise = 2.0 * (1.0 - part) * rise / way, (2.0 - part) * rise
+        return x, y, z + part * rise, c * steepness, s * steepness

@@ -1,0 +1,54 @@
+"""The pelvis rolls as a foot steps up or down: the hip goes with the foot, and legs need not bend as far."""
+
+from __future__ import annotations
+
+import math
+
+from controller.qp.tables import Floats
+from controller.walking.stride import SETTLE, SETTLE_S, SWING, Stride
+from controller.walking.swing import State, quintic
+
+_ROLL_RAD_M, _MOST_RAD = 1.2, 0.2
+"""Roll of the pelvis per height of a step, and its most."""
+
+
+class Hips:
+    """Roll of the pelvis.
+
+    Args:
+        base: reference of the base's orientation.
+    """
+
+    def __init__(self, base: Floats) -> None:
+        self._ref = base
+        self._roll: State = (0.0, 0.0, 0.0)
+
+    def level(self) -> None:
+        """Starts level."""
+        self._roll = (0.0, 0.0, 0.0)
+
+    def advance(self, stride: Stride, rise_m: float, step_s: float, heading: float, dt_s: float) -> None:
+        """Writes this tick's reference over that of a level base.
+
+        Args:
+            stride: the step under way.
+            rise_m: what it lands above its stance foot.
+            step_s: its duration.
+            heading: of the base [rad].
+            dt_s: the tick.
+        """
+        roll, left_s = self._roll[0], dt_s
+        if stride.phase == SWING:
+            roll = min(max(-stride.side * _ROLL_RAD_M * rise_m, -_MOST_RAD), _MOST_RAD)
+            left_s = max(step_s - stride.t_s, dt_s)
+        elif stride.phase == SETTLE:
+            roll, left_s = 0.0, max(SETTLE_S - stride.t_s, dt_s)
+        self._roll = quintic(self._roll, roll, left_s, dt_s)
+        roll, rate, _ = self._roll
+        c, s = math.cos(heading), math.sin(heading)
+        cr, sr = math.cos(roll), math.sin(roll)
+        ref = self._ref
+        ref[1], ref[2] = -s * cr, s * sr
+        ref[4], ref[5] = c * cr, -c * sr
+        ref[7], ref[8] = sr, cr
+        ref[9], ref[10] = c * rate, s * rate
