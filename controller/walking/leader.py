@@ -70,7 +70,7 @@ class Leader:
         """Takes over from standing, as the robot is seen."""
         refs, kin = self._refs, self._kin
         refs.sole_z[0] = sole_z = self._stride.middle_z
-        self.bear_load(steps)
+        self._lift(steps, float(self._carried.p_RC[2]))
         self._height_from, self._t = float(kin.p_WC[2]) - sole_z - self._lift_m, 0.0
         refs.p_WC_des[:], refs.v_WC_des[:] = kin.p_WC, 0.0
 
@@ -85,9 +85,12 @@ class Leader:
         """A load lifts the centre of mass: the pendulum grows with it, the robot stays as high as it was."""
         lift = float(self._carried.p_RC[2])
         if abs(lift - self._lift_m) > _LIFT_STEP_M:
-            self._lift_m = lift
-            steps.plan.set_height(steps.gait.height_m + lift)
-            self._loading.weigh(self._carried.total_kg)
+            self._lift(steps, lift)
+
+    def _lift(self, steps: Steps, lift_m: float) -> None:
+        self._lift_m = lift_m
+        steps.plan.set_height(steps.gait.height_m + lift_m)
+        self._loading.weigh(self._carried.total_kg)
 
     def advance(self, steps: Steps, xi: Point, last: bool, dt_s: float) -> None:
         """Writes this tick's references.

@@ -169,10 +169,10 @@ class Walking:
         for foot in (0, 1):
             self._feel(foot)
         self._body.gain("com")[:6] = 0.0
+        self._leader.begin(self._steps)
         self._priorities.walk()
         self._loading.begin(self._least_N)
         self._loading.rest()
-        self._leader.begin(self._steps)
         self._stop = self._last = self.done = False
         stride.begin(READY, stride.stance)
         self._modes.on_both()
