@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 
-from rt.clock import PERIOD_NS, GridClock
+from rt.clock import PERIOD_NS, GridClock, absolute_sleeper
 from rt.doctor_check import Check, Status, judge
 from rt.histogram import LatencyHistogram
 from rt.host import HostState
@@ -16,8 +17,10 @@ GOOD_P99_US = 100.0
 UNFIT_P99_US = PERIOD_NS / 1000.0
 LARGEST_REFERENCE_P99_US = 500.0
 PHASE_NS = 150_000
+END_MARGIN_S = 0.01
 
 _LARGEST_CYCLICTEST_US = 20_000
+_NS_PER_S = 1_000_000_000
 
 
 @dataclass
@@ -40,14 +43,14 @@ def measure_wake_ups(clock: GridClock, seconds: float, wake_ups: WakeUps, phase_
 
     Args:
         clock: wakes us.
-        seconds: how long [s].
+        seconds: how long, missed periods included [s].
         wake_ups: what to add to.
         phase_ns: distance of the grid from whole periods of the clock [ns].
     """
     record = wake_ups.ours.record
-    n_ticks = int(seconds * 1e9 / clock.period_ns)
     clock.start(phase_ns)
-    for _ in range(n_ticks):
+    last_ns = clock.due_ns + int(seconds * 1e9)
+    while clock.due_ns < last_ns:
         woken_ns = clock.wait()
         record(woken_ns - clock.due_ns)
     wake_ups.missed += clock.missed_total
@@ -57,24 +60,36 @@ def measure_paired(core: int, priority: int, seconds: float, blocks: int = 2) ->
     """Measures our wake-ups and cyclictest's at once, 150 us apart, with the phases swapped each block.
 
     What disturbs the host is often locked to the millisecond; without the swap one side gets all of it.
+    Both are measured over the same seconds: what a host does now and then must fall on both, and starting and
+    ending cyclictest, which takes milliseconds of our core at our priority, on neither.
     The calling thread must already be at its priority and on its core.
 
     Args:
         core: core of both.
         priority: FIFO priority of cyclictest.
-        seconds: length of all blocks together [s]; each takes whole seconds.
+        seconds: length of all blocks together [s]; each takes whole seconds, and up to two to begin.
         blocks: number of blocks, even.
     """
     wake_ups = WakeUps()
     block_s = max(1, round(seconds / blocks))
+    sleep_until = absolute_sleeper()
     for block in range(blocks):
         reference_phase_us = (block % 2) * PHASE_NS // 1000
+        # cyclictest begins with the next whole second: started right after one, it has time to get ready.
+        start_ns = _next_second_ns()
+        sleep_until(start_ns)
         process = _start_cyclictest(core, priority, block_s, reference_phase_us)
-        # cyclictest starts with the next whole second, so that it takes up to one more.
-        measure_wake_ups(GridClock(), block_s + 0.5, wake_ups, phase_ns=PHASE_NS - 1000 * reference_phase_us)
+        sleep_until(start_ns + _NS_PER_S)
+        measure_wake_ups(
+            GridClock(), block_s - END_MARGIN_S, wake_ups, phase_ns=PHASE_NS - 1000 * reference_phase_us
+        )
         if process is not None:
             add_cyclictest(_output(process), wake_ups.reference)
     return wake_ups
+
+
+def _next_second_ns() -> int:
+    return (time.monotonic_ns() // _NS_PER_S + 1) * _NS_PER_S
 
 
 def _start_cyclictest(core: int, priority: int, seconds: int, phase_us: int) -> subprocess.Popen[str] | None:

@@ -7,6 +7,7 @@ often locked to the millisecond. Idle, and under stress-ng.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -96,11 +97,10 @@ def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
             if not host.granted(f"FIFO priority {DEFAULT_PRIORITY}"):
                 raise ConfigError("there is no FIFO priority: run as root, or see `khz doctor`")
             steal = StealMeter()
-            before_s = steal.read_s()
+            began_s, before_s = time.monotonic(), steal.read_s()
             wake_ups = measure_paired(host.core, DEFAULT_PRIORITY, BLOCKS * block_s, BLOCKS)
-            after_s = steal.read_s()
+            seconds, after_s = time.monotonic() - began_s, steal.read_s()
             steal.close()
-        seconds = BLOCKS * (block_s + 0.5)
         share = None if before_s is None or after_s is None else (after_s - before_s) / seconds
         results.append(compare(load, wake_ups, share))
     return results

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rt import doctor_measure
 from rt.clock import PERIOD_NS, GridClock
 from rt.doctor_check import Status
-from rt.doctor_measure import WakeUps, add_cyclictest, measure_wake_ups, wake_up_checks
+from rt.doctor_measure import WakeUps, add_cyclictest, measure_paired, measure_wake_ups, wake_up_checks
 from rt.histogram import LatencyHistogram
 
 CYCLICTEST = """# /dev/cpu_dma_latency set to 0us
@@ -66,9 +67,37 @@ def test_blocks_are_pooled() -> None:
     assert wake_ups.ours.total == 100
 
 
+def test_both_are_measured_over_the_same_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = LateTime([0])
+    time.now_ns = 5_700_000_000
+    calls: list[tuple[str, float, int]] = []
+
+    def cyclictest(core: int, priority: int, seconds: int, phase_us: int) -> None:
+        calls.append(("cyclictest", time.now_ns / 1e9, phase_us))
+        time.now_ns += 300_000_000  # to start up
+
+    def ours(clock: GridClock, seconds: float, wake_ups: WakeUps, phase_ns: int) -> None:
+        calls.append(("ours", time.now_ns / 1e9, phase_ns // 1000))
+        time.now_ns += round(seconds * 1e9)
+
+    monkeypatch.setattr(doctor_measure.time, "monotonic_ns", time.now)
+    monkeypatch.setattr(doctor_measure, "absolute_sleeper", lambda: time.sleep_until)
+    monkeypatch.setattr(doctor_measure, "_start_cyclictest", cyclictest)
+    monkeypatch.setattr(doctor_measure, "measure_wake_ups", ours)
+    measure_paired(0, 80, seconds=4.0)
+    assert calls == [
+        ("cyclictest", 6.0, 0),
+        ("ours", 7.0, 150),
+        # The first block has ended before cyclictest does, at 9.0.
+        ("cyclictest", 9.0, 150),
+        ("ours", 10.0, 0),
+    ]
+
+
 def test_a_wake_that_is_late_by_periods_is_late_and_missed() -> None:
     wake_ups = measured([0] * 9 + [2 * PERIOD_NS + 1])
-    assert wake_ups.missed == 2 * 9
+    assert wake_ups.missed == 2 * 8
+    assert wake_ups.ours.total + wake_ups.missed == 100
     assert wake_ups.ours.max_ns == 2 * PERIOD_NS + 1
 
 
