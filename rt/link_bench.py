@@ -1,6 +1,9 @@
 """How long a state takes to its command over the link, idle and under stress-ng: `khz bench --link`.
 
-A simulation served by another process at 1 kHz, the whole controller here; the robot's own clock measures.
+A simulation served by another process at 1 kHz, the whole controller here; the robot's own clock measures,
+from the state that is ready to be sent to its command that has come: packing and sending, the network threads
+of both ends, every wake-up, unpacking, the tick, and the same way back. What the robot does before it has a
+state, which here is the simulation, is not the link's.
 """
 
 from __future__ import annotations

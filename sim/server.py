@@ -119,7 +119,6 @@ class SimulatedServer:
 
     def serve_tick(self) -> None:
         """One period: take in what came, move on, tell the state. Hot path."""
-        now_ns = time.monotonic_ns()
         self.take_in()
         side = self.side
         if self.lockstep and side.mode == wire.ACTIVE and self._answered < self._tick and self._patient():
@@ -128,7 +127,7 @@ class SimulatedServer:
         self._follow_mode()
         if self._moving:
             self._step()
-        self._tell(now_ns)
+        self._tell()
 
     def _patient(self) -> bool:
         """Whether what came was no command and the one that is due may still come."""
@@ -190,11 +189,10 @@ class SimulatedServer:
         faded.kd += (1.0 - share) * self._damping_kd
         self.simulated.drives.offer(faded)
 
-    def _tell(self, now_ns: int) -> None:
+    def _tell(self) -> None:
         simulated, side = self.simulated, self.side
         if not side.peers:
             return
-        side.forget_silent(now_ns)
         simulated.read(self._sensors)
         self._self_test.add(self._sensors)
         truth = self._pack_truth() if any(peer.wants_truth for peer in side.peers.values()) else b""
@@ -202,6 +200,10 @@ class SimulatedServer:
             event = simulated.events[self._events_told]
             self._events_told += 1
             self._tell_event(event["kind"], event["text"])
+        # When the state is sent, and the round trip to its command begins: the simulation is done, and
+        # nothing that wakes the other end, such as the truth, is on its way yet.
+        now_ns = time.monotonic_ns()
+        side.forget_silent(now_ns)
         state = side.state(self._sensors, now_ns)
         self._tick_of_state[side.state_seq % SLOTS] = self._tick
         for name, peer in side.peers.items():
@@ -231,7 +233,7 @@ class SimulatedServer:
         """Leaves the robot damping, tells everybody, and frees the endpoint."""
         self.side.damp("the robot is switched off")
         self.simulated.close()
-        self._tell(time.monotonic_ns())
+        self._tell()
         self._port.close()
 
     def abandon(self) -> None:

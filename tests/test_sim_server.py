@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -83,6 +84,28 @@ def test_the_same_endpoint_is_not_served_twice(tmp_path):
         pytest.raises(ConfigError, match="another process"),
     ):
         serve(served.endpoint)
+
+
+def test_a_state_says_when_it_was_sent_and_not_when_the_simulation_began(tmp_path, monkeypatch):
+    server = serve(f"ipc://{tmp_path / 'robot'}")
+    link = ZmqLink(UR5, server.endpoint, lockstep=True)
+    link.arm(between=server.serve_tick)
+    stepped_ns, sent_ns = [], []
+    step, state = server.simulated.advance, server.side.state
+    monkeypatch.setattr(server.simulated, "advance", lambda: (step(), stepped_ns.append(time.monotonic_ns())))
+    monkeypatch.setattr(
+        server.side, "state", lambda sensors, now_ns: (sent_ns.append(now_ns), state(sensors, now_ns))[1]
+    )
+    assert link.read(UR5.new_sensor_row())
+    link.write(UR5.new_command_row())
+    for _ in range(100):
+        server.wait_for_packet(100)
+        server.serve_tick()
+        if stepped_ns:
+            break
+    assert sent_ns[-1] >= stepped_ns[0]
+    link.abandon()
+    server.abandon()
 
 
 def test_its_time_stands_still_until_it_is_commanded(tmp_path):
