@@ -56,6 +56,7 @@ class ArmBridge:
         endpoint: where controllers reach it.
         answer_ns: how long to wait for the answer to each state [ns].
         realtime: whether the link's own thread asks for real-time priority.
+        core: where `cycle` will be called; None for any.
         key: our key pair; needed where others can reach us.
         trusted: public keys of the controllers that may connect.
         sleep: waits for a stamp of the monotonic clock.
@@ -75,6 +76,7 @@ class ArmBridge:
         *,
         answer_ns: int = ANSWER_NS,
         realtime: bool = True,
+        core: int | None = None,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
         sleep: Callable[[int], None] = sleep_until,
@@ -88,7 +90,7 @@ class ArmBridge:
         self._sleep = sleep
         self._self_test = SelfTest(robot, PERIOD_S)
         self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem)
-        self._port = RobotPort(self.side, endpoint, realtime=realtime, key=key, trusted=trusted)
+        self._port = RobotPort(self.side, endpoint, realtime=realtime, core=core, key=key, trusted=trusted)
 
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()

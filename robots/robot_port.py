@@ -23,6 +23,7 @@ class RobotPort:
         side: what the packets are for.
         endpoint: where to be reached.
         realtime: whether the I/O thread asks for real-time priority.
+        core: of whoever calls us, for the I/O thread too; None for any.
         key: our key pair; needed where others can reach us.
         trusted: public keys of the controllers that may connect.
 
@@ -36,12 +37,13 @@ class RobotPort:
         endpoint: str,
         *,
         realtime: bool = True,
+        core: int | None = None,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
         check_endpoint(endpoint, keys=key is not None, bind=True)
         self._side = side
-        self._context = new_context(realtime=realtime)
+        self._context = new_context(realtime=realtime, core=core)
         self._doorkeeper = Doorkeeper(self._context, trusted) if key is not None else None
         self._socket = robot_socket(self._context, endpoint, key)
 

@@ -23,7 +23,7 @@ ASK_AGAIN_S = 0.1
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 
 
-def new_context(*, realtime: bool) -> Any:
+def new_context(*, realtime: bool, core: int | None = None) -> Any:
     """A context whose I/O thread runs at real-time priority where the host lets it.
 
     The thread inherits its policy when the first socket is made. Set later, or left ordinary, the link's p99
@@ -31,12 +31,16 @@ def new_context(*, realtime: bool) -> Any:
 
     Args:
         realtime: whether to ask for it; a link in lockstep, which is always busy, must not.
+        core: where to keep the thread in real time: on the core of the loop that it serves, so that neither
+            wakes the other on a core that sleeps, and an isolated core keeps the link, too, from the crowd.
     """
     context = zmq.Context()
     # libzmq ends the whole process where the host refuses what it was told to set.
     if realtime and _may_be_realtime(IO_PRIORITY):
         context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)
         context.set(zmq.THREAD_PRIORITY, IO_PRIORITY)
+        if core is not None and _may_run_on(core):
+            context.set(zmq.THREAD_AFFINITY_CPU_ADD, core)
     return context
 
 
@@ -47,6 +51,16 @@ def _may_be_realtime(priority: int) -> bool:
     except OSError:
         return False
     os.sched_setscheduler(0, policy, before)
+    return True
+
+
+def _may_run_on(core: int) -> bool:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {core})
+    except OSError:
+        return False
+    os.sched_setaffinity(0, before)
     return True
 
 

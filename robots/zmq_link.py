@@ -52,6 +52,7 @@ class ZmqLink:
         lockstep: whether the robot's time waits for our commands: then ours may take its time.
         silent_ms: after how long without a state to give up; None for 9 ms, or 5 s in lockstep.
         slow_motion: how many times longer than agreed the periods of a simulated robot last.
+        core: where `read` and `write` will be called; None for any.
         driver: how its driver differs from the model; None where it does not.
         key, robot_key: our key pair and the robot's public key; needed off this computer.
 
@@ -81,6 +82,7 @@ class ZmqLink:
         lockstep: bool = False,
         silent_ms: int | None = None,
         slow_motion: int = 1,
+        core: int | None = None,
         driver: Driver | None = None,
         key: KeyPair | None = None,
         robot_key: str | None = None,
@@ -124,7 +126,7 @@ class ZmqLink:
         self._seq = 0
         self._last = robot.new_command_row()
         self._work = np.zeros(robot.na)
-        self._context = new_context(realtime=not lockstep)
+        self._context = new_context(realtime=not lockstep, core=core)
         try:
             self._socket = controller_socket(self._context, endpoint, key, robot_key)
         except ConfigError:

@@ -51,6 +51,7 @@ class RemoteRobot:
         lockstep: whether its time waits for our commands.
         key, robot_key: names of our key pair and of its public key.
         slow_motion: how many times slower than real time it is, and so how much more patience it takes.
+        core: of the loop; None for any.
 
     Raises:
         ConfigError: it is another robot, real but to be slow, or the endpoint or a key cannot be used.
@@ -66,6 +67,7 @@ class RemoteRobot:
         key: str | None = None,
         robot_key: str | None = None,
         slow_motion: int = 1,
+        core: int | None = None,
     ) -> None:
         if (key is None) != (robot_key is None):
             raise ConfigError("keys are given both or not at all: --key is ours, --robot-key the robot's")
@@ -74,6 +76,7 @@ class RemoteRobot:
             endpoint,
             lockstep=lockstep,
             slow_motion=slow_motion,
+            core=core,
             driver=load_driver(robot),
             key=load_key(key) if key is not None else None,
             robot_key=load_public(robot_key) if robot_key is not None else None,

@@ -37,6 +37,7 @@ def build_server(
         endpoint,
         seed=seed,
         lockstep=lockstep,
+        core=server_core(),
         key=load_key(key) if key is not None else None,
         trusted=trusted_keys() if key is not None else frozenset(),
     )

@@ -26,7 +26,7 @@ from rt.clock import PERIOD_NS
 from rt.fade import damping_command
 from rt.fitness import require_fit_host
 from rt.gains_watch import watched, watched_file
-from rt.host import HostState, prepare_realtime
+from rt.host import HostState, default_core, prepare_realtime
 from rt.live_run import LiveRun
 from rt.loop import ControlLoop, Pace
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
@@ -310,6 +310,7 @@ def _meet(
         key=plan.key,
         robot_key=plan.robot_key,
         slow_motion=plan.slow_motion,
+        core=default_core(),
     )
     return remote, remote
 

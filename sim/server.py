@@ -39,6 +39,7 @@ class SimulatedServer:
         robot, scenario, seed: as for `SimulatedRobot`.
         endpoint: where to serve.
         lockstep: whether its time waits for each command, instead of for the clock.
+        core: where it will be served in real time; None for any.
         key: our key pair; needed where others can reach us.
         trusted: public keys of the controllers that may connect.
 
@@ -58,6 +59,7 @@ class SimulatedServer:
         *,
         seed: int = 0,
         lockstep: bool = False,
+        core: int | None = None,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
@@ -75,7 +77,9 @@ class SimulatedServer:
             robot, identity(robot, STEP_S), self._take, self._self_test.problem, options=(TRUTH,)
         )
         self.endpoint = endpoint
-        self._port = RobotPort(self.side, endpoint, realtime=not lockstep, key=key, trusted=trusted)
+        self._port = RobotPort(
+            self.side, endpoint, realtime=not lockstep, core=core, key=key, trusted=trusted
+        )
         self._sensors = robot.new_sensor_row()
         self._commands = [robot.new_command_row() for _ in range(SLOTS)]
         self._due = [-1] * SLOTS

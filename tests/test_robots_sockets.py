@@ -66,17 +66,20 @@ def test_nothing_is_queued_for_nobody(tmp_path):
     context.term()
 
 
-def test_the_network_thread_is_real_time_where_the_host_lets_it():
+def test_the_network_thread_is_real_time_and_on_its_core_where_the_host_lets_it():
     code = """
 import os, time, zmq
 from robots.sockets import new_context
-context = new_context(realtime=True)
+before = os.sched_getaffinity(0)
+core = max(before)
+context = new_context(realtime=True, core=core)
 socket = context.socket(zmq.DEALER)
 socket.bind("tcp://127.0.0.1:*")
-policies = set()
+policies, cores = set(), []
 # Each thread sets its own policy, as the first thing it does.
 for _ in range(200):
     policies |= {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+    cores = [os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")]
     time.sleep(0.001)
 try:
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(85))
@@ -84,6 +87,9 @@ try:
 except OSError:
     allowed = False
 assert (os.SCHED_FIFO in policies) == allowed, policies
+assert ({core} in cores) == (allowed or before == {core}), cores
+assert os.sched_getaffinity(0) == before
+new_context(realtime=True, core=100_000).term()
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(
