@@ -245,6 +245,7 @@ class ZmqLink:
             False where none came for 9 ms, three in a row could not be believed, or the lease is lost; the
             attribute `lost_because` says which.
         """
+        state_follows = False
         while True:
             payload = self._receive()
             while payload is not None:
@@ -270,6 +271,10 @@ class ZmqLink:
                     self._same_times += 1
                     if self._same_times % self._most_same_times == 0:
                         self.write(self._last)
+                continue
+            if self._truth_seq > self._state_seq and not state_follows:
+                # The truth comes right before its state: one more look, before that one is overdue.
+                state_follows = True
                 continue
             if self._silence.goes_on():
                 self.lost_because = f"no state came from the robot for {self._silence.limit_ms} ms"

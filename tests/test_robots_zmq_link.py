@@ -10,7 +10,7 @@ from robots import wire
 from robots.config_error import ConfigError
 from robots.link import LinkLostError
 from robots.model import RobotModel
-from robots.wire_rows import StateCodec, identity
+from robots.wire_rows import StateCodec, TruthRow, identity
 from robots.zmq_link import BAD_STATES, SAME_TIMES, ZmqLink, stop_robot
 
 ROBOT = RobotModel.load("ur5")
@@ -221,6 +221,24 @@ def test_states_that_are_overdue_are_predicted_and_then_it_gives_up(armed):
         assert sensors.seq[0] == seq
     assert link.predicted == steps > 0
     assert "no state came" in link.lost_because
+
+
+def test_a_state_whose_truth_has_come_is_not_overdue_yet(armed, monkeypatch):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    link.truth = TruthRow(ROBOT)
+    seq = robot.seq + 1
+    robot.row.t_s[0] += 1e-3
+    truth = wire.pack("truth", seq, link.truth.data.data)
+    state = robot.codec.pack(EPOCH, seq, 0, wire.ACTIVE, robot.row)
+    come = [None, truth, None, state, None]
+    monkeypatch.setattr(link, "_receive", lambda flags=0: come.pop(0))
+    assert link.read(sensors)
+    assert (link.predicted, sensors.seq[0], come) == (0, seq, [])
+    # But without its state, a truth does not keep a prediction from being made.
+    come += [None, wire.pack("truth", seq + 1, link.truth.data.data), None, None]
+    assert link.read(sensors)
+    assert (link.predicted, come) == (1, [])
 
 
 def test_a_state_that_was_predicted_is_not_read_again_when_it_comes_late(armed):
