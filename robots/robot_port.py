@@ -10,7 +10,7 @@ import zmq
 
 from robots.endpoint import KeyPair, check_endpoint
 from robots.robot_side import RobotSide
-from robots.sockets import Doorkeeper, new_context, robot_socket
+from robots.sockets import Doorkeeper, has_come, new_context, robot_socket
 
 PACKETS_A_TICK = 64
 GOODBYE_MS = 200
@@ -51,10 +51,12 @@ class RobotPort:
         """Looks at what has come, and answers. Hot path."""
         if self._doorkeeper is not None:
             self._doorkeeper.answer()
-        receive, handle = self._socket.recv_multipart, self._side.handle
+        socket, handle = self._socket, self._side.handle
         for _ in range(PACKETS_A_TICK):
+            if not has_come(socket):
+                return
             try:
-                frames = receive(zmq.NOBLOCK)
+                frames = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             if len(frames) != 2:
@@ -71,7 +73,7 @@ class RobotPort:
     def listen(self, until_ns: int, enough: Callable[[], bool] | None = None) -> None:
         """Takes in what comes, as it comes, until then or until it is enough. Hot path."""
         while enough is None or not enough():
-            if self._socket.get(zmq.EVENTS) & zmq.POLLIN:
+            if has_come(self._socket):
                 self.take_in()
                 continue
             remaining_ns = until_ns - time.monotonic_ns()
