@@ -57,7 +57,8 @@ class Driver:
     Attributes:
         joints: the driver's names, in its order.
         units: of the driver, for the handshake.
-        q, v, tau: (n,) blocks of a state.
+        state: (3 n,) all blocks of a state, in the order of the wire.
+        q, v, tau: (n,) these blocks.
         q_des, v_des, kp, kd, tau_ff: (n,) blocks of a command.
 
     Raises:
@@ -81,7 +82,8 @@ class Driver:
         # kp acts on the motor's angle and gives the motor's torque: both are turned around the gear.
         self._gain_to_motor = RAD_PER_UNIT[unit] / gear**2
         self._offset = offset
-        self.q, self.v, self.tau = np.zeros(n), np.zeros(n), np.zeros(n)
+        self.state = np.zeros(3 * n)
+        self.q, self.v, self.tau = self.state[:n], self.state[n : 2 * n], self.state[2 * n :]
         self.q_des, self.v_des, self.kp = np.zeros(n), np.zeros(n), np.zeros(n)
         self.kd, self.tau_ff = np.zeros(n), np.zeros(n)
         self._work = np.zeros(robot.na)
@@ -119,11 +121,6 @@ class Driver:
             work -= pin.computeGeneralizedGravity(self._model, self._data, self._q)
         work /= self._torque_to_joint
         self.tau_ff[slots] = work
-
-    @property
-    def state_blocks(self) -> tuple[Vector, ...]:
-        """Blocks of a state, in the order of the wire."""
-        return self.q, self.v, self.tau
 
     @property
     def command_blocks(self) -> tuple[Vector, ...]:

@@ -29,8 +29,7 @@ def test_the_motors_do_to_the_joints_what_the_controller_wants(unit):
     """A PD law in the motors' own angles is the controller's PD law at the joints."""
     rng = np.random.default_rng(0)
     turned = driver(**FULL, position_unit=unit)
-    for blocks in turned.state_blocks:
-        blocks[:] = rng.normal(size=len(ORDER))
+    turned.state[:] = rng.normal(size=3 * len(ORDER))
     row, command = ROBOT.new_sensor_row(), ROBOT.new_command_row()
     turned.read(row)
     command.data[:] = rng.uniform(0.1, 1.0, command.data.size)
