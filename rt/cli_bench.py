@@ -20,7 +20,6 @@ from rt.cli_output import (
 )
 
 DEFAULT_ROBOT = "g1"
-HOST_S = 60.0
 DEFAULT_TICKS, README_TICKS = 20_000, 100_000
 # Names the markers of the document that holds the table.
 _TABLE_COMMAND = "khz bench --readme"
@@ -101,7 +100,7 @@ def bench(
     elif grow:
         _grow(plot, json_file)
     elif link or isolation or against == "cyclictest":
-        _host(link, isolation, robot or DEFAULT_ROBOT, seconds or HOST_S, json_file)
+        _host(link, isolation, robot or DEFAULT_ROBOT, seconds, json_file)
     elif rates:
         _rates(robot or DEFAULT_ROBOT, plot, json_file)
     elif against is not None or floor:
@@ -144,7 +143,7 @@ def _compare(against: str | None, robot: str | None, ticks: int, json_file: Path
     write_json(json_file, content)
 
 
-def _host(link: bool, isolation: bool, robot: str, seconds: float, json_file: Path | None) -> None:
+def _host(link: bool, isolation: bool, robot: str, seconds: float | None, json_file: Path | None) -> None:
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
@@ -152,18 +151,20 @@ def _host(link: bool, isolation: bool, robot: str, seconds: float, json_file: Pa
     if link:
         from rt import link_bench
 
-        trips = link_bench.run_link_bench(robot, seconds / 2.0, say)
+        trips = link_bench.run_link_bench(robot, (seconds or link_bench.SECONDS) / 2.0, say)
         table, content = link_bench.link_table(trips), link_bench.as_json(trips)
     elif isolation:
         from rt import isolation as beside
 
+        seconds = seconds or beside.SECONDS
         say(f"timing ticks for {seconds:g} s ...")
         disturbed = beside.run_isolation(robot, seconds)
         table, content = beside.isolation_table(disturbed), beside.as_json(disturbed)
     else:
         from rt import paired_wake
 
-        wakes = paired_wake.run_paired_wake(max(1, round(seconds / 2.0 / paired_wake.BLOCKS)), say)
+        block_s = (seconds or paired_wake.SECONDS) / 2.0 / paired_wake.BLOCKS
+        wakes = paired_wake.run_paired_wake(max(1, round(block_s)), say)
         table, content = paired_wake.wake_table(wakes), paired_wake.as_json(wakes)
     screen().print(table)
     write_json(json_file, content)

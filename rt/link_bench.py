@@ -19,6 +19,7 @@ from rt.disturb import stress
 from rt.served import served
 from rt.session import RunPlan, Session
 
+SECONDS = 60.0
 LARGEST_P99_US = 600.0
 
 Say = Callable[[str], object]
