@@ -1,11 +1,12 @@
-"""Whether the filter can still be believed: its contacts tell whether the IMU does.
+"""Whether the filter can still be believed: its contacts tell whether the IMU can.
 
 A foot that rolls, slips or lands surprises the filter, and is no reason to doubt the rest. An IMU that is
 wrong makes it disagree with every closed contact at once, and for long. So the contact that surprises least
 is looked at, over a twentieth of a second. Where the filter explains a wrong IMU by soles that roll, all of
 them seem to turn the same way, and further than a robot could that does not fall. A robot at rest is doubted
 sooner than one that has been pushed, rocks on its heels and lands on both soles at once, and one that stands
-sooner than one that steps.
+sooner than one that steps. Through all steps, on one foot as on two, the legs tell what the accelerometer
+should feel, see imu_watch.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ QUIET_M_S = 0.08
 _QUIET_DOUBT = 3.0
 STEPPING_S, _STEPPING_TURN = 1.0, 2.2
 """A robot that has lifted a foot of late turns its soles further; one pushed while it walks reaches 8 deg."""
+FINDING_S = 0.18
+"""A robot that was reset still finds upright for so long, as its tilt was that of one sample."""
 _LEAST_CONTACTS = 2
 _SOLE = 2
 
@@ -45,6 +48,8 @@ def doubt_filter(
     upright: Array,
     turned: Array,
     unrest: Array,
+    contradiction: Array,
+    finding: Array,
     doubt: Array,
 ) -> None:
     """How much the filter and the world disagree.
@@ -56,15 +61,19 @@ def doubt_filter(
         surprise: (nc, 2) squared Mahalanobis distances of their innovations.
         P: (n, n) covariance.
         R_IF: (nc, 3, 3) orientation of the contacts in the IMU frame.
-        trust: (3,) largest disagreement, variance of the tilt [rad^2] and common turn of the soles [rad]
-            that are believed.
+        trust: (4,) largest disagreement, variance of the tilt [rad^2], common turn of the soles [rad] and
+            contradiction [m/s^2] that are believed.
         disagreement: (1,) smallest surprise of a closed contact times their number, averaged; written.
         upright: (nc, 2) horizontal part of each sole's normal in the last sample, written.
         turned: (nc, 2) by how much each closed sole has tilted of late, as the filter has it [rad]; written.
         unrest: (2,) how fast the IMU has moved of late [m/s], and the time left in which the robot counts as
             stepping [s]; written.
+        contradiction: (1,) see `watch_imu` [m/s^2].
+        finding: (1,) time left of FINDING_S, in which nothing is doubted but the covariance [s]; written.
         doubt: (1,) above 1 the filter is not to be believed; written.
     """
+    found = finding[0] <= 0.0
+    finding[0] = max(finding[0] - dt, 0.0)
     closed, least = 0, math.inf
     soles, turn, way_x, way_y = 0, math.inf, 0.0, 0.0
     for c in range(len(active)):
@@ -73,7 +82,7 @@ def doubt_filter(
             change = normal - upright[c, i]
             upright[c, i] = normal
             turned[c, i] += change - min(1.0, dt / TURNING_S) * turned[c, i]
-            if active[c] != _SOLE:
+            if active[c] != _SOLE or not found:
                 turned[c, i] = 0.0
         if active[c] != 0:
             closed += 1
@@ -84,7 +93,7 @@ def doubt_filter(
                 turn = 0.0
             way_x, way_y = turned[c, 0], turned[c, 1]
             turn = min(turn, math.sqrt(way_x * way_x + way_y * way_y))
-    if closed >= _LEAST_CONTACTS:
+    if closed >= _LEAST_CONTACTS and found:
         # Only while it can be told: what was seen counts on until the next time.
         disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
     unrest[1] = STEPPING_S if closed < len(active) else max(unrest[1] - dt, 0.0)
@@ -97,7 +106,9 @@ def doubt_filter(
     unrest[0] += min(1.0, dt / (RISE_S if speed > unrest[0] else UNREST_S)) * (speed - unrest[0])
     if unrest[0] < QUIET_M_S:
         doubt[0] *= _QUIET_DOUBT
+    # Here and below NaN is no reason to believe.
+    if not contradiction[0] / trust[3] <= doubt[0]:
+        doubt[0] = contradiction[0] / trust[3]
     tilt = P[ROTATION, ROTATION] + P[ROTATION + 1, ROTATION + 1]
-    # Also where it is NaN.
     if not tilt <= trust[1]:
         doubt[0] = 2.0

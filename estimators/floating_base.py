@@ -17,7 +17,8 @@ from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
 from estimators.contact_detection import detect_contacts
 from estimators.contact_wrench import weigh_contacts
-from estimators.divergence import doubt_filter
+from estimators.divergence import FINDING_S, doubt_filter
+from estimators.imu_watch import N_ROWS, watch_imu
 from estimators.inekf import InvariantEkf
 from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
 from estimators.kinematics import KinematicTables
@@ -33,8 +34,6 @@ LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
 # How long after a reset its belief in a level floor is put to the test.
 LEVEL_CHECK_S = 0.3
-# How long after a reset, whose tilt is that of one sample, it is still finding upright, and is not doubted.
-FINDING_S = 0.18
 
 
 class FloatingBaseEstimator:
@@ -106,6 +105,8 @@ class FloatingBaseEstimator:
         self._turned: Array = np.zeros((nc, 2))
         self._unrest: Array = np.zeros(2)
         self._upright: Array = np.zeros((nc, 2))
+        self._finding: Array = np.zeros(1)
+        self._contradiction: Array = np.zeros(1)
         self._p_BF: Array = np.zeros((nc, 3))
         self._R_BF: Array = np.zeros((nc, 3, 3))
         self._p_IF: Array = np.zeros((nc, 3))
@@ -117,7 +118,6 @@ class FloatingBaseEstimator:
         )
         self._pending_s = 0.0
         self._level_check_s = 0.0
-        self._finding_s = 0.0
         arrays = self._arrays()
         self._before = bind(
             "floating_base_before",
@@ -136,6 +136,7 @@ class FloatingBaseEstimator:
                 tick.trust_contacts,
                 tick.pivot_soles,
                 tick.run_filter,
+                watch_imu,
                 doubt_filter,
                 write_state,
             ],
@@ -213,6 +214,10 @@ class FloatingBaseEstimator:
             "upright": self._upright,
             "turned": self._turned,
             "unrest": self._unrest,
+            "finding": self._finding,
+            "hung": np.zeros((nc, 3)),
+            "watched": np.zeros((N_ROWS, 3)),
+            "contradiction": self._contradiction,
             "doubt": self.doubt,
             "force": np.zeros(nc),
             "normal_force": self.normal_force_N,
@@ -284,25 +289,18 @@ class FloatingBaseEstimator:
         self._timer[:] = 0.0
         self.doubt[:] = 0.0
         self._disagreement[:] = 0.0
-        self._upright_from_start()
+        self._unrest[:] = 0.0
+        self._finding[:] = FINDING_S
         # Closed for long: nothing lands at reset.
         self._age[:] = config.contact.landing_time_s + 1.0
         self.contact[:] = True
         self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(corners))
         self._pending_s = 0.0
         self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
-        self._finding_s = FINDING_S
         self.q[:3] = p_WB
         self.q[3:7] = pin.Quaternion(R_WB).coeffs()
         self.q[7:] = sensors.q
         self.v[:] = 0.0
-
-    def _upright_from_start(self) -> None:
-        """Soles have not turned yet: what they turn by is counted from here."""
-        self._turned[:] = 0.0
-        self._unrest[:] = 0.0
-        for c, R_IF in enumerate(self._R_IF):
-            self._upright[c] = (self.filter.R_WI @ R_IF)[:2, 2]
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Takes in one sample, dt_s after the last; a sample that is refused leaves everything as it was.
@@ -325,10 +323,6 @@ class FloatingBaseEstimator:
         pin.forwardKinematics(self._model, self._data, self._q_B)
         pin.rnea(self._model, self._data, self._q_B, self._v_B, self._vdot_B)
         self._after(sensors.data, planned_contact, self.contact, dt)
-        if self._finding_s > 0.0:
-            self._finding_s -= dt
-            self.doubt[:] = self._disagreement[:] = 0.0
-            self._upright_from_start()
         if self._level_check_s > 0.0:
             self._level_check_s -= dt
             if self._level_check_s <= 0.0:

@@ -2,8 +2,8 @@
 
 `before_kinematics` refuses bad samples, observes the joints and prepares what pinocchio is asked. The
 stages after it, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`, `find_pressure`,
-`trust_contacts`, `pivot_soles`, `run_filter` and `write_state`. Stages are strung together by the names of
-their parameters, so a name means the same array in all of them.
+`trust_contacts`, `pivot_soles`, `run_filter`, `watch_imu`, `doubt_filter` and `write_state`. Stages are
+strung together by the names of their parameters, so a name means the same array in all of them.
 """
 
 from __future__ import annotations

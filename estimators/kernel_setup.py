@@ -123,6 +123,7 @@ def trust(config: EstimatorGains) -> Array:
             config.largest_disagreement,
             math.radians(config.largest_tilt_sd_deg) ** 2,
             math.radians(config.largest_turn_deg),
+            config.largest_contradiction_m_s2,
         ]
     )
     return largest

@@ -1,35 +1,60 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from estimators.divergence import STEPPING_S, WINDOW_S, doubt_filter
+from estimators.divergence import FINDING_S, STEPPING_S, WINDOW_S, doubt_filter
 from estimators.inekf_layout import STATE_V
 
 DT_S = 1e-3
-TRUST = np.array([15.0, 0.0076, 0.05])
+TRUST = np.array([15.0, 0.0076, 0.05, 0.5])
+LEVEL = np.array([np.eye(3)] * 2)
 
 
-def moving(speed):
-    """A filter's state: upright, at this speed [m/s]."""
-    x = np.zeros(30)
-    x[:9] = np.eye(3).ravel()
-    x[STATE_V] = speed
-    return x
+class Doubted:
+    """A filter and what the world says of it, sample by sample."""
+
+    def __init__(self, active=(2, 2), speed=1.0, stepping_s=0.0, finding_s=0.0):
+        self.x = np.zeros(30)
+        self.x[:9] = np.eye(3).ravel()
+        self.x[STATE_V] = speed
+        self.P = np.zeros((9, 9))
+        self.active = np.array(active)
+        self.disagreement, self.contradiction, self.doubt = np.zeros((3, 1))
+        self.upright, self.turned = np.zeros((2, 2, 2))
+        self.unrest = np.array([speed, stepping_s])
+        self.finding = np.array([finding_s])
+
+    def sample(self, surprises=(0.0, 0.0), R_IF=LEVEL):
+        surprise = np.array([(0.0, s) for s in surprises])
+        doubt_filter(
+            DT_S,
+            self.x,
+            self.active,
+            surprise,
+            self.P,
+            R_IF,
+            TRUST,
+            self.disagreement,
+            self.upright,
+            self.turned,
+            self.unrest,
+            self.contradiction,
+            self.finding,
+            self.doubt,
+        )
+        return float(self.doubt[0])
 
 
-def doubt(surprises, ticks=300, active=(2, 2), P=None, speed=1.0):
+def doubt(surprises, ticks=300, **how):
     """How much is doubted after contacts have surprised by so much, for so long."""
-    disagreement, result = np.zeros(1), np.zeros(1)
-    surprise = np.zeros((len(active), 2))
-    surprise[:, 1] = surprises
-    P = np.zeros((9, 9)) if P is None else P
-    x, level = moving(speed), np.array([np.eye(3)] * len(active))
-    still = np.zeros((len(active), 2)), np.zeros((len(active), 2)), np.array([speed, 0.0])
+    doubted = Doubted(**how)
     for _ in range(ticks):
-        doubt_filter(DT_S, x, np.array(active), surprise, P, level, TRUST, disagreement, *still, result)
-    return float(result[0])
+        doubted.sample(surprises)
+    return float(doubted.doubt[0])
 
 
 def test_what_surprises_one_foot_alone_is_that_foots_fault():
@@ -56,22 +81,17 @@ def test_a_window_is_a_twentieth_of_a_second():
     )
 
 
-def turned_soles(rates, ticks=300, active=(2, 2), stepping_s=0.0):
+def turned_soles(rates, ticks=300, **how):
     """How much is doubted where soles seem to turn about y at these rates [rad/s]."""
-    result, disagreement = np.zeros(1), np.zeros(1)
-    upright, turned = np.zeros((2, 2)), np.zeros((2, 2))
-    surprise, P, R_IF = np.zeros((2, 2)), np.zeros((9, 9)), np.zeros((2, 3, 3))
-    unrest = np.array([1.0, stepping_s])
+    doubted = Doubted(**how)
+    R_IF = np.zeros((2, 3, 3))
     for k in range(ticks):
         for c, rate in enumerate(rates):
             angle = rate * (k + 1) * DT_S
             s, cosine = np.sin(angle), np.cos(angle)
             R_IF[c] = [[cosine, 0, s], [0, 1, 0], [-s, 0, cosine]]
-        still = upright, turned, unrest
-        doubt_filter(
-            DT_S, moving(1.0), np.array(active), surprise, P, R_IF, TRUST, disagreement, *still, result
-        )
-    return float(result[0])
+        doubted.sample(R_IF=R_IF)
+    return float(doubted.doubt[0])
 
 
 def test_all_soles_that_turn_together_turn_with_the_imu():
@@ -97,9 +117,33 @@ def test_one_sole_may_roll_and_two_may_turn_apart(rates, active):
 
 @pytest.mark.parametrize("variance", [0.01, np.inf, np.nan])
 def test_a_tilt_that_nobody_knows_is_not_believed(variance):
-    P = np.zeros((9, 9))
-    P[0, 0] = variance
-    assert doubt((0.0, 0.0), P=P) > 1.0
+    doubted = Doubted()
+    doubted.P[0, 0] = variance
+    assert doubted.sample() > 1.0
+
+
+@pytest.mark.parametrize("active", [(2, 2), (2, 0), (1, 0)])
+def test_legs_that_contradict_the_accelerometer_are_believed_on_any_foot_at_any_speed(active):
+    for speed in (0.0, 1.0):
+        doubted = Doubted(active, speed)
+        doubted.contradiction[0] = 0.99 * TRUST[3]
+        assert doubted.sample() == pytest.approx(0.99)
+        doubted.contradiction[0] = 1.01 * TRUST[3]
+        assert doubted.sample() > 1.0
+
+
+def test_a_contradiction_that_is_not_a_number_is_not_believed():
+    doubted = Doubted()
+    doubted.contradiction[0] = math.nan
+    assert not doubted.sample() <= 1.0
+
+
+def test_who_is_still_finding_upright_is_not_doubted_for_what_its_soles_do():
+    ticks = round(FINDING_S / DT_S)
+    assert doubt((1000.0, 1000.0), ticks=ticks, finding_s=FINDING_S) == 0.0
+    assert doubt((1000.0, 1000.0), ticks=ticks + 5, finding_s=FINDING_S) > 1.0
+    assert turned_soles((1.0, 1.0), ticks=ticks, finding_s=FINDING_S) == 0.0
+    assert turned_soles((1.0, 1.0), ticks=2 * ticks, finding_s=FINDING_S) > 1.0
 
 
 def test_a_start_whose_one_sample_was_degrees_off_is_no_fault() -> None:

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from gaits import WalkingRun
+
+from estimators import floating_base_tick as tick
+from estimators.config import EstimatorGains
+from estimators.imu_watch import FOLLOWING_PER_S, N_ROWS, SLIPPING_M_S, watch_imu
+from estimators.inekf_layout import ROTATION, STATE_BA, state_size
+from estimators.joint_observer import ROW_Q
+from estimators.so3 import exp3
+
+DT_S = 1e-3
+G = 9.81
+LARGEST = EstimatorGains().largest_contradiction_m_s2
+FEET = np.array([[0.1, 0.1, -0.7], [-0.1, -0.1, -0.7]])
+
+
+class Watched:
+    """An IMU over two feet, sample by sample; it does not turn."""
+
+    def __init__(self, finding_s=0.0):
+        self.settings = np.zeros(tick.N_SETTINGS)
+        self.settings[tick.GRAVITY], self.settings[tick.MAX_STEP] = G, 5e-3
+        self.settings[tick.LANDING_TIME] = 0.02
+        self.x = np.zeros(state_size(2))
+        self.R = self.x[:9].reshape(3, 3)
+        self.R[:] = np.eye(3)
+        self.contact, self.age = np.ones(2, bool), np.ones(2)
+        self.load = np.array([100.0, 200.0])
+        self.feet = FEET.copy()
+        self.filter_rows = np.zeros((4, 27))
+        self.finding = np.array([finding_s])
+        self.hung, self.watched, self.contradiction = FEET.copy(), np.zeros((N_ROWS, 3)), np.zeros(1)
+
+    def sample(self, accel=(0.0, 0.0, G), dt=DT_S):
+        row = np.zeros(ROW_Q + 3 + 6 + 2)
+        row[ROW_Q + 6 : ROW_Q + 9] = accel
+        watch_imu(
+            row,
+            dt,
+            self.settings,
+            self.x,
+            self.contact,
+            self.age,
+            self.load,
+            self.feet,
+            np.zeros((2, 3)),
+            self.filter_rows,
+            self.finding,
+            self.hung,
+            self.watched,
+            self.contradiction,
+        )
+        return float(self.contradiction[0])
+
+
+def rotation(axis, degrees):
+    R = np.zeros((3, 3))
+    exp3(np.radians(degrees) * np.asarray(axis, float), R)
+    return R
+
+
+def response(t_s):
+    """Share of a sudden error that two equal poles show after this time."""
+    passed = FOLLOWING_PER_S * t_s
+    return 1.0 - (1.0 + passed) * math.exp(-passed)
+
+
+@pytest.mark.parametrize("feet", [(True, True), (False, True)])
+@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0)])
+def test_an_imu_that_has_turned_contradicts_legs_that_rest_by_its_share_of_gravity(axis, feet):
+    watched = Watched()
+    watched.contact[:] = feet
+    felt = rotation(axis, 5.0) @ [0.0, 0.0, G]
+    ticks = 250
+    for _ in range(ticks):
+        told = watched.sample(felt)
+    assert told == pytest.approx(2.0 * G * math.sin(np.radians(2.5)) * response(ticks * DT_S), rel=0.03)
+    assert told > LARGEST
+
+
+def test_it_is_the_same_where_the_filter_has_tilted_to_make_it_fit():
+    watched = Watched()
+    felt, ticks = rotation((0, 1, 0), 5.0) @ [0.0, 0.0, G], 200
+    step = np.radians(-5.0) / ticks
+    for _ in range(ticks):
+        watched.R[:] = rotation((0, 1, 0), np.degrees(step)) @ watched.R
+        watched.feet[:] = FEET @ watched.R
+        watched.filter_rows[3, ROTATION + 1] = step
+        told = watched.sample(felt)
+    np.testing.assert_allclose(watched.R @ felt, [0.0, 0.0, G], atol=1e-9)
+    # One part is late, the other fades with a time of a second.
+    assert told == pytest.approx(G * np.radians(5.0), rel=0.25)
+
+
+def test_a_base_that_moves_as_it_feels_contradicts_nothing():
+    watched = Watched()
+    frequency, amplitude = 2.0 * np.pi * 2.0, np.array([0.02, -0.03, 0.01])
+    watched.x[STATE_BA : STATE_BA + 3] = (0.1, -0.2, 0.05)
+    for k in range(1000):
+        t = k * DT_S
+        watched.feet[:] = FEET - amplitude * (1.0 - np.cos(frequency * t))
+        felt = amplitude * frequency**2 * np.cos(frequency * t) + [0.1, -0.2, 0.05 + G]
+        assert watched.sample(felt) < 0.03
+
+
+@pytest.mark.parametrize("speed_m_s", [0.1, 1.0])
+def test_a_foot_that_slips_for_a_while_is_no_error_of_the_imu(speed_m_s):
+    watched = Watched()
+    watched.contact[0] = False
+    for k in range(600):
+        if k < 100:
+            watched.feet[1, 0] += speed_m_s * DT_S
+        assert watched.sample() < LARGEST
+    assert watched.watched[1] @ watched.watched[1] < (FOLLOWING_PER_S * SLIPPING_M_S) ** 2
+
+
+def test_a_robot_in_the_air_and_a_foot_that_has_just_landed_say_nothing():
+    watched = Watched()
+    watched.contact[0], watched.age[1] = False, 0.01
+    for _ in range(300):
+        watched.feet[1, 2] += 1e-3
+        assert watched.sample((0.0, 0.0, 0.0)) == 0.0
+
+
+def test_nothing_is_held_against_the_imu_of_who_is_still_finding_upright():
+    watched = Watched(finding_s=0.1)
+    watched.filter_rows[3, ROTATION] = 1e-3
+    for _ in range(100):
+        assert watched.sample((1.0, 0.0, G)) == 0.0
+
+
+def test_after_a_gap_it_goes_on():
+    watched = Watched()
+    for _ in range(10):
+        assert watched.sample((0.05, 0.0, G), dt=0.5) < LARGEST
+
+
+@pytest.mark.parametrize(("degrees", "within_s"), [(5.0, 0.4), (12.0, 0.25)])
+def test_a_walk_ends_soon_after_its_imu_has_turned(degrees, within_s):
+    run = WalkingRun("g1", seed=1)
+    request = run.request("walk", velocity_m_s=(0.4, 0.0))
+    run.run(1.5, request)
+    assert run.stands
+    R, read = rotation((0.6, -0.8, 0.0), degrees), run.sim.read
+
+    def read_turned(sensors):
+        read(sensors)
+        sensors.gyro[:], sensors.accel[:] = R @ sensors.gyro, R @ sensors.accel
+        return True
+
+    run.sim.read = read_turned
+    run.run(within_s, request)
+    assert "diverged" in run.brain.output.reason
