@@ -22,7 +22,7 @@ from rt.host import DEFAULT_PRIORITY, prepare_realtime
 
 # 40,000 wakes under each load: in half as many, p99.9 is decided by a single stall of the host.
 SECONDS = 80.0
-BLOCKS = 4
+BLOCKS = 8
 BARS = {"p50": 1.3, "p90": 1.3, "p99": 1.3, "p99.9": 1.5}
 LARGEST_STOLEN_SHARE = 0.02
 
@@ -83,7 +83,7 @@ def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
     """Measures idle and under stress-ng.
 
     Args:
-        block_s: length of each of the 2 x 4 blocks, whole seconds [s].
+        block_s: length of each of the 2 x 8 blocks, whole seconds [s].
         say: told what goes on.
 
     Raises:
