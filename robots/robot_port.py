@@ -47,24 +47,29 @@ class RobotPort:
         self._doorkeeper = Doorkeeper(self._context, trusted) if key is not None else None
         self._socket = robot_socket(self._context, endpoint, key)
 
-    def take_in(self) -> None:
-        """Looks at what has come, and answers. Hot path."""
+    def take_in(self) -> bool:
+        """Looks at what has come, and answers. Hot path.
+
+        Returns:
+            Whether anything had come.
+        """
         if self._doorkeeper is not None:
             self._doorkeeper.answer()
         socket, handle = self._socket, self._side.handle
-        for _ in range(PACKETS_A_TICK):
+        for packets in range(PACKETS_A_TICK):
             if not has_come(socket):
-                return
+                return packets > 0
             try:
                 frames = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return
+                return packets > 0
             if len(frames) != 2:
                 self._side.counts.refused += 1
                 continue
             answer = handle(frames[0], frames[1], time.monotonic_ns())
             if answer is not None:
                 self.send(frames[0], answer)
+        return True
 
     def wait(self, timeout_ms: float) -> None:
         """Waits until something comes."""
@@ -73,8 +78,7 @@ class RobotPort:
     def listen(self, until_ns: int, enough: Callable[[], bool] | None = None) -> None:
         """Takes in what comes, as it comes, until then or until it is enough. Hot path."""
         while enough is None or not enough():
-            if has_come(self._socket):
-                self.take_in()
+            if self.take_in():
                 continue
             remaining_ns = until_ns - time.monotonic_ns()
             if remaining_ns <= 0:

@@ -215,7 +215,10 @@ class Doorkeeper:
         """Answers one question, if there is one; never waits."""
         if not has_come(self._socket):
             return
-        frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        try:
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
         # peer, empty, version, request, domain, address, identity, mechanism, credentials
         if len(frames) != 9 or frames[2] != b"1.0":
             return
