@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 
 from robots.config_error import ConfigError
 from robots.link import LinkLostError
-from rt import cli_bench, cli_faults, cli_gains, cli_link
+from rt import cli_bench, cli_faults, cli_gains, cli_link, cli_log
 from rt.cli_options import (
     EXIT_FAULT,
     EXIT_LINK_LOST,
@@ -26,6 +26,7 @@ from rt.cli_options import (
     GainsOption,
     JsonOption,
     Link,
+    LogOption,
     PlotOption,
     RobotArgument,
     ScenarioOption,
@@ -123,6 +124,7 @@ def sim(
     gains: GainsOption = None,
     watch_gains: WatchGainsOption = False,
     json_file: JsonOption = None,
+    log: LogOption = None,
     plot: PlotOption = None,
     link: Annotated[
         Link, typer.Option(help="inproc: simulated in this process; zmq: in another, over the wire protocol.")
@@ -133,10 +135,11 @@ def sim(
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused.
     """
     check_file(json_file)
+    check_folder(log)
     check_folder(plot)
     from rt.session import RunPlan
 
-    plan = RunPlan(robot, scenario, duration, seed, realtime, gains, watch_gains=watch_gains)
+    plan = RunPlan(robot, scenario, duration, seed, realtime, gains, watch_gains=watch_gains, log=log)
     if link is Link.INPROC:
         run_plan(plan, json_file, plot)
     from rt.served import served
@@ -186,3 +189,4 @@ def robots() -> None:
 cli_bench.register(app)
 cli_link.register(app)
 app.add_typer(cli_faults.faults_app, name="faults")
+app.add_typer(cli_log.log_app, name="log")

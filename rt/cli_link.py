@@ -105,6 +105,7 @@ def run(
     gains: options.GainsOption = None,
     watch_gains: options.WatchGainsOption = False,
     json_file: options.JsonOption = None,
+    log: options.LogOption = None,
     plot: options.PlotOption = None,
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="The robot is simulated and waits for our commands.")
@@ -120,6 +121,7 @@ def run(
     wrong robot or an unfit host; 4 the link was lost.
     """
     check_file(json_file)
+    check_folder(log)
     check_folder(plot)
     from rt.session import RunPlan
 
@@ -135,6 +137,7 @@ def run(
         robot_key=robot_key,
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
+        log=log,
     )
     run_plan(plan, json_file, plot)
 

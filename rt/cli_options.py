@@ -36,6 +36,10 @@ PlotOption = Annotated[
     Path | None,
     typer.Option("--plot", metavar="DIR", help="Draw the run into this folder: PNG plots and a GIF."),
 ]
+LogOption = Annotated[
+    Path | None,
+    typer.Option("--log", metavar="DIR", help="Record every tick, into a file in this folder."),
+]
 ScenarioOption = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE", help="What happens; left out, the robot's default scenario."),

@@ -29,10 +29,12 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
     if plan.paced:
         typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
     setup_s = process_age_s()
-    with _ProgressLine(session.scenario.duration_s) as progress:
+    with ProgressLine(session.scenario.duration_s) as progress:
         result = session.run(progress)
 
     print_run(screen(), result, setup_s)
+    if result.log is not None:
+        screen().print(f"\n  recorded into {result.log}", soft_wrap=True)
     write_json(json_file, result.summary)
     if plot is not None:
         _draw(plot, result)
@@ -41,11 +43,15 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
     raise typer.Exit(result.exit_code)
 
 
-class _ProgressLine:
-    """Tells on standard error how far a run is; says nothing where that is not a terminal."""
+class ProgressLine:
+    """Tells on standard error how far a run is; says nothing where that is not a terminal.
 
-    def __init__(self, duration_s: float) -> None:
-        self._duration_s = duration_s
+    Args:
+        duration_s: of the run, where that is known [s].
+    """
+
+    def __init__(self, duration_s: float | None = None) -> None:
+        self._of = "" if duration_s is None else f" of {duration_s:g}"
 
     def __enter__(self) -> Callable[[float], None] | None:
         return self._show if sys.stderr.isatty() else None
@@ -55,7 +61,7 @@ class _ProgressLine:
             sys.stderr.write("\r\x1b[K")
 
     def _show(self, t_s: float) -> None:
-        sys.stderr.write(f"\rsimulated {t_s:.1f} of {self._duration_s:g} s")
+        sys.stderr.write(f"\rsimulated {t_s:.1f}{self._of} s")
         sys.stderr.flush()
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+import llvmlite.binding as llvm
 
 from controller.brain import Brain
 from controller.gains import Gains, load_gains
 from controller.jobs import JobError
+from controller.live_gains import GainsRow
 from controller.request import RequestRow, make_request, soft_stop
 from controller.walking.footstep_check import FootstepError
 from estimators.fixed_base import FixedBaseEstimator
@@ -28,8 +33,12 @@ from rt.fitness import require_fit_host
 from rt.gains_watch import watched, watched_file
 from rt.host import HostState, default_core, prepare_realtime
 from rt.live_run import LiveRun
+from rt.log_header import LogHeader, libraries
+from rt.log_row import TickLog, row_type
+from rt.log_schema import schema_text
 from rt.loop import ControlLoop, Pace
 from rt.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
+from rt.recorder import LOSSY, NO_CORE, Recording, new_path, recorded, require_library
 from rt.remote import RemoteRobot
 from rt.stepped_link import SteppedLink
 from rt.trace import ROWS_KEPT, Trace
@@ -66,6 +75,7 @@ class RunPlan:
         allow_no_rt: whether an unfit host may command hardware.
         slow_motion: how many times slower than real time the simulated robot at the endpoint is.
         watch_gains: whether changes of the gains file reach the running robot.
+        log: folder to record the run into; None for no log.
     """
 
     robot: str
@@ -83,6 +93,7 @@ class RunPlan:
     allow_no_rt: bool = False
     slow_motion: int = 1
     watch_gains: bool = False
+    log: Path | None = None
 
     @property
     def pace(self) -> Pace:
@@ -111,6 +122,7 @@ class RunResult:
         wall_s: how long it took [s].
         exit_code: of the contract: 0 done, 1 fell or stopped for safety, 4 link lost.
         summary: the figures as `--json` writes them.
+        log: where it was recorded; None if it was not.
     """
 
     plan: RunPlan
@@ -125,6 +137,7 @@ class RunResult:
     wall_s: float
     exit_code: int
     summary: dict[str, Any]
+    log: Path | None
 
 
 class Session:
@@ -134,17 +147,21 @@ class Session:
         plan: what is asked.
 
     Attributes:
+        recording: the recorder's process, while the run is recorded.
         warning: why this host should not command the robot, one sentence; None where it may.
 
     Raises:
         ConfigError: robot, scenario or gains cannot be used, the robot cannot do what is asked, the robot
-            at the endpoint is another one or must not be armed, or it is hardware and this host not fit.
+            at the endpoint is another one or must not be armed, it is hardware and this host not fit, or the
+            run cannot be recorded.
         LinkLostError: no robot answers at the endpoint.
         ValueError: the plan's duration is none.
     """
 
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
+        if plan.log is not None:
+            require_library()
         self.robot = RobotModel.load(plan.robot)
         scenario, positions = load_scenario_located(
             plan.scenario or default_scenario_name(self.robot), self.robot
@@ -169,8 +186,15 @@ class Session:
         self.live = LiveRun(self.gains, self.brain.tuning) if plan.watch_gains else None
         self._row = self.live.row if self.live is not None else self.gains
         self.loop = ControlLoop(self.link, self.brain, self.sensors, damping, self._row)
-        self._warm_up()
         self._stop_request = soft_stop(self.robot) if plan.endpoint is not None else None
+        self.row_type = row_type(self.robot, live=plan.watch_gains)
+        self.log = (
+            TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests())
+            if plan.log is not None
+            else None
+        )
+        self.recording: Recording | None = None
+        self._warm_up()
 
     def _warm_up(self) -> None:
         """Ticks on the first sample, unseen by the robot, so that the first real tick is like all others.
@@ -179,11 +203,15 @@ class Session:
         prepared, which goes over all memory and leaves the caches cold.
         """
         self.link.first_sample(self.sensors)
-        self.brain.reset(self.sensors)
         request = self.schedule[0][1]
-        for _ in range(WARM_UP_STEPS):
-            self.brain.step(self.sensors, request, self._row, _no_mark)
-        self.brain.reset(self.sensors)
+        warm_up(self.brain, self.sensors, request, self._row)
+        if self.log is not None:
+            self.log.warmed_up(request)
+
+    def _requests(self) -> list[RequestRow]:
+        """All that may be asked of the brain in this run."""
+        last = [self._stop_request] if self._stop_request is not None else []
+        return [*(request for _, request in self.schedule), *last]
 
     def run(self, progress: Progress | None = None, each_tick: EachTick | None = None) -> RunResult:
         """Runs to the scenario's end, to a fall, or until it is stopped; once only.
@@ -195,21 +223,77 @@ class Session:
         plan = self.plan
         observer = _Observer(self, None if plan.paced else progress, each_tick)
         started_s = time.monotonic()
-        with self._watched(), prepare_realtime(paced=plan.paced) as host:
-            try:
-                self._warm_up()
-                self.link.arm()
-                loop = self.loop.run(
-                    self.ticks,
-                    self.schedule,
-                    pace=plan.pace,
-                    observer=observer,
-                    stop_request=self._stop_request,
-                )
-            finally:
-                # Before the host is undone, which lasts longer than a robot waits for its next command.
-                self.link.close()
-        return self._conclude(loop, host, time.monotonic() - started_s)
+        with self.recorded() as recording:
+            self.recording = recording
+            with self._watched(), prepare_realtime(paced=plan.paced) as host:
+                try:
+                    self._warm_up()
+                    self.link.arm()
+                    loop = self.loop.run(
+                        self.ticks,
+                        self.schedule,
+                        pace=plan.pace,
+                        observer=observer,
+                        stop_request=self._stop_request,
+                    )
+                finally:
+                    # Before the host is undone, which lasts longer than a robot waits for its next command.
+                    self.link.close()
+            result = self._conclude(loop, host, time.monotonic() - started_s, recording)
+            if recording is not None:
+                recording.finish(result.summary)
+        return result
+
+    def recorded(self) -> AbstractContextManager[Recording | None]:
+        """The recorder of the run, where there is to be one.
+
+        Raises:
+            ConfigError: the log cannot be written.
+        """
+        plan, log = self.plan, self.log
+        if plan.log is None or log is None:
+            return nullcontext()
+        try:
+            plan.log.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{plan.log} cannot be made: {error.strerror}") from None
+        now = datetime.now()
+        path = new_path(plan.log, f"{self.robot.name}-{self.scenario.name}", now)
+        core = default_core() if plan.paced else NO_CORE
+        return recorded(log.ring, path, self.header(now), schema_text(self.row_type), core)
+
+    def header(self, now: datetime) -> LogHeader:
+        """What the log of this run says of it.
+
+        Args:
+            now: when it begins.
+        """
+        robot, plan = self.robot, self.plan
+        return LogHeader(
+            robot=str(Path(plan.robot).absolute()) if Path(plan.robot).is_dir() else plan.robot,
+            robot_name=robot.name,
+            joint_names=list(robot.joint_names),
+            contact_names=list(robot.contact_names),
+            hand_names=list(robot.hand_names),
+            torque_limit_Nm=robot.torque_limit_Nm.tolist(),
+            scenario=self.scenario.model_dump(mode="json"),
+            seed=plan.seed,
+            pace=plan.pace.value,
+            gains=self.gains.model_dump(mode="json"),
+            live=self.live is not None,
+            requests=[request.data.tolist() for request in self._requests()],
+            version=summary.version(),
+            libraries=libraries(),
+            config_sha256=config_sha256(robot, self.gains),
+            model_sha256=robot.model_sha256,
+            machine={
+                "processor": llvm.get_host_cpu_name(),
+                "kernel": f"{platform.system()} {platform.release()}",
+            },
+            started_ns=int(now.timestamp() * 1e9),
+            clock_ns=time.monotonic_ns(),
+            period_ns=PERIOD_NS,
+        )
 
     def _watched(self) -> AbstractContextManager[None]:
         """The watcher of the gains, where there is to be one."""
@@ -217,11 +301,15 @@ class Session:
             return nullcontext()
         return watched(self.plan.robot, self.gains_file, self.gains, self.live.mailbox)
 
-    def _conclude(self, loop: LoopResult, host: HostState, wall_s: float) -> RunResult:
+    def _conclude(
+        self, loop: LoopResult, host: HostState, wall_s: float, recording: Recording | None
+    ) -> RunResult:
         simulated = self.simulated
         events = [self._told(event) for event in loop.events]
         live = self.live.events if self.live is not None else ()
-        events = sorted([*events, *simulated.events, *live], key=lambda event: float(event["t_s"]))
+        lost = recording.catch_up() if recording is not None else ""
+        missing = [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
+        events = sorted([*events, *simulated.events, *live, *missing], key=lambda event: float(event["t_s"]))
         return RunResult(
             plan=self.plan,
             robot=self.robot,
@@ -235,6 +323,7 @@ class Session:
             wall_s=wall_s,
             exit_code=_exit_code(loop, bool(simulated.fell), self.link.robot_stopped, self.scenario),
             summary=self._summary(loop, events),
+            log=recording.path if recording is not None else None,
         )
 
     def _told(self, event: LoopEvent) -> dict[str, Any]:
@@ -244,7 +333,6 @@ class Session:
 
     def _summary(self, loop: LoopResult, events: list[dict[str, Any]]) -> dict[str, Any]:
         trace, robot = self.trace, self.robot
-        configuration = f"{robot.config_sha256}\n{self.gains.model_dump_json()}"
         return {
             "robot": robot.name,
             "scenario": self.scenario.name,
@@ -261,7 +349,7 @@ class Session:
             "torque": summary.torque_figures(trace, robot.joint_names),
             "payload": summary.payload_figures(self.brain.output),
             "events": events,
-            "provenance": summary.provenance(robot, hashlib.sha256(configuration.encode()).hexdigest()),
+            "provenance": summary.provenance(robot, config_sha256(robot, self.gains)),
             **({"gains": self.live.figures()} if self.live is not None else {}),
             **({"link": self.link.figures()} if isinstance(self.link, RemoteRobot) else {}),
         }
@@ -272,6 +360,9 @@ class _Observer:
 
     def __init__(self, session: Session, progress: Progress | None, each_tick: EachTick | None) -> None:
         self._record = session.trace.record
+        self._log = session.log
+        self._loop = session.loop
+        self._paced = session.plan.paced
         self._estimator = session.estimator
         self._simulated = session.simulated
         self._advance = session.link.advance
@@ -282,6 +373,10 @@ class _Observer:
         self._ticks_to_lie = TICKS_TO_LIE
 
     def __call__(self, tick: int, sensors: SensorRow, request: Any, output: Any) -> None:
+        if self._log is not None:
+            if not self._paced:
+                self._log.ring.wait_for_room()
+            self._log.tick(tick, request, self._loop.stages)
         self._record(output, self._estimator, self._simulated.truth)
         if self._each_tick is not None:
             self._each_tick(tick)
@@ -354,9 +449,27 @@ def _estimator(
                 f"scenario '{scenario.name}' asks for the truth, which this robot does not know"
             )
         return TruthEstimator(simulated.truth)
-    if robot.floating:
-        return FloatingBaseEstimator(robot, gains.estimator)
-    return FixedBaseEstimator(robot, gains.estimator)
+    return estimator_of(robot, gains)
+
+
+def estimator_of(robot: RobotModel, gains: Gains) -> FloatingBaseEstimator | FixedBaseEstimator:
+    """The estimator that knows what the sensors say, and no more."""
+    kind = FloatingBaseEstimator if robot.floating else FixedBaseEstimator
+    return kind(robot, gains.estimator)
+
+
+def warm_up(brain: Brain, sensors: SensorRow, request: RequestRow, gains: GainsRow | Gains) -> None:
+    """Ticks on one sample, after which the brain is as if it had not seen it."""
+    brain.reset(sensors)
+    for _ in range(WARM_UP_STEPS):
+        brain.step(sensors, request, gains, no_mark)
+    brain.reset(sensors)
+
+
+def config_sha256(robot: RobotModel, gains: Gains) -> str:
+    """Of all that robot.yaml and gains say."""
+    configuration = f"{robot.config_sha256}\n{gains.model_dump_json()}"
+    return hashlib.sha256(configuration.encode()).hexdigest()
 
 
 def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scenario) -> int:
@@ -369,5 +482,5 @@ def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scen
     return EXIT_SAFETY_STOP if fell or stopped or loop.stopped_by is not None else loop.exit_code
 
 
-def _no_mark(stage: int) -> None:
-    """Stages of the warm-up are not timed."""
+def no_mark(stage: int) -> None:
+    """For stages that are not timed."""

@@ -86,7 +86,7 @@ def test_what_cannot_be_done_is_refused_with_status_3(arguments, told):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize("option", ["--json", "--log", "--plot"])
 def test_output_that_cannot_be_written_is_refused_before_the_run(option, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "Session", lambda plan: pytest.fail("the run was built"))
     file = tmp_path / "file"
@@ -98,7 +98,7 @@ def test_output_that_cannot_be_written_is_refused_before_the_run(option, tmp_pat
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize("option", ["--json", "--log", "--plot"])
 def test_output_into_a_folder_of_others_is_refused(option, tmp_path):
     tmp_path.chmod(0o500)
     result = khz("sim", "g1", option, tmp_path / "out")
@@ -124,12 +124,12 @@ def test_no_duration_can_crash_it(text):
 def test_without_a_command_it_tells_what_there_is():
     result = khz()
     assert result.exit_code == USAGE
-    for command in ("sim", "bench", "doctor", "robots", "gains"):
+    for command in ("sim", "bench", "doctor", "robots", "gains", "log"):
         assert command in result.output
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["sim"], ["bench"], ["doctor"], ["robots"], ["gains"], ["gains", "show"]]
+    "arguments", [[], ["sim"], ["bench"], ["doctor"], ["robots"], ["gains"], ["gains", "show"], ["log"]]
 )
 def test_every_command_has_help(arguments):
     result = khz(*arguments, "--help")

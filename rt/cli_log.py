@@ -1,0 +1,134 @@
+"""`khz log`: what was recorded: info, plot, replay and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rt import cli_options as options
+from rt.cli_output import RefusedError, check_file, check_folder, drawing_into, screen, write_json
+from rt.cli_run import ProgressLine
+
+if TYPE_CHECKING:
+    from rt.log_file import LogReader
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log, as `khz sim --log` writes it.")]
+
+log_app = typer.Typer(help="Logs of runs: what is in them, and the same run again.", no_args_is_help=True)
+
+
+@log_app.command()
+def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
+    """Tell what was run, when, how long, what is missing, what happened, and how long the ticks took."""
+    from rt.recorder import require_library
+
+    check_file(json_file)
+    require_library()
+    from rt.log_file import LogReader
+    from rt.log_info import figures_of, print_info
+
+    with LogReader(file) as reader:
+        figures = figures_of(reader)
+    print_info(screen(), figures)
+    write_json(json_file, figures)
+
+
+@log_app.command()
+def export(
+    file: FileArgument,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="A line for each row, a column for each number."),
+    ] = None,
+    npz: Annotated[
+        Path | None, typer.Option("--npz", metavar="FILE", help="An array of NumPy for each field.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="GROUP", help="Such as sensors or command; may be repeated."),
+    ] = None,
+) -> None:
+    """Write a log as a table for other programs. Foxglove and PlotJuggler open it as it is."""
+    from rt.recorder import require_library
+
+    if csv is None and npz is None:
+        raise typer.BadParameter("say what to write: --csv FILE or --npz FILE")
+    for path in (csv, npz):
+        check_file(path)
+    require_library()
+    from rt.log_export import check_groups, write_csv, write_npz
+    from rt.log_file import LogReader
+
+    for path, write in ((csv, write_csv), (npz, write_npz)):
+        if path is None:
+            continue
+        with LogReader(file) as reader:
+            try:
+                n = write(reader, path, check_groups(reader.row, only or []))
+            except OSError as error:
+                raise RefusedError(f"{path} could not be written: {error.strerror}") from None
+        _warn(reader)
+        typer.echo(f"{n} rows written to {path}")
+
+
+@log_app.command()
+def plot(
+    file: FileArgument,
+    folder: Annotated[
+        Path, typer.Option("--plot", metavar="DIR", help="Draw the log into this folder: PNG plots.")
+    ],
+) -> None:
+    """Draw a log: latency, every tick, torques, balance."""
+    from rt.recorder import require_library
+
+    check_folder(folder)
+    require_library()
+    from rt.log_file import LogReader
+
+    with LogReader(file) as reader, drawing_into(folder) as drawn:
+        from rt.log_plots import write_log_plots
+
+        drawn += write_log_plots(folder, reader)
+    _warn(reader)
+
+
+@log_app.command()
+def replay(
+    file: FileArgument,
+    robot: Annotated[
+        str | None, typer.Option("--robot", metavar="ROBOT", help="The robot, if it is not where it was.")
+    ] = None,
+) -> None:
+    """Run the controller again on what was recorded, and demand the same commands, bit by bit.
+
+    Exit status: 0 no bit differs; 1 some do, and where it begins; 3 refused: another version, model or
+    configuration, or rows are missing.
+    """
+    from rt.recorder import require_library
+
+    require_library()
+    from rt.log_file import LogReader
+    from rt.replay import replay
+
+    with LogReader(file) as reader, ProgressLine() as progress:
+        result = replay(reader, robot, progress)
+    _warn(reader)
+    if not result.differ:
+        typer.echo(f"{result.ticks} ticks replayed: 0 bits of the commands differ")
+        return
+    typer.echo(
+        f"{result.differ} of {result.ticks} ticks differ, by {result.bits} bits; the first is {result.first}"
+    )
+    if result.other_machine:
+        typer.echo(f"the log is from another processor ({result.other_machine}), which may round differently")
+    raise typer.Exit(options.EXIT_FAULT)
+
+
+def _warn(reader: LogReader) -> None:
+    """Of what a log lacks."""
+    if reader.damage:
+        typer.echo(f"{reader.path}: {reader.damage}; what is before is whole", err=True)
+    if reader.lost:
+        typer.echo(f"{reader.path}: {reader.lost} rows were lost", err=True)
