@@ -90,41 +90,6 @@ def overrun(ticks: int, n: int) -> None:
                       "degraded": len(events)}), flush=True)  # fmt: skip
 
 
-def f20_full_disk(n: int) -> Outcome:
-    """Writes a run's results to a full disk; while it runs, nothing is opened or written at all."""
-    child = _child(f"write_nothing({n})")
-    opened = json.loads(child.communicate()[0].splitlines()[-1])
-    arguments = ["sim", ROBOT, "--scenario", "stand", "--duration", "0.05", "--json", "/dev/full"]
-    full = subprocess.run(
-        [*_python("from rt.cli import main; main()"), *arguments],
-        capture_output=True,
-        text=True,
-        env=_environment(),
-        check=False,
-    )
-    told = full.returncode == 3 and "/dev/full" in full.stderr and "Traceback" not in full.stderr
-    text = f"{opened} files opened for writing in {n} ticks; a full disk is told: {'yes' if told else 'no'}"
-    return Outcome(n, text, opened == 0 and told, opened == 0)
-
-
-def write_nothing(ticks: int) -> None:
-    """A run that counts the files that its ticks open to write to."""
-    session = Session(RunPlan(ROBOT, "stand", ticks * PERIOD_NS * 1e-9))
-    inside, opened = False, 0
-
-    def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal opened
-        opened += inside and event == "open" and bool(int(arguments[2]) & (os.O_WRONLY | os.O_RDWR))
-
-    def look(tick: int) -> None:
-        nonlocal inside
-        inside = tick < ticks - 1
-
-    sys.addaudithook(audit)
-    session.run(each_tick=look)
-    print(json.dumps(opened), flush=True)
-
-
 def f31_memory(n: int) -> Outcome:
     """Runs for so many ticks in real time, and looks at faults, garbage passes and memory."""
     found = json.loads(_child(f"take_nothing({n})").communicate()[0].splitlines()[-1])

@@ -177,7 +177,7 @@ FAULTS = (
         "F20",
         "log disk full / slow / logger killed",
         "ring overwrites, lossy: n event, ticks unaffected",
-        "1 MB tmpfs, dm-delay 500 ms, SIGKILL logger",
+        "SIGKILL and SIGSTOP of the recorder, a limit on its file's size",
         "tick p99.9 within 5 % of baseline; log readable to last chunk",
     ),
     Fault(
