@@ -9,8 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from robots.config_error import ConfigError
+
+if TYPE_CHECKING:
+    from rt.session import Session
 
 # Processors, memory, disk, sockets and timers at once.
 STRESS = "--cpu 2 --vm 1 --vm-bytes 64M --io 1 --sock 1 --timer 1 --quiet"
@@ -49,6 +53,29 @@ class Disturbance:
         """Ends it for good."""
         self._process.kill()
         self._process.wait()
+
+
+class RecorderAtWork:
+    """The recorder of a run, to be held up and let go on with all that has come meanwhile.
+
+    Args:
+        session: of the run.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def pause(self) -> None:
+        """Stops it where it is."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._session.recording is not None:
+            os.kill(self._session.recording.pid, number)
 
 
 @contextmanager

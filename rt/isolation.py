@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,9 +21,10 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from robots.model import RobotModel
-from rt.disturb import PROGRAMS, Disturbance
+from rt.disturb import PROGRAMS, Disturbance, RecorderAtWork
 from rt.histogram import PERCENTILES
 from rt.loop import ControlLoop
+from rt.recorder import can_record
 from rt.session import PERIOD_S, RunPlan, Session
 from rt.stamps import START, WRITE
 
@@ -32,6 +35,7 @@ BLOCK_TICKS = 500
 SETTLING_TICKS = 50
 ROWS_KEPT = 1000
 QUIET, CONTROL = "nothing", "nothing, again"
+RECORDER = "recorder, with seconds to catch up"
 LARGEST_MOVE = 0.05
 TAIL = "p99.9"
 RESAMPLINGS = 400
@@ -140,11 +144,23 @@ def run_isolation(robot: str, seconds: float) -> list[Disturbed]:
             disturbance = Disturbance(program)
             stack.callback(disturbance.end)
             disturbances[name] = disturbance
+        log = Path(stack.enter_context(TemporaryDirectory(prefix="kilohertz-"))) if can_record() else None
         session = Session(
-            RunPlan(robot, scenario, duration_s=ticks * PERIOD_S, realtime=True, rows_kept=ROWS_KEPT)
+            RunPlan(robot, scenario, duration_s=ticks * PERIOD_S, realtime=True, rows_kept=ROWS_KEPT, log=log)
         )
+        recorder = RecorderAtWork(session)
+        if log is not None:
+            disturbances[RECORDER] = recorder
         alternation = Alternation(disturbances, session.loop, ticks)
-        session.run(each_tick=alternation)
+
+        def each_tick(tick: int) -> None:
+            if tick == 0:
+                recorder.pause()
+            alternation(tick)
+            if tick == ticks - 1:
+                recorder.resume()
+
+        session.run(each_tick=each_tick)
     return compare(alternation.blocks_us())
 
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from robots.config_error import ConfigError
 from rt import disturb
-from rt.disturb import Disturbance, stress
+from rt.disturb import Disturbance, RecorderAtWork, stress
 
 
 def state_of(pid: int) -> str:
@@ -62,3 +64,17 @@ def test_the_load_and_all_its_workers_end_with_the_block(
             break
         assert time.monotonic() < until_s
         time.sleep(0.001)
+
+
+def test_a_recorder_is_held_up_once_there_is_one() -> None:
+    process = subprocess.Popen(["sleep", "600"])
+    session: Any = SimpleNamespace(recording=None)
+    recorder = RecorderAtWork(session)
+    recorder.pause()
+    session.recording = process
+    recorder.pause()
+    wait_for(process.pid, "T")
+    recorder.resume()
+    wait_for(process.pid, "S")
+    process.kill()
+    process.wait()
