@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,7 @@ from rt.cli import app
 from rt.log_header import LogHeader
 from rt.log_row import WARM_UP
 from rt.log_schema import schema_text
+from rt.served import served
 from rt.session import RunPlan, Session
 
 log_file = pytest.importorskip("rt.log_file")
@@ -117,6 +120,23 @@ def test_a_robot_over_the_wire_gives_the_same_bits_again(tmp_path):
     (path,) = folder.iterdir()
     result = replayed(path)
     assert (result.ticks, result.bits) == (200, 0)
+
+
+def test_a_run_that_a_signal_ended_softly_gives_the_same_bits_again(tmp_path):
+    plan = RunPlan("g1", "stand", 0.6, log=tmp_path / "log")
+
+    def interrupt(tick):
+        if tick == 200:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with served(plan) as endpoint:
+        run = Session(replace(plan, endpoint=endpoint, lockstep=True)).run(each_tick=interrupt)
+    assert run.loop.stopped_softly
+    with log_file.LogReader(run.log) as reader:
+        asked = log_file.read_rows(reader, ["request"])["request"]
+    assert sorted(set(asked.tolist())) == [0, len(reader.header.requests) - 1]
+    result = replayed(run.log)
+    assert (result.ticks, result.bits) == (600, 0)
 
 
 def test_gains_that_change_on_the_way_give_the_same_bits_again(tmp_path):
