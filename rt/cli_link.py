@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,14 @@ RobotKeyOption = Annotated[
 AllowOption = Annotated[
     bool, typer.Option("--allow-no-rt", help="Command hardware from a host that `khz doctor` finds unfit.")
 ]
+
+
+class Maker(enum.Enum):
+    """Whose arms there is a bridge for."""
+
+    UR = "ur"
+    FRANKA = "franka"
+
 
 keys_app = typer.Typer(help="Keys for robots on other computers.", no_args_is_help=True)
 
@@ -68,7 +77,7 @@ def serve(
 
 
 def bridge(
-    maker: Annotated[str, typer.Argument(metavar="ur|franka", help="Who made the arm.")],
+    maker: Annotated[Maker, typer.Argument(metavar="ur|franka", help="Who made the arm.")],
     robot: options.RobotArgument,
     robot_ip: Annotated[str, typer.Option("--robot-ip", metavar="HOST", help="The arm's control box.")],
     bind: BindOption = None,
@@ -91,7 +100,7 @@ def bridge(
     warning = require_fit_host(allow_no_rt)
     if warning is not None:
         typer.echo(warning, err=True)
-    arm = connect_arm(maker, robot_ip, enforce_realtime=warning is None)
+    arm = connect_arm(maker.value, robot_ip, enforce_realtime=warning is None)
     bridging = Bridging(build_bridge(model, arm, endpoint, key=key))
     typer.echo(f"{READY} {model.name} at {endpoint}")
     bridging.run()

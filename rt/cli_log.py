@@ -112,8 +112,13 @@ def replay(
     from rt.log_file import LogReader
     from rt.replay import replay
 
-    with LogReader(file) as reader, ProgressLine() as progress:
-        result = replay(reader, robot, progress)
+    with LogReader(file) as reader, ProgressLine() as show:
+
+        def told(t_s: float) -> None:
+            if show is not None:
+                show(f"replayed {t_s:.1f} s")
+
+        result = replay(reader, robot, told)
     _warn(reader)
     if not result.differ:
         typer.echo(f"{result.ticks} ticks replayed: 0 bits of the commands differ")

@@ -29,8 +29,13 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
     if plan.paced:
         typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
     setup_s = process_age_s()
-    with ProgressLine(session.scenario.duration_s) as progress:
-        result = session.run(progress)
+    with ProgressLine() as show:
+
+        def told(t_s: float) -> None:
+            if show is not None:
+                show(f"simulated {t_s:.1f} of {session.scenario.duration_s:g} s")
+
+        result = session.run(told)
 
     print_run(screen(), result, setup_s)
     if result.log is not None:
@@ -38,30 +43,26 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoRetu
     write_json(json_file, result.summary)
     if plot is not None:
         _draw(plot, result)
+    for event in result.events:
+        if event["kind"] == "link_lost":
+            typer.echo(f"the link was lost after {event['t_s']:.3f} s: {event['text']}", err=True)
     if result.loop.error is not None and os.environ.get("KILOHERTZ_TRACEBACK"):
         raise result.loop.error
     raise typer.Exit(result.exit_code)
 
 
 class ProgressLine:
-    """Tells on standard error how far a run is; says nothing where that is not a terminal.
+    """One line on standard error that is written over; says nothing where that is not a terminal."""
 
-    Args:
-        duration_s: of the run, where that is known [s].
-    """
-
-    def __init__(self, duration_s: float | None = None) -> None:
-        self._of = "" if duration_s is None else f" of {duration_s:g}"
-
-    def __enter__(self) -> Callable[[float], None] | None:
+    def __enter__(self) -> Callable[[str], None] | None:
         return self._show if sys.stderr.isatty() else None
 
     def __exit__(self, *_: object) -> None:
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")
 
-    def _show(self, t_s: float) -> None:
-        sys.stderr.write(f"\rsimulated {t_s:.1f}{self._of} s")
+    def _show(self, text: str) -> None:
+        sys.stderr.write(f"\r{text}\x1b[K")
         sys.stderr.flush()
 
 
@@ -69,7 +70,6 @@ def _draw(folder: Path, result: RunResult) -> None:
     """Plots and film of a run."""
     with drawing_into(folder) as drawn:
         from rt.plots import write_plots
-        from sim.render import render_gif
 
         drawn += write_plots(
             folder,
@@ -79,12 +79,28 @@ def _draw(folder: Path, result: RunResult) -> None:
             result.loop.latency,
             realtime=result.plan.paced,
         )
-        film = render_gif(
-            folder / "run.gif",
+        film = _film(folder / "run.gif", result)
+        drawn += [film] if film else []
+
+
+def _film(path: Path, result: RunResult) -> Path | None:
+    """The film; it tells how far it is, as without a graphics card it takes longer than the run."""
+    from sim.render import render_gif
+
+    with ProgressLine() as show:
+
+        def told(drawn: int, of: int) -> None:
+            if show is not None:
+                show(f"drawing the film: {drawn} of {of} pictures")
+            elif drawn == 0:
+                typer.echo(f"drawing the film: {of} pictures ...", err=True)
+
+        return render_gif(
+            path,
             result.robot,
             result.scenario,
             result.trace.kept("t_s"),
             result.trace.kept("q_true"),
             seed=result.plan.seed,
+            progress=told,
         )
-        drawn += [film] if film else []

@@ -6,7 +6,7 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from robots.model import RobotModel
 from sim.mujoco_robot import robot_spec
 from sim.scenario import attachments
 from sim.scenario_schema import Push, Scenario
-from sim.terrain import make_terrain
+from sim.terrain import Terrain, make_terrain
 
 Vector = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -42,8 +42,10 @@ ARROW_M_PER_NS = 0.03
 ARROW_LONGEST_M = 0.5
 ARROW_GAP_OF_HEIGHT = 0.2
 LEAD_KG_M3 = 11340.0
-# The camera stands still until the robot has gone this far from its middle.
-FOLLOW_AFTER_M = 0.2
+# The camera stands still until the robot has gone this far from its middle, or up or down.
+FOLLOW_AFTER_M = 0.15
+# Ground that is higher than other ground has more of this colour: a floor's pattern alone hides its steps.
+HIGH_GROUND = (0.80, 0.62, 0.42)
 # The lamp stands here from where the camera looks: its shadows are sharp only around itself.
 LAMP_M = (2.0, -1.0, 5.0)
 
@@ -135,10 +137,12 @@ class Painter:
         data.qpos[self._joint_qpos] = q[robot.nq_base :]
         if robot.floating:
             data.qpos[:7] = q[[0, 1, 2, 6, 3, 4, 5]]
-            away = q[:2] - self._camera.lookat[:2]
-            distance = float(np.hypot(*away))
-            if distance > FOLLOW_AFTER_M:
-                self._camera.lookat[:2] += away * (1.0 - FOLLOW_AFTER_M / distance)
+            middle = q[:3] - self._base_from_middle
+            for axes in (slice(0, 2), slice(2, 3)):
+                away = middle[axes] - self._camera.lookat[axes]
+                distance = float(np.linalg.norm(away))
+                if distance > FOLLOW_AFTER_M:
+                    self._camera.lookat[axes] += away * (1.0 - FOLLOW_AFTER_M / distance)
         for at_s, geom in self._payloads:
             model.geom_rgba[model.geom(geom).id, 3] = 1.0 if t_s >= at_s else 0.0
         mujoco.mj_kinematics(model, data)
@@ -162,8 +166,9 @@ class Painter:
 
     def _build(self, seed: int, width_px: int, height_px: int) -> Any:
         spec, _ = robot_spec(self._robot, visual=True)
-        make_terrain(self._scenario.ground, seed).add_to(spec)
-        _paint_ground(spec)
+        terrain = make_terrain(self._scenario.ground, seed)
+        terrain.add_to(spec)
+        _paint_ground(spec, terrain)
         for geom in spec.geoms:
             if np.allclose(geom.rgba, MUJOCO_GREY):
                 geom.rgba = PAINT
@@ -206,7 +211,8 @@ class Painter:
         high = (data.geom_xpos[own] + radius).max(axis=0)
         low[2] = max(low[2], 0.0)
         self._camera.lookat[:] = (low + high) / 2
-        self._camera.distance = 1.2 * float(np.linalg.norm(high - low))
+        self._base_from_middle = robot.q_nominal[:3] - self._camera.lookat if robot.floating else np.zeros(3)
+        self._camera.distance = 1.3 * float(np.linalg.norm(high - low))
         self._camera.azimuth, self._camera.elevation = 145.0, -12.0
         self._height_m = float(high[2] - low[2])
 
@@ -237,8 +243,8 @@ class Painter:
         scene.ngeom += 1
 
 
-def _paint_ground(spec: Any) -> None:
-    """A checker floor, a pale sky and one lamp that throws shadows."""
+def _paint_ground(spec: Any, terrain: Terrain) -> None:
+    """A checker floor, the higher the more coloured, a pale sky and one lamp that throws shadows."""
     spec.add_texture(
         name="sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
@@ -259,8 +265,11 @@ def _paint_ground(spec: Any) -> None:
     )
     material = spec.add_material(name="floor", texrepeat=[2, 2], texuniform=True)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "checker"
-    for geom in spec.worldbody.geoms:
+    tops = [terrain.plane_m, *(box.top_m for box in terrain.boxes)]
+    for geom, top_m in zip(spec.worldbody.geoms, tops, strict=True):
         geom.material = "floor"
+        high = (top_m - min(tops)) / max(max(tops) - min(tops), 1e-9)
+        geom.rgba = [*(np.array(PAINT[:3]) * (1.0 - high * (1.0 - np.array(HIGH_GROUND)))), 1.0]
     spec.worldbody.add_light(
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         pos=LAMP_M,
@@ -298,6 +307,7 @@ def render_gif(
     fps: float = 20.0,
     speed: float = 1.0,
     size_px: tuple[int, int] = SIZE_PX,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path | None:
     """Writes a recorded run as an animated GIF that loops.
 
@@ -311,6 +321,7 @@ def render_gif(
         fps: pictures per second of the film.
         speed: 3 plays three times as fast as it was.
         size_px: width and height.
+        progress: told how many pictures are drawn, of how many.
 
     Returns:
         The path; None, after one sentence on standard error, where nothing can be drawn.
@@ -318,7 +329,12 @@ def render_gif(
     painter = _open(robot, scenario, seed, size_px)
     if painter is None:
         return None
-    frames = [Image.fromarray(painter.draw(times_s[i], q[i])) for i in frame_indices(times_s, fps, speed)]
+    frames: list[Image.Image] = []
+    shown = list(frame_indices(times_s, fps, speed))
+    for i in shown:
+        if progress is not None:
+            progress(len(frames), len(shown))
+        frames.append(Image.fromarray(painter.draw(times_s[i], q[i])))
     painter.close()
     # One palette for all frames, so that what stands still is not stored again.
     sample = frames[:: max(1, len(frames) // 8)]

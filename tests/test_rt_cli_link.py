@@ -14,7 +14,7 @@ from robots.model import RobotModel
 from robots.zmq_link import ZmqLink
 from rt.cli import app
 
-DONE, SAFETY_STOP, REFUSED, LOST = 0, 1, 3, 4
+DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
 
 
 def khz(*arguments):
@@ -91,10 +91,11 @@ def test_a_robot_that_dies_is_status_4(served):
     run = Process("run", "ur5", "--connect", endpoint, "--scenario", "stand", "--duration", 60)
     watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
     watch_until(watcher, "active")
-    status, out, _ = (server.process.kill(), run.end())[1]
+    status, out, err = (server.process.kill(), run.end())[1]
     watcher.abandon()
     assert status == LOST
     assert "no state came from the robot" in out
+    assert "the link was lost after" in err.splitlines()[-1]
 
 
 def test_khz_stop_stops_it_whoever_commands(served):
@@ -144,6 +145,12 @@ def test_what_must_not_be_is_refused_with_status_3(arguments, told):
     result = khz(*arguments)
     assert result.exit_code == REFUSED
     assert told in result.stderr
+
+
+def test_an_arm_of_another_maker_is_wrong_usage_whatever_the_host():
+    result = khz("bridge", "kuka", "ur5", "--robot-ip", "192.0.2.1")
+    assert result.exit_code == USAGE
+    assert "franka" in result.stderr
 
 
 def test_keys_are_made_and_listed(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sim_runs import ROBOTS, robot, scenario
 
-from sim.render import frame_indices, gl_platform, render_gif, render_png
+from sim.render import Painter, frame_indices, gl_platform, render_gif, render_png
 
 needs_gl = pytest.mark.skipif(gl_platform() is None, reason="neither EGL nor OSMesa on this machine")
 SMALL = (160, 120)
@@ -47,6 +47,31 @@ def test_a_robot_stands_out_from_an_empty_floor(tmp_path, name):
 
 
 @needs_gl
+def test_a_robot_that_climbs_stays_in_the_picture():
+    model, heads = robot("g1"), []
+    painter = Painter(model, scenario(), 0, gl_platform(), size_px=SMALL)
+    for height_m in (0.0, 1.0):
+        q = model.q_nominal.copy()
+        q[2] += height_m
+        dark = painter.draw(0.0, q).max(axis=2) < 60  # its head, before the sky
+        heads.append(np.flatnonzero(dark.any(axis=1))[0])
+    painter.close()
+    assert 0 < heads[1] < heads[0] < SMALL[1] / 4
+
+
+@needs_gl
+def test_higher_ground_has_another_colour():
+    model, pictures = robot("bolt"), []
+    for height_m in (0.0, 0.04):
+        ground = {"kind": "blocks", "height_m": height_m}
+        painter = Painter(model, scenario(ground=ground), 0, gl_platform(), size_px=SMALL)
+        pictures.append(painter.draw(0.0, model.q_nominal).astype(float))
+        painter.close()
+    redness = [picture[..., 0] - picture[..., 2] for picture in pictures]
+    assert np.percentile(redness[1], 95) > np.percentile(redness[0], 95) + 20.0
+
+
+@needs_gl
 def test_a_film_shows_pushes_and_payloads(tmp_path):
     model = robot("bolt")
     run = scenario(
@@ -57,7 +82,11 @@ def test_a_film_shows_pushes_and_payloads(tmp_path):
     )
     times_s = np.arange(0.0, 1.2, 0.01)
     q = np.tile(model.q_nominal, (len(times_s), 1))
-    path = render_gif(tmp_path / "a.gif", model, run, times_s, q, fps=5.0, size_px=SMALL)
+    told = []
+    path = render_gif(
+        tmp_path / "a.gif", model, run, times_s, q, fps=5.0, size_px=SMALL, progress=lambda *n: told.append(n)
+    )
+    assert told == [(drawn, 6) for drawn in range(6)]
     with Image.open(path) as film:
         assert film.n_frames == 4  # what stands still is one long frame
         frames = []
