@@ -14,6 +14,9 @@ from rt.log_bins import log_bins
 from rt.plot_style import ESTIMATE, LIMIT, REFERENCE, THIRD, TRUTH
 from rt.summary import LATENCY_KEYS
 
+MOST_FINE = 2000.0
+"""Between the ends of an axis that has room for three numbers a decade."""
+
 _MARKS = (("p50", "o", TRUTH), ("p99", "s", ESTIMATE), ("p99.9", "D", THIRD), ("max", "X", LIMIT))
 
 
@@ -58,9 +61,10 @@ def latency_figure(stages: Mapping[str, LatencyHistogram], title: str, *, realti
 
 
 def _log_time(axis: Any) -> None:
-    """A logarithmic axis that says 200 and not 2 x 10^2."""
+    """A logarithmic axis that says 200 and not 2 x 10^2; over many decades of what is drawn, only 100."""
     axis.axes.set_xscale("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < MOST_FINE * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -31,6 +31,7 @@ Vector = NDArray[np.float64]
 AXIS_COLOURS = {"x": TRUTH, "y": ESTIMATE, "z": THIRD}
 POINTS_DRAWN = 3000
 BEYOND_LIMIT = 1.15
+TITLE_OVER_PUSHES = 16.0
 STANDS_N, STANDS_S = 20.0, 0.1
 """A sole stands where it carries this much, for this long."""
 
@@ -209,7 +210,7 @@ def contact_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
         normal, tangential = axes[0, column], axes[1, column]
         normal.plot(t_s, true_N, color=TRUTH, label="true")
         normal.plot(t_s, commanded[:, 2], color=ESTIMATE, linewidth=0.9, label="commanded")
-        normal.set_title(f"{contact.name}, µ = {contact.friction:g}")
+        normal.set_title(f"{contact.name}, µ = {contact.friction:g}", pad=TITLE_OVER_PUSHES)
         tangential.fill_between(t_s, contact.friction * np.maximum(true_N, 0.0), color=LIMIT, alpha=0.12,
                                 label="friction cone of the controller")  # fmt: skip
         tangential.plot(t_s, np.sqrt(np.maximum(force_N**2 - true_N**2, 0.0)), color=TRUTH)

@@ -99,12 +99,12 @@ def verdict(result: RunResult) -> RenderableType:
 
 
 def figures_table(summary: Mapping[str, Any]) -> Table:
-    """Tracking, estimation, solver and torque under the names they have in the JSON."""
+    """Tracking, estimation, solver, torque and payload under the names they have in the JSON."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
-    table.add_column("figure")
+    table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right")
-    table.add_column("key in --json", style="dim")
-    for section in ("tracking", "estimation", "qp", "torque"):
+    table.add_column("key in --json", style="dim", no_wrap=True)
+    for section in ("tracking", "estimation", "qp", "torque", "payload"):
         for name, value in summary[section].items():
             if value is None or value == {}:
                 continue
@@ -135,10 +135,20 @@ _WORDS = {
     "worst_cone_violation_N": "friction cone violation, worst",
     "peak_fraction": "largest torque over its limit",
     "saturated_joints": "joints saturated for over 1 % of ticks",
+    "mass_kg": "payload, as weighed at the end",
+    "p_BP_m": "payload from the base, x y z",
 }
 
 
-_UNITS = {"_m_s": " m/s", "_rad_s": " rad/s", "_deg": " deg", "_Nm": " Nm", "_N": " N", "_m": " m"}
+_UNITS = {
+    "_m_s": " m/s",
+    "_rad_s": " rad/s",
+    "_deg": " deg",
+    "_Nm": " Nm",
+    "_N": " N",
+    "_m": " m",
+    "_kg": " kg",
+}
 
 
 def _unit(name: str) -> str:

@@ -66,7 +66,7 @@ def test_figures_that_a_run_did_not_produce_are_not_shown(result):
 
 
 def test_every_figure_of_the_summary_has_words(result):
-    for section in ("tracking", "estimation", "qp", "torque"):
+    for section in ("tracking", "estimation", "qp", "torque", "payload"):
         for name in result.summary[section]:
             assert name in screen._WORDS
 
