@@ -25,7 +25,6 @@ from robots.config_error import ConfigError
 from rt.log_header import LogHeader
 from rt.log_schema import type_of_schema
 
-SUFFIX = ".mcap"
 TICKS, EVENTS = "/tick", "/events"
 CHUNK_ROWS = 250
 """A quarter of a second: what is lost at most when the recorder is killed."""
@@ -205,7 +204,6 @@ class LogReader:
         self.lost = 0
         self._topics: dict[int, str] = {}
         self._content: list[bytes] = []
-        self._numbers: list[int] = []
         self._next = 0
         header: LogHeader | None = None
         schema = ""

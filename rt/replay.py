@@ -57,7 +57,6 @@ class RecordedEstimator:
     def __init__(self, robot: RobotModel) -> None:
         self.q: Vector = np.array(robot.q_nominal)
         self.v: Vector = np.zeros(robot.nv)
-        self.normal_force_N = np.zeros(len(robot.contacts))
         self.contact = np.zeros(len(robot.contacts), dtype=bool)
         self.doubt = np.zeros(1)
 
