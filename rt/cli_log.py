@@ -40,7 +40,7 @@ def export(
     file: FileArgument,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="A line for each row, a column for each number."),
+        typer.Option("--csv", metavar="FILE", help="A line for each tick, a column for each number."),
     ] = None,
     npz: Annotated[
         Path | None, typer.Option("--npz", metavar="FILE", help="An array of NumPy for each field.")
@@ -70,7 +70,7 @@ def export(
             except OSError as error:
                 raise RefusedError(f"{path} could not be written: {error.strerror}") from None
         _warn(reader)
-        typer.echo(f"{n} rows written to {path}")
+        typer.echo(f"{n} ticks written to {path}")
 
 
 @log_app.command()

@@ -14,6 +14,7 @@ from controller.live_gains import live_paths
 from robots.config_error import ConfigError, did_you_mean
 from rt.log_file import LogReader, read_rows
 from rt.log_header import LogHeader
+from rt.log_row import WARM_UP
 
 _XYZ = ("x", "y", "z")
 _JOINT_FIELDS = ("q", "v", "tau", "q_des", "v_des", "kp", "kd", "tau_ff")
@@ -70,7 +71,7 @@ def column_names(header: LogHeader, path: tuple[str, ...], length: int) -> list[
 
 
 def write_csv(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
-    """Writes a line for each row, every number with all of its digits; how many."""
+    """Writes a line for each tick, every number with all of its digits; how many."""
     fields = [path for path in leaves(reader.row) if path[0] in groups]
     lengths = [_at(np.empty(1, reader.row), path).shape[1] for path in fields]
     names = [
@@ -81,7 +82,8 @@ def write_csv(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
     written = 0
     with file.open("w") as out:
         out.write(",".join(names) + "\n")
-        for block in reader.blocks():
+        for rows in reader.blocks():
+            block = rows[rows["tick"] != WARM_UP]
             columns = [column for path in fields for column in _at(block, path).T.tolist()]
             out.writelines(",".join(map(repr, line)) + "\n" for line in zip(*columns, strict=True))
             written += len(block)
@@ -89,10 +91,13 @@ def write_csv(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
 
 
 def write_npz(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
-    """Writes an array for each field, (rows, length) or (rows,), and the header as JSON; how many rows."""
-    rows = read_rows(reader, groups)
+    """Writes an array for each field, (ticks, length) or (ticks,), and the header as JSON; how many ticks."""
+    rows = read_rows(reader, list(dict.fromkeys(("tick", *groups))))
+    rows = rows[rows["tick"] != WARM_UP]
     arrays: dict[str, Any] = {}
     for path in leaves(rows.dtype):
+        if path[0] not in groups:
+            continue
         values = _at(rows, path)
         arrays[".".join(path)] = values[:, 0] if values.shape[1] == 1 else values
     with file.open("wb") as out:

@@ -125,6 +125,7 @@ def test_columns_have_the_names_of_joints_contacts_and_hands(biped, tmp_path):
     assert khz("export", path, "--csv", out).exit_code == 0
     names = out.read_text().partition("\n")[0].split(",")
     assert len(set(names)) == len(names)
+    assert len(out.read_text().splitlines()) == 1 + 300
     for name in (
         "estimate.q.base6",
         "estimate.q.left_knee_joint",
