@@ -76,7 +76,9 @@ def armed(played):
     robot, link = played
     link.arm(between=robot.play)
     sensors = ROBOT.new_sensor_row()
-    assert link.read(sensors)
+    # All that was said while it armed; some of it may still be on its way.
+    while sensors.seq[0] < robot.seq:
+        assert link.read(sensors)
     return robot, link, sensors
 
 
