@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from robots.model import RobotModel
 from robots.rows import CommandRow
 from robots.zmq_link import ZmqLink
 from rt.faults.proxy import FaultProxy, forward
+from rt.host import DEFAULT_PRIORITY, LinuxKernel
 from sim.scenario import load_scenario
 from sim.scenario_schema import Sensors
 from sim.server import SimulatedServer
@@ -23,6 +26,34 @@ ROBOT = "ur5"
 MOST_TICKS = 200
 ARRIVAL_MS = 200
 ATTEMPTS = 10
+
+
+@contextmanager
+def loop_priority() -> Iterator[None]:
+    """Gives this thread, and those it starts meanwhile, a control loop's priority, where the host lets us.
+
+    An ordinary thread beside other programs is kept from its core for 5 to 10 ms now and then; how soon it
+    answers says nothing of the loop.
+    """
+    kernel = LinuxKernel()
+    before = kernel.scheduler()
+    try:
+        kernel.set_scheduler(os.SCHED_FIFO, DEFAULT_PRIORITY)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        kernel.set_scheduler(*before)
+
+
+def waited_for_core_ms() -> float:
+    """For how long this thread was ready to run but not let, since it began; 0 where nobody tells."""
+    try:
+        return 1e-6 * int(Path("/proc/thread-self/schedstat").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 class LinkBench:

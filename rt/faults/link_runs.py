@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import msgpack
@@ -17,7 +18,7 @@ from robots.config_error import ConfigError
 from robots.model import RobotModel
 from robots.sockets import ask, controller_socket, new_context, send
 from robots.wire_rows import CommandCodec, StateCodec, identity
-from rt.faults.bench import MOST_TICKS, ROBOT, LinkBench
+from rt.faults.bench import MOST_TICKS, ROBOT, LinkBench, loop_priority, waited_for_core_ms
 from rt.faults.proxy import Edit, Record, drop, forward
 from rt.faults.victim import Victims, is_gone, victims
 
@@ -77,23 +78,16 @@ def f01_command_link_lost(n: int) -> Outcome:
 
 def f02_state_link_lost(n: int) -> Outcome:
     """Cuts the way from the robot; the controller must predict, give up, and not come back unarmed."""
-    times_ms, taken, predicted = [], 0, []
-    with LinkBench(patient=False) as bench:
-        for _ in range(n):
+    taken = 0
+    figures = np.zeros((n, 3))
+    with ExitStack() as stack:
+        with loop_priority():
+            # The proxy's thread keeps it: both wait for the same interpreter lock.
+            bench = stack.enter_context(LinkBench(patient=False))
+        for i in range(n):
             bench.arm()
-            bench.proxy.down = drop
-            bench.server.serve_tick()
-            start_s = time.monotonic()
-            before = expected = bench.link.predicted
-            while bench.link.read(bench.sensors):
-                expected += 1
-                if bench.link.predicted != expected:
-                    # A state that was under way when the link was cut.
-                    start_s, expected = time.monotonic(), bench.link.predicted
-                bench.link.write(bench.command)
-            bench.link.write(bench.command)
-            times_ms.append(1e3 * (time.monotonic() - start_s))
-            predicted.append(bench.link.predicted - before)
+            with loop_priority():
+                figures[i] = _lose_the_state(bench)
             bench.ticks_to_damping()
             accepted = bench.server.side.counts.accepted
             bench.proxy.down = forward
@@ -101,15 +95,36 @@ def f02_state_link_lost(n: int) -> Outcome:
             bench.server.wait_for_packet(20)
             bench.server.serve_tick()
             taken += bench.server.side.counts.accepted - accepted
-    worst_ms = max(times_ms)
-    # A host that keeps us waiting now and then spoils a few.
+    times_ms, waits_ms, predicted = figures.T
+    worst = int(np.argmax(times_ms))
     usual_ms = float(np.percentile(times_ms, 90.0))
-    times = f"{worst_ms:.1f} ms (median {np.median(times_ms):.1f} ms, p90 {usual_ms:.1f} ms)"
+    # That a host keeps a thread from its core is told; the rest is ours.
+    own_ms = float((times_ms - waits_ms).max())
     text = (
-        f"given up after {times}, {np.median(predicted):.0f} samples predicted, {taken} commands taken later"
+        f"given up after {times_ms[worst]:.1f} ms, {waits_ms[worst]:.1f} ms of it kept from the core "
+        f"(median {np.median(times_ms):.1f} ms, p90 {usual_ms:.1f} ms), {np.median(predicted):.0f} samples "
+        f"predicted, {taken} commands taken later"
     )
-    passed = usual_ms <= STATE_LOSS_MS and np.median(predicted) > 0 and taken == 0
-    return Outcome(n, text, bool(passed), taken == 0)
+    in_time = own_ms <= STATE_LOSS_MS and usual_ms <= STATE_LOSS_MS
+    return Outcome(n, text, bool(in_time and np.median(predicted) > 0 and taken == 0), taken == 0)
+
+
+def _lose_the_state(bench: LinkBench) -> tuple[float, float, float]:
+    """Time from the last state to the last words, how much of it was waiting for a core [ms], predictions."""
+    bench.proxy.down = drop
+    bench.server.serve_tick()
+    start_s, waited_ms = time.monotonic(), waited_for_core_ms()
+    before = expected = bench.link.predicted
+    while bench.link.read(bench.sensors):
+        expected += 1
+        if bench.link.predicted != expected:
+            # A state that was under way when the link was cut.
+            start_s, waited_ms = time.monotonic(), waited_for_core_ms()
+            expected = bench.link.predicted
+        bench.link.write(bench.command)
+    bench.link.write(bench.command)
+    end_s = time.monotonic()
+    return 1e3 * (end_s - start_s), waited_for_core_ms() - waited_ms, float(bench.link.predicted - before)
 
 
 def f03_not_finite(n: int) -> Outcome:
