@@ -49,7 +49,7 @@ def doubt_filter(
     turned: Array,
     unrest: Array,
     contradiction: Array,
-    finding: Array,
+    since_reset: Array,
     doubt: Array,
 ) -> None:
     """How much the filter and the world disagree.
@@ -69,11 +69,11 @@ def doubt_filter(
         unrest: (2,) how fast the IMU has moved of late [m/s], and the time left in which the robot counts as
             stepping [s]; written.
         contradiction: (1,) see `watch_imu` [m/s^2].
-        finding: (1,) time left of FINDING_S, in which nothing is doubted but the covariance [s]; written.
+        since_reset: (1,) [s]; written. Before FINDING_S nothing is doubted but the covariance.
         doubt: (1,) above 1 the filter is not to be believed; written.
     """
-    found = finding[0] <= 0.0
-    finding[0] = max(finding[0] - dt, 0.0)
+    since_reset[0] += dt
+    found = since_reset[0] > FINDING_S
     closed, least = 0, math.inf
     soles, turn, way_x, way_y = 0, math.inf, 0.0, 0.0
     for c in range(len(active)):

@@ -17,7 +17,7 @@ from estimators.bound_kernel import bind
 from estimators.config import EstimatorGains
 from estimators.contact_detection import detect_contacts
 from estimators.contact_wrench import weigh_contacts
-from estimators.divergence import FINDING_S, doubt_filter
+from estimators.divergence import doubt_filter
 from estimators.imu_watch import N_ROWS, watch_imu
 from estimators.inekf import InvariantEkf
 from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
@@ -105,7 +105,7 @@ class FloatingBaseEstimator:
         self._turned: Array = np.zeros((nc, 2))
         self._unrest: Array = np.zeros(2)
         self._upright: Array = np.zeros((nc, 2))
-        self._finding: Array = np.zeros(1)
+        self._since_reset_s: Array = np.zeros(1)
         self._contradiction: Array = np.zeros(1)
         self._p_BF: Array = np.zeros((nc, 3))
         self._R_BF: Array = np.zeros((nc, 3, 3))
@@ -214,7 +214,7 @@ class FloatingBaseEstimator:
             "upright": self._upright,
             "turned": self._turned,
             "unrest": self._unrest,
-            "finding": self._finding,
+            "since_reset": self._since_reset_s,
             "hung": np.zeros((nc, 3)),
             "watched": np.zeros((N_ROWS, 3)),
             "contradiction": self._contradiction,
@@ -290,7 +290,7 @@ class FloatingBaseEstimator:
         self.doubt[:] = 0.0
         self._disagreement[:] = 0.0
         self._unrest[:] = 0.0
-        self._finding[:] = FINDING_S
+        self._since_reset_s[:] = 0.0
         # Closed for long: nothing lands at reset.
         self._age[:] = config.contact.landing_time_s + 1.0
         self.contact[:] = True

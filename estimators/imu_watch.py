@@ -28,8 +28,10 @@ SPEED, LACK, TILT, N_ROWS = 0, 1, 2, 3
 
 FOLLOWING_PER_S = 8.0
 """Poles of the observer: slower, and an error shows later; faster, and feet that slip show more."""
-SLIPPING_M_S = 0.06
+SLIPPING_M_S = 0.03
 """A contact that moves against the IMU faster than this counts as one that moves so fast."""
+STARTING_S = 0.5
+"""For so long after a reset the filter corrects the tilt that it began with, that of one sample."""
 _MEMORY_S = 1.0
 """A correction of the tilt is remembered for so long; a gyro's bias asks for small ones for ever."""
 _LEAST_FORCE_N = 1.0
@@ -47,7 +49,7 @@ def watch_imu(
     p_IF: Array,
     slot_velocity: Array,
     filter_rows: Array,
-    finding: Array,
+    since_reset: Array,
     hung: Array,
     watched: Array,
     contradiction: Array,
@@ -65,7 +67,7 @@ def watch_imu(
         p_IF: (nc, 3) contacts in the IMU frame [m].
         slot_velocity: (nc, 3) known motion of the contacts, in the IMU's axes [m/s].
         filter_rows: (4, n) of the filter; the last one is its correction of this sample.
-        finding: (1,) see `doubt_filter`; meanwhile nothing is held against the IMU [s].
+        since_reset: (1,) [s]; before STARTING_S nothing is held against the IMU.
         hung: (nc, 3) contacts from the IMU in the last sample, in the world's axes [m]; written.
         watched: (3, 3) the observer, see SPEED and the names beside it; written.
         contradiction: (1,) [m/s^2]; written.
@@ -106,7 +108,7 @@ def watch_imu(
         speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off
         lack[i] += FOLLOWING_PER_S * gain * off
         tilt[i] += filter_rows[3, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
-        if finding[0] > 0.0:
+        if since_reset[0] < STARTING_S:
             speed[i] = x[STATE_V + i]
             lack[i] = 0.0
             tilt[i] = 0.0

@@ -17,7 +17,7 @@ LEVEL = np.array([np.eye(3)] * 2)
 class Doubted:
     """A filter and what the world says of it, sample by sample."""
 
-    def __init__(self, active=(2, 2), speed=1.0, stepping_s=0.0, finding_s=0.0):
+    def __init__(self, active=(2, 2), speed=1.0, stepping_s=0.0, since_reset_s=1.0):
         self.x = np.zeros(30)
         self.x[:9] = np.eye(3).ravel()
         self.x[STATE_V] = speed
@@ -26,7 +26,7 @@ class Doubted:
         self.disagreement, self.contradiction, self.doubt = np.zeros((3, 1))
         self.upright, self.turned = np.zeros((2, 2, 2))
         self.unrest = np.array([speed, stepping_s])
-        self.finding = np.array([finding_s])
+        self.since_reset = np.array([since_reset_s])
 
     def sample(self, surprises=(0.0, 0.0), R_IF=LEVEL):
         surprise = np.array([(0.0, s) for s in surprises])
@@ -43,7 +43,7 @@ class Doubted:
             self.turned,
             self.unrest,
             self.contradiction,
-            self.finding,
+            self.since_reset,
             self.doubt,
         )
         return float(self.doubt[0])
@@ -140,10 +140,10 @@ def test_a_contradiction_that_is_not_a_number_is_not_believed():
 
 def test_who_is_still_finding_upright_is_not_doubted_for_what_its_soles_do():
     ticks = round(FINDING_S / DT_S)
-    assert doubt((1000.0, 1000.0), ticks=ticks, finding_s=FINDING_S) == 0.0
-    assert doubt((1000.0, 1000.0), ticks=ticks + 5, finding_s=FINDING_S) > 1.0
-    assert turned_soles((1.0, 1.0), ticks=ticks, finding_s=FINDING_S) == 0.0
-    assert turned_soles((1.0, 1.0), ticks=2 * ticks, finding_s=FINDING_S) > 1.0
+    assert doubt((1000.0, 1000.0), ticks=ticks - 1, since_reset_s=0.0) == 0.0
+    assert doubt((1000.0, 1000.0), ticks=ticks + 5, since_reset_s=0.0) > 1.0
+    assert turned_soles((1.0, 1.0), ticks=ticks - 1, since_reset_s=0.0) == 0.0
+    assert turned_soles((1.0, 1.0), ticks=2 * ticks, since_reset_s=0.0) > 1.0
 
 
 def test_a_start_whose_one_sample_was_degrees_off_is_no_fault() -> None:

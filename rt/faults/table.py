@@ -135,7 +135,7 @@ FAULTS = (
         "F14",
         "estimator divergence",
         "innovation chi2 99.9 % over 50 ms, covariance cap, tilt/height bounds -> DAMP",
-        "gyro bias ramp, wrong contact flag, slip",
+        "gyro bias ramp, wrong contact flag, slip; IMU turned in its mount on a walk",
         "before 5 deg true tilt error, or <= 50 ms",
     ),
     Fault(
