@@ -33,6 +33,7 @@ from numba.core import types as numba_types
 from numba.extending import intrinsic
 
 from robots.compile_progress import CompileProgress
+from robots.config_error import ConfigError
 from robots.kernel_compiler import Kernel
 
 types: Any = numba_types  # its pointer types are made at run time, unseen by type checkers
@@ -45,6 +46,8 @@ KERNEL_OPTIONS: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy"}
 
 # Most entry points take less; those that take more say so.
 COMPILE_S = 2.0
+# More than any one of them takes.
+LEAST_FREE_BYTES = 4_000_000
 # Date of every generated file.
 WRITTEN_S = 1_000_000_000.0
 
@@ -150,7 +153,8 @@ class Entry:
         if not path.exists():
             # Written beside and renamed: two programs that start together never read half a file.
             partial = path.with_suffix(f".{os.getpid()}.part")
-            partial.write_text(text)
+            with _room_for_code(path.parent):
+                partial.write_text(text)
             partial.replace(path)
         # numba drops machine code whose source has another date, as that of a copied cache has; the name says
         # already that the content is the same.
@@ -172,7 +176,7 @@ class Entry:
                 self._done.unlink(missing_ok=True)
                 for damaged in (self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"):
                     damaged.unlink(missing_ok=True)
-        with CompileProgress(self.name, self.expected_s), _alone(self.path):
+        with CompileProgress(self.name, self.expected_s), _alone(self.path), _room_for_code(self.path.parent):
             module = self._run()
             self._done.touch()
         return module
@@ -228,6 +232,20 @@ def _compiler() -> str:
             *switches,
         ]
     )
+
+
+@contextmanager
+def _room_for_code(folder: Path) -> Iterator[None]:
+    """Refuses to compile what cannot be written; before a minute of work where the disk is full already."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(LEAST_FREE_BYTES))
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: compiled code cannot be kept there ({(error.strerror or str(error)).lower()}); "
+            "make room for 20 MB, or set KILOHERTZ_CACHE to another folder"
+        ) from None
 
 
 @contextmanager

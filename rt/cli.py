@@ -5,6 +5,7 @@ Everything heavy is imported inside the commands: `khz --help` must not wait for
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from dataclasses import replace
@@ -92,6 +93,10 @@ app.add_typer(cli_gains.gains_app, name="gains")
 
 def main() -> None:
     """Entry point of the `khz` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no bars or micro signs gets question marks, and the run's figures with them.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()
 
 

@@ -58,7 +58,7 @@ def write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
     try:
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise RefusedError(f"{path} could not be written: {error.strerror}") from None
 
@@ -95,7 +95,7 @@ def write_block(path: Path | None, command: str, block: str) -> None:
         return
     text = _with_block(path, command, block)
     try:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RefusedError(f"{path} could not be written: {error.strerror}") from None
 
@@ -104,7 +104,7 @@ def _with_block(path: Path, command: str, block: str) -> str:
     from rt.markers import between_markers
 
     try:
-        return between_markers(path.read_text(), command, block)
+        return between_markers(path.read_text("utf-8"), command, block)
     except (OSError, ValueError) as error:
         raise RefusedError(f"{path} cannot take the table: {error}") from None
 

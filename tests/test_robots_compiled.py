@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from robots import compiled
 from robots.compiled import Entry, cache_folder, inner_kernel, kernel, load_entry
+from robots.config_error import ConfigError
 
 ROOT = Path(compiled.__file__).parents[1]
 ENTRY = "import numba\n\n@numba.njit('float64(float64)', cache=True)\ndef twice(x):\n    return {} * x\n"
@@ -158,6 +160,20 @@ def test_a_program_that_dies_compiling_leaves_the_rest_to_the_next(monkeypatch: 
     first.kill()
     first.communicate()
     assert not entry.ready
+    assert entry.load().twice(2.0) == 4.0
+
+
+def test_a_full_disk_is_told_before_anything_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Entry.write("test_full", ENTRY.format(2), [])
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(compiled.tempfile, "TemporaryFile", full)
+        changed.setattr(Entry, "_run", lambda _: pytest.fail("it was compiled"))
+        with pytest.raises(ConfigError, match=r"no space left on device.*KILOHERTZ_CACHE"):
+            entry.load()
     assert entry.load().twice(2.0) == 4.0
 
 

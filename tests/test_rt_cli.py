@@ -246,6 +246,13 @@ def test_no_colour_where_it_is_not_wanted_or_not_seen():
         assert "\x1b" not in done.stdout
 
 
+def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
+    done = in_a_process(call("gains", "show", "g1"), PYTHONIOENCODING="ascii")
+    wide = in_a_process(call("sim", "panda", "--duration", "0.01"), PYTHONIOENCODING="ascii")
+    assert (done.returncode, wide.returncode) == (0, 0)
+    assert "qp.solved" in wide.stdout
+
+
 def test_a_reader_that_goes_away_is_no_error():
     code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); " + call("robots")
     done = in_a_process(code)
