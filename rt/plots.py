@@ -21,7 +21,7 @@ from robots.model import RobotModel
 from rt.histogram import LatencyHistogram
 from rt.latency_plot import latency_figure
 from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH
-from rt.summary import base_velocity_error, com_error, hand_error, judged_com, rotate, tilt_error_rad
+from rt.summary import active, base_velocity_error, com_error, hand_error, judged_com, rotate, tilt_error_rad
 from rt.trace import Trace
 from sim.scenario_schema import Flat, Scenario, Slope, Stairs
 from sim.terrain import make_terrain
@@ -32,8 +32,8 @@ AXIS_COLOURS = {"x": TRUTH, "y": ESTIMATE, "z": THIRD}
 POINTS_DRAWN = 3000
 BEYOND_LIMIT = 1.15
 TITLE_OVER_PUSHES = 16.0
-STANDS_N, STANDS_S = 20.0, 0.1
-"""A sole stands where it carries this much, for this long."""
+STANDS_SHARE, STANDS_S = 0.06, 0.1
+"""A sole stands where it carries this much of the robot's weight, for this long."""
 
 
 def write_plots(
@@ -66,7 +66,7 @@ def write_plots(
         if trace.rows >= 2:
             if robot.floating:
                 figures["balance"] = balance_figure(trace, robot, scenario, title)
-                if footholds(trace):
+                if footholds(trace, robot):
                     figures["footsteps"] = footsteps_figure(trace, robot, scenario, title)
                 figures["estimation"] = estimation_figure(trace, scenario, title)
             if robot.contacts:
@@ -90,7 +90,8 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     t_s, few = trace.kept("t_s"), _few(trace)
     com = judged_com(trace)
     # The reference as the controller sees it lives in its drifting world: shown around the true soles.
-    reference = com + com_error(trace)
+    # What is damped follows none.
+    reference = np.where(active(trace)[:, None], com + com_error(trace), np.nan)
     cop = center_of_pressure(trace)
     capture = com[:, :2] + trace.kept("v_WC_true")[:, :2] / pendulum_frequency(trace)[:, None]
 
@@ -127,9 +128,9 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     return figure
 
 
-def footholds(trace: Trace) -> list[tuple[int, int]]:
+def footholds(trace: Trace, robot: RobotModel) -> list[tuple[int, int]]:
     """(contact, row) in the middle of each time that a sole stood, in order; none if no foot was lifted."""
-    down = trace.kept("normal_true_N") > STANDS_N
+    down = trace.kept("normal_true_N") > STANDS_SHARE * robot.mass_kg * GRAVITY_M_S2
     if down.all():
         return []
     shortest = STANDS_S * trace.rows / max(float(trace.kept("t_s")[-1] - trace.kept("t_s")[0]), 1e-9)
@@ -149,7 +150,7 @@ def footsteps_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title:
     few, com = _few(trace), trace.kept("p_WR_true")
     cop = center_of_pressure(trace)
     capture = com[:, :2] + trace.kept("v_WC_true")[:, :2] / pendulum_frequency(trace)[:, None]
-    for contact, row in footholds(trace):
+    for contact, row in footholds(trace, robot):
         colour = (TRUTH, ESTIMATE)[contact % 2]
         sole = _sole_outline(trace, robot, contact, row)
         above.add_patch(Polygon(sole, closed=True, facecolor=colour, alpha=0.2, edgecolor=colour))

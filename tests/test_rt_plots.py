@@ -85,6 +85,29 @@ def test_a_run_that_ended_at_once_is_no_picture(tmp_path):
     )
 
 
+@pytest.mark.parametrize("mass_kg", [0.4, 40.0])
+def test_footholds_are_found_whatever_the_robot_weighs(mass_kg):
+    robot = toy_robot(mass_kg=mass_kg)
+    trace = Trace(robot, ticks=600)
+    for row in range(600):
+        output, estimator, truth = toy_tick(t_s=row * 1e-3)
+        truth.normal_force_N[row // 200 % 2] = 9.81 * mass_kg
+        trace.record(output, estimator, truth)
+    assert [contact for contact, _ in plots.footholds(trace, robot)] == [0, 1, 0]
+
+
+def test_what_is_damped_has_no_reference_to_draw():
+    robot, trace = toy_robot(), Trace(toy_robot(), ticks=40)
+    for row in range(40):
+        output, estimator, truth = toy_tick(t_s=row * 1e-3, state="active" if row < 20 else "damping")
+        truth.p_WC[2] = truth.p_WR[2] = 0.7
+        trace.record(output, estimator, truth)
+    figure = plots.balance_figure(trace, robot, SCENARIO, "toy")
+    reference = next(line for line in figure.axes[1].lines if line.get_linestyle() == "--").get_ydata()
+    assert np.isfinite(reference[:20]).all()
+    assert np.isnan(reference[20:]).all()
+
+
 def test_the_centre_of_pressure_lies_between_the_feet_as_their_forces_say():
     cop = plots.center_of_pressure(toy_trace(toy_robot()))
     np.testing.assert_allclose(cop[0], [0.0, (100 * 0.1 - 300 * 0.1) / 400, 0.0], atol=1e-12)

@@ -21,6 +21,7 @@ def toy_robot(**changes):
         nv=NV,
         na=NA,
         floating=True,
+        mass_kg=40.0,
         joint_names=("hip_joint", "knee_joint"),
         contact_names=("left_foot", "right_foot"),
         contacts=(toy_contact("left_foot"), toy_contact("right_foot")),
