@@ -137,6 +137,21 @@ class WalkGains(Config):
     swing: SwingGains = SwingGains()
 
 
+class StandGains(Config):
+    """Standing, and when that is not enough."""
+
+    steps: bool = Field(
+        default=True, description="whether a push that soles cannot take is answered by steps"
+    )
+    step_margin: float = Field(
+        default=0.0,
+        ge=-0.1,
+        le=0.1,
+        description="capture point inside the edge of the soles, < 0 outside, as it begins to step: over the "
+        "height of the centre of mass",
+    )
+
+
 class ContactGains(Config):
     """How soles are loaded."""
 
@@ -223,6 +238,7 @@ class Gains(Config):
     posture: PostureGains = PostureGains()
     angular_momentum: AngularMomentumGains = AngularMomentumGains()
     hand: HandGains = HandGains()
+    stand: StandGains = StandGains()
     walk: WalkGains = WalkGains()
     contact: ContactGains = ContactGains()
     stance: dict[str, StanceGains] = Field(

@@ -40,7 +40,7 @@ class SurvivedPush:
 
     Attributes:
         rate_hz: of estimator and controller.
-        motion: STANDING or STEPPING.
+        motion: STANDING, with the feet where they are, or STEPPING.
         direction: the worst one.
         impulse_Ns: largest impulse over 0.1 s at the trunk survived from there; 0 where it falls unpushed.
     """
@@ -67,7 +67,7 @@ def run_rates(
     robot = RobotModel.load(name)
     if not (walks(robot) and can_rest(robot)):
         raise ValueError(f"'{robot.name}' does not stand and step on two feet")
-    gains, pushes = load_gains(robot), []
+    gains, pushes = without_steps(load_gains(robot)), []
     for motion in (STANDING, STEPPING):
         for rate in rates_hz:
             worst = SurvivedPush(rate, motion, "", _LARGEST_NS)
@@ -79,6 +79,11 @@ def run_rates(
             told(f"{motion} at {rate} Hz: {worst.impulse_Ns:g} Ns")
             pushes.append(worst)
     return pushes
+
+
+def without_steps(gains: Gains) -> Gains:
+    """The same gains for a robot that keeps its feet where they are while it stands."""
+    return gains.model_copy(update={"stand": gains.stand.model_copy(update={"steps": False})})
 
 
 def _largest(

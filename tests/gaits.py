@@ -50,12 +50,18 @@ class WalkingRun:
             "joint_friction_Nm": 0.2, "joint_damping_Nms": 0.05, "model_error": 0.05, "com_error_m": 0.005,
         }, **scenario}  # fmt: skip
         self.sim = SimulatedRobot(self.robot, Scenario.model_validate(fields).in_order(), seed)
-        gains = load_gains(self.robot)
-        self.gains = gains
-        self.brain = Brain(self.robot, gains, FloatingBaseEstimator(self.robot, gains.estimator))
+        self.gains = load_gains(self.robot)
         self.sensors = self.robot.new_sensor_row()
+        self.brain = self.new_brain({})
+
+    def new_brain(self, changes: dict[str, dict[str, Any]]) -> Brain:
+        """One with other gains, section by section, that takes the robot over as it is."""
+        sections = {name: getattr(self.gains, name).model_copy(update=new) for name, new in changes.items()}
+        self.gains = gains = self.gains.model_copy(update=sections)
+        brain = Brain(self.robot, gains, FloatingBaseEstimator(self.robot, gains.estimator))
         self.sim.read(self.sensors)
-        self.brain.reset(self.sensors)
+        brain.reset(self.sensors)
+        return brain
 
     @property
     def walking(self) -> Walking:

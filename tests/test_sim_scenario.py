@@ -46,7 +46,7 @@ def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points",
+        "stairs", "carry", "walk-on", "default-points", "step",
     }  # fmt: skip
 
 

@@ -176,6 +176,11 @@ class Hands:
             elif hand.on:
                 hand.motion.move(None, None)
 
+    def let_go(self) -> None:
+        """Frees hands for which the whole robot holds still: it is about to step."""
+        for hand in self._hands:
+            hand.wanted = hand.wanted and hand.alone
+
     def _lead(self, i: int, in_base: bool, alone: bool, turned: bool, R_des: Vector) -> None:
         """Gives a hand a job in the level frame or in the world, that begins with the motion that it has."""
         hand, kin = self._hands[i], self._body.arrays.kin

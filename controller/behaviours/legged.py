@@ -6,6 +6,7 @@ import numpy as np
 
 from controller.behaviours.gaze import Gaze
 from controller.behaviours.hands import Hands
+from controller.behaviours.recovery import Recovery
 from controller.behaviours.remarks import Remarks
 from controller.behaviours.standing import Standing, standing_tasks
 from controller.behaviours.tilt_integral import TiltIntegral
@@ -61,6 +62,11 @@ class Legged:
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
         self.remarks = Remarks()
         self.hands = Hands(robot, gains, body, self.remarks)
+        self._recovery: Recovery | None = None
+        if self.walking is not None and can_rest(robot) and gains.stand.steps:
+            support_m = self.standing.half_support_m
+            self._recovery = Recovery(robot, gains, body, self.walking, support_m, self.remarks)
+        self._asked: RequestRow | None = None
         self._gaze = Gaze(body, self.remarks)
 
     def retune(self, gains: Gains) -> None:
@@ -96,13 +102,17 @@ class Legged:
     @property
     def half_support_m(self) -> Vector:
         """(2,) half extents of where the robot may come to rest, heading axes [m]."""
+        if self._recovery is not None and self._recovery.catching:
+            return self._recovery.half_support_m
         return self._motion.half_support_m
 
     def start(self) -> None:
         """Takes the robot as it stands now; one on points starts to step on the spot."""
         self.planned[:] = True
         self._tilt.reset()
-        self._motion, self._next, self._upset = self.standing, None, 0.0
+        self._motion, self._next, self._asked, self._upset = self.standing, None, None, 0.0
+        if self._recovery is not None:
+            self._recovery.reset()
         if self.walking is not None:
             self.walking.forget()
             if not self.walking.done:
@@ -127,6 +137,8 @@ class Legged:
             self._next = None
             if self._motion is not self.walking:
                 self._walk(None)
+            if self._recovery is not None:
+                self._recovery.active = False
             forward, left, turn = request.velocity.tolist()
             self.walking.ask(forward, left, turn)
             self._do_meanwhile(request, R_des)
@@ -137,8 +149,10 @@ class Legged:
             self.walking.ask(0.0, 0.0, 0.0)
         elif self._motion is self.walking:
             self._next = request
-            self.walking.stop()
+            if not self._recovering:
+                self.walking.stop()
         else:
+            self._asked = request
             self._do_meanwhile(request, R_des)
             if int(request.behaviour[0]) not in (REACH, CIRCLE):
                 self.standing.take(request)
@@ -151,17 +165,39 @@ class Legged:
     def _on_footsteps(self) -> bool:
         return self.walking is not None and self._motion is self.walking and self.walking.on_footsteps
 
+    @property
+    def _recovering(self) -> bool:
+        return self._recovery is not None and self._recovery.active
+
     def _walk(self, footsteps: Vector | None) -> None:
         assert self.walking is not None
-        self._next = None
+        self._next = self._asked = None
         self._motion = self.walking
         self.walking.begin(footsteps)
 
+    def _keep_up(self, recovery: Recovery, walking: Walking, dt_s: float) -> None:
+        """Steps where soles that stay cannot hold the robot; what it was asked for waits until it stands."""
+        stands = self._motion is self.standing
+        if stands or walking.rests:
+            if recovery.needed(dt_s):
+                asked = self._asked
+                if stands:
+                    self.hands.let_go()
+                    self._walk(None)
+                    self._next = asked
+                recovery.begin(stands or walking.stopping)
+        elif recovery.active or recovery.catching:
+            recovery.follow(dt_s)
+
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references."""
+        if self._recovery is not None and self.walking is not None:
+            self._keep_up(self._recovery, self.walking, dt_s)
         self._motion.advance(dt_s)
         if self._motion is self.walking and self.walking.done:
             self._motion = self.standing
+            if self._recovery is not None:
+                self._recovery.end()
             self.standing.resume()
             if self._next is not None:
                 self.take(self._next)

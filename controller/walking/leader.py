@@ -59,6 +59,7 @@ class Leader:
         # Only where a trunk above it can stay upright may the pelvis roll.
         self._hips = Hips(body.reference("base")) if "trunk" in body.task_index else None
         self._lift_m = self._height_from = self._t = 0.0
+        self._lowering_s = LOWERING_S
         self.retune(gains)
 
     def retune(self, gains: Gains) -> None:
@@ -69,10 +70,15 @@ class Leader:
     def begin(self, steps: Steps) -> None:
         """Takes over from standing, as the robot is seen."""
         refs, kin = self._refs, self._kin
-        refs.sole_z[0] = sole_z = self._stride.middle_z
+        refs.sole_z[0] = self._stride.middle_z
         self._lift(steps, float(self._carried.p_RC[2]))
-        self._height_from, self._t = float(kin.p_WC[2]) - sole_z - self._lift_m, 0.0
+        self.sink(LOWERING_S)
         refs.p_WC_des[:], refs.v_WC_des[:] = kin.p_WC, 0.0
+
+    def sink(self, duration_s: float) -> None:
+        """Begins to bring the centre of mass from where it is to the height of walking, in this time."""
+        self._height_from = float(self._kin.p_WC[2]) - float(self._refs.sole_z[0]) - self._lift_m
+        self._lowering_s, self._t = duration_s, 0.0
 
     def end(self) -> None:
         """Hands back to standing."""
@@ -135,7 +141,7 @@ class Leader:
 
     def _leading(self, steps: Steps, dt_s: float) -> tuple[float, ...]:
         """What leads the body besides the DCM; see `lead_body`."""
-        part, course = minimum_jerk(self._t / LOWERING_S)[0], self._course
+        part, course = minimum_jerk(self._t / self._lowering_s)[0], self._course
         height = self._height_from + part * (steps.gait.height_m - self._height_from) + self._lift_m
         # Feet that cannot turn have no heading of their own: the base has to hold the course's itself.
         heading = course.yaw if self._on_points else float(self._refs.heading[0])

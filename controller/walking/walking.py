@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from controller.gains import Gains
+from controller.walking.adaptation import DURATION_S
 from controller.walking.course import Course
 from controller.walking.dcm_plan import Point
 from controller.walking.foot_tasks import foot_rate_per_s
@@ -34,6 +35,10 @@ from robots.rows import Vector
 _READY_ON_POINTS_S = 0.02
 """Robots on points do not wait for their centre of mass to sink before they step."""
 _FIRST_TRANSFER_S, _FIRST_TRANSFER_ON_POINTS_S = 0.4, 0.1
+_HURRIED_TRANSFER, _HURRIED_LOWERING = 0.5, 0.75
+"""Of a robot that is pushed as it stands: time before its first step over the double support of a walk, and
+time in which it sinks over that of a step. A leg from high up reaches no far foothold, and a knee that is
+straight at its end stays so: pushed aside by 20 Ns the G1 then walked on and on, stiff-legged."""
 _SETTLED_M = 0.02
 _CAPTURED_M = 0.05
 """A last step that leaves the DCM further than this from between the feet is not the last one."""
@@ -114,7 +119,7 @@ class Walking:
         self.xi: Point = (0.0, 0.0)
         self._off_m = 0.0
         self._slides_m_s = [0.0, 0.0]
-        self._stop = self._last = False
+        self._stop = self._last = self._pushed = False
         self.done = True
 
     @property
@@ -136,6 +141,33 @@ class Walking:
     def step_s(self) -> float:
         """Duration of the present step, as adapted [s]."""
         return self._steps.single.adaptation.duration_s
+
+    @property
+    def omega(self) -> float:
+        """Natural frequency of the pendulum that it walks with [1/s]."""
+        return self._steps.plan.omega
+
+    @property
+    def rests(self) -> bool:
+        """Whether both feet stay where they are for now, and are free to go anywhere then."""
+        return (self._stride.phase == READY or self._stride.phase == SETTLE) and self._steps is self._free
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to come to rest."""
+        return self._stop
+
+    @property
+    def calm(self) -> bool:
+        """Whether a step has ended that nothing had hurried, with the DCM where it was to be."""
+        if self._stride.phase != TRANSFER or self.step_s < _CALM * self.gait.step_s:
+            return False
+        return self._off_m < _PUSHED_M
+
+    @property
+    def swung_s(self) -> float:
+        """Time since a foot was lifted, 0 while both are down [s]."""
+        return self._stride.t_s if self._stride.phase == SWING else 0.0
 
     @property
     def on_footsteps(self) -> bool:
@@ -173,9 +205,18 @@ class Walking:
         self._priorities.walk()
         self._loading.begin(self._least_N)
         self._loading.rest()
-        self._stop = self._last = self.done = False
+        self._stop = self._last = self._pushed = self.done = False
         stride.begin(READY, stride.stance)
         self._modes.on_both()
+
+    def hurry(self, stance: int) -> None:
+        """Steps at once, both soles down as yet, with the other foot than this one."""
+        gait, (x, y, _) = self.gait, self._stride.middle
+        self._pushed = True
+        # There was no step before, and what came in its place was no calm one.
+        self._steps.single.adaptation.adapted[DURATION_S] = gait.shortest_step_s
+        self._leader.sink(_HURRIED_LOWERING * gait.step_s)
+        self._begin_transfer(stance, (x, y), _HURRIED_TRANSFER * gait.double_support_s)
 
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
         """Asks for a velocity in the robot's heading."""
@@ -220,7 +261,9 @@ class Walking:
         Points always slide a little, soles that a push has torn off and those on stairs, where ankles come to
         their limits, for other reasons.
         """
-        return self._off_m < _PUSHED_M and self._steps is self._free and not self._on_points
+        if self._pushed or self._on_points:
+            return False
+        return self._off_m < _PUSHED_M and self._steps is self._free
 
     # Phases
 
@@ -274,6 +317,7 @@ class Walking:
         # A foot that was put down in a hurry has not come to rest on the ground.
         if self.step_s > _CALM * steps.gait.step_s:
             self._feel(stride.stance)
+            self._pushed = False
         x, y, yaw = stride.leaving
         higher = min(_ROUGH_CLEARANCE * steps.roughness_m, steps.gait.clearance_m)
         _, *slope = steps.landing(stride)
