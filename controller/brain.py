@@ -28,6 +28,7 @@ from controller.whole_body import Task
 from estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from robots.compile_ahead import load_pending
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from robots.rows import SensorRow, Vector
 
 Triple = tuple[float, float, float]
@@ -123,7 +124,7 @@ class Brain:
         dt_s: nominal period [s].
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, estimator: Estimator, dt_s: float = 1e-3) -> None:
+    def __init__(self, robot: RobotModel, gains: Gains, estimator: Estimator, dt_s: float = PERIOD_S) -> None:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s

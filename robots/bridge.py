@@ -22,13 +22,12 @@ from robots.driver import FILE, load_driver
 from robots.endpoint import KeyPair
 from robots.link import LinkLostError
 from robots.model import RobotModel
+from robots.period import PERIOD_NS, PERIOD_S
 from robots.robot_port import RobotPort
 from robots.robot_side import RobotSide
 from robots.rows import CommandRow, Vector
 from robots.wire_rows import identity
 
-PERIOD_S = 1e-3
-PERIOD_NS = 1_000_000
 # How long an arm waits for the answer to its state before it gets what was asked last.
 ANSWER_NS = 300_000
 LARGEST_RATE_NM_S = 900.0

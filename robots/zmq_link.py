@@ -18,6 +18,7 @@ from robots.driver import Driver
 from robots.endpoint import KeyPair, check_endpoint
 from robots.link import LinkLostError
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from robots.robot_side import TRUTH
 from robots.rows import CommandRow, SensorRow, Vector
 from robots.silence import PREDICT_AFTER_POLLS, Silence
@@ -77,7 +78,7 @@ class ZmqLink:
         robot: RobotModel,
         endpoint: str,
         *,
-        dt_s: float = 1e-3,
+        dt_s: float = PERIOD_S,
         truth: bool = True,
         lockstep: bool = False,
         silent_ms: int | None = None,

@@ -22,8 +22,9 @@ from rich.table import Table
 
 from controller.qp.tables import Floats
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from rt.host import prepare_realtime
-from rt.subjects import CONTROL, PERIOD_S, Subject
+from rt.subjects import CONTROL, Subject
 from rt.tsid_environment import TsidMissingError, tsid_python
 from rt.tsid_problem import describe, references
 

@@ -16,13 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from rt.footprint import Footprint
 from rt.histogram import LatencyHistogram
 from rt.host import HostState
 from rt.log_bins import log_bins
 from rt.loop import ControlLoop
 from rt.screen import PERCENTILES, host_lines, latency_table, tick_bars
-from rt.session import PERIOD_S, RunPlan, Session
+from rt.session import RunPlan, Session
 from rt.stamps import START, WRITE
 from rt.summary import latency_us
 from sim.scenario import default_scenario_name

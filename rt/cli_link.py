@@ -64,7 +64,8 @@ def serve(
     """
     from robots.endpoint import default_endpoint
     from robots.model import RobotModel
-    from rt.clock import PERIOD_NS, GridClock
+    from robots.period import PERIOD_NS
+    from rt.clock import GridClock
     from rt.serve import Serving, build_server
     from rt.served import READY
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PERIOD_NS = 1_000_000
+from robots.period import PERIOD_NS
+
 LARGEST_SPIN_FRACTION = 0.1
 
 _CLOCK_MONOTONIC = 1

@@ -8,7 +8,8 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from rt.clock import PERIOD_NS, GridClock, absolute_sleeper
+from robots.period import PERIOD_NS
+from rt.clock import GridClock, absolute_sleeper
 from rt.doctor_check import Check, Status, judge
 from rt.histogram import LatencyHistogram
 from rt.host import HostState

@@ -19,8 +19,9 @@ from rich.table import Table
 
 from controller.gains import load_gains
 from controller.qp.tables import Floats
+from robots.period import PERIOD_S
 from rt.exact_torque import torque_error_Nm
-from rt.grown_body import PERIOD_S, GrownBody, limits_in_force
+from rt.grown_body import GrownBody, limits_in_force
 from rt.grown_robot import grown_robot
 from rt.pinned import pinned
 

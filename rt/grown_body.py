@@ -14,8 +14,8 @@ from controller.qp.tables import Floats
 from controller.whole_body import WholeBody
 from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 
-PERIOD_S = 1e-3
 _SWAY_M, _SWAY_RAD_S = 0.01, 2.0 * math.pi
 _PALM_LOAD = 0.05
 """Share of the weight that a palm is asked to carry; the feet share the rest."""

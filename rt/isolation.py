@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from rt.disturb import PROGRAMS, Disturbance, RecorderAtWork
 from rt.histogram import PERCENTILES
 from rt.loop import ControlLoop
 from rt.recorder import can_record
-from rt.session import PERIOD_S, RunPlan, Session
+from rt.session import RunPlan, Session
 from rt.stamps import START, WRITE
 
 # Some 27,000 ticks beside each disturbance: fewer say little of one in a thousand.

@@ -24,10 +24,10 @@ from estimators.fixed_base import FixedBaseEstimator
 from estimators.floating_base import FloatingBaseEstimator
 from robots.config_error import ConfigError
 from robots.model import RobotModel
+from robots.period import PERIOD_NS, PERIOD_S
 from robots.rows import SensorRow
 from robots.yaml_file import Positions
 from rt import summary
-from rt.clock import PERIOD_NS
 from rt.fade import damping_command
 from rt.fitness import require_fit_host
 from rt.gains_watch import watched, watched_file
@@ -47,7 +47,6 @@ from sim.scenario_schema import Scenario
 from sim.simulated_robot import SimulatedRobot
 from sim.truth import TruthEstimator
 
-PERIOD_S = PERIOD_NS * 1e-9
 WARM_UP_STEPS = 100
 PROGRESS_TICKS = 250
 TICKS_TO_LIE = 1500

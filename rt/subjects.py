@@ -19,8 +19,8 @@ from controller.request import make_request
 from controller.soles import can_rest
 from controller.whole_body import Task, WholeBody
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 
-PERIOD_S = 1e-3
 CONTROL = "exact again"
 """A second controller with the exact solver: where its times differ, the timing differs and not the tick."""
 SOLVERS = {"osqp": "osqp", "exact": "exact", CONTROL: "exact"}

@@ -16,6 +16,7 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from robots.rows import CommandRow
 
 Vector = NDArray[np.float64]
@@ -29,7 +30,6 @@ HOLD_ERROR_RAD = 0.1
 DAMPING_SPEED_RAD_S = 5.0
 # A drive's kd times the period, as a part of the inertia it moves: far from the instability at 2.
 STABLE_DAMPING = 0.3
-PERIOD_S = 1e-3
 
 LARGEST_GAIN = 1e5
 LARGEST_TORQUE_OF_LIMIT = 2.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robots.config_error import ConfigError
 from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from sim.collision import low_geoms, neighbours
 from sim.mujoco_robot import Indices, MujocoRobot, robot_spec, unreadable
 from sim.parity import check_parity
@@ -22,7 +23,7 @@ from sim.terrain import GROUND_BIT, Terrain, make_terrain
 
 Vector = NDArray[np.float64]
 
-STEP_S = 1e-3
+STEP_S = PERIOD_S
 
 # Of a contact sensor: what it reports (found, force, position: 1 + 3 + 3 numbers) and how it sums up.
 CONTACT_FOUND, CONTACT_FORCE, CONTACT_POSITION = 1 << 0, 1 << 1, 1 << 4

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt.clock import PERIOD_NS, GridClock, Sleeper, absolute_sleeper, process_age_s, sleep_by_duration
+from robots.period import PERIOD_NS
+from rt.clock import GridClock, Sleeper, absolute_sleeper, process_age_s, sleep_by_duration
 
 LATE_NS = 15_000
 

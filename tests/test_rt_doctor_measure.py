@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from robots.period import PERIOD_NS
 from rt import doctor_measure
-from rt.clock import PERIOD_NS, GridClock
+from rt.clock import GridClock
 from rt.doctor_check import Status
 from rt.doctor_measure import WakeUps, add_cyclictest, measure_paired, measure_wake_ups, wake_up_checks
 from rt.histogram import LatencyHistogram

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from robots.period import PERIOD_NS
 from robots.rows import CommandRow, SensorRow
-from rt.clock import PERIOD_NS, GridClock
+from rt.clock import GridClock
 from rt.fade import damping_command
 from rt.loop import DEGRADED, STOP_TICKS, WARM_UP_TICKS, ControlLoop, Pace
 from rt.outcome import LoopResult

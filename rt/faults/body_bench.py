@@ -19,6 +19,7 @@ from estimators.fixed_base import FixedBaseEstimator
 from estimators.floating_base import FloatingBaseEstimator
 from robots import wire
 from robots.model import RobotModel
+from robots.period import PERIOD_S
 from robots.rows import Vector
 from robots.wire_rows import StateCodec
 from robots.zmq_link import BAD_STATES
@@ -28,7 +29,6 @@ from sim.scenario import load_scenario
 from sim.scenario_schema import Scenario, Sensors
 from sim.simulated_robot import SimulatedRobot
 
-PERIOD_S = 1e-3
 """Of a tick."""
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robots.config_error import ConfigError
-from rt.clock import PERIOD_NS
+from robots.period import PERIOD_NS
 from rt.faults.bench import ROBOT
 from rt.faults.link_runs import SLOWER_US, Outcome
 from rt.host import default_core

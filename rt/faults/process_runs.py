@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from robots.config_error import ConfigError
-from rt.clock import PERIOD_NS
+from robots.period import PERIOD_NS
 from rt.faults.bench import ROBOT
 from rt.faults.link_runs import Outcome
 from rt.fitness import require_fit_host

@@ -10,8 +10,9 @@ import pinocchio as pin
 
 from controller.request import make_request
 from robots import wire
+from robots.period import PERIOD_S
 from robots.rows import Vector
-from rt.faults.body_bench import PERIOD_S, BodyBench
+from rt.faults.body_bench import BodyBench
 from rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
 from rt.faults.proxy import Delivery, Rule
 from sim.scenario_schema import Event, Flat, Scenario

@@ -13,7 +13,8 @@ from controller.gains import Gains
 from robots.arming import SAMPLES, SelfTest
 from robots.config_error import ConfigError
 from robots.model import RobotModel
-from rt.faults.body_bench import PERIOD_S, BodyBench
+from robots.period import PERIOD_S
+from rt.faults.body_bench import BodyBench
 from rt.faults.link_runs import Outcome
 from rt.gains_text import gains_yaml
 from rt.gains_watch import changed_gains
