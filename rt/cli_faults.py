@@ -51,7 +51,7 @@ def run(
     ] = False,
     json_file: options.JsonOption = None,
     into: Annotated[
-        Path | None, typer.Option("--into", metavar="FILE", help="Write a table between its markers.")
+        Path | None, typer.Option("--into", metavar="FILE", help="Write into the table between its markers.")
     ] = None,
 ) -> None:
     """Provoke faults in a simulated robot and tell what came of it.
@@ -59,7 +59,7 @@ def run(
     Exit status: 0 all passed; 1 one did not; 3 refused.
     """
     check_file(json_file)
-    check_block(into, _TABLE_COMMAND)
+    before = check_block(into, _TABLE_COMMAND)
     from robots.config_error import ConfigError
     from rt.faults.report import fault_rows
     from rt.faults.runs import RUNS, run_faults
@@ -76,5 +76,5 @@ def run(
         typer.echo(f"{result.fault.name} {'passed' if outcome.passed else 'FAILED'}  {result.fault.fault}")
         typer.echo(f"     {outcome.n} times: {outcome.worst}; wanted: {result.fault.figure}")
     write_json(json_file, {"faults": [result.as_json() for result in results]})
-    write_block(into, _TABLE_COMMAND, fault_rows(results))
+    write_block(into, _TABLE_COMMAND, fault_rows(results, before))
     raise typer.Exit(0 if all(result.outcome.passed for result in results) else options.EXIT_FAULT)

@@ -82,29 +82,35 @@ def drawing_into(folder: Path) -> Iterator[list[Path]]:
     screen().print(f"\n  drawn into {folder}: {', '.join(path.name for path in drawn)}", soft_wrap=True)
 
 
-def check_block(path: Path | None, command: str) -> None:
-    """Refuses a document that has no place for the command's table, before the work and not after it."""
-    if path is not None:
-        check_file(path)
-        _with_block(path, command, "")
+def check_block(path: Path | None, command: str) -> str:
+    """What the command's table in a document is now; empty where none is named.
+
+    Raises:
+        RefusedError: the document has no place for it; to be told before the work and not after it.
+    """
+    if path is None:
+        return ""
+    check_file(path)
+    from rt.markers import block_of
+
+    with _table_of(path):
+        return block_of(path.read_text("utf-8"), command)
 
 
 def write_block(path: Path | None, command: str, block: str) -> None:
     """Puts a table between the command's markers in a document, where one is named."""
     if path is None:
         return
-    text = _with_block(path, command, block)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RefusedError(f"{path} could not be written: {error.strerror}") from None
-
-
-def _with_block(path: Path, command: str, block: str) -> str:
     from rt.markers import between_markers
 
+    with _table_of(path):
+        path.write_text(between_markers(path.read_text("utf-8"), command, block), encoding="utf-8")
+
+
+@contextmanager
+def _table_of(path: Path) -> Iterator[None]:
     try:
-        return between_markers(path.read_text("utf-8"), command, block)
+        yield
     except (OSError, ValueError) as error:
         raise RefusedError(f"{path} cannot take the table: {error}") from None
 

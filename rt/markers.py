@@ -8,14 +8,26 @@ def markers(command: str) -> tuple[str, str]:
     return f"<!-- begin: {command} -->", f"<!-- end: {command} -->"
 
 
-def between_markers(text: str, command: str, block: str) -> str:
-    """The text with the block between the command's markers, all else as it was.
+def block_of(text: str, command: str) -> str:
+    """What stands between the command's markers.
 
     Raises:
         ValueError: where the text does not hold each marker once, in order.
     """
+    return _parts(text, command)[1].strip("\n")
+
+
+def between_markers(text: str, command: str, block: str) -> str:
+    """The text with the block between the command's markers, all else as it was; raises as `block_of`."""
+    begin, end = markers(command)
+    before, _, after = _parts(text, command)
+    return f"{before}{begin}\n{block}\n{end}{after}"
+
+
+def _parts(text: str, command: str) -> tuple[str, str, str]:
     begin, end = markers(command)
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ValueError(f"it should hold the line {begin} and after it the line {end}, once each")
     before, rest = text.split(begin)
-    return f"{before}{begin}\n{block}\n{end}{rest.split(end)[1]}"
+    block, after = rest.split(end)
+    return before, block, after

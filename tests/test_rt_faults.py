@@ -64,13 +64,14 @@ def test_a_run_of_faults_is_reported_as_json(tmp_path):
 
 def test_a_run_of_faults_is_written_between_the_markers_of_a_file(tmp_path):
     path = tmp_path / "table.md"
-    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    path.write_text(f"before\n{BEGIN}\nold\n| F02 | of a run before |\n| F17 | old |\n{END}\nafter\n")
     assert khz("run", "--only", "F17", "--into", path).exit_code == 0
     written = path.read_text()
     assert written.startswith("before\n")
     assert written.endswith("after\n")
     assert "old" not in written
     assert "| F17 | wrong robot" in written
+    assert "| F02 | of a run before |\n| F17" in written
 
 
 @pytest.mark.parametrize("text", ["nothing", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{BEGIN}\n{END}\n"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt.markers import between_markers, markers
+from rt.markers import between_markers, block_of, markers
 
 COMMAND = "khz bench --readme"
 BEGIN, END = markers(COMMAND)
@@ -17,6 +17,7 @@ def test_only_what_is_between_the_markers_changes(before, old, after):
         once = between_markers(text, COMMAND, "| new |")
         assert once == f"{before}{BEGIN}\n| new |\n{END}{after}"
         assert between_markers(once, COMMAND, "| new |") == once
+        assert block_of(once, COMMAND) == "| new |"
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
