@@ -27,8 +27,9 @@ TURNING_S = 1.0
 RISE_S, UNREST_S = 0.1, 1.0
 QUIET_M_S = 0.08
 _QUIET_DOUBT = 3.0
-STEPPING_S, _STEPPING_TURN = 1.0, 2.2
-"""A robot that has lifted a foot of late turns its soles further; one pushed while it walks reaches 8 deg."""
+STEPPING_S, _STEPPING = 1.0, 2.2
+"""A robot that has lifted a foot of late turns its soles further, 8 deg where it is pushed as it walks, and
+surprises both where it lands on its heels: the bounds are so much wider."""
 FINDING_S = 0.18
 """A robot that was reset still finds upright for so long, as its tilt was that of one sample."""
 _LEAST_CONTACTS = 2
@@ -97,10 +98,10 @@ def doubt_filter(
         # Only while it can be told: what was seen counts on until the next time.
         disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
     unrest[1] = STEPPING_S if closed < len(active) else max(unrest[1] - dt, 0.0)
-    doubt[0] = disagreement[0] / trust[0]
+    wider = 1.0 if unrest[1] == 0.0 else _STEPPING
+    doubt[0] = disagreement[0] / (wider * trust[0])
     if soles >= _LEAST_CONTACTS:
-        believed = trust[2] if unrest[1] == 0.0 else _STEPPING_TURN * trust[2]
-        doubt[0] = max(doubt[0], turn / believed)
+        doubt[0] = max(doubt[0], turn / (wider * trust[2]))
     speed = math.sqrt(x[STATE_V] ** 2 + x[STATE_V + 1] ** 2 + x[STATE_V + 2] ** 2)
     # A push takes a while to move the robot, and what it starts lasts longer.
     unrest[0] += min(1.0, dt / (RISE_S if speed > unrest[0] else UNREST_S)) * (speed - unrest[0])

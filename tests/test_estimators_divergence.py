@@ -71,6 +71,10 @@ def test_at_rest_less_is_believed():
     assert doubt((3.0, 3.0), speed=0.0) == pytest.approx(3.0 * doubt((3.0, 3.0), speed=1.0))
 
 
+def test_who_has_stepped_of_late_may_land_on_both_heels():
+    assert doubt((12.0, 12.0), ticks=100) > 1.0 > doubt((12.0, 12.0), ticks=100, stepping_s=STEPPING_S)
+
+
 def test_a_single_contact_says_nothing():
     assert doubt((1000.0, 1000.0), active=(2, 0)) == 0.0
 
