@@ -45,7 +45,8 @@ class Recovery:
 
     Attributes:
         active: whether it steps because it has to, and is to stand again.
-        catching: whether the first of these steps is under way.
+        catching: whether what the step under way can reach tells a fall: the first one, and those that follow
+            until it stands again.
         half_support_m: (2,) half extents of where that step may still bring the robot to rest, heading axes,
             less what the detection of a fall allows beyond them [m].
         steps: how many it has taken.
@@ -124,7 +125,7 @@ class Recovery:
         if swings and not self._swings:
             self.steps += 1
         elif self._swings and not swings:
-            self.catching = False
+            self.catching = self.active  # a robot that walks on is judged as one that walks
         self._swings = swings
         if self.catching:
             self._narrow(dt_s)
