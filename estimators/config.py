@@ -156,12 +156,11 @@ class EstimatorGains(Config):
         "not believed, or the robot falls; one that rocks on its heels reaches 5 [deg]",
     )
     largest_contradiction_m_s2: float = Field(
-        default=0.45,
+        default=0.7,
         gt=0,
         le=100,
         description="acceleration by which legs and accelerometer contradict each other: more, and the IMU "
-        "is not believed; turned by 5 deg it comes to 0.85, a robot pushed on slippery ground to 0.25 "
-        "[m/s^2]",
+        "is not believed; turned by 5 deg it comes to 0.85, a walk on ice (friction 0.12) to 0.6 [m/s^2]",
     )
     use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
     edge_fraction: float = Field(

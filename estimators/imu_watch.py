@@ -77,7 +77,7 @@ def watch_imu(
     felt_x = row[imu + 3] - x[STATE_BA]
     felt_y = row[imu + 4] - x[STATE_BA + 1]
     felt_z = row[imu + 5] - x[STATE_BA + 2]
-    weight, off_x, off_y, off_z = 0.0, 0.0, 0.0, 0.0
+    part, weight, off_x, off_y, off_z = 1.0, 0.0, 0.0, 0.0, 0.0
     for c in range(len(contact)):
         last_x, last_y, last_z = hung[c, 0], hung[c, 1], hung[c, 2]
         rotate(R, p_IF[c], hung[c])
@@ -93,11 +93,7 @@ def watch_imu(
         off_x, off_y, off_z = off_x / weight - speed[0], off_y / weight - speed[1], off_z / weight - speed[2]
         size = math.sqrt(off_x * off_x + off_y * off_y + off_z * off_z)
         if size > SLIPPING_M_S:
-            off_x, off_y, off_z = (
-                off_x * SLIPPING_M_S / size,
-                off_y * SLIPPING_M_S / size,
-                off_z * SLIPPING_M_S / size,
-            )
+            part = SLIPPING_M_S / size
     # A gap is no time in which the legs were seen.
     gain = FOLLOWING_PER_S * min(dt, settings[MAX_STEP])
     for i in range(3):
@@ -106,7 +102,8 @@ def watch_imu(
         if i == 2:
             acceleration -= settings[GRAVITY]
         speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off
-        lack[i] += FOLLOWING_PER_S * gain * off
+        # The velocity follows a fast foot all the same: one that lags behind tells of it when it is long over.
+        lack[i] += FOLLOWING_PER_S * gain * off * part
         tilt[i] += filter_rows[3, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
         if since_reset[0] < STARTING_S:
             speed[i] = x[STATE_V + i]
