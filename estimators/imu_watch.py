@@ -102,7 +102,7 @@ def watch_imu(
         if i == 2:
             acceleration -= settings[GRAVITY]
         speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off
-        # The velocity follows a fast foot all the same: one that lags behind tells of it when it is long over.
+        # The velocity follows a fast foot all the same: one that lags tells of it when it is long over.
         lack[i] += FOLLOWING_PER_S * gain * off * part
         tilt[i] += filter_rows[3, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
         if since_reset[0] < STARTING_S:

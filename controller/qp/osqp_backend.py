@@ -8,6 +8,7 @@ wrapper's checks a tick.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,6 +210,7 @@ class OsqpBackend:
         self._groups = groups
         self._tolerances = tolerances
         self._settings = settings
+        self._rounds = math.ceil(settings.max_iter / settings.reweigh_after)
         self._force_scale = force_scale
         self._problems: dict[tuple[tuple[int, ...], tuple[int, ...]], OsqpProblem] = {}
         self._current: OsqpProblem | None = None
@@ -247,8 +249,7 @@ class OsqpBackend:
         solver.update_data_mat(p.px, None, p.ax, None)
         residual = self._arrays.solution.residual
         self.iterations = 0
-        first = True
-        while True:
+        for round_ in range(1, self._rounds + 1):
             np.copyto(problem.active_before, p.active)
             solver.solve()
             solution = solver.solution
@@ -259,21 +260,21 @@ class OsqpBackend:
                 self._forget_everything()
                 return False
             solved = bool(info.status_val == _SOLVED)
-            done = solved or self.iterations >= self._settings.max_iter
-            if changed and not (done or first):
+            done = solved or round_ == self._rounds
+            if changed and not done and round_ > 1:
                 # Where contacts share a load, two sets of rows took turns for ever: by now none is let go.
                 np.maximum(p.active, problem.active_before, out=p.active)
             if changed:
                 problem.rescale()
-            if done:
-                # At the iteration limit one may hold every constraint and still be newtons from the optimum.
-                return solved and self._tolerances.accept(residual)
-            if changed:
+            if solved:
+                return self._tolerances.accept(residual)
+            if changed and not done:
                 # A row that has just come to its bound has a small weight: 200 iterations were not enough.
                 self._run(OSQP_ASSEMBLY, problem.table, NOTHING, NOTHING)
                 solver.update_data_vec(p.g, p.l, p.u)
                 solver.update_data_mat(p.px, None, p.ax, None)
-            first = False
+        # At the iteration limit an iterate may hold every constraint and still be newtons from the optimum.
+        return False
 
     def _forget_everything(self) -> None:
         """Clears what the next warm start is made of: one NaN in it and no later tick would be solved."""
