@@ -5,6 +5,8 @@ import pytest
 from bodies import ARMS, robot
 from control_runs import run
 
+from controller import request
+
 
 def check_every_tick(result):
     assert set(result.state) == {"active"}
@@ -48,8 +50,9 @@ def test_friction_and_noise_cost_millimetres():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_place_is_asked_for_no_joint_leaves_its_range(seed):
-    """Far outside the workspace, too."""
+def test_whatever_place_is_asked_for_no_joint_leaves_its_range(seed, monkeypatch):
+    """Far outside the workspace, too, where a request is refused before it gets so far."""
+    monkeypatch.setattr(request, "_check_reach", lambda *_: None)
     rng = np.random.default_rng(seed)
     places = [(0.5 * k, "reach", {"p_WH_m": (2.0 * rng.normal(size=3)).tolist()}) for k in range(4)]
     result = run("panda", 2.5, tuple(places))

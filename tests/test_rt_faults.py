@@ -112,5 +112,5 @@ def test_an_imu_that_comes_loose_on_a_walk_ends_it_damped_and_without_a_wild_tor
         assert (np.abs(output.tau - before) <= bench.step_limit_Nm + 1e-9).all()
         before = output.tau.copy()
     assert output.state == "damping"
-    assert flip or np.degrees(error_rad) < 2.0
+    assert flip or np.degrees(error_rad) < 3.0
     assert (output.command.kd > 0.0).all()
