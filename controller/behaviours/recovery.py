@@ -26,6 +26,8 @@ from robots.rows import Vector
 _DIRECTIONS = 16
 _FOR_S = 0.004
 """The capture point is out of the soles for longer than this: no single bad estimate makes a robot step."""
+_FINDING_S = 0.3
+"""After a start the estimate is that of a sample or two: on a slope one stepped that nobody had pushed."""
 _SEEN, _PUSHES_ON = 0.018, 0.12
 """What pushes a robot off its soles shows after so long, and goes on for so long, in the time of a step."""
 _FAR = 0.57
@@ -65,6 +67,7 @@ class Recovery:
         self.active = self.catching = False
         self.half_support_m = half_support_m.copy()
         self.steps, self._swings = 0, False
+        self._finding_s = _FINDING_S
         kin, contacts = body.arrays.kin, robot.contacts
         angles = np.linspace(0.0, 2.0 * math.pi, _DIRECTIONS, endpoint=False)
         sizes = [len(contact.corners_F) for contact in contacts]
@@ -94,10 +97,12 @@ class Recovery:
         """Stands."""
         self.active = self.catching = False
         self._seen[:] = 0.0
+        self._finding_s = _FINDING_S
 
     def needed(self, dt_s: float) -> bool:
         """Whether soles that stay cannot hold the robot; to be asked every tick in which both do."""
-        return bool(self._watch(dt_s) > _FOR_S)
+        self._finding_s -= dt_s
+        return bool(self._watch(dt_s) > _FOR_S and self._finding_s <= 0.0)
 
     def begin(self, stand_again: bool) -> None:
         """Steps, both soles down as yet.
