@@ -143,16 +143,25 @@ def footholds(trace: Trace, robot: RobotModel) -> list[tuple[int, int]]:
     return sorted(found, key=lambda foothold: foothold[1])
 
 
+_FOOTSTEPS_WIDTH = 11.1
+"""Of the axes in a figure of 12 inches."""
+
+
 def footsteps_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
     """Every foothold, with centre of mass, capture point and centre of pressure: from above and the side."""
-    figure = Figure(figsize=(12, 6.5), layout="constrained")
-    above, side = figure.subplots(2, 1, sharex=True)
     few, com = _few(trace), trace.kept("p_WR_true")
     cop = center_of_pressure(trace)
     capture = com[:, :2] + trace.kept("v_WC_true")[:, :2] / pendulum_frequency(trace)[:, None]
-    for contact, row in footholds(trace, robot):
+    soles = [(c, row, _sole_outline(trace, robot, c, row)) for c, row in footholds(trace, robot)]
+    shown = np.vstack([com[:, :2], *[sole for _, _, sole in soles]])
+    middle, (x_span, y_span) = (shown.max(axis=0) + shown.min(axis=0)) / 2.0, np.ptp(shown, axis=0) + 0.2
+    # As wide as it is long, seen from above: a robot that goes sideways needs a taller figure.
+    height = float(np.clip(_FOOTSTEPS_WIDTH * y_span / x_span, 2.4, 7.0))
+    figure = Figure(figsize=(12, height + 4.0), layout="constrained")
+    above, side = figure.subplots(2, 1, sharex=True, height_ratios=(height, 2.4))
+    x_half = max(x_span, y_span * _FOOTSTEPS_WIDTH / height) / 2.0
+    for contact, row, sole in soles:
         colour = (TRUTH, ESTIMATE)[contact % 2]
-        sole = _sole_outline(trace, robot, contact, row)
         above.add_patch(Polygon(sole, closed=True, facecolor=colour, alpha=0.2, edgecolor=colour))
         z = trace.kept("p_WF_true")[row, contact, 2]
         ends = [sole[:, 0].min(), sole[:, 0].max()]
@@ -168,8 +177,9 @@ def footsteps_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title:
         y = float(np.median(com[:, 1]))
         side.plot(x, [terrain.height_at(float(u), y) for u in x], color=LIMIT, linewidth=0.8, label="ground")
         side.legend(loc="upper left")
-    above.set_aspect("equal", adjustable="datalim")
-    above.set(ylabel="y [m]")
+    above.set(ylabel="y [m]", xlim=middle[0] + np.array([-x_half, x_half]))
+    y_half = x_half * height / _FOOTSTEPS_WIDTH
+    above.set(ylim=middle[1] + np.array([-y_half, y_half]))
     above.set_title("From above")
     side.set(xlabel="x [m]", ylabel="z [m]")
     side.set_title("From the side")
