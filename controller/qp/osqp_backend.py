@@ -160,6 +160,12 @@ class OsqpProblem:
         p.active[inside] = np.abs(self.y0[inside]) > ACTIVE
         self._send()
 
+    def hand_over(self) -> None:
+        """Gives the solver the problem as it is written now."""
+        p = self.arrays
+        self.solver.update_data_vec(p.g, p.l, p.u)
+        self.solver.update_data_mat(p.px, None, p.ax, None)
+
     def rescale(self) -> None:
         """Gives rows that are active now their larger weight; the multipliers follow, so nothing moves."""
         self.x0[:] = self.solver.solution.x
@@ -244,13 +250,14 @@ class OsqpBackend:
         """
         problem = self._current
         assert problem is not None
-        p, solver = problem.arrays, problem.solver
-        solver.update_data_vec(p.g, p.l, p.u)
-        solver.update_data_mat(p.px, None, p.ax, None)
+        active, solver = problem.arrays.active, problem.solver
+        problem.hand_over()
         residual = self._arrays.solution.residual
         self.iterations = 0
-        for round_ in range(1, self._rounds + 1):
-            np.copyto(problem.active_before, p.active)
+        for round_ in range(self._rounds):
+            again = round_ > 0
+            if again:
+                np.copyto(problem.active_before, active)
             solver.solve()
             solution = solver.solution
             changed = self._run(OSQP_FINISH, problem.table, solution.x, solution.y)
@@ -260,10 +267,10 @@ class OsqpBackend:
                 self._forget_everything()
                 return False
             solved = bool(info.status_val == _SOLVED)
-            done = solved or round_ == self._rounds
-            if changed and not done and round_ > 1:
+            done = solved or round_ == self._rounds - 1
+            if changed and again and not done:
                 # Where contacts share a load, two sets of rows took turns for ever: by now none is let go.
-                np.maximum(p.active, problem.active_before, out=p.active)
+                np.maximum(active, problem.active_before, out=active)
             if changed:
                 problem.rescale()
             if solved:
@@ -271,8 +278,7 @@ class OsqpBackend:
             if changed and not done:
                 # A row that has just come to its bound has a small weight: 200 iterations were not enough.
                 self._run(OSQP_ASSEMBLY, problem.table, NOTHING, NOTHING)
-                solver.update_data_vec(p.g, p.l, p.u)
-                solver.update_data_mat(p.px, None, p.ax, None)
+                problem.hand_over()
         # At the iteration limit an iterate may hold every constraint and still be newtons from the optimum.
         return False
 
