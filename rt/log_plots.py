@@ -16,7 +16,7 @@ from rt.log_file import LogReader, read_rows
 from rt.log_header import LogHeader
 from rt.log_info import latency_of
 from rt.log_row import WARM_UP
-from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH
+from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH, save
 
 POINTS_DRAWN = 3000
 
@@ -44,12 +44,7 @@ def write_log_plots(folder: Path, reader: LogReader) -> list[Path]:
             figures["torques"] = torques_figure(rows, header, title)
             if header.contact_names:
                 figures["balance"] = balance_figure(rows, header, title)
-        paths = []
-        for name, figure in figures.items():
-            path = folder / f"{name}.png"
-            figure.savefig(path)
-            paths.append(path)
-    return paths
+        return save(figures, folder)
 
 
 def _times(rows: NDArray[Any], header: LogHeader) -> NDArray[np.float64]:

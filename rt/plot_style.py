@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 TRUTH, ESTIMATE, REFERENCE, LIMIT = "#0072B2", "#E69F00", "#4D4D4D", "#D55E00"
@@ -24,3 +28,13 @@ STYLE: Any = {
     "figure.dpi": 110,
     "savefig.facecolor": "white",
 }
+
+
+def save(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Writes each figure into a file of its name; returns the files."""
+    paths = []
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        figure.savefig(path)
+        paths.append(path)
+    return paths

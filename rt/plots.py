@@ -20,7 +20,7 @@ from robots.gravity import GRAVITY_M_S2
 from robots.model import RobotModel
 from rt.histogram import LatencyHistogram
 from rt.latency_plot import latency_figure
-from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH
+from rt.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH, save
 from rt.summary import active, base_velocity_error, com_error, hand_error, judged_com, rotate, tilt_error_rad
 from rt.trace import Trace
 from sim.scenario_schema import Flat, Scenario, Slope, Stairs
@@ -74,12 +74,7 @@ def write_plots(
             figures["torques"] = torque_figure(trace, robot, title)
             if trace.kept("hand_active").any():
                 figures["hands"] = hand_figure(trace, robot, scenario, title)
-        paths = []
-        for name, figure in figures.items():
-            path = folder / f"{name}.png"
-            figure.savefig(path)
-            paths.append(path)
-    return paths
+        return save(figures, folder)
 
 
 def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
