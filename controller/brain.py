@@ -11,25 +11,25 @@ from typing import Protocol
 
 import numpy as np
 
-from controller.behaviours.arm import Arm, arm_tasks
-from controller.behaviours.legged import Legged, legged_tasks
-from controller.explain import missed_rows
-from controller.falling import Falling
-from controller.from_gains import barrier_settings, contact_settings, whole_body
-from controller.gains import Gains
-from controller.guard import Guard
-from controller.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
-from controller.live_gains import GainsRow
-from controller.payload_watch import PayloadWatch
-from controller.qp.tables import RES_BASE, RES_CONE
-from controller.request import DAMP, RequestRow
-from controller.tuning import Tuning
-from controller.whole_body import Task
-from estimators.sensor_watch import FROZEN, GOOD, SensorWatch
-from robots.compile_ahead import load_pending
-from robots.model import RobotModel
-from robots.period import PERIOD_S
-from robots.rows import SensorRow, Vector
+from kilohertz.controller.behaviours.arm import Arm, arm_tasks
+from kilohertz.controller.behaviours.legged import Legged, legged_tasks
+from kilohertz.controller.gains.live import GainsRow
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.gains.tuning import Tuning
+from kilohertz.controller.payload_watch import PayloadWatch
+from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
+from kilohertz.controller.request import DAMP, RequestRow
+from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.safety.guard import Guard
+from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from kilohertz.controller.whole_body.explain import missed_rows
+from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
+from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
+from kilohertz.robots.compile.ahead import load_pending
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow, Vector
 
 Triple = tuple[float, float, float]
 

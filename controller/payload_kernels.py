@@ -11,10 +11,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.disturbance import observe_disturbance, weigh_steady
-from robots.compiled import kernel
-from robots.gravity import GRAVITY_M_S2
-from robots.rows import Vector
+from kilohertz.estimators.disturbance import observe_disturbance, weigh_steady
+from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.rows import Vector
 
 Ints = NDArray[np.int64]
 

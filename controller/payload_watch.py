@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from controller.payload_kernels import (
+from kilohertz.controller.payload_kernels import (
     AFTER_PUSH_S,
     CALM_S,
     JUDGED,
@@ -27,10 +27,10 @@ from controller.payload_kernels import (
     observe_load,
     share_load,
 )
-from controller.whole_body import WholeBody
-from estimators.bound_kernel import bind
-from estimators.disturbance import OBSERVER, SCALES
-from robots.rows import Vector
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.estimators.disturbance import OBSERVER, SCALES
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.model.rows import Vector
 
 _EVERY_TICKS = 20
 """A payload is no matter of milliseconds."""

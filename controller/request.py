@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
-from controller.gaze_range import GAZE_SIZE, write_gaze
-from controller.jobs import JOB_SIZE, MOST_HANDS, write_hands
-from controller.reach import arm_length_m, nearest_pose
-from controller.soles import can_rest, com_height, sole_corners
-from controller.walking.footstep_check import FootstepError, check_footsteps
-from controller.walking.route import FOOTSTEP_SIZE, MOST_FOOTSTEPS
-from controller.walking.speed import check_speed
-from robots.gravity import GRAVITY_M_S2
-from robots.model import RobotModel
-from robots.rows import Row, Vector
+from kilohertz.controller.problem.soles import can_rest, com_height, sole_corners
+from kilohertz.controller.upper_body.gaze_range import GAZE_SIZE, write_gaze
+from kilohertz.controller.upper_body.hand_targets import HAND_TARGET_SIZE, MOST_HANDS, write_hand_targets
+from kilohertz.controller.upper_body.reach import arm_length_m, nearest_pose
+from kilohertz.controller.walking.footstep_check import FootstepError, check_footsteps
+from kilohertz.controller.walking.route import FOOTSTEP_SIZE, MOST_FOOTSTEPS
+from kilohertz.controller.walking.speed import check_speed
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Row, Vector
 
 DAMP, STAND, SWAY, SQUAT, REACH, CIRCLE, WALK, SIT, FOOTSTEPS = range(9)
 _CODES = {
@@ -53,8 +53,9 @@ class RequestRow(Row):
     plane); hand [1] (index), p_WH [3] (NaN: stay), R_WH [9] (row by row; NaN: stay), offset [3] (from the
     hand's place at the start of the run; NaN: not relative); velocity [3] (walk: forward, to the left [m/s],
     turning [rad/s]); n_footsteps [1], footsteps (each: contact (index), x, y, z [m], yaw [rad] from the
-    middle of the soles as it begins); hands (what each is to hold meanwhile, see `controller.jobs`); gaze
-    (see `controller.gaze_range`).
+    middle of the soles as it begins); hands (what each is to hold meanwhile, see
+    `kilohertz.controller.upper_body.hand_targets`); gaze
+    (see `kilohertz.controller.upper_body.gaze_range`).
     """
 
     behaviour: Vector
@@ -87,7 +88,7 @@ class RequestRow(Row):
                 ("velocity", 3),
                 ("n_footsteps", 1),
                 ("footsteps", MOST_FOOTSTEPS * FOOTSTEP_SIZE),
-                ("hands", MOST_HANDS * JOB_SIZE),
+                ("hands", MOST_HANDS * HAND_TARGET_SIZE),
                 ("gaze", GAZE_SIZE),
             )
         )
@@ -97,9 +98,9 @@ class RequestRow(Row):
         used = int(self.n_footsteps[0]) * FOOTSTEP_SIZE
         return self.footsteps[:used].reshape(-1, FOOTSTEP_SIZE)
 
-    def jobs(self) -> Vector:
-        """(MOST_HANDS, JOB_SIZE) view of what the hands are to do."""
-        return self.hands.reshape(MOST_HANDS, JOB_SIZE)
+    def hand_targets(self) -> Vector:
+        """(MOST_HANDS, HAND_TARGET_SIZE) view of what the hands are to do."""
+        return self.hands.reshape(MOST_HANDS, HAND_TARGET_SIZE)
 
 
 def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: float = 0.0) -> RequestRow:
@@ -115,7 +116,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
         The row.
 
     Raises:
-        ValueError: for what this robot cannot do; one sentence. A `FootstepError` or `JobError` says where.
+        ValueError: for what this robot cannot do; a `FootstepError` or `TargetError` says where.
     """
     if kind not in _CODES:
         raise ValueError(f"there is no behaviour '{kind}'; there are {', '.join(_CODES)}")
@@ -164,7 +165,7 @@ def make_request(robot: RobotModel, kind: str, params: Mapping[str, Any], at_s: 
             row.axes[:] = _PLANES[_one_of(kind, params, "plane", "yz", _PLANES)]
             _check_swing(kind, row, float(row.amplitude_m[0]), _HARDEST_CIRCLE_G)
         _check_reach(robot, row)
-    write_hands(robot, params.get("hands") or {}, row.jobs())
+    write_hand_targets(robot, params.get("hands") or {}, row.hand_targets())
     if params.get("gaze") is not None:
         write_gaze(robot, params["gaze"], row.gaze)
     if kind not in ("damp", "walk") and robot.floating and not can_rest(robot):

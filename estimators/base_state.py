@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.inekf_layout import STATE_BG, STATE_P, STATE_V
-from estimators.kinematics import joint_column
-from estimators.so3 import multiply_transposed, quaternion, rotate, rotate_back
-from robots.compiled import kernel
+from kilohertz.estimators.inekf_layout import STATE_BG, STATE_P, STATE_V
+from kilohertz.estimators.leg_kinematics import joint_column
+from kilohertz.estimators.so3 import multiply_transposed, quaternion, rotate, rotate_back
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from robots.yaml_file import Config
+from kilohertz.robots.config.yaml_file import Config
 
 
 class JointObserverGains(Config):

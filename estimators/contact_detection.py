@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.compiled import kernel
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

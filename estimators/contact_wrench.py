@@ -14,10 +14,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.contact_detection import LARGEST_FORCE_N
-from estimators.joint_observer import ROW_Q
-from estimators.kinematics import joint_column
-from robots.compiled import kernel
+from kilohertz.estimators.contact_detection import LARGEST_FORCE_N
+from kilohertz.estimators.joint_observer import ROW_Q
+from kilohertz.estimators.leg_kinematics import joint_column
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

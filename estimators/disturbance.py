@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.compiled import kernel
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 Vector = NDArray[np.float64]
 

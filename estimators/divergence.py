@@ -16,8 +16,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.inekf_layout import ROTATION, STATE_V
-from robots.compiled import kernel
+from kilohertz.estimators.inekf_layout import ROTATION, STATE_V
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import joint_observer, kernel_setup
-from estimators.bound_kernel import bind
-from estimators.config import EstimatorGains
-from estimators.floating_base import SAMPLE_S
-from robots.model import RobotModel
-from robots.rows import SensorRow
+from kilohertz.estimators import joint_observer, kernel_setup
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.floating_base import SAMPLE_S
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow
 
 Array = NDArray[np.float64]
 

@@ -9,22 +9,22 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from estimators import floating_base_tick as tick
-from estimators import joint_observer, kernel_setup
-from estimators.alignment import level_rotation, upward
-from estimators.base_state import write_state
-from estimators.bound_kernel import bind
-from estimators.config import EstimatorGains
-from estimators.contact_detection import detect_contacts
-from estimators.contact_wrench import weigh_contacts
-from estimators.divergence import doubt_filter
-from estimators.imu_watch import N_ROWS, watch_imu
-from estimators.inekf import InvariantEkf
-from estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
-from estimators.kinematics import KinematicTables
-from estimators.sole_motion import find_pressure
-from robots.model import RobotModel
-from robots.rows import SensorRow
+from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators import joint_observer, kernel_setup
+from kilohertz.estimators.alignment import level_rotation, upward
+from kilohertz.estimators.base_state import write_state
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.contact_detection import detect_contacts
+from kilohertz.estimators.contact_wrench import weigh_contacts
+from kilohertz.estimators.divergence import doubt_filter
+from kilohertz.estimators.imu_watch import N_ROWS, watch_imu
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.inekf_layout import ACCEL_BIAS, CONTACTS, ROTATION
+from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.estimators.sole_motion import find_pressure
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow
 
 Array = NDArray[np.float64]
 

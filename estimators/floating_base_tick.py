@@ -13,15 +13,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.base_state import base_twist
-from estimators.inekf_correction import observe_contacts
-from estimators.inekf_layout import STATE_BA, STATE_BG
-from estimators.inekf_propagation import advance, believable, symmetrise
-from estimators.joint_observer import ROW_Q, believable_joints, observe_joints
-from estimators.kinematics import frame_pose
-from estimators.so3 import cross, rotate, rotate_back
-from estimators.sole_motion import LEAST_PRESSURE, sole_velocity
-from robots.compiled import kernel
+from kilohertz.estimators.base_state import base_twist
+from kilohertz.estimators.inekf_correction import observe_contacts
+from kilohertz.estimators.inekf_layout import STATE_BA, STATE_BG
+from kilohertz.estimators.inekf_propagation import advance, believable, symmetrise
+from kilohertz.estimators.joint_observer import ROW_Q, believable_joints, observe_joints
+from kilohertz.estimators.leg_kinematics import frame_pose
+from kilohertz.estimators.so3 import cross, rotate, rotate_back
+from kilohertz.estimators.sole_motion import LEAST_PRESSURE, sole_velocity
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -14,11 +14,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.floating_base_tick import GRAVITY, LANDING_TIME, MAX_STEP
-from estimators.inekf_layout import ROTATION, STATE_BA, STATE_V
-from estimators.joint_observer import ROW_Q
-from estimators.so3 import rotate
-from robots.compiled import kernel
+from kilohertz.estimators.floating_base_tick import GRAVITY, LANDING_TIME, MAX_STEP
+from kilohertz.estimators.inekf_layout import ROTATION, STATE_BA, STATE_V
+from kilohertz.estimators.joint_observer import ROW_Q
+from kilohertz.estimators.so3 import rotate
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -8,8 +8,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.bound_kernel import sources_of
-from estimators.inekf_layout import (
+from kilohertz.estimators.inekf_layout import (
     ACCEL_BIAS,
     CONTACTS,
     GYRO_BIAS,
@@ -24,16 +23,17 @@ from estimators.inekf_layout import (
     error_size,
     state_size,
 )
-from robots import compiled
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.robots.compile import kernels as compiled
+from kilohertz.robots.compile.bound_kernel import sources_of
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 Array = NDArray[np.float64]
 
 ENTRY = """
 import numba
-from estimators.inekf_correction import observe_contacts
-from estimators.inekf_propagation import advance, symmetrise
-from robots.compiled import KERNEL_OPTIONS
+from kilohertz.estimators.inekf_correction import observe_contacts
+from kilohertz.estimators.inekf_propagation import advance, symmetrise
+from kilohertz.robots.compile.kernels import KERNEL_OPTIONS
 
 vector, matrix, stack, flags = "f8[::1]", "f8[:,::1]", "f8[:,:,::1]", "i8[::1]"
 
@@ -139,7 +139,9 @@ class InvariantEkf:
     @cached_property
     def _entry(self) -> ModuleType:
         """Compiled when first called: a larger tick that runs the kernels itself has no need of it."""
-        sources = sources_of("estimators.inekf_propagation") | sources_of("estimators.inekf_correction")
+        sources = sources_of("kilohertz.estimators.inekf_propagation") | sources_of(
+            "kilohertz.estimators.inekf_correction"
+        )
         return compiled.load_entry("inekf", ENTRY, sources)
 
     def set_variances(

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.inekf_layout import (
+from kilohertz.estimators.inekf_layout import (
     CONTACTS,
     GYRO_BIAS,
     POSITION,
@@ -25,8 +25,16 @@ from estimators.inekf_layout import (
     STATE_V,
     VELOCITY,
 )
-from estimators.so3 import exp3, left_jacobian, log3, multiply, multiply_transposed, orthonormalise, rotate
-from robots.compiled import kernel
+from kilohertz.estimators.so3 import (
+    exp3,
+    left_jacobian,
+    log3,
+    multiply,
+    multiply_transposed,
+    orthonormalise,
+    rotate,
+)
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

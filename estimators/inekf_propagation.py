@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.inekf_layout import (
+from kilohertz.estimators.inekf_layout import (
     ACCEL,
     ACCEL_BIAS,
     ACCEL_WALK,
@@ -29,8 +29,8 @@ from estimators.inekf_layout import (
     VARIANCE_FLOOR,
     VELOCITY,
 )
-from estimators.so3 import gammas, multiply, rotate
-from robots.compiled import kernel
+from kilohertz.estimators.so3 import gammas, multiply, rotate
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.compiled import kernel
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 

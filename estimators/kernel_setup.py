@@ -8,10 +8,10 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from estimators import contact_detection, contact_wrench, joint_observer, sole_motion
-from estimators import floating_base_tick as tick
-from estimators.config import EstimatorGains, JointObserverGains
-from robots.model import RobotModel
+from kilohertz.estimators import contact_detection, contact_wrench, joint_observer, sole_motion
+from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators.config import EstimatorGains, JointObserverGains
+from kilohertz.robots.model.robot_model import RobotModel
 
 Array = NDArray[np.float64]
 

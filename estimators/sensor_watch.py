@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.bound_kernel import bind
-from robots.compiled import kernel
-from robots.model import RobotModel
-from robots.rows import SensorRow, Vector
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow, Vector
 
 GOOD, JUMP, FROZEN = range(3)
 """What a sample is."""

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.compiled import kernel
+from kilohertz.robots.compile.kernels import kernel
 
 Array = NDArray[np.float64]
 

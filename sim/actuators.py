@@ -15,9 +15,9 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.model import RobotModel
-from robots.period import PERIOD_S
-from robots.rows import CommandRow
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow
 
 Vector = NDArray[np.float64]
 

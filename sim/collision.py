@@ -17,8 +17,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.contact_model import ContactModel
-from sim.terrain import GROUND_BIT, ROBOT_BIT
+from kilohertz.robots.model.contact_model import ContactModel
+from kilohertz.sim.terrain import GROUND_BIT, ROBOT_BIT
 
 Vector = NDArray[np.float64]
 

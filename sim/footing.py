@@ -13,11 +13,11 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.config_error import Problem
-from robots.model import RobotModel
-from robots.yaml_file import Positions
-from sim.scenario_schema import Flat, Footstep, Scenario, Stairs
-from sim.terrain import Terrain, make_terrain
+from kilohertz.robots.config.config_error import Problem
+from kilohertz.robots.config.yaml_file import Positions
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.scenario_schema import Flat, Footstep, Scenario, Stairs
+from kilohertz.sim.terrain import Terrain, make_terrain
 
 Vector = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.config_error import ConfigError, Problem
-from robots.model import RobotModel
-from sim.collision import add_sole, is_loadable_mesh, set_robot_geometry
-from sim.scenario import frame_in_link
+from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.collision import add_sole, is_loadable_mesh, set_robot_geometry
+from kilohertz.sim.scenario import frame_in_link
 
 Indices = NDArray[np.intp]
 

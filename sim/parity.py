@@ -9,9 +9,9 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.config_error import ConfigError, Problem
-from robots.model import RobotModel
-from sim.mujoco_robot import MujocoRobot
+from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.mujoco_robot import MujocoRobot
 
 Vector = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.model import RobotModel
-from sim.scenario_schema import Plant
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.scenario_schema import Plant
 
 Vector = NDArray[np.float64]
 

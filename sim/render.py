@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from robots.model import RobotModel
-from sim.mujoco_robot import robot_spec
-from sim.scenario import attachments
-from sim.scenario_schema import Push, Scenario
-from sim.terrain import Terrain, make_terrain
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.mujoco_robot import robot_spec
+from kilohertz.sim.scenario import attachments
+from kilohertz.sim.scenario_schema import Push, Scenario
+from kilohertz.sim.terrain import Terrain, make_terrain
 
 Vector = NDArray[np.float64]
 Picture = NDArray[np.uint8]

@@ -15,11 +15,11 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.config_error import ConfigError, Problem, did_you_mean
-from robots.model import RobotModel
-from robots.yaml_file import Positions, load_yaml_located
-from sim.footing import footing_problems, nominal_point
-from sim.scenario_schema import Command, Reach, Scenario
+from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
+from kilohertz.robots.config.yaml_file import Positions, load_yaml_located
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.footing import footing_problems, nominal_point
+from kilohertz.sim.scenario_schema import Command, Reach, Scenario
 
 Vector = NDArray[np.float64]
 

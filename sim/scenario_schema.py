@@ -1,6 +1,6 @@
 """The scenario file as a schema: what happens to the robot, on which ground, with which faults.
 
-Everything that can be said without knowing the robot is checked here; `sim.scenario` checks the rest.
+Everything that can be said without knowing the robot is checked here; `scenario` checks the rest.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from robots.config_error import did_you_mean
-from robots.yaml_file import Config
+from kilohertz.robots.config.config_error import did_you_mean
+from kilohertz.robots.config.yaml_file import Config
 
 Vector3 = Annotated[tuple[float, float, float], Field(description="x, y, z")]
 Positive = Annotated[float, Field(gt=0)]
@@ -170,7 +170,7 @@ class Behaviour(Config):
     """What the robot is asked to do; a subclass is named like its key in the file."""
 
 
-class HandJob(Config):
+class HandTarget(Config):
     """A pose that a hand holds meanwhile.
 
     Attributes:
@@ -184,7 +184,7 @@ class HandJob(Config):
     rpy_WH_rad: Vector3 | None = None
 
     @model_validator(mode="after")
-    def _one_frame(self) -> HandJob:
+    def _one_frame(self) -> HandTarget:
         if (self.p_BH_m is None) == (self.p_WH_m is None):
             raise ValueError("say where: exactly one of p_BH_m and p_WH_m")
         if (self.rpy_WH_rad if self.p_WH_m is None else self.rpy_BH_rad) is not None:
@@ -194,7 +194,7 @@ class HandJob(Config):
         return self
 
 
-class GazeJob(Config):
+class GazeTarget(Config):
     """Where to look meanwhile.
 
     Attributes:
@@ -207,7 +207,7 @@ class GazeJob(Config):
     pitch_rad: float | None = None
 
     @model_validator(mode="after")
-    def _one_goal(self) -> GazeJob:
+    def _one_goal(self) -> GazeTarget:
         if (self.p_WG_m is None) == (self.yaw_rad is None and self.pitch_rad is None):
             raise ValueError("say where to: p_WG_m, or yaw_rad and pitch_rad")
         return self
@@ -221,8 +221,8 @@ class Meanwhile(Behaviour):
         gaze: where to look; while walking, ahead if left out.
     """
 
-    hands: dict[str, HandJob] | None = None
-    gaze: GazeJob | None = None
+    hands: dict[str, HandTarget] | None = None
+    gaze: GazeTarget | None = None
 
 
 class Stand(Meanwhile):
@@ -392,7 +392,7 @@ def _is_one_line(value: str) -> str:
 
 
 class Scenario(Config):
-    """A whole run, as its file says it; `sim.scenario.load_scenario` fits it to a robot."""
+    """A whole run, as its file says it; `kilohertz.sim.scenario.load_scenario` fits it to a robot."""
 
     name: Annotated[str, AfterValidator(_is_one_line)] = Field(min_length=1)
     duration_s: float = Field(gt=0, le=86400)

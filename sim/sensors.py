@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.model import RobotModel
-from robots.rows import SensorRow
-from sim.scenario_schema import Noise
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow
+from kilohertz.sim.scenario_schema import Noise
 
 Vector = NDArray[np.float64]
 

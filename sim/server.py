@@ -11,17 +11,17 @@ import time
 
 import numpy as np
 
-from robots import wire
-from robots.arming import SAMPLES, SelfTest
-from robots.endpoint import KeyPair
-from robots.model import RobotModel
-from robots.robot_port import RobotPort
-from robots.robot_side import TRUTH, RobotSide
-from robots.rows import CommandRow
-from robots.wire_rows import TruthRow, identity
-from sim.scenario_schema import Scenario
-from sim.simulated_robot import SimulatedRobot
-from sim.world import STEP_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.arming import SAMPLES, SelfTest
+from kilohertz.robots.wire.endpoint import KeyPair
+from kilohertz.robots.wire.robot_port import RobotPort
+from kilohertz.robots.wire.robot_side import TRUTH, RobotSide
+from kilohertz.robots.wire.row_messages import TruthRow, identity
+from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.simulated_robot import SimulatedRobot
+from kilohertz.sim.world import STEP_S
 
 LOCKSTEP_PATIENCE_S = 1.0
 SLOTS = 64

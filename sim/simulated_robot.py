@@ -9,15 +9,15 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.model import RobotModel
-from robots.rows import CommandRow, SensorRow
-from sim.actuators import Drives, DriveState
-from sim.scenario import attachments
-from sim.scenario_schema import Scenario
-from sim.sensors import SensorNoise
-from sim.start import place
-from sim.truth import Truth
-from sim.world import STEP_S, World, build_world
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow, SensorRow
+from kilohertz.sim.actuators import Drives, DriveState
+from kilohertz.sim.scenario import attachments
+from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.sensors import SensorNoise
+from kilohertz.sim.start import place
+from kilohertz.sim.truth import Truth
+from kilohertz.sim.world import STEP_S, World, build_world
 
 Vector = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from robots.gravity import GRAVITY_M_S2
-from robots.model import RobotModel
-from sim.world import World
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.world import World
 
 Vector = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario_schema import Blocks, Flat, Slope, Stairs
+from kilohertz.sim.scenario_schema import Blocks, Flat, Slope, Stairs
 
 Vector = NDArray[np.float64]
 GroundKind = Flat | Slope | Blocks | Stairs

@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.model import RobotModel
-from robots.rows import SensorRow
-from sim.world import World
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow
+from kilohertz.sim.world import World
 
 Vector = NDArray[np.float64]
 

@@ -9,17 +9,17 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.config_error import ConfigError
-from robots.gravity import GRAVITY_M_S2
-from robots.model import RobotModel
-from robots.period import PERIOD_S
-from sim.collision import low_geoms, neighbours
-from sim.mujoco_robot import Indices, MujocoRobot, robot_spec, unreadable
-from sim.parity import check_parity
-from sim.plant import joint_damping_Nms, joint_friction_Nm, perturb_links
-from sim.scenario import attachments, trunk_link
-from sim.scenario_schema import Payload, Scenario
-from sim.terrain import GROUND_BIT, Terrain, make_terrain
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.collision import low_geoms, neighbours
+from kilohertz.sim.mujoco_robot import Indices, MujocoRobot, robot_spec, unreadable
+from kilohertz.sim.parity import check_parity
+from kilohertz.sim.plant import joint_damping_Nms, joint_friction_Nm, perturb_links
+from kilohertz.sim.scenario import attachments, trunk_link
+from kilohertz.sim.scenario_schema import Payload, Scenario
+from kilohertz.sim.terrain import GROUND_BIT, Terrain, make_terrain
 
 Vector = NDArray[np.float64]
 

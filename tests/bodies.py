@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
-from controller.qp.osqp_backend import OsqpSettings
-from controller.qp.tables import REF
-from controller.whole_body import BarrierSettings, ContactSettings, Inequality, Task, WholeBody
-from robots.model import RobotModel
+from kilohertz.controller.problem.tables import REF
+from kilohertz.controller.qp.osqp_backend import OsqpSettings
+from kilohertz.controller.whole_body.whole_body import (
+    BarrierSettings,
+    ContactSettings,
+    Inequality,
+    Task,
+    WholeBody,
+)
+from kilohertz.robots.model.robot_model import RobotModel
 
 ROBOTS = ("g1", "talos", "bolt", "panda", "ur5")
 BIPEDS = ("g1", "talos", "bolt")

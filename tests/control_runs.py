@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from sim_runs import robot, simulate
 
-from controller.brain import Brain
-from controller.gains import Gains, load_gains
-from controller.request import make_request
-from estimators.fixed_base import FixedBaseEstimator
-from estimators.floating_base import FloatingBaseEstimator
-from sim.truth import TruthEstimator
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.request import make_request
+from kilohertz.estimators.fixed_base import FixedBaseEstimator
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.sim.truth import TruthEstimator
 
 
 def ignore(stage: int) -> None:

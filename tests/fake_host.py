@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rt.doctor_check import Check, HostFiles, Status
+from kilohertz.rt.doctor.check import Check, HostFiles, Status
 
 CORE = 3
 CPU = "/sys/devices/system/cpu"

@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import msgpack
 import numpy as np
 
-from robots import wire
-from robots.model import RobotModel
-from robots.robot_side import RobotSide
-from robots.wire_rows import CommandCodec, StateCodec, TruthRow, identity
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.robot_side import RobotSide
+from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
 
 WATCHED = ("robots/wire.py", "robots/wire_rows.py", "robots/robot_side.py")
 LONGEST_SEQUENCE = 8

@@ -7,15 +7,15 @@ from typing import Any
 
 from sim_runs import robot
 
-from controller.brain import Brain
-from controller.gains import load_gains
-from controller.request import RequestRow, make_request
-from controller.walking.gait import Gait
-from controller.walking.pendulum import natural_frequency
-from controller.walking.walking import Walking
-from estimators.floating_base import FloatingBaseEstimator
-from sim.scenario_schema import Scenario
-from sim.simulated_robot import SimulatedRobot
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.gains.schema import load_gains
+from kilohertz.controller.request import RequestRow, make_request
+from kilohertz.controller.walking.gait import Gait
+from kilohertz.controller.walking.pendulum import natural_frequency
+from kilohertz.controller.walking.walking import Walking
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 GAIT = Gait(
     left=0,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from robots.kernel_compiler import Kernel
+from kilohertz.robots.compile.kernel_compiler import Kernel
 
 
 def plain(kernel: Any) -> Callable[..., Any]:

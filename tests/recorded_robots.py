@@ -10,8 +10,8 @@ import numpy as np
 import pinocchio as pin
 from bodies import REFERENCE_DATA
 
-from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
-from robots.model import RobotModel
+from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from kilohertz.robots.model.robot_model import RobotModel
 
 FOLDER = REFERENCE_DATA / "wbcqp"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pinocchio as pin
 import quadprog
 
-from controller.whole_body import BarrierSettings, Inequality, Task, WholeBody
+from kilohertz.controller.whole_body.whole_body import BarrierSettings, Inequality, Task, WholeBody
 
 _FORCE_UNIT_N = 100.0
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from robots.model import RobotModel
-from robots.rows import CommandRow
-from sim.scenario_schema import Scenario
-from sim.simulated_robot import SimulatedRobot
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow
+from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 ROBOTS = ("g1", "talos", "alexander", "bolt", "panda", "ur5")
 SURFACE_FEET = ("g1", "talos", "alexander")

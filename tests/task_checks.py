@@ -10,10 +10,10 @@ import numpy as np
 import pinocchio as pin
 from bodies import hold_still, random_state, whole_body
 
-from controller.qp.tables import FRAME, MOMENTUM
-from controller.tasks.kind import KINDS
-from controller.whole_body import Task, WholeBody
-from robots.model import RobotModel
+from kilohertz.controller.problem.tables import FRAME, MOMENTUM
+from kilohertz.controller.tasks.kind import KINDS
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.robots.model.robot_model import RobotModel
 
 FRAME_CASES = (("g1", "left_wrist_yaw_link"), ("talos", "gripper_right_base_link"), ("panda", "panda_hand"))
 """A robot and a link of it, for each kind of task on a frame."""

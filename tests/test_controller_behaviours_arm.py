@@ -5,7 +5,7 @@ import pytest
 from bodies import ARMS, robot
 from control_runs import run
 
-from controller import request
+from kilohertz.controller import request
 
 
 def check_every_tick(result):

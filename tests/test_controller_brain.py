@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sim_runs import simulate
 
-from controller.brain import STAGES, Brain
-from controller.gains import load_gains
-from controller.ladder import DAMPING, GRAVITY, LAST_GOOD
-from controller.request import make_request
-from estimators.floating_base import FloatingBaseEstimator
+from kilohertz.controller.brain import STAGES, Brain
+from kilohertz.controller.gains.schema import load_gains
+from kilohertz.controller.request import make_request
+from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, LAST_GOOD
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
 
 NOISY = {"noise": "default", "delay_ms": 2.0}
 STAND = make_request(robot("g1"), "stand", {})

@@ -10,12 +10,12 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from controller.qp.dual_rows import STEPS
-from controller.qp.dual_solver import GAVE_UP, NO_SOLUTION, SOLVED
-from controller.qp.entry import DUAL_SOLVE, NOTHING
-from controller.qp.tables import MAX_CONE_ROWS
-from controller.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
-from robots.model import RobotModel
+from kilohertz.controller.problem.tables import MAX_CONE_ROWS
+from kilohertz.controller.qp.dual_rows import STEPS
+from kilohertz.controller.qp.dual_solver import GAVE_UP, NO_SOLUTION, SOLVED
+from kilohertz.controller.qp.entry import DUAL_SOLVE, NOTHING
+from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from kilohertz.robots.model.robot_model import RobotModel
 
 # Robot, share of its torque limits, random states. Weak drives bring many limits into force.
 CASES = (

@@ -4,13 +4,13 @@ import mujoco
 import numpy as np
 import pytest
 
-from controller.brain import Brain
-from controller.gains import load_gains
-from controller.request import make_request
-from estimators.floating_base import FloatingBaseEstimator
-from robots.model import RobotModel
-from sim.scenario_schema import Scenario
-from sim.simulated_robot import SimulatedRobot
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.gains.schema import load_gains
+from kilohertz.controller.request import make_request
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 PUSH_AT_TICK = 1000
 TICKS = 3500

@@ -3,9 +3,9 @@
 import pytest
 from bodies import robot
 
-from controller.gains import load_gains
-from controller.gains_names import frame_names
-from robots.config_error import ConfigError
+from kilohertz.controller.gains.names import frame_names
+from kilohertz.controller.gains.schema import load_gains
+from kilohertz.robots.config.config_error import ConfigError
 
 REFUSED = (
     ("g1", "stance: {left_fot: {share: 0.5}}", "1:10: stance.left_fot: is no contact .* mean 'left_foot'"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rt.session import RunPlan, Session
+from kilohertz.rt.run.session import RunPlan, Session
 
 
 def run(tmp_path, load: str, seconds: float = 5.0) -> dict:

@@ -1,55 +1,52 @@
-"""Declarations become tables that refer to each other rightly, or are refused in a sentence."""
+"""How compiled code gets at the arrays."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from bodies import robot, whole_body
 
-from controller.qp.tables import FRAME, REF
-from controller.tasks.kind import KINDS
-from controller.whole_body import Task
+from kilohertz.controller.problem.tables import Arrays, bind
 
-REFUSED = (
-    ([Task("a", "levitate", 1.0)], "task 'a': there is no kind 'levitate'; there are angular_momentum, com"),
-    (
-        [Task("a", "joint", 1.0, (), "tail")],
-        "task 'a': there is no joint 'tail'; there are left_hip_pitch_joint",
-    ),
-    ([Task("a", "frame_pose", 1.0, (), "tail")], "the model has no frame 'tail'"),
-    ([Task("a", "frame_pose", 1.0)], "the model has no frame 'None'"),
-    (
-        [Task("a", "contact_force", 1.0, (), "tail")],
-        "task 'a': there is no contact 'tail'; there are left_foot",
-    ),
+
+class Pair(NamedTuple):
+    a: np.ndarray
+    b: np.ndarray
+
+
+def test_a_table_row_is_an_address_and_a_shape():
+    pair = Pair(np.arange(6.0).reshape(2, 3), np.arange(4))
+    table, source = bind({"pair": pair})
+    np.testing.assert_array_equal(table, [[pair.a.ctypes.data, 2, 3, 0], [pair.b.ctypes.data, 4, 0, 0]])
+    names = {
+        "A": table,
+        "Pair": Pair,
+        "carray": lambda pointer, shape: (pointer, shape),
+        "float_pointer": lambda address: ("float", address),
+        "int_pointer": lambda address: ("int", address),
+    }
+    exec(source.strip(), names)
+    assert names["pair"].a == (("float", pair.a.ctypes.data), (2, 3))
+    assert names["pair"].b == (("int", pair.b.ctypes.data), (4,))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((3, 4)).T, np.zeros(3, np.float32), np.zeros(3, bool), np.zeros((2, 2, 2, 2))],
+    ids=["not contiguous", "single precision", "booleans", "four dimensions"],
 )
+def test_an_array_that_compiled_code_cannot_address_is_refused_by_name(array):
+    with pytest.raises(TypeError, match=r"pair\.b is not a C-contiguous float64 or int64 array"):
+        bind({"pair": Pair(np.zeros(1), array)})
 
 
-@pytest.mark.parametrize(("tasks", "sentence"), REFUSED)
-def test_a_declaration_that_does_not_fit_is_refused_in_a_sentence(tasks, sentence):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the sentence is compared below
-        whole_body(robot("g1"), tasks)
-    assert sentence in str(caught.value)
-
-
-def test_a_momentum_task_on_a_fixed_base_is_refused():
-    with pytest.raises(ValueError, match="task 'a': momentum tasks need a floating base"):
-        whole_body(robot("ur5"), [Task("a", "com", 1.0)])
-
-
-@pytest.mark.parametrize("name", ["g1", "ur5"])
-def test_references_lie_one_after_the_other(name):
+@pytest.mark.parametrize("name", ["g1", "panda"])
+def test_the_arrays_keep_their_address_through_a_tick(name):
     body = whole_body(robot(name))
-    table, end = body.arrays.tasks.table, 0
-    for row, task in zip(table, body.declared, strict=True):
-        assert row[REF] == end
-        end += KINDS[task.kind].ref_length(body.robot.na)
-    assert end == len(body.arrays.tasks.ref)
-
-
-def test_a_task_moves_only_the_columns_between_its_frame_and_the_root():
-    body = whole_body(robot("g1"))
-    tasks, kin = body.arrays.tasks, body.arrays.kin
-    for i, task in enumerate(body.declared):
-        if task.frame in body.frame_index:
-            f = int(tasks.table[i, FRAME])
-            touched = np.flatnonzero(np.abs(kin.J[f]).max(axis=0) > 0)
-            assert set(touched) <= set(tasks.columns[i, : tasks.n_columns[i]].tolist())
+    groups = body.arrays._asdict()
+    assert tuple(groups) == Arrays._fields
+    before, _ = bind(groups)
+    body.update(np.array(body.robot.q_nominal), np.zeros(body.robot.nv))
+    body.assemble()
+    body.solve()
+    np.testing.assert_array_equal(bind(body.arrays._asdict())[0], before)

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from bodies import ROBOTS, robot, whole_body
 
-from controller.qp import entry
-from controller.tasks.kind import load_kinds
-from robots import compiled
+from kilohertz.controller.qp import entry
+from kilohertz.controller.tasks.kind import load_kinds
+from kilohertz.robots.compile import kernels as compiled
 
 ROOT = Path(entry.__file__).parents[2]
 

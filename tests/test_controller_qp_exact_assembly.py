@@ -5,7 +5,7 @@ import pytest
 import reference_qp
 from bodies import BARRIER, ask, random_state, robot, whole_body
 
-from controller.qp.exact_assembly import N_CONE, N_MOTION, N_ROWS, N
+from kilohertz.controller.qp.exact_assembly import N_CONE, N_MOTION, N_ROWS, N
 
 CASES = [("g1", None), ("talos", ["left_foot"]), ("bolt", None), ("panda", ()), ("g1", ())]
 

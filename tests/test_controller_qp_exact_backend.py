@@ -5,7 +5,7 @@ import pytest
 import reference_qp
 from bodies import BARRIER, ask, hold_still, random_state, robot, unlimited, weak, whole_body
 
-from robots.model import RobotModel
+from kilohertz.robots.model.robot_model import RobotModel
 
 TORQUE_NM, ACCELERATION = 1e-5, 1e-5
 

@@ -16,7 +16,7 @@ from bodies import (
     whole_body,
 )
 
-from controller.whole_body import Inequality, Task
+from kilohertz.controller.whole_body.whole_body import Inequality, Task
 
 TORQUE_NM = 1e-4
 

@@ -5,7 +5,7 @@ import pinocchio as pin
 import pytest
 from bodies import random_state, robot, whole_body
 
-from controller.qp.momentum_map import momentum_column
+from kilohertz.controller.qp.momentum_map import momentum_column
 
 
 @pytest.mark.parametrize("name", ["g1", "bolt"])

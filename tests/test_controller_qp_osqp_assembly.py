@@ -5,7 +5,7 @@ import pytest
 import reference_qp
 from bodies import BARRIER, ask, random_state, robot, whole_body
 
-from controller.qp.osqp_assembly import M_ROWS, ROW_TAU, ROW_VDOT, WITH_LIMITS, N
+from kilohertz.controller.qp.osqp_assembly import M_ROWS, ROW_TAU, ROW_VDOT, WITH_LIMITS, N
 
 CASES = [("g1", None), ("talos", ["left_foot"]), ("bolt", None), ("panda", ())]
 

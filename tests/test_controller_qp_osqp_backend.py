@@ -17,9 +17,9 @@ from bodies import (
     whole_body,
 )
 
-from controller.qp.osqp_assembly import ACTIVE
-from controller.qp.osqp_backend import OsqpSettings
-from controller.whole_body import ContactSettings, Task, WholeBody
+from kilohertz.controller.qp.osqp_assembly import ACTIVE
+from kilohertz.controller.qp.osqp_backend import OsqpSettings
+from kilohertz.controller.whole_body.whole_body import ContactSettings, Task, WholeBody
 
 # Parts of the robot's largest torque: what OSQP's torque may differ by from the exact one.
 MEDIAN, LARGEST = 1e-4, 1e-2

@@ -12,9 +12,9 @@ import pytest
 import scipy.sparse as sp
 from bodies import REFERENCE_DATA
 
-from controller.qp import daqp_backend
-from controller.qp.daqp_backend import _EQUALITY, _SOLVED
-from controller.qp.osqp_backend import OsqpSettings
+from kilohertz.controller.qp import daqp_backend
+from kilohertz.controller.qp.daqp_backend import _EQUALITY, _SOLVED
+from kilohertz.controller.qp.osqp_backend import OsqpSettings
 
 FOLDER = REFERENCE_DATA / "qp"
 NAMES = sorted(json.loads((FOLDER / "index.json").read_text())) if FOLDER.exists() else []

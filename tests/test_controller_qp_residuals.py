@@ -5,8 +5,15 @@ import pytest
 import reference_qp
 from bodies import BARRIER, ask, random_state, robot, whole_body
 
-from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import RES_BASE, RES_CONE, RES_FINITE, RES_MOTION, RES_TAU, RES_VDOT
+from kilohertz.controller.problem.tables import (
+    RES_BASE,
+    RES_CONE,
+    RES_FINITE,
+    RES_MOTION,
+    RES_TAU,
+    RES_VDOT,
+)
+from kilohertz.controller.qp.residuals import torque_and_residuals
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from controller.qp.tables import RES_BASE, RES_CONE, RES_FINITE, RES_MOTION, RES_TAU, RES_VDOT
-from controller.qp.tolerances import Tolerances
+from kilohertz.controller.problem.tables import (
+    RES_BASE,
+    RES_CONE,
+    RES_FINITE,
+    RES_MOTION,
+    RES_TAU,
+    RES_VDOT,
+)
+from kilohertz.controller.qp.tolerances import Tolerances
 
 TOLERANCES = Tolerances(force_N=0.3)
 

@@ -18,8 +18,8 @@ from bodies import (
     whole_body,
 )
 
-from controller.whole_body import Task
-from robots.model import RobotModel
+from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.robots.model.robot_model import RobotModel
 
 SOLVERS = ("exact", "osqp")
 TORQUE_NM = {"exact": 1e-3, "osqp": 0.05}

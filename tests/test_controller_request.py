@@ -5,7 +5,7 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 
-from controller.request import (
+from kilohertz.controller.request import (
     CIRCLE,
     DAMP,
     FOOTSTEPS,

@@ -9,7 +9,7 @@ from task_checks import (
     check_rows_are_the_derivative,
 )
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 TASK = Task("momentum", "angular_momentum", 1.0, [1.0])
 BIPEDS = ("g1", "talos")

@@ -12,7 +12,7 @@ from task_checks import (
     written,
 )
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 TASK = Task("com", "com", 1.0, [1.0] * 6)
 BIPEDS = ("g1", "talos")

@@ -5,7 +5,7 @@ import pytest
 from bodies import robot, whole_body
 from task_checks import body_at, specified
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 CASES = (("g1", "right_foot"), ("talos", "left_foot"), ("bolt", "right_foot"))
 

@@ -5,7 +5,7 @@ import pytest
 from bodies import balance_tasks, hold_still, robot, whole_body
 from task_checks import check_compiled_rows_equal_the_twin
 
-from controller.whole_body import Inequality, Task
+from kilohertz.controller.whole_body.whole_body import Inequality, Task
 
 SOLVERS = ("exact", "osqp")
 WEIGHT = 1.0

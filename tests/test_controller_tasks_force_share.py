@@ -6,7 +6,7 @@ from bodies import balance_tasks, random_state, robot, whole_body
 from task_checks import check_compiled_rows_equal_the_twin
 from test_controller_tasks_cop import SOLVERS, at_rest, solved
 
-from controller.whole_body import Inequality, Task
+from kilohertz.controller.whole_body.whole_body import Inequality, Task
 
 
 def task(contact, weight=1e-2):

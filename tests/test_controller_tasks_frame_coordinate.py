@@ -6,7 +6,7 @@ import pytest
 from bodies import robot, whole_body
 from task_checks import check_compiled_rows_equal_the_twin
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 CASES = (("g1", "torso_link"), ("talos", "gripper_left_base_link"), ("panda", "panda_link7"))
 

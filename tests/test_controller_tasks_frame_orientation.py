@@ -14,7 +14,7 @@ from task_checks import (
     written,
 )
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 
 def task(link):

@@ -14,8 +14,8 @@ from task_checks import (
     written,
 )
 
-from controller.tasks.frame_pose import spec
-from controller.whole_body import Task
+from kilohertz.controller.tasks.frame_pose import spec
+from kilohertz.controller.whole_body.whole_body import Task
 
 
 def task(link):

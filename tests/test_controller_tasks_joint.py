@@ -11,7 +11,7 @@ from task_checks import (
     written,
 )
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 CASES = (("g1", "waist_yaw_joint"), ("talos", "leg_left_4_joint"), ("panda", "panda_joint4"))
 

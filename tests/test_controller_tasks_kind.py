@@ -12,17 +12,24 @@ import pinocchio as pin
 import pytest
 from bodies import robot, whole_body
 
-from controller.qp.tables import JOINT_DIAGONAL, MAX_TASK_DIM, MOMENTUM, MOTION, WRENCH, WRENCH_DIAGONAL
-from controller.tasks import kind as kind_module
-from controller.tasks.kind import KINDS, load_kinds, source_files
-from controller.whole_body import Task
-from robots import compiled
+from kilohertz.controller.problem.tables import (
+    JOINT_DIAGONAL,
+    MAX_TASK_DIM,
+    MOMENTUM,
+    MOTION,
+    WRENCH,
+    WRENCH_DIAGONAL,
+)
+from kilohertz.controller.tasks import kind as kind_module
+from kilohertz.controller.tasks.kind import KINDS, load_kinds, source_files
+from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.robots.compile import kernels as compiled
 
 # Turns a frame's z axis to the vertical.
 UPRIGHT = """
 import numpy as np
-from controller.qp.tables import MOTION
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import MOTION
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("upright", space=MOTION, dim=2, n_ref=0)

@@ -5,7 +5,7 @@ import pytest
 from bodies import robot, whole_body
 from task_checks import body_at, specified
 
-from controller.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task
 
 ROBOTS = ("g1", "talos", "panda")
 TASK = Task("posture", "posture", 2.0, [30.0, 8.0])

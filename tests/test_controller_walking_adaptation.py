@@ -7,11 +7,11 @@ import pytest
 from gaits import GAIT
 from plain_python import plain
 
-from controller.walking import adaptation as kernels
-from controller.walking.adaptation import END_X, PLANNED_X, Adaptation
-from controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing
-from controller.walking.footsteps import Foothold
-from controller.walking.gait import gait_row
+from kilohertz.controller.walking import adaptation as kernels
+from kilohertz.controller.walking.adaptation import END_X, PLANNED_X, Adaptation
+from kilohertz.controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.gait import gait_row
 
 STANCE: Foothold = (0.0, 0.09, 0.0)
 PLANNED: Foothold = (0.0, -0.09, 0.0)

@@ -7,8 +7,8 @@ import pytest
 from gaits import GAIT, gait
 from plain_python import plain
 
-from controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing, leg_shift
-from controller.walking.footsteps import next_foothold
+from kilohertz.controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing, leg_shift
+from kilohertz.controller.walking.footsteps import next_foothold
 
 STILL, FORWARD, ARC = (0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.3, 0.05, 0.3)
 PERIOD_S = GAIT.step_s + GAIT.double_support_s
@@ -47,9 +47,9 @@ def test_phases_join_without_a_jump() -> None:
     assert on_left(way, GAIT.step_s, end) == end
     later = next_foothold(target, -1.0, FORWARD, PERIOD_S, GAIT.width_m)
     next_start = plan.after_landing(LEFT, target, later, plan.at_touchdown(target, later, 1.0, FORWARD))
-    transfer = plan.in_transfer(LEFT[:2], target[:2], GAIT.double_support_s, next_start)
+    double_support = plan.in_transfer(LEFT[:2], target[:2], GAIT.double_support_s, next_start)
     # The earlier step ends its recursion one step sooner: that error has shrunk by exp(-omega T) four times.
-    np.testing.assert_allclose(transfer, end, atol=0.1 * math.exp(-4.0 * GAIT.omega * PERIOD_S))
+    np.testing.assert_allclose(double_support, end, atol=0.1 * math.exp(-4.0 * GAIT.omega * PERIOD_S))
 
 
 def test_on_the_spot_the_dcm_swings_between_the_feet() -> None:

@@ -3,9 +3,9 @@
 import pytest
 from sim_runs import robot
 
-from controller.gains import Gains
-from controller.walking.foot_tasks import foot_rate_per_s, walking_tasks
-from controller.walking.gait import planned_step_s
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.walking.foot_tasks import foot_rate_per_s, walking_tasks
+from kilohertz.controller.walking.gait import planned_step_s
 
 
 def test_a_foot_that_steps_quicker_is_held_stiffer() -> None:

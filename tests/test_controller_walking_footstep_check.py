@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sim_runs import robot
 
-from controller.walking.footstep_check import FootstepError, check_footsteps
-from controller.walking.route import MOST_FOOTSTEPS
+from kilohertz.controller.walking.footstep_check import FootstepError, check_footsteps
+from kilohertz.controller.walking.route import MOST_FOOTSTEPS
 
 LEFT, RIGHT = 0, 1
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from controller.walking.footsteps import Foothold, next_foothold
+from kilohertz.controller.walking.footsteps import Foothold, next_foothold
 
 PERIOD_S, WIDTH_M = 0.46, 0.18
 

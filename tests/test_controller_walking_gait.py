@@ -3,8 +3,8 @@
 import pytest
 from sim_runs import robot
 
-from controller.gains import Gains
-from controller.walking.gait import gait_of
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.walking.gait import gait_of
 
 
 def test_left_and_right_are_where_the_soles_are() -> None:

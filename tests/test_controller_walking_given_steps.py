@@ -6,31 +6,31 @@ import numpy as np
 import pytest
 from gaits import GAIT
 
-from controller.walking.dcm_plan import DcmPlan
-from controller.walking.given_steps import GivenSteps
-from controller.walking.stride import READY, SWING, TRANSFER, Stride
+from kilohertz.controller.walking.dcm_plan import DcmPlan
+from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, READY, SWING, GaitState
+from kilohertz.controller.walking.given_steps import GivenSteps
 
 LEFT, RIGHT = 0, 1
 
 
-def on_stairs(rise_m: float) -> tuple[GivenSteps, Stride, np.ndarray]:
+def on_stairs(rise_m: float) -> tuple[GivenSteps, GaitState, np.ndarray]:
     """The left foot stands on the first stair, the right one is to come to the second."""
-    p_WC, stride = np.array([0.0, 0.0, 0.7]), Stride(left=LEFT)
+    p_WC, gait_state = np.array([0.0, 0.0, 0.7]), GaitState(left=LEFT)
     steps = GivenSteps(SimpleNamespace(gait=GAIT, plan=DcmPlan(GAIT)), p_WC)
-    stride.feet[:] = [(0.0, 0.09, 0.0), (0.0, -0.09, 0.0)]
+    gait_state.feet[:] = [(0.0, 0.09, 0.0), (0.0, -0.09, 0.0)]
     xz = [(0.28, rise_m), (0.56, 2 * rise_m), (0.84, 3 * rise_m)]
     rows = [[i % 2, x, 0.09 - 0.18 * (i % 2), z, 0.0] for i, (x, z) in enumerate(xz)]
-    steps.begin(np.array(rows), stride)
-    stride.feet[LEFT], stride.soles_z[LEFT] = (0.28, 0.09, 0.0), rise_m
+    steps.begin(np.array(rows), gait_state)
+    gait_state.feet[LEFT], gait_state.soles_z[LEFT] = (0.28, 0.09, 0.0), rise_m
     steps.landed()
-    stride.begin(SWING, LEFT)
-    return steps, stride, p_WC
+    gait_state.begin(SWING, LEFT)
+    return steps, gait_state, p_WC
 
 
 def test_steps_come_one_after_the_other_and_end() -> None:
-    steps, stride, _ = on_stairs(0.1)
-    assert steps.foothold(stride, last=False) == pytest.approx((0.56, -0.09, 0.0))
-    assert steps.landing(stride) == pytest.approx((0.2, 0.0, 0.0))
+    steps, gait_state, _ = on_stairs(0.1)
+    assert steps.foothold(gait_state, last=False) == pytest.approx((0.56, -0.09, 0.0))
+    assert steps.landing(gait_state) == pytest.approx((0.2, 0.0, 0.0))
     assert not steps.is_last(stop=True)
     steps.landed()
     assert steps.is_last(stop=False)
@@ -38,14 +38,14 @@ def test_steps_come_one_after_the_other_and_end() -> None:
 
 
 @pytest.mark.parametrize("rise_m", [0.1, -0.1])
-@pytest.mark.parametrize("phase", [SWING, TRANSFER])
+@pytest.mark.parametrize("phase", [SWING, DOUBLE_SUPPORT])
 def test_the_line_between_footsteps_is_continuous_and_as_steep_as_it_says(rise_m: float, phase: int) -> None:
-    steps, stride, p_WC = on_stairs(rise_m)
-    stride.begin(phase, LEFT)
+    steps, gait_state, p_WC = on_stairs(rise_m)
+    gait_state.begin(phase, LEFT)
 
     def at(x: float) -> tuple[float, float]:
         p_WC[0] = x
-        px, py, z, slope, across = steps.under(stride)
+        px, py, z, slope, across = steps.under(gait_state)
         assert (px, py, across) == (x, p_WC[1], 0.0)
         return z, slope
 
@@ -65,6 +65,6 @@ def test_the_line_between_footsteps_is_continuous_and_as_steep_as_it_says(rise_m
 
 
 def test_on_both_feet_the_ground_is_between_them() -> None:
-    steps, stride, _ = on_stairs(0.1)
-    stride.begin(READY, LEFT)
-    assert steps.under(stride) == pytest.approx((0.14, 0.0, 0.05, 0.0, 0.0))
+    steps, gait_state, _ = on_stairs(0.1)
+    gait_state.begin(READY, LEFT)
+    assert steps.under(gait_state) == pytest.approx((0.14, 0.0, 0.05, 0.0, 0.0))

@@ -4,7 +4,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from controller.walking.ground import Ground, sole_tilt
+from kilohertz.controller.walking.ground import Ground, sole_tilt
 
 
 def walk_on(ground: Ground, heights: list[float], slope: tuple[float, float] = (0.0, 0.0)) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pinocchio as pin
 
-from controller.walking.hips import Hips
-from controller.walking.stride import SETTLE, SETTLE_S, SWING, Stride
+from kilohertz.controller.walking.gait_state import SETTLE, SETTLE_S, SWING, GaitState
+from kilohertz.controller.walking.hips import Hips
 
 DT, YAW = 1e-3, 0.4
 
@@ -17,14 +17,14 @@ def level() -> np.ndarray:
 
 
 def test_the_hip_of_a_foot_that_climbs_goes_up_with_it_and_comes_down_at_rest() -> None:
-    ref, stride = level(), Stride(left=0)
+    ref, gait_state = level(), GaitState(left=0)
     hips = Hips(ref)
-    stride.begin(SWING, 0)
+    gait_state.begin(SWING, 0)
     before = ref[:9].reshape(3, 3).copy()
     for i in range(500):
         ref[:] = level()
-        stride.t_s = i * DT
-        hips.advance(stride, 0.1, 0.5, YAW, DT)
+        gait_state.t_s = i * DT
+        hips.advance(gait_state, 0.1, 0.5, YAW, DT)
         R = ref[:9].reshape(3, 3)
         np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
         if 0 < i < 498:
@@ -33,9 +33,9 @@ def test_the_hip_of_a_foot_that_climbs_goes_up_with_it_and_comes_down_at_rest() 
     # The left foot stands: the pelvis leans to it, its right side up.
     assert R[2, 1] < -0.1
     assert not ref[9:12].any()
-    stride.begin(SETTLE, 0)
+    gait_state.begin(SETTLE, 0)
     for i in range(round(SETTLE_S / DT)):
         ref[:] = level()
-        stride.t_s = i * DT
-        hips.advance(stride, 0.0, 0.5, YAW, DT)
+        gait_state.t_s = i * DT
+        hips.advance(gait_state, 0.0, 0.5, YAW, DT)
     np.testing.assert_allclose(ref, level(), atol=1e-9)

@@ -7,15 +7,15 @@ import pytest
 from bodies import random_state, robot
 from gaits import WalkingRun
 
-from controller.behaviours.legged import legged_tasks
-from controller.brain import Brain
-from controller.from_gains import whole_body
-from controller.gains import Gains
-from controller.live_gains import live_numbers, live_paths, with_numbers
-from controller.walking import joint_friction
-from controller.walking.joint_friction import JointFriction, learns_friction, leg_joints
-from controller.whole_body import WholeBody
-from estimators.floating_base import FloatingBaseEstimator
+from kilohertz.controller.behaviours.legged import legged_tasks
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.gains.live import live_numbers, live_paths, with_numbers
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.walking import joint_friction
+from kilohertz.controller.walking.joint_friction import JointFriction, learns_friction, leg_joints
+from kilohertz.controller.whole_body.from_gains import whole_body
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
 
 DT, LAMBDA = 1e-3, 25.0
 LIMIT_NM = 2.7

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
+from kilohertz.controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
 
 
 def forward(

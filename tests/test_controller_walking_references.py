@@ -7,9 +7,9 @@ import pinocchio as pin
 import pytest
 from plain_python import plain
 
-from controller.walking import references
-from controller.walking.references import SEEN
-from controller.walking.swing import AXES, NOSE, PITCH, ROLL, YAW, quintic
+from kilohertz.controller.walking import references
+from kilohertz.controller.walking.references import SEEN
+from kilohertz.controller.walking.swing import AXES, NOSE, PITCH, ROLL, YAW, quintic
 
 PLACE, TURN = np.array([0, 30]), np.array([15, 45])
 see_feet, lead_body = plain(references.see_feet), plain(references.lead_body)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from controller.walking.route import Route
+from kilohertz.controller.walking.route import Route
 
 FEET = [(1.0, 2.1, 0.0), (1.0, 1.9, 0.0)]
 STEPS = np.array([[1, 0.2, -0.1, 0.1, 0.0], [0, 0.4, 0.1, 0.3, 0.0], [1, 0.4, -0.1, 0.3, 0.0]])

@@ -10,10 +10,10 @@ import pytest
 from gaits import gait
 from plain_python import plain
 
-from controller.walking.gait import gait_row
-from controller.walking.references import SEEN, SEEN_XI
-from controller.walking.single_support import SingleSupport, advance_step
-from controller.walking.swing import OVER_S, X, Y
+from kilohertz.controller.walking.gait import gait_row
+from kilohertz.controller.walking.references import SEEN, SEEN_XI
+from kilohertz.controller.walking.single_support import SingleSupport, advance_step
+from kilohertz.controller.walking.swing import OVER_S, X, Y
 
 DT = 1.03e-3
 STANCE, LIFT_OFF, PLANNED = (0.02, 0.09, 0.1), (-0.2, -0.09), (0.24, -0.1, 0.15)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sim_runs import robot
 
-from controller.walking.speed import check_speed, walks
+from kilohertz.controller.walking.speed import check_speed, walks
 
 
 def test_two_feet_walk_and_arms_do_not() -> None:

@@ -6,9 +6,9 @@ import pytest
 from gaits import GAIT
 from plain_python import plain
 
-from controller.walking import support
-from controller.walking.gait import gait_row
-from controller.walking.support import inside_both
+from kilohertz.controller.walking import support
+from kilohertz.controller.walking.gait import gait_row
+from kilohertz.controller.walking.support import inside_both
 
 TURNED = (1.0, 2.0, math.pi / 2)
 ROW, inside_sole = gait_row(GAIT), plain(support.inside_sole)

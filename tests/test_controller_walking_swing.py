@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from plain_python import plain
 
-from controller.walking import swing as kernels
-from controller.walking.swing import (
+from kilohertz.controller.walking import swing as kernels
+from kilohertz.controller.walking.swing import (
     NOSE,
     PITCH,
     ROLL,

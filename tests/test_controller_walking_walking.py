@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from controller.walking.stride import SWING, TRANSFER
+from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING
 
 
 def yaw(q: np.ndarray) -> float:
@@ -166,13 +166,13 @@ def test_the_plan_says_which_contacts_are_closed() -> None:
 
     def look() -> None:
         walking = run.walking
-        if walking.phase == TRANSFER:
+        if walking.phase == DOUBLE_SUPPORT:
             assert walking.planned.all()
         seen.add((walking.phase, tuple(walking.planned)))
 
     run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0)), look)
     assert run.stands
-    assert {(SWING, (True, False)), (SWING, (False, True)), (TRANSFER, (True, True))} <= seen
+    assert {(SWING, (True, False)), (SWING, (False, True)), (DOUBLE_SUPPORT, (True, True))} <= seen
 
 
 def test_the_same_run_gives_the_same_bits() -> None:
@@ -250,12 +250,12 @@ def test_a_step_that_ends_early_on_a_block_does_not_hurry_the_next_ones() -> Non
     run = WalkingRun("g1", seed=1, ground=ground)
     early: list[float] = []
     durations: list[float] = []
-    phase = [TRANSFER]
+    phase = [DOUBLE_SUPPORT]
 
     def look() -> None:
         walking = run.walking
-        if walking.phase == TRANSFER != phase[0]:
-            early.append(walking._transfer.hold_s)
+        if walking.phase == DOUBLE_SUPPORT != phase[0]:
+            early.append(walking._double_support.hold_s)
         if walking.phase == SWING:
             durations.append(walking.step_s)
         phase[0] = walking.phase

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from robots.config_error import ConfigError
-from robots.model import RobotModel
-from robots.zmq_link import ZmqLink, stop_robot
-from rt.doctor import Report
-from rt.doctor_check import Check, Status
-from rt.session import RunPlan, Session
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.zmq_link import ZmqLink, stop_robot
+from kilohertz.rt.doctor.check import Check, Status
+from kilohertz.rt.doctor.report import Report
+from kilohertz.rt.run.session import RunPlan, Session
 
 DRIVERS = Path(__file__).parent / "drivers"
 ROBOT = DRIVERS / "two_joints"
@@ -84,7 +84,7 @@ def test_it_refuses_another_robot_and_names_the_field(served):
 def test_an_unfit_host_does_not_command_it(served, monkeypatch):
     endpoint, process = served
     report = Report(0, 80, (Check(1, "PREEMPT_RT", Status.FAIL, "none"),))
-    monkeypatch.setattr("rt.fitness.examine", lambda measure_s: report)
+    monkeypatch.setattr("kilohertz.rt.doctor.fitness.examine", lambda measure_s: report)
     plan = RunPlan(str(ROBOT), "stand", 0.5, endpoint=endpoint)
     with pytest.raises(ConfigError, match=r"not fit to command hardware: PREEMPT_RT \(none\)"):
         Session(plan)

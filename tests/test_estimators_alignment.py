@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimators.alignment import level_rotation, upward
+from kilohertz.estimators.alignment import level_rotation, upward
 
 SOLES = np.array([[x, y, 0.0] for x in (-0.05, 0.12) for y in (-0.15, -0.1, 0.1, 0.15)])
 angles = st.floats(-0.6, 0.6)

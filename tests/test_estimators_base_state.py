@@ -6,10 +6,10 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from estimators.base_state import write_state
-from estimators.inekf_layout import STATE_BA, STATE_BG, STATE_P, STATE_V, state_size
-from estimators.kinematics import KinematicTables
-from robots.model import RobotModel
+from kilohertz.estimators.base_state import write_state
+from kilohertz.estimators.inekf_layout import STATE_BA, STATE_BG, STATE_P, STATE_V, state_size
+from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.robots.model.robot_model import RobotModel
 
 
 @pytest.mark.parametrize("name", ["g1", "talos", "bolt"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pydantic
 import pytest
 
-from estimators.config import ContactGains, EstimatorGains, JointObserverGains
+from kilohertz.estimators.config import ContactGains, EstimatorGains, JointObserverGains
 
 UNITLESS = {
     "slip_gate",

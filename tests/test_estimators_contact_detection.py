@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimators.contact_detection import detect_contacts
+from kilohertz.estimators.contact_detection import detect_contacts
 
 MAKE_N, BREAK_N, MAKE_S, BREAK_S = 40.0, 15.0, 0.008, 0.015
 PARAMETERS = np.array([MAKE_N, BREAK_N, MAKE_S, BREAK_S])

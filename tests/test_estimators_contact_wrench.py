@@ -6,9 +6,9 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from estimators.contact_wrench import N_DEVIATIONS, contact_wrenches
-from estimators.kinematics import KinematicTables
-from robots.model import RobotModel
+from kilohertz.estimators.contact_wrench import N_DEVIATIONS, contact_wrenches
+from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.robots.model.robot_model import RobotModel
 
 EXACT = np.array([1e-3, 1e-3, 1e5, 1e5])
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimators.disturbance import OBSERVER, SCALES, observe_disturbance, weigh_steady
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.estimators.disturbance import OBSERVER, SCALES, observe_disturbance, weigh_steady
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 MASS_KG = 30.0
 DT_S = 1e-3

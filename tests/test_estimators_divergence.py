@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from estimators.divergence import FINDING_S, STEPPING_S, WINDOW_S, doubt_filter
-from estimators.inekf_layout import STATE_V
+from kilohertz.estimators.divergence import FINDING_S, STEPPING_S, WINDOW_S, doubt_filter
+from kilohertz.estimators.inekf_layout import STATE_V
 
 DT_S = 1e-3
 TRUST = np.array([15.0, 0.0076, 0.05, 0.5])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from estimators.fixed_base import FixedBaseEstimator
-from robots.model import RobotModel
+from kilohertz.estimators.fixed_base import FixedBaseEstimator
+from kilohertz.robots.model.robot_model import RobotModel
 
 STEP_S = 1e-3
 

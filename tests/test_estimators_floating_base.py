@@ -10,11 +10,11 @@ import pinocchio as pin
 import pytest
 from swaying_robot import GRAVITY, STEP_S, Noise, sway, tilt_deg
 
-from estimators.config import EstimatorGains
-from estimators.floating_base import FloatingBaseEstimator
-from robots.model import RobotModel
-from sim.scenario import load_scenario
-from sim.simulated_robot import SimulatedRobot
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.scenario import load_scenario
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 robot_of = cache(RobotModel.load)
 # Two seconds: one to settle, one to judge.

@@ -6,12 +6,12 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from estimators import floating_base_tick as tick
-from estimators.config import EstimatorGains
-from estimators.inekf_layout import STATE_BA, STATE_BG, state_size
-from estimators.kernel_setup import joint_parameters, tick_settings
-from estimators.kinematics import KinematicTables
-from robots.model import RobotModel
+from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.inekf_layout import STATE_BA, STATE_BG, state_size
+from kilohertz.estimators.kernel_setup import joint_parameters, tick_settings
+from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.robots.model.robot_model import RobotModel
 
 GRAVITY = 9.81
 SETTINGS = tick_settings(EstimatorGains(gyro_cutoff_Hz=0.0), GRAVITY, 5e-3, 327.0)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from estimators import floating_base_tick as tick
-from estimators.config import EstimatorGains
-from estimators.imu_watch import FOLLOWING_PER_S, N_ROWS, SLIPPING_M_S, STARTING_S, watch_imu
-from estimators.inekf_layout import ROTATION, STATE_BA, state_size
-from estimators.joint_observer import ROW_Q
-from estimators.so3 import exp3
+from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.imu_watch import FOLLOWING_PER_S, N_ROWS, SLIPPING_M_S, STARTING_S, watch_imu
+from kilohertz.estimators.inekf_layout import ROTATION, STATE_BA, state_size
+from kilohertz.estimators.joint_observer import ROW_Q
+from kilohertz.estimators.so3 import exp3
 
 DT_S = 1e-3
 G = 9.81

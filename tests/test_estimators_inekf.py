@@ -9,9 +9,9 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from estimators.inekf import InvariantEkf
-from estimators.inekf_correction import open_slot, retract
-from estimators.inekf_layout import CONTACTS, GYRO_BIAS, ROTATION
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.inekf_correction import open_slot, retract
+from kilohertz.estimators.inekf_layout import CONTACTS, GYRO_BIAS, ROTATION
 
 UP = np.array([0.0, 0.0, 9.81])
 DATA = Path(__file__).parents[2] / "shared" / "data"

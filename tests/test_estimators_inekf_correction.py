@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.linalg import block_diag, expm
 
-from estimators.inekf import InvariantEkf
-from estimators.inekf_layout import CONTACTS, POSITION, ROTATION, error_size
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.inekf_layout import CONTACTS, POSITION, ROTATION, error_size
 
 N = error_size(2)
 

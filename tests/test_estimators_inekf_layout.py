@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from estimators import inekf_layout as layout
+from kilohertz.estimators import inekf_layout as layout
 
 
 def test_blocks_tile_the_error_state():

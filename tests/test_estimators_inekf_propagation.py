@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from estimators.inekf import InvariantEkf
-from estimators.inekf_layout import CONTACTS, GYRO_BIAS, error_size
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.inekf_layout import CONTACTS, GYRO_BIAS, error_size
 
 GRAVITY = 9.81
 GYRO, ACCEL = np.array([0.8, -1.3, 2.1]), np.array([1.5, -0.7, 10.2])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from estimators.config import JointObserverGains
-from estimators.joint_observer import observe_joints, reset_joints, steady_deviation, take_sample
-from estimators.kernel_setup import joint_parameters
+from kilohertz.estimators.config import JointObserverGains
+from kilohertz.estimators.joint_observer import observe_joints, reset_joints, steady_deviation, take_sample
+from kilohertz.estimators.kernel_setup import joint_parameters
 
 PARAMETERS = joint_parameters(JointObserverGains())
 STEP_S = 1e-3

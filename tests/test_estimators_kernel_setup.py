@@ -6,10 +6,10 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from estimators import floating_base_tick as tick
-from estimators import kernel_setup
-from estimators.config import EstimatorGains
-from robots.model import RobotModel
+from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators import kernel_setup
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.robots.model.robot_model import RobotModel
 
 
 @pytest.mark.parametrize("name", ["g1", "bolt"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sim_runs import robot
 
-from estimators.sensor_watch import FROZEN, FROZEN_SAMPLES, GOOD, JUMP, SensorWatch, judge_sample
+from kilohertz.estimators.sensor_watch import FROZEN, FROZEN_SAMPLES, GOOD, JUMP, SensorWatch, judge_sample
 
 MODEL = robot("g1")
 DT_S = 1e-3

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from estimators import so3
+from kilohertz.estimators import so3
 
 # The first call compiles, so no deadline; the same examples every run.
 UNHURRIED = settings(deadline=None, max_examples=50, derandomize=True)

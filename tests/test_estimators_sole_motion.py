@@ -6,9 +6,9 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from estimators.kinematics import KinematicTables
-from estimators.sole_motion import LEAST_PRESSURE, find_pressure, sole_velocity
-from robots.model import RobotModel
+from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.estimators.sole_motion import LEAST_PRESSURE, find_pressure, sole_velocity
+from kilohertz.robots.model.robot_model import RobotModel
 
 BOX = np.array([[-0.05, -0.03], [0.12, 0.03]])
 

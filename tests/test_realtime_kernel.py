@@ -6,17 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from realtime_machine import Ended, NotHereError, RealtimeMachine
 
-from robots.compiled import cache_folder
-from robots.sockets import IO_PRIORITY
+from kilohertz.robots.compile.kernels import cache_folder
+from kilohertz.robots.wire.sockets import IO_PRIORITY
 
-ROOT = Path(__file__).parents[1]
-KHZ = f"{sys.executable} -c 'from rt.cli import main; main()'"
+KHZ = f"{sys.executable} -c 'from kilohertz.rt.cli.main import main; main()'"
 CORE = 1
 GOOD = f"isolcpus=managed_irq,domain,{CORE} nohz_full={CORE} rcu_nocbs={CORE} irqaffinity=0"
 ROBOT, TICKS, SLOW_MOTION = "ur5", 500, 10
@@ -26,7 +24,7 @@ PORTABLE = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "KILOHERTZ_CA
 
 PREPARE = f"""
 export {" ".join(f"{name}='{value}'" for name, value in PORTABLE.items())}
-export PYTHONPATH='{ROOT}' HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 cd /tmp
 uname -v >/mnt/kernel
 cat /sys/kernel/realtime >>/mnt/kernel
@@ -99,8 +97,16 @@ def test_on_a_default_command_line_the_doctor_names_what_is_missing(machine: Rea
 
 def test_on_a_good_one_it_is_content_and_a_run_over_the_wire_loses_nothing(machine: RealtimeMachine) -> None:
     compiled = subprocess.run(
-        [sys.executable, "-c", "from rt.cli import main; main()", "sim", ROBOT, "--duration", "0.01"],
-        env=os.environ | PORTABLE | {"PYTHONPATH": str(ROOT)},
+        [
+            sys.executable,
+            "-c",
+            "from kilohertz.rt.cli.main import main; main()",
+            "sim",
+            ROBOT,
+            "--duration",
+            "0.01",
+        ],
+        env=os.environ | PORTABLE,
         capture_output=True,
         text=True,
         check=False,

@@ -3,8 +3,8 @@ from types import ModuleType
 
 import pytest
 
-from robots import compile_ahead
-from robots.compile_ahead import load_later, load_pending
+from kilohertz.robots.compile import ahead as compile_ahead
+from kilohertz.robots.compile.ahead import load_later, load_pending
 
 TEXT = "import numba\n\n@numba.njit('float64(float64)', cache=True)\ndef twice(x):\n    return {} * x\n"
 

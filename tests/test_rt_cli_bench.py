@@ -5,12 +5,10 @@ import json
 import pytest
 from test_rt_cli import REFUSED, USAGE, khz
 
-import rt.against
-import rt.grow
-import rt.readme
-from rt.grow import SOLVERS, GrownTick
-from rt.markers import markers
-from rt.tsid_environment import TsidMissingError
+from kilohertz.rt.bench import grow, readme, tsid_comparison
+from kilohertz.rt.bench.grow import SOLVERS, GrownTick
+from kilohertz.rt.bench.markers import markers
+from kilohertz.rt.bench.tsid_environment import TsidMissingError
 
 TICKS = [
     GrownTick(joints, contacts, solver, float(joints + contacts), 0.0, 0.0)
@@ -43,14 +41,14 @@ def test_where_tsid_cannot_be_had_the_comparison_is_refused_in_a_sentence(monkey
     def refuse(robots, ticks):
         raise TsidMissingError("its packages could not be installed")
 
-    monkeypatch.setattr(rt.against, "run_against", refuse)
+    monkeypatch.setattr(tsid_comparison, "run_against", refuse)
     result = khz("bench", "--against", "tsid")
     assert result.exit_code == REFUSED
     assert "TSID cannot be compared with: its packages could not be installed" in result.stderr
 
 
 def test_the_growth_is_printed_fitted_written_and_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(rt.grow, "run_grow", lambda: TICKS)
+    monkeypatch.setattr(grow, "run_grow", lambda: TICKS)
     result = khz("bench", "--grow", "--json", tmp_path / "grow.json", "--plot", tmp_path / "plots")
     assert result.exit_code == 0
     for told in ("joints", "100", "nv²", "grow.png"):
@@ -60,7 +58,7 @@ def test_the_growth_is_printed_fitted_written_and_drawn(tmp_path, monkeypatch):
 
 
 def test_a_file_without_markers_is_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(rt.readme, "measure", lambda *_: pytest.fail("it was measured"))
+    monkeypatch.setattr(readme, "measure", lambda *_: pytest.fail("it was measured"))
     for path in (tmp_path / "none.md", tmp_path / "plain.md"):
         (tmp_path / "plain.md").write_text("no markers here")
         result = khz("bench", "--readme", "--into", path)
@@ -72,8 +70,8 @@ def test_the_table_goes_between_the_markers(tmp_path, monkeypatch):
     begin, end = markers("khz bench --readme")
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    monkeypatch.setattr(rt.readme, "measure", lambda ticks, say: _Nothing())
-    monkeypatch.setattr(rt.readme, "render", lambda figures: "| new |")
+    monkeypatch.setattr(readme, "measure", lambda ticks, say: _Nothing())
+    monkeypatch.setattr(readme, "render", lambda figures: "| new |")
     result = khz("bench", "--readme", "--into", readme)
     assert result.exit_code == 0
     assert "| new |" in result.stdout

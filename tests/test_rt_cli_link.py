@@ -10,9 +10,9 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from robots.model import RobotModel
-from robots.zmq_link import ZmqLink
-from rt.cli import app
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.zmq_link import ZmqLink
+from kilohertz.rt.cli.main import app
 
 DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
 
@@ -28,7 +28,7 @@ class Process:
 
     def __init__(self, *arguments):
         argv = ["khz", *map(str, arguments)]
-        code = f"import sys; sys.argv = {argv!r}; from rt.cli import main; main()"
+        code = f"import sys; sys.argv = {argv!r}; from kilohertz.rt.cli.main import main; main()"
         variables = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -79,7 +79,7 @@ def test_another_robot_is_refused_with_status_3_and_the_field(served):
 
 
 def test_nobody_there_is_status_4(tmp_path, monkeypatch):
-    monkeypatch.setattr("robots.zmq_link.ANSWER_S", 0.2)
+    monkeypatch.setattr("kilohertz.robots.wire.zmq_link.ANSWER_S", 0.2)
     monkeypatch.setattr(ZmqLink.connect, "__defaults__", (0.2, None))
     result = khz("run", "ur5", "--connect", f"ipc://{tmp_path / 'nobody'}", "--duration", 0.1)
     assert result.exit_code == LOST

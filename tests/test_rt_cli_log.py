@@ -9,10 +9,10 @@ import pytest
 from toy_log import ROW, SCHEMA, toy_header, toy_rows, write_toy_log
 from typer.testing import CliRunner
 
-from rt.cli import app
-from rt.session import RunPlan, Session
+from kilohertz.rt.cli.main import app
+from kilohertz.rt.run.session import RunPlan, Session
 
-log_file = pytest.importorskip("rt.log_file")
+log_file = pytest.importorskip("kilohertz.rt.log.file")
 
 USAGE, REFUSED = 2, 3
 SUMMARY = {

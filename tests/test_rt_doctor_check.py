@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt.doctor_check import HostFiles, Status, cpu_list, cpu_mask, judge, other_cores
-from rt.host import parse_cpu_list
+from kilohertz.rt.doctor.check import HostFiles, Status, cpu_list, cpu_mask, judge, other_cores
+from kilohertz.rt.host.realtime import parse_cpu_list
 
 cores = st.sets(st.integers(0, 130), min_size=1)
 

@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 from fake_host import CORE, CPU, host, statuses, task
 
-from rt.doctor_check import Status
-from rt.doctor_core import frequency, interrupt_rate, interrupts, isolation, kernel_workers, siblings
+from kilohertz.rt.doctor.check import Status
+from kilohertz.rt.doctor.core import (
+    frequency,
+    interrupt_rate,
+    interrupts,
+    isolation,
+    kernel_workers,
+    siblings,
+)
 
 IDLE = f"{CPU}/cpu{CORE}/cpuidle/state3"
 DEEP_STATE = {f"{IDLE}/name": "C6", f"{IDLE}/latency": "133", f"{IDLE}/disable": "0"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fake_host import CORE, CPU, host
 
-from rt.doctor import Report, examine_files, fix_hints
-from rt.doctor_check import Check, HostFiles, Status
-from rt.doctor_fix import Fix, script
+from kilohertz.rt.doctor.check import Check, HostFiles, Status
+from kilohertz.rt.doctor.fix import Fix, script
+from kilohertz.rt.doctor.report import Report, examine_files, fix_hints
 
 SPOILT = {
     "/proc/cmdline": "root=/dev/sda1 quiet",

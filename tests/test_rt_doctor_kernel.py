@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 from fake_host import CORE, host, statuses
 
-from rt.doctor_check import Status
-from rt.doctor_kernel import housekeeping, preemption, stolen_time, throttling, tracing, virtualisation
+from kilohertz.rt.doctor.check import Status
+from kilohertz.rt.doctor.kernel import (
+    housekeeping,
+    preemption,
+    stolen_time,
+    throttling,
+    tracing,
+    virtualisation,
+)
 
 FAIR_SERVER = f"/sys/kernel/debug/sched/fair_server/cpu{CORE}/runtime"
 

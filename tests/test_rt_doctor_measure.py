@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robots.period import PERIOD_NS
-from rt import doctor_measure
-from rt.clock import GridClock
-from rt.doctor_check import Status
-from rt.doctor_measure import WakeUps, add_cyclictest, measure_paired, measure_wake_ups, wake_up_checks
-from rt.histogram import LatencyHistogram
+from kilohertz.robots.model.period import PERIOD_NS
+from kilohertz.rt.doctor import measure as doctor_measure
+from kilohertz.rt.doctor.check import Status
+from kilohertz.rt.doctor.measure import (
+    WakeUps,
+    add_cyclictest,
+    measure_paired,
+    measure_wake_ups,
+    wake_up_checks,
+)
+from kilohertz.rt.loop.clock import GridClock
+from kilohertz.rt.loop.histogram import LatencyHistogram
 
 CYCLICTEST = """# /dev/cpu_dma_latency set to 0us
 # Histogram

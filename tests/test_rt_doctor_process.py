@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fake_host import CORE, host, statuses, task
 
-from rt.doctor_check import Check, HostFiles, Status
-from rt.doctor_process import competitors, own_process, rights
-from rt.host import HostState, Measure
+from kilohertz.rt.doctor.check import Check, HostFiles, Status
+from kilohertz.rt.doctor.process import competitors, own_process, rights
+from kilohertz.rt.host.realtime import HostState, Measure
 
 PRIORITY = 80
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

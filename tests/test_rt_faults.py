@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from controller.request import make_request
-from robots.config_error import ConfigError
-from rt.cli import app
-from rt.faults.body_bench import BodyBench
-from rt.faults.runs import RUNS, run_faults
-from rt.faults.sensor_runs import tampered
-from rt.faults.table import FAULTS, find_fault
-from rt.markers import markers
+from kilohertz.controller.request import make_request
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.rt.bench.markers import markers
+from kilohertz.rt.cli.main import app
+from kilohertz.rt.faults.body_bench import BodyBench
+from kilohertz.rt.faults.runs import RUNS, run_faults
+from kilohertz.rt.faults.sensor_runs import tampered
+from kilohertz.rt.faults.table import FAULTS, find_fault
 
 FULL = "KILOHERTZ_FAULTS_FULL"
 ATTEMPTS = 3

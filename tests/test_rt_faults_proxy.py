@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import zmq
 
-from rt.faults.proxy import Duplicate, Edit, FaultProxy, Record, Swap, drop
+from kilohertz.rt.faults.proxy import Duplicate, Edit, FaultProxy, Record, Swap, drop
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_log import ROW, SCHEMA, toy_header, toy_rows, write_toy_log
 
-from robots.config_error import ConfigError
+from kilohertz.robots.config.config_error import ConfigError
 
-log_file = pytest.importorskip("rt.log_file")
+log_file = pytest.importorskip("kilohertz.rt.log.file")
 
 SUMMARY = {"exit_state": "active", "events": [{"t_s": 0.25, "kind": "push", "text": "é"}]}
 CHUNK = 20

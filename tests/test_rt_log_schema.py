@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_log import ROW
 
-from rt.log_row import row_type
-from rt.log_schema import schema_text, type_of_schema
+from kilohertz.rt.log.row import row_type
+from kilohertz.rt.log.schema import schema_text, type_of_schema
 
 
 @pytest.mark.parametrize("live", [False, True])

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 RUN = """
 import json, sys
 from numba.core import event
-from robots.compiled import Entry
+from kilohertz.robots.compile.kernels import Entry
 
 loading, outside, load = [], [], Entry.load
 
@@ -29,7 +29,7 @@ class Listener(event.Listener):
 
 Entry.load = load_and_remember
 event.register("numba:compile", Listener())
-from rt.session import RunPlan, Session
+from kilohertz.rt.run.session import RunPlan, Session
 
 # Doubts of a level floor, a step, a push that saturates joints: what is rare must be compiled, too.
 session = Session(RunPlan("g1", scenario="push", duration_s=2.5))

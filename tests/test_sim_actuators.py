@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sim_runs import holding_command, random_command, robot, run, simulate
 
-from sim.actuators import FULL_TORQUE_SPEED, WATCHDOG_TICKS, Drives, DriveState
+from kilohertz.sim.actuators import FULL_TORQUE_SPEED, WATCHDOG_TICKS, Drives, DriveState
 
 
 def drives(name="g1", delay_ticks=0):

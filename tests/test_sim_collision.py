@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from sim_runs import ROBOTS, robot, scenario, simulate
 
-from sim.collision import SOLE_RADIUS_M, sole_geom_name
-from sim.terrain import ROBOT_BIT
-from sim.world import build_world
+from kilohertz.sim.collision import SOLE_RADIUS_M, sole_geom_name
+from kilohertz.sim.terrain import ROBOT_BIT
+from kilohertz.sim.world import build_world
 
 FLOATING = tuple(name for name in ROBOTS if robot(name).floating)
 

@@ -3,8 +3,8 @@
 import pytest
 from sim_runs import robot
 
-from robots.config_error import ConfigError
-from sim.scenario import find_scenario, load_scenario
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.sim.scenario import find_scenario, load_scenario
 
 TEXT = find_scenario("stairs").read_text()
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sim_runs import ROBOTS, robot, scenario
 
-from robots.config_error import ConfigError
-from robots.model import RobotModel
-from sim.simulated_robot import SimulatedRobot
-from sim.world import build_world
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.simulated_robot import SimulatedRobot
+from kilohertz.sim.world import build_world
 
 ARM_YAML = """
 robot: pendulum

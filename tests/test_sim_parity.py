@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sim_runs import ROBOTS, robot, scenario
 
-from robots.config_error import ConfigError
-from sim.parity import ModelMismatchError, check_parity
-from sim.world import build_world
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.sim.parity import ModelMismatchError, check_parity
+from kilohertz.sim.world import build_world
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sim_runs import ROBOTS, robot, scenario
 
-from sim.plant import joint_damping_Nms, joint_friction_Nm
-from sim.scenario_schema import DefaultPlant, Plant
-from sim.world import build_world
+from kilohertz.sim.plant import joint_damping_Nms, joint_friction_Nm
+from kilohertz.sim.scenario_schema import DefaultPlant, Plant
+from kilohertz.sim.world import build_world
 
 
 def test_default_friction_of_a_human_sized_robot_is_what_contracts_say():

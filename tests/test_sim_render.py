@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sim_runs import ROBOTS, robot, scenario
 
-from sim.render import Painter, frame_indices, gl_platform, render_gif, render_png
+from kilohertz.sim.render import Painter, frame_indices, gl_platform, render_gif, render_png
 
 needs_gl = pytest.mark.skipif(gl_platform() is None, reason="neither EGL nor OSMesa on this machine")
 SMALL = (160, 120)

@@ -5,9 +5,9 @@ import pinocchio as pin
 import pytest
 from sim_runs import ROBOTS, robot
 
-from robots.config_error import ConfigError
-from robots.model import RobotModel
-from sim.scenario import (
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.scenario import (
     attachments,
     default_scenario_name,
     find_scenario,

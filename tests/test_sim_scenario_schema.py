@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from robots.config_error import ConfigError
-from robots.yaml_file import load_yaml
-from sim.scenario_schema import DEFAULT_NOISE, Noise, Plant, Scenario, solid_ball_inertia
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.yaml_file import load_yaml
+from kilohertz.sim.scenario_schema import DEFAULT_NOISE, Noise, Plant, Scenario, solid_ball_inertia
 
 WHOLE: dict[str, Any] = {
     "name": "walk-and-push",

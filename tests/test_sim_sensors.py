@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sim_runs import robot, scenario, simulate
 
-from sim.scenario_schema import DEFAULT_NOISE, Noise
-from sim.sensors import BLOCK_TICKS, SensorNoise
+from kilohertz.sim.scenario_schema import DEFAULT_NOISE, Noise
+from kilohertz.sim.sensors import BLOCK_TICKS, SensorNoise
 
 
 def errors(noise, seed=0, ticks=4000, name="g1"):

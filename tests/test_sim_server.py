@@ -7,19 +7,19 @@ import time
 import numpy as np
 import pytest
 
-from robots import wire
-from robots.config_error import ConfigError
-from robots.endpoint import load_key, load_public, new_key, trusted_keys
-from robots.link import LinkLostError
-from robots.model import RobotModel
-from robots.robot_side import WATCHDOG_TICKS
-from robots.zmq_link import ZmqLink
-from rt.remote import RemoteTruth
-from rt.serve import Serving
-from rt.session import RunPlan, Session
-from sim.scenario import load_scenario
-from sim.server import SimulatedServer
-from sim.simulated_robot import SimulatedRobot
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.endpoint import load_key, load_public, new_key, trusted_keys
+from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.robot_side import WATCHDOG_TICKS
+from kilohertz.robots.wire.zmq_link import ZmqLink
+from kilohertz.rt.run.remote_robot import RemoteTruth
+from kilohertz.rt.run.serve import Serving
+from kilohertz.rt.run.session import RunPlan, Session
+from kilohertz.sim.scenario import load_scenario
+from kilohertz.sim.server import SimulatedServer
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 UR5 = RobotModel.load("ur5")
 

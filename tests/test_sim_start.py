@@ -5,9 +5,9 @@ import pinocchio as pin
 import pytest
 from sim_runs import SURFACE_FEET, robot, scenario, simulate
 
-from sim.start import place, posture_on_plane
-from sim.terrain import make_terrain
-from sim.world import build_world
+from kilohertz.sim.start import place, posture_on_plane
+from kilohertz.sim.terrain import make_terrain
+from kilohertz.sim.world import build_world
 
 
 @pytest.mark.parametrize("name", ["g1", "talos", "panda", "ur5"])

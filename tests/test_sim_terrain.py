@@ -4,8 +4,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from sim.scenario_schema import Blocks, Flat, Slope, Stairs
-from sim.terrain import BLOCKS_START_M, make_terrain
+from kilohertz.sim.scenario_schema import Blocks, Flat, Slope, Stairs
+from kilohertz.sim.terrain import BLOCKS_START_M, make_terrain
 
 GROUNDS = [
     Flat(kind="flat"),

@@ -5,7 +5,7 @@ import pinocchio as pin
 import pytest
 from sim_runs import ROBOTS, random_command, robot, simulate
 
-from sim.truth import CONTACT_FORCE_N, TruthEstimator
+from kilohertz.sim.truth import CONTACT_FORCE_N, TruthEstimator
 
 
 @pytest.fixture(params=ROBOTS)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from sim_runs import ROBOTS, robot, scenario
 
-from robots.model import RobotModel
-from sim.simulated_robot import SimulatedRobot
-from sim.world import build_world
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.simulated_robot import SimulatedRobot
+from kilohertz.sim.world import build_world
 
 
 @pytest.mark.parametrize("name", ROBOTS)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt.log_header import LogHeader, libraries
-from rt.log_row import STAMPS
-from rt.log_schema import schema_text
+from kilohertz.rt.log.header import LogHeader, libraries
+from kilohertz.rt.log.row import STAMPS
+from kilohertz.rt.log.schema import schema_text
 
 ROW = np.dtype(
     [
@@ -73,7 +73,7 @@ def toy_rows(n: int, seed: int = 0) -> NDArray[np.int64]:
 
 
 def write_toy_log(path: Path, rows: NDArray[np.int64], summary: dict[str, Any] | None, **header: Any) -> None:
-    from rt.log_file import LogWriter
+    from kilohertz.rt.log.file import LogWriter
 
     writer = LogWriter(path, toy_header(**header), SCHEMA)
     writer.add(np.arange(len(rows)), rows[:, 0], rows)

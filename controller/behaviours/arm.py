@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.behaviours.hands import Hands, hand_tasks
-from controller.behaviours.remarks import Remarks
-from controller.gains import Gains
-from controller.request import RequestRow
-from controller.whole_body import Task, WholeBody
-from robots.model import RobotModel
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.request import RequestRow
+from kilohertz.controller.upper_body.hands import Hands, hand_tasks
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.robots.model.robot_model import RobotModel
 
 _HELD_POSTURE_WEIGHT = 0.01
 """Relative weight of the posture while a hand leads: it decides the null space and nothing else."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.behaviours.gaze import Gaze
-from controller.behaviours.hands import Hands
-from controller.behaviours.recovery import Recovery
-from controller.behaviours.remarks import Remarks
-from controller.behaviours.standing import Standing, standing_tasks
-from controller.behaviours.tilt_integral import TiltIntegral
-from controller.gains import Gains
-from controller.request import CIRCLE, DAMP, FOOTSTEPS, REACH, WALK, RequestRow
-from controller.soles import can_rest
-from controller.walking.foot_tasks import walking_tasks
-from controller.walking.speed import walks
-from controller.walking.walking import Walking
-from controller.whole_body import Task, WholeBody
-from robots.model import RobotModel
-from robots.rows import Vector
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.problem.soles import can_rest
+from kilohertz.controller.request import CIRCLE, DAMP, FOOTSTEPS, REACH, WALK, RequestRow
+from kilohertz.controller.standing.recovery import Recovery
+from kilohertz.controller.standing.standing import Standing, standing_tasks
+from kilohertz.controller.standing.tilt_integral import TiltIntegral
+from kilohertz.controller.upper_body.gaze import Gaze
+from kilohertz.controller.upper_body.hands import Hands
+from kilohertz.controller.walking.foot_tasks import walking_tasks
+from kilohertz.controller.walking.speed import walks
+from kilohertz.controller.walking.walking import Walking
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _COMPOSED_S = 2.0
 """It takes a robot that was pushed a few steps to need its arms no more."""

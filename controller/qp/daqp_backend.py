@@ -5,10 +5,10 @@ from __future__ import annotations
 import daqp
 import numpy as np
 
-from controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
-from controller.qp.exact_assembly import SOFTENED, ExactArrays
-from controller.qp.tables import Arrays, Ints
-from controller.qp.tolerances import Tolerances
+from kilohertz.controller.problem.tables import Arrays, Ints
+from kilohertz.controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
+from kilohertz.controller.qp.exact_assembly import SOFTENED, ExactArrays
+from kilohertz.controller.qp.tolerances import Tolerances
 
 _SOLVED, _SOLVED_SOFT = 1, 2
 _EQUALITY, _SOFT = 5, 8

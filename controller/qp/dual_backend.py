@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.qp.daqp_backend import DaqpBackend
-from controller.qp.dual_rows import STEPS, DualArrays
-from controller.qp.dual_solver import SOLVED
-from controller.qp.entry import DUAL_SOLVE, NOTHING, Run
-from controller.qp.tables import Arrays, Ints
-from controller.qp.tolerances import Tolerances
+from kilohertz.controller.problem.tables import Arrays, Ints
+from kilohertz.controller.qp.daqp_backend import DaqpBackend
+from kilohertz.controller.qp.dual_rows import STEPS, DualArrays
+from kilohertz.controller.qp.dual_solver import SOLVED
+from kilohertz.controller.qp.entry import DUAL_SOLVE, NOTHING, Run
+from kilohertz.controller.qp.tolerances import Tolerances
 
 
 def dual_arrays(arrays: Arrays) -> DualArrays:

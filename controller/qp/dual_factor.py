@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.qp.dual_rows import DualArrays
-from controller.qp.tables import Floats
-from robots.compiled import inner_kernel
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.qp.dual_rows import DualArrays
+from kilohertz.robots.compile.kernels import inner_kernel
 
 DEPENDENT = 1e-11
 """A row depends on those before it where its part outside their span (squared, relative) is smaller."""

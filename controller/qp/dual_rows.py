@@ -1,6 +1,6 @@
 """The reduced problem as rows for the dual solver, in whitened unknowns.
 
-With x = x0 + sigma z (see `controller.qp.exact_assembly`) the cost of the diagonals is |z|^2 / 2 and
+With x = x0 + sigma z (see `exact_assembly`) the cost of the diagonals is |z|^2 / 2 and
 everything else is a row: a task row costs (a'z - b)^2 w / 2, a contact's motion is a'z = b, a limit that is
 hit is a'z >= b.
 
@@ -17,9 +17,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from controller.qp.exact_assembly import ExactArrays, whiten
-from controller.qp.kinematics import dot
-from controller.qp.tables import (
+from kilohertz.controller.problem.tables import (
     FIRST_HARD,
     INEQUALITY_ROWS,
     MAX_CONE_ROWS,
@@ -33,8 +31,10 @@ from controller.qp.tables import (
     Rows,
     Tasks,
 )
-from controller.qp.wrench_rows import wrench_row
-from robots.compiled import inner_kernel
+from kilohertz.controller.qp.exact_assembly import ExactArrays, whiten
+from kilohertz.controller.qp.whole_body_kinematics import dot
+from kilohertz.controller.qp.wrench_rows import wrench_row
+from kilohertz.robots.compile.kernels import inner_kernel
 
 UNKNOWNS, COSTS, FIXED, IN_USE, STEPS, INEQUALITIES = range(6)
 """What `DualArrays.size` holds."""

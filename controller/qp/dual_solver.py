@@ -14,8 +14,20 @@ programs", Mathematical Programming 27, 1983, section 3.
 
 from __future__ import annotations
 
-from controller.qp.dual_factor import drop_row, factor_row, solve_gram, solve_upper
-from controller.qp.dual_rows import (
+from kilohertz.controller.problem.tables import (
+    MAX_CONE_ROWS,
+    RES_CONE,
+    RES_MOTION,
+    RES_TAU,
+    RES_VDOT,
+    Contacts,
+    Floats,
+    Kin,
+    Limits,
+    Solution,
+)
+from kilohertz.controller.qp.dual_factor import drop_row, factor_row, solve_gram, solve_upper
+from kilohertz.controller.qp.dual_rows import (
     COSTS,
     FIXED,
     IN_USE,
@@ -28,22 +40,10 @@ from controller.qp.dual_rows import (
     most_missed,
     rows_miss,
 )
-from controller.qp.exact_assembly import ExactArrays, solve_base
-from controller.qp.kinematics import dot
-from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import (
-    MAX_CONE_ROWS,
-    RES_CONE,
-    RES_MOTION,
-    RES_TAU,
-    RES_VDOT,
-    Contacts,
-    Floats,
-    Kin,
-    Limits,
-    Solution,
-)
-from robots.compiled import inner_kernel
+from kilohertz.controller.qp.exact_assembly import ExactArrays, solve_base
+from kilohertz.controller.qp.residuals import torque_and_residuals
+from kilohertz.controller.qp.whole_body_kinematics import dot
+from kilohertz.robots.compile.kernels import inner_kernel
 
 SOLVED, NO_SOLUTION, GAVE_UP = range(3)
 

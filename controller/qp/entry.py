@@ -1,7 +1,7 @@
 """The compiled entry points of the tick, generated from the registered task kinds.
 
 The switch over kinds is generated from the registry, not from a robot's task list: a new configuration never
-compiles, only a new kind does. See `robots.compiled` for how the machine code is cached.
+compiles, only a new kind does. See `kilohertz.robots.compile.kernels` for how the machine code is cached.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import Floats, Ints, bind
-from controller.tasks.kind import load_kinds, source_files
-from estimators import so3
-from robots import compile_ahead, compiled, gravity, kernel_compiler
+from kilohertz.controller.problem.tables import Floats, Ints, bind
+from kilohertz.controller.tasks.kind import load_kinds, source_files
+from kilohertz.estimators import so3
+from kilohertz.robots.compile import ahead as compile_ahead
+from kilohertz.robots.compile import kernel_compiler
+from kilohertz.robots.compile import kernels as compiled
+from kilohertz.robots.model import gravity
 
 KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
 """Stages: one entry point, so what they share is compiled once; the last two, seldom needed, in another."""
@@ -29,15 +32,15 @@ Run = Callable[[int, Ints, Floats, Floats], int]
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
 from numba import carray, types
-from controller.qp.entry import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
-from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
-from controller.qp.osqp_assembly import OsqpArrays, finish, scatter
-from controller.qp.dual_rows import DualArrays, fixed_rows
-from controller.qp.dual_solver import solve_dual
-from controller.qp.exact_assembly import ExactArrays
-from controller.qp.inequality_rows import inequality_residual
-from controller.qp.kinematics import barriers, kinematics
-from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
+from kilohertz.controller.qp.entry import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
+from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
+from kilohertz.controller.qp.osqp_assembly import OsqpArrays, finish, scatter
+from kilohertz.controller.qp.dual_rows import DualArrays, fixed_rows
+from kilohertz.controller.qp.dual_solver import solve_dual
+from kilohertz.controller.qp.exact_assembly import ExactArrays
+from kilohertz.controller.qp.inequality_rows import inequality_residual
+from kilohertz.controller.qp.whole_body_kinematics import barriers, kinematics
+from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, float_pointer, int_pointer
 {imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
@@ -132,13 +135,13 @@ def run(stage, A, x, y):
 _FALLBACK = '''"""Generated; do not edit."""
 import numba
 from numba import carray, types
-from controller.qp.dual_rows import DualArrays
-from controller.qp.entry import DAQP_ASSEMBLY
-from controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
-from controller.qp.inequality_rows import inequality_residual, reduced_inequalities
-from controller.qp.osqp_assembly import OsqpArrays
-from controller.qp.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
-from robots.compiled import KERNEL_OPTIONS, float_pointer, int_pointer
+from kilohertz.controller.qp.dual_rows import DualArrays
+from kilohertz.controller.qp.entry import DAQP_ASSEMBLY
+from kilohertz.controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
+from kilohertz.controller.qp.inequality_rows import inequality_residual, reduced_inequalities
+from kilohertz.controller.qp.osqp_assembly import OsqpArrays
+from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
+from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, float_pointer, int_pointer
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
 
@@ -206,5 +209,10 @@ def load_fallback(groups: dict[str, Any]) -> Run:
 
 def _sources() -> list[Path]:
     here = Path(__file__).parent
-    sources = [*here.glob("*.py"), *source_files(), here.parent / "tasks" / "frames.py", Path(so3.__file__)]
+    sources = [
+        *here.glob("*.py"),
+        *source_files(),
+        *(here.parent / "problem").glob("*.py"),
+        Path(so3.__file__),
+    ]
     return [*sources, Path(compiled.__file__), Path(gravity.__file__), Path(kernel_compiler.__file__)]

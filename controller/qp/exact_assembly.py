@@ -13,10 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.qp.kinematics import dot
-from controller.qp.momentum_map import momentum_column
-from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import (
+from kilohertz.controller.problem.tables import (
     MOTION,
     WRENCH,
     Contacts,
@@ -27,9 +24,12 @@ from controller.qp.tables import (
     Rows,
     Solution,
 )
-from controller.qp.wrench_rows import wrench_row
-from robots.compiled import inner_kernel
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.controller.qp.momentum_map import momentum_column
+from kilohertz.controller.qp.residuals import torque_and_residuals
+from kilohertz.controller.qp.whole_body_kinematics import dot
+from kilohertz.controller.qp.wrench_rows import wrench_row
+from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
 SOFT_MOTION_WEIGHT = 1e3

@@ -1,15 +1,12 @@
 """Compiled inequalities that a user declared: rows of task kinds, bounded on one side.
 
 They are written with the tasks' rows, after those that cost. Here are the reduced problem's rows of them, and
-the check of any solver's solution; the dual solver's rows are in `controller.qp.dual_rows`.
+the check of any solver's solution; the dual solver's rows are in `kilohertz.controller.qp.dual_rows`.
 """
 
 from __future__ import annotations
 
-from controller.qp.exact_assembly import ExactArrays, task_row
-from controller.qp.kinematics import dot
-from controller.qp.momentum_map import momentum_column
-from controller.qp.tables import (
+from kilohertz.controller.problem.tables import (
     COST_ROWS,
     INEQUALITY_ROWS,
     MOMENTUM,
@@ -21,9 +18,12 @@ from controller.qp.tables import (
     Rows,
     Solution,
 )
-from controller.qp.wrench_rows import wrench_row_value
-from robots.compiled import inner_kernel
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.controller.qp.exact_assembly import ExactArrays, task_row
+from kilohertz.controller.qp.momentum_map import momentum_column
+from kilohertz.controller.qp.whole_body_kinematics import dot
+from kilohertz.controller.qp.wrench_rows import wrench_row_value
+from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 _NO_BOUND = 1e30
 

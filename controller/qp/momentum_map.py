@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controller.qp.tables import Floats, Kin
-from robots.compiled import kernel
+from kilohertz.controller.problem.tables import Floats, Kin
+from kilohertz.robots.compile.kernels import kernel
 
 
 @kernel

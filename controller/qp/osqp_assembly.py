@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from controller.qp.momentum_map import momentum_column
-from controller.qp.residuals import torque_and_residuals
-from controller.qp.tables import (
+from kilohertz.controller.problem.tables import (
     MOMENTUM,
     MOTION,
     Contacts,
@@ -24,9 +22,11 @@ from controller.qp.tables import (
     Solution,
     Tasks,
 )
-from controller.qp.wrench_rows import scaled_wrench_row
-from robots.compiled import inner_kernel
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.controller.qp.momentum_map import momentum_column
+from kilohertz.controller.qp.residuals import torque_and_residuals
+from kilohertz.controller.qp.wrench_rows import scaled_wrench_row
+from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
 

@@ -16,10 +16,10 @@ import numpy as np
 import osqp
 import scipy.sparse as sp
 
-from controller.qp.entry import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
-from controller.qp.osqp_assembly import ACTIVE, OsqpArrays
-from controller.qp.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
-from controller.qp.tolerances import Tolerances
+from kilohertz.controller.problem.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
+from kilohertz.controller.qp.entry import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
+from kilohertz.controller.qp.osqp_assembly import ACTIVE, OsqpArrays
+from kilohertz.controller.qp.tolerances import Tolerances
 
 _SOLVED = int(osqp.SolverStatus.OSQP_SOLVED)
 _MOTION_SCALE = 4.5

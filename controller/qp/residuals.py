@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controller.qp.kinematics import dot
-from controller.qp.tables import Contacts, Kin, Limits, Solution
-from robots.compiled import inner_kernel, kernel
+from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Solution
+from kilohertz.controller.qp.whole_body_kinematics import dot
+from kilohertz.robots.compile.kernels import inner_kernel, kernel
 
 
 @inner_kernel

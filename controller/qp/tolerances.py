@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.qp.tables import (
+from kilohertz.controller.problem.tables import (
     RES_BASE,
     RES_CONE,
     RES_FINITE,

@@ -6,8 +6,8 @@ component that a closed contact transmits.
 
 from __future__ import annotations
 
-from controller.qp.tables import Contacts, Floats, Ints
-from robots.compiled import inner_kernel
+from kilohertz.controller.problem.tables import Contacts, Floats, Ints
+from kilohertz.robots.compile.kernels import inner_kernel
 
 
 @inner_kernel

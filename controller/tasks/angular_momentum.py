@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import MOMENTUM, Floats, Kin
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import MOMENTUM, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("angular_momentum", space=MOMENTUM, dim=3, n_ref=6)

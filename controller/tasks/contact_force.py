@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import WRENCH_DIAGONAL, Floats, Kin
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import WRENCH_DIAGONAL, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("contact_force", space=WRENCH_DIAGONAL, dim=6, n_ref=12)

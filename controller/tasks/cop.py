@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import WRENCH, Floats, Kin
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import WRENCH, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 _FZ, _MX, _MY = 2, 3, 4
 

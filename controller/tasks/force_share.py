@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import WRENCH, Floats, Kin
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import WRENCH, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("force_share", space=WRENCH, dim=1, n_ref=1, components=(2,), closed=2)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import to_frame
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.frames import to_frame
+from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("frame_coordinate", space=MOTION, dim=1, n_ref=6)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pinocchio as pin
 
-from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import copy_row, rotation_error, to_frame
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.frames import copy_row, rotation_error, to_frame
+from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("frame_orientation", space=MOTION, dim=3, n_ref=15)

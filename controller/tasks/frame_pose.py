@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
-from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import copy_row, pose_error, to_frame
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.frames import copy_row, pose_error, to_frame
+from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("frame_pose", space=MOTION, dim=6, n_ref=24)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.frames import copy_row, to_frame
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.frames import copy_row, to_frame
+from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("frame_position", space=MOTION, dim=3, n_ref=9)

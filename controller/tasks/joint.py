@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from controller.qp.tables import MOTION, Floats, Kin
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("joint", space=MOTION, dim=1, n_ref=3)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robots.compiled import inner_kernel
+from kilohertz.robots.compile.kernels import inner_kernel
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Kind:
 
     Attributes:
         name: as used in declarations.
-        space: MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL or WRENCH of `controller.qp.tables`.
+        space: MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL or WRENCH of
+            `kilohertz.controller.problem.tables`.
         dim: rows; 0 means one per joint.
         n_ref: reference numbers; negative means -n_ref numbers per joint.
         components: of wrench rows: the component of the contact's wrench that each row is about; the row is
@@ -66,7 +67,7 @@ def task_kind(
 def load_kinds() -> dict[str, Kind]:
     """Imports every file of this folder and returns the kinds found, by name and in their order."""
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"controller.tasks.{module.name}")
+        importlib.import_module(f"{__package__}.{module.name}")
     # Who was imported first must not matter: compiled code tells the kinds apart by their place.
     for name in sorted(KINDS):
         KINDS[name] = KINDS.pop(name)

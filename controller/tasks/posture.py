@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.qp.tables import JOINT_DIAGONAL, Floats, Kin
-from controller.tasks.kind import task_kind
+from kilohertz.controller.problem.tables import JOINT_DIAGONAL, Floats, Kin
+from kilohertz.controller.tasks.kind import task_kind
 
 
 @task_kind("posture", space=JOINT_DIAGONAL, dim=0, n_ref=-2)

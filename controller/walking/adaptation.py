@@ -13,10 +13,10 @@ import math
 
 import numpy as np
 
-from controller.qp.tables import Floats
-from controller.walking.dcm_plan import Point, dcm_in_swing
-from controller.walking.footsteps import Foothold
-from controller.walking.gait import (
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.walking.dcm_plan import Point, dcm_in_swing
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.gait import (
     DOUBLE_SUPPORT_S,
     HALF_LENGTH_M,
     HALF_WIDTH_M,
@@ -28,8 +28,8 @@ from controller.walking.gait import (
     WIDEST_M,
     Gait,
 )
-from controller.walking.swing import SETTLE_S
-from robots.compiled import kernel
+from kilohertz.controller.walking.swing import SETTLE_S
+from kilohertz.robots.compile.kernels import kernel
 
 _FOOT_SHARE = 0.7
 """Part of the sole that the feedback may spend on the error; the rest is for what comes."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 
-from controller.walking.footsteps import Foothold, next_foothold
-from controller.walking.gait import Gait
-from controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
-from robots.compiled import kernel
+from kilohertz.controller.walking.footsteps import Foothold, next_foothold
+from kilohertz.controller.walking.gait import Gait
+from kilohertz.controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
+from kilohertz.robots.compile.kernels import kernel
 
 Point = tuple[float, float]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from controller.gains import Gains, SwingGains
-from controller.walking.gait import planned_step_s
-from controller.whole_body import Task
-from robots.model import RobotModel
+from kilohertz.controller.gains.schema import Gains, SwingGains
+from kilohertz.controller.walking.gait import planned_step_s
+from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.robots.model.robot_model import RobotModel
 
 _SWING_S = 0.39
 """The gains of the swing foot are those of a step of this time, or a longer one. In a shorter one the foot

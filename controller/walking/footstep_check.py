@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pinocchio as pin
 
-from controller.soles import com_height
-from controller.walking.gait import least_width_m
-from controller.walking.route import MOST_FOOTSTEPS
-from controller.walking.speed import walks
-from robots.model import RobotModel
-from robots.rows import Vector
+from kilohertz.controller.problem.soles import com_height
+from kilohertz.controller.walking.gait import least_width_m
+from kilohertz.controller.walking.route import MOST_FOOTSTEPS
+from kilohertz.controller.walking.speed import walks
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _AHEAD, _BACK, _ASIDE, _UP, _DOWN = 0.60, 0.30, 0.55, 0.23, 0.19
 """Reach of a step from the stance foot over the nominal height of the centre of mass."""

@@ -1,14 +1,14 @@
-"""Steps that follow the course, over the ground as the feet have felt it."""
+"""Steps that follow the velocity reference, over the ground as the feet have felt it."""
 
 from __future__ import annotations
 
-from controller.walking.course import Course
-from controller.walking.dcm_plan import Point
-from controller.walking.footsteps import Foothold, next_foothold
-from controller.walking.ground import Ground
-from controller.walking.single_support import SingleSupport
-from controller.walking.steps import Plane, Steps
-from controller.walking.stride import SWING, TRANSFER, Stride
+from kilohertz.controller.walking.dcm_plan import Point
+from kilohertz.controller.walking.footsteps import Foothold, next_foothold
+from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING, GaitState
+from kilohertz.controller.walking.ground import Ground
+from kilohertz.controller.walking.single_support import SingleSupport
+from kilohertz.controller.walking.steps import Plane, Steps
+from kilohertz.controller.walking.velocity_reference import VelocityReference
 
 _STILL = (0.0, 0.0, 0.0)
 
@@ -18,15 +18,15 @@ class FreeSteps(Steps):
 
     Args:
         single: makes them.
-        course: says where to.
+        velocity_reference: says where to.
 
     Attributes:
         ground: as felt.
     """
 
-    def __init__(self, single: SingleSupport, course: Course) -> None:
+    def __init__(self, single: SingleSupport, velocity_reference: VelocityReference) -> None:
         super().__init__(single)
-        self._course = course
+        self._velocity_reference = velocity_reference
         self.ground = Ground(self.gait.half_length_m, self.gait.half_width_m)
         self._asked: tuple[Foothold, float, tuple[float, float, float]] | None = None
         self._answer: Foothold = (0.0, 0.0, 0.0)
@@ -45,43 +45,45 @@ class FreeSteps(Steps):
 
     def first_stance(self) -> int:
         """See `Steps.first_stance`."""
-        return self.gait.right if self._course.asked[1] >= 0.0 else self.gait.left
+        return self.gait.right if self._velocity_reference.asked[1] >= 0.0 else self.gait.left
 
     def is_last(self, stop: bool) -> bool:
         """See `Steps.is_last`."""
-        return stop and self._course.resting
+        return stop and self._velocity_reference.resting
 
-    def foothold(self, stride: Stride, last: bool) -> Foothold:
+    def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
         """See `Steps.foothold`."""
         # Within a phase the same is asked tick after tick.
-        asked = (stride.standing, stride.side, _STILL if last else self._course.steps)
+        asked = (gait_state.standing, gait_state.side, _STILL if last else self._velocity_reference.steps)
         if asked != self._asked:
             gait = self.gait
             self._asked = asked
             self._answer = next_foothold(*asked, gait.step_s + gait.double_support_s, gait.width_m)
         return self._answer
 
-    def touchdown(self, stride: Stride, foothold: Foothold, last: bool) -> tuple[Point, float]:
+    def touchdown(self, gait_state: GaitState, foothold: Foothold, last: bool) -> tuple[Point, float]:
         """See `Steps.touchdown`."""
-        a, b = stride.standing, foothold
+        a, b = gait_state.standing, foothold
         if last:
             return (0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1])), 0.5
-        return self.plan.at_touchdown(a, b, -stride.side, self._course.steps), self.plan.follow
+        return self.plan.at_touchdown(
+            a, b, -gait_state.side, self._velocity_reference.steps
+        ), self.plan.follow
 
     def landed(self) -> None:
-        """See `Steps.landed`; the course goes on by itself."""
+        """See `Steps.landed`; the velocity reference goes on by itself."""
 
-    def landing(self, stride: Stride) -> tuple[float, float, float]:
+    def landing(self, gait_state: GaitState) -> tuple[float, float, float]:
         """See `Steps.landing`."""
-        return stride.standing_z, *self.ground.slope
+        return gait_state.standing_z, *self.ground.slope
 
-    def under(self, stride: Stride) -> Plane:
+    def under(self, gait_state: GaitState) -> Plane:
         """See `Steps.under`."""
-        if stride.phase == SWING:
-            x, y, _ = stride.standing
-            return x, y, stride.standing_z, *self.ground.slope
-        x, y, _ = stride.middle
-        if stride.phase == TRANSFER:
-            (ax, ay, _), (bx, by, _) = stride.standing, stride.leaving
+        if gait_state.phase == SWING:
+            x, y, _ = gait_state.standing
+            return x, y, gait_state.standing_z, *self.ground.slope
+        x, y, _ = gait_state.middle
+        if gait_state.phase == DOUBLE_SUPPORT:
+            (ax, ay, _), (bx, by, _) = gait_state.standing, gait_state.leaving
             x, y = 0.5 * (ax + bx), 0.5 * (ay + by)
-        return x, y, stride.middle_z, *self.ground.slope
+        return x, y, gait_state.middle_z, *self.ground.slope

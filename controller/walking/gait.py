@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pinocchio as pin
 
-from controller.gains import Gains, WalkGains
-from controller.soles import com_height
-from controller.walking.pendulum import natural_frequency
-from controller.walking.speed import walks
-from robots.gravity import GRAVITY_M_S2
-from robots.model import RobotModel
-from robots.rows import Vector
+from kilohertz.controller.gains.schema import Gains, WalkGains
+from kilohertz.controller.problem.soles import com_height
+from kilohertz.controller.walking.pendulum import natural_frequency
+from kilohertz.controller.walking.speed import walks
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _REFERENCE_HEIGHT_M = 0.6
 _STEP_S, _SHORTEST_STEP_S = 0.40, 0.18

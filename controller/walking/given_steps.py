@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from controller.qp.tables import Floats
-from controller.walking.dcm_plan import STEPS_AHEAD, Point
-from controller.walking.footsteps import Foothold
-from controller.walking.route import Route
-from controller.walking.single_support import SingleSupport
-from controller.walking.steps import Plane, Steps
-from controller.walking.stride import SWING, TRANSFER, Stride
-from robots.rows import Vector
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.walking.dcm_plan import STEPS_AHEAD, Point
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING, GaitState
+from kilohertz.controller.walking.route import Route
+from kilohertz.controller.walking.single_support import SingleSupport
+from kilohertz.controller.walking.steps import Plane, Steps
+from kilohertz.robots.model.rows import Vector
 
 _LEAST_WAY_M = 0.05
 """Feet that are less than this apart ahead are side by side."""
@@ -34,9 +34,9 @@ class GivenSteps(Steps):
         self._p_WC = p_WC
         self._ahead: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
 
-    def begin(self, footsteps: Vector, stride: Stride) -> None:
+    def begin(self, footsteps: Vector, gait_state: GaitState) -> None:
         """Takes footsteps, (n, 5) as for `Route.begin`, with both soles down."""
-        self.route.begin(footsteps, stride.middle, stride.feet)
+        self.route.begin(footsteps, gait_state.middle, gait_state.feet)
 
     def first_stance(self) -> int:
         """See `Steps.first_stance`."""
@@ -46,42 +46,42 @@ class GivenSteps(Steps):
         """See `Steps.is_last`; footsteps are walked to their end, whatever is asked."""
         return self.route.last
 
-    def foothold(self, stride: Stride, last: bool) -> Foothold:
+    def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
         """See `Steps.foothold`."""
         return self.route.foothold()
 
-    def touchdown(self, stride: Stride, foothold: Foothold, last: bool) -> tuple[Point, float]:
+    def touchdown(self, gait_state: GaitState, foothold: Foothold, last: bool) -> tuple[Point, float]:
         """See `Steps.touchdown`."""
-        end = self.plan.along(self._ahead, self.route.lay_out(stride.standing, self._ahead))
+        end = self.plan.along(self._ahead, self.route.lay_out(gait_state.standing, self._ahead))
         return end, 0.5 if last else self.plan.follow_alone
 
     def landed(self) -> None:
         """See `Steps.landed`."""
         self.route.index += 1
 
-    def landing(self, stride: Stride) -> tuple[float, float, float]:
+    def landing(self, gait_state: GaitState) -> tuple[float, float, float]:
         """See `Steps.landing`."""
-        return stride.standing_z + self.route.rise_m(), 0.0, 0.0
+        return gait_state.standing_z + self.route.rise_m(), 0.0, 0.0
 
-    def under(self, stride: Stride) -> Plane:
+    def under(self, gait_state: GaitState) -> Plane:
         """A line from foot to foot: over stairs it rises evenly.
 
         On the way down it is a parabola that starts level: the ankle of the upper foot is what limits a step
         down, and it bends the less the longer the leg stays.
         """
-        if stride.phase not in (SWING, TRANSFER):
-            x, y, _ = stride.middle
-            return x, y, stride.middle_z, 0.0, 0.0
-        swinging, foot = stride.phase == SWING, stride.standing
-        z = stride.standing_z if swinging else stride.soles_z[stride.stance]
+        if gait_state.phase not in (SWING, DOUBLE_SUPPORT):
+            x, y, _ = gait_state.middle
+            return x, y, gait_state.middle_z, 0.0, 0.0
+        swinging, foot = gait_state.phase == SWING, gait_state.standing
+        z = gait_state.standing_z if swinging else gait_state.soles_z[gait_state.stance]
         x, y, _ = self._p_WC.tolist()
         c, s = math.cos(foot[2]), math.sin(foot[2])
         ahead = c * (x - foot[0]) + s * (y - foot[1])
         if ahead > 0.0:
             other, rise = self.route.foothold(), self.route.rise_m()
         else:
-            other = stride.leaving
-            rise = (stride.leaving_z if swinging else stride.soles_z[stride.swing]) - z
+            other = gait_state.leaving
+            rise = (gait_state.leaving_z if swinging else gait_state.soles_z[gait_state.swing]) - z
         way = c * (other[0] - foot[0]) + s * (other[1] - foot[1])
         apart = way * ahead > 0.0 and abs(way) >= _LEAST_WAY_M
         if not apart or abs(ahead) > abs(way):

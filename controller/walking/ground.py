@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.footsteps import Foothold
 
 _CONTACTS = 6
 _USUAL_SLOPE = 0.12

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from controller.qp.tables import Floats
-from controller.walking.stride import SETTLE, SETTLE_S, SWING, Stride
-from controller.walking.swing import State, quintic
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.walking.gait_state import SETTLE, SETTLE_S, SWING, GaitState
+from kilohertz.controller.walking.swing import State, quintic
 
 _ROLL_RAD_M, _MOST_RAD = 1.2, 0.2
 """Roll of the pelvis per height of a step, and its most."""
@@ -27,22 +27,24 @@ class Hips:
         """Starts level."""
         self._roll = (0.0, 0.0, 0.0)
 
-    def advance(self, stride: Stride, rise_m: float, step_s: float, heading: float, dt_s: float) -> None:
+    def advance(
+        self, gait_state: GaitState, rise_m: float, step_s: float, heading: float, dt_s: float
+    ) -> None:
         """Writes this tick's reference over that of a level base.
 
         Args:
-            stride: the step under way.
+            gait_state: the step under way.
             rise_m: what it lands above its stance foot.
             step_s: its duration.
             heading: of the base [rad].
             dt_s: the tick.
         """
         roll, left_s = self._roll[0], dt_s
-        if stride.phase == SWING:
-            roll = min(max(-stride.side * _ROLL_RAD_M * rise_m, -_MOST_RAD), _MOST_RAD)
-            left_s = max(step_s - stride.t_s, dt_s)
-        elif stride.phase == SETTLE:
-            roll, left_s = 0.0, max(SETTLE_S - stride.t_s, dt_s)
+        if gait_state.phase == SWING:
+            roll = min(max(-gait_state.side * _ROLL_RAD_M * rise_m, -_MOST_RAD), _MOST_RAD)
+            left_s = max(step_s - gait_state.t_s, dt_s)
+        elif gait_state.phase == SETTLE:
+            roll, left_s = 0.0, max(SETTLE_S - gait_state.t_s, dt_s)
         self._roll = quintic(self._roll, roll, left_s, dt_s)
         roll, rate, _ = self._roll
         c, s = math.cos(heading), math.sin(heading)

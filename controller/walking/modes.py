@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.whole_body import WholeBody
+from kilohertz.controller.whole_body.whole_body import WholeBody
 
 
 class Modes:

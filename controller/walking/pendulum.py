@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from robots.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 
 def natural_frequency(height_m: float) -> float:

@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from controller.gains import Gains
-from controller.whole_body import WholeBody
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.whole_body.whole_body import WholeBody
 
 _VERTICAL = 2
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from controller.gains import CentreOfMassGains
-from controller.qp.tables import REF, Floats, Ints
-from controller.walking.swing import NOSE, PITCH, ROLL, YAW, X, Y, foot_height
-from controller.whole_body import WholeBody
-from estimators.bound_kernel import bind
-from robots.compiled import kernel
+from kilohertz.controller.gains.schema import CentreOfMassGains
+from kilohertz.controller.problem.tables import REF, Floats, Ints
+from kilohertz.controller.walking.swing import NOSE, PITCH, ROLL, YAW, X, Y, foot_height
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import kernel
 
 UPRIGHT = ("base", "trunk")
 _LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from controller.walking.footsteps import Foothold
-from robots.rows import Vector
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.robots.model.rows import Vector
 
 MOST_FOOTSTEPS = 40
 FOOTSTEP_SIZE = 5

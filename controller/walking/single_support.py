@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from controller.qp.tables import Floats, Ints
-from controller.walking.adaptation import (
+from kilohertz.controller.problem.tables import Floats, Ints
+from kilohertz.controller.walking.adaptation import (
     DURATION_S,
     END_X,
     END_Y,
@@ -26,14 +26,14 @@ from controller.walking.adaptation import (
     Adaptation,
     adapt,
 )
-from controller.walking.dcm_plan import DcmPlan, dcm_in_swing, leg_shift
-from controller.walking.gait import LEG_SHIFT_S2, Gait, gait_row
-from controller.walking.ground import sole_tilt
-from controller.walking.references import LEADING, SEEN_XI, References, lead_body, lead_foot
-from controller.walking.support import inside_sole
-from controller.walking.swing import TOE_M, YAW, Swing, X, Y, climb, held_back, swing_on, tiptoe
-from estimators.bound_kernel import bind
-from robots.compiled import kernel
+from kilohertz.controller.walking.dcm_plan import DcmPlan, dcm_in_swing, leg_shift
+from kilohertz.controller.walking.gait import LEG_SHIFT_S2, Gait, gait_row
+from kilohertz.controller.walking.ground import sole_tilt
+from kilohertz.controller.walking.references import LEADING, SEEN_XI, References, lead_body, lead_foot
+from kilohertz.controller.walking.support import inside_sole
+from kilohertz.controller.walking.swing import TOE_M, YAW, Swing, X, Y, climb, held_back, swing_on, tiptoe
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import kernel
 
 _leg_shift, _sole_tilt = kernel(leg_shift), kernel(sole_tilt)
 

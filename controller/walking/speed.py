@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from controller.soles import com_height
-from robots.gravity import GRAVITY_M_S2
-from robots.model import RobotModel
-from robots.rows import Vector
+from kilohertz.controller.problem.soles import com_height
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _FORWARD, _BACKWARD, _SIDEWAYS = 0.33, 0.16, 0.11
 """Fastest walk over sqrt(g h), h the nominal height of the centre of mass."""

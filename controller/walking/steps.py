@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from controller.walking.dcm_plan import Point
-from controller.walking.footsteps import Foothold
-from controller.walking.single_support import SingleSupport
-from controller.walking.stride import Stride
+from kilohertz.controller.walking.dcm_plan import Point
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.gait_state import GaitState
+from kilohertz.controller.walking.single_support import SingleSupport
 
 Plane = tuple[float, float, float, float, float]
 """Ground, by a point of it and its slope there: x, y, z [m], rise along x and y."""
@@ -40,27 +40,27 @@ class Steps(ABC):
         """Whether a step that leaves now is the last one; `stop` where rest is asked for."""
 
     @abstractmethod
-    def foothold(self, stride: Stride, last: bool) -> Foothold:
+    def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
         """Of the foot that swings, or will after the transfer; `last` where no step is to follow."""
 
     @abstractmethod
-    def touchdown(self, stride: Stride, foothold: Foothold, last: bool) -> tuple[Point, float]:
+    def touchdown(self, gait_state: GaitState, foothold: Foothold, last: bool) -> tuple[Point, float]:
         """The DCM as that foot lands there, and how far it moves with the foothold, per metre."""
 
     @abstractmethod
-    def landing(self, stride: Stride) -> tuple[float, float, float]:
+    def landing(self, gait_state: GaitState) -> tuple[float, float, float]:
         """Ground where that foot is to land: its height under the stance foot [m], and its slope."""
 
     @abstractmethod
-    def under(self, stride: Stride) -> Plane:
+    def under(self, gait_state: GaitState) -> Plane:
         """Ground that the centre of mass goes by."""
 
     @abstractmethod
     def landed(self) -> None:
         """Takes a step to be over."""
 
-    def before_swing(self, stride: Stride) -> Point:
+    def before_swing(self, gait_state: GaitState) -> Point:
         """The DCM as the transfer ends and a foot leaves."""
-        foothold = self.foothold(stride, last=False)
-        end, _ = self.touchdown(stride, foothold, last=False)
-        return self.plan.after_landing(stride.leaving, stride.standing, foothold, end)
+        foothold = self.foothold(gait_state, last=False)
+        end, _ = self.touchdown(gait_state, foothold, last=False)
+        return self.plan.after_landing(gait_state.leaving, gait_state.standing, foothold, end)

@@ -23,9 +23,9 @@ import math
 
 import numpy as np
 
-from controller.behaviours.profile import minimum_jerk
-from controller.qp.tables import Floats
-from robots.compiled import kernel
+from kilohertz.controller.motion.profile import minimum_jerk
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.robots.compile.kernels import kernel
 
 State = tuple[float, float, float]
 """Position, velocity, acceleration of one axis."""

@@ -6,36 +6,36 @@ import math
 
 import numpy as np
 
-from controller.gains import Gains
-from controller.walking.adaptation import DURATION_S
-from controller.walking.course import Course
-from controller.walking.dcm_plan import Point
-from controller.walking.foot_tasks import foot_rate_per_s
-from controller.walking.footsteps import Foothold
-from controller.walking.free_steps import FreeSteps
-from controller.walking.gait import Gait, gait_of, gait_on_footsteps
-from controller.walking.given_steps import GivenSteps
-from controller.walking.grip import Grip
-from controller.walking.ground import sole_tilt
-from controller.walking.joint_friction import JointFriction, learns_friction
-from controller.walking.leader import LOWERING_S, Leader
-from controller.walking.loading import Loading
-from controller.walking.modes import Modes
-from controller.walking.priorities import Priorities
-from controller.walking.references import References
-from controller.walking.single_support import SingleSupport
-from controller.walking.steps import Steps
-from controller.walking.stride import READY, SETTLE, SETTLE_S, SWING, TRANSFER, Stride
-from controller.walking.transfer import Transfer
-from controller.whole_body import WholeBody
-from robots.gravity import GRAVITY_M_S2
-from robots.model import RobotModel
-from robots.rows import Vector
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.walking.adaptation import DURATION_S
+from kilohertz.controller.walking.dcm_controller import LOWERING_S, DcmController
+from kilohertz.controller.walking.dcm_plan import Point
+from kilohertz.controller.walking.double_support import DoubleSupport
+from kilohertz.controller.walking.foot_tasks import foot_rate_per_s
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.free_steps import FreeSteps
+from kilohertz.controller.walking.friction_estimate import FrictionEstimate
+from kilohertz.controller.walking.gait import Gait, gait_of, gait_on_footsteps
+from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, READY, SETTLE, SETTLE_S, SWING, GaitState
+from kilohertz.controller.walking.given_steps import GivenSteps
+from kilohertz.controller.walking.ground import sole_tilt
+from kilohertz.controller.walking.joint_friction import JointFriction, learns_friction
+from kilohertz.controller.walking.load_transfer import LoadTransfer
+from kilohertz.controller.walking.modes import Modes
+from kilohertz.controller.walking.priorities import Priorities
+from kilohertz.controller.walking.references import References
+from kilohertz.controller.walking.single_support import SingleSupport
+from kilohertz.controller.walking.steps import Steps
+from kilohertz.controller.walking.velocity_reference import VelocityReference
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _READY_ON_POINTS_S = 0.02
 """Robots on points do not wait for their centre of mass to sink before they step."""
-_FIRST_TRANSFER_S, _FIRST_TRANSFER_ON_POINTS_S = 0.4, 0.1
-_HURRIED_TRANSFER, _HURRIED_LOWERING = 0.5, 0.75
+_FIRST_DOUBLE_SUPPORT_S, _FIRST_DOUBLE_SUPPORT_ON_POINTS_S = 0.4, 0.1
+_HURRIED_DOUBLE_SUPPORT, _HURRIED_LOWERING = 0.5, 0.75
 """Of a robot that is pushed as it stands: time before its first step over the double support of a walk, and
 time in which it sinks over that of a step. A leg from high up reaches no far foothold, and a knee that is
 straight at its end stays so: pushed aside by 20 Ns the G1 then walked on and on, stiff-legged."""
@@ -92,22 +92,29 @@ class Walking:
         self._body, self._contact = body, contact
         self._refs = refs = References(body, robot.contact_names)
         self._on_points = points = gait.half_length_m == 0.0
-        self.course = Course(_EAGER_ON_POINTS if points else 1.0)
+        self.velocity_reference = VelocityReference(_EAGER_ON_POINTS if points else 1.0)
         descent, on_given = gains.walk.descent_m_s, gait_on_footsteps(gait)
-        self._free = FreeSteps(SingleSupport(gait, refs, descent), self.course)
+        self._free = FreeSteps(SingleSupport(gait, refs, descent), self.velocity_reference)
         self._given = GivenSteps(SingleSupport(on_given, refs, descent, _LEEWAY_M), body.arrays.kin.p_WC)
         self._steps: Steps = self._free
-        self._stride, self._transfer = Stride(gait.left), Transfer()
+        self._gait_state, self._double_support = GaitState(gait.left), DoubleSupport()
         friction = min(contact.friction for contact in robot.contacts)
-        self._grip = Grip(friction, math.sqrt(gait.height_m / _REFERENCE_HEIGHT_M))
-        self._loading = Loading(body, gains.contact.largest_load)
+        self._friction_estimate = FrictionEstimate(friction, math.sqrt(gait.height_m / _REFERENCE_HEIGHT_M))
+        self._load_transfer = LoadTransfer(body, gains.contact.largest_load)
         self.friction: JointFriction | None = None
         if learns_friction(body):
             self.friction = JointFriction(body, foot_rate_per_s(gains.walk.swing, gait.step_s))
         self._ready_s = _READY_ON_POINTS_S if points else LOWERING_S
-        self._first_transfer_s = _FIRST_TRANSFER_ON_POINTS_S if points else _FIRST_TRANSFER_S
-        self._leader = Leader(
-            body, refs, self._stride, self._transfer, self._loading, self.course, gains, points
+        self._first_transfer_s = _FIRST_DOUBLE_SUPPORT_ON_POINTS_S if points else _FIRST_DOUBLE_SUPPORT_S
+        self._dcm_controller = DcmController(
+            body,
+            refs,
+            self._gait_state,
+            self._double_support,
+            self._load_transfer,
+            self.velocity_reference,
+            gains,
+            points,
         )
         self._priorities = Priorities(body, gains, gait.half_length_m)
         self._least_N = gains.contact.least_load * body.robot.mass_kg * GRAVITY_M_S2
@@ -130,7 +137,7 @@ class Walking:
     @property
     def phase(self) -> int:
         """READY, TRANSFER, SWING or SETTLE."""
-        return self._stride.phase
+        return self._gait_state.phase
 
     @property
     def target(self) -> Foothold:
@@ -150,7 +157,9 @@ class Walking:
     @property
     def rests(self) -> bool:
         """Whether both feet stay where they are for now, and are free to go anywhere then."""
-        return (self._stride.phase == READY or self._stride.phase == SETTLE) and self._steps is self._free
+        return (
+            self._gait_state.phase == READY or self._gait_state.phase == SETTLE
+        ) and self._steps is self._free
 
     @property
     def stopping(self) -> bool:
@@ -160,14 +169,14 @@ class Walking:
     @property
     def calm(self) -> bool:
         """Whether a step has ended that nothing had hurried, with the DCM where it was to be."""
-        if self._stride.phase != TRANSFER or self.step_s < _CALM * self.gait.step_s:
+        if self._gait_state.phase != DOUBLE_SUPPORT or self.step_s < _CALM * self.gait.step_s:
             return False
         return self._off_m < _PUSHED_M
 
     @property
     def swung_s(self) -> float:
         """Time since a foot was lifted, 0 while both are down [s]."""
-        return self._stride.t_s if self._stride.phase == SWING else 0.0
+        return self._gait_state.t_s if self._gait_state.phase == SWING else 0.0
 
     @property
     def on_footsteps(self) -> bool:
@@ -177,7 +186,7 @@ class Walking:
     def retune(self, gains: Gains) -> None:
         """Takes these gains, which give the same gait, after the weights of standing have been written."""
         self._gains = gains.walk
-        self._leader.retune(gains)
+        self._dcm_controller.retune(gains)
         self._priorities.retune(gains)
         if self.friction is not None:
             self.friction.lambda_per_s[0] = foot_rate_per_s(gains.walk.swing, self._free.gait.step_s)
@@ -190,37 +199,37 @@ class Walking:
         Args:
             footsteps: those to walk on, (n, 5) as for `Route.begin`; else steps follow `ask`.
         """
-        kin, stride = self._body.arrays.kin, self._stride
+        kin, gait_state = self._body.arrays.kin, self._gait_state
         self._steps = self._free if footsteps is None else self._given
         self._refs.heading[0] = math.atan2(kin.R[0, 1, 0] + kin.R[1, 1, 0], kin.R[0, 0, 0] + kin.R[1, 0, 0])
         self._see(0.0)
-        self.course.begin(*stride.middle)
+        self.velocity_reference.begin(*gait_state.middle)
         if footsteps is not None:
-            self._given.begin(footsteps, stride)
+            self._given.begin(footsteps, gait_state)
         self._free.ground.begin()
         for foot in (0, 1):
             self._feel(foot)
         self._body.gain("com")[:6] = 0.0
-        self._leader.begin(self._steps)
+        self._dcm_controller.begin(self._steps)
         self._priorities.walk()
-        self._loading.begin(self._least_N)
-        self._loading.rest()
+        self._load_transfer.begin(self._least_N)
+        self._load_transfer.rest()
         self._stop = self._last = self._pushed = self.done = False
-        stride.begin(READY, stride.stance)
+        gait_state.begin(READY, gait_state.stance)
         self._modes.on_both()
 
     def hurry(self, stance: int) -> None:
         """Steps at once, both soles down as yet, with the other foot than this one."""
-        gait, (x, y, _) = self.gait, self._stride.middle
+        gait, (x, y, _) = self.gait, self._gait_state.middle
         self._pushed = True
         # There was no step before, and what came in its place was no calm one.
         self._steps.single.adaptation.adapted[DURATION_S] = gait.shortest_step_s
-        self._leader.sink(_HURRIED_LOWERING * gait.step_s)
-        self._begin_transfer(stance, (x, y), _HURRIED_TRANSFER * gait.double_support_s)
+        self._dcm_controller.sink(_HURRIED_LOWERING * gait.step_s)
+        self._begin_double_support(stance, (x, y), _HURRIED_DOUBLE_SUPPORT * gait.double_support_s)
 
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
         """Asks for a velocity in the robot's heading."""
-        self.course.ask(forward_m_s, left_m_s, turn_rad_s)
+        self.velocity_reference.ask(forward_m_s, left_m_s, turn_rad_s)
         self._stop = False
 
     def stop(self) -> None:
@@ -228,13 +237,13 @@ class Walking:
 
         Given footsteps are walked to their end.
         """
-        self.course.ask(0.0, 0.0, 0.0)
+        self.velocity_reference.ask(0.0, 0.0, 0.0)
         self._stop = True
 
     def forget(self) -> None:
         """Counts on all of the floor's friction again, and on none in the joints: another run."""
-        self._grip.forget()
-        self._grip.count_on(self._body, self.course)
+        self._friction_estimate.forget()
+        self._friction_estimate.count_on(self._body, self.velocity_reference)
         if self.friction is not None:
             self.friction.forget()
 
@@ -242,20 +251,20 @@ class Walking:
 
     def _see(self, dt_s: float) -> None:
         """Feet, in the unwrapped heading of the robot, and the DCM."""
-        refs, stride = self._refs, self._stride
+        refs, gait_state = self._refs, self._gait_state
         refs.see(dt_s, self._steps.plan.omega)
         x0, y0, yaw0, x1, y1, yaw1, z0, z1, xi_x, xi_y, off, slides0, slides1 = refs.seen.tolist()
-        stride.feet[0], stride.feet[1] = (x0, y0, yaw0), (x1, y1, yaw1)
-        stride.soles_z[0], stride.soles_z[1] = z0, z1
+        gait_state.feet[0], gait_state.feet[1] = (x0, y0, yaw0), (x1, y1, yaw1)
+        gait_state.soles_z[0], gait_state.soles_z[1] = z0, z1
         self.xi, self._off_m = (xi_x, xi_y), off
         self._slides_m_s[0], self._slides_m_s[1] = slides0, slides1
 
     def _feel(self, foot: int) -> None:
-        stride = self._stride
+        gait_state = self._gait_state
         nx, ny, nz = self._body.arrays.kin.R[foot, :, 2].tolist()
-        self._free.feel(stride.feet[foot], stride.soles_z[foot], (nx, ny, nz))
+        self._free.feel(gait_state.feet[foot], gait_state.soles_z[foot], (nx, ny, nz))
 
-    def _tells_grip(self) -> bool:
+    def _friction_observable(self) -> bool:
         """Whether a stance sole that slides says something of the floor.
 
         Points always slide a little, soles that a push has torn off and those on stairs, where ankles come to
@@ -268,24 +277,24 @@ class Walking:
     # Phases
 
     def _switch(self) -> None:
-        stride, steps = self._stride, self._steps
-        phase, t = stride.phase, stride.t_s
+        gait_state, steps = self._gait_state, self._steps
+        phase, t = gait_state.phase, gait_state.t_s
         if phase == READY:
             if self._stop and steps is self._free:
                 self._settle()
             elif t >= self._ready_s:
-                x, y, _ = stride.middle
-                self._begin_transfer(steps.first_stance(), (x, y), self._first_transfer_s)
-        elif phase == TRANSFER:
-            if t >= self._transfer.whole_s:
+                x, y, _ = gait_state.middle
+                self._begin_double_support(steps.first_stance(), (x, y), self._first_transfer_s)
+        elif phase == DOUBLE_SUPPORT:
+            if t >= self._double_support.whole_s:
                 self._lift()
         elif phase == SWING:
-            swing, duration = stride.swing, self.step_s
+            swing, duration = gait_state.swing, self.step_s
             # The faster a leg swings, the less is its contact force known: a hurried step has to end on plan.
             hurry = duration / steps.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and t > early and self._rests(swing)
-            down = down and (t > duration or steps.single.swing.stopped(stride.soles_z[swing]))
+            down = down and (t > duration or steps.single.swing.stopped(gait_state.soles_z[swing]))
             late = self._gains.late_s + _ROUGH_DEPTH * steps.roughness_m / self._gains.descent_m_s
             if down or t > duration + late:
                 self._land()
@@ -302,80 +311,84 @@ class Walking:
 
     def _off_middle(self) -> float:
         """Distance of the DCM from between the feet [m]."""
-        x, y, _ = self._stride.middle
+        x, y, _ = self._gait_state.middle
         return math.hypot(self.xi[0] - x, self.xi[1] - y)
 
-    def _begin_transfer(self, stance: int, z_from: Point, duration_s: float, hold_s: float = 0.0) -> None:
-        self._stride.begin(TRANSFER, stance)
-        self._transfer.begin(z_from, duration_s, hold_s)
+    def _begin_double_support(
+        self, stance: int, z_from: Point, duration_s: float, hold_s: float = 0.0
+    ) -> None:
+        self._gait_state.begin(DOUBLE_SUPPORT, stance)
+        self._double_support.begin(z_from, duration_s, hold_s)
         self.planned[:] = True
         self._modes.on_both()
 
     def _lift(self) -> None:
-        stride, steps, single = self._stride, self._steps, self._steps.single
-        stride.begin(SWING, stride.stance)
+        gait_state, steps, single = self._gait_state, self._steps, self._steps.single
+        gait_state.begin(SWING, gait_state.stance)
         # A foot that was put down in a hurry has not come to rest on the ground.
         if self.step_s > _CALM * steps.gait.step_s:
-            self._feel(stride.stance)
+            self._feel(gait_state.stance)
             self._pushed = False
-        x, y, yaw = stride.leaving
+        x, y, yaw = gait_state.leaving
         higher = min(_ROUGH_CLEARANCE * steps.roughness_m, steps.gait.clearance_m)
-        _, *slope = steps.landing(stride)
+        _, *slope = steps.landing(gait_state)
         tilt = sole_tilt(slope[0], slope[1], yaw)
-        single.swing.begin(x, y, stride.leaving_z, yaw, stride.standing_z, tilt, higher)
+        single.swing.begin(x, y, gait_state.leaving_z, yaw, gait_state.standing_z, tilt, higher)
         self._last = steps.is_last(self._stop)
-        single.adaptation.begin(stride.standing, stride.side, (x, y), steps.foothold(stride, self._last))
-        self.planned[stride.swing] = False
-        self._loading.share(stride.stance, 1.0)
-        self._modes.on(stride.stance)
+        single.adaptation.begin(
+            gait_state.standing, gait_state.side, (x, y), steps.foothold(gait_state, self._last)
+        )
+        self.planned[gait_state.swing] = False
+        self._load_transfer.share(gait_state.stance, 1.0)
+        self._modes.on(gait_state.stance)
 
     def _land(self) -> None:
-        stride, steps = self._stride, self._steps
-        self.course.correct(*stride.middle)
+        gait_state, steps = self._gait_state, self._steps
+        self.velocity_reference.correct(*gait_state.middle)
         steps.landed()
         if self._last and self._off_middle() < _CAPTURED_M:
             self._settle()
             return
-        x, y, _ = stride.standing
+        x, y, _ = gait_state.standing
         # After a hurried step the DCM is out of both soles: the next foot is to leave as soon as it can.
         duration, gait = self.step_s, steps.gait
         hurry = min(duration / gait.step_s, 1.0)
         # A foot that meets the ground before its time waits for the DCM: it comes when it was to come.
-        hold_s = min(max(duration - stride.t_s, 0.0), _LONGEST_HOLD_S)
-        self._begin_transfer(stride.swing, (x, y), hurry**3 * gait.double_support_s, hold_s)
+        hold_s = min(max(duration - gait_state.t_s, 0.0), _LONGEST_HOLD_S)
+        self._begin_double_support(gait_state.swing, (x, y), hurry**3 * gait.double_support_s, hold_s)
 
     def _settle(self) -> None:
-        self._stride.begin(SETTLE, self._stride.stance)
+        self._gait_state.begin(SETTLE, self._gait_state.stance)
         self.planned[:] = True
-        self._loading.rest()
+        self._load_transfer.rest()
         self._modes.on_both()
 
     def hand_back(self) -> None:
         """Gives everything back to standing, be the robot at rest or in the middle of a step."""
         self._priorities.stand()
-        self._loading.end()
-        self._leader.end()
+        self._load_transfer.end()
+        self._dcm_controller.end()
         self.done = True
 
     # The tick
 
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
-        stride = self._stride
-        self._leader.bear_load(self._steps)
+        gait_state = self._gait_state
+        self._dcm_controller.bear_load(self._steps)
         self._see(dt_s)
-        if stride.phase != READY:
-            self.course.advance(dt_s)
-        if stride.phase == SWING and stride.t_s > _SETTLED_SOLE_S and self._tells_grip():
-            self._grip.feel(self._slides_m_s[stride.stance], dt_s)
-            self._grip.count_on(self._body, self.course)
-        stride.t_s += dt_s
+        if gait_state.phase != READY:
+            self.velocity_reference.advance(dt_s)
+        if gait_state.phase == SWING and gait_state.t_s > _SETTLED_SOLE_S and self._friction_observable():
+            self._friction_estimate.feel(self._slides_m_s[gait_state.stance], dt_s)
+            self._friction_estimate.count_on(self._body, self.velocity_reference)
+        gait_state.t_s += dt_s
         self._switch()
-        self._leader.advance(self._steps, self.xi, self._last, dt_s)
-        if stride.phase == SWING:
-            self.planned[stride.swing] = stride.t_s > self.step_s - _ANNOUNCE_S
+        self._dcm_controller.advance(self._steps, self.xi, self._last, dt_s)
+        if gait_state.phase == SWING:
+            self.planned[gait_state.swing] = gait_state.t_s > self.step_s - _ANNOUNCE_S
         if self.friction is not None:
-            if stride.phase == SWING:
-                self.friction.swing(stride.swing, dt_s)
+            if gait_state.phase == SWING:
+                self.friction.swing(gait_state.swing, dt_s)
             else:
                 self.friction.rest()

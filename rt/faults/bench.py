@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from robots import wire
-from robots.link import LinkLostError
-from robots.model import RobotModel
-from robots.rows import CommandRow
-from robots.zmq_link import ZmqLink
-from rt.faults.proxy import FaultProxy, forward
-from rt.host import DEFAULT_PRIORITY, LinuxKernel
-from sim.scenario import load_scenario
-from sim.scenario_schema import Sensors
-from sim.server import SimulatedServer
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.zmq_link import ZmqLink
+from kilohertz.rt.faults.proxy import FaultProxy, forward
+from kilohertz.rt.host.realtime import DEFAULT_PRIORITY, LinuxKernel
+from kilohertz.sim.scenario import load_scenario
+from kilohertz.sim.scenario_schema import Sensors
+from kilohertz.sim.server import SimulatedServer
 
 ROBOT = "ur5"
 MOST_TICKS = 200

@@ -11,23 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from controller.brain import Brain, BrainOutput
-from controller.gains import Gains, load_gains
-from controller.live_gains import GainsRow
-from controller.request import RequestRow, make_request
-from estimators.fixed_base import FixedBaseEstimator
-from estimators.floating_base import FloatingBaseEstimator
-from robots import wire
-from robots.model import RobotModel
-from robots.period import PERIOD_S
-from robots.rows import Vector
-from robots.wire_rows import StateCodec
-from robots.zmq_link import BAD_STATES
-from rt.fade import FADE_TICKS, damping_command, fade
-from rt.faults.proxy import Rule, forward
-from sim.scenario import load_scenario
-from sim.scenario_schema import Scenario, Sensors
-from sim.simulated_robot import SimulatedRobot
+from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.controller.gains.live import GainsRow
+from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.request import RequestRow, make_request
+from kilohertz.estimators.fixed_base import FixedBaseEstimator
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.row_messages import StateCodec
+from kilohertz.robots.wire.zmq_link import BAD_STATES
+from kilohertz.rt.faults.proxy import Rule, forward
+from kilohertz.rt.loop.fade import FADE_TICKS, damping_command, fade
+from kilohertz.sim.scenario import load_scenario
+from kilohertz.sim.scenario_schema import Scenario, Sensors
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 """Of a tick."""
 

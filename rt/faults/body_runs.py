@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from controller.explain import missed_rows
-from controller.ladder import SOFTENED, SOLVED
-from controller.qp.osqp_backend import OsqpSettings
-from robots.gravity import GRAVITY_M_S2
-from robots.rows import Vector
-from rt.faults.body_bench import BodyBench
-from rt.faults.link_runs import Outcome
-from rt.faults.sensor_runs import standing_biped
-from sim.scenario import trunk_link
-from sim.scenario_schema import Event, Scenario
+from kilohertz.controller.qp.osqp_backend import OsqpSettings
+from kilohertz.controller.safety.ladder import SOFTENED, SOLVED
+from kilohertz.controller.whole_body.explain import missed_rows
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.rows import Vector
+from kilohertz.rt.faults.body_bench import BodyBench
+from kilohertz.rt.faults.link_runs import Outcome
+from kilohertz.rt.faults.sensor_runs import standing_biped
+from kilohertz.sim.scenario import trunk_link
+from kilohertz.sim.scenario_schema import Event, Scenario
 
 ARM = "panda"
 EXPLAIN_MS = 10.0

@@ -13,14 +13,14 @@ import msgpack
 import numpy as np
 import zmq
 
-from robots import wire
-from robots.config_error import ConfigError
-from robots.model import RobotModel
-from robots.sockets import ask, controller_socket, new_context, send
-from robots.wire_rows import CommandCodec, StateCodec, identity
-from rt.faults.bench import MOST_TICKS, ROBOT, LinkBench, loop_priority, waited_for_core_ms
-from rt.faults.proxy import Edit, Record, drop, forward
-from rt.faults.victim import Victims, is_gone, victims
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, identity
+from kilohertz.robots.wire.sockets import ask, controller_socket, new_context, send
+from kilohertz.rt.faults.bench import MOST_TICKS, ROBOT, LinkBench, loop_priority, waited_for_core_ms
+from kilohertz.rt.faults.proxy import Edit, Record, drop, forward
+from kilohertz.rt.faults.victim import Victims, is_gone, victims
 
 DAMPING_TICKS = 22
 STATE_LOSS_MS = 12.0

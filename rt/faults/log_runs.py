@@ -20,18 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robots.config_error import ConfigError
-from robots.period import PERIOD_NS
-from rt.faults.bench import ROBOT
-from rt.faults.link_runs import SLOWER_US, Outcome
-from rt.host import default_core
-from rt.log_header import LogHeader
-from rt.log_row import WARM_UP
-from rt.log_schema import schema_text
-from rt.recorder import MISSING, Recording, can_record, recorded
-from rt.ring import Ring
-from rt.session import RunPlan, Session
-from rt.stamps import START, WRITE
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import PERIOD_NS
+from kilohertz.rt.faults.bench import ROBOT
+from kilohertz.rt.faults.link_runs import SLOWER_US, Outcome
+from kilohertz.rt.host.realtime import default_core
+from kilohertz.rt.log.header import LogHeader
+from kilohertz.rt.log.recorder import MISSING, Recording, can_record, recorded
+from kilohertz.rt.log.ring import Ring
+from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import schema_text
+from kilohertz.rt.loop.stamps import START, WRITE
+from kilohertz.rt.run.session import RunPlan, Session
 
 BLOCK_TICKS = 250
 SETTLING_TICKS = 25
@@ -136,7 +136,7 @@ class _Harmed:
 
     def whole_logs(self) -> int:
         """How many logs can be read, row after row, at least to the last chunk that their recorder wrote."""
-        from rt.log_file import LogReader, read_rows
+        from kilohertz.rt.log.file import LogReader, read_rows
 
         whole = 0
         for path, safe in self.logs:
@@ -182,7 +182,7 @@ def _moved(found: NDArray[np.float64], blocks: list[Block], kind: str) -> float:
 @contextmanager
 def _controller() -> Iterator[tuple[Any, Ring, tuple[LogHeader, str]]]:
     """A run in a process of its own, that fills a ring until that is ended, and says then what it saw."""
-    code = "from rt.faults.log_runs import controller; controller()"
+    code = "from kilohertz.rt.faults.log_runs import controller; controller()"
     child = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -232,7 +232,7 @@ def _full_disk_is_told() -> bool:
     """Whether a run whose results go to a full disk says so, in a sentence."""
     arguments = ["sim", ROBOT, "--scenario", "stand", "--duration", "0.05", "--json", "/dev/full"]
     done = subprocess.run(
-        [sys.executable, "-c", "from rt.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()", *arguments],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},

@@ -12,15 +12,15 @@ import sys
 import time
 from typing import Any
 
-from robots.config_error import ConfigError
-from robots.period import PERIOD_NS
-from rt.faults.bench import ROBOT
-from rt.faults.link_runs import Outcome
-from rt.fitness import require_fit_host
-from rt.loop import DEGRADED
-from rt.session import RunPlan, Session
-from rt.stamps import DUE, STAGE_COLUMNS, TICK
-from rt.summary import version
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import PERIOD_NS
+from kilohertz.rt.doctor.fitness import require_fit_host
+from kilohertz.rt.faults.bench import ROBOT
+from kilohertz.rt.faults.link_runs import Outcome
+from kilohertz.rt.loop.control_loop import DEGRADED
+from kilohertz.rt.loop.stamps import DUE, STAGE_COLUMNS, TICK
+from kilohertz.rt.run.session import RunPlan, Session
+from kilohertz.rt.run.summary import version
 
 LATE_S, STOPPED_S = 0.005, 0.005
 KINEMATICS = STAGE_COLUMNS.index("kinematics")
@@ -106,7 +106,7 @@ def take_nothing(ticks: int) -> None:
     """A run in real time that tells what it took from the host."""
     from dataclasses import asdict
 
-    from rt.bench import run_bench
+    from kilohertz.rt.bench.latency import run_bench
 
     print(json.dumps(asdict(run_bench(ROBOT, ticks).footprint)), flush=True)
 
@@ -163,5 +163,5 @@ def _environment() -> dict[str, str]:
 
 def _child(call: str) -> subprocess.Popen[str]:
     """A function of this module in a process of its own."""
-    code = f"from rt.faults import process_runs; process_runs.{call}"
+    code = f"from kilohertz.rt.faults import process_runs; process_runs.{call}"
     return subprocess.Popen(_python(code), stdout=subprocess.PIPE, text=True, env=_environment())

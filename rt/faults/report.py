@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rt.faults.runs import Result
+from kilohertz.rt.faults.runs import Result
 
 _ROW = re.compile(r"\| (F\d+) \|")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rt.faults import (
+from kilohertz.rt.faults import (
     body_runs,
     link_runs,
     log_runs,
@@ -16,8 +16,8 @@ from rt.faults import (
     start_runs,
     tuning_runs,
 )
-from rt.faults.link_runs import Outcome
-from rt.faults.table import Fault, find_fault
+from kilohertz.rt.faults.link_runs import Outcome
+from kilohertz.rt.faults.table import Fault, find_fault
 
 
 @dataclass(frozen=True)

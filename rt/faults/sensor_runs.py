@@ -8,14 +8,14 @@ from functools import cache
 import numpy as np
 import pinocchio as pin
 
-from controller.request import make_request
-from robots import wire
-from robots.period import PERIOD_S
-from robots.rows import Vector
-from rt.faults.body_bench import BodyBench
-from rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
-from rt.faults.proxy import Delivery, Rule
-from sim.scenario_schema import Event, Flat, Scenario
+from kilohertz.controller.request import make_request
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.rows import Vector
+from kilohertz.robots.wire import messages as wire
+from kilohertz.rt.faults.body_bench import BodyBench
+from kilohertz.rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
+from kilohertz.rt.faults.proxy import Delivery, Rule
+from kilohertz.sim.scenario_schema import Event, Flat, Scenario
 
 BIPED, ARM = "g1", "ur5"
 FIELDS = {"q": 6, "v": 7, "gyro": 11, "accel": 12}

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from robots import wire
-from robots.wire_rows import CommandCodec
-from rt.faults.bench import ROBOT, LinkBench
-from rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
-from rt.faults.proxy import Delivery, Duplicate, FaultProxy, Rule, Swap, forward
-from rt.outcome import EXIT_DONE, EXIT_SAFETY_STOP
-from rt.serve import Serving, build_server
-from rt.session import RunPlan, RunResult, Session
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.row_messages import CommandCodec
+from kilohertz.rt.faults.bench import ROBOT, LinkBench
+from kilohertz.rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
+from kilohertz.rt.faults.proxy import Delivery, Duplicate, FaultProxy, Rule, Swap, forward
+from kilohertz.rt.loop.outcome import EXIT_DONE, EXIT_SAFETY_STOP
+from kilohertz.rt.run.serve import Serving, build_server
+from kilohertz.rt.run.session import RunPlan, RunResult, Session
 
 RUN_S = 0.5
 JUMP_S = 1.0

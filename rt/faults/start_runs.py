@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from controller.gains import Gains
-from robots.arming import SAMPLES, SelfTest
-from robots.config_error import ConfigError
-from robots.model import RobotModel
-from robots.period import PERIOD_S
-from rt.faults.body_bench import BodyBench
-from rt.faults.link_runs import Outcome
-from rt.gains_text import gains_yaml
-from rt.gains_watch import changed_gains
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.arming import SAMPLES, SelfTest
+from kilohertz.rt.faults.body_bench import BodyBench
+from kilohertz.rt.faults.link_runs import Outcome
+from kilohertz.rt.live.gains_text import gains_yaml
+from kilohertz.rt.live.gains_watch import changed_gains
 
 ARM, BIPED = "ur5", "g1"
 ARMED_TICKS = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robots.config_error import ConfigError, did_you_mean
+from kilohertz.robots.config.config_error import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True)

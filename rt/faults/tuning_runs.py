@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.live_gains import GainsRow, live_bounds, live_numbers, live_paths
-from controller.request import make_request
-from controller.tuning import ROLLED_BACK
-from robots.rows import Vector
-from rt.faults.body_bench import BodyBench
-from rt.faults.link_runs import Outcome
+from kilohertz.controller.gains.live import GainsRow, live_bounds, live_numbers, live_paths
+from kilohertz.controller.gains.tuning import ROLLED_BACK
+from kilohertz.controller.request import make_request
+from kilohertz.robots.model.rows import Vector
+from kilohertz.rt.faults.body_bench import BodyBench
+from kilohertz.rt.faults.link_runs import Outcome
 
 ARM, BIPED = "panda", "g1"
 SETTLING_TICKS, WALKING_TICKS = 1200, 2600

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from robots.model import RobotModel
-from robots.zmq_link import ZmqLink
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.zmq_link import ZmqLink
 
 HOLD_ERROR_RAD = 0.1
 HOLD_SPEED_RAD_S = 5.0
@@ -67,7 +67,7 @@ class Victims:
 @contextmanager
 def victims(robot: str, endpoint: str) -> Iterator[Victims]:
     """The process, for as long as it is needed."""
-    code = f"from rt.faults.victim import main; main({robot!r}, {endpoint!r})"
+    code = f"from kilohertz.rt.faults.victim import main; main({robot!r}, {endpoint!r})"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pinocchio as pin
 
-from robots.model import RobotModel
+from kilohertz.robots.model.robot_model import RobotModel
 
 STEP_S = 0.5e-3
 

@@ -1,0 +1,1 @@
+"""Gains: their schema, their names, and how they change while the robot runs."""

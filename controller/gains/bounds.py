@@ -1,0 +1,165 @@
+"""The inequalities of gains.yaml: what a robot never does, whatever else is asked of it.
+
+A bound on a position is approached as a critically damped spring approaches its rest: at most `rate_per_s` of
+what is left a second, so without overshoot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from kilohertz.controller.problem.declarations import Inequality
+from kilohertz.robots.config.yaml_file import Config
+
+_RATE = Field(default=20.0, gt=0, le=100, description="how fast a bound is approached")
+_SOFT_RATE = Field(default=8.0, gt=0, le=100, description="how fast a bound is approached")
+_SIDES = ("at_least", "at_most")
+
+
+class FrameBound(Config):
+    """Bounds on a link, hand or sole along a direction of the world (its origin: where the robot started)."""
+
+    frame: str = Field(description="name of a hand, a contact, a link or another frame of the model")
+    along: tuple[float, float, float] = Field(default=(0.0, 0.0, 1.0), description="direction; up")
+    at_least_m: float | None = None
+    at_most_m: float | None = None
+    at_least_m_s: float | None = None
+    at_most_m_s: float | None = None
+    rate_per_s: float = _RATE
+
+
+class JointBound(Config):
+    """Bounds on some joints, inside the limits of the drives."""
+
+    joints: tuple[str, ...]
+    at_least_rad: float | None = None
+    at_most_rad: float | None = None
+    at_least_rad_s: float | None = None
+    at_most_rad_s: float | None = None
+    rate_per_s: float = _RATE
+
+
+class CentreOfMassBound(Config):
+    """A box for the centre of mass in the world; null leaves an axis free."""
+
+    at_least_m: tuple[float | None, float | None, float | None] | None = None
+    at_most_m: tuple[float | None, float | None, float | None] | None = None
+    rate_per_s: float = _SOFT_RATE
+
+
+class ContactBound(Config):
+    """Bounds on what a sole transmits while it is closed."""
+
+    contact: str
+    cop_at_least_m: tuple[float, float] | None = Field(
+        default=None, description="centre of pressure from the middle of the sole, along x and y of the sole"
+    )
+    cop_at_most_m: tuple[float, float] | None = None
+    share_at_least: float | None = Field(
+        default=None, ge=0, lt=1, description="part of the vertical force of all soles"
+    )
+    share_at_most: float | None = Field(default=None, gt=0, le=1)
+
+
+class Bounds(Config):
+    """Bounds by the name under which they are explained."""
+
+    frames: dict[str, FrameBound] = Field(
+        default={},
+        description="as: low: {frame: right_hand, along: [0, 0, 1], at_most_m: 1.1, at_most_m_s: 0.5}",
+    )
+    joints: dict[str, JointBound] = Field(
+        default={}, description="as: bent: {joints: [left_knee_joint], at_least_rad: 0.2, at_most_rad_s: 3}"
+    )
+    com: dict[str, CentreOfMassBound] = Field(
+        default={}, description="as: box: {at_least_m: [-0.05, null, 0.5], at_most_m: [0.05, null, null]}"
+    )
+    contacts: dict[str, ContactBound] = Field(
+        default={},
+        description="as: left: {contact: left_foot, cop_at_most_m: [0.06, 0.02], share_at_most: 0.8}",
+    )
+
+
+def inequalities(bounds: Bounds, frames: Mapping[str, str]) -> list[Inequality]:
+    """The inequalities, named `NAME.at_most_m`, `NAME.at_least_m_s` and so on.
+
+    Args:
+        bounds: from gains.yaml.
+        frames: the model's frame by the name it has there.
+    """
+    given: list[Inequality] = []
+    for name, frame in bounds.frames.items():
+        given += _frame(name, frame, frames[frame.frame])
+    for name, joint in bounds.joints.items():
+        given += _joints(name, joint)
+    for name, com in bounds.com.items():
+        for side, corner in zip(_SIDES, (com.at_least_m, com.at_most_m), strict=True):
+            if corner is not None:
+                rows = [axis is not None for axis in corner]
+                reference = [axis or 0.0 for axis in corner] + [0.0] * 6
+                kp, kd = _spring(com.rate_per_s)
+                given.append(
+                    Inequality(f"{name}.{side}_m", "com", side, reference, [kp] * 3 + [kd] * 3, None, rows)
+                )
+    for name, contact in bounds.contacts.items():
+        given += _contact(name, contact)
+    return given
+
+
+def _frame(name: str, bound: FrameBound, frame: str) -> list[Inequality]:
+    kp, kd = _spring(bound.rate_per_s)
+    given = []
+    for side, m, m_s in zip(
+        _SIDES, (bound.at_least_m, bound.at_most_m), (bound.at_least_m_s, bound.at_most_m_s), strict=True
+    ):
+        kind = "frame_coordinate"
+        if m is not None:
+            given.append(
+                Inequality(f"{name}.{side}_m", kind, side, [*bound.along, m, 0.0, 0.0], [kp, kd], frame)
+            )
+        if m_s is not None:
+            given.append(
+                Inequality(f"{name}.{side}_m_s", kind, side, [*bound.along, 0.0, m_s, 0.0], [0.0, kd], frame)
+            )
+    return given
+
+
+def _joints(name: str, bound: JointBound) -> list[Inequality]:
+    kp, kd = _spring(bound.rate_per_s)
+    given = []
+    for joint in bound.joints:
+        prefix = f"{name}.{joint}" if len(bound.joints) > 1 else name
+        for side, rad, rad_s in zip(
+            _SIDES,
+            (bound.at_least_rad, bound.at_most_rad),
+            (bound.at_least_rad_s, bound.at_most_rad_s),
+            strict=True,
+        ):
+            if rad is not None:
+                given.append(Inequality(f"{prefix}.{side}_rad", "joint", side, [rad, 0, 0], [kp, kd], joint))
+            if rad_s is not None:
+                given.append(
+                    Inequality(f"{prefix}.{side}_rad_s", "joint", side, [0, rad_s, 0], [0.0, kd], joint)
+                )
+    return given
+
+
+def _contact(name: str, bound: ContactBound) -> list[Inequality]:
+    given = []
+    for side, cop, share in zip(
+        _SIDES,
+        (bound.cop_at_least_m, bound.cop_at_most_m),
+        (bound.share_at_least, bound.share_at_most),
+        strict=True,
+    ):
+        if cop is not None:
+            given.append(Inequality(f"{name}.cop_{side}_m", "cop", side, cop, (), bound.contact))
+        if share is not None:
+            given.append(Inequality(f"{name}.share_{side}", "force_share", side, [share], (), bound.contact))
+    return given
+
+
+def _spring(rate_per_s: float) -> tuple[float, float]:
+    return rate_per_s**2, 2.0 * rate_per_s

@@ -1,0 +1,151 @@
+"""Which gains may change while a robot runs, and a row of numbers that carries them into the tick.
+
+Numbers that tasks and joint barriers take as they are can; what a gait, an estimator or the guard is made of
+takes a restart. Whoever changes them is in another process: a row is checked there, and once more here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.robots.model.rows import Vector
+
+LIVE = (
+    "com",
+    "base",
+    "trunk",
+    "posture",
+    "angular_momentum",
+    "hand",
+    "walk.swing",
+    "walk.dcm_gain_per_s",
+    "walk.heading_weight",
+    "walk.spin_weight",
+    "walk.arm_weight",
+    "contact.damping_per_s",
+    "limits",
+)
+"""Sections and keys of gains.yaml that may change."""
+LARGEST_RATIO = 4.0
+"""More than this at once is a slip of the finger, or a job for several steps."""
+
+Path = tuple[str, ...]
+
+
+@cache
+def live_paths() -> tuple[Path, ...]:
+    """Where each number of a row stands in gains.yaml."""
+    return tuple(path for key in LIVE for path in _numbers_below(tuple(key.split("."))))
+
+
+def _numbers_below(path: Path) -> Iterator[Path]:
+    default = _at(Gains(), path)
+    if not isinstance(default, BaseModel):
+        yield path
+        return
+    for name in type(default).model_fields:
+        yield from _numbers_below((*path, name))
+
+
+def _at(gains: BaseModel, path: Path) -> Any:
+    value: Any = gains
+    for name in path:
+        value = getattr(value, name)
+    return value
+
+
+@cache
+def live_bounds() -> tuple[Vector, Vector]:
+    """Least and largest value of each number."""
+    low, high = np.full(len(live_paths()), -np.inf), np.full(len(live_paths()), np.inf)
+    for i, path in enumerate(live_paths()):
+        section = _at(Gains(), path[:-1])
+        for bound in type(section).model_fields[path[-1]].metadata:
+            given = next(
+                (getattr(bound, key) for key in ("gt", "ge", "lt", "le") if hasattr(bound, key)), 0.0
+            )
+            if isinstance(bound, (Gt, Ge)):
+                low[i] = math.nextafter(given, math.inf) if isinstance(bound, Gt) else given
+            elif isinstance(bound, (Lt, Le)):
+                high[i] = math.nextafter(given, -math.inf) if isinstance(bound, Lt) else given
+    return low, high
+
+
+def live_numbers(gains: Gains) -> Vector:
+    """The numbers of these gains that may change, in the order of `live_paths`."""
+    return np.array([_at(gains, path) for path in live_paths()])
+
+
+def with_numbers(gains: Gains, numbers: Vector) -> Gains:
+    """The same gains with other numbers, as `live_numbers` gives them; they are not checked again."""
+    changes: dict[str, Any] = {}
+    for path, value in zip(live_paths(), numbers.tolist(), strict=True):
+        section = changes
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = value
+    tuned: Gains = _updated(gains, changes)
+    return tuned
+
+
+def _updated(model: Any, changes: dict[str, Any]) -> Any:
+    fresh = {
+        name: _updated(getattr(model, name), value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    return model.model_copy(update=fresh)
+
+
+def changes(before: Gains, after: Gains) -> Iterator[tuple[Path, Any, Any]]:
+    """Every key that differs, with its value before and after."""
+    yield from _changes((), before, after)
+
+
+def _changes(path: Path, before: Any, after: Any) -> Iterator[tuple[Path, Any, Any]]:
+    if isinstance(before, BaseModel) and type(before) is type(after):
+        for name in type(before).model_fields:
+            yield from _changes((*path, name), getattr(before, name), getattr(after, name))
+    elif before != after:
+        yield path, before, after
+
+
+def objections(before: Gains, after: Gains) -> Iterator[tuple[Path, str]]:
+    """Why running gains cannot become others: each key with a sentence; nothing where they can."""
+    live = set(live_paths())
+    for path, old, new in changes(before, after):
+        if path not in live:
+            yield path, "cannot change while the robot runs: it takes a restart"
+        elif "weight" in path[-1] and (old == 0.0 or new == 0.0):
+            yield path, f"cannot change from {old:g} to {new:g} while the robot runs: 0 leaves the task out"
+        elif new > LARGEST_RATIO * old > 0.0 or 0.0 < new * LARGEST_RATIO < old:
+            yield (
+                path,
+                f"should change by {LARGEST_RATIO:g} times at most at once, not from {old:g} to {new:g}",
+            )
+
+
+class GainsRow:
+    """Live gains as the tick takes them.
+
+    Attributes:
+        generation: which they are; 0 are those that the controller was made with.
+        numbers: as `live_numbers` gives them.
+    """
+
+    def __init__(self, gains: Gains) -> None:
+        self.generation = 0
+        self.numbers = live_numbers(gains)
+
+    def sound(self) -> bool:
+        """Whether every number is one, and within its bounds."""
+        low, high = live_bounds()
+        # NaN compares with nothing.
+        return bool(((self.numbers >= low) & (self.numbers <= high)).all())

@@ -1,0 +1,54 @@
+"""Names in gains.yaml that belong to the robot: what is none of its contacts, joints or frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kilohertz.controller.gains.bounds import Bounds
+from kilohertz.robots.model.robot_model import RobotModel
+
+Finding = tuple[tuple[str | int, ...], str, tuple[str, ...]]
+"""Path of the key, what is wrong, and the words that would have been right."""
+
+_SUM = 1e-6
+
+
+def frame_names(robot: RobotModel) -> dict[str, str]:
+    """The model's frame by the name it may have in gains.yaml: hands and contacts, then every frame."""
+    frames = robot.pin_model.frames
+    names = {str(frame.name): str(frame.name) for frame in frames}
+    names.update((contact.name, str(frames[contact.frame_id].name)) for contact in robot.contacts)
+    names.update((hand.name, str(frames[hand.frame_id].name)) for hand in robot.hands)
+    return names
+
+
+def misfits(robot: RobotModel, stance: Mapping[str, float | None], bounds: Bounds) -> Iterator[Finding]:
+    """What in a gains.yaml does not fit the robot.
+
+    Args:
+        robot: whose gains they are.
+        stance: the share of the weight that each sole named there is to carry, where one is given.
+        bounds: the inequalities.
+    """
+    contacts = robot.contact_names
+    for name in stance:
+        if name not in contacts:
+            yield ("stance", name), "is no contact of this robot", contacts
+    shares = [stance[name] for name in contacts if name in stance]
+    given = sum(share for share in shares if share is not None)
+    everyone = len(shares) == len(contacts) and None not in shares
+    if given > 1.0 + _SUM or (everyone and given < 1.0 - _SUM and shares):
+        yield ("stance",), "the shares of the contacts do not add up to 1", ()
+    for name, frame in bounds.frames.items():
+        if frame.frame not in (known := frame_names(robot)):
+            yield ("inequalities", "frames", name, "frame"), "is no frame of this robot", tuple(known)
+    for name, joints in bounds.joints.items():
+        for i, joint in enumerate(joints.joints):
+            if joint not in robot.joint_names:
+                key = ("inequalities", "joints", name, "joints", i)
+                yield key, "is no joint of this robot", robot.joint_names
+    for name, contact in bounds.contacts.items():
+        if contact.contact not in contacts:
+            yield ("inequalities", "contacts", name, "contact"), "is no contact of this robot", contacts
+    if bounds.com and not robot.floating:
+        yield ("inequalities", "com"), "the base of this robot is fixed to the ground", ()

@@ -1,0 +1,298 @@
+"""gains.yaml: every number that a user may tune, with unit, range and default.
+
+Defaults are scaled by the robot (mass, weight, torque limits), so that they make an unknown robot stand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from kilohertz.controller.gains.bounds import Bounds
+from kilohertz.controller.gains.names import misfits
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.robots.config.config_error import Problem
+from kilohertz.robots.config.yaml_file import Config, ConfigError, Positions, load_yaml_located
+from kilohertz.robots.model.robot_model import RobotModel
+
+
+class CentreOfMassGains(Config):
+    """Tracking of the centre of mass: the divergent component of motion horizontally, a spring vertically."""
+
+    dcm_gain_per_s: float = Field(
+        default=8.0, gt=0, le=30, description="horizontal: rate at which the DCM error decays"
+    )
+    dcm_integral_per_s: float = Field(
+        default=4.0, ge=0, le=10, description="horizontal: rate at which a constant offset is taken out"
+    )
+    height_kp_per_s2: float = Field(default=100.0, gt=0, le=1000, description="vertical stiffness per mass")
+    height_kd_per_s: float = Field(default=20.0, gt=0, le=100, description="vertical damping per mass")
+    height_ki_per_s3: float = Field(default=300.0, ge=0, le=1000, description="vertical integral gain")
+    weight: float = Field(default=50.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
+
+
+class OrientationGains(Config):
+    """Tracking of a link's orientation."""
+
+    kp_per_s2: float = Field(default=150.0, gt=0, le=5000)
+    kd_per_s: float = Field(default=22.0, gt=0, le=200)
+    ki_per_s3: float = Field(default=150.0, ge=0, le=2000, description="of tilt; takes out a lasting lean")
+    weight: float = Field(default=2.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+
+
+class PostureGains(Config):
+    """Pull of the joints towards the nominal posture, where nothing else decides."""
+
+    kp_per_s2: float = Field(default=50.0, gt=0, le=5000)
+    kd_per_s: float = Field(default=10.0, gt=0, le=200)
+    weight: float = Field(
+        default=0.05, gt=0, le=1e3, description="[cost] / [rad/s2]^2, joints that carry no contact"
+    )
+    leg_weight: float = Field(
+        default=1e-3,
+        gt=0,
+        le=1e3,
+        description="[cost] / [rad/s2]^2, joints between base and contacts: the other tasks decide them",
+    )
+
+
+class AngularMomentumGains(Config):
+    """Damping of the angular momentum about the centre of mass."""
+
+    kp_per_s: float = Field(default=5.0, ge=0, le=100)
+    weight: float = Field(
+        default=0.5, ge=0, le=1e3, description="[cost] / [m/s2]^2: torque over (mass * height)"
+    )
+
+
+class HandGains(Config):
+    """Tracking of a hand's pose."""
+
+    kp_per_s2: float = Field(default=400.0, gt=0, le=10000)
+    kd_per_s: float = Field(default=40.0, gt=0, le=500)
+    weight: float = Field(default=10.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
+    orientation_weight: float = Field(default=1.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+    speed_m_s: float = Field(default=0.25, gt=0, le=3, description="peak speed of a reach")
+
+
+class SwingGains(Config):
+    """Tracking of the swing foot."""
+
+    kp_per_s2: float = Field(default=600.0, gt=0, le=10000)
+    kd_per_s: float = Field(default=45.0, gt=0, le=500)
+    orientation_kp_per_s2: float = Field(
+        default=2000.0,
+        gt=0,
+        le=10000,
+        description="a foot is light: friction of the ankle alone tilts it by 20 rad/s2 over this",
+    )
+    orientation_kd_per_s: float = Field(default=80.0, gt=0, le=500)
+    weight: float = Field(
+        default=5.0, gt=0, le=1e4, description="[cost] / [m/s2]^2: well below that of the centre of mass"
+    )
+    orientation_weight: float = Field(
+        default=0.3,
+        ge=0,
+        le=1e4,
+        description="[cost] / [rad/s2]^2: low, as a far foothold matters more than a level sole",
+    )
+
+
+class WalkGains(Config):
+    """Walking; what is left out follows from the robot's size."""
+
+    height: float = Field(default=0.9, gt=0.5, le=1, description="of the centre of mass over the nominal one")
+    step_s: float | None = Field(default=None, gt=0.1, le=3, description="single support")
+    shortest_step_s: float | None = Field(default=None, gt=0.05, le=3, description="least single support")
+    double_support_s: float = Field(
+        default=0.06, gt=0.01, le=1, description="at 0.6 m height; scales with its square root"
+    )
+    width_m: float | None = Field(default=None, gt=0, le=1, description="sideways distance of the feet")
+    clearance_m: float | None = Field(default=None, gt=0, le=0.5, description="apex of the swing foot")
+    descent_m_s: float = Field(
+        default=0.4, gt=0, le=2, description="of a foot that has found no ground in time"
+    )
+    late_s: float = Field(default=0.12, ge=0, le=1, description="how long that foot looks for the ground")
+    early: float = Field(
+        default=0.6, gt=0, le=1, description="part of the step after which a contact ends it"
+    )
+    sole_use: float = Field(
+        default=0.88, gt=0, le=1, description="part of a sole that the zero-moment point may use"
+    )
+    dcm_gain_per_s: float = Field(default=5.0, gt=0, le=30, description="rate at which the DCM error decays")
+    heading_weight: float = Field(
+        default=0.5, ge=0, le=1e4, description="[cost] / [rad/s2]^2: of base and trunk about the vertical"
+    )
+    spin_weight: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e5,
+        description="[cost] / [m/s2]^2: yaw moment over (mass * half sole); swings the arms",
+    )
+    arm_weight: float = Field(
+        default=0.01, gt=0, le=1e3, description="[cost] / [rad/s2]^2: posture of joints that carry no contact"
+    )
+    swing: SwingGains = SwingGains()
+
+
+class StandGains(Config):
+    """Standing, and when that is not enough."""
+
+    steps: bool = Field(
+        default=True, description="whether a push that soles cannot take is answered by steps"
+    )
+    step_margin: float = Field(
+        default=0.0,
+        ge=-0.1,
+        le=0.1,
+        description="capture point inside the edge of the soles, < 0 outside, as it begins to step: over the "
+        "height of the centre of mass",
+    )
+
+
+class ContactGains(Config):
+    """How soles are loaded."""
+
+    damping_per_s: float = Field(
+        default=20.0, ge=0, le=200, description="a sole's velocity is driven to zero at this rate"
+    )
+    least_load: float = Field(default=0.02, ge=0, le=0.5, description="least normal force over weight")
+    largest_load: float = Field(default=2.0, gt=0.5, le=10, description="largest normal force over weight")
+    force_weight: float = Field(default=0.01, gt=0, le=100, description="[cost] / [force/mass, m/s2]^2")
+    moment_weight: float = Field(
+        default=0.05, gt=0, le=100, description="[cost] / [moment/(mass * half sole), m/s2]^2"
+    )
+
+
+class LimitGains(Config):
+    """Barriers that keep joints inside their limits."""
+
+    position_per_s2: float = Field(default=900.0, gt=0, le=10000)
+    damping_per_s: float = Field(default=60.0, gt=0, le=500)
+    velocity_per_s: float = Field(default=50.0, gt=0, le=1000)
+    largest_rad_s2: float = Field(default=300.0, gt=0, le=1e4)
+
+
+class GuardGains(Config):
+    """Last in the chain, after everything."""
+
+    torque_rate_per_s: float = Field(
+        default=100.0, gt=0, le=2000, description="largest change of a torque, in torque limits a second"
+    )
+    damping_speed_rad_s: float = Field(
+        default=10.0, gt=0, le=100, description="joint speed at which damping takes the full torque limit"
+    )
+
+
+class FallGains(Config):
+    """When balance counts as lost, and how the robot goes down."""
+
+    tilt_deg: float = Field(default=45.0, gt=5, le=90, description="tilt of the base that counts as a fall")
+    lowest: float = Field(
+        default=0.5,
+        gt=0.1,
+        lt=1,
+        description="height of the centre of mass over its nominal one: lower is a fall",
+    )
+    reach: float = Field(
+        default=0.1,
+        ge=0,
+        le=2,
+        description="capture point out of the soles over the height of the centre of mass: a fall",
+    )
+    fold_s: float = Field(default=0.2, gt=0.01, le=2, description="time to fold")
+    hold_s: float = Field(default=0.9, gt=0.1, le=10, description="time until the fold goes soft")
+    stiffness_per_rad: float = Field(
+        default=2.0, gt=0, le=20, description="spring, in torque limits a radian"
+    )
+    speed_rad_s: float = Field(
+        default=15.0, gt=0, le=100, description="joint speed at which the damper takes the whole torque limit"
+    )
+    rest_stiffness: float = Field(
+        default=0.1, ge=0, le=1, description="share of the spring that is left on the ground"
+    )
+
+
+class StanceGains(Config):
+    """How one sole is loaded while the robot stands; the centre of mass goes to where that can be held."""
+
+    share: float | None = Field(default=None, gt=0, lt=1, description="part of the weight that it carries")
+    cop_m: tuple[float, float] | None = Field(
+        default=None, description="centre of pressure from the middle of the sole, along x and y of the sole"
+    )
+    share_weight: float = Field(default=1.0, gt=0, le=1e4, description="[cost] / [force/mass, m/s2]^2")
+    cop_weight: float = Field(
+        default=1.0, gt=0, le=1e4, description="[cost] / [moment/(mass * half sole), m/s2]^2"
+    )
+
+
+class Gains(Config):
+    """The whole of gains.yaml."""
+
+    solver: Literal["osqp", "exact"] = "osqp"
+    com: CentreOfMassGains = CentreOfMassGains()
+    base: OrientationGains = OrientationGains()
+    trunk: OrientationGains = OrientationGains()
+    posture: PostureGains = PostureGains()
+    angular_momentum: AngularMomentumGains = AngularMomentumGains()
+    hand: HandGains = HandGains()
+    stand: StandGains = StandGains()
+    walk: WalkGains = WalkGains()
+    contact: ContactGains = ContactGains()
+    stance: dict[str, StanceGains] = Field(
+        default={}, description="as: left_foot: {share: 0.7, cop_m: [0.02, 0.0]}"
+    )
+    limits: LimitGains = LimitGains()
+    inequalities: Bounds = Bounds()
+    guard: GuardGains = GuardGains()
+    fall: FallGains = FallGains()
+    estimator: EstimatorGains = EstimatorGains()
+
+
+def gains_path(robot: RobotModel) -> Path | None:
+    """gains.yaml beside the robot's robot.yaml, where there is one."""
+    path = robot.folder / "gains.yaml"
+    return path if path.exists() else None
+
+
+def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
+    """Gains from a file, else from the robot's own gains.yaml, else the defaults.
+
+    Raises:
+        ConfigError: for a file with mistakes; each with line and remedy.
+    """
+    path = path or gains_path(robot)
+    return Gains() if path is None else load_gains_located(robot, path)[0]
+
+
+def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]:
+    """Gains from a file, and where its keys stand; raises as `load_gains`."""
+    gains, positions = load_yaml_located(path, Gains)
+    shares = {name: stance.share for name, stance in gains.stance.items()}
+    ConfigError.raise_if_any(
+        positions.problem(*finding) for finding in misfits(robot, shares, gains.inequalities)
+    )
+    return gains, positions
+
+
+def unfinished(path: Path) -> Problem | None:
+    """What a file that ends in the middle of a line is told: a number there may have had more digits.
+
+    Such YAML is legal, and some editors write it. So it is a warning to whoever starts a robot and can look,
+    and a reason to leave the gains of a running robot alone.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    last = text.rpartition(b"\n")[2].strip()
+    if not last or last.startswith(b"#"):
+        return None
+    return Problem(
+        "the file ends within this line: is all of it there? End it with a newline",
+        path,
+        text.count(b"\n") + 1,
+        1,
+    )

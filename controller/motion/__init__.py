@@ -1,0 +1,1 @@
+"""What several motions share: time profiles and remarks to the operator."""

@@ -1,0 +1,1 @@
+"""The whole-body problem as data: tables of arrays, frames, contact geometry, declarations."""

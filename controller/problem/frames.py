@@ -1,0 +1,63 @@
+"""Compiled pieces that the frame tasks share: rotating into a frame, rotation and pose errors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.estimators.so3 import log3
+from kilohertz.robots.compile.kernels import kernel
+
+
+@kernel
+def to_frame(R: Floats, a: Floats, start: int, out: Floats) -> None:
+    """Writes R' a[start : start + 3] into out: a world vector in the frame's axes."""
+    for r in range(3):
+        out[r] = R[0, r] * a[start] + R[1, r] * a[start + 1] + R[2, r] * a[start + 2]
+
+
+@kernel
+def copy_row(row: Floats, out: Floats) -> None:
+    """Writes row into out: out[:] = row would be compiled with all it takes to tell that shapes differ."""
+    for i in range(len(out)):
+        out[i] = row[i]
+
+
+@kernel
+def rotation_error(R: Floats, ref: Floats, out: Floats, E: Floats) -> float:
+    """Writes log3(R' R_ref), in the frame's axes, into out and returns its angle.
+
+    Args:
+        R: (3, 3) R_WF.
+        ref: begins with the reference, row by row.
+        out: (3,).
+        E: (3, 3) scratch.
+    """
+    for r in range(3):
+        for c in range(3):
+            E[r, c] = R[0, r] * ref[c] + R[1, r] * ref[3 + c] + R[2, r] * ref[6 + c]
+    return log3(E, out)
+
+
+@kernel
+def pose_error(R: Floats, p: Floats, ref: Floats, out: Floats, s: Floats) -> None:
+    """Writes log6 of the reference pose seen from the frame into out; ref is R_ref (9), p_ref (3); s scratch.
+
+    The linear part is V(w)^-1 R' (p_ref - p), with w the rotation error (Murray, Li, Sastry 1994, A.14).
+    """
+    w = out[3:6]
+    angle = rotation_error(R, ref, w, s[5:8])
+    d, x = s[3], s[4]
+    for r in range(3):
+        d[r] = ref[9 + r] - p[r]
+    to_frame(R, d, 0, x)
+    if angle < 1e-4:
+        alpha = 1.0 - angle * angle / 12.0
+        beta = 1.0 / 12.0
+    else:
+        alpha = angle * np.sin(angle) / (2.0 * (1.0 - np.cos(angle)))
+        beta = (1.0 - alpha) / (angle * angle)
+    wx = w[0] * x[0] + w[1] * x[1] + w[2] * x[2]
+    out[0] = alpha * x[0] - 0.5 * (w[1] * x[2] - w[2] * x[1]) + beta * wx * w[0]
+    out[1] = alpha * x[1] - 0.5 * (w[2] * x[0] - w[0] * x[2]) + beta * wx * w[1]
+    out[2] = alpha * x[2] - 0.5 * (w[0] * x[1] - w[1] * x[0]) + beta * wx * w[2]

@@ -1,0 +1,175 @@
+"""Compiled kinematics: every frame's pose, velocity, drift and Jacobian out of pinocchio's buffers.
+
+Two pinocchio calls fill the buffers: crba in the WORLD convention (M, joint placements, joint Jacobians) and
+nonLinearEffects (h, joint velocities and accelerations with gravity). The rest is derived here: 0.5 us for
+three frames, against 1 us a frame for pinocchio's own frame calls from Python.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import carray
+
+from kilohertz.controller.problem.frames import to_frame
+from kilohertz.controller.problem.tables import Floats, Kin, Limits
+from kilohertz.robots.compile.kernels import float_pointer, inner_kernel, kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+
+_BRAKING_SHARE = 0.6
+"""Of the deceleration that a torque has left: gravity and the other joints change on the way."""
+_LEAST_BRAKING_RAD_S2 = 2.0
+_LEAD_S = 0.01
+"""From a sample to the torque that answers it: delay, and the guard's limit on the torque's rate."""
+
+
+@inner_kernel
+def dot(a: Floats, b: Floats, n: int) -> float:
+    """Inner product of the first n entries."""
+    total = 0.0
+    for i in range(n):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
+def centroid(k: Kin) -> None:
+    """Centre of mass, its velocity and the angular momentum, from the base rows of M and M v.
+
+    M's linear-angular block is m [c]x' with c the centre of mass in the base frame; M v is the momentum at
+    the base.
+    """
+    M, v, mass = k.M, k.v, k.mass[0]
+    nv = len(v)
+    R = carray(float_pointer(k.address[0, 0]), (3, 3))  # column-major memory: R[c, r] is R_WB[r, c]
+    p = carray(float_pointer(k.address[0, 1]), (3,))
+    linear, angular = k.s[0], k.s[1]
+    for r in range(3):
+        linear[r] = dot(M[r], v, nv)
+        angular[r] = dot(M[3 + r], v, nv)
+    cx, cy, cz = M[5, 1] / mass, M[3, 2] / mass, M[4, 0] / mass
+    angular[0] -= cy * linear[2] - cz * linear[1]
+    angular[1] -= cz * linear[0] - cx * linear[2]
+    angular[2] -= cx * linear[1] - cy * linear[0]
+    for r in range(3):
+        k.p_WC[r] = p[r] + R[0, r] * cx + R[1, r] * cy + R[2, r] * cz
+        k.v_WC[r] = (R[0, r] * linear[0] + R[1, r] * linear[1] + R[2, r] * linear[2]) / mass
+        k.L_C[r] = R[0, r] * angular[0] + R[1, r] * angular[1] + R[2, r] * angular[2]
+
+
+@kernel
+def frame_kinematics(k: Kin, f: int) -> None:
+    """Pose, velocity, drift and local Jacobian of frame f."""
+    address, P = k.address[1 + f], k.placement[f]
+    FR, p, vel, drift = k.R[f], k.p[f], k.vel[f], k.drift[f]
+    R = carray(float_pointer(address[0]), (3, 3))
+    p_joint = carray(float_pointer(address[1]), (3,))
+    v_lin = carray(float_pointer(address[2]), (3,))
+    v_ang = carray(float_pointer(address[3]), (3,))
+    a_lin = carray(float_pointer(address[4]), (3,))
+    a_ang = carray(float_pointer(address[5]), (3,))
+    t, d = k.s[0], k.s[1]
+    for r in range(3):
+        for c in range(3):
+            FR[r, c] = R[0, r] * P[0, c] + R[1, r] * P[1, c] + R[2, r] * P[2, c]
+        p[r] = p_joint[r] + R[0, r] * P[3, 0] + R[1, r] * P[3, 1] + R[2, r] * P[3, 2]
+        i, j = (r + 1) % 3, (r + 2) % 3
+        t[r] = v_lin[r] + v_ang[i] * P[3, j] - v_ang[j] * P[3, i]
+        # pinocchio's a_gf carries the gravity field: taking it off leaves the drift alone.
+        d[r] = a_lin[r] - GRAVITY_M_S2 * R[r, 2] + a_ang[i] * P[3, j] - a_ang[j] * P[3, i]
+    to_frame(P, t, 0, vel[0:3])
+    to_frame(P, v_ang, 0, vel[3:6])
+    to_frame(P, d, 0, drift[0:3])
+    to_frame(P, a_ang, 0, drift[3:6])
+    for r in range(3):  # spatial -> classical acceleration
+        i, j = (r + 1) % 3, (r + 2) % 3
+        drift[r] += vel[3 + i] * vel[j] - vel[3 + j] * vel[i]
+    for n in range(k.n_columns[f]):
+        column = k.columns[f, n]
+        Jn = k.Jw[column]
+        for r in range(3):
+            i, j = (r + 1) % 3, (r + 2) % 3
+            t[r] = Jn[r] + Jn[3 + i] * p[j] - Jn[3 + j] * p[i]
+        for r in range(3):
+            k.J[f, r, column] = FR[0, r] * t[0] + FR[1, r] * t[1] + FR[2, r] * t[2]
+            k.J[f, 3 + r, column] = FR[0, r] * Jn[3] + FR[1, r] * Jn[4] + FR[2, r] * Jn[5]
+
+
+@kernel
+def kinematics(q: Floats, v: Floats, k: Kin) -> None:
+    """Fills `Kin` from pinocchio's buffers at (q, v)."""
+    for i in range(len(q)):
+        k.q[i] = q[i]
+    for i in range(len(v)):
+        k.v[i] = v[i]
+    if k.n_base[0] == 6:
+        centroid(k)
+    for f in range(len(k.p)):
+        frame_kinematics(k, f)
+
+
+@inner_kernel
+def braking(left_rad: float, v: float, a: float, rate_per_s: float) -> float:
+    """Largest acceleration of a joint that moves towards its limit and can brake by no more than a.
+
+    It keeps to a curve of speed over what is left, on which a constant -a brings it near its limit, and from
+    where that would be steeper than the rate to rest at it, without a corner; it returns to the curve at
+    twice the rate.
+    """
+    left = left_rad - _LEAD_S * v
+    corner = a / (rate_per_s * rate_per_s)
+    if left < corner:
+        return 2.0 * rate_per_s * (rate_per_s * left - v) - rate_per_s * v
+    fastest = math.sqrt(a * (2.0 * left - corner))
+    return 2.0 * rate_per_s * (fastest - v) - a * v / fastest
+
+
+@inner_kernel
+def deceleration(k: Kin, limits: Limits, j: int, outwards: float) -> float:
+    """What the torque of joint j of a robot on a fixed base can brake by, whichever way the others move.
+
+    Args:
+        k: kinematics.
+        limits: torque limits.
+        j: the joint.
+        outwards: sign of its velocity.
+
+    Returns:
+        Deceleration [rad/s^2] for which the torque suffices while no other joint accelerates more than that.
+    """
+    inertia = 0.0
+    for i in range(len(k.v)):
+        inertia += abs(k.M[j, i])
+    left_Nm = limits.tau[j] + outwards * k.h[j]
+    most: float = max(_BRAKING_SHARE * left_Nm / inertia, _LEAST_BRAKING_RAD_S2)
+    return most
+
+
+@inner_kernel
+def barriers(k: Kin, limits: Limits) -> None:
+    """This tick's bounds on the joint accelerations: exponential barriers on position and velocity.
+
+    vdot <= min(kq (q_max - q) - kd v, kv (v_max - v)), so a joint comes to rest at its limit without
+    overshoot (kd^2 >= 4 kq); never tighter than +-a_max inwards, so that no joint asks for an acceleration no
+    motor has. On a fixed base, where M and h tell what a torque can brake, a joint also slows down while that
+    is still enough; on legs they do not, as the soles bear what they leave out.
+    """
+    nb, nq = k.n_base[0], k.n_base[1]
+    kq, kd, kv, a_max = limits.gain[0], limits.gain[1], limits.gain[2], limits.gain[3]
+    for j in range(len(k.v) - nb):
+        q, v = k.q[nq + j], k.v[nb + j]
+        upper = min(kq * (limits.position_upper[j] - q) - kd * v, kv * (limits.velocity[j] - v))
+        lower = max(kq * (limits.position_lower[j] - q) - kd * v, -kv * (limits.velocity[j] + v))
+        if nb == 0:
+            if v > 0.0:
+                a = deceleration(k, limits, j, 1.0)
+                upper = min(upper, braking(limits.position_upper[j] - q, v, a, kq / kd))
+            else:
+                a = deceleration(k, limits, j, -1.0)
+                lower = max(lower, -braking(q - limits.position_lower[j], -v, a, kq / kd))
+        upper = max(min(upper, 10.0 * a_max), -a_max)
+        lower = min(max(lower, -10.0 * a_max), a_max)
+        if lower > upper:
+            lower = upper = 0.5 * (lower + upper)
+        limits.vdot_upper[j] = upper
+        limits.vdot_lower[j] = lower

@@ -1,0 +1,1 @@
+"""What stands between a solution and the drives: guard, ladder of fallbacks, fall detection."""

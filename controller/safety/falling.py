@@ -1,0 +1,100 @@
+"""When balance is lost: notice it early, fold up while the legs can still brake, then lie damped.
+
+Neither zero torque nor full torque: the drives' own springs pull the joints to the fold of robot.yaml and
+their dampers take the energy. Lowering the body early turns height into work of the knees instead of speed of
+the head (Fujiwara et al., "UKEMI: falling motion control to minimize damage to biped humanoid robot", IROS
+2002).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kilohertz.controller.gains.schema import FallGains
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow, Vector
+
+
+class Falling:
+    """Detects a fall and commands the drives through it.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        height_m: of the centre of mass over the soles, nominal.
+        damping_Nms: (na,) damping of the last phase.
+
+    Attributes:
+        active: whether the robot is being folded or lies.
+    """
+
+    def __init__(self, robot: RobotModel, gains: FallGains, height_m: float, damping_Nms: Vector) -> None:
+        self.active = False
+        self._fold = robot.fold_rad
+        self._gains = gains
+        self._omega = math.sqrt(GRAVITY_M_S2 / height_m)
+        self._lowest_m = gains.lowest * height_m
+        self._cos_tilt = math.cos(math.radians(gains.tilt_deg))
+        self._reach_m = gains.reach * height_m
+        self._kp = robot.torque_limit_Nm * gains.stiffness_per_rad
+        self._kd = robot.torque_limit_Nm / gains.speed_rad_s
+        self._damping = damping_Nms
+        self._start = np.zeros(robot.na)
+        self._target = np.zeros(robot.na)
+        self._t = 0.0
+
+    def reset(self) -> None:
+        """Stands again."""
+        self.active = False
+
+    def lost(
+        self, upright: float, p_SC: Sequence[float], v_WC: Sequence[float], half_sole: Sequence[float]
+    ) -> str:
+        """Why balance is lost, one sentence; "" while it is not.
+
+        Args:
+            upright: cosine of the base's tilt.
+            p_SC: (3,) centre of mass from the middle of the soles, heading axes [m].
+            v_WC: (3,) its velocity, heading axes [m/s].
+            half_sole: (2,) half extents of the support, heading axes [m].
+
+        Source: the capture point (Pratt et al., Humanoids 2006, eq. 5) tells where the robot would come to
+        rest; further out than a step reaches, it will not.
+        """
+        if upright < self._cos_tilt:
+            return "a fall: the base has tilted too far"
+        if p_SC[2] < self._lowest_m:
+            return "a fall: the centre of mass is too low"
+        out_x = abs(p_SC[0] + v_WC[0] / self._omega) - half_sole[0]
+        out_y = abs(p_SC[1] + v_WC[1] / self._omega) - half_sole[1]
+        if max(out_x, out_y) > self._reach_m:
+            return "a fall: the capture point is out of reach"
+        return ""
+
+    def start(self, q: Vector, p_SC: Sequence[float], v_WC: Sequence[float]) -> None:
+        """Begins to fold from the joint positions q, towards the fall; other arguments as in `lost`."""
+        self.active = True
+        self._t = 0.0
+        x = p_SC[0] + v_WC[0] / self._omega
+        y = p_SC[1] + v_WC[1] / self._omega
+        way = "sideways" if abs(y) > abs(x) else "forward" if x > 0.0 else "backward"
+        self._start[:] = q
+        self._target[:] = self._fold.get(way, self._start)
+
+    def command(self, command: CommandRow, dt_s: float) -> None:
+        """Writes this tick's springs and dampers; the torque feed-forward is 0."""
+        gains = self._gains
+        self._t += dt_s
+        share = min(1.0, self._t / gains.fold_s)
+        np.subtract(self._target, self._start, out=command.q_des)
+        command.q_des *= share
+        command.q_des += self._start
+        if self._t < gains.hold_s:
+            command.kp[:], command.kd[:] = self._kp, self._kd
+        else:  # on the ground: yield
+            np.multiply(self._kp, gains.rest_stiffness, out=command.kp)
+            command.kd[:] = self._damping

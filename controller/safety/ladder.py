@@ -1,0 +1,94 @@
+"""What the robot is told when the QP has no solution: a ladder, walked down, never an exception.
+
+QP solved -> QP with softened limits -> last good acceleration through inverse dynamics (a few ticks)
+-> gravity compensation and a posture spring -> damping, latched
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.rows import Vector
+
+SOLVED, SOFTENED, LAST_GOOD, GRAVITY, DAMPING = range(5)
+RUNGS = ("solved", "softened", "last good", "gravity compensation", "damping")
+
+_LAST_GOOD_TICKS = 5
+_GRAVITY_TICKS = 50
+
+
+class Ladder:
+    """Turns the outcome of a tick's solve into a joint torque and a rung.
+
+    Args:
+        body: the whole-body controller.
+
+    Attributes:
+        rung: of the last tick.
+        tau: (na,) torque of the last tick [Nm]; 0 on the damping rung.
+        falls: ticks in a row without a solution.
+    """
+
+    def __init__(self, body: WholeBody) -> None:
+        self._body = body
+        solution = body.solution
+        self.rung = SOLVED
+        self.tau = np.zeros_like(solution.tau)
+        self.falls = 0
+        self._vdot = np.zeros_like(solution.vdot)
+        self._wrench = np.zeros_like(solution.wrench)
+        self._have_last = False
+        self._force = np.zeros_like(solution.vdot)
+        self._part = np.zeros_like(solution.vdot)
+
+    def reset(self) -> None:
+        """Forgets what was before; after re-arming."""
+        self.rung, self.falls, self._have_last = SOLVED, 0, False
+
+    def step(self, solved: bool) -> int:
+        """Sets `rung` and `tau` for this tick.
+
+        Args:
+            solved: whether the body's solution passed its check.
+
+        Returns:
+            The rung. On the gravity rung the posture spring is the drives' own; the caller sets it.
+        """
+        solution = self._body.solution
+        if self.rung == DAMPING:
+            return self.rung
+        if solved or self._body.solve_softened():
+            self.rung = SOLVED if solved else SOFTENED
+            self.falls = 0
+            self.tau[:] = solution.tau
+            self._vdot[:], self._wrench[:] = solution.vdot, solution.wrench
+            self._have_last = True
+            return self.rung
+        self.falls += 1
+        if self._have_last and self.falls <= _LAST_GOOD_TICKS:
+            self.rung = LAST_GOOD
+            self._inverse_dynamics(self._vdot, self._wrench)
+        elif self.falls <= _LAST_GOOD_TICKS + _GRAVITY_TICKS:
+            self.rung = GRAVITY
+            self._part[:] = 0.0
+            self._inverse_dynamics(self._part, self._wrench)
+        else:
+            self.rung = DAMPING
+            self.tau[:] = 0.0
+        if not np.isfinite(self.tau).all():
+            self.rung = DAMPING
+            self.tau[:] = 0.0
+        return self.rung
+
+    def _inverse_dynamics(self, vdot: Vector, wrench: Vector) -> None:
+        """Writes M vdot + h - J' w of the joint rows into tau."""
+        kin, contacts = self._body.arrays.kin, self._body.arrays.contacts
+        np.dot(kin.M, vdot, out=self._force)
+        self._force += kin.h
+        for c in range(len(contacts.offset)):
+            if contacts.offset[c] >= 0:
+                dim = int(contacts.dim[c])
+                J = kin.J[contacts.frame[c], contacts.select[c, :dim]]
+                self._force -= J.T @ wrench[c, :dim]
+        self.tau[:] = self._force[self._body.robot.n_base :]

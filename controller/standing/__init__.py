@@ -1,0 +1,1 @@
+"""Standing on closed contacts: centre of mass, upright trunk, recovery steps."""

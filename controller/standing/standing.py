@@ -1,0 +1,255 @@
+"""A floating-base robot on its soles: centre of mass, base and trunk upright, posture.
+
+The horizontal law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer,
+"Three-dimensional bipedal walking control based on divergent component of motion", T-RO 2015): with xi = c +
+v / omega, asking for cdd = omega^2 (c - z) and z = z_ref + (1 + k / omega) (xi - xi_ref) is a spring and
+damper on c with kp = omega k and kd = omega + k, which is how it is given to the task.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.problem.soles import can_rest, com_height, sole_corners
+from kilohertz.controller.problem.tables import REF
+from kilohertz.controller.request import RequestRow
+from kilohertz.controller.standing.com_motion import ComMotion
+from kilohertz.controller.standing.stance import Stance, stance_tasks
+from kilohertz.controller.standing.standing_kernels import (
+    find_soles,
+    hold_upright,
+    integrate_com,
+    place_com,
+)
+from kilohertz.controller.upper_body.hands import hand_tasks
+from kilohertz.controller.walking.speed import walks
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+
+_LARGEST_OFFSET_M = 0.06
+"""Horizontal: what the integral may shift the zero-moment point by."""
+_OFF_THE_STOP_RAD = 0.02
+"""A joint whose nominal place is its stop rests this far from it: there its barrier would be hit half of the
+time (Talos' grippers, in 46 % of all ticks), and a tick that hits a limit is solved twice."""
+_LARGEST_LIFT_G = 0.5
+"""Vertical: what the integral may add, in units of gravity."""
+
+
+def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """Every task that standing may enable, with its gains and weights."""
+    base_link = robot.base_link
+    tasks = [
+        Task("com", "com", gains.com.weight),
+        Task("base", "frame_orientation", gains.base.weight, _pair(gains.base), base_link),
+        Task("posture", "posture", 1.0, _pair(gains.posture)),
+        Task(
+            "angular_momentum",
+            "angular_momentum",
+            _momentum_weight(robot, gains),
+            [gains.angular_momentum.kp_per_s],
+        ),
+    ]
+    trunk = robot.description.trunk
+    if trunk is not None and trunk != base_link:
+        tasks.append(Task("trunk", "frame_orientation", gains.trunk.weight, _pair(gains.trunk), trunk))
+    tasks += [Task(f"{c.name}.force", "contact_force", 1.0, (), c.name) for c in robot.contacts]
+    return tasks + stance_tasks(robot, gains) + hand_tasks(robot, gains)
+
+
+def _pair(gains: object) -> list[float]:
+    return [gains.kp_per_s2, gains.kd_per_s]  # type: ignore[attr-defined]
+
+
+def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
+    """Weight on [Nm]^2 that equals the given one on accelerations at the height of the centre of mass."""
+    return gains.angular_momentum.weight / (robot.mass_kg * com_height(robot)) ** 2
+
+
+class Standing:
+    """References of a robot on its soles, all contacts closed.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        body: the whole-body controller, with `standing_tasks` declared.
+
+    Raises:
+        ConfigError: for a robot that can neither stand still nor walk.
+
+    Attributes:
+        p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
+        p_WS: (3,) mean of the soles as estimated [m].
+        R_des: (3, 3) heading of the soles.
+        half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
+        height_m: of the centre of mass over the ground at the nominal posture.
+        tasks: names of the tasks that walking keeps, too.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
+        if not (can_rest(robot) or walks(robot)):
+            raise ConfigError(
+                f"'{robot.name}' stands on points: its soles span no area, so it cannot stand still, and "
+                "without two feet it cannot walk either"
+            )
+        self.half_support_m = np.asarray(np.ptp(sole_corners(robot), axis=0) / 2.0)
+        self.height_m = com_height(robot)
+        self.robot = robot
+        self._body = body
+        self._com = ComMotion()
+        self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
+        self._closed = robot.contact_names
+        self._n_contacts = len(robot.contacts)
+        self._stance = Stance(body, gains)
+        others = (*robot.hand_names, *self._stance.tasks)
+        self.tasks = [task.name for task in standing_tasks(robot, gains) if task.name not in others]
+        self._nominal_offset = np.zeros(3)
+        self._own_height_m = 0.0
+        self._integral = np.zeros(3)
+        self.R_des = np.eye(3)
+        self._set_up(gains)
+        self._write_references = self._bind_references()
+        body.prepare(*self._mode)
+
+    def _set_up(self, gains: Gains) -> None:
+        robot, body = self.robot, self._body
+        omega = self._omega = math.sqrt(GRAVITY_M_S2 / self.height_m)
+        # Horizontally the DCM error is integrated, into an offset of the zero-moment point.
+        self._lead_s = np.array([1.0 / omega, 1.0 / omega, 0.0])
+        self._ki = np.zeros(3)
+        self._largest = np.array([omega**2 * _LARGEST_OFFSET_M] * 2 + [_LARGEST_LIFT_G * GRAVITY_M_S2])
+        posture = body.reference("posture")
+        low, high = robot.position_lower_rad + _OFF_THE_STOP_RAD, robot.position_upper_rad - _OFF_THE_STOP_RAD
+        nominal = robot.q_nominal[robot.nq_base :]
+        posture[: robot.na] = np.where(low < high, np.clip(nominal, low, high), nominal)
+        self._posture_weight, self._legs = posture[robot.na :], self._leg_joints()
+        self.retune(gains)
+        self.write_gains()
+        soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
+        half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
+        self._normal_refs = []
+        for contact, geometry, share in zip(robot.contacts, body.geometry, self._stance.share, strict=True):
+            ref = body.reference(f"{contact.name}.force")
+            self._normal_refs.append((ref, geometry.select.index(2), float(share)))
+            force = gains.contact.force_weight / robot.mass_kg**2
+            moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
+            for t, component in enumerate(geometry.select):
+                ref[t] = float(share) * robot.mass_kg * GRAVITY_M_S2 if component == 2 else 0.0
+                ref[6 + t] = force if component < 3 else moment
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains; `write_gains` puts those of the centre of mass into force."""
+        omega, com = self._omega, gains.com
+        k = com.dcm_gain_per_s
+        self._com_gain = [
+            omega * k,
+            omega * k,
+            com.height_kp_per_s2,
+            omega + k,
+            omega + k,
+            com.height_kd_per_s,
+        ]
+        self._ki[:2], self._ki[2] = omega**2 * com.dcm_integral_per_s, com.height_ki_per_s3
+        self._posture_weight[:] = gains.posture.weight
+        self._posture_weight[self._legs] = gains.posture.leg_weight
+
+    def write_gains(self) -> None:
+        """Puts the gains of the centre of mass into force, after another behaviour has set its own."""
+        self._body.gain("com")[:6] = self._com_gain
+
+    def _bind_references(self) -> Callable[[float], None]:
+        kin, tasks, com, index = (
+            self._body.arrays.kin,
+            self._body.arrays.tasks,
+            self._com,
+            self._body.task_index,
+        )
+        upright = [int(tasks.table[index[name], REF]) for name in ("base", "trunk") if name in index]
+        return bind(
+            "standing_kernels",
+            [find_soles, place_com, integrate_com, hold_upright],
+            call={"dt_s": "f8"},
+            persistent={
+                "sole_p": kin.p[: self._n_contacts],
+                "sole_R": kin.R[: self._n_contacts],
+                "p_WC": kin.p_WC,
+                "v_WC": kin.v_WC,
+                "com_p": com.p,
+                "com_v": com.v,
+                "com_a": com.a,
+                "nominal_offset": self._nominal_offset,
+                "p_WS": self.p_WS,
+                "R_des": self.R_des,
+                "p_WC_des": self.p_WC_des,
+                "v_WC_des": self.v_WC_des,
+                "lead_s": self._lead_s,
+                "ki": self._ki,
+                "largest": self._largest,
+                "integral": self._integral,
+                "com_ref": self._body.reference("com"),
+                "task_refs": tasks.ref,
+                "upright": np.array(upright, np.int64),
+            },
+        )
+
+    def _leg_joints(self) -> list[int]:
+        """Joints between the base and a contact."""
+        kin = self._body.arrays.kin
+        columns = {int(j) for f in range(self._n_contacts) for j in kin.columns[f, : kin.n_columns[f]]}
+        return sorted(j - self.robot.n_base for j in columns if j >= self.robot.n_base)
+
+    @property
+    def _mode(self) -> tuple[tuple[str, ...], list[str]]:
+        return self._closed, [*self.tasks, *self._stance.tasks]
+
+    def start(self) -> None:
+        """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
+        kin = self._body.arrays.kin
+        self.write_gains()
+        self._write_references(0.0)
+        data = self.robot.pin_model.createData()
+        nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()
+        pin.updateFramePlacements(self.robot.pin_model, data)
+        soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
+        # Over the middle of the soles if not loaded otherwise, as high over them as in the nominal posture.
+        self._own_height_m = float(nominal[2] - soles[2])
+        self._nominal_offset[:] = 0.0
+        self._stance.offset(self.R_des, self._nominal_offset)
+        self._bear_load()
+        self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
+        self._integral[:] = 0.0
+        self._body.set_mode(*self._mode)
+
+    def resume(self) -> None:
+        """Takes over from another motion that ends at rest with both soles down."""
+        self._bear_load()
+        self._write_references(0.0)
+        self._stance.offset(self.R_des, self._nominal_offset)
+        self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
+        self.write_gains()
+        self._body.set_mode(*self._mode)
+
+    def _bear_load(self) -> None:
+        """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
+        carried = self._body.carried
+        self._nominal_offset[2] = self._own_height_m + float(carried.p_RC[2])
+        load_N = carried.total_kg * GRAVITY_M_S2
+        for ref, normal, share in self._normal_refs:
+            ref[normal] = share * load_N
+
+    def take(self, request: RequestRow) -> None:
+        """Switches to a new request."""
+        self._com.take(request)
+
+    def advance(self, dt_s: float) -> None:
+        """Writes this tick's references; the kinematics must be those of this tick."""
+        self._com.advance(dt_s)
+        self._bear_load()
+        self._write_references(dt_s)

@@ -1,0 +1,1 @@
+"""Hands and gaze, whatever the legs do."""

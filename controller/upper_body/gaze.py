@@ -1,0 +1,148 @@
+"""Where the robot looks while it stands or walks: ahead, along a direction, at a point in the world."""
+
+from __future__ import annotations
+
+import math
+
+from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.request import FOOTSTEPS, WALK, RequestRow
+from kilohertz.controller.upper_body.gaze_range import AHEAD, POINT, GazeRange, gaze_range
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.rows import Vector
+
+_RATE_PER_S = 6.0
+_FASTEST_RAD_S = 1.0
+_SMALL_RAD = 1e-3
+_MISSED_RAD = 0.2
+"""A point that is further than this out of the range is told of."""
+
+
+class _Angle:
+    """An angle that follows its goal, critically damped and no faster than it may.
+
+    Attributes:
+        x, v, a: angle and its derivatives.
+    """
+
+    def __init__(self) -> None:
+        self.x = self.v = self.a = 0.0
+
+    def follow(self, goal: float, dt_s: float) -> None:
+        """Moves on by one tick."""
+        # The goal that is as far ahead as makes the speed the largest there is, once it is steady.
+        far = 2.0 * _FASTEST_RAD_S / _RATE_PER_S
+        way = min(max(goal - self.x, -far), far)
+        self.a = _RATE_PER_S * (_RATE_PER_S * way - 2.0 * self.v)
+        self.v += self.a * dt_s
+        self.x += self.v * dt_s
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is back at zero."""
+        return abs(self.x) < _SMALL_RAD and abs(self.v) < _SMALL_RAD
+
+
+class Gaze:
+    """References of the trunk, or of the neck's joints, on top of those of standing and walking.
+
+    Args:
+        body: the whole-body controller, with the references of standing.
+        remarks: where to tell what cannot be looked at.
+    """
+
+    def __init__(self, body: WholeBody, remarks: Remarks) -> None:
+        self._body = body
+        self._range = gaze_range(body.robot)
+        self._remarks = remarks
+        self._kind, self._given = AHEAD, (0.0, 0.0, 0.0)
+        self._busy = self._told = False
+        self._yaw, self._pitch = _Angle(), _Angle()
+        self._posture = body.reference("posture")
+        self._nominal = self._posture[: body.robot.na].copy()
+        self._frame = 0
+        if self._range is not None:
+            self._trunk, self._base = body.reference("trunk"), body.reference("base")
+            self._frame = body.frame_index[str(body.robot.description.trunk)]
+
+    def start(self) -> None:
+        """Looks ahead, at once."""
+        self._kind = AHEAD
+        self._yaw, self._pitch = _Angle(), _Angle()
+        if self._busy:
+            self._end()
+
+    def take(self, request: RequestRow) -> None:
+        """Switches to what a request says of the gaze; if it says nothing, a walk looks ahead again."""
+        kind, *given = request.gaze.tolist()
+        if int(kind) != AHEAD:
+            self._kind, self._given, self._busy, self._told = (
+                int(kind),
+                (given[0], given[1], given[2]),
+                True,
+                False,
+            )
+        elif int(request.behaviour[0]) in (WALK, FOOTSTEPS):
+            self._kind = AHEAD
+
+    def advance(self, dt_s: float, R_des: Vector) -> None:
+        """Writes this tick's references over those of standing or walking."""
+        if not self._busy:
+            return
+        within = self._range
+        assert within is not None
+        yaw, pitch = self._goal(within, R_des)
+        self._yaw.follow(yaw, dt_s)
+        self._pitch.follow(pitch, dt_s)
+        if self._kind == AHEAD and self._yaw.rests and self._pitch.rests:
+            self._end()
+            return
+        for turn, angle in ((within.yaw, self._yaw), (within.pitch, self._pitch)):
+            if turn.neck:
+                self._posture[turn.joint] = self._nominal[turn.joint] + turn.sign * angle.x
+        if not (within.yaw.neck and within.pitch.neck):
+            still = _Angle()
+            self._turn_trunk(
+                still if within.yaw.neck else self._yaw, still if within.pitch.neck else self._pitch
+            )
+
+    def _goal(self, within: GazeRange, R_des: Vector) -> tuple[float, float]:
+        """Yaw and pitch from the heading, as far as they can be had."""
+        if self._kind == AHEAD:
+            return 0.0, 0.0
+        yaw, pitch = self._given[:2]
+        if self._kind == POINT:
+            yaw, pitch = self._towards(within, R_des)
+        goal = (
+            min(max(yaw, within.yaw.low), within.yaw.high),
+            min(max(pitch, within.pitch.low), within.pitch.high),
+        )
+        if not self._told and max(abs(goal[0] - yaw), abs(goal[1] - pitch)) > _MISSED_RAD:
+            self._told = True
+            self._remarks.last = "the point to look at is further round than the gaze turns"
+        return goal
+
+    def _towards(self, within: GazeRange, R_des: Vector) -> tuple[float, float]:
+        kin, f = self._body.arrays.kin, self._frame
+        p, R, (a, b, c) = kin.p[f].tolist(), kin.R[f].tolist(), within.p_TE
+        x, y, z = (self._given[r] - p[r] - R[r][0] * a - R[r][1] * b - R[r][2] * c for r in range(3))
+        cos, sin = float(R_des[0, 0]), float(R_des[1, 0])
+        return within.angles(cos * x + sin * y, cos * y - sin * x, z)
+
+    def _turn_trunk(self, yaw: _Angle, pitch: _Angle) -> None:
+        """Turns the trunk's reference, upright along the heading so far: first about the vertical."""
+        ref = self._trunk
+        c, s = float(ref[0]), float(ref[3])
+        cy, sy, cp, sp = math.cos(yaw.x), math.sin(yaw.x), math.cos(pitch.x), math.sin(pitch.x)
+        c, s = c * cy - s * sy, s * cy + c * sy
+        ref[0], ref[1], ref[2] = c * cp, -s, c * sp
+        ref[3], ref[4], ref[5] = s * cp, c, s * sp
+        ref[6], ref[7], ref[8] = -sp, 0.0, cp
+        # The base turns with the walk; while standing nobody writes its rate, and it is 0.
+        ref[9], ref[10], ref[11] = -s * pitch.v, c * pitch.v, float(self._base[11]) + yaw.v
+        ref[14] = yaw.a
+
+    def _end(self) -> None:
+        self._busy = False
+        self._trunk[9:12] = 0.0
+        self._trunk[14] = 0.0
+        self._posture[: len(self._nominal)] = self._nominal

@@ -1,0 +1,132 @@
+"""Which joints turn a robot's gaze, and how far: those of its neck, else those of its waist."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.controller.upper_body.hand_targets import TargetError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
+
+AHEAD, DIRECTION, POINT = range(3)
+"""What a robot looks at; a row is that, then yaw and pitch (down > 0) from its heading, or a point."""
+GAZE_SIZE = 4
+_ALIGNED = 0.9
+"""Cosine between a joint's axis and the one that it is to turn about."""
+_OFF_THE_STOP_RAD = 0.05
+_WAIST_YAW_RAD, _WAIST_PITCH_RAD = 1.0, 0.25
+"""A trunk is turned no further, for the sake of balance."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A joint that turns the gaze.
+
+    Attributes:
+        joint: its place in the joint arrays.
+        sign: of its angle against that of the gaze.
+        low, high: of the gaze [rad].
+        neck: whether it is over the trunk.
+    """
+
+    joint: int
+    sign: float
+    low: float
+    high: float
+    neck: bool
+
+
+@dataclass(frozen=True)
+class GazeRange:
+    """How a robot looks around.
+
+    Attributes:
+        yaw, pitch: the joints.
+        yaw_first: whether the joint of the yaw carries that of the pitch.
+        p_TE: (3,) the eyes from the trunk's frame at the nominal posture, its axes [m].
+    """
+
+    yaw: Turn
+    pitch: Turn
+    yaw_first: bool
+    p_TE: tuple[float, float, float]
+
+    def angles(self, x: float, y: float, z: float) -> tuple[float, float]:
+        """Yaw and pitch that turn the gaze from straight ahead into a direction, ahead, left and up."""
+        if self.yaw_first:
+            return math.atan2(y, x), -math.atan2(z, math.hypot(x, y))
+        return math.atan2(y, math.hypot(x, z)), -math.atan2(z, x)
+
+
+def gaze_range(robot: RobotModel) -> GazeRange | None:
+    """How a robot looks around; None for one that has no joints for it."""
+    model, trunk, gaze = robot.pin_model, robot.description.trunk, robot.description.gaze
+    if not robot.floating or trunk is None or trunk == robot.base_link:
+        return None
+    data = model.createData()
+    pin.computeJointJacobians(model, data, robot.q_nominal)
+    pin.updateFramePlacements(model, data)
+    link, p_LE = (trunk, (0.0, 0.0, 0.0)) if gaze is None else (gaze.link, gaze.p_LE_m)
+    T, L = (data.oMf[model.getBodyId(name)] for name in (trunk, link))
+    below = set(model.supports[model.frames[model.getBodyId(trunk)].parentJoint])
+    turns: list[Turn | None] = [None, None]
+    for j in model.supports[model.frames[model.getBodyId(link)].parentJoint]:
+        joint = model.joints[j].idx_v - robot.n_base
+        if joint < 0:
+            continue
+        axis = pin.getJointJacobian(model, data, j, pin.WORLD)[3:, robot.n_base + joint]
+        for k, along in ((0, axis[2]), (1, axis[1])):
+            if abs(along) > _ALIGNED:  # a joint of the neck takes the place of one of the waist
+                turns[k] = _turn(robot, joint, float(along), j not in below, k)
+    yaw, pitch = turns
+    if yaw is None or pitch is None:
+        return None
+    x, y, z = T.actInv(L.act(np.array(p_LE)))
+    return GazeRange(yaw, pitch, yaw.joint < pitch.joint, (float(x), float(y), float(z)))
+
+
+def _turn(robot: RobotModel, joint: int, axis: float, neck: bool, k: int) -> Turn:
+    sign, rest = math.copysign(1.0, axis), float(robot.q_nominal[robot.nq_base + joint])
+    stops = (float(robot.position_lower_rad[joint]) - rest, float(robot.position_upper_rad[joint]) - rest)
+    low, high = sorted(sign * stop for stop in stops)
+    most = math.pi if neck else (_WAIST_YAW_RAD, _WAIST_PITCH_RAD)[k]
+    return Turn(joint, sign, max(low + _OFF_THE_STOP_RAD, -most), min(high - _OFF_THE_STOP_RAD, most), neck)
+
+
+def write_gaze(robot: RobotModel, gaze: Mapping[str, Any], row: Vector) -> None:
+    """Writes where to look.
+
+    Args:
+        robot: the robot.
+        gaze: p_WG_m, or yaw_rad and pitch_rad.
+        row: (GAZE_SIZE,).
+
+    Raises:
+        TargetError: where the robot cannot look there.
+    """
+    within = gaze_range(robot)
+    if within is None:
+        raise TargetError(
+            ("gaze",), f"'{robot.name}' cannot look around: no joints turn its trunk or its head so"
+        )
+    point = gaze.get("p_WG_m")
+    if point is not None:
+        row[0], row[1:] = POINT, np.array(point, dtype=np.float64)
+        return
+    yaw, pitch = gaze.get("yaw_rad", 0.0), gaze.get("pitch_rad", 0.0)
+    level = math.cos(pitch)
+    angles = within.angles(level * math.cos(yaw), level * math.sin(yaw), -math.sin(pitch))
+    row[0], row[1:3] = DIRECTION, angles
+    for k, (key, turn) in enumerate((("yaw_rad", within.yaw), ("pitch_rad", within.pitch)), start=1):
+        if not turn.low <= row[k] <= turn.high:
+            raise TargetError(
+                ("gaze", key),
+                f"{row[k]:.2f} rad is further than '{robot.name}' can look; "
+                f"ask for {turn.low:.2f} to {turn.high:.2f}",
+            )

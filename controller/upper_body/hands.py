@@ -1,0 +1,280 @@
+"""What the hands are asked to do, whatever the rest of the robot does: stand, walk, be bolted to the ground.
+
+A hand's job is a pose, in the world or in the level frame of the robot (see `hand_kernels`). Its task is
+switched on for as long, beside the tasks of whatever mode the legs are in, and its weight grows and vanishes
+over a while, by a constant factor a second: so no torque jumps, and an arm that swings with the walk does so
+less and less. A hand without a job is the posture's.
+
+A reach or a circle takes the whole body along. A job that is done beside something else is the arm's alone:
+asked of the whole body, a place just out of reach drew a robot that stepped in place along at 0.1 m/s.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.request import CIRCLE, FOOTSTEPS, REACH, WALK, RequestRow
+from kilohertz.controller.upper_body.hand_kernels import follow_base, follow_trunk, from_level
+from kilohertz.controller.upper_body.hand_motion import HandMotion
+from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
+from kilohertz.controller.upper_body.reach import arm_joints
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.model.robot_model import HandModel, RobotModel
+from kilohertz.robots.model.rows import Vector
+
+_RAMP_S = 0.4
+_LEAST_WEIGHT = 1e-5
+"""Of the whole one: next to nothing beside the posture's weight."""
+_GIVE, _GIVE_RAMP_S = 0.46, 0.1
+"""A pushed robot needs its arms more than what they hold does: their task loses this part of its growth,
+which is a factor of 200, and soon. With a tray 59 of 64 pushes of 10 Ns were survived instead of 52."""
+_HELD_M, _LOST_M = 0.02, 0.08
+"""A hand this close to its place in the world has it, and this far from it has lost it again."""
+_LARGEST_PULL_M = 0.04
+"""Further from its place in the world than this, a hand is pulled there no harder."""
+_FIRST_COLUMN = 4
+"""Of the gains of a pose task."""
+
+
+def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """A pose task for every hand."""
+    hand = gains.hand
+    weight = [hand.weight] * 3 + [hand.orientation_weight] * 3
+    pairs = [hand.kp_per_s2, hand.kd_per_s] * 2
+    frames = robot.pin_model.frames
+    return [Task(h.name, "frame_pose", weight, pairs, frames[h.frame_id].name) for h in robot.hands]
+
+
+class _Hand:
+    """One hand: its motion, its task, and how much of that counts.
+
+    Attributes:
+        on: whether the task is switched on.
+        wanted: whether it has a job.
+        part: how far the weight has grown, in [0, 1].
+        turned: whether it has an orientation to hold; turn: how far the weight of that has grown.
+        in_base: whether the motion is in the level frame, else in the world.
+        first: column of vdot from which on the task is its arm's alone.
+        alone: whether it is.
+        held, told: of a place in the world: whether the hand has been there; whether that was said not to be.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, hand: HandModel) -> None:
+        self.name = hand.name
+        self.motion = HandMotion(gains.hand.speed_m_s)
+        self.ref, self.gain, self.weight = (f(hand.name) for f in (body.reference, body.gain, body.weight))
+        self.full = self.weight.copy()
+        self.frame = body.frame_index[robot.pin_model.frames[hand.frame_id].name]
+        self.first = robot.n_base + min(arm_joints(robot, hand), default=0)
+        self.on = self.wanted = self.turned = False
+        self.in_base = self.alone = self.held = self.told = False
+        self.part = self.turn = 0.0
+
+    def write_weight(self) -> None:
+        """Writes as much of the weight as has grown."""
+        np.multiply(self.full, _LEAST_WEIGHT ** (1.0 - self.part), out=self.weight)
+        self.weight[3:] *= _LEAST_WEIGHT ** (1.0 - self.turn) if self.turn else 0.0
+
+
+class Hands:
+    """References of all hands, each of which has a job or none.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        body: the whole-body controller, with `hand_tasks` declared.
+        remarks: where to tell what a hand cannot do.
+
+    Attributes:
+        active: (nh,) whether the hand's task counts.
+        p_WH_des: (nh, 3) its reference [m].
+        frames: index of its frame in the kinematics.
+        busy: whether any hand's task counts.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, remarks: Remarks) -> None:
+        self._body, self._floating, self._remarks = body, robot.floating, remarks
+        self._hands = [_Hand(robot, gains, body, hand) for hand in robot.hands]
+        self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
+        self.frames = tuple(hand.frame for hand in self._hands)
+        self.busy = False
+        self._level = np.zeros(11)
+        if not robot.floating or not self._hands:
+            return
+        kin, vector = body.arrays.kin, "f8[::1]"
+        persistent = {
+            **{name: getattr(kin, name) for name in ("p", "R", "vel", "J")},
+            "vdot": body.solution.vdot,
+            "base": np.array([body.frame_index[robot.base_link]]),
+            "level": self._level,
+        }
+        self._follow = bind(
+            "level_frame", [follow_base], call={"dt_s": "f8", "R_des": "f8[:,::1]"}, persistent=persistent
+        )
+        self._write = bind(
+            "from_level", [from_level], call={"motion": vector, "ref": vector}, persistent=persistent
+        )
+        self._follow_trunk = bind(
+            "follow_trunk",
+            [follow_trunk],
+            call={"f": "i8", "first": "i8", "ref": vector},
+            persistent=persistent,
+        )
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains; a weight that has not grown all the way goes on growing."""
+        for hand in self._hands:
+            hand.motion.speed_m_s = gains.hand.speed_m_s
+            hand.full[:3], hand.full[3:] = gains.hand.weight, gains.hand.orientation_weight
+            if hand.on:
+                hand.write_weight()
+            else:
+                hand.weight[:] = hand.full
+
+    # Requests
+
+    def start(self, stay: bool = False) -> None:
+        """Takes the hands as they are: free, or held where they are."""
+        kin = self._body.arrays.kin
+        for i, hand in enumerate(self._hands):
+            hand.motion.place(kin.R[hand.frame], kin.p[hand.frame])
+            hand.in_base = hand.alone = False
+            hand.gain[_FIRST_COLUMN] = 0.0
+            hand.weight[:] = hand.full
+            hand.wanted = hand.turned = stay
+            hand.part = hand.turn = float(stay)
+            self._switch(i, stay)
+
+    def take(self, request: RequestRow, R_des: Vector) -> None:
+        """Switches to what a request says of the hands.
+
+        A hand of which it says nothing goes on with what it does, or rests there; for a walk it is free.
+
+        Args:
+            request: of any behaviour.
+            R_des: (3, 3) heading of the robot.
+        """
+        code = int(request.behaviour[0])
+        if code in (REACH, CIRCLE):
+            i = int(request.hand[0])
+            self._lead(i, False, False, True, R_des)
+            self._hands[i].motion.take(request)
+            return
+        for i, (hand, target) in enumerate(zip(self._hands, request.hand_targets(), strict=False)):
+            if target[0] in (BASE, WORLD):
+                turned = math.isfinite(target[4])
+                self._lead(i, target[0] == BASE and self._floating, self._floating, turned, R_des)
+                hand.motion.move(target[1:4], target[4:].reshape(3, 3) if turned else None)
+            elif code in (WALK, FOOTSTEPS):
+                hand.wanted = False
+            elif hand.on:
+                hand.motion.move(None, None)
+
+    def let_go(self) -> None:
+        """Frees hands for which the whole robot holds still: it is about to step."""
+        for hand in self._hands:
+            hand.wanted = hand.wanted and hand.alone
+
+    def _lead(self, i: int, in_base: bool, alone: bool, turned: bool, R_des: Vector) -> None:
+        """Gives a hand a job in the level frame or in the world, that begins with the motion that it has."""
+        hand, kin = self._hands[i], self._body.arrays.kin
+        if in_base and not any(other.on and other.in_base for other in self._hands):
+            self._level[6] = math.atan2(R_des[1, 0], R_des[0, 0])
+        if not hand.on:
+            R, vel = kin.R[hand.frame], kin.vel[hand.frame]
+            self._see(hand.motion.row, R, kin.p[hand.frame], R @ vel[:3], R @ vel[3:], in_base, R_des)
+            self._switch(i, True)
+        elif in_base != hand.in_base:
+            R, p, v, w = hand.ref[:9].reshape(3, 3), hand.ref[9:12], hand.ref[12:15], hand.ref[15:18]
+            self._see(hand.motion.row, R, p, v, w, in_base, R_des)
+        hand.in_base, hand.alone, hand.turned, hand.wanted = in_base, alone, turned, True
+        hand.held = hand.told = False
+        hand.gain[_FIRST_COLUMN] = hand.first if alone else 0.0
+
+    def _see(
+        self, row: Vector, R: Vector, p: Vector, v: Vector, w: Vector, in_base: bool, R_des: Vector
+    ) -> None:
+        """Writes a motion in the world as one in the level frame, or as it is; accelerations are left out."""
+        row[:9], row[9:12], row[12:15], row[15:18], row[18:] = R.ravel(), p, v, w, 0.0
+        if in_base:
+            self._follow(0.0, R_des)
+            level, up = self._level, np.array([0.0, 0.0, float(self._level[7])])
+            turn = pin.rpy.rpyToMatrix(0.0, 0.0, float(level[6])).T
+            row[:9] = (turn @ R).ravel()
+            row[9:12] = turn @ (p - level[:3])
+            row[12:15] = turn @ (v - level[3:6] - np.cross(up, p - level[:3]))
+            row[15:18] = turn @ (w - up)
+
+    def _switch(self, i: int, on: bool) -> None:
+        self._hands[i].on = self.active[i] = on
+        self._body.switch(self._hands[i].name, on)
+        self.busy = any(hand.on for hand in self._hands)
+
+    # The tick
+
+    def advance(self, dt_s: float, R_des: Vector, upset: float = 0.0) -> None:
+        """Writes this tick's references; the kinematics must be those of this tick.
+
+        Args:
+            dt_s: since the last tick.
+            R_des: (3, 3) heading of the robot.
+            upset: how much the arms are needed to keep balance, in [0, 1].
+        """
+        if not self.busy:
+            return
+        if self._floating:
+            self._follow(dt_s, R_des)
+        for i, hand in enumerate(self._hands):
+            if not hand.on:
+                continue
+            motion, ref = hand.motion, hand.ref
+            motion.advance(dt_s)
+            if hand.in_base:
+                self._write(motion.row, ref)
+            else:
+                ref[:] = motion.row
+            self.p_WH_des[i] = ref[9:12]
+            if hand.alone:
+                if not hand.in_base:
+                    self._bound(hand)
+                self._follow_trunk(hand.frame, hand.first, ref)
+            goal = 0.0
+            if hand.wanted:
+                goal = 1.0 - _GIVE * upset if hand.alone else 1.0
+            if hand.part != goal or hand.turn != hand.turned:
+                self._ramp(i, goal, dt_s)
+
+    def _ramp(self, i: int, goal: float, dt_s: float) -> None:
+        hand = self._hands[i]
+        step = dt_s / (_GIVE_RAMP_S if min(goal, hand.part) >= 1.0 - _GIVE else _RAMP_S)
+        hand.part = min(hand.part + step, goal) if goal > hand.part else max(hand.part - step, goal)
+        hand.turn = min(hand.turn + step, 1.0) if hand.turned else max(hand.turn - step, 0.0)
+        hand.write_weight()
+        if hand.part == 0.0:
+            hand.turn = 0.0
+            self._switch(i, False)
+
+    def _bound(self, hand: _Hand) -> None:
+        """Pulls a hand to a far place in the world no harder than to a near one; lets go of a lost one."""
+        p, ref = self._body.arrays.kin.p[hand.frame].tolist(), hand.ref
+        x, y, z = (a - b for a, b in zip(ref[9:12].tolist(), p, strict=True))
+        off_m = math.sqrt(x * x + y * y + z * z)
+        if off_m > _LARGEST_PULL_M:
+            part = _LARGEST_PULL_M / off_m
+            ref[9], ref[10], ref[11] = p[0] + part * x, p[1] + part * y, p[2] + part * z
+        if not hand.wanted:
+            return
+        if off_m < _HELD_M:
+            hand.held = hand.motion.at_rest
+        elif off_m > _LOST_M and hand.held:
+            hand.wanted = False
+            self._remarks.last = f"{hand.name} lets go of its place in the world, which is out of its reach"
+        elif off_m > _LOST_M and not hand.told:
+            hand.told = True
+            self._remarks.last = f"{hand.name} does not get to its place in the world, and points there"

@@ -1,0 +1,70 @@
+"""How the load moves from foot to foot: wrench tasks share the weight, and press the lighter foot down.
+
+The forces are not bounded for this, so that no transfer of load can ask for the impossible: a foot that
+is to leave has a wrench that is expensive, not forbidden.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+
+_MOST = 300.0
+"""The wrench of a foot that is about to leave costs this many times as much."""
+_NORMAL = 2
+_LEAST_LOAD = 1e-3
+"""Least normal force of a sole over the weight, while walking: a foot may be all but lifted."""
+
+
+class LoadTransfer:
+    """Writes the references of the wrench tasks of two feet.
+
+    Args:
+        body: the whole-body controller; its wrench tasks hold the weights of standing.
+        largest_load: largest normal force of a sole over the weight.
+    """
+
+    def __init__(self, body: WholeBody, largest_load: float) -> None:
+        robot = body.robot
+        self._body = body
+        self._names = robot.contact_names
+        self._refs: list[Floats] = [body.reference(f"{name}.force") for name in self._names]
+        self._normal = [geometry.select.index(_NORMAL) for geometry in body.geometry]
+        self._weight_N = robot.mass_kg * GRAVITY_M_S2
+        self._largest_N = largest_load * self._weight_N
+        self._standing_min_N = 0.0
+        self._cost = [np.zeros(6) for _ in self._names]
+
+    def begin(self, standing_min_N: float) -> None:
+        """Takes over from standing."""
+        self._standing_min_N = standing_min_N
+        for name, ref, cost in zip(self._names, self._refs, self._cost, strict=True):
+            cost[:] = ref[6:]
+            self._body.set_force_limits(name, _LEAST_LOAD * self._weight_N, self._largest_N)
+
+    def end(self) -> None:
+        """Hands back to standing."""
+        self.rest()
+        for name in self._names:
+            self._body.set_force_limits(name, self._standing_min_N, self._largest_N)
+
+    def rest(self) -> None:
+        """Shares the weight between two feet that stay: both may do what balance takes."""
+        for ref, cost, normal in zip(self._refs, self._cost, self._normal, strict=True):
+            ref[normal] = self._weight_N / len(self._names)
+            ref[6:] = cost
+
+    def weigh(self, total_kg: float) -> None:
+        """Takes the robot to weigh this much, its loads included."""
+        self._weight_N = total_kg * GRAVITY_M_S2
+
+    def share(self, foot: int, part: float) -> None:
+        """Gives a foot this part of the weight, the other one the rest."""
+        for i, ref in enumerate(self._refs):
+            mine = part if i == foot else 1.0 - part
+            ref[self._normal[i]] = mine * self._weight_N
+            away = 1.0 - mine
+            np.multiply(self._cost[i], 1.0 + _MOST * away * away, out=ref[6:])

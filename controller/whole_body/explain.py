@@ -1,0 +1,86 @@
+"""Which rows of an infeasible problem stand against each other, by name.
+
+The softened solution exists for every problem; the rows that it misses are those that could not all be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS, MOMENTUM, MOTION, Floats
+from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+
+_FORCE_SHARE = 1e-3
+_TORQUE_NM = 1e-3
+_ACCELERATION = 1e-2
+_INEQUALITY = 1e-2
+
+
+def missed_rows(body: WholeBody) -> list[str]:
+    """Names of the rows that the last solution misses, block by block, the farthest missed first.
+
+    Args:
+        body: the whole-body controller, after `solve_softened`.
+
+    Returns:
+        Names as `left_foot.motion`, `left_foot.force`, `left_knee_joint.torque_limit`,
+        `left_knee_joint.barrier`, and of inequalities the name they were declared with; empty where all rows
+        hold.
+    """
+    kin, contacts, limits = body.arrays.kin, body.arrays.contacts, body.arrays.limits
+    solution, n_base = body.solution, body.robot.n_base
+    missed: list[tuple[float, str]] = []
+    for c, name in enumerate(body.robot.contact_names):
+        if contacts.offset[c] < 0:
+            continue
+        f, components = contacts.frame[c], contacts.select[c, : contacts.dim[c]]
+        motion = kin.J[f] @ solution.vdot + kin.drift[f] + contacts.damping_per_s[c] * kin.vel[f]
+        missed.append((float(abs(motion[components]).max()) / _ACCELERATION, f"{name}.motion"))
+        rows = slice(0, int(contacts.n_rows[c]))
+        load = contacts.cone[c, rows] @ solution.wrench[c]
+        beyond = max(
+            float((load - contacts.upper[c, rows]).max()), float((contacts.lower[c, rows] - load).max())
+        )
+        missed.append((beyond / (_FORCE_SHARE * body.robot.mass_kg * GRAVITY_M_S2), f"{name}.force"))
+    for j, name in enumerate(body.robot.joint_names):
+        torque = abs(float(solution.tau[j])) - float(limits.tau[j])
+        missed.append((torque / _TORQUE_NM, f"{name}.torque_limit"))
+        vdot = float(solution.vdot[n_base + j])
+        barrier = max(vdot - float(limits.vdot_upper[j]), float(limits.vdot_lower[j]) - vdot)
+        missed.append((barrier / _ACCELERATION, f"{name}.barrier"))
+    missed += [(size / _INEQUALITY, name) for name, size in _missed_inequalities(body)]
+    return [name for size, name in sorted(missed, reverse=True) if size > 1.0]
+
+
+def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
+    """Name of each row of the declared inequalities, and by how much the solution misses it."""
+    rows, solution, contacts = body.arrays.rows, body.solution, body.arrays.contacts
+    wrench = np.zeros(6 * len(contacts.offset))
+    for c in np.flatnonzero(contacts.offset >= 0):
+        dim = int(contacts.dim[c])
+        wrench[6 * c + contacts.select[c, :dim]] = solution.wrench[c, :dim]
+    first = int(rows.size[COST_ROWS])
+    for r in range(first, first + int(rows.size[INEQUALITY_ROWS])):
+        if rows.space[r] == MOTION:
+            value = float(rows.T[r, : body.robot.nv] @ solution.vdot)
+        elif rows.space[r] == MOMENTUM:
+            value = float(rows.T[r, :6] @ _momentum_rate(body, wrench))
+        else:
+            value = float(rows.T[r, : len(wrench)] @ wrench)
+        name = body.inequalities[int(rows.task[r]) // 6].name
+        yield name, float(rows.w[r]) * (value - float(rows.b[r]))
+
+
+def _momentum_rate(body: WholeBody, wrench: Floats) -> Floats:
+    """Sum of the wrenches (six numbers of each contact) and gravity about the centre of mass, world axes."""
+    kin = body.arrays.kin
+    rate = np.zeros(6)
+    rate[2] = -body.robot.mass_kg * GRAVITY_M_S2
+    for c in range(len(wrench) // 6):
+        force, moment = kin.R[c] @ wrench[6 * c : 6 * c + 3], kin.R[c] @ wrench[6 * c + 3 : 6 * c + 6]
+        rate[:3] += force
+        rate[3:] += moment + np.cross(kin.p[c] - kin.p_WC, force)
+    return rate

@@ -1,0 +1,48 @@
+"""A whole-body controller with the contacts and barriers of a robot's gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kilohertz.controller.gains.bounds import inequalities
+from kilohertz.controller.gains.names import frame_names
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+
+
+def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str) -> WholeBody:
+    """The quadratic program of a robot; its hands may be given something to do in every mode.
+
+    Args:
+        robot: the robot.
+        gains: its gains; loads on contacts scale with its weight.
+        tasks: everything a behaviour may ever ask for.
+        solver: "osqp" or "exact".
+    """
+    return WholeBody(
+        robot,
+        tasks,
+        contact_settings(robot, gains),
+        barrier_settings(gains),
+        solver,
+        inequalities=inequalities(gains.inequalities, frame_names(robot)),
+        optional=[task.name for task in tasks if task.name in robot.hand_names],
+    )
+
+
+def contact_settings(robot: RobotModel, gains: Gains) -> ContactSettings:
+    """How the robot's contacts are treated."""
+    contact, weight_N = gains.contact, robot.mass_kg * GRAVITY_M_S2
+    return ContactSettings(
+        contact.damping_per_s, contact.least_load * weight_N, contact.largest_load * weight_N
+    )
+
+
+def barrier_settings(gains: Gains) -> BarrierSettings:
+    """The joint barriers."""
+    limits = gains.limits
+    return BarrierSettings(
+        limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2
+    )

@@ -1,0 +1,253 @@
+"""The whole-body controller: declared tasks, contacts and limits; two pinocchio calls; one solve a tick.
+
+Everything is allocated and compiled at set-up. In the tick a behaviour writes references into
+`reference(name)`, then calls `update`, `assemble` and `solve`; the result is in `solution`, by name.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.controller.problem.contact_geometry import implied_motion
+from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Inequality, Task
+from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH, Floats, Ints
+from kilohertz.controller.qp import entry
+from kilohertz.controller.qp.daqp_backend import DaqpBackend, exact_arrays
+from kilohertz.controller.qp.dual_backend import DualBackend, dual_arrays
+from kilohertz.controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
+from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.controller.tasks.kind import KINDS, load_kinds
+from kilohertz.controller.whole_body.carried import Carried
+from kilohertz.controller.whole_body.problem_tables import ProblemTables, barrier_gain, row_weights
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+
+__all__ = ["BarrierSettings", "ContactSettings", "Inequality", "Task", "WholeBody"]
+
+_WORLD = pin.Convention.WORLD
+
+
+class WholeBody:
+    """One robot's quadratic program.
+
+    Args:
+        robot: the robot.
+        tasks: everything a behaviour may ever ask for; each starts disabled.
+        contact: treatment of the robot's contacts, all of which are slots.
+        barrier: joint barriers.
+        solver: "osqp" or "exact".
+        osqp_settings: for OSQP.
+        inequalities: what is never left, whatever else is asked; all of them hold from the start.
+        optional: tasks that may be switched on beside those of any mode.
+
+    Raises:
+        ValueError: for a declaration that does not fit the robot.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        tasks: Sequence[Task],
+        contact: ContactSettings,
+        barrier: BarrierSettings,
+        solver: str = "osqp",
+        osqp_settings: OsqpSettings | None = None,
+        inequalities: Sequence[Inequality] = (),
+        optional: Sequence[str] = (),
+    ) -> None:
+        load_kinds()
+        self.robot = robot
+        # A copy: loads that turn up are put into it.
+        self.model = robot.pin_model.copy()
+        self.data = self.model.createData()
+        self.declared = tuple(tasks)
+        self.inequalities = tuple(inequalities)
+        self._everything: tuple[Task | Inequality, ...] = (*self.declared, *self.inequalities)
+        self.task_index = {task.name: index for index, task in enumerate(self._everything)}
+        if len(self.task_index) != len(self._everything):
+            raise ValueError("two tasks have the same name")
+        tables = ProblemTables(robot, self.data, self.declared, contact, barrier, self.inequalities)
+        self.arrays, self.solution = tables.arrays, tables.arrays.solution
+        self.geometry, self.frame_index = tables.geometry, tables.frame_index
+        self._tables = tables
+        self.carried = Carried(robot, self.model, tables)
+        weight_N = robot.mass_kg * GRAVITY_M_S2
+        self.tolerances = Tolerances(force_N=1e-3 * weight_N)
+        force_scale = 0.03 * weight_N
+        exact, dual = exact_arrays(self.arrays), dual_arrays(self.arrays)
+        settings = osqp_settings or OsqpSettings()
+        groups = {**self.arrays._asdict(), "exact": exact, "dual": dual}
+        # The stages that are not OSQP's take any problem of this robot.
+        sample = OsqpProblem(self.arrays, groups, (), (), True, settings, force_scale)
+        self._sample = sample
+        every = {**groups, "osqp": sample.arrays}
+        fallback = entry.load_fallback(every)
+        self._run = run = entry.load(every)
+        self.daqp = DaqpBackend(self.arrays, exact, run, fallback, sample.table, self.tolerances)
+        self.exact = DualBackend(self.arrays, dual, run, sample.table, self.tolerances, self.daqp)
+        self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
+        self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
+        self._whole_cone = self.arrays.contacts.cone.copy()
+        self._along_ground = [
+            [t for t, component in enumerate(geometry.select) if component in (0, 1, 5)]
+            for geometry in self.geometry
+        ]
+        self._implied: dict[tuple[int, ...], Ints] = {}
+        self._optional = tuple(optional)
+        self._switched_on: set[str] = set()
+        self._asked: tuple[Sequence[str], Sequence[str]] | None = None
+        self._closed: tuple[int, ...] = ()
+        self._enabled: tuple[int, ...] = ()
+        self._leading = self.solver
+        self._at_limit = False
+        self.iterations = 0
+
+    def reference(self, task: str) -> Floats:
+        """View of a task's (or inequality's) reference numbers; writing it is how a behaviour asks."""
+        index = self.task_index[task]
+        row, kind = self.arrays.tasks.table[index], KINDS[self._everything[index].kind]
+        view: Floats = self.arrays.tasks.ref[row[REF] : row[REF] + kind.ref_length(self.robot.na)]
+        return view
+
+    def gain(self, task: str) -> Floats:
+        """View of a task's gains."""
+        view: Floats = self.arrays.tasks.gain[self.task_index[task]]
+        return view
+
+    def weight(self, task: str) -> Floats:
+        """View of a task's row weights."""
+        view: Floats = self.arrays.tasks.weight[self.task_index[task]]
+        return view
+
+    def retune(self, tasks: Sequence[Task], contact: ContactSettings, barrier: BarrierSettings) -> None:
+        """Takes the gains and weights of the tasks as they are now declared, by name, and the settings.
+
+        A weight of 0 stays 0: those are rows that there are not. The limits of contact forces belong to the
+        behaviour that leads.
+        """
+        table = self.arrays.tasks
+        for task in tasks:
+            i = self.task_index[task.name]
+            table.gain[i, : len(task.gain)] = task.gain
+            np.copyto(table.weight[i], row_weights(task), where=table.weight[i] != 0.0)
+        self.arrays.contacts.damping_per_s[:] = contact.damping_per_s
+        self.arrays.limits.gain[:] = barrier_gain(barrier)
+
+    def prepare(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
+        """Builds what a set of closed contacts and enabled tasks needs, before the loop starts.
+
+        With any of the optional tasks besides.
+        """
+        for some in range(len(self._optional) + 1):
+            for beside in itertools.combinations(self._optional, some):
+                slots, tasks = self._mode(closed, (*enabled, *beside))
+                self.osqp.prepare(slots, tasks)
+        self._implied[slots] = implied = np.zeros_like(self.arrays.contacts.implied)
+        implied[list(slots)] = implied_motion(
+            [self._tables.parents[c] for c in slots],
+            [self._tables.placements[c] for c in slots],
+            [self.geometry[c].select for c in slots],
+        )
+
+    def set_mode(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
+        """Closes these contacts, enables these tasks; the mode must have been prepared.
+
+        Optional tasks stay as they were switched.
+        """
+        self._asked = closed, enabled
+        self._closed, self._enabled = self._mode(closed, (*enabled, *self._switched_on))
+        contacts, offset = self.arrays.contacts, 0
+        contacts.offset[:] = -1
+        contacts.implied[:] = self._implied[self._closed]
+        for c in self._closed:
+            contacts.offset[c] = offset
+            offset += int(contacts.dim[c])
+        table = self.arrays.tasks.table
+        table[:, ENABLED] = 0
+        table[list(self._enabled), ENABLED] = 1
+        for index, given in enumerate(self.inequalities, start=len(self.declared)):
+            table[index, ENABLED] = self._makes_sense(index, given.kind, self._closed)
+
+    def switch(self, task: str, on: bool) -> None:
+        """Switches an optional task on or off, in this mode and in all to come."""
+        assert task in self._optional
+        (self._switched_on.add if on else self._switched_on.discard)(task)
+        if self._asked is not None:
+            self.set_mode(*self._asked)
+
+    def set_force_limits(self, contact: str, min_N: float, max_N: float) -> None:
+        """Bounds the normal force of a contact; how a contact ramps in and out."""
+        c = self.robot.contact_names.index(contact)
+        last = int(self.arrays.contacts.n_rows[c]) - 1
+        self.arrays.contacts.lower[c, last] = min_N
+        self.arrays.contacts.upper[c, last] = max_N
+
+    @property
+    def compiled(self) -> tuple[entry.Run, Ints]:
+        """The compiled stages and the table of arrays they take, for whoever times them bare."""
+        return self._run, self._sample.table
+
+    def set_friction(self, part: float) -> None:
+        """Counts on this part of every contact's friction; in (0, 1].
+
+        At less friction a wrench is allowed where the one with horizontal force and vertical moment that much
+        larger was: so these columns of the cone's rows grow.
+        """
+        contacts = self.arrays.contacts
+        contacts.cone[:] = self._whole_cone
+        for c, columns in enumerate(self._along_ground):
+            contacts.cone[c][:, columns] /= part
+
+    def update(self, q: Floats, v: Floats) -> None:
+        """Kinematics and dynamics at (q, v), into `arrays.kin`."""
+        pin.crba(self.model, self.data, q, _WORLD)
+        pin.nonLinearEffects(self.model, self.data, q, v)
+        self._run(entry.KINEMATICS, self._sample.table, q, v)
+
+    def assemble(self) -> None:
+        """Writes this tick's problem from the references; the exact solver does so in `solve`."""
+        # While a limit is hit the exact solver leads: OSQP takes hundreds of iterations with the limits in.
+        self._leading = self.exact if self._at_limit else self.solver
+        self._leading.assemble(self._closed, self._enabled)
+
+    def solve(self) -> bool:
+        """Solves it into `solution`; limits enter when hit, and what OSQP does not solve is solved exactly.
+
+        Returns:
+            True where the solution passed the check of every block.
+        """
+        solved = self._leading.solve()
+        self.iterations = self._leading.iterations
+        if self._leading is self.osqp:
+            if solved and self.tolerances.limits_ok(self.solution.residual):
+                return True
+            self.exact.assemble(self._closed, self._enabled)
+            solved = self.exact.solve()
+            self.iterations += self.exact.iterations
+        if self.solver is self.exact:
+            return solved
+        self.osqp.forget()
+        y = self.solution
+        self._at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
+        return solved
+
+    def solve_softened(self) -> bool:
+        """Solves with limits and contact motion softened; True where finite and inside the wrench cones."""
+        self.osqp.forget()
+        return self.daqp.solve_softened()
+
+    def _mode(self, closed: Sequence[str], enabled: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        slots = tuple(sorted(self.robot.contact_names.index(name) for name in closed))
+        tasks = sorted({self.task_index[name] for name in enabled})
+        return slots, tuple(i for i in tasks if self._makes_sense(i, self.declared[i].kind, slots))
+
+    def _makes_sense(self, index: int, kind: str, closed: tuple[int, ...]) -> bool:
+        """False for rows on the wrench of an open contact, and where there is nobody to share a load with."""
+        table = self.arrays.tasks.table
+        if table[index, SPACE] != WRENCH:
+            return True
+        return int(table[index, FRAME]) in closed and len(closed) >= KINDS[kind].closed

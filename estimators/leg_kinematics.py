@@ -1,0 +1,116 @@
+"""Poses, and the velocities they give to joints, read straight from pinocchio's memory.
+
+`pin.forwardKinematics(model, data, q)` with the base at the identity leaves in `data.oMi` the pose of each
+joint in the base frame B. A pose is twelve float64 there (rotation by columns, then translation), at an
+address that stays: compiled code reads them without a copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from kilohertz.robots.compile.kernels import float_pointer, kernel
+
+if TYPE_CHECKING:
+    from kilohertz.robots.model.robot_model import RobotModel
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@kernel
+def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
+    """Pose in the base of a frame that is fixed to a joint.
+
+    Args:
+        address: of the joint's pose.
+        placement: (4, 3) the frame in the joint: three rows of its rotation, then its position [m].
+        R: (3, 3) written.
+        p: (3,) written [m].
+    """
+    pose = float_pointer(address)
+    for i in range(3):
+        a, b, c = pose[i], pose[3 + i], pose[6 + i]
+        p[i] = pose[9 + i] + a * placement[3, 0] + b * placement[3, 1] + c * placement[3, 2]
+        for j in range(3):
+            R[i, j] = a * placement[0, j] + b * placement[1, j] + c * placement[2, j]
+
+
+@kernel
+def joint_column(address: int, axis: Array, point: Array, column: Array) -> None:
+    """What one joint's unit velocity does to a point: its column of the point's Jacobian in the base.
+
+    Args:
+        address: of the joint's pose.
+        axis: (6,) the joint's motion in its own frame, linear then angular.
+        point: (3,) in the base [m].
+        column: (6,) linear then angular velocity in the base's axes, written.
+    """
+    pose = float_pointer(address)
+    for i in range(3):
+        a, b, c = pose[i], pose[3 + i], pose[6 + i]
+        column[i] = a * axis[0] + b * axis[1] + c * axis[2]
+        column[3 + i] = a * axis[3] + b * axis[4] + c * axis[5]
+    x, y, z = point[0] - pose[9], point[1] - pose[10], point[2] - pose[11]
+    column[0] += column[4] * z - column[5] * y
+    column[1] += column[5] * x - column[3] * z
+    column[2] += column[3] * y - column[4] * x
+
+
+@dataclass(frozen=True)
+class KinematicTables:
+    """Where compiled code finds the joints and the frames it needs.
+
+    Attributes:
+        joint_address: (na,) of each joint's pose in pinocchio's memory.
+        joint_axis: (na, 6) motion of each joint in its own frame, linear then angular.
+        frame_address: (nf,) of the pose of the joint that carries each frame.
+        frame_placement: (nf, 4, 3) of each frame in that joint, see `frame_pose`.
+        frame_support: (nf, na) 1 where the joint moves the frame relative to the base.
+    """
+
+    joint_address: IntArray
+    joint_axis: Array
+    frame_address: IntArray
+    frame_placement: Array
+    frame_support: IntArray
+
+    @classmethod
+    def of(cls, robot: RobotModel, data: pin.Data, frame_ids: list[int]) -> KinematicTables:
+        """Tables for some frames of a robot; `data` must live as long as they are used."""
+        model = robot.pin_model
+        first = model.njoints - robot.na
+        joints = range(first, model.njoints)
+        support = np.zeros((len(frame_ids), robot.na), dtype=np.int64)
+        placement = np.zeros((len(frame_ids), 4, 3))
+        for row, frame_id in enumerate(frame_ids):
+            frame = model.frames[frame_id]
+            placement[row, :3] = frame.placement.rotation
+            placement[row, 3] = frame.placement.translation
+            for joint in model.supports[frame.parentJoint]:
+                if joint >= first:
+                    support[row, joint - first] = 1
+        axes = [np.array(model.joints[j].createData().S).reshape(6) for j in joints]
+        return cls(
+            joint_address=np.array([pose_address(data, j) for j in joints], dtype=np.int64),
+            joint_axis=np.array(axes).reshape(robot.na, 6),
+            frame_address=np.array(
+                [pose_address(data, model.frames[f].parentJoint) for f in frame_ids], dtype=np.int64
+            ),
+            frame_placement=placement,
+            frame_support=support,
+        )
+
+
+def pose_address(data: pin.Data, joint: int) -> int:
+    """Address of the twelve numbers of a joint's pose."""
+    pose = data.oMi[joint]
+    address: int = pose.rotation.__array_interface__["data"][0]
+    assert pose.rotation.flags.f_contiguous
+    assert pose.translation.__array_interface__["data"][0] == address + 9 * 8
+    return address

@@ -1,0 +1,1 @@
+"""Compiled kernels: how they are declared, bound to their arrays, compiled and cached."""

@@ -1,0 +1,1 @@
+"""Configuration files: YAML with line numbers, and errors that name file, line and remedy."""

@@ -1,0 +1,297 @@
+"""YAML files that are checked against a schema, with every problem at its line and column.
+
+The text is parsed to ruamel's node graph, which knows where each key stands; plain data is built from
+it and given to pydantic; pydantic's findings are put into sentences and traced back to the keys.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+from pydantic_core import core_schema
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
+from kilohertz.robots.config.yaml_sentences import Finding, findings, key_path
+
+__all__ = ["Config", "ConfigError", "Positions", "load_yaml", "load_yaml_located"]
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 40
+MAX_VALUES = 200_000
+
+KNOWN_KEYS = "__known_keys__"
+
+M = TypeVar("M", bound=pydantic.BaseModel)
+Loc = tuple[str | int, ...]
+
+
+def _let_lists_fill_tuples(schema: Any) -> None:
+    """Relaxes strictness where YAML has only one kind of list."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("tuple", "set", "frozenset"):
+            schema["strict"] = False
+        for part in schema.values():
+            _let_lists_fill_tuples(part)
+    elif isinstance(schema, (list, tuple)):
+        for part in schema:
+            _let_lists_fill_tuples(part)
+
+
+class Config(pydantic.BaseModel):
+    """Base of every schema: frozen, no unknown keys, whole numbers pass as numbers, text and bools do not."""
+
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _remember_keys(cls, data: Any, info: pydantic.ValidationInfo) -> Any:
+        # An unknown key is reported without the keys that would have been right; they are needed to
+        # say what was meant, also inside unions, where the schema is known only here.
+        if isinstance(data, dict) and isinstance(info.context, dict) and KNOWN_KEYS in info.context:
+            known = info.context[KNOWN_KEYS].setdefault(id(data), {})
+            known.update((spec.alias or name, None) for name, spec in cls.model_fields.items())
+        return data
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        _let_lists_fill_tuples(schema)
+        return schema
+
+
+@dataclass
+class _Place:
+    """Where a key or list entry stands (from 1), and what is inside it."""
+
+    line: int
+    column: int
+    inside: dict[str | int, _Place] = field(default_factory=dict)
+
+
+class Positions:
+    """Where each key of a parsed file stands, for problems found after parsing.
+
+    Attributes:
+        path: the file.
+        data: the plain data it holds (dicts, lists, text, numbers).
+    """
+
+    def __init__(self, path: Path, data: Any, root: _Place) -> None:
+        self.path = path
+        self.data = data
+        self._root = root
+
+    def value(self, loc: Loc) -> Any:
+        """The plain value at a key path; None where the file does not have it."""
+        value = self.data
+        for step in loc:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def problem(
+        self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None
+    ) -> Problem:
+        """A problem at the line of a key, or of its nearest parent that the file has.
+
+        Args:
+            loc: path of the key, such as ("contacts", "left_foot", "link").
+            sentence: what is wrong, readable after the key.
+            candidates: words that would have been right; the closest becomes "did you mean".
+            wrong: the word that was wrong; by default the value at `loc` if it is text, else the key.
+        """
+        place = self._root
+        for step in loc:
+            inner = place.inside.get(step)
+            if inner is None:
+                break
+            place = inner
+        if wrong is None:
+            value = self.value(loc)
+            wrong = value if isinstance(value, str) else str(loc[-1]) if loc else ""
+        return Problem(
+            sentence + did_you_mean(wrong, candidates), self.path, place.line, place.column, key_path(loc)
+        )
+
+    def error(
+        self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None
+    ) -> ConfigError:
+        """The same as an error of one problem, to raise."""
+        return ConfigError(self.problem(loc, sentence, candidates, wrong))
+
+
+def load_yaml(path: Path, schema: type[M], *, context: dict[str, Any] | None = None) -> M:
+    """Reads a YAML 1.2 file and checks it against a schema.
+
+    Args:
+        path: the file.
+        schema: a pydantic model, best derived from `Config`.
+        context: handed to the schema's validators as `info.context`.
+
+    Returns:
+        The checked model.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or does not fit; all problems at once.
+    """
+    return load_yaml_located(path, schema, context=context)[0]
+
+
+def load_yaml_located(
+    path: Path, schema: type[M], *, context: dict[str, Any] | None = None
+) -> tuple[M, Positions]:
+    """Like `load_yaml`, and also returns where each key stands, for checks across files."""
+    positions = _parse(path, _read(path))
+    known: dict[int, dict[str, None]] = {}
+    try:
+        model = schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
+    except pydantic.ValidationError as error:
+        raise ConfigError(
+            *(_located(positions, finding, known) for finding in findings(positions.data, error))
+        ) from None
+    return model, positions
+
+
+def _located(positions: Positions, finding: Finding, known: dict[int, dict[str, None]]) -> Problem:
+    if not finding.unknown_key:
+        return positions.problem(finding.loc, finding.sentence)
+    parent = positions.value(finding.loc[:-1])
+    present = parent if isinstance(parent, dict) else {}
+    missing = [key for key in known.get(id(parent), {}) if key not in present]
+    return positions.problem(finding.loc, finding.sentence, missing, wrong=str(finding.loc[-1]))
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise ConfigError(Problem("is a folder, not a file", path)) from None
+    except FileNotFoundError:
+        raise ConfigError(Problem("does not exist", path)) from None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ConfigError(Problem(f"cannot be read: {reason.lower()}", path)) from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(Problem(f"is larger than {MAX_BYTES // 1000} kB, too large for a setting", path))
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        raise ConfigError(Problem("is not UTF-8 text", path, line, column)) from None
+
+
+def _parse(path: Path, text: str) -> Positions:
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor used twice: harmless, and not ours to print
+            root = yaml.compose(io.StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        sentence = " ".join(str(part) for part in (error.context, error.problem) if part)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        raise ConfigError(Problem(f"is not valid YAML: {sentence}", path, line, column)) from None
+    except YAMLError as error:
+        raise ConfigError(Problem(f"is not valid YAML: {str(error).splitlines()[0]}", path)) from None
+    except RecursionError:
+        raise ConfigError(Problem("is nested too deeply", path)) from None
+    except Exception as error:  # the scanner's own slips on broken text (IndexError, AttributeError, ...)
+        raise ConfigError(Problem(f"is not valid YAML: {error}", path)) from None
+    if root is None:
+        raise ConfigError(Problem("is empty", path, 1, 1))
+    builder = _Builder(path, yaml)
+    place = _Place(root.start_mark.line + 1, root.start_mark.column + 1)
+    data = builder.build(root, place, ())
+    ConfigError.raise_if_any(builder.problems)
+    return Positions(path, data, place)
+
+
+def _is_text(value: str) -> bool:
+    r"""Whether text has a place in Unicode: an escape such as "\ud800" has none."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+class _Builder:
+    """Plain data and places from the node graph."""
+
+    def __init__(self, path: Path, yaml: YAML) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self._yaml = yaml
+        self._values = 0
+
+    def build(self, node: Node, place: _Place, loc: Loc) -> Any:
+        self._values += 1
+        # Aliases can repeat a few lines without end, or hold themselves.
+        if len(loc) > MAX_DEPTH:
+            raise ConfigError(Problem("is nested too deeply", self.path, place.line, place.column))
+        if self._values > MAX_VALUES:
+            raise ConfigError(Problem("holds too many values", self.path, place.line, place.column))
+        if isinstance(node, MappingNode):
+            return self._mapping(node, place, loc)
+        if isinstance(node, SequenceNode):
+            return [self._inner(item, item, place, loc, index) for index, item in enumerate(node.value)]
+        return self._scalar(node, place, loc)
+
+    def _inner(self, at: Node, node: Node, place: _Place, loc: Loc, step: str | int) -> Any:
+        inner = _Place(at.start_mark.line + 1, at.start_mark.column + 1)
+        place.inside[step] = inner
+        return self.build(node, inner, (*loc, step))
+
+    def _mapping(self, node: MappingNode, place: _Place, loc: Loc) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                mark = key_node.start_mark
+                self._problem(mark.line + 1, mark.column + 1, loc, "has a key that is not a word")
+                continue
+            key = str(key_node.value)
+            if not _is_text(key):
+                mark = key_node.start_mark
+                self._problem(mark.line + 1, mark.column + 1, loc, "has a key that is not valid text")
+                continue
+            if key in data:
+                mark, first = key_node.start_mark, place.inside[key].line
+                self._problem(
+                    mark.line + 1, mark.column + 1, (*loc, key), f"is given twice (first in line {first})"
+                )
+                continue
+            data[key] = self._inner(key_node, value_node, place, loc, key)
+        return data
+
+    def _scalar(self, node: Node, place: _Place, loc: Loc) -> Any:
+        kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
+        if kind in ("str", "timestamp"):
+            if not _is_text(node.value):
+                self._problem(place.line, place.column, loc, "is not valid text")
+            return str(node.value)
+        try:
+            if kind == "null":
+                return None
+            if kind in ("bool", "int", "float"):
+                return getattr(self._yaml.constructor, f"construct_yaml_{kind}")(node)
+        except (ValueError, KeyError, OverflowError, YAMLError):
+            self._problem(place.line, place.column, loc, f"cannot be read as a value: {str(node.value)[:40]}")
+            return None
+        self._problem(place.line, place.column, loc, f"has a tag that is not known here: {node.tag}")
+        return None
+
+    def _problem(self, line: int, column: int, loc: Loc, sentence: str) -> None:
+        self.problems.append(Problem(sentence, self.path, line, column, key_path(loc)))

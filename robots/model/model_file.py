@@ -1,0 +1,280 @@
+"""The model file behind a `robot.yaml`: found, read, and made into the text both simulators build from.
+
+A URDF is rewritten so that pinocchio and MuJoCo cannot read it differently: mesh paths are absolute,
+continuous joints are revolute without limits, locked joints are fixed, mimic tags are gone and a
+floating root joint is left to the reader.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.robots.model.rows import Vector
+
+# Stands for "no limit" in a URDF, which has no way to write infinity.
+UNLIMITED_RAD = 1e9
+
+ModelFormat = Literal["urdf", "mjcf"]
+
+
+class ModelFileError(ValueError):
+    """The model file cannot be used; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file, read.
+
+    Attributes:
+        path: where it is.
+        format: what it is.
+        text: what the models are built from; for MJCF the file itself.
+        source: the bytes of the file.
+    """
+
+    path: Path
+    format: ModelFormat
+    text: str
+    source: bytes
+
+
+def find_model(reference: str, folder: Path) -> Path:
+    """The file a `model:` entry means.
+
+    Args:
+        reference: path relative to `folder`, or PACKAGE:path inside an installed data package.
+        folder: that of the `robot.yaml`.
+
+    Raises:
+        ModelFileError: there is no such package or file.
+    """
+    path = folder / reference
+    if not path.exists() and ":" in reference:
+        package, _, inside = reference.partition(":")
+        path = _inside_package(package, inside)
+    if not path.is_file():
+        raise ModelFileError(f"there is no file '{path}'")
+    return path.resolve()
+
+
+def _inside_package(package: str, inside: str) -> Path:
+    try:
+        distribution = metadata.distribution(package)
+    except (metadata.PackageNotFoundError, ValueError):
+        raise ModelFileError(
+            f"needs the data package '{package}', which is not installed (pip install {package})"
+        ) from None
+    ends = "/" + inside.strip("/")
+    found = sorted(
+        (str(file) for file in distribution.files or () if f"/{file.as_posix()}".endswith(ends)), key=len
+    )
+    if not found:
+        raise ModelFileError(f"the data package '{package}' {distribution.version} holds no file '{inside}'")
+    return Path(str(distribution.locate_file(found[0])))
+
+
+def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> ModelFile:
+    """Reads a URDF or MJCF file.
+
+    Args:
+        path: the file.
+        locked_rad: joints to hold, with their position [rad, or m for a sliding joint].
+        floating: whether the root link flies.
+
+    Raises:
+        ModelFileError: it is neither, is broken, or holds what cannot be controlled.
+    """
+    try:
+        source = path.read_bytes()
+        root = ET.fromstring(source)
+    except OSError as error:
+        raise ModelFileError(f"'{path}' cannot be read: {error.strerror}") from None
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise ModelFileError(f"'{path}' is not valid XML: {error}") from None
+    if root.tag == "mujoco":
+        if locked_rad:
+            raise ModelFileError("is MJCF, where joints cannot be locked: remove the joints from the file")
+        return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
+    if root.tag != "robot":
+        raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
+    _check_tree(root)
+    _make_meshes_absolute(root, path)
+    if floating:
+        _leave_root_joint_to_reader(root)
+    for joint in root.findall("joint"):
+        _normalise_joint(joint, locked_rad)
+    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source)
+
+
+def urdf_joint_names(text: str) -> list[str]:
+    """All joints of a URDF or MJCF text that can move, in the order of the file."""
+    root = ET.fromstring(text)
+    return [
+        joint.get("name", "")
+        for joint in root.iter("joint")
+        if joint.get("type") != "fixed" and joint.get("name")
+    ]
+
+
+def _check_tree(root: ET.Element) -> None:
+    """Refuses what the parsers behind would refuse in words of their own, or take for something else."""
+    links = [link.get("name", "") for link in root.findall("link")]
+    joints = root.findall("joint")
+    for kind, names in (("link", links), ("joint", [joint.get("name", "") for joint in joints])):
+        for name in names:
+            if not name:
+                raise ModelFileError(f"a {kind} has no name")
+            if names.count(name) > 1:
+                raise ModelFileError(f"{kind} '{name}' is there twice")
+    parent_of: dict[str, str] = {}
+    for joint in joints:
+        name = joint.get("name", "")
+        parent, child = _child(joint, "parent"), _child(joint, "child")
+        for link in (parent, child):
+            if link not in links:
+                raise ModelFileError(f"joint '{name}' refers to link '{link}', which is not there")
+        if child in parent_of:
+            raise ModelFileError(f"link '{child}' is the child of two joints")
+        parent_of[child] = parent
+    roots = [link for link in links if link not in parent_of]
+    if len(roots) != 1:
+        found = ", ".join(f"'{link}'" for link in roots[:4]) or "none: its joints form a loop"
+        raise ModelFileError(f"should have one root link, not {found}")
+    reached = {roots[0]}
+    for _ in links:
+        reached |= {child for child, parent in parent_of.items() if parent in reached}
+    if len(reached) != len(links):
+        lost = next(link for link in links if link not in reached)
+        raise ModelFileError(f"link '{lost}' hangs in a loop of joints")
+    for element in root.iter():
+        for key in ("xyz", "rpy"):
+            if key in element.attrib and element.tag in ("origin", "axis"):
+                _numbers(element.get(key), (0.0, 0.0, 0.0))
+    for element in root.findall("link"):
+        inertial = element.find("inertial")
+        if inertial is not None:
+            name = element.get("name", "")
+            _check_numbers(inertial.find("mass"), ("value",), f"the mass of link '{name}'")
+            moments = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+            _check_numbers(inertial.find("inertia"), moments, f"the inertia of link '{name}'")
+    for joint in joints:
+        if joint.get("type") in ("revolute", "prismatic"):
+            limit = f"the limit of joint '{joint.get('name')}'"
+            _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
+
+
+def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
+    for key in keys:
+        text = None if element is None else element.get(key)
+        if text is None:
+            raise ModelFileError(f"{meaning} lacks '{key}'")
+        try:
+            _number(text)
+        except ModelFileError as error:
+            raise ModelFileError(f"{meaning}: {error}") from None
+
+
+def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
+    for mesh in root.iter("mesh"):
+        name = mesh.get("filename", "")
+        inside = name.partition("://")[2] if "://" in name else name
+        if name.startswith("file://"):
+            candidates = [Path(inside)]
+        elif "://" in name:
+            candidates = [parent / inside for parent in path.parents]
+            # The package may be named after the folder that holds this file.
+            within = inside.partition("/")[2]
+            candidates += [parent / within for parent in path.parents[:3]]
+        else:
+            candidates = [path.parent / inside]
+        for candidate in candidates:
+            if candidate.is_file():
+                mesh.set("filename", str(candidate.resolve()))
+                break
+
+
+def _leave_root_joint_to_reader(root: ET.Element) -> None:
+    children = {link for joint in root.findall("joint") if (link := _child(joint, "child"))}
+    for joint in root.findall("joint"):
+        parent = _child(joint, "parent")
+        if joint.get("type") == "floating" and parent not in children:
+            root.remove(joint)
+            for element in root.findall("link"):
+                if element.get("name") == parent:
+                    root.remove(element)
+
+
+def _child(joint: ET.Element, tag: str) -> str:
+    element = joint.find(tag)
+    return "" if element is None else element.get("link", "")
+
+
+def _normalise_joint(joint: ET.Element, locked_rad: Mapping[str, float]) -> None:
+    name, kind = joint.get("name", ""), joint.get("type", "")
+    for mimic in joint.findall("mimic"):
+        joint.remove(mimic)
+    if name in locked_rad and kind != "fixed":
+        _lock(joint, kind, locked_rad[name])
+    elif kind == "continuous":
+        joint.set("type", "revolute")
+        limit = joint.find("limit")
+        if limit is None:
+            limit = ET.SubElement(joint, "limit", effort="0", velocity="0")
+        limit.set("lower", str(-UNLIMITED_RAD))
+        limit.set("upper", str(UNLIMITED_RAD))
+    elif kind not in ("revolute", "prismatic", "fixed"):
+        raise ModelFileError(f"joint '{name}' is of type '{kind}', which cannot be controlled")
+
+
+def _lock(joint: ET.Element, kind: str, position: float) -> None:
+    """Makes a joint fixed at a position by moving its origin."""
+    element = joint.find("axis")
+    axis = _numbers(element.get("xyz") if element is not None else None, (1.0, 0.0, 0.0))
+    length = float(np.linalg.norm(axis))
+    if length < 1e-9:
+        raise ModelFileError(f"joint '{joint.get('name')}' has an axis without direction")
+    axis = axis / length
+    origin = joint.find("origin")
+    if origin is None:
+        origin = ET.SubElement(joint, "origin")
+    xyz = _numbers(origin.get("xyz"), (0.0, 0.0, 0.0))
+    rotation = pin.rpy.rpyToMatrix(_numbers(origin.get("rpy"), (0.0, 0.0, 0.0)))
+    if kind == "prismatic":
+        xyz = xyz + rotation @ axis * position
+    else:
+        rotation = rotation @ pin.exp3(axis * position)
+    # 17 digits: the simulators must see the same doubles.
+    origin.set("xyz", " ".join(f"{value:.17g}" for value in xyz))
+    origin.set("rpy", " ".join(f"{value:.17g}" for value in pin.rpy.matrixToRpy(rotation)))
+    joint.set("type", "fixed")
+    for tag in ("axis", "limit", "dynamics", "safety_controller", "calibration"):
+        for element in joint.findall(tag):
+            joint.remove(element)
+
+
+def _numbers(text: str | None, default: tuple[float, float, float]) -> Vector:
+    if not text:
+        return np.array(default)
+    numbers = [_number(part) for part in text.split()]
+    if len(numbers) != 3:
+        raise ModelFileError(f"'{text}' should be three numbers")
+    return np.array(numbers)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ModelFileError(f"'{text}' should be a finite number")
+    return number

@@ -1,0 +1,436 @@
+"""The robot as the controller knows it: kinematics, dynamics, limits, soles, hands, IMU."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.config.yaml_file import Positions
+from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
+from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.mjcf import actuator_limits, check_joints, compile_mjcf, place_root
+from kilohertz.robots.model.model_file import (
+    UNLIMITED_RAD,
+    ModelFile,
+    ModelFileError,
+    ModelFormat,
+    find_model,
+    read_model,
+    urdf_joint_names,
+)
+from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+
+__all__ = ["ContactModel", "HandModel", "RobotModel"]
+
+# Model files write 0, infinity or a round thousand where nobody knew the limit.
+DUMMY_LIMIT = 1000.0
+DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
+
+ROOT_JOINT = 1
+
+
+@dataclass(frozen=True)
+class HandModel:
+    """An end effector; `frame_id` is that of the operational frame "hand/<name>"."""
+
+    name: str
+    link: str
+    frame_id: int
+
+
+@dataclass(frozen=True, eq=False)
+class RobotModel:
+    """Everything about one robot that does not change while it runs.
+
+    Joint arrays are (na,) in the order of `joint_names`, which is pinocchio's.
+
+    Attributes:
+        name: from robot.yaml.
+        folder: that holds robot.yaml.
+        description: content of robot.yaml.
+        model_path, model_format: the model file.
+        urdf_text: text that both this model and the simulator's are built from; for MJCF the file's own.
+        pin_model: with a free-flyer root if floating, armature set, operational frames added.
+        floating: whether the base flies.
+        n_base, nq_base: entries of v and q that belong to the base (6 and 7, or 0).
+        nq, nv, na: sizes of q, v, and of the joint arrays.
+        joint_names: joints that can be commanded.
+        torque_limit_Nm, velocity_limit_rad_s: symmetric limits.
+        position_lower_rad, position_upper_rad: infinite for continuous joints.
+        armature_kgm2: reflected rotor inertia, also in `pin_model.armature`.
+        mass_kg: of everything that moves.
+        q_nominal: (nq,) nominal posture; a floating base is level, at the origin, as high as puts the
+            lowest corner of the soles at z = 0.
+        fold_rad: (na,) joint positions to fold to in a fall "forward", "backward" or "sideways"; empty where
+            robot.yaml gives none.
+        contacts, hands: in the order of robot.yaml.
+        imu_frame_id: of the IMU frame; None for a fixed base.
+        model_sha256: of the model file.
+        config_sha256: of the content of robot.yaml, whatever its layout.
+    """
+
+    name: str
+    folder: Path
+    description: RobotDescription
+    model_path: Path
+    model_format: ModelFormat
+    urdf_text: str
+    pin_model: pin.Model
+    floating: bool
+    n_base: int
+    nq_base: int
+    nq: int
+    nv: int
+    na: int
+    joint_names: tuple[str, ...]
+    torque_limit_Nm: Vector
+    velocity_limit_rad_s: Vector
+    position_lower_rad: Vector
+    position_upper_rad: Vector
+    armature_kgm2: Vector
+    mass_kg: float
+    q_nominal: Vector
+    fold_rad: Mapping[str, Vector]
+    contacts: tuple[ContactModel, ...]
+    hands: tuple[HandModel, ...]
+    imu_frame_id: int | None
+    model_sha256: str
+    config_sha256: str
+
+    @property
+    def contact_names(self) -> tuple[str, ...]:
+        """Names of the soles."""
+        return tuple(contact.name for contact in self.contacts)
+
+    @property
+    def hand_names(self) -> tuple[str, ...]:
+        """Names of the end effectors."""
+        return tuple(hand.name for hand in self.hands)
+
+    @property
+    def base_link(self) -> str:
+        """Link that the base's position is that of; of a floating base only."""
+        frames = self.pin_model.frames
+        return str(
+            next(f.name for f in frames if f.parentJoint == ROOT_JOINT and f.type == pin.FrameType.BODY)
+        )
+
+    def new_sensor_row(self) -> SensorRow:
+        """An empty sensor row of this robot's size."""
+        return SensorRow(self.na, len(self.contacts))
+
+    def new_command_row(self) -> CommandRow:
+        """An empty command row of this robot's size."""
+        return CommandRow(self.na)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> RobotModel:
+        """Loads a robot that ships, by name, or the user's own, by the path of its folder.
+
+        Raises:
+            ConfigError: robot.yaml or its model cannot be used; one line per problem.
+        """
+        folder = find_robot(str(name_or_path))
+        description, positions = load_description(folder)
+        return _Build(folder, description, positions).run()
+
+
+class _Build:
+    """Builds one RobotModel; `problems` collects what does not fit between robot.yaml and its model."""
+
+    def __init__(self, folder: Path, description: RobotDescription, positions: Positions) -> None:
+        self.folder = folder
+        self.description = description
+        self.positions = positions
+        self.floating = description.base == "floating"
+        self.problems: list[Problem] = []
+        self.mj_model: mujoco.MjModel | None = None  # of an MJCF file
+
+    def run(self) -> RobotModel:
+        description = self.description
+        file = self._read_file()
+        self.pin_model = model = self._pin_model(file)
+        n_base, nq_base = (6, 7) if self.floating else (0, 0)
+        self.joint_names = tuple(model.names)[ROOT_JOINT + self.floating :]
+        self._check_model()
+        self.links = [frame.name for frame in model.frames if frame.type == pin.FrameType.BODY]
+
+        lower, upper = model.lowerPositionLimit[nq_base:].copy(), model.upperPositionLimit[nq_base:].copy()
+        lower[lower <= -UNLIMITED_RAD] = -np.inf
+        upper[upper >= UNLIMITED_RAD] = np.inf
+        model.lowerPositionLimit = np.r_[model.lowerPositionLimit[:nq_base], lower]
+        model.upperPositionLimit = np.r_[model.upperPositionLimit[:nq_base], upper]
+        torque = self._torque_limits(model.upperEffortLimit[n_base:])
+        velocity = self._velocity_limits(model.upperVelocityLimit[n_base:])
+        armature = self._per_joint("armature_kgm2", model.armature[n_base:])
+        model.armature = np.r_[np.zeros(n_base), armature]
+        for key in ("joint_friction_Nm", "joint_damping_Nms"):
+            self._per_joint(key, np.zeros(len(self.joint_names)))
+        q_nominal = np.r_[pin.neutral(model)[:nq_base], self._posture(lower, upper)]
+        fold = self._fold(q_nominal[nq_base:], lower, upper)
+        self._check_links()
+        ConfigError.raise_if_any(self.problems)
+
+        imu = description.imu
+        imu_frame_id = None
+        if imu is not None:
+            imu_frame_id = self._add_frame("imu", imu.link, _pose(imu.p_BI_m, imu.rpy_BI_rad))
+        hands = tuple(
+            HandModel(
+                name,
+                hand.link,
+                self._add_frame(f"hand/{name}", hand.link, _pose(hand.p_LH_m, hand.rpy_LH_rad)),
+            )
+            for name, hand in description.hands.items()
+        )
+        contacts = self._contacts(q_nominal)
+        if self.floating:
+            q_nominal[2] = -lowest_corner(model, contacts, q_nominal)
+        for array in (torque, velocity, lower, upper, armature, q_nominal, *fold.values()):
+            array.setflags(write=False)
+        return RobotModel(
+            name=description.robot,
+            folder=self.folder,
+            description=description,
+            model_path=file.path,
+            model_format=file.format,
+            urdf_text=file.text,
+            pin_model=model,
+            floating=self.floating,
+            n_base=n_base,
+            nq_base=nq_base,
+            nq=model.nq,
+            nv=model.nv,
+            na=len(self.joint_names),
+            joint_names=self.joint_names,
+            torque_limit_Nm=torque,
+            velocity_limit_rad_s=velocity,
+            position_lower_rad=lower,
+            position_upper_rad=upper,
+            armature_kgm2=armature,
+            mass_kg=float(pin.computeTotalMass(model)),
+            q_nominal=q_nominal,
+            fold_rad=fold,
+            contacts=contacts,
+            hands=hands,
+            imu_frame_id=imu_frame_id,
+            model_sha256=hashlib.sha256(file.source).hexdigest(),
+            config_sha256=hashlib.sha256(
+                json.dumps(description.model_dump(mode="json"), sort_keys=True).encode()
+            ).hexdigest(),
+        )
+
+    def _read_file(self) -> ModelFile:
+        locked = self.description.locked_joints_rad
+        try:
+            path = find_model(self.description.model, self.folder)
+            file = read_model(path, {}, self.floating) if not locked else None
+            if file is None:
+                names = urdf_joint_names(path.read_text("utf-8", "replace"))
+                self._check_joint_names("locked_joints_rad", names)
+                ConfigError.raise_if_any(self.problems)
+                file = read_model(path, locked, self.floating)
+        except ModelFileError as error:
+            raise self._unusable(str(error)) from None
+        return file
+
+    def _pin_model(self, file: ModelFile) -> pin.Model:
+        try:
+            if file.format == "mjcf":
+                self.mj_model = compile_mjcf(file.path)
+                model = pin.buildModelFromMJCF(str(file.path))
+                place_root(model, self.mj_model)
+            elif self.floating:
+                model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
+            else:
+                model = pin.buildModelFromXML(file.text)
+        except ModelFileError as error:
+            raise self._unusable(str(error)) from None
+        except (ValueError, RuntimeError) as error:
+            raise self._unusable(f"cannot be read: {str(error).strip().splitlines()[-1]}") from None
+        flies = model.njoints > ROOT_JOINT and model.joints[ROOT_JOINT].shortname() == "JointModelFreeFlyer"
+        if flies != self.floating:
+            sentence = (
+                "is 'floating', but the root body of the MJCF has no <freejoint/>"
+                if self.floating
+                else "is 'fixed', but the root body of the MJCF has a <freejoint/>"
+            )
+            raise self.positions.error(("base",), sentence, wrong="")
+        model.gravity.linear = np.array([0.0, 0.0, -GRAVITY_M_S2])
+        return model
+
+    def _check_model(self) -> None:
+        """Refuses a model whose joints or masses are none that can be controlled."""
+        model = self.pin_model
+        for index in range(ROOT_JOINT + self.floating, model.njoints):
+            if model.joints[index].nq != 1 or model.joints[index].nv != 1:
+                raise self._unusable(
+                    f"joint '{model.names[index]}' has {model.joints[index].nv} degrees of freedom; each "
+                    "joint needs one, and a body of an MJCF at most one joint"
+                )
+        if not self.joint_names:
+            raise self._unusable("has no joint that can move")
+        masses = np.array([inertia.mass for inertia in model.inertias])
+        if not (masses >= 0.0).all() or not masses.sum() > 0.0:
+            raise self._unusable("has no mass, or a link of negative mass")
+        if self.mj_model is not None:
+            try:
+                check_joints(self.mj_model, self.joint_names)
+            except ModelFileError as error:
+                raise self._unusable(str(error)) from None
+
+    def _unusable(self, sentence: str) -> ConfigError:
+        return self.positions.error(("model",), sentence, wrong="")
+
+    def _check_joint_names(self, key: str, names: list[str] | tuple[str, ...]) -> None:
+        value = getattr(self.description, key)
+        for joint in value if isinstance(value, Mapping) else ():
+            if joint not in names:
+                sentence = "is not a joint of the model"
+                if key != "locked_joints_rad" and joint in self.description.locked_joints_rad:
+                    sentence = "is a joint that is locked"
+                self.problems.append(self.positions.problem((key, joint), sentence, names, wrong=joint))
+
+    def _per_joint(self, key: str, default: Vector) -> Vector:
+        """The model's values, overridden by one number or a map by joint."""
+        value = getattr(self.description, key)
+        self._check_joint_names(key, self.joint_names)
+        result = np.array(default, dtype=float)
+        if isinstance(value, Mapping):
+            for index, joint in enumerate(self.joint_names):
+                result[index] = value.get(joint, result[index])
+        else:
+            result[:] = value
+        return result
+
+    def _torque_limits(self, effort: Vector) -> Vector:
+        if self.mj_model is not None:
+            effort = actuator_limits(self.mj_model, self.joint_names)
+        unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
+        torque = self._per_joint("torque_limit_Nm", np.where(unknown, np.nan, effort))
+        missing = [joint for joint, limit in zip(self.joint_names, torque, strict=True) if np.isnan(limit)]
+        if missing:
+            self.problems.append(
+                self.positions.problem(
+                    ("torque_limit_Nm",),
+                    f"is needed for {_listed(missing)}: the model gives no usable effort limit",
+                    wrong="",
+                )
+            )
+        return torque
+
+    def _velocity_limits(self, velocity: Vector) -> Vector:
+        unknown = (velocity <= 0.0) | ~(velocity < DUMMY_LIMIT)
+        return self._per_joint(
+            "velocity_limit_rad_s", np.where(unknown, DEFAULT_VELOCITY_LIMIT_RAD_S, velocity)
+        )
+
+    def _posture(self, lower: Vector, upper: Vector) -> Vector:
+        posture = self._per_joint("posture_rad", np.zeros(len(self.joint_names)))
+        for joint, value, low, high in zip(self.joint_names, posture, lower, upper, strict=True):
+            if low <= value <= high:
+                continue
+            if low > high:
+                sentence = f"has joint '{joint}', whose lower limit {low:g} is above its upper limit {high:g}"
+                self.problems.append(self.positions.problem(("model",), sentence, wrong=""))
+                continue
+            given = joint in self.description.posture_rad
+            loc = ("posture_rad", joint) if given else ("posture_rad",)
+            sentence = (
+                f"should be within the joint's limits {low:g} to {high:g}, not {value:g}"
+                if given
+                else f"needs '{joint}': its limits {low:g} to {high:g} leave out 0"
+            )
+            self.problems.append(self.positions.problem(loc, sentence, wrong=""))
+        return posture
+
+    def _fold(self, nominal: Vector, lower: Vector, upper: Vector) -> dict[str, Vector]:
+        description = self.description.fold_rad
+        if description is None:
+            return {}
+        fold = {}
+        for way, joints in description:
+            fold[way] = nominal.copy()
+            for joint, value in joints.items():
+                loc = ("fold_rad", way, joint)
+                if joint not in self.joint_names:
+                    sentence = "is not a joint of the model"
+                    self.problems.append(self.positions.problem(loc, sentence, self.joint_names, wrong=joint))
+                    continue
+                index = self.joint_names.index(joint)
+                if not lower[index] <= value <= upper[index]:
+                    limits = f"{lower[index]:g} to {upper[index]:g}"
+                    sentence = f"should be within the joint's limits {limits}, not {value:g}"
+                    self.problems.append(self.positions.problem(loc, sentence, wrong=""))
+                fold[way][index] = value
+        return fold
+
+    def _check_links(self) -> None:
+        description = self.description
+        places = [(("contacts", name), contact.link) for name, contact in description.contacts.items()]
+        places += [(("hands", name), hand.link) for name, hand in description.hands.items()]
+        if description.imu is not None:
+            places.append((("imu",), description.imu.link))  # type: ignore[arg-type]
+        if description.gaze is not None:
+            places.append((("gaze",), description.gaze.link))  # type: ignore[arg-type]
+        if description.trunk is not None and description.trunk not in self.links:
+            sentence = f"'{description.trunk[:80]}' is not a link of the model"
+            self.problems.append(
+                self.positions.problem(("trunk",), sentence, self.links, wrong=description.trunk)
+            )
+        for loc, link in places:
+            if link not in self.links:
+                self.problems.append(
+                    self.positions.problem(
+                        (*loc, "link"), f"'{link[:80]}' is not a link of the model", self.links, wrong=link
+                    )
+                )
+
+    def _add_frame(self, name: str, link: str, pose_LF: pin.SE3) -> int:
+        model = self.pin_model
+        # pinocchio returns the old frame, silently, when a name is taken (an MJCF site "imu", say).
+        while model.existFrame(name):
+            name += "_"
+        link_id = model.getFrameId(link, pin.FrameType.BODY)
+        frame = model.frames[link_id]
+        return int(
+            model.addFrame(
+                pin.Frame(name, frame.parentJoint, link_id, frame.placement * pose_LF, pin.FrameType.OP_FRAME)
+            )
+        )
+
+    def _contacts(self, q_nominal: Vector) -> tuple[ContactModel, ...]:
+        model = self.pin_model
+        data = model.createData()
+        pin.framesForwardKinematics(model, data, q_nominal)
+        contacts = []
+        for name, contact in self.description.contacts.items():
+            R_WL = data.oMf[model.getFrameId(contact.link, pin.FrameType.BODY)].rotation
+            corners_L = np.array(contact.corners_m)
+            p_LF = corners_L.mean(axis=0)
+            R_LF = sole_axes(corners_L - p_LF, R_WL)
+            corners_F = (corners_L - p_LF) @ R_LF
+            corners_F.setflags(write=False)
+            frame_id = self._add_frame(f"contact/{name}", contact.link, pin.SE3(R_LF, p_LF))
+            contacts.append(
+                ContactModel(name, contact.link, frame_id, corners_F, contact.friction, contact.force_sensor)
+            )
+        return tuple(contacts)
+
+
+def _pose(p: tuple[float, float, float], rpy: tuple[float, float, float]) -> pin.SE3:
+    return pin.SE3(pin.rpy.rpyToMatrix(np.array(rpy)), np.array(p))
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more joints"

@@ -1,0 +1,1 @@
+"""Talking to a robot: the wire protocol, links, drivers, and bridges to makers' arms."""

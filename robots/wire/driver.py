@@ -1,0 +1,171 @@
+"""What a driver calls things: order, sign, offset, gear and unit of its joints, as configuration.
+
+`driver.yaml` beside robot.yaml, for a driver that is not like the model; all keys are optional:
+
+    joints: [m0, m1, "-", m2]          # the driver's motors in its own order; "-" is a slot without a joint
+    names: {m0: shoulder_joint}        # which joint a motor moves; left out, the one of the same name
+    sign: {shoulder_joint: -1}         # of the motor's angle against the joint's
+    offset_rad: {shoulder_joint: 0.1}  # joint angle where the motor says 0
+    gear: {shoulder_joint: 9}          # turns of the motor per turn of the joint
+    position_unit: rad                 # rad | deg | turns: of the motor's angle and speed
+    adds_gravity: false                # whether the robot adds gravity torques to what it is told
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pinocchio as pin
+from pydantic import Field
+
+from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
+from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+
+FILE = "driver.yaml"
+NO_JOINT = "-"
+RAD_PER_UNIT = {"rad": 1.0, "deg": math.pi / 180.0, "turns": 2.0 * math.pi}
+
+
+class DriverConfig(Config):
+    """The content of driver.yaml."""
+
+    joints: tuple[str, ...] | None = Field(None, description="the driver's motors, in its order")
+    names: dict[str, str] = Field(default_factory=dict, description="which joint a motor moves")
+    sign: dict[str, Literal[1, -1]] = Field(default_factory=dict, description="motor against joint")
+    offset_rad: dict[str, float] = Field(default_factory=dict, description="joint where the motor says 0")
+    gear: dict[str, float] = Field(default_factory=dict, description="motor turns per joint turn")
+    position_unit: Literal["rad", "deg", "turns"] = Field("rad", description="of the motor's angle")
+    adds_gravity: bool = Field(False, description="the robot adds gravity torques itself")
+
+
+class Driver:
+    """Turns rows of the model into blocks of the driver, and back; hot path, in place.
+
+    A motor's angle is m, in units of u rad: q = sign m u / gear + offset. Torques are the motor's, in Nm.
+
+    Args:
+        robot: the model.
+        config: how the driver differs.
+        positions: where its keys stand, for the sentences.
+
+    Attributes:
+        joints: the driver's names, in its order.
+        units: of the driver, for the handshake.
+        state: (3 n,) all blocks of a state, in the order of the wire.
+        q, v, tau: (n,) these blocks.
+        q_des, v_des, kp, kd, tau_ff: (n,) blocks of a command.
+
+    Raises:
+        ConfigError: a joint is missing, unknown or named twice; one line per problem.
+    """
+
+    def __init__(self, robot: RobotModel, config: DriverConfig, positions: Positions | None = None) -> None:
+        ConfigError.raise_if_any(_problems(robot, config, positions))
+        self.joints = config.joints if config.joints is not None else robot.joint_names
+        unit = config.position_unit
+        self.units = f"{unit} {unit}/s Nm m/s2 N s"
+        n = len(self.joints)
+        motor_of = {config.names.get(motor, motor): slot for slot, motor in enumerate(self.joints)}
+        self._slots = np.array([motor_of[joint] for joint in robot.joint_names], dtype=np.intp)
+        sign, gear, offset = (
+            np.array([float(table.get(joint, default)) for joint in robot.joint_names])
+            for table, default in ((config.sign, 1.0), (config.gear, 1.0), (config.offset_rad, 0.0))
+        )
+        self._to_joint = sign * RAD_PER_UNIT[unit] / gear
+        self._torque_to_joint = sign * gear
+        # kp acts on the motor's angle and gives the motor's torque: both are turned around the gear.
+        self._gain_to_motor = RAD_PER_UNIT[unit] / gear**2
+        self._offset = offset
+        self.state = np.zeros(3 * n)
+        self.q, self.v, self.tau = self.state[:n], self.state[n : 2 * n], self.state[2 * n :]
+        self.q_des, self.v_des, self.kp = np.zeros(n), np.zeros(n), np.zeros(n)
+        self.kd, self.tau_ff = np.zeros(n), np.zeros(n)
+        self._work = np.zeros(robot.na)
+        self._model = robot.pin_model if config.adds_gravity else None
+        self._data = robot.pin_model.createData()
+        self._q = np.zeros(robot.nq)
+
+    def read(self, row: SensorRow) -> None:
+        """Fills the joint fields of a row from the blocks `q`, `v` and `tau`."""
+        slots = self._slots
+        np.take(self.q, slots, out=row.q, mode="clip")
+        row.q *= self._to_joint
+        row.q += self._offset
+        np.take(self.v, slots, out=row.v, mode="clip")
+        row.v *= self._to_joint
+        np.take(self.tau, slots, out=row.tau, mode="clip")
+        row.tau *= self._torque_to_joint
+        if self._model is not None:
+            self._q[:] = row.q
+
+    def write(self, command: CommandRow) -> None:
+        """Fills the blocks of a command from a row."""
+        work, slots = self._work, self._slots
+        np.subtract(command.q_des, self._offset, out=work)
+        work /= self._to_joint
+        self.q_des[slots] = work
+        np.divide(command.v_des, self._to_joint, out=work)
+        self.v_des[slots] = work
+        np.multiply(command.kp, self._gain_to_motor, out=work)
+        self.kp[slots] = work
+        np.multiply(command.kd, self._gain_to_motor, out=work)
+        self.kd[slots] = work
+        work[:] = command.tau_ff
+        if self._model is not None:
+            work -= pin.computeGeneralizedGravity(self._model, self._data, self._q)
+        work /= self._torque_to_joint
+        self.tau_ff[slots] = work
+
+    @property
+    def command_blocks(self) -> tuple[Vector, ...]:
+        """Blocks of a command, in the order of the wire."""
+        return self.q_des, self.v_des, self.kp, self.kd, self.tau_ff
+
+
+def load_driver(robot: RobotModel, path: Path | None = None) -> Driver | None:
+    """The driver of a robot: driver.yaml beside its robot.yaml; None where there is none.
+
+    Raises:
+        ConfigError: the file cannot be used; one line per problem.
+    """
+    path = path if path is not None else robot.folder / FILE
+    if not path.exists():
+        return None
+    config, positions = load_yaml_located(path, DriverConfig)
+    return Driver(robot, config, positions)
+
+
+def _problems(robot: RobotModel, config: DriverConfig, positions: Positions | None) -> Iterator[Problem]:
+    def problem(loc: tuple[Any, ...], sentence: str) -> Problem:
+        if positions is None:
+            return Problem(sentence, key=".".join(map(str, loc)))
+        return positions.problem(loc, sentence)
+
+    motors = config.joints if config.joints is not None else robot.joint_names
+    moved = [config.names.get(motor, motor) for motor in motors if motor != NO_JOINT]
+    for motor, joint in config.names.items():
+        if motor not in motors:
+            yield problem(("names", motor), f"the driver has no motor '{motor}'{did_you_mean(motor, motors)}")
+        if joint not in robot.joint_names:
+            yield problem(
+                ("names", motor), f"there is no joint '{joint}'{did_you_mean(joint, robot.joint_names)}"
+            )
+    for joint in robot.joint_names:
+        if moved.count(joint) != 1:
+            yield problem(("joints",), f"'{joint}' is moved by {moved.count(joint)} motors, not by one")
+    for name in ("sign", "offset_rad", "gear"):
+        table = getattr(config, name)
+        for joint, value in table.items():
+            if joint not in robot.joint_names:
+                sentence = f"there is no joint '{joint}'{did_you_mean(joint, robot.joint_names)}"
+                yield problem((name, joint), sentence)
+            if name == "gear" and not value > 0.0:
+                yield problem((name, joint), f"a gear ratio is positive, not {value:g}; use sign")
+    if config.adds_gravity and robot.floating:
+        yield problem(("adds_gravity",), "only a robot that is fixed to the ground can add gravity torques")

@@ -1,0 +1,258 @@
+"""A bought arm behind the wire protocol: to a controller it is a robot like any other.
+
+What the arm's maker wants is met here: torques at the arm's own rate, without the gravity that the arm adds,
+changing no faster than they may, and from the first state of torque control to the last without a gap. Torque
+control begins with the lease. When nobody commands any more, the arm is braked until it rests and then handed
+back to its maker's controller, which holds it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow, Vector
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.arming import SelfTest
+from kilohertz.robots.wire.driver import FILE, load_driver
+from kilohertz.robots.wire.endpoint import KeyPair
+from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.maker_arm import Arm, ArmStoppedError
+from kilohertz.robots.wire.robot_port import RobotPort
+from kilohertz.robots.wire.robot_side import RobotSide
+from kilohertz.robots.wire.row_messages import identity
+
+# How long an arm waits for the answer to its state before it gets what was asked last.
+ANSWER_NS = 300_000
+LARGEST_RATE_NM_S = 900.0
+# Braking: the torque limit is reached at this speed, far from where it would shake a light joint.
+BRAKING_SPEED_RAD_S = 5.0
+STABLE_BRAKING = 0.3
+AT_REST_RAD_S = 0.02
+AT_REST_CYCLES = 100
+LAST_CYCLES = 2000
+
+
+def sleep_until(due_ns: int) -> None:
+    """Sleeps until a stamp of the monotonic clock."""
+    remaining_ns = due_ns - time.monotonic_ns()
+    if remaining_ns > 0:
+        time.sleep(1e-9 * remaining_ns)
+
+
+class ArmBridge:
+    """Serves one arm at one endpoint; call `cycle` for ever, then `close`.
+
+    Args:
+        robot: model of the arm, with its joints in the maker's order.
+        arm: the maker's side.
+        endpoint: where controllers reach it.
+        answer_ns: how long to wait for the answer to each state [ns].
+        realtime: whether the link's own thread asks for real-time priority.
+        core: where `cycle` will be called; None for any.
+        key: our key pair; needed where others can reach us.
+        trusted: public keys of the controllers that may connect.
+        sleep: waits for a stamp of the monotonic clock.
+
+    Attributes:
+        side: mode, lease and counts.
+
+    Raises:
+        ConfigError: the model is none of this arm, or the endpoint cannot be used.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        arm: Arm,
+        endpoint: str,
+        *,
+        answer_ns: int = ANSWER_NS,
+        realtime: bool = True,
+        core: int | None = None,
+        key: KeyPair | None = None,
+        trusted: frozenset[str] = frozenset(),
+        sleep: Callable[[int], None] = sleep_until,
+    ) -> None:
+        if robot.floating or robot.na != arm.joints:
+            raise ConfigError(f"'{robot.name}' is no arm of {arm.joints} joints, as '{arm.maker}' needs")
+        if load_driver(robot) is not None:
+            raise ConfigError(f"{robot.folder / FILE}: the bridge knows its arm; move this file away")
+        self._arm = arm
+        self._answer_ns = answer_ns
+        self._sleep = sleep
+        self._self_test = SelfTest(robot, PERIOD_S)
+        self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem)
+        self._port = RobotPort(self.side, endpoint, realtime=realtime, core=core, key=key, trusted=trusted)
+
+        self._model, self._data = robot.pin_model, robot.pin_model.createData()
+        inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()
+        cycle_s = arm.periods * PERIOD_S
+        limit = robot.torque_limit_Nm
+        self._braking_kd = np.minimum(limit / BRAKING_SPEED_RAD_S, STABLE_BRAKING * inertia / cycle_s)
+        self._limit: Vector = np.array(limit)
+        self._largest_step = LARGEST_RATE_NM_S * cycle_s
+        self._sensors = robot.new_sensor_row()
+        self._command = robot.new_command_row()
+        self._answered = 0
+        self._engaged = False
+        self._cycles_at_rest = 0
+        self._was_damping = False
+        self._gravity = np.zeros(robot.na)
+        self._tau = np.zeros(robot.na)
+        self._written = np.zeros(robot.na)
+        self._work = np.zeros(robot.na)
+        self._bound = np.zeros(robot.na)
+
+    @property
+    def engaged(self) -> bool:
+        """Whether the arm obeys torques, and not its maker's controller."""
+        return self._engaged
+
+    def cycle(self) -> None:
+        """One cycle of the arm: its state, our answer. Hot path.
+
+        Raises:
+            LinkLostError: the arm does not answer any more.
+        """
+        arm, sensors = self._arm, self._sensors
+        try:
+            arm.read()
+        except ArmStoppedError as error:
+            if not self._engaged:
+                raise LinkLostError(str(error)) from None
+            self._stopped(error)
+            return
+        start_ns = time.monotonic_ns()
+        self._gravity[:] = pin.computeGeneralizedGravity(self._model, self._data, arm.q)
+        sensors.v[:] = arm.v
+        if arm.measures_torque:
+            sensors.tau[:] = arm.tau
+        else:
+            np.add(self._gravity, self._written, out=sensors.tau)
+        for period in range(arm.periods):
+            if period:
+                self._sleep(start_ns + period * PERIOD_NS)
+            # Between two states of an arm that has fewer than we tell, its joints go on at their speed.
+            np.multiply(arm.v, period * PERIOD_S, out=self._work)
+            np.add(arm.q, self._work, out=sensors.q)
+            sensors.t_s[0] = arm.t_s + period * PERIOD_S
+            self._tick()
+            if period == 0:
+                self._drive()
+
+    def _tick(self) -> None:
+        """One period of the wire protocol: what came, the next state, and its answer."""
+        port, side = self._port, self.side
+        port.take_in()
+        side.tick()
+        self._tell_damping()
+        now_ns = time.monotonic_ns()
+        side.forget_silent(now_ns)
+        self._self_test.add(self._sensors)
+        port.tell(side.state(self._sensors, now_ns))
+        if side.mode in (wire.ARMED, wire.ACTIVE):
+            port.listen(now_ns + self._answer_ns, self._is_answered)
+
+    def _is_answered(self) -> bool:
+        return self._answered == self.side.state_seq or self.side.mode not in (wire.ARMED, wire.ACTIVE)
+
+    def _take(self, command: CommandRow, state_seq: int) -> None:
+        self._command.copy_from(command)
+        self._answered = state_seq
+
+    def _problem(self) -> str | None:
+        return self._arm.problem() or self._self_test.problem()
+
+    def _tell_damping(self) -> None:
+        damping = self.side.mode == wire.DAMPING
+        if damping and not self._was_damping:
+            text = self.side.reason[: wire.MAX_TEXT]
+            self._port.tell(wire.pack("event", self._arm.t_s, self.side.reason_kind, text))
+        self._was_damping = damping
+
+    def _drive(self) -> None:
+        """Begins torque control, goes on with it, or ends it."""
+        arm = self._arm
+        commanded = self.side.mode in (wire.ARMED, wire.ACTIVE)
+        try:
+            if self._engaged:
+                if not commanded and self._at_rest():
+                    self._engaged = False
+                    self._written[:] = 0.0
+                    arm.release()
+                else:
+                    self._set_torque()
+                    arm.write(self._written)
+            elif commanded:
+                arm.engage()
+                self._engaged = True
+                self._cycles_at_rest = 0
+                self._written[:] = 0.0
+        except ArmStoppedError as error:
+            self._stopped(error)
+
+    def _at_rest(self) -> bool:
+        fastest = max(self._arm.v.max(), -self._arm.v.min())
+        self._cycles_at_rest = self._cycles_at_rest + 1 if fastest < AT_REST_RAD_S else 0
+        return self._cycles_at_rest >= AT_REST_CYCLES
+
+    def _set_torque(self) -> None:
+        """What the command asks for at this state, without gravity, within the limits; into `_written`."""
+        arm, command, tau, work = self._arm, self._command, self._tau, self._work
+        share = self.side.held_share if self.side.mode == wire.ACTIVE else 0.0
+        # Braking; it takes over as a command that is not renewed fades away.
+        np.multiply(self._braking_kd, arm.v, out=tau)
+        tau *= share - 1.0
+        if share > 0.0:
+            np.subtract(command.q_des, arm.q, out=work)
+            work *= command.kp
+            work += command.tau_ff
+            work -= self._gravity
+            work *= share
+            tau += work
+            np.multiply(command.v_des, share, out=work)
+            work -= arm.v
+            work *= command.kd
+            work *= share
+            tau += work
+        # The limit holds for the motor, which bears the gravity too.
+        np.subtract(self._limit, self._gravity, out=self._bound)
+        np.minimum(tau, self._bound, out=tau)
+        np.add(self._limit, self._gravity, out=self._bound)
+        np.negative(self._bound, out=self._bound)
+        np.maximum(tau, self._bound, out=tau)
+        tau -= self._written
+        np.clip(tau, -self._largest_step, self._largest_step, out=tau)
+        self._written += tau
+
+    def _stopped(self, error: ArmStoppedError) -> None:
+        """The arm holds or brakes by itself; whoever commanded it has lost the lease."""
+        self._engaged = False
+        self._written[:] = 0.0
+        self.side.damp(str(error)[: wire.MAX_TEXT])
+        self._tell_damping()
+
+    def close(self) -> None:
+        """Brakes the arm until it rests, hands it back, and frees both ends."""
+        self.side.damp("the bridge ends")
+        try:
+            for _ in range(LAST_CYCLES):
+                self.cycle()
+                if not self._engaged:
+                    break
+        except LinkLostError:
+            pass  # it brakes by itself
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Frees both ends as they are; for an arm that is lost."""
+        self._port.close()
+        self._arm.close()

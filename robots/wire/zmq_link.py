@@ -1,0 +1,402 @@
+"""A robot behind the wire protocol, as a RobotLink: the controller's end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import zmq
+
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.arming import SAMPLES, SelfTest
+from kilohertz.robots.wire.driver import Driver
+from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint
+from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.robot_side import TRUTH
+from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
+from kilohertz.robots.wire.silence import PREDICT_AFTER_POLLS, Silence
+from kilohertz.robots.wire.sockets import ask, controller_socket, new_context, receive, send
+
+Between = Callable[[], None]
+
+ANSWER_S = 5.0
+HEARTBEAT_S = 0.5
+SILENT_MS = 9
+LOCKSTEP_SILENT_MS = 5000
+BAD_STATES = 3
+DEADLINE_US = 4000
+PREDICTED_DEADLINE_US = 15_000
+LATEST_S = 0.02
+LOCKSTEP_DEADLINE_US = 1_000_000
+SAME_TIMES = 5
+LOCKSTEP_SAME_TIMES = 30
+GOODBYE_S = 0.3
+GOODBYE_MS = 200
+
+
+class ZmqLink:
+    """Commands a robot over ZeroMQ; `connect`, `arm`, then `read` and `write` in the tick.
+
+    Args:
+        robot: the robot that must be at the other end.
+        endpoint: where it is.
+        dt_s: period that must be agreed on [s].
+        truth: whether to ask a simulated robot for the truth.
+        lockstep: whether the robot's time waits for our commands: then ours may take its time.
+        silent_ms: after how long without a state to give up; None for 9 ms, or 5 s in lockstep.
+        slow_motion: how many times longer than agreed the periods of a simulated robot last.
+        core: where `read` and `write` will be called; None for any.
+        driver: how its driver differs from the model; None where it does not.
+        key, robot_key: our key pair and the robot's public key; needed off this computer.
+
+    Attributes:
+        epoch: our lease; 0 while we hold none.
+        lost_because: why `read` gave up, one sentence.
+        truth: where the simulated robot truly is, as of the sample read last; None where it does not tell.
+        events: what the simulated robot told on the way: dicts of t_s, kind, text.
+        refused_states: samples that were not believable.
+        predicted: samples that did not come and were predicted.
+        unsent: commands that could not be handed to the network.
+        farewell: what the robot said at the end: commands accepted, refused and late, and p50, p99, p99.9
+        of the
+            round trip state -> command [us]; None before.
+
+    Raises:
+        ConfigError: the endpoint must not be used, or cannot.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        endpoint: str,
+        *,
+        dt_s: float = PERIOD_S,
+        truth: bool = True,
+        lockstep: bool = False,
+        silent_ms: int | None = None,
+        slow_motion: int = 1,
+        core: int | None = None,
+        driver: Driver | None = None,
+        key: KeyPair | None = None,
+        robot_key: str | None = None,
+    ) -> None:
+        check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
+        self.endpoint = endpoint
+        self.epoch = 0
+        self.lost_because = ""
+        self.truth: TruthRow | None = None
+        self.events: list[dict[str, Any]] = []
+        self.refused_states = 0
+        self.predicted = 0
+        self.unsent = 0
+        self.farewell: tuple[int, int, int, Vector] | None = None
+        self.robot = robot
+        self._driver = driver
+        self._identity = identity(robot, dt_s, driver)
+        self._wants_truth = truth
+        usual_ms = LOCKSTEP_SILENT_MS if lockstep else slow_motion * SILENT_MS
+        self._silence = Silence(
+            silent_ms if silent_ms is not None else usual_ms, slow_motion * PREDICT_AFTER_POLLS
+        )
+        # A robot that waits for our commands does not move on meanwhile.
+        self._predicts = not lockstep
+        self._ahead = False
+        self._dt_s = dt_s
+        self._deadline_us = LOCKSTEP_DEADLINE_US if lockstep else DEADLINE_US
+        self._most_same_times = LOCKSTEP_SAME_TIMES if lockstep else SAME_TIMES
+        self._same_times = 0
+        self._states = StateCodec(robot, driver)
+        self._row = robot.new_sensor_row()
+        self._self_test = SelfTest(robot, dt_s)
+        self._next_truth = TruthRow(robot)
+        self._truth_seq = 0
+        self._state_seq = 0
+        self._epoch_seen = 0
+        self._taken_seq = 0
+        self._taken_t_s = np.nan
+        self._bad_in_a_row = 0
+        self._mode = wire.STANDBY
+        self._seq = 0
+        self._last = robot.new_command_row()
+        self._work = np.zeros(robot.na)
+        self._context = new_context(realtime=not lockstep, core=core)
+        try:
+            self._socket = controller_socket(self._context, endpoint, key, robot_key)
+        except ConfigError:
+            self._context.term()
+            raise
+
+    def connect(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
+        """Shakes hands.
+
+        Args:
+            timeout_s: patience for the answer [s].
+            between: as in `arm`.
+
+        Raises:
+            ConfigError: it is another robot, or speaks another version; names the field.
+            LinkLostError: nobody answers.
+        """
+        client = f"{platform.node()}:{os.getpid()}"[: wire.MAX_NAME]
+        options = (TRUTH,) if self._wants_truth else ()
+        hello = wire.pack("hello", client, *self._identity.packed(), options)
+        values = self._ask(hello, "welcome", timeout_s, between)
+        theirs = wire.identity_at(values, 0)
+        difference = theirs.difference(self._identity)
+        if difference is not None:
+            raise ConfigError(f"{self.endpoint}: wrong robot: {difference[0]}: {difference[1]}")
+        if TRUTH in values[7] and self.truth is None:
+            self.truth = TruthRow(self.robot)
+
+    def arm(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
+        """Takes the lease of a robot that stands as it should; from now on it waits for our first command.
+
+        Args:
+            timeout_s: patience for each answer [s].
+            between: called while waiting; moves on a robot that lives in our own thread.
+
+        Raises:
+            ConfigError: the self-test speaks against it, or somebody else commands the robot.
+            LinkLostError: nobody answers.
+        """
+        # A robot forgets whoever has not said anything for a while, and we may have been compiling.
+        self.connect(timeout_s, between)
+        self._watch(SAMPLES, timeout_s, between)
+        problem = self._self_test.problem()
+        if problem is not None:
+            raise ConfigError(f"{self.endpoint}: not armed: {problem}")
+        self.epoch = int(self._ask(wire.pack("arm"), "armed", timeout_s, between)[0])
+        self._seq = self.unsent = 0
+        self.lost_because = ""
+        self._taken_t_s, self._ahead = np.nan, False
+        # States of before the grant may still be on their way.
+        armed = "the robot grants no lease"
+        self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, armed, between)
+
+    def peek(self, sensors: SensorRow, timeout_s: float = ANSWER_S) -> None:
+        """Fills the row with a state of the robot at rest; before `arm`.
+
+        Raises:
+            LinkLostError: none comes.
+        """
+        self._watch(1, timeout_s)
+        sensors.data[:] = self._row.data
+
+    def _mode_of_lease(self) -> int:
+        return self._mode if self._epoch_seen == self.epoch else wire.STANDBY
+
+    def _watch(self, samples: int, timeout_s: float, between: Between | None = None) -> None:
+        seen = 0
+        last = self._state_seq
+
+        def enough() -> bool:
+            nonlocal seen, last
+            if self._state_seq != last:
+                last = self._state_seq
+                seen += 1
+                self._self_test.add(self._row)
+            return seen >= samples
+
+        self._wait(enough, timeout_s, "no states come from the robot", between)
+
+    def _wait(
+        self, done: Callable[[], bool], timeout_s: float, failure: str, between: Between | None
+    ) -> None:
+        until_s = time.monotonic() + timeout_s
+        heartbeat_s = 0.0
+        while not done():
+            now_s = time.monotonic()
+            if now_s > until_s:
+                raise LinkLostError(f"{self.endpoint}: {failure} within {timeout_s:g} s")
+            if now_s > heartbeat_s:
+                self._send(wire.pack("heartbeat"))
+                heartbeat_s = now_s + HEARTBEAT_S
+            if between is not None:
+                between()
+            payload = self._receive()
+            if payload is not None:
+                self.take_in(payload)
+
+    def _ask(
+        self, question: bytes, answer: str, timeout_s: float, between: Between | None
+    ) -> tuple[Any, ...]:
+        return ask(self._socket, self.endpoint, question, answer, timeout_s, between)
+
+    def _send(self, payload: bytes) -> bool:
+        return send(self._socket, payload)
+
+    def _receive(self, flags: int = 0) -> bytes | None:
+        return receive(self._socket, flags)
+
+    def read(self, sensors: SensorRow) -> bool:
+        """Waits for a state that is newer than the last one, and takes the newest there is. Hot path.
+
+        Where one is overdue the sample is predicted from the last: joints go on at their speed, the IMU says
+        the same. So a few lost states cost nothing, and a lost link ends in a smooth way.
+
+        Returns:
+            False where none came for 9 ms, three in a row could not be believed, or the lease is lost; the
+            attribute `lost_because` says which.
+        """
+        state_follows = False
+        while True:
+            payload = self._receive()
+            while payload is not None:
+                self.take_in(payload)
+                payload = self._receive(zmq.NOBLOCK)
+            if self._bad_in_a_row >= BAD_STATES:
+                self.lost_because = f"{BAD_STATES} states in a row from the robot could not be believed"
+                return False
+            if self._state_seq > self._taken_seq:
+                if self._mode_of_lease() not in (wire.ARMED, wire.ACTIVE):
+                    self.lost_because = "the robot has taken our lease away: it damps, or obeys somebody else"
+                    return False
+                self._taken_seq = self._state_seq
+                self._silence.broken()
+                if self._is_news(float(self._row.t_s[0])):
+                    self._same_times = 0
+                    sensors.data[:] = self._row.data
+                    sensors.seq[0] = self._state_seq
+                    return True
+                # A simulated robot's time stands still until the first command: no new sample. If that
+                # command came too late to be taken, it is given once more as an answer to this state.
+                if self._mode == wire.ARMED and self._seq:
+                    self._same_times += 1
+                    if self._same_times % self._most_same_times == 0:
+                        self.write(self._last)
+                continue
+            if self._truth_seq > self._state_seq and not state_follows:
+                # The truth comes right before its state: one more look, before that one is overdue.
+                state_follows = True
+                continue
+            if self._silence.goes_on():
+                self.lost_because = f"no state came from the robot for {self._silence.limit_ms} ms"
+                return False
+            if self._predicts and self._mode_of_lease() == wire.ACTIVE and self._silence.worth_predicting:
+                self._predict(sensors)
+                return True
+
+    def _is_news(self, t_s: float) -> bool:
+        """Whether a state of this time is one that no tick has been given for."""
+        behind_s = self._taken_t_s - t_s
+        if behind_s == 0.0 or (self._ahead and -0.5 * self._dt_s < behind_s < LATEST_S):
+            return False
+        self._taken_t_s, self._ahead = t_s, False
+        return True
+
+    def _predict(self, sensors: SensorRow) -> None:
+        self._taken_t_s += self._dt_s
+        self._ahead = True
+        self.predicted += 1
+        np.multiply(sensors.v, self._dt_s, out=self._work)
+        sensors.q += self._work
+        sensors.t_s[0] = self._taken_t_s
+
+    def take_in(self, payload: bytes) -> None:
+        """Takes what the robot says; `read` does so with all that has come. Hot path."""
+        message = wire.unpack(payload)
+        if message is None:
+            self._bad_in_a_row += 1
+            self.refused_states += 1
+            return
+        kind, values = message
+        if kind == "state":
+            # Late, doubled and replayed states have numbers that are not new.
+            if values[1] <= self._state_seq:
+                return
+            if not self._states.read(values, self._row):
+                self._bad_in_a_row += 1
+                self.refused_states += 1
+                return
+            self._bad_in_a_row = 0
+            self._epoch_seen, self._state_seq, self._mode = values[0], values[1], values[4]
+            if self.truth is not None and self._truth_seq == values[1]:
+                self.truth.data[:] = self._next_truth.data
+        elif kind == TRUTH:
+            self._truth_seq = values[0] if self._next_truth.read(values) else 0
+        elif kind == "event" and len(self.events) < 1000:
+            self.events.append({"t_s": values[0], "kind": values[1], "text": values[2]})
+        elif kind == "disarmed":
+            self.farewell = (values[0], values[1], values[2], np.frombuffer(values[3]))
+
+    @property
+    def mode(self) -> str:
+        """What the robot does, as of its newest state: one of `wire.MODES`."""
+        return wire.MODES[self._mode]
+
+    @property
+    def newest_state(self) -> int:
+        """Number of the newest state that has come in."""
+        return self._state_seq
+
+    @property
+    def commands_sent(self) -> int:
+        """Commands of this lease that were handed to the network."""
+        return self._seq - self.unsent
+
+    def write(self, command: CommandRow) -> None:
+        """Sends the command as the answer to the state read last. Hot path; never blocks."""
+        self._seq += 1
+        self._last.data[:] = command.data
+        # The state that a prediction answers, or the last words, is older than any deadline for states.
+        late = self._predicts and (self._ahead or self.lost_because)
+        deadline_us = PREDICTED_DEADLINE_US if late else self._deadline_us
+        payload = CommandCodec.pack(
+            self.epoch, self._seq, self._taken_seq, deadline_us, command, self._driver
+        )
+        if not self._send(payload):
+            self.unsent += 1
+
+    def close(self) -> None:
+        """Gives the lease back, which leaves the robot damping, and frees the link."""
+        if self._socket.closed:
+            return
+        if self.epoch:
+            until_s = time.monotonic() + GOODBYE_S
+            self._send(wire.pack("disarm", self.epoch))
+            while self.farewell is None and time.monotonic() < until_s:
+                payload = self._receive()
+                if payload is not None:
+                    self.take_in(payload)
+        self._socket.close(GOODBYE_MS)
+        self._context.term()
+
+    def abandon(self) -> None:
+        """Frees the link without a word, as if the process had died."""
+        if not self._socket.closed:
+            self._socket.close(0)
+            self._context.term()
+
+
+def stop_robot(
+    endpoint: str,
+    reason: str,
+    *,
+    key: KeyPair | None = None,
+    robot_key: str | None = None,
+    timeout_s: float = ANSWER_S,
+) -> None:
+    """Makes a robot damp at once; needs neither lease nor handshake.
+
+    Raises:
+        ConfigError: the endpoint must not be used, or cannot.
+        LinkLostError: nobody answers.
+    """
+    check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
+    context = new_context(realtime=False)
+    try:
+        socket = controller_socket(context, endpoint, key, robot_key)
+        try:
+            ask(socket, endpoint, wire.pack("stop", reason), "stopped", timeout_s)
+        finally:
+            socket.close(0)
+    finally:
+        context.term()

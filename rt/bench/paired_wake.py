@@ -1,0 +1,132 @@
+"""Our wake-ups beside cyclictest's, on one core at once: `khz bench --against cyclictest`.
+
+Both wake each millisecond, 150 us apart, with the phases swapped each block, because what disturbs a host is
+often locked to the millisecond. Idle, and under stress-ng.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.rt.bench.disturb import stress
+from kilohertz.rt.doctor.measure import LARGEST_REFERENCE_P99_US, WakeUps, measure_paired
+from kilohertz.rt.host.footprint import StealMeter
+from kilohertz.rt.host.realtime import DEFAULT_PRIORITY, prepare_realtime
+
+# 40,000 wakes under each load: in half as many, p99.9 is decided by a single stall of the host.
+SECONDS = 80.0
+BLOCKS = 8
+BARS = {"p50": 1.3, "p90": 1.3, "p99": 1.3, "p99.9": 1.5}
+LARGEST_STOLEN_SHARE = 0.02
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class PairedWake:
+    """Wake-up latency under one load.
+
+    Attributes:
+        load: `idle` or `stress-ng`.
+        wakes, missed: of ours.
+        ours_us, cyclictest_us: by percentile.
+        ratio: ours by cyclictest's, by percentile.
+        stolen_share: of the time, what the hypervisor took; None where the kernel does not tell.
+        conclusive: whether it says more of the loop than of the host.
+        holds: whether all ratios are within their bars.
+    """
+
+    load: str
+    wakes: int
+    missed: int
+    ours_us: dict[str, float | None]
+    cyclictest_us: dict[str, float | None]
+    ratio: dict[str, float]
+    stolen_share: float | None
+    conclusive: bool
+    holds: bool
+
+
+def compare(load: str, wake_ups: WakeUps, stolen_share: float | None) -> PairedWake:
+    """What was measured under a load, judged.
+
+    Raises:
+        ConfigError: cyclictest gave no figures.
+    """
+    ours, other = wake_ups.ours.summary_us(), wake_ups.reference.summary_us()
+    if not wake_ups.reference.total:
+        raise ConfigError("cyclictest did not run: it needs FIFO priority; run as root, or see `khz doctor`")
+    ratio = {name: (ours[name] or 0.0) / max(other[name] or 0.0, 1e-3) for name in BARS}
+    late = (other["p99"] or 0.0) > LARGEST_REFERENCE_P99_US
+    stolen = (stolen_share or 0.0) > LARGEST_STOLEN_SHARE
+    return PairedWake(
+        load=load,
+        wakes=wake_ups.ours.total,
+        missed=wake_ups.missed,
+        ours_us=ours,
+        cyclictest_us=other,
+        ratio=ratio,
+        stolen_share=stolen_share,
+        conclusive=not (late or stolen),
+        holds=all(ratio[name] <= bar for name, bar in BARS.items()),
+    )
+
+
+def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
+    """Measures idle and under stress-ng.
+
+    Args:
+        block_s: length of each of the 2 x 8 blocks, whole seconds [s].
+        say: told what goes on.
+
+    Raises:
+        ConfigError: cyclictest or stress-ng is missing, or there is no FIFO priority.
+    """
+    if shutil.which("cyclictest") is None:
+        raise ConfigError("cyclictest is not installed: apt install rt-tests")
+    results = []
+    for load in ("idle", "stress-ng"):
+        say(f"{load}: {BLOCKS * block_s:g} s ...")
+        # The load starts before we are bound to our core, or it would all be there.
+        with stress(load != "idle"), prepare_realtime() as host:
+            if not host.granted(f"FIFO priority {DEFAULT_PRIORITY}"):
+                raise ConfigError("there is no FIFO priority: run as root, or see `khz doctor`")
+            steal = StealMeter()
+            began_s, before_s = time.monotonic(), steal.read_s()
+            wake_ups = measure_paired(host.core, DEFAULT_PRIORITY, BLOCKS * block_s, BLOCKS)
+            seconds, after_s = time.monotonic() - began_s, steal.read_s()
+            steal.close()
+        share = None if before_s is None or after_s is None else (after_s - before_s) / seconds
+        results.append(compare(load, wake_ups, share))
+    return results
+
+
+def wake_table(results: list[PairedWake]) -> Table:
+    """Ours, cyclictest's and their ratio by percentile, for each load."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
+    for name in ("load", "wake-up µs"):
+        table.add_column(name)
+    for name in BARS:
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for result in results:
+        missed = f"{result.missed} of {result.wakes} missed"
+        table.add_row(result.load, "here", *(f"{result.ours_us[name]:.1f}" for name in BARS), missed)
+        table.add_row("", "cyclictest", *(f"{result.cyclictest_us[name]:.1f}" for name in BARS))
+        verdict = "holds" if result.holds else "does not hold"
+        verdict = verdict if result.conclusive else f"inconclusive ({verdict}): the host itself is late"
+        table.add_row("", "ratio", *(f"{result.ratio[name]:.2f}" for name in BARS), verdict)
+    table.add_row("", "at most", *(f"{bar:.1f}" for bar in BARS.values()))
+    return table
+
+
+def as_json(results: list[PairedWake]) -> dict[str, Any]:
+    """The comparison as plain objects for JSON."""
+    return {"against_cyclictest": [asdict(result) for result in results]}

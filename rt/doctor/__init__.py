@@ -1,0 +1,1 @@
+"""Is this host fit for 1 kHz?"""

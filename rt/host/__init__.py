@@ -1,0 +1,1 @@
+"""The host of a real-time process: priorities, cores, memory, threads."""

@@ -1,0 +1,1 @@
+"""Changes to a running controller: gains that are watched, checked and handed over."""

@@ -1,0 +1,1 @@
+"""Logs: recording every tick, reading logs, exporting them."""

@@ -1,0 +1,158 @@
+"""What happened in a run, tick by tick: references, estimates, truth, wrenches and torques.
+
+Everything is allocated before the first tick; `record` copies one tick into its row and never grows. A
+long run keeps every n-th tick, but the counts and the worst values come from every tick.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kilohertz.robots.model.robot_model import RobotModel
+
+Vector = NDArray[np.float64]
+
+# 120 s of G1 at 1 kHz is about 300 MB; a longer run keeps fewer ticks of the same length of memory.
+ROWS_KEPT = 120_000
+STATES = ("idle", "armed", "active", "soft_stop", "damping")
+RUNGS = 5
+ITERATIONS_KEPT = 5_000
+SATURATED_FRACTION = 0.999
+
+
+class Trace:
+    """The history of one run, for its summary and its plots.
+
+    Arrays have one row per kept tick; only the first `rows` are filled. Suffix `_true` is the simulator's
+    truth, `_est` the estimate, `_des` the reference; frames and notation as everywhere (W world, C centre
+    of mass, S middle of the stance soles, F contact frame, H hand).
+
+    Args:
+        robot: the robot of the run.
+        ticks: how many ticks the run may last, >= 1.
+        rows_kept: most rows to keep, >= 1; a longer run keeps every n-th tick.
+    """
+
+    def __init__(self, robot: RobotModel, ticks: int, rows_kept: int = ROWS_KEPT) -> None:
+        if ticks < 1 or rows_kept < 1:
+            raise ValueError(f"a trace needs at least one tick and one row, not {ticks} and {rows_kept}")
+        nc, nh = len(robot.contact_names), len(robot.hand_names)
+        self.stride = -(-ticks // rows_kept)
+        self.capacity = -(-ticks // self.stride)
+        self.rows = 0
+        self.ticks = 0
+
+        self.t_s = self._column()
+        self.q_true = self._column(robot.nq)
+        self.v_true = self._column(robot.nv)
+        self.p_WC_true = self._column(3)
+        self.p_WR_true = self._column(3)
+        self.v_WC_true = self._column(3)
+        self.p_WF_true = self._column(nc, 3)
+        self.f_true_W = self._column(nc, 3)
+        self.normal_true_N = self._column(nc)
+        self.cop_true_W = self._column(nc, 3)
+        self.tau_true = self._column(robot.na)
+        self.p_WH_true = self._column(nh, 3)
+        self.q_est = self._column(robot.nq)
+        self.v_est = self._column(robot.nv)
+        self.contact_est = self._column(nc)
+        self.p_WC_est = self._column(3)
+        self.v_WC_est = self._column(3)
+        self.p_WC_des = self._column(3)
+        self.v_WC_des = self._column(3)
+        self.p_WS_est = self._column(3)
+        self.p_RC_est = self._column(3)
+        self.p_WH_des = self._column(nh, 3)
+        self.hand_active = self._column(nh)
+        self.zmp_des = self._column(2)
+        self.w_F = self._column(nc, 6)
+        self.tau = self._column(robot.na)
+        self.state = self._column()
+        self.rung = self._column()
+
+        self.rung_ticks = np.zeros(RUNGS, dtype=np.int64)
+        self.iteration_ticks = np.zeros(ITERATIONS_KEPT + 1, dtype=np.int64)
+        self.saturated_ticks = np.zeros(robot.na, dtype=np.int64)
+        self.peak_torque_fraction = np.zeros(robot.na)
+        self.worst_dynamics_residual = 0.0
+        self.worst_cone_violation_N = 0.0
+        self.exit_state = "idle"
+        self._torque_limit_Nm = robot.torque_limit_Nm
+        self._fraction = np.zeros(robot.na)
+        self._saturated = np.zeros(robot.na, dtype=np.bool_)
+
+    def _column(self, *shape: int) -> Vector:
+        column = np.empty((self.capacity, *shape))
+        # Written once here, so that the tick meets no page for the first time.
+        column.fill(0.0)
+        return column
+
+    def record(self, output: Any, estimator: Any, truth: Any) -> None:
+        """Copies one tick; hot path, in place.
+
+        Args:
+            output: what the brain did (`kilohertz.controller.brain.BrainOutput`).
+            estimator: where the controller believes the robot is.
+            truth: where the simulated robot was when it was read (`kilohertz.sim.simulated_robot.Truth`).
+        """
+        self._count(output, truth)
+        tick = self.ticks
+        self.ticks = tick + 1
+        if tick % self.stride or self.rows == self.capacity:
+            return
+        i = self.rows
+        self.t_s[i] = truth.t_s
+        self.q_true[i] = truth.q
+        self.v_true[i] = truth.v
+        self.p_WC_true[i] = truth.p_WC
+        self.p_WR_true[i] = truth.p_WR
+        self.v_WC_true[i] = truth.v_WC
+        self.p_WF_true[i] = truth.p_WF
+        self.f_true_W[i] = truth.contact_force_W
+        self.normal_true_N[i] = truth.normal_force_N
+        self.cop_true_W[i] = truth.cop_W
+        self.tau_true[i] = truth.tau
+        self.p_WH_true[i] = truth.p_WH
+        self.q_est[i] = estimator.q
+        self.v_est[i] = estimator.v
+        self.contact_est[i] = estimator.contact
+        self.p_WC_est[i] = output.p_WC
+        self.p_RC_est[i] = output.p_RC
+        self.v_WC_est[i] = output.v_WC
+        self.p_WC_des[i] = output.p_WC_des
+        self.v_WC_des[i] = output.v_WC_des
+        self.p_WS_est[i] = output.p_WS
+        self.p_WH_des[i] = output.p_WH_des
+        self.hand_active[i] = output.hand_active
+        self.zmp_des[i] = output.zmp_des
+        self.w_F[i] = output.w_F
+        self.tau[i] = output.tau
+        self.state[i] = self.state_index(output.state)
+        self.rung[i] = output.rung
+        self.rows = i + 1
+
+    def _count(self, output: Any, truth: Any) -> None:
+        self.exit_state = output.state
+        self.rung_ticks[output.rung] += 1
+        self.iteration_ticks[min(output.qp_iterations, ITERATIONS_KEPT)] += 1
+        self.worst_dynamics_residual = max(self.worst_dynamics_residual, float(output.dynamics_residual_N))
+        self.worst_cone_violation_N = max(self.worst_cone_violation_N, float(output.cone_violation_N))
+        np.abs(truth.tau, out=self._fraction)
+        np.divide(self._fraction, self._torque_limit_Nm, out=self._fraction)
+        np.maximum(self.peak_torque_fraction, self._fraction, out=self.peak_torque_fraction)
+        np.greater_equal(self._fraction, SATURATED_FRACTION, out=self._saturated)
+        self.saturated_ticks += self._saturated
+
+    @staticmethod
+    def state_index(name: str) -> int:
+        """How the column `state` writes a state of the controller."""
+        return STATES.index(name)
+
+    def kept(self, name: str) -> Vector:
+        """The filled rows of one column, a view."""
+        column: Vector = getattr(self, name)
+        return column[: self.rows]

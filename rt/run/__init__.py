@@ -1,0 +1,1 @@
+"""One run: the session that puts robot, estimator, controller, loop and recorder together."""

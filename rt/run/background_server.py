@@ -1,0 +1,80 @@
+"""A simulated robot served by a process of its own, for as long as a run lasts."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.rt.run.session import RunPlan
+
+READY = "serving"
+START_S = 120.0
+END_S = 5.0
+
+
+def serve_command(plan: RunPlan, endpoint: str) -> list[str]:
+    """The command line that serves the robot of a plan."""
+    arguments = ["serve", plan.robot, "--bind", endpoint, "--seed", str(plan.seed)]
+    if plan.scenario is not None:
+        arguments += ["--scenario", plan.scenario]
+    if not plan.realtime:
+        arguments.append("--lockstep")
+    return [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()", *arguments]
+
+
+@contextmanager
+def served(plan: RunPlan) -> Iterator[str]:
+    """Serves the robot of a plan, in real time or in lockstep as the plan says.
+
+    Yields:
+        The endpoint, an ipc file in a folder of its own.
+
+    Raises:
+        LinkLostError: the server did not start; it has said why on standard error.
+    """
+    with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
+        endpoint = f"ipc://{Path(folder) / 'robot'}"
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        process = subprocess.Popen(
+            serve_command(plan, endpoint),
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            text=True,
+            # Ctrl-C is for the controller, which stops the robot softly; the server follows at the end.
+            start_new_session=True,
+        )
+        try:
+            assert process.stdout is not None
+            if not _ready(process.stdout):
+                raise LinkLostError("the simulated robot did not start")
+            yield endpoint
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+def _ready(output: IO[str]) -> bool:
+    """Waits for the line that says that the endpoint is open; False at the end of the output."""
+    until_s = time.monotonic() + START_S
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        while time.monotonic() < until_s:
+            if selector.select(timeout=1.0):
+                line = output.readline()
+                if not line or line.startswith(READY):
+                    return bool(line)
+    return False

@@ -1,0 +1,201 @@
+"""Runs a log through the brain again: the same rows in must give the same bits out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
+
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.gains.live import GainsRow
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.request import RequestRow
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow, Vector
+from kilohertz.rt.log.file import LogReader
+from kilohertz.rt.log.header import LogHeader, libraries
+from kilohertz.rt.log.row import WARM_UP, block_of, row_type
+from kilohertz.rt.run.session import config_sha256, estimator_of, no_mark, warm_up
+from kilohertz.rt.run.summary import version
+
+Cells = NDArray[np.int64]
+
+PROGRESS_TICKS = 250
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of it.
+
+    Attributes:
+        ticks: that were run again.
+        differ: of them, those whose command is another one.
+        bits: of commands that differ.
+        first: where it began, in words; "" if nothing differs.
+        other_machine: on what the log was made, if that is not the processor we are on; else "".
+    """
+
+    ticks: int
+    differ: int
+    bits: int
+    first: str
+    other_machine: str
+
+
+class RecordedEstimator:
+    """Where the run's estimator knew the truth: knows what that one knew.
+
+    Args:
+        robot: whose state it is.
+    """
+
+    def __init__(self, robot: RobotModel) -> None:
+        self.q: Vector = np.array(robot.q_nominal)
+        self.v: Vector = np.zeros(robot.nv)
+        self.contact = np.zeros(len(robot.contacts), dtype=bool)
+        self.doubt = np.zeros(1)
+
+    def know(self, estimate: Any) -> None:
+        """Takes over the estimate of a row."""
+        for name in estimate.dtype.names:
+            getattr(self, name)[:] = estimate[name]
+
+    def reset(self, sensors: SensorRow) -> None:
+        """What it knows comes from the log."""
+
+    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+        """What it knows comes from the log."""
+
+
+class ReplayedBrain:
+    """The brain of a log, built again.
+
+    Args:
+        header: of the log.
+        row: type of its rows.
+        robot: the robot to build it for, if it is not where it was; name or folder.
+
+    Attributes:
+        robot: the robot.
+        command: (n,) what it commands, after each step.
+
+    Raises:
+        ConfigError: it would not be the same brain.
+    """
+
+    def __init__(self, header: LogHeader, row: np.dtype[Any], robot: str | None = None) -> None:
+        _require_same_versions(header)
+        self.robot = model = RobotModel.load(robot or header.robot)
+        gains = Gains.model_validate(header.gains)
+        if model.model_sha256 != header.model_sha256:
+            raise ConfigError(
+                f"the log was made with another model of '{model.name}' than {model.model_path}"
+            )
+        if config_sha256(model, gains) != header.config_sha256:
+            raise ConfigError(f"the log was made with another robot.yaml than {model.folder / 'robot.yaml'}")
+        if row != row_type(model, live=header.live):
+            raise ConfigError("the log's rows are not those of this version")
+        truth = header.scenario["estimator"] == "truth"
+        self._told = RecordedEstimator(model) if truth else None
+        estimator: Any = self._told or estimator_of(model, gains)
+        self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9)
+        self.command: Vector = self._brain.output.command.data
+        self._requests = [_request(numbers) for numbers in header.requests]
+        self._sensors = model.new_sensor_row()
+        self._gains = GainsRow(gains) if header.live else gains
+        self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
+        self._named = self._row.view(row)[0]
+        self._sensed = block_of(self._row, row, "sensors")
+
+    def step(self, row: Cells) -> None:
+        """Runs a row of the log."""
+        self._row[:] = row
+        named = self._named
+        self._sensors.data[:] = self._sensed
+        if self._told is not None:
+            self._told.know(named["estimate"])
+        if isinstance(self._gains, GainsRow):
+            self._gains.generation = int(named["gains_generation"])
+            self._gains.numbers[:] = named["gains"]["numbers"]
+        request = self._requests[int(named["request"])]
+        if named["tick"] == WARM_UP:
+            warm_up(self._brain, self._sensors, request, self._gains)
+        else:
+            self._brain.step(self._sensors, request, self._gains, no_mark)
+
+
+def replay(
+    reader: LogReader, robot: str | None = None, progress: Callable[[float], None] | None = None
+) -> Replay:
+    """Runs all of a log again, and compares the commands bit by bit.
+
+    Args:
+        reader: of the log, at its beginning.
+        robot: the robot, if it is not where it was.
+        progress: told the run's time now and then [s].
+
+    Raises:
+        ConfigError: it cannot be the same, because something else differs or rows are missing.
+    """
+    header, row = reader.header, reader.row
+    brain = ReplayedBrain(header, row, robot)
+    ticks = differ = bits = 0
+    first = ""
+    command = brain.command.view(np.int64)
+    assert row.fields is not None
+    at = row.fields["command"][1] // 8
+    for block in reader.blocks():
+        if reader.lost:
+            raise ConfigError(f"{reader.path} cannot be replayed: {reader.lost} of its rows were lost")
+        for cells in block.view(np.int64).reshape(len(block), -1):
+            brain.step(cells)
+            if cells[0] == WARM_UP:
+                continue
+            ticks += 1
+            unlike = command ^ cells[at : at + command.size]
+            if unlike.any():
+                differ += 1
+                bits += int(np.bitwise_count(unlike.view(np.uint64)).sum())
+                first = first or _difference(
+                    header, row, cells, brain.command, int(np.flatnonzero(unlike)[0])
+                )
+            if progress is not None and ticks % PROGRESS_TICKS == 0:
+                progress(ticks * header.period_ns * 1e-9)
+    processor = header.machine["processor"]
+    other = "" if processor == llvm.get_host_cpu_name() else processor
+    return Replay(ticks, differ, bits, first, other)
+
+
+def _difference(header: LogHeader, row: np.dtype[Any], cells: Cells, command: Vector, at: int) -> str:
+    """Which number of a tick's command is another one, in words."""
+    fields = row["command"].fields
+    assert fields is not None
+    starts = {name: field[1] // 8 for name, field in fields.items()}
+    name = max((name for name in starts if starts[name] <= at), key=starts.__getitem__)
+    joint = f" of {header.joint_names[at - starts[name]]}" if row["command"][name].shape != (1,) else ""
+    was = float(block_of(cells, row, "command")[at])
+    tick = int(cells[0])
+    return (
+        f"tick {tick} ({tick * header.period_ns * 1e-9:.3f} s): {name}{joint} was {was!r}, "
+        f"is {float(command[at])!r}"
+    )
+
+
+def _require_same_versions(header: LogHeader) -> None:
+    ours = {"kilohertz": version(), **libraries()}
+    for name, theirs in {"kilohertz": header.version, **header.libraries}.items():
+        if ours.get(name) != theirs:
+            raise ConfigError(f"the log was made with {name} {theirs}, this is {ours.get(name, 'without')}")
+
+
+def _request(numbers: list[float]) -> RequestRow:
+    row = RequestRow()
+    if len(numbers) != row.data.size:
+        raise ConfigError("the log's requests are not those of this version")
+    row.data[:] = numbers
+    return row

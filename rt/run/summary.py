@@ -1,0 +1,269 @@
+"""The figures of a run, as `khz sim --json` writes them: every error is against the simulator's truth.
+
+A figure that a run did not produce is None, never made up.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import itertools
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.loop.trace import Trace
+from kilohertz.sim.scenario_schema import Scenario
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# The stages of a tick in the order of the contract; `wake` is how late the tick began.
+LATENCY_KEYS = ("tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake")
+SETTLING_S = 2.0
+ESTIMATION_FROM_S = 1.0
+SATURATED_SHARE = 0.01
+
+
+def latency_us(stages: Mapping[str, LatencyHistogram]) -> dict[str, dict[str, float | None]]:
+    """p50, p90, p99, p99.9 and max of the tick and of each of its stages [us].
+
+    A stage that was not measured (`wake` in lockstep) has None throughout.
+    """
+    empty = LatencyHistogram()
+    return {key: stages.get(key, empty).summary_us() for key in LATENCY_KEYS}
+
+
+def qp_figures(trace: Trace, solver: str) -> dict[str, Any]:
+    """How often each rung of the ladder was used, and the worst solution; from every tick.
+
+    `softened` counts ticks whose limits were softened, `fallback` those that did without a solution.
+    """
+    iterations = np.cumsum(trace.iteration_ticks)
+    p99 = int(np.searchsorted(iterations, math.ceil(0.99 * iterations[-1]))) if trace.ticks else None
+    return {
+        "solver": solver,
+        "solved": int(trace.rung_ticks[0]),
+        "softened": int(trace.rung_ticks[1]),
+        "fallback": int(trace.rung_ticks[2:].sum()),
+        "iterations_p99": p99,
+        "worst_dynamics_residual_Nm": _number(trace.worst_dynamics_residual) if trace.ticks else None,
+        "worst_cone_violation_N": _number(trace.worst_cone_violation_N) if trace.ticks else None,
+    }
+
+
+def estimation_figures(trace: Trace, floating: bool) -> dict[str, Any]:
+    """Errors of the estimated base after the first second; all None for a fixed base.
+
+    `velocity_rms_m_s` is per axis of the world, `tilt_rms_deg` the angle between the estimated and the true
+    vertical, `position_drift_m` how far the position error moved from the first to the last such tick.
+    """
+    names = ("velocity_rms_m_s", "tilt_rms_deg", "position_drift_m")
+    after = trace.kept("t_s") >= ESTIMATION_FROM_S
+    if not floating or not after.any():
+        return dict.fromkeys(names)
+    q_true, q_est = trace.kept("q_true")[after], trace.kept("q_est")[after]
+    position_error = q_est[:, :3] - q_true[:, :3]
+    return {
+        "velocity_rms_m_s": _numbers(_rms(base_velocity_error(trace)[after])),
+        "tilt_rms_deg": _number(math.degrees(float(_rms(tilt_error_rad(trace)[after])))),
+        "position_drift_m": _numbers(position_error[-1] - position_error[0]),
+    }
+
+
+def base_velocity_error(trace: Trace) -> Vector:
+    """(n, 3) estimated minus true linear velocity of the base, in the world's axes [m/s]."""
+    v_WB_est = rotate(trace.kept("q_est")[:, 3:7], trace.kept("v_est")[:, :3])
+    error: Vector = v_WB_est - rotate(trace.kept("q_true")[:, 3:7], trace.kept("v_true")[:, :3])
+    return error
+
+
+def tilt_error_rad(trace: Trace) -> Vector:
+    """(n,) angle between the estimated and the true vertical, both seen from the base [rad]."""
+    up = np.array([0.0, 0.0, 1.0])
+    up_B_est = rotate(_conjugate(trace.kept("q_est")[:, 3:7]), up)
+    up_B_true = rotate(_conjugate(trace.kept("q_true")[:, 3:7]), up)
+    sine = np.linalg.norm(np.cross(up_B_est, up_B_true), axis=1)
+    angle: Vector = np.arctan2(sine, np.sum(up_B_est * up_B_true, axis=1))
+    return angle
+
+
+def settled(t_s: Vector, scenario: Scenario) -> Mask:
+    """(n,) which ticks count for tracking: not the first 2 s, no push nor the 2 s after it."""
+    mask = t_s >= SETTLING_S
+    for event in scenario.events:
+        if event.push is not None:
+            mask &= ~((t_s >= event.at_s) & (t_s < event.at_s + event.push.duration_s + SETTLING_S))
+    return mask
+
+
+def true_stance_middle(trace: Trace) -> Vector:
+    """(n, 3) mean of the true positions of the soles [m]; the robot stands on all of them."""
+    middle: Vector = trace.kept("p_WF_true").mean(axis=1)
+    return middle
+
+
+def judged_com(trace: Trace) -> Vector:
+    """(n, 3) the true centre of mass that the reference is for [m].
+
+    Horizontally that of everything, payload included: it has to be over the soles. Vertically that of the
+    robot alone: how high its load hangs it cannot know, how high it stands it can.
+    """
+    com: Vector = trace.kept("p_WC_true").copy()
+    com[:, 2] = trace.kept("p_WR_true")[:, 2]
+    return com
+
+
+def com_error(trace: Trace) -> Vector:
+    """(n, 3) reference minus true centre of mass, each from the middle of its stance feet [m].
+
+    The reference is taken from where the controller believes its soles are, the truth from where they are:
+    a drift of the estimated position, which no sensor of the robot can see, is not a tracking error. For
+    what is meant with a payload see `judged_com`.
+    """
+    reference = trace.kept("p_WC_des") - trace.kept("p_WS_est")
+    reference[:, 2] -= trace.kept("p_RC_est")[:, 2]
+    error: Vector = reference - (judged_com(trace) - true_stance_middle(trace))
+    return error
+
+
+def hand_error(trace: Trace, hand: int, floating: bool) -> Vector:
+    """(n, 3) reference minus true position of a hand [m]; from the stance feet for a floating base."""
+    error = trace.kept("p_WH_des")[:, hand] - trace.kept("p_WH_true")[:, hand]
+    return error - (trace.kept("p_WS_est") - true_stance_middle(trace)) if floating else error
+
+
+def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dict[str, Any]:
+    """How far the true robot was from its references, once settled."""
+    mask = settled(trace.kept("t_s"), scenario) & active(trace)
+    com_rms: float | None = None
+    if robot.floating and mask.any():
+        com_rms = _number(_rms_length(com_error(trace)[mask]))
+    hand_rms: dict[str, float | None] = {}
+    hand_max: dict[str, float | None] = {}
+    for hand, name in enumerate(robot.hand_names):
+        tracked = mask & (trace.kept("hand_active")[:, hand] > 0)
+        if not tracked.any():
+            hand_rms[name] = hand_max[name] = None
+            continue
+        error = hand_error(trace, hand, robot.floating)[tracked]
+        hand_rms[name] = _number(_rms_length(error))
+        hand_max[name] = _number(float(np.linalg.norm(error, axis=1).max()))
+    return {
+        "com_rms_m": com_rms,
+        "hand_rms_m": hand_rms,
+        "hand_max_m": hand_max,
+        **walking_figures(trace, scenario, robot.floating),
+    }
+
+
+def active(trace: Trace) -> Mask:
+    """(n,) ticks in which the controller was in charge."""
+    mask: Mask = trace.kept("state") == trace.state_index("active")
+    return mask
+
+
+def walking_figures(trace: Trace, scenario: Scenario, floating: bool) -> dict[str, Any]:
+    """Mean true velocity while walking, in the robot's heading frame; None where it was never told to walk.
+
+    Each walk counts from 2 s after its command, when the gait has settled, until the next command.
+    """
+    t_s = trace.kept("t_s")
+    walking = np.zeros(len(t_s), dtype=np.bool_)
+    starts_s = [command.at_s for command in scenario.commands] + [math.inf]
+    for command, (start_s, end_s) in zip(scenario.commands, itertools.pairwise(starts_s), strict=True):
+        if command.kind == "walk":
+            walking |= (t_s >= start_s + SETTLING_S) & (t_s < end_s)
+    if not floating or not walking.any():
+        return {"mean_velocity_m_s": None, "yaw_rate_rad_s": None}
+    orientation = trace.kept("q_true")[walking, 3:7]
+    v_WB = rotate(orientation, trace.kept("v_true")[walking, :3])
+    w_WB = rotate(orientation, trace.kept("v_true")[walking, 3:6])
+    ahead_W = rotate(orientation, np.array([1.0, 0.0, 0.0]))
+    heading = np.arctan2(ahead_W[:, 1], ahead_W[:, 0])
+    forward = np.cos(heading) * v_WB[:, 0] + np.sin(heading) * v_WB[:, 1]
+    sideways = -np.sin(heading) * v_WB[:, 0] + np.cos(heading) * v_WB[:, 1]
+    return {
+        "mean_velocity_m_s": [_number(float(forward.mean())), _number(float(sideways.mean()))],
+        "yaw_rate_rad_s": _number(float(w_WB[:, 2].mean())),
+    }
+
+
+def payload_figures(output: Any) -> dict[str, Any]:
+    """The payload as the controller judges it at the end of the run; null where it cannot tell.
+
+    Args:
+        output: the brain's last output (`kilohertz.controller.brain.BrainOutput`).
+    """
+    if math.isnan(output.payload_kg):
+        return {"mass_kg": None, "p_BP_m": None}
+    place = [None if math.isnan(x) else x for x in output.payload_p_BP_m.tolist()]
+    return {"mass_kg": output.payload_kg, "p_BP_m": place if output.payload_kg > 0.0 else None}
+
+
+def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
+    """Largest applied torque as a fraction of its limit, and which joints lived at it.
+
+    A joint is saturated when its applied torque was at 99.9 % of its limit or more in over 1 % of all ticks.
+    """
+    if not trace.ticks:
+        return {"peak_fraction": None, "saturated_joints": []}
+    share = trace.saturated_ticks / trace.ticks
+    return {
+        "peak_fraction": _number(float(trace.peak_torque_fraction.max())),
+        "saturated_joints": [joint_names[i] for i in np.flatnonzero(share > SATURATED_SHARE).tolist()],
+    }
+
+
+def provenance(robot: RobotModel, gains_sha256: str) -> dict[str, str]:
+    """What made the run: hashes of the configuration and the model, our version, the kernel."""
+    return {
+        "config_sha256": gains_sha256,
+        "model_sha256": robot.model_sha256,
+        "version": version(),
+        "kernel": f"{platform.system()} {platform.release()} {platform.version()}",
+    }
+
+
+def version() -> str:
+    """The version of this distribution; `unknown` where it runs without being installed."""
+    try:
+        return importlib.metadata.version("kilohertz")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def rotate(quaternion_xyzw: Vector, vector: Vector) -> Vector:
+    """(n, 3) vectors turned by (n, 4) unit quaternions in pinocchio's order x, y, z, w."""
+    axis, w = quaternion_xyzw[:, :3], quaternion_xyzw[:, 3:4]
+    twice = 2.0 * np.cross(axis, vector)
+    turned: Vector = vector + w * twice + np.cross(axis, twice)
+    return turned
+
+
+def _conjugate(quaternion_xyzw: Vector) -> Vector:
+    inverse: Vector = quaternion_xyzw * np.array([-1.0, -1.0, -1.0, 1.0])
+    return inverse
+
+
+def _rms(values: Vector) -> Vector:
+    rms: Vector = np.sqrt(np.mean(values * values, axis=0))
+    return rms
+
+
+def _rms_length(errors: Vector) -> float:
+    return float(np.sqrt(np.mean(np.sum(errors * errors, axis=1))))
+
+
+def _number(value: float) -> float | None:
+    """A number for JSON, which knows neither NaN nor infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _numbers(values: Vector) -> list[float | None]:
+    return [_number(float(value)) for value in values]

@@ -1,0 +1,1 @@
+"""What people look at: the screen after a run, plots, histograms."""

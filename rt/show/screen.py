@@ -1,0 +1,254 @@
+"""What a run looked like, on one screen of a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kilohertz.controller.problem.soles import can_rest
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.host.realtime import HostState
+from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.run.session import RunResult
+from kilohertz.rt.show.latency_bins import log_bins
+from kilohertz.sim.scenario_schema import Scenario
+
+BAR_CELLS = 36
+MOST_BARS = 16
+# Finer where all durations are alike.
+BINS_PER_DECADE = (20, 12, 6, 3)
+EVENTS_SHOWN = 12
+SMALLEST_SHOWN = 1e-12
+PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
+
+
+def print_run(console: Console, result: RunResult, setup_s: float | None = None) -> None:
+    """Prints what was asked, how it went, the figures under their names in the JSON, and the latency.
+
+    Args:
+        console: to print on.
+        result: what came of the run.
+        setup_s: from the command's start to the first tick [s].
+    """
+    summary = result.summary
+    pace = "in real time" if result.plan.paced else "in lockstep"
+    if result.plan.endpoint is not None:
+        pace += f" over {result.plan.endpoint}"
+    setup = "" if setup_s is None else f", after {setup_s:.1f} s of set-up"
+    told_truth = result.scenario.estimator == "truth"
+    console.print()
+    console.print(
+        Text.assemble(
+            (f"{result.robot.name} · {result.scenario.name}", "bold"),
+            f"   {summary['duration_s']:g} s simulated {pace}, which took {result.wall_s:.1f} s{setup};"
+            f" seed {result.plan.seed}" + (", estimator told the truth" if told_truth else ""),
+        )
+    )
+    console.print(_padded(asked(result.scenario), verdict(result)))
+    console.print(_padded(figures_table(summary)))
+    console.print(_padded(latency_table(summary["latency_us"])))
+    console.print(_padded(tick_bars(result.loop.latency["tick"])))
+    if summary.get("link") is not None:
+        console.print(_padded(link_line(summary["link"])))
+    if result.plan.paced:
+        console.print(_padded(host_lines(result.host, result.loop.overruns)))
+
+
+def asked(scenario: Scenario) -> RenderableType:
+    """The scenario's commands and events in order of time."""
+    rows = [(command.at_s, command.kind, _values(command.params)) for command in scenario.commands]
+    for event in scenario.events:
+        if event.push is not None:
+            impulse = ", ".join(f"{value:g}" for value in event.push.impulse_Ns)
+            rows.append((event.at_s, "push", f"{event.push.link} by [{impulse}] Ns"))
+        if event.payload is not None:
+            rows.append((event.at_s, "payload", f"{event.payload.mass_kg:g} kg on {event.payload.link}"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="dim")
+    # One column for what and how: rich cuts off the words before a column that is empty throughout.
+    width = max(len(kind) for _, kind, _ in rows) if rows else 0
+    for at_s, kind, text in sorted(rows, key=lambda row: row[0]):
+        what = Text.assemble(kind.ljust(width + 2), (text, "dim")) if text else Text(kind)
+        table.add_row(f"{at_s:g} s", what)
+    return table
+
+
+def verdict(result: RunResult) -> RenderableType:
+    """Whether the robot fell, in what state the run ended, and what happened on the way."""
+    lines = []
+    if result.fell:
+        lines.append(Text(f"FELL after {result.fell_at_s:.3f} s", style="bold red"))
+    elif result.exit_code:
+        lines.append(Text(f"stopped: {result.loop.exit_state}", style="bold red"))
+    elif result.robot.floating:
+        lines.append(Text("did not fall", style="bold green"))
+    else:
+        lines.append(Text("done", style="bold green"))
+    told = [event for event in result.events if event["kind"] not in ("push", "payload")]
+    told = [event for event in told if not event["text"].startswith("starts in")]
+    lines += [
+        Text(f"{event['t_s']:8.3f} s  {event['text']}", style="yellow") for event in told[-EVENTS_SHOWN:]
+    ]
+    return Group(*lines)
+
+
+def figures_table(summary: Mapping[str, Any]) -> Table:
+    """Tracking, estimation, solver, torque and payload under the names they have in the JSON."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right")
+    table.add_column("key in --json", style="dim", no_wrap=True)
+    for section in ("tracking", "estimation", "qp", "torque", "payload"):
+        for name, value in summary[section].items():
+            if value is None or value == {}:
+                continue
+            entries = value.items() if isinstance(value, dict) else [("", value)]
+            for part, figure in entries:
+                if figure is not None:
+                    key = f"{section}.{name}" + (f".{part}" if part else "")
+                    words = f"{part} {_WORDS[name]}" if part else _WORDS[name]
+                    table.add_row(words, _shown(figure) + _unit(name), key)
+    return table
+
+
+_WORDS = {
+    "com_rms_m": "centre of mass off its reference, RMS",
+    "hand_rms_m": "off its reference, RMS",
+    "hand_max_m": "off its reference, worst",
+    "mean_velocity_m_s": "walked at",
+    "yaw_rate_rad_s": "turned at",
+    "velocity_rms_m_s": "base velocity estimate off, RMS x y z",
+    "tilt_rms_deg": "tilt estimate off, RMS",
+    "position_drift_m": "position estimate drifted x y z",
+    "solver": "QP solver",
+    "solved": "ticks solved",
+    "softened": "ticks with softened limits",
+    "fallback": "ticks without a solution",
+    "iterations_p99": "iterations, p99",
+    "worst_dynamics_residual_Nm": "dynamics residual, worst",
+    "worst_cone_violation_N": "friction cone violation, worst",
+    "peak_fraction": "largest torque over its limit",
+    "saturated_joints": "joints saturated for over 1 % of ticks",
+    "mass_kg": "payload, as weighed at the end",
+    "p_BP_m": "payload from the base, x y z",
+}
+
+
+_UNITS = {
+    "_m_s": " m/s",
+    "_rad_s": " rad/s",
+    "_deg": " deg",
+    "_Nm": " Nm",
+    "_N": " N",
+    "_m": " m",
+    "_kg": " kg",
+}
+
+
+def _unit(name: str) -> str:
+    return next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
+
+
+def latency_table(latency_us: Mapping[str, Mapping[str, float | None]]) -> Table:
+    """Percentiles of the tick and of its stages [us]; stages that were not measured are left out."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
+    table.add_column("latency µs")
+    for name in PERCENTILES:
+        table.add_column(name, justify="right")
+    for stage, figures in latency_us.items():
+        if figures["max"] is not None:
+            cells = ("-" if figures[name] is None else f"{figures[name]:.1f}" for name in PERCENTILES)
+            table.add_row(stage, *cells, style="bold" if stage == "tick" else "")
+    return table
+
+
+def tick_bars(histogram: LatencyHistogram) -> RenderableType:
+    """The histogram of the tick as bars whose length is the logarithm of the count."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="dim")
+    table.add_column(justify="right")
+    table.add_column(style="blue")
+    if not histogram.total:
+        return table
+    shortest_ns, longest_ns = max(histogram.percentile_ns(0.0) or 1, 1), max(histogram.max_ns, 1)
+    decades = math.log10(longest_ns / shortest_ns)
+    fine = [n for n in BINS_PER_DECADE if n * decades <= MOST_BARS]
+    edges_us, counts = log_bins(histogram, fine[0] if fine else BINS_PER_DECADE[-1])
+    scale = BAR_CELLS / math.log10(10.0 * counts.max())
+    table.add_row("tick µs", "ticks", Text("log scale", style="dim"))
+    gap = False
+    for low, high, count in zip(edges_us[:-1], edges_us[1:], counts, strict=True):
+        if count:
+            bar = "█" * max(1, round(scale * math.log10(10.0 * count)))
+            table.add_row(f"{_us(low)} - {_us(high)}", f"{int(count):,}", bar)
+        elif not gap:
+            table.add_row("...", "", "")
+        gap = not count
+    return table
+
+
+def _us(value: float) -> str:
+    return f"{value:.3g}" if value < 1000.0 else f"{value:,.0f}"
+
+
+def link_line(link: Mapping[str, Any]) -> RenderableType:
+    """What became of the commands, and how long they took."""
+    trip = link["round_trip_us"]
+    parts = [f"{link['commands_accepted']} commands taken by the robot, {link['commands_late']} late"]
+    if trip["p50"] is not None:
+        times = ", ".join(f"{name} {value:.0f}" for name, value in trip.items())
+        parts.append(f"state -> command µs: {times}")
+    if link["commands_accepted"] is None:
+        parts = ["the robot did not say goodbye"]
+    return Text("; ".join(parts))
+
+
+def host_lines(host: HostState, overruns: int) -> RenderableType:
+    """How many periods were missed, and what the host did not grant."""
+    style = "yellow" if overruns else "green"
+    lines = [Text(f"{overruns} overruns on core {host.core}", style=style)]
+    lines += [Text(banner, style="yellow") for banner in host.banners]
+    return Group(*lines)
+
+
+def robots_table(robots: Iterable[RobotModel]) -> Table:
+    """The robots that ship."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
+    for column, justify in (
+        ("robot", "left"), ("joints", "right"), ("base", "left"), ("mass kg", "right"), ("licence", "left"),
+        ("", "left"),
+    ):  # fmt: skip
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for robot in robots:
+        base = "floating" if robot.floating else "fixed"
+        note = "" if not robot.floating or can_rest(robot) else "point feet: walks only"
+        table.add_row(
+            robot.name, str(robot.na), base, f"{robot.mass_kg:.1f}", robot.description.licence, note
+        )
+    return table
+
+
+def _padded(*renderables: RenderableType) -> Padding:
+    return Padding(Group(*renderables), (1, 0, 0, 2), expand=False)
+
+
+def _values(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_shown(value)}" for name, value in params.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) > SMALLEST_SHOWN else "0"
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
+        return str(len(value))
+    if isinstance(value, Mapping):
+        return " and ".join(value)
+    if isinstance(value, (list, tuple)):
+        return "  ".join(_shown(part) for part in value) or "none"
+    return "-" if value is None else str(value)

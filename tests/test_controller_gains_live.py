@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pydantic
+import pytest
+
+from kilohertz.controller.gains.live import (
+    GainsRow,
+    changes,
+    live_bounds,
+    live_numbers,
+    live_paths,
+    objections,
+    with_numbers,
+)
+from kilohertz.controller.gains.schema import Gains
+
+NAMES = [".".join(path) for path in live_paths()]
+
+
+def changed(**values):
+    """Gains with other values, by their path with `__` for the dot."""
+    data = Gains().model_dump()
+    for path, value in values.items():
+        *sections, key = path.split("__")
+        section = data
+        for name in sections:
+            section = section[name]
+        section[key] = value
+    return Gains.model_validate(data)
+
+
+def test_numbers_carry_all_that_may_change_and_nothing_else():
+    other = changed(com__weight=60.0, walk__swing__kd_per_s=50.0, fall__tilt_deg=30.0)
+    carried = with_numbers(Gains(), live_numbers(other))
+    assert (carried.com.weight, carried.walk.swing.kd_per_s) == (60.0, 50.0)
+    assert carried.fall == Gains().fall
+    assert with_numbers(other, live_numbers(Gains())) == changed(fall__tilt_deg=30.0)
+
+
+@pytest.mark.parametrize("i", range(len(NAMES)), ids=NAMES)
+def test_the_bounds_of_a_number_are_those_of_the_file(i):
+    key = NAMES[i].replace(".", "__")
+    for bound, out in zip([bounds[i] for bounds in live_bounds()], [-np.inf, np.inf], strict=True):
+        assert np.isfinite(bound)
+        changed(**{key: float(bound)})
+        with pytest.raises(pydantic.ValidationError):
+            changed(**{key: float(np.nextafter(bound, out))})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0, 1e9])
+def test_a_row_with_a_number_out_of_its_bounds_is_not_sound(bad):
+    row = GainsRow(Gains())
+    assert row.sound()
+    row.numbers[3] = bad
+    assert not row.sound()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"solver": "exact"}, "restart"),
+        ({"walk__step_s": 0.5}, "restart"),
+        ({"estimator__slip_gate": 20.0}, "restart"),
+        ({"guard__torque_rate_per_s": 50.0}, "restart"),
+        ({"com__weight": 500.0}, "at most"),
+        ({"hand__kd_per_s": 4.0}, "at most"),
+        ({"base__weight": 0.0}, "leaves the task out"),
+    ],
+)
+def test_what_cannot_change_while_a_robot_runs_is_told_with_its_key(values, sentence):
+    ((path, told),) = objections(Gains(), changed(**values))
+    assert "__".join(path) == next(iter(values))
+    assert sentence in told
+
+
+def test_numbers_may_change_by_a_few_times_and_integrals_may_be_switched_off():
+    assert not list(
+        objections(Gains(), changed(com__weight=150.0, hand__kp_per_s2=120.0, base__ki_per_s3=0.0))
+    )
+    assert not list(objections(changed(base__ki_per_s3=0.0), Gains()))
+
+
+def test_changes_are_told_with_both_values():
+    assert list(changes(Gains(), changed(com__weight=60.0))) == [(("com", "weight"), 50.0, 60.0)]
+    assert not list(changes(Gains(), Gains()))

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sim_runs import robot, simulate
+
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.arming import SAMPLES, SelfTest
+
+ROBOT = RobotModel.load("g1")
+DT_S = 1e-3
+
+
+def standing(**fields):
+    """Samples of a robot at rest, with what is said otherwise."""
+    rng = np.random.default_rng(0)
+    test = SelfTest(ROBOT, DT_S)
+    for i in range(SAMPLES):
+        row = ROBOT.new_sensor_row()
+        row.q[:] = ROBOT.q_nominal[7:] + 1e-4 * rng.normal(size=ROBOT.na)
+        row.v[:] = 0.02 * rng.normal(size=ROBOT.na)
+        row.gyro[:] = 0.01 * rng.normal(size=3)
+        row.accel[:] = (0.0, 0.0, 9.81)
+        for name, change in fields.items():
+            change(getattr(row, name), i)
+        test.add(row)
+    return test.problem()
+
+
+def put(index, value):
+    def change(field, i):
+        field[index] = value
+
+    return change
+
+
+def move(field, i):
+    field[5] += 0.1 * DT_S * i
+
+
+def test_a_robot_at_rest_is_armed():
+    assert standing() is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"q": put(3, 5.0)}, ROBOT.joint_names[3]),
+        ({"q": move}, "moves at"),
+        ({"v": put(2, 0.5)}, "stands still"),
+        ({"gyro": put(0, 0.5)}, "the base turns"),
+        ({"accel": put(2, 9.2)}, "9.20 m/s2"),
+        ({"accel": put(2, 10.4)}, "10.40 m/s2"),
+        ({"accel": put(slice(None), (9.81, 0.0, 0.0))}, "tilted by 90 degrees"),
+        ({"accel": put(2, -9.81)}, "tilted by 180 degrees"),
+    ],
+)
+def test_anything_else_is_refused_with_the_reason(fields, told):
+    assert told in standing(**fields)
+
+
+def test_it_needs_a_few_samples():
+    test = SelfTest(ROBOT, DT_S)
+    test.add(ROBOT.new_sensor_row())
+    assert "only 1 of" in test.problem()
+
+
+def held(name, spoil=None):
+    """The self-test of a simulated robot that its drives hold, with what is said otherwise."""
+    simulated, test = simulate(name), SelfTest(robot(name), DT_S)
+    row = robot(name).new_sensor_row()
+    for _ in range(SAMPLES + 5):
+        simulated.advance()
+        simulated.read(row)
+        if spoil is not None:
+            spoil(row)
+        test.add(row)
+    return test.problem()
+
+
+@pytest.mark.parametrize("name", ["g1", "talos", "ur5", "panda", "bolt"])
+def test_what_holds_a_robot_has_the_right_signs(name):
+    assert held(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "joint"), [("ur5", "shoulder_lift_joint"), ("panda", "panda_joint4"), ("g1", "left_knee_joint")]
+)
+def test_a_torque_of_the_wrong_sign_is_named(name, joint):
+    j = robot(name).joint_names.index(joint)
+
+    def turn(row):
+        row.tau[j] = -row.tau[j]
+
+    told = held(name, turn)
+    assert joint in told
+    assert "signs" in told
+
+
+def test_drives_that_hold_nothing_have_no_signs():
+    assert held("ur5", lambda row: row.tau.fill(0.0)) is None

@@ -1,0 +1,52 @@
+"""BLAS is told to stay on one thread before numpy asks, and a host that says otherwise is found out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kilohertz.rt.host.threads import MATH_THREAD_VARIABLES, limit_math_threads, math_thread_problems
+
+
+def test_one_thread_is_asked_for_where_nothing_is_set() -> None:
+    environment: dict[str, str] = {}
+    limit_math_threads(environment)
+    assert environment == dict.fromkeys(MATH_THREAD_VARIABLES, "1")
+    assert math_thread_problems(environment) == []
+
+
+def test_what_the_user_set_is_left_and_named() -> None:
+    environment = {"OMP_NUM_THREADS": "8"}
+    limit_math_threads(environment)
+    assert environment["OMP_NUM_THREADS"] == "8"
+    assert math_thread_problems(environment) == ["OMP_NUM_THREADS=8"]
+
+
+def test_what_is_missing_is_named() -> None:
+    assert math_thread_problems({}) == [f"{name} is not set" for name in MATH_THREAD_VARIABLES]
+
+
+def test_the_command_asks_for_one_thread_before_numpy_is_imported() -> None:
+    program = (
+        "import sys, os; from kilohertz.rt.cli import main; assert 'numpy' not in sys.modules;"
+        "assert 'OMP_NUM_THREADS' not in os.environ; main.app = lambda: None; main.main();"
+        f"print(','.join(os.environ[name] for name in {MATH_THREAD_VARIABLES!r}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PATH": ""},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == ",".join("1" for _ in MATH_THREAD_VARIABLES)
+
+
+@pytest.mark.parametrize("name", MATH_THREAD_VARIABLES)
+def test_each_variable_is_checked(name: str) -> None:
+    environment = dict.fromkeys(MATH_THREAD_VARIABLES, "1") | {name: "2"}
+    assert math_thread_problems(environment) == [f"{name}=2"]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+from kilohertz.controller.gains.live import live_numbers
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.gains.tuning import Tuning
+from kilohertz.rt.live.live_run import LiveRun
+from kilohertz.rt.run.session import RunPlan, Session
+
+
+def test_what_the_watcher_sends_goes_into_the_row_and_what_comes_of_it_back():
+    tuning = Tuning(Gains(), lambda gains: None, ("knee",), 1e-3)
+    live = LiveRun(Gains(), tuning)
+    live.mailbox.post(1, 1.2 * live_numbers(Gains()))
+    live.between_ticks(0.5)
+    assert live.row.generation == 1
+    assert live.events == []
+    tuning.take(live.row)
+    live.between_ticks(0.501)
+    tuning.judge(live.row.numbers[:1], 0.0, 0, 0.0, False)
+    live.between_ticks(0.502)
+    assert [event["text"] for event in live.events] == [
+        "gains 1 on trial",
+        "gains 1 rolled back to 0: the robot gave up",
+    ]
+    _, answer = live.mailbox.hear(0)
+    assert answer is not None
+    assert answer.reason == "the robot gave up"
+    assert live.figures() == {"generation": 1, "in_force": 0, "rolled_back": 1}
+
+
+def test_a_run_with_watched_gains_tells_which_it_ended_with(tmp_path):
+    gains, scenario = tmp_path / "gains.yaml", tmp_path / "scenario.yaml"
+    gains.write_text("hand:\n  kp_per_s2: 400\n")
+    scenario.write_text(
+        json.dumps({"name": "hold", "duration_s": 1.5, "commands": [{"at_s": 0, "stand": {}}]})
+    )
+    session = Session(RunPlan("panda", str(scenario), gains=gains, watch_gains=True))
+    assert session.live is not None
+    session.live.mailbox.post(1, 1.2 * live_numbers(session.gains))
+    result = session.run()
+    assert result.summary["gains"] == {"generation": 1, "in_force": 1, "rolled_back": 0}
+    assert "gains 1 on trial" in [event["text"] for event in result.events]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kilohertz.rt.log.ring import Ring
+
+CELLS = 24
+
+
+def ends(rows: int = 8) -> tuple[Ring, Ring]:
+    """A writer's and a reader's view of the same memory."""
+    mine = Ring(CELLS, rows=rows)
+    return mine, Ring(CELLS, os.dup(mine.fd))
+
+
+def push(ring: Ring, n: int) -> None:
+    for _ in range(n):
+        ring.row[:] = ring.pushed
+        ring.push()
+
+
+def test_rows_go_over_bit_by_bit_and_in_order():
+    writer, reader = ends()
+    bits = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, (5, CELLS))
+    for row in bits:
+        writer.row[:] = row
+        writer.push()
+    numbers, rows = reader.take(100, last=True)
+    np.testing.assert_array_equal(numbers, np.arange(5))
+    np.testing.assert_array_equal(rows, bits)
+    assert reader.take(100, last=True)[0].size == 0
+    assert reader.lost == 0
+
+
+def test_the_newest_row_is_left_until_the_writer_has_ended():
+    writer, reader = ends()
+    push(writer, 3)
+    assert reader.take(100)[0].tolist() == [0, 1]
+    assert reader.take(100)[0].size == 0
+    writer.end()
+    assert reader.take(100)[0].tolist() == [2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=30), st.integers(2, 9))
+def test_every_row_is_taken_once_or_counted_as_lost(steps, rows):
+    writer, reader = ends(rows)
+    seen: list[int] = []
+    for pushed, most in steps:
+        push(writer, pushed)
+        numbers, content = reader.take(most)
+        assert (content == numbers[:, None]).all()
+        seen += numbers.tolist()
+        assert len(seen) + reader.lost + reader.behind == writer.pushed
+    while reader.behind:
+        seen += reader.take(3, last=True)[0].tolist()
+    assert seen == sorted(set(seen))
+    assert len(seen) + reader.lost == writer.pushed
+    assert reader.lost == writer.lost
+
+
+@pytest.mark.parametrize("wiped", [True, False], ids=["being written", "written over"])
+def test_a_row_that_the_writer_has_reached_is_lost_and_not_torn(wiped):
+    writer, reader = ends()
+    push(writer, 5)
+    place = reader._places[2]
+    place[0] = -1 if wiped else 10
+    place[1:4] = 99
+    numbers, rows = reader.take(100, last=True)
+    assert numbers.tolist() == [0, 1, 3, 4]
+    assert (rows == numbers[:, None]).all()
+    assert reader.lost == 1
+
+
+def test_no_row_is_torn_while_one_writes_as_fast_as_it_can():
+    writer, reader = ends(rows=4)
+    child = os.fork()
+    if not child:
+        push(writer, 50_000)
+        writer.end()
+        os._exit(0)
+    taken = 0
+    while taken + reader.lost < 50_000:
+        numbers, rows = reader.take(100)
+        assert (rows == numbers[:, None]).all()
+        taken += len(numbers)
+    assert os.waitpid(child, 0)[1] == 0
+    assert reader.pushed == 50_000
+
+
+def test_a_writer_without_a_deadline_waits_for_room_but_not_for_ever():
+    writer, reader = ends()
+    push(writer, 7)
+    thread = threading.Timer(0.01, lambda: reader.take(3))
+    thread.start()
+    writer.wait_for_room()
+    assert writer.behind <= 4
+    thread.join()
+    push(writer, 4)
+    writer._patience_s = 0.005
+    writer.wait_for_room()
+    writer.wait_for_room()
+    assert writer._patience_s <= 0.0
+
+
+def test_pushing_allocates_nothing_that_stays():
+    import sys
+
+    writer, _ = ends(rows=64)
+    push(writer, 200)
+    before = sys.getallocatedblocks()
+    push(writer, 2000)
+    assert sys.getallocatedblocks() - before < 20

@@ -1,0 +1,67 @@
+"""The world moves when it is told to, and no command is lost."""
+
+from __future__ import annotations
+
+from kilohertz.robots.model.rows import CommandRow, SensorRow
+from kilohertz.rt.run.lockstep_link import SteppedLink
+
+
+class FakeSimulation:
+    def __init__(self) -> None:
+        self.applied: list[float] = []
+        self.closed = False
+
+    def read(self, sensors: SensorRow) -> bool:
+        sensors.q[:] = len(self.applied)
+        return True
+
+    def write(self, command: CommandRow) -> None:
+        self.applied.append(float(command.tau_ff[0]))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def command_of(tau: float) -> CommandRow:
+    command = CommandRow(2)
+    command.tau_ff[:] = tau
+    return command
+
+
+def test_the_world_moves_in_advance_and_not_in_write() -> None:
+    robot = FakeSimulation()
+    link = SteppedLink(robot, 2)
+    link.write(command_of(3.0))
+    assert robot.applied == []
+    link.advance()
+    assert robot.applied == [3.0]
+
+
+def test_it_keeps_a_copy_of_the_last_command_only() -> None:
+    robot = FakeSimulation()
+    link = SteppedLink(robot, 2)
+    command = command_of(1.0)
+    link.write(command_of(9.0))
+    link.write(command)
+    command.tau_ff[:] = 5.0
+    link.advance()
+    link.advance()
+    assert robot.applied == [1.0]
+
+
+def test_reading_goes_straight_through() -> None:
+    link = SteppedLink(FakeSimulation(), 2)
+    sensors = SensorRow(2, 0)
+    link.write(command_of(1.0))
+    link.advance()
+    assert link.read(sensors)
+    assert sensors.q.tolist() == [1.0, 1.0]
+
+
+def test_closing_applies_what_is_kept() -> None:
+    robot = FakeSimulation()
+    link = SteppedLink(robot, 2)
+    link.write(command_of(7.0))
+    link.close()
+    assert robot.applied == [7.0]
+    assert robot.closed

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_run import toy_robot, toy_tick
+
+from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.loop.trace import Trace
+from kilohertz.rt.show import plots
+from kilohertz.sim.scenario_schema import Event, Push, Scenario
+
+SCENARIO = Scenario(
+    name="toy", duration_s=1.0, events=(Event(at_s=0.01, push=Push(link="torso", impulse_Ns=(0, 8, 0))),)
+)
+
+
+def toy_trace(robot, rows=40, hand=False):
+    trace = Trace(robot, ticks=max(rows, 1))
+    for row in range(rows):
+        output, estimator, truth = toy_tick(t_s=row * 1e-3, tau=(row * 0.1, -1.0))
+        if not robot.floating:
+            estimator.q, estimator.v, truth.q, truth.v = (np.zeros(robot.na) for _ in range(4))
+        output.hand_active[:] = hand
+        truth.p_WC[2] = 0.7
+        truth.p_WR[2] = 0.7
+        truth.p_WF[:] = [[0.0, 0.1, 0.0], [0.0, -0.1, 0.0]]
+        truth.normal_force_N[:] = truth.contact_force_W[:, 2] = [100.0, 300.0]
+        truth.cop_W[:] = truth.p_WF
+        trace.record(output, estimator, truth)
+    return trace
+
+
+def stages(ticks=1000):
+    tick = LatencyHistogram()
+    for number in range(ticks):
+        tick.record(150_000 + 50 * number)
+    return {"tick": tick, "solve": tick}
+
+
+def names(folder):
+    return sorted(path.stem for path in folder.iterdir())
+
+
+def test_a_biped_is_drawn_from_every_side(tmp_path):
+    robot = toy_robot()
+    written = plots.write_plots(
+        tmp_path, toy_trace(robot, hand=True), robot, SCENARIO, stages(), realtime=True
+    )
+    assert names(tmp_path) == ["balance", "contact_forces", "estimation", "hands", "latency", "torques"]
+    assert [path.stem for path in written] == [
+        "latency",
+        "balance",
+        "estimation",
+        "contact_forces",
+        "torques",
+        "hands",
+    ]
+    for path in written:
+        with Image.open(path) as image:
+            assert image.width >= 800
+            assert len(set(image.convert("L").resize((64, 64)).tobytes())) > 10
+
+
+def test_an_arm_has_no_balance_to_draw(tmp_path):
+    robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
+    trace = toy_trace(robot, hand=True)
+    plots.write_plots(tmp_path, trace, robot, SCENARIO, stages(), realtime=False)
+    assert names(tmp_path) == ["hands", "latency", "torques"]
+
+
+def test_a_hand_that_was_asked_nothing_is_not_drawn(tmp_path):
+    robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
+    plots.write_plots(tmp_path, toy_trace(robot), robot, SCENARIO, stages(), realtime=False)
+    assert names(tmp_path) == ["latency", "torques"]
+
+
+def test_a_run_that_ended_at_once_is_no_picture(tmp_path):
+    robot = toy_robot()
+    nothing = {"tick": LatencyHistogram()}
+    assert (
+        plots.write_plots(tmp_path, toy_trace(robot, rows=1), robot, SCENARIO, nothing, realtime=False) == []
+    )
+
+
+@pytest.mark.parametrize("mass_kg", [0.4, 40.0])
+def test_footholds_are_found_whatever_the_robot_weighs(mass_kg):
+    robot = toy_robot(mass_kg=mass_kg)
+    trace = Trace(robot, ticks=600)
+    for row in range(600):
+        output, estimator, truth = toy_tick(t_s=row * 1e-3)
+        truth.normal_force_N[row // 200 % 2] = 9.81 * mass_kg
+        trace.record(output, estimator, truth)
+    assert [contact for contact, _ in plots.footholds(trace, robot)] == [0, 1, 0]
+
+
+def test_what_is_damped_has_no_reference_to_draw():
+    robot, trace = toy_robot(), Trace(toy_robot(), ticks=40)
+    for row in range(40):
+        output, estimator, truth = toy_tick(t_s=row * 1e-3, state="active" if row < 20 else "damping")
+        truth.p_WC[2] = truth.p_WR[2] = 0.7
+        trace.record(output, estimator, truth)
+    figure = plots.balance_figure(trace, robot, SCENARIO, "toy")
+    reference = next(line for line in figure.axes[1].lines if line.get_linestyle() == "--").get_ydata()
+    assert np.isfinite(reference[:20]).all()
+    assert np.isnan(reference[20:]).all()
+
+
+def test_the_centre_of_pressure_lies_between_the_feet_as_their_forces_say():
+    cop = plots.center_of_pressure(toy_trace(toy_robot()))
+    np.testing.assert_allclose(cop[0], [0.0, (100 * 0.1 - 300 * 0.1) / 400, 0.0], atol=1e-12)
+
+
+def test_in_flight_there_is_no_centre_of_pressure():
+    trace = Trace(toy_robot(), ticks=1)
+    output, estimator, truth = toy_tick()
+    truth.cop_W[:] = np.nan
+    trace.record(output, estimator, truth)
+    assert np.isnan(plots.center_of_pressure(trace)).all()
+
+
+def test_pendulum_frequency_is_that_of_the_height_over_the_feet():
+    assert plots.pendulum_frequency(toy_trace(toy_robot()))[0] == pytest.approx(math.sqrt(9.81 / 0.7))

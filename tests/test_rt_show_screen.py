@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from kilohertz.rt.host.realtime import HostState, Measure
+from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.run.session import RunPlan, Session
+from kilohertz.rt.show import screen
+from kilohertz.sim.scenario_schema import Scenario
+
+
+def shown(*renderables):
+    console = Console(file=io.StringIO(), width=110, highlight=False)
+    for renderable in renderables:
+        console.print(renderable)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    path = tmp_path_factory.mktemp("screen") / "scenario.yaml"
+    commands = [{"at_s": 0, "stand": {}}, {"at_s": 0.1, "damp": {}}]
+    path.write_text(json.dumps({"name": "short", "duration_s": 0.2, "commands": commands}))
+    return Session(RunPlan("panda", str(path), seed=7)).run()
+
+
+def test_the_screen_tells_what_was_asked_and_what_came_of_it(result):
+    console = Console(file=io.StringIO(), width=110)
+    screen.print_run(console, result, 1.26)
+    text = console.file.getvalue()
+    for part in (
+        "panda · short",
+        "after 1.3 s of set-up",
+        "seed 7",
+        "0.1 s  damp",
+        "done",
+        "to damping",
+        "qp.solved",
+        "latency",
+    ):
+        assert part in text
+
+
+def test_a_word_without_figures_is_shown_whole():
+    scenario = Scenario(name="still", duration_s=1.0).in_order()
+    assert shown(screen.asked(scenario)).split() == ["0", "s", "stand"]
+
+
+def test_figures_stand_beside_their_names_in_the_json(result):
+    text = shown(screen.figures_table(result.summary))
+    figures = result.summary["torque"]["peak_fraction"]
+    line = next(line for line in text.splitlines() if "torque.peak_fraction" in line)
+    assert f"{figures:.3g}" in line
+
+
+def test_figures_that_a_run_did_not_produce_are_not_shown(result):
+    text = shown(screen.figures_table(result.summary))
+    assert "com_rms_m" not in text
+    assert "None" not in text
+
+
+def test_every_figure_of_the_summary_has_words(result):
+    for section in ("tracking", "estimation", "qp", "torque", "payload"):
+        for name in result.summary[section]:
+            assert name in screen._WORDS
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=30))
+@settings(deadline=None)
+def test_the_bars_count_every_tick(durations_ns):
+    histogram = LatencyHistogram()
+    for duration_ns in durations_ns:
+        histogram.record(duration_ns)
+    lines = [line for line in shown(screen.tick_bars(histogram)).splitlines() if "█" in line]
+    counts = [int(line.split("█")[0].split()[-1].replace(",", "")) for line in lines]
+    assert sum(counts) == len(durations_ns)
+
+
+def test_no_ticks_are_no_bars():
+    assert "█" not in shown(screen.tick_bars(LatencyHistogram()))
+
+
+def test_a_stage_that_was_not_measured_is_left_out():
+    measured = {"p50": 1.0, "p90": 2.0, "p99": 3.0, "p99.9": 4.0, "max": 5.0}
+    text = shown(screen.latency_table({"tick": measured, "wake": dict.fromkeys(measured)}))
+    assert "tick" in text
+    assert "wake" not in text
+
+
+def test_what_the_host_refused_is_told_with_its_remedy():
+    refused = Measure("FIFO priority 80", False, "Operation not permitted", "ask for it")
+    text = shown(screen.host_lines(HostState(1, (Measure("locked memory", True, "granted"), refused)), 2))
+    assert "2 overruns on core 1" in text
+    assert "no FIFO priority 80 (Operation not permitted): ask for it" in text
+    assert "locked memory" not in text
