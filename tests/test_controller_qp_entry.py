@@ -46,7 +46,7 @@ def test_an_edit_of_any_compiled_file_gives_new_machine_code(generated):
     lines += [
         "import sys",
         "for name, module in sys.modules.items():",
-        "    if name.split('.')[0] in ('controller', 'estimators', 'robots'):",
+        "    if name.startswith(('kilohertz.controller', 'kilohertz.estimators', 'kilohertz.robots')):",
         "        print(getattr(module, '__file__', None) or '')",
     ]
     code = "\n".join(lines)
