@@ -150,7 +150,7 @@ def imports() -> list[tuple[str, str]]:
 
 
 def loaded_by(start: str) -> set[str]:
-    """Modules that are loaded by importing `start`: not those imported in functions or for the type checker."""
+    """Modules that importing `start` loads; not those imported in functions or for the type checker."""
     seen: set[str] = set()
     waiting = [start]
     while waiting:
