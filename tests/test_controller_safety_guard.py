@@ -25,7 +25,7 @@ def guard(rate=RATE_PER_S):
     return Guard(MODEL, GuardGains(torque_rate_per_s=rate), DT_S)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(torques, positions), min_size=1, max_size=12))
 def test_whatever_comes_in_is_made_safe(ticks):
     chain, before = guard(), None

@@ -5,6 +5,8 @@ import pinocchio as pin
 import pytest
 from sim_runs import ROBOTS, SURFACE_FEET, holding_command, random_command, robot, run, simulate
 
+pytestmark = pytest.mark.closed_loop
+
 GRAVITY = np.array([0.0, 0.0, -9.81])
 TERRAINS = (
     {"kind": "flat"},
