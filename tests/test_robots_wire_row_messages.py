@@ -165,6 +165,19 @@ def test_a_truth_comes_out_as_it_went_in_and_no_other_length_is_taken():
         assert not got.read((3, wrong.tobytes()))
 
 
+def test_a_truth_has_a_number_for_each_joint_contact_and_hand():
+    robot = ROBOTS["ur5"]
+    row, hands = TruthRow(robot), len(robot.hands)
+    assert (row.t_s.size, row.fell_at_s.size, row.mass_kg.size) == (1, 1, 1)
+    assert (row.q.size, row.v.size, row.tau.size) == (robot.nq, robot.nv, robot.na)
+    assert [row.p_WC.size, row.v_WC.size, row.p_WR.size] == [3, 3, 3]
+    assert (row.p_WH.size, row.R_WH.size) == (3 * hands, 9 * hands)
+    biped = TruthRow(ROBOTS["bolt"])
+    feet = len(ROBOTS["bolt"].contacts)
+    assert (biped.p_WF.size, biped.contact_force_W.size, biped.cop_W.size) == (3 * feet,) * 3
+    assert biped.normal_force_N.size == feet
+
+
 def test_the_identity_is_that_of_robot_yaml_and_its_model():
     robot = ROBOTS["bolt"]
     told = identity(robot, 2e-3)
