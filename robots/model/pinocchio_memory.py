@@ -7,6 +7,7 @@ a copy. pinocchio promises none of this, so it is checked once per process, with
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ def memory_problem(data: Any) -> str:
         data: a `pinocchio.Data` after `crba` and `nonLinearEffects`.
     """
     last = len(data.oMi) - 1
+    read: Callable[[], NDArray[Any]]
     for name, read in (
         ("joint rotations", lambda: data.oMi[last].rotation),
         ("joint positions", lambda: data.oMi[last].translation),
