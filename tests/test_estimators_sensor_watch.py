@@ -240,3 +240,29 @@ def test_a_verdict_of_frozen_ends_when_the_channel_speaks_again():
         row.q[KNEE] = 0.3 + 1e-6 * j
         verdict = watch.judge(row, DT_S)
     assert verdict == GOOD
+
+
+def test_a_few_samples_that_repeat_themselves_are_no_contradiction_yet():
+    watch, row = SensorWatch(MODEL), still()
+    for k in range(50):
+        row.q[KNEE], row.v[KNEE] = 0.3 + 3e-3 * k, 3.0 + 1e-6 * k
+        assert watch.judge(row, DT_S) == GOOD
+    # 12 mrad apart after four samples, which is too far, and 15 after five, which are enough to say so.
+    for k in range(1, 6):
+        row.v[KNEE] = 3.1 + 1e-6 * k
+        assert watch.judge(row, DT_S) == (FROZEN if k == 5 else GOOD)
+    assert watch.culprit == "the encoder of left_knee_joint"
+
+
+def test_a_reset_forgets_whose_fault_it_was_and_which_velocities_were_told():
+    watch, row = SensorWatch(MODEL), still()
+    for k in range(50):
+        row.q[KNEE], row.v[KNEE] = 0.3 + 1e-3 * k, 1.0 + 1e-6 * k
+        assert watch.judge(row, DT_S) == GOOD
+    row.q[KNEE] += 2.0
+    assert watch.judge(row, DT_S) == JUMP
+    watch.reset()
+    assert watch.culprit == "none"
+    for k in range(500):
+        row.q[KNEE], row.v[KNEE] = 0.3 + 1e-3 * k, 0.0
+        assert watch.judge(row, DT_S) == GOOD
