@@ -7,7 +7,7 @@ many robots.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,10 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
-from kilohertz.robots.config.yaml_file import Positions, load_yaml_located
+from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.sim.footing import footing_problems, nominal_point
-from kilohertz.sim.scenario_schema import Command, Reach, Scenario
+from kilohertz.sim.footing import footing_problems
+from kilohertz.sim.scenario_schema import Scenario, scenario_type
 
 Vector = NDArray[np.float64]
 
@@ -61,25 +61,32 @@ def find_scenario(name_or_path: str) -> Path:
     )
 
 
-def load_scenario(name_or_path: str, robot: RobotModel) -> Scenario:
+def load_scenario(
+    name_or_path: str, robot: RobotModel, behaviours: Mapping[str, type[Config]] | None = None
+) -> Scenario:
     """Reads a scenario and checks it against the robot that is to run it.
 
     Args:
         name_or_path: a shipped scenario's name or a file.
         robot: the robot; its links and hands must be those that the scenario names.
+        behaviours: schema of the parameters of each behaviour, by name; None leaves commands unchecked, as
+            they do not concern the simulated robot.
 
     Returns:
-        The scenario, its commands and events in order, hands filled in and reach targets in the world.
+        The scenario, its commands and events in order of time.
 
     Raises:
         ConfigError: what does not fit, with file and line; all problems at once.
     """
-    return load_scenario_located(name_or_path, robot)[0]
+    return load_scenario_located(name_or_path, robot, behaviours)[0]
 
 
-def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenario, Positions]:
+def load_scenario_located(
+    name_or_path: str, robot: RobotModel, behaviours: Mapping[str, type[Config]] | None = None
+) -> tuple[Scenario, Positions]:
     """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do."""
-    scenario, positions = load_yaml_located(find_scenario(name_or_path), Scenario)
+    schema = Scenario if behaviours is None else scenario_type(behaviours)
+    scenario, positions = load_yaml_located(find_scenario(name_or_path), schema)
     ConfigError.raise_if_any(
         [
             *_late(scenario, positions),
@@ -87,8 +94,7 @@ def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenari
             *footing_problems(scenario, positions, robot),
         ]
     )
-    commands = tuple(_fit_command(command, robot) for command in scenario.commands)
-    return scenario.model_copy(update={"commands": commands}).in_order(), positions
+    return scenario.in_order(), positions
 
 
 def trunk_link(robot: RobotModel) -> str:
@@ -174,33 +180,3 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
                 yield positions.problem(
                     ("events", index, kind, "link"), "a push acts on one link, not on hands"
                 )
-    for index, command in enumerate(scenario.commands):
-        behaviour = command.reach or command.circle
-        if behaviour is None:
-            continue
-        loc = ("commands", index, command.kind, "hand")
-        if behaviour.hand is None and len(robot.hand_names) != 1:
-            which = ", ".join(robot.hand_names) or "none"
-            yield positions.problem(
-                loc, f"is missing, and {robot.name} has not exactly one hand (it has {which})"
-            )
-        elif behaviour.hand is not None and behaviour.hand not in robot.hand_names:
-            yield positions.problem(
-                loc, f"'{behaviour.hand}' is not a hand of {robot.name}", robot.hand_names
-            )
-
-
-def _fit_command(command: Command, robot: RobotModel) -> Command:
-    """Fills in the only hand, and turns an offset into a point of the world."""
-    behaviour = command.reach or command.circle
-    if behaviour is None:
-        return command
-    changes: dict[str, object] = {}
-    hand = behaviour.hand or robot.hand_names[0]
-    if behaviour.hand is None:
-        changes["hand"] = hand
-    if isinstance(behaviour, Reach) and behaviour.offset_m is not None:
-        start = nominal_point(robot, robot.hands[robot.hand_names.index(hand)].frame_id)
-        changes["p_WH_m"] = tuple(float(x) for x in start + np.array(behaviour.offset_m))
-        changes["offset_m"] = None
-    return command.model_copy(update={command.kind: behaviour.model_copy(update=changes)})

@@ -5,10 +5,13 @@ Everything that can be said without knowing the robot is checked here; `scenario
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
@@ -166,180 +169,81 @@ class Sensors(Config):
     )
 
 
-class Behaviour(Config):
-    """What the robot is asked to do; a subclass is named like its key in the file."""
-
-
-class HandTarget(Config):
-    """A pose that a hand holds meanwhile.
-
-    Attributes:
-        p_BH_m, rpy_BH_rad: from the robot's base, level and along its heading.
-        p_WH_m, rpy_WH_rad: or in the world. An orientation that is left out may be any.
-    """
-
-    p_BH_m: Vector3 | None = None
-    rpy_BH_rad: Vector3 | None = None
-    p_WH_m: Vector3 | None = None
-    rpy_WH_rad: Vector3 | None = None
-
-    @model_validator(mode="after")
-    def _one_frame(self) -> HandTarget:
-        if (self.p_BH_m is None) == (self.p_WH_m is None):
-            raise ValueError("say where: exactly one of p_BH_m and p_WH_m")
-        if (self.rpy_WH_rad if self.p_WH_m is None else self.rpy_BH_rad) is not None:
-            raise ValueError(
-                "say place and orientation in the same frame: p_BH_m, rpy_BH_rad or p_WH_m, rpy_WH_rad"
-            )
-        return self
-
-
-class GazeTarget(Config):
-    """Where to look meanwhile.
-
-    Attributes:
-        p_WG_m: a point in the world.
-        yaw_rad, pitch_rad: or a direction, from the robot's heading; > 0 to the left, and down.
-    """
-
-    p_WG_m: Vector3 | None = None
-    yaw_rad: float | None = None
-    pitch_rad: float | None = None
-
-    @model_validator(mode="after")
-    def _one_goal(self) -> GazeTarget:
-        if (self.p_WG_m is None) == (self.yaw_rad is None and self.pitch_rad is None):
-            raise ValueError("say where to: p_WG_m, or yaw_rad and pitch_rad")
-        return self
-
-
-class Meanwhile(Behaviour):
-    """What leaves hands and eyes to do something else meanwhile.
-
-    Attributes:
-        hands: by name, what each holds; while walking, those left out swing.
-        gaze: where to look; while walking, ahead if left out.
-    """
-
-    hands: dict[str, HandTarget] | None = None
-    gaze: GazeTarget | None = None
-
-
-class Stand(Meanwhile):
-    """Stand still; hands, and an arm, hold the pose that they have."""
-
-
-class Walk(Meanwhile):
-    """Walk with a velocity in the robot's own heading frame."""
-
-    velocity_m_s: tuple[float, float]
-    yaw_rate_rad_s: float = 0.0
-
-
-class Footstep(Config):
-    """One footstep: which foot, and where its sole's middle goes, which stays level.
-
-    Attributes:
-        foot: a contact of the robot.
-        p_SF_m: from the middle of the soles as the robot stands when it begins, x its heading.
-        yaw_rad: from that heading.
-    """
-
-    foot: str
-    p_SF_m: Vector3
-    yaw_rad: float = Field(default=0.0, ge=-2.0 * math.pi, le=2.0 * math.pi)
-
-
-class Footsteps(Meanwhile):
-    """Walk on given footsteps, stairs perhaps, and stand on the last ones."""
-
-    steps: tuple[Footstep, ...] = Field(min_length=1)
-
-
-class Squat(Meanwhile):
-    """Move the centre of mass down by `depth_m` and up again, over and over."""
-
-    depth_m: Positive
-    period_s: Positive
-
-
-class Sway(Meanwhile):
-    """Move the centre of mass to and fro."""
-
-    amplitude_m: Positive
-    period_s: Positive
-    axis: Literal["x", "y"] = "y"
-
-
-class Reach(Behaviour):
-    """Bring a hand to a pose in the world: to a point, or by an offset from where it starts the run."""
-
-    hand: str | None = None
-    p_WH_m: Vector3 | None = None
-    offset_m: Vector3 | None = None
-    rpy_WH_rad: Vector3 | None = None
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Reach:
-        if (self.p_WH_m is None) == (self.offset_m is None):
-            raise ValueError("say where to: exactly one of p_WH_m and offset_m")
-        return self
-
-
-class Circle(Behaviour):
-    """Draw circles with a hand."""
-
-    hand: str | None = None
-    radius_m: Positive
-    period_s: Positive
-    plane: Literal["xy", "xz", "yz"] = "yz"
-
-
-class Damp(Behaviour):
-    """Let go: damping only."""
-
-
 def _empty_for_null(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _sole_key(entry: Config, what: str) -> str:
-    keys = [name for name in type(entry).model_fields if name != "at_s" and getattr(entry, name) is not None]
+def _sole_key(names: Iterable[str], given: Mapping[str, Any], what: str) -> str:
+    keys = [name for name in given if given[name] is not None]
     if len(keys) != 1:
-        choices = ", ".join(name for name in type(entry).model_fields if name != "at_s")
         found = f"it has {' and '.join(keys)}" if keys else "it has none"
-        raise ValueError(f"an entry is at_s and exactly one {what} of {choices}; {found}")
+        raise ValueError(f"an entry is at_s and exactly one {what} of {', '.join(names)}; {found}")
     return keys[0]
 
 
 class Command(Config):
-    """One request to the controller: a time and exactly one behaviour."""
+    """One request to the controller: a time and exactly one behaviour.
+
+    The simulation does not know behaviours: `scenario_type` makes a type that does of their schemas; this one
+    takes any name and keeps the parameters as they are.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     at_s: NotNegative
-    stand: Annotated[Stand | None, BeforeValidator(_empty_for_null)] = None
-    walk: Annotated[Walk | None, BeforeValidator(_empty_for_null)] = None
-    footsteps: Annotated[Footsteps | None, BeforeValidator(_empty_for_null)] = None
-    squat: Annotated[Squat | None, BeforeValidator(_empty_for_null)] = None
-    sway: Annotated[Sway | None, BeforeValidator(_empty_for_null)] = None
-    reach: Annotated[Reach | None, BeforeValidator(_empty_for_null)] = None
-    circle: Annotated[Circle | None, BeforeValidator(_empty_for_null)] = None
-    damp: Annotated[Damp | None, BeforeValidator(_empty_for_null)] = None
 
     @model_validator(mode="after")
     def _one_behaviour(self) -> Command:
-        _sole_key(self, "behaviour")
+        self._given()
         return self
+
+    def _given(self) -> tuple[str, Any]:
+        declared = [name for name in type(self).model_fields if name != "at_s"]
+        given = {name: getattr(self, name) for name in declared}
+        given |= {name: {} if value is None else value for name, value in (self.model_extra or {}).items()}
+        key = _sole_key(declared or ["the robot's behaviours"], given, "behaviour")
+        return key, given[key]
 
     @property
     def kind(self) -> str:
         """The behaviour's key in the file, such as `sway`."""
-        return _sole_key(self, "behaviour")
+        return self._given()[0]
 
     @property
     def params(self) -> dict[str, Any]:
         """The behaviour's values, without those left out that have no default."""
-        behaviour: Behaviour = getattr(self, self.kind)
-        return behaviour.model_dump(exclude_none=True)
+        parameters = self._given()[1]
+        if isinstance(parameters, Config):
+            return parameters.model_dump(exclude_none=True)
+        return dict(parameters)
+
+
+@functools.lru_cache(maxsize=16)
+def _command_type(behaviours: tuple[tuple[str, type[Config]], ...]) -> type[Command]:
+    fields: dict[str, Any] = {
+        name: (Annotated[schema | None, BeforeValidator(_empty_for_null)], None)
+        for name, schema in behaviours
+    }
+    strict = create_model("Command", __base__=Command, __doc__=Command.__doc__, **fields)
+    strict.model_config["extra"] = "forbid"
+    strict.model_rebuild(force=True)
+    return strict
+
+
+@functools.lru_cache(maxsize=16)
+def _scenario_type(behaviours: tuple[tuple[str, type[Config]], ...]) -> type[Scenario]:
+    commands: Any = GenericAlias(tuple, (_command_type(behaviours), ...))
+    fields: dict[str, Any] = {"commands": (commands, ())}
+    return create_model("Scenario", __base__=Scenario, __doc__=Scenario.__doc__, **fields)
+
+
+def scenario_type(behaviours: Mapping[str, type[Config]]) -> type[Scenario]:
+    """Schema of a scenario whose commands are these behaviours.
+
+    Args:
+        behaviours: schema of the parameters of each, by name.
+    """
+    return _scenario_type(tuple(behaviours.items()))
 
 
 class Push(Config):
@@ -381,7 +285,8 @@ class Event(Config):
 
     @model_validator(mode="after")
     def _one_event(self) -> Event:
-        _sole_key(self, "event")
+        names = ("push", "payload")
+        _sole_key(names, {name: getattr(self, name) for name in names}, "event")
         return self
 
 
@@ -407,7 +312,8 @@ class Scenario(Config):
         """The same run with commands and events in the order of their times; it starts standing."""
         commands = sorted(self.commands, key=lambda command: command.at_s)
         if not commands or commands[0].at_s > 0:
-            commands.insert(0, Command(at_s=0.0, stand=Stand()))
+            (command_type, _) = get_args(type(self).model_fields["commands"].annotation)
+            commands.insert(0, command_type.model_validate({"at_s": 0.0, "stand": {}}))
         events = sorted(self.events, key=lambda event: event.at_s)
         return self.model_copy(update={"commands": tuple(commands), "events": tuple(events)})
 

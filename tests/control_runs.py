@@ -86,7 +86,7 @@ def run(
         request = next((each for at, each in reversed(requests) if at <= tick), request)
         if change is not None:
             change(tick, sensors, brain)
-        out = brain.step(sensors, request, brain, ignore)
+        out = brain.step(sensors, request, None, ignore)
         result.rows.append(sensors.data.copy())
         result.requests.append(request)
         truth = sim.truth

@@ -124,6 +124,12 @@ class RobotModel:
             next(f.name for f in frames if f.parentJoint == ROOT_JOINT and f.type == pin.FrameType.BODY)
         )
 
+    def nominal_point(self, frame_id: int) -> Vector:
+        """(3,) origin of a frame in the world at the nominal posture [m]."""
+        data = self.pin_model.createData()
+        pin.framesForwardKinematics(self.pin_model, data, self.q_nominal)
+        return np.array(data.oMf[frame_id].translation)
+
     def new_sensor_row(self) -> SensorRow:
         """An empty sensor row of this robot's size."""
         return SensorRow(self.na, len(self.contacts))

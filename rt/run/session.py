@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import llvmlite.binding as llvm
 
+from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.request import RequestRow, make_request, soft_stop
-from kilohertz.controller.upper_body.hand_targets import TargetError
-from kilohertz.controller.walking.footstep_check import FootstepError
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.config.config_error import ConfigError
@@ -163,7 +163,7 @@ class Session:
             require_library()
         self.robot = RobotModel.load(plan.robot)
         scenario, positions = load_scenario_located(
-            plan.scenario or default_scenario_name(self.robot), self.robot
+            plan.scenario or default_scenario_name(self.robot), self.robot, behaviour_schemas(self.robot)
         )
         if plan.duration_s is not None:
             scenario = scenario.with_duration(plan.duration_s)
@@ -427,10 +427,8 @@ def _schedule(robot: RobotModel, scenario: Scenario, positions: Positions) -> li
     for command in scenario.commands:
         try:
             request = make_request(robot, command.kind, command.params, command.at_s)
-        except ValueError as error:
-            loc: tuple[str | int, ...] = ("commands", lines.get(command.at_s, 0), command.kind)
-            if isinstance(error, FootstepError | TargetError):
-                loc = (*loc, *error.loc)
+        except BehaviourError as error:
+            loc = ("commands", lines.get(command.at_s, 0), command.kind, *error.loc)
             problems.append(positions.problem(loc, str(error)))
             continue
         schedule.append((round(command.at_s / PERIOD_S), request))
@@ -474,7 +472,7 @@ def config_sha256(robot: RobotModel, gains: Gains) -> str:
 def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scenario) -> int:
     if loop.exit_code == EXIT_LINK_LOST:
         return EXIT_SAFETY_STOP if robot_stopped else EXIT_LINK_LOST
-    if loop.stopped_softly and not fell and loop.exit_state == "active":
+    if loop.stopped_softly and not fell and loop.exit_state in ("active", "soft_stop", "idle"):
         return EXIT_DONE
     told_to_damp = scenario.commands[-1].kind == "damp"
     stopped = loop.exit_state in ("damping", "soft_stop") and not told_to_damp
