@@ -211,7 +211,7 @@ static void arm(int peer) {
     }
     if (mode == ARMED || mode == ACTIVE) {
         char text[200];
-        snprintf(text, sizeof text, "'%s' commands this robot", peers[holder].name);
+        snprintf(text, sizeof text, "'%s' already commands this robot", peers[holder].name);
         refuse(&peers[peer], "lease", text);
         return;
     }
@@ -329,7 +329,7 @@ static int receive(void) {
         if (unpacked.data.via.array.ptr[0].via.u64 == VERSION)
             handle(&sender, &unpacked.data);
         else
-            refuse(&sender, "protocol", "this robot speaks version 1");
+            refuse(&sender, "protocol", "this robot uses protocol version 1");
     } else {
         refused++;
     }
@@ -380,7 +380,7 @@ int main(int count, char **arguments) {
         if (mode == ACTIVE && silent >= WATCHDOG) {
             release(DAMPING);
             damped++;
-            send_event("damping", "no command for 20 periods");
+            send_event("damping", "no command was accepted for 20 periods");
         } else if (mode == ARMED && silent >= ARMED_PERIODS) {
             release(STANDBY);
         }
