@@ -12,7 +12,7 @@ TEXT = find_scenario("stairs").read_text()
 @pytest.mark.parametrize(
     ("old", "new", "line", "sentence"),
     [
-        ("tread_m: 0.28", "tread_m: 0.15", "ground", "is no tread: a sole of g1 is 0.17 m long"),
+        ("tread_m: 0.28", "tread_m: 0.15", "ground", "should be at least 0.17 m, the length of a sole of g1"),
         ("tread_m: 0.28", "tread_m: 0", "ground", "should be at least 0.1"),
         (
             "[0.61, 0.09, 0.1]",
@@ -20,7 +20,12 @@ TEXT = find_scenario("stairs").read_text()
             "[0.54",
             "over an edge: the ground under its sole is 0.00 to",
         ),
-        ("[0.61, 0.09, 0.1]", "[0.61, 0.09, 0.15]", "[0.61", "is 0.15 m high, and the ground there 0.10 m"),
+        (
+            "[0.61, 0.09, 0.1]",
+            "[0.61, 0.09, 0.15]",
+            "[0.61",
+            "at a height of 0.15 m, but the ground there is 0.10 m high",
+        ),
         ("left_foot, p_SF_m: [0.61", "left_fot, p_SF_m: [0.61", "[0.61", "did you mean 'left_foot'?"),
     ],
 )
