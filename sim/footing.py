@@ -26,7 +26,7 @@ WALKS = ("walk", "footsteps")
 
 
 def nominal_point(robot: RobotModel, frame_id: int) -> Vector:
-    """Returns the (3,) position of a frame's origin in the world at the nominal posture [m]."""
+    """(3,) where a frame's origin is in the world at the nominal posture [m]."""
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
     return np.array(data.oMf[frame_id].translation)
@@ -69,7 +69,7 @@ def footing_problems(scenario: Scenario, positions: Positions, robot: RobotModel
 
 
 def _off_ground(step: Footstep, robot: RobotModel, terrain: Terrain) -> str:
-    """Returns a sentence about the ground under a footstep's sole, or "" if the ground fits."""
+    """What is wrong with the ground under a sole; "" where nothing is."""
     start = np.mean([nominal_point(robot, contact.frame_id) for contact in robot.contacts], axis=0)
     contact = robot.contacts[robot.contact_names.index(step.foot)]
     c, s = math.cos(step.yaw_rad), math.sin(step.yaw_rad)
@@ -83,8 +83,5 @@ def _off_ground(step: Footstep, robot: RobotModel, terrain: Terrain) -> str:
             "move it onto a tread"
         )
     if abs(high - step.p_SF_m[2]) > LEVEL_M:
-        return (
-            f"puts {step.foot} at a height of {step.p_SF_m[2]:.2f} m, but the ground there is "
-            f"{high:.2f} m high; give the height of the ground"
-        )
+        return f"is {step.p_SF_m[2]:.2f} m high, and the ground there {high:.2f} m; give the ground's height"
     return ""

@@ -70,21 +70,20 @@ def load_scenario(name_or_path: str, robot: RobotModel) -> Scenario:
     """Reads a scenario and checks it against the robot that is to run it.
 
     Args:
-        name_or_path: name of a shipped scenario, or path of a scenario file.
-        robot: model of the robot, which must have the links and hands that the scenario names.
+        name_or_path: a shipped scenario's name or a file.
+        robot: the robot; its links and hands must be those that the scenario names.
 
     Returns:
-        The scenario, with commands and events sorted by time, missing hands filled in and reach targets in
-        the world.
+        The scenario, its commands and events in order, hands filled in and reach targets in the world.
 
     Raises:
-        ConfigError: the scenario does not fit; the error lists all problems with file and line.
+        ConfigError: what does not fit, with file and line; all problems at once.
     """
     return load_scenario_located(name_or_path, robot)[0]
 
 
 def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenario, Positions]:
-    """Reads and checks a scenario like `load_scenario`, and also returns the positions of its keys."""
+    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do."""
     scenario, positions = load_yaml_located(find_scenario(name_or_path), Scenario)
     ConfigError.raise_if_any(
         [

@@ -20,12 +20,7 @@ TEXT = find_scenario("stairs").read_text()
             "[0.54",
             "over an edge: the ground under its sole is 0.00 to",
         ),
-        (
-            "[0.61, 0.09, 0.1]",
-            "[0.61, 0.09, 0.15]",
-            "[0.61",
-            "at a height of 0.15 m, but the ground there is 0.10 m high",
-        ),
+        ("[0.61, 0.09, 0.1]", "[0.61, 0.09, 0.15]", "[0.61", "is 0.15 m high, and the ground there 0.10 m"),
         ("left_foot, p_SF_m: [0.61", "left_fot, p_SF_m: [0.61", "[0.61", "did you mean 'left_foot'?"),
     ],
 )
