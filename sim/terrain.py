@@ -81,7 +81,7 @@ class Terrain:
         return float(height)
 
     def add_to(self, spec: Any) -> None:
-        """Adds the geometry of the ground to the world body of a MuJoCo spec."""
+        """Adds the ground's geometry to a MuJoCo spec, on the world body."""
         common: dict[str, Any] = {
             "contype": GROUND_BIT,
             "conaffinity": 0,

@@ -90,8 +90,8 @@ class Positions:
     """Line and column of each key of a parsed file, for problems that are found after parsing.
 
     Attributes:
-        path: path of the file.
-        data: plain content of the file (dicts, lists, text, numbers).
+        path: the file.
+        data: the plain data it holds (dicts, lists, text, numbers).
     """
 
     def __init__(self, path: Path, data: Any, root: _Place) -> None:
@@ -160,7 +160,7 @@ def load_yaml(path: Path, schema: type[M], *, context: dict[str, Any] | None = N
 def load_yaml_located(
     path: Path, schema: type[M], *, context: dict[str, Any] | None = None
 ) -> tuple[M, Positions]:
-    """Reads and checks a YAML file like `load_yaml`, and also returns the position of each key."""
+    """Like `load_yaml`, and also returns where each key stands, for checks across files."""
     positions = _parse(path, _read(path))
     known: dict[int, dict[str, None]] = {}
     try:

@@ -147,7 +147,7 @@ class RobotModel:
             name_or_path: name of a shipped robot, or path of a folder that contains a robot.yaml.
 
         Raises:
-            ConfigError: robot.yaml or its model cannot be used; the error has one line per problem.
+            ConfigError: robot.yaml or its model cannot be used; one line per problem.
         """
         folder = find_robot(str(name_or_path))
         description, positions = load_description(folder)
