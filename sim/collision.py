@@ -26,8 +26,7 @@ Vector = NDArray[np.float64]
 SOLE_RADIUS_M = 0.005
 SOLE_THICKNESS_M = 0.03
 HULL_VERTICES = 32
-# Bodies closer than this at the nominal posture never collide, because their hulls are larger than their true
-# shapes.
+# Bodies closer than this at the nominal posture never collide, because their hulls stand for finer shapes.
 NEIGHBOUR_GAP_M = 0.005
 # Bodies with at most this many joints between them never collide: the links of a hip overlap by design.
 NEIGHBOUR_JOINTS = 2

@@ -35,8 +35,8 @@ def joint_friction_Nm(robot: RobotModel, plant: Plant) -> Vector:
 def joint_damping_Nms(robot: RobotModel, plant: Plant) -> Vector:
     """Returns the (na,) viscous friction of each joint [Nms/rad].
 
-    The default plant uses the value in robot.yaml if there is one, and otherwise its own value but at most 1
-    % of the joint's torque limit per rad/s. The value of a plant that the scenario gives itself is used
+    The default plant uses the value in robot.yaml if there is one, and otherwise its own value but at most
+    1 % of the joint's torque limit per rad/s. The value of a plant that the scenario gives itself is used
     unchanged.
     """
     return _per_joint(

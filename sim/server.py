@@ -2,8 +2,8 @@
 
 The simulated time stands still until the first command of a lease, as if the robot hung from a crane. From
 then on it advances by one period per `serve_tick`, with or without a command. When the controller gives the
-lease back, the robot returns to its start and its time stands still again. When a lease is lost, the robot
-stays where it is and damps.
+lease back, the robot is reset to the start of its scenario, and the time stands still again. When the lease
+is lost, the robot is not reset and damps.
 """
 
 from __future__ import annotations

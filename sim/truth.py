@@ -25,10 +25,8 @@ class Truth:
     Attributes:
         t_s: time since the start of the run [s].
         q, v: (nq,), (nv,) state in pinocchio's convention, with the base velocity in base axes.
-        p_WC, v_WC: (3,) centre of mass and its velocity in the world, of all moving bodies with payloads [m,
-            m/s].
-        p_WR: (3,) centre of mass of the robot without payloads [m], to which a controller refers that does
-            not know the payloads.
+        p_WC, v_WC: (3,) centre of mass of all moving bodies, with payloads [m], and its velocity [m/s].
+        p_WR: (3,) centre of mass of the robot alone [m], as in a controller's model without payloads.
         mass_kg: mass of all moving bodies, with payloads [kg].
         p_WF: (nc, 3) origins of the contact frames in the world [m].
         contact_force_W: (nc, 3) force of the ground on each sole, in world axes [N].

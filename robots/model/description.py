@@ -125,8 +125,8 @@ class GazeDescription(Config):
 class FoldDescription(Config):
     """Joint positions to which the robot folds in a fall, for each direction of the fall.
 
-    Folding lowers the body while the legs can still brake it, and keeps the head and the hands out of the
-    way. Joints that are left out go to the nominal posture.
+    Folding lowers the body while the legs can still brake it, and protects the head and the hands from the
+    impact. Joints that are left out go to the nominal posture.
 
     Attributes:
         forward: joint positions for a fall forward, by joint [rad].

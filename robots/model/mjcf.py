@@ -1,4 +1,4 @@
-"""Reads the parts of an MJCF file that pinocchio ignores: root placement, actuators and joint defaults."""
+"""Reads the parts of an MJCF file that pinocchio ignores: the pose of a fixed root, and actuator limits."""
 
 from __future__ import annotations
 

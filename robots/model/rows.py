@@ -39,13 +39,16 @@ class Row:
 class SensorRow(Row):
     """The sensor values that the robot measured at one instant.
 
-    Joint vectors follow the order of `RobotModel.joint_names`. Fields (all are views, with the length in
-        brackets): seq [1]: number of the sample, which increases with every sample. t_s [1]: time of the
-        measurement on the robot's clock [s]. q [na], v [na]: encoder position [rad] and joint velocity
-        [rad/s]. tau [na]: joint torque, measured or estimated by the drive [Nm]. gyro [3]: w_WI_I, angular
-        velocity of the IMU in the IMU frame [rad/s]; 0 for a fixed base. accel [3]: specific force in the IMU
-        frame, +9.81 upwards at rest [m/s^2]; 0 for a fixed base. contact_force_N [nc]: measured normal force
-        of each contact [N]; NaN for a contact without a sensor.
+    Joint vectors follow the order of `RobotModel.joint_names`.
+
+    Fields (all are views, with the length in brackets):
+        seq [1]: number of the sample, which increases with every sample.
+        t_s [1]: time of the measurement on the robot's clock [s].
+        q [na], v [na]: encoder position [rad] and joint velocity [rad/s].
+        tau [na]: joint torque, measured or estimated by the drive [Nm].
+        gyro [3]: w_WI_I, angular velocity of the IMU in the IMU frame [rad/s]; 0 for a fixed base.
+        accel [3]: specific force in the IMU frame, +9.81 upwards at rest [m/s^2]; 0 for a fixed base.
+        contact_force_N [nc]: measured normal force of each contact [N]; NaN for a contact without a sensor.
     """
 
     seq: Vector

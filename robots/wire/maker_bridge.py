@@ -1,9 +1,9 @@
 """A manufacturer's arm behind the wire protocol, so that a controller uses it like any other robot.
 
 The bridge meets the manufacturer's requirements: torques at the arm's own rate, without the gravity torques
-that the arm adds, with a limited rate of change, and without a gap from the first state of torque control to
-the last. Torque control begins with the lease. When the lease ends, the bridge brakes the arm until it rests.
-Then it returns control to the manufacturer's controller, which holds the arm.
+that the arm adds, with a limited rate of change, and as an answer to every state while torque control is on.
+Torque control begins with the lease. When the lease ends, the bridge brakes the arm until it rests. Then it
+returns control to the manufacturer's controller, which holds the arm.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from kilohertz.robots.wire.row_messages import identity
 # Time that the bridge waits for the answer to a state before it sends the torque of the last command.
 ANSWER_NS = 300_000
 LARGEST_RATE_NM_S = 900.0
-# While braking, the torque limit is reached at this joint speed.
+# While braking, the torque limit is reached at this joint speed. The gain is then far below the one at which
+# a light joint would oscillate.
 BRAKING_SPEED_RAD_S = 5.0
 STABLE_BRAKING = 0.3
 AT_REST_RAD_S = 0.02

@@ -49,7 +49,7 @@ class Peer:
 
 @dataclass
 class Counts:
-    """Counts of the packets received since the lease was granted.
+    """Counts of the packets received since the last lease was granted.
 
     Attributes:
         accepted: commands that were accepted.
@@ -87,7 +87,7 @@ class RobotSide:
         counts: counts of received packets.
         silent_ticks: periods since the last accepted command.
         peers: controllers whose handshake has succeeded, by routing id.
-        reason: reason for the present mode, such as the cause of the damping; empty while armed or active.
+        reason: why the mode last changed to standby or damping; empty while armed or active.
         reason_kind: `STOPPED` if a controller commanded the stop, else `damping`.
     """
 

@@ -52,7 +52,7 @@ class ZmqLink:
         truth: whether to request the true state of a simulated robot.
         lockstep: whether the simulated robot waits for each command, so that a command may be late.
         silent_ms: time without a state after which the link is lost [ms]; None for 9 ms, or 5 s in lockstep.
-        slow_motion: factor by which the periods of a simulated robot last longer than agreed.
+        slow_motion: factor by which each period of a simulated robot is longer than `dt_s`.
         core: CPU core on which `read` and `write` will be called; None for any core.
         driver: conversion between the model's joints and the driver's; None if the driver uses the model's.
         key, robot_key: the controller's key pair and the robot's public key; needed for a robot on another
