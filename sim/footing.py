@@ -1,7 +1,6 @@
-"""Whether the footsteps of a scenario stand on its ground: on treads, not over their edges.
+"""Checks that the footsteps of a scenario lie on its ground: on treads, and not over their edges.
 
-The robot walks on given footsteps without seeing; what they say wrong about the ground it would only find out
-by falling.
+The robot follows given footsteps without vision, so that wrong heights would become apparent only as a fall.
 """
 
 from __future__ import annotations
@@ -22,26 +21,32 @@ from kilohertz.sim.terrain import Terrain, make_terrain
 Vector = NDArray[np.float64]
 
 LEVEL_M = 0.02
-"""The ground may be this far from where a footstep says, and as uneven."""
+"""Largest error of a footstep's height, and largest unevenness of the ground under a sole [m]."""
 WALKS = ("walk", "footsteps")
 
 
 def footing_problems(scenario: Scenario, positions: Positions, robot: RobotModel) -> Iterator[Problem]:
-    """What is wrong with stairs and footsteps, each at its line of the file."""
+    """Yields the problems of a scenario's stairs and footsteps, each with its position in the file.
+
+    Args:
+        scenario: scenario to check.
+        positions: positions of the keys in the scenario's file.
+        robot: robot that is to run the scenario.
+    """
     ground = scenario.ground
     if isinstance(ground, Stairs) and robot.floating and robot.contacts:
         sole_m = max(float(np.ptp(contact.corners_F[:, 0])) for contact in robot.contacts)
         if ground.tread_m < sole_m:
             yield positions.problem(
                 ("ground", "tread_m"),
-                f"is no tread: a sole of {robot.name} is {sole_m:.2f} m long; make steps as deep at least",
+                f"should be at least {sole_m:.2f} m, the length of a sole of {robot.name}",
             )
             return
     known = isinstance(ground, (Flat, Stairs))
     for index, command in enumerate(scenario.commands):
         if command.kind != "footsteps":
             continue
-        # Only a robot that has not walked yet is where the scenario has put it.
+        # The robot's position is known only while it has not walked yet.
         at_start = all(other.kind not in WALKS for other in scenario.commands if other.at_s < command.at_s)
         terrain = make_terrain(ground) if known and at_start else None
         for number, step in enumerate(command.params.get("steps", ())):

@@ -1,6 +1,6 @@
-"""The scenario file as a schema: what happens to the robot, on which ground, with which faults.
+"""The schema of a scenario file: commands to the robot, events, ground, model errors and sensor errors.
 
-Everything that can be said without knowing the robot is checked here; `scenario` checks the rest.
+The schema checks everything that does not depend on the robot; `kilohertz.sim.scenario` checks the rest.
 """
 
 from __future__ import annotations
@@ -33,30 +33,36 @@ class Slope(Config):
     """An endless tilted plane through the origin."""
 
     kind: Literal["slope"]
-    pitch_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: uphill towards +x")
-    roll_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: uphill towards +y")
+    pitch_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: the plane rises towards +x")
+    roll_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: the plane rises towards +y")
     friction: Friction = 0.8
 
 
 class Blocks(Config):
-    """Square blocks of random height around a flat start."""
+    """A floor of square blocks of random height around a flat start area."""
 
     kind: Literal["blocks"]
-    size_m: float = Field(default=0.3, ge=0.1, le=2.0, description="side of a block")
-    height_m: float = Field(default=0.02, ge=0.0, le=0.3, description="highest block; heights are uniform")
+    size_m: float = Field(default=0.3, ge=0.1, le=2.0, description="side length of a block")
+    height_m: float = Field(
+        default=0.02,
+        ge=0.0,
+        le=0.3,
+        description="largest height of a block; heights are distributed uniformly",
+    )
     seed: int = Field(default=0, ge=0)
     friction: Friction = 0.8
 
 
 class Stairs(Config):
-    """A flight of steps in +x, half a metre ahead of the start; perhaps back to the start's height after it.
+    """A flight of steps in the direction +x, which begins half a metre ahead of the start.
 
     Attributes:
-        rise_m: height of a step, negative to go down.
-        tread_m: depth of a step.
-        count: steps.
-        landing_m: depth of what follows on the last step's edge.
-        and_back: whether as many steps follow the other way, down after up.
+        rise_m: height of each step; negative for stairs that go down.
+        tread_m: depth of each step.
+        count: number of steps.
+        landing_m: depth of the last step, the landing.
+        and_back: whether a second flight follows the landing and returns to the height of the start.
+        friction: Coulomb coefficient of the ground.
     """
 
     kind: Literal["stairs"]
@@ -72,14 +78,15 @@ Ground = Annotated[Flat | Slope | Blocks | Stairs, Field(discriminator="kind")]
 
 
 class Plant(Config):
-    """How the simulated robot differs from the model that the controller knows.
+    """Differences between the simulated robot and the model that the controller uses.
 
     Attributes:
-        joint_friction_Nm: dry friction of every joint.
-        joint_damping_Nms: viscous friction of every joint.
-        model_error: each link's mass, and apart from it its inertia, is off by up to +- this fraction.
-        com_error_m: each link's centre of mass is off by up to +- this, per axis.
-        follow_robot: friction and damping are scaled down for weak joints, or are robot.yaml's own.
+        joint_friction_Nm: dry friction of every joint [Nm].
+        joint_damping_Nms: viscous friction of every joint [Nms/rad].
+        model_error: largest relative error of each link's mass and, independently, of its inertia.
+        com_error_m: largest error of each link's centre of mass, per axis [m].
+        follow_robot: whether the friction values of robot.yaml are used where given, and friction and damping
+            are reduced for weak joints.
     """
 
     joint_friction_Nm: NotNegative = 0.0
@@ -90,7 +97,7 @@ class Plant(Config):
 
 
 class DefaultPlant(Plant):
-    """The friction that a robot has and its controller does not know."""
+    """The default plant: joint friction that the controller's model does not contain."""
 
     joint_friction_Nm: NotNegative = 0.2
     joint_damping_Nms: NotNegative = 0.05
@@ -110,13 +117,16 @@ def _plant_by_name(value: Any) -> Any:
 
 
 class Noise(Config):
-    """Standard deviations of the sensors' errors, per 1 kHz sample; `_bias` ones are drawn once a run.
+    """Standard deviations of the sensor errors, per sample at 1 kHz; the biases are drawn once per run.
 
     Attributes:
-        gyro_rad_s, gyro_bias_rad_s, accel_m_s2, accel_bias_m_s2: of each IMU axis.
-        encoder_rad, velocity_rad_s, torque_Nm: of each joint; the torque's is at most 1 % of its limit.
-        encoder_step_rad: encoders report whole multiples of this; 0 for no quantisation.
-        contact_force_N: of each foot force sensor, where the robot has them.
+        gyro_rad_s, gyro_bias_rad_s: noise and bias of each gyroscope axis.
+        accel_m_s2, accel_bias_m_s2: noise and bias of each accelerometer axis.
+        encoder_rad, velocity_rad_s: noise of each joint's position and velocity.
+        torque_Nm: noise of each joint's torque; at most 1 % of the joint's torque limit is applied.
+        encoder_step_rad: resolution of the encoders, which report whole multiples of it; 0 for no
+            quantisation.
+        contact_force_N: noise of each contact force sensor, if the robot has such sensors.
     """
 
     gyro_rad_s: NotNegative = 0.0
@@ -156,16 +166,16 @@ def _noise_by_name(value: Any) -> Any:
 
 def _whole_milliseconds(value: Any) -> Any:
     if isinstance(value, float) and not value.is_integer():
-        raise ValueError("should be whole milliseconds: the simulation steps 1 ms")
+        raise ValueError("should be a whole number of milliseconds, because the simulation step is 1 ms")
     return value
 
 
 class Sensors(Config):
-    """What the robot's sensors and its bus do to the truth."""
+    """Sensor errors, and the delay of sensors, bus and drives."""
 
     noise: Annotated[Noise, BeforeValidator(_noise_by_name)] = DEFAULT_NOISE
     delay_ms: Annotated[float, BeforeValidator(_whole_milliseconds)] = Field(
-        default=2.0, ge=0, le=50, description="from a sensor sample to the torque that answers it"
+        default=2.0, ge=0, le=50, description="time from a sensor sample to the torque that answers it"
     )
 
 
@@ -247,7 +257,13 @@ def scenario_type(behaviours: Mapping[str, type[Config]]) -> type[Scenario]:
 
 
 class Push(Config):
-    """A force at a link's centre of mass, in the world's axes."""
+    """A push: a constant force at a link's centre of mass.
+
+    Attributes:
+        link: link to push; see `kilohertz.sim.scenario`.
+        impulse_Ns: impulse of the whole push, in world axes.
+        duration_s: duration of the push.
+    """
 
     link: str
     impulse_Ns: Vector3
@@ -255,9 +271,14 @@ class Push(Config):
 
 
 class Payload(Config):
-    """A mass that is fixed to a link from then on; at 0 s it is there from the start.
+    """A payload that is fixed to a link from the time of the event to the end of the run.
 
-    It is a ball of lead's density, so that a light one is small.
+    The payload is a solid ball with the density of lead, so that a light payload is small.
+
+    Attributes:
+        link: link that carries the payload; see `kilohertz.sim.scenario`.
+        mass_kg: mass of the payload.
+        p_LP_m: position of the payload in the frame of the link.
     """
 
     link: str
@@ -277,7 +298,7 @@ def solid_ball_inertia(mass_kg: float, density_kg_m3: float = 11340.0) -> float:
 
 
 class Event(Config):
-    """Something that happens to the robot: a time and a push or a payload."""
+    """An event of the run: a time, and either a push or a payload."""
 
     at_s: NotNegative
     push: Push | None = None
@@ -292,12 +313,23 @@ class Event(Config):
 
 def _is_one_line(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("should be one line of letters that can be printed")
+        raise ValueError("should be one line of printable characters")
     return value
 
 
 class Scenario(Config):
-    """A whole run, as its file says it; `kilohertz.sim.scenario.load_scenario` fits it to a robot."""
+    """The content of a scenario file; `kilohertz.sim.scenario.load_scenario` checks it against a robot.
+
+    Attributes:
+        name: name of the scenario.
+        duration_s: duration of the run.
+        ground: terrain of the run.
+        plant: model errors and friction: `default`, `exact` (none) or a map.
+        commands: requests to the controller, by time.
+        events: pushes and payloads, by time.
+        sensors: sensor errors and delay.
+        estimator: `default`, or `truth` to give the true state to the controller.
+    """
 
     name: Annotated[str, AfterValidator(_is_one_line)] = Field(min_length=1)
     duration_s: float = Field(gt=0, le=86400)
@@ -309,7 +341,7 @@ class Scenario(Config):
     estimator: Literal["default", "truth"] = "default"
 
     def in_order(self) -> Scenario:
-        """The same run with commands and events in the order of their times; it starts standing."""
+        """Returns the scenario sorted by time; it begins with `stand` if no command is given for 0 s."""
         commands = sorted(self.commands, key=lambda command: command.at_s)
         if not commands or commands[0].at_s > 0:
             (command_type, _) = get_args(type(self).model_fields["commands"].annotation)
@@ -318,13 +350,13 @@ class Scenario(Config):
         return self.model_copy(update={"commands": tuple(commands), "events": tuple(events)})
 
     def with_duration(self, duration_s: float) -> Scenario:
-        """The same run, cut or stretched; what would come after its new end is left out.
+        """Returns the scenario with another duration; commands and events after the new end are removed.
 
         Raises:
-            ValueError: if duration_s is not positive and finite.
+            ValueError: duration_s is not positive and finite.
         """
         if not (math.isfinite(duration_s) and duration_s > 0):
-            raise ValueError(f"a run lasts longer than 0 s, not {duration_s} s")
+            raise ValueError(f"the duration of a run must be longer than 0 s and finite, not {duration_s} s")
         return self.model_copy(
             update={
                 "duration_s": float(duration_s),

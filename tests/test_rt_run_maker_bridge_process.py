@@ -63,7 +63,7 @@ def test_however_it_ends_the_arm_is_left_well(error: BaseException | None, last:
 def test_an_arm_is_free_again_where_its_bridge_cannot_be_built(tmp_path: Path) -> None:
     closed = []
     arm: Any = SimpleNamespace(joints=7, maker="franka", close=lambda: closed.append(True))
-    with pytest.raises(ConfigError, match="is no arm of 7 joints"):
+    with pytest.raises(ConfigError, match="is not an arm of 7 joints"):
         build_bridge(RobotModel.load("ur5"), arm, f"ipc://{tmp_path / 'robot'}")
     assert closed == [True]
 

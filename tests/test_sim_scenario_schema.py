@@ -152,7 +152,7 @@ def test_a_behaviour_without_values_may_be_empty(load):
         (("events", 0, "payload"), {"link": "a", "mass_kg": 1}, "it has push and payload"),
         (("events", 1, "payload", "mass_kg"), -1, "events[1].payload.mass_kg: should be greater than 0"),
         (("sensors", "noise"), "none at all", "sensors.noise: should be default, none or a map"),
-        (("sensors", "delay_ms"), 1.5, "sensors.delay_ms: should be whole milliseconds"),
+        (("sensors", "delay_ms"), 1.5, "sensors.delay_ms: should be a whole number of milliseconds"),
         (("sensors", "delay_ms"), -1, "sensors.delay_ms: should be at least 0"),
         (("estimator",), "truht", "(did you mean 'truth'?)"),
     ],
