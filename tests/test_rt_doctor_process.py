@@ -13,7 +13,7 @@ from kilohertz.rt.host.realtime import HostState, Measure
 
 PRIORITY = 80
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-NAMES = ("single-threaded BLAS", "heap kept by the process", "locked memory", "FIFO priority 80")
+NAMES = ("single-threaded BLAS", "heap trimming disabled", "locked memory", "FIFO priority 80")
 
 
 def state(*refused: str) -> HostState:
@@ -92,7 +92,7 @@ def test_each_thing_that_is_missing_is_told(tmp_path: Path) -> None:
     files = host(tmp_path, SELF)
     assert own(files, frozen_objects=0)["garbage collector"] == Status.WARN
     assert own(files, environment={})["BLAS threads"] == Status.FAIL
-    assert own(files, host=state("heap kept by the process"))["heap"] == Status.WARN
+    assert own(files, host=state("heap trimming disabled"))["heap"] == Status.WARN
 
 
 def test_other_threads_are_told_by_name(tmp_path: Path) -> None:

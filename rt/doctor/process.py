@@ -114,7 +114,7 @@ def own_process(
     figure = f"{frozen_objects} objects frozen"
     checks.append(judge(11, "garbage collector", frozen_objects > 0, figure, "call gc.freeze after set-up"))
     checks.append(_locked(files))
-    kept = host.granted("heap kept by the process")
+    kept = host.granted("heap trimming disabled")
     figure = "kept when freed" if kept else "given back when freed"
     checks.append(judge(11, "heap", kept, figure, "use a Python built on the GNU C library"))
     return checks
