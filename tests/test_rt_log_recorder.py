@@ -100,7 +100,7 @@ def test_a_stopped_recorder_is_not_waited_for_and_overwritten_rows_count_as_lost
         os.kill(recording.pid, signal.SIGCONT)
         reason = recording.catch_up()
     reader, found = read(path)
-    assert told.startswith(f"{ring.lost} rows lost")
+    assert reason.startswith(f"{ring.lost} rows lost")
     assert reader.lost == ring.lost == 300 - len(found) >= 300 - 50 - 64
     assert [event["kind"] for event in reader.events] == [recorder.LOSSY]
     assert f"{ring.lost} rows lost" in reader.events[0]["text"]
