@@ -22,5 +22,5 @@ def fault_rows(results: Sequence[Result], before: str = "") -> str:
         fault, outcome = result.fault, result.outcome
         verdict = "passed" if outcome.passed else "**not passed**"
         rows[fault.name] = f"| {fault.name} | {fault.fault} | {outcome.n} | {outcome.worst} | {verdict} |"
-    head = ["| | fault | injected | result | verdict |", "|---|---|---|---|---|"]
+    head = ["| | fault | times | result | verdict |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(rows[name] for name in sorted(rows))])
