@@ -14,6 +14,8 @@ from realtime_machine import Ended, NotHereError, RealtimeMachine
 from kilohertz.robots.compile.kernels import cache_folder
 from kilohertz.robots.wire.sockets import IO_PRIORITY
 
+pytestmark = pytest.mark.host
+
 KHZ = f"{sys.executable} -c 'from kilohertz.rt.cli.main import main; main()'"
 CORE = 1
 GOOD = f"isolcpus=managed_irq,domain,{CORE} nohz_full={CORE} rcu_nocbs={CORE} irqaffinity=0"

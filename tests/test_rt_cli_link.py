@@ -14,6 +14,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.cli.main import app
 
+pytestmark = pytest.mark.host
+
 DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
 
 

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.closed_loop
+
 log_file = pytest.importorskip("kilohertz.rt.log.file")
 
 USAGE, REFUSED = 2, 3

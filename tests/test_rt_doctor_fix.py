@@ -72,6 +72,7 @@ def parsed(text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.host
 def test_the_script_holds_every_fix_once_and_parses(tmp_path: Path) -> None:
     unprivileged = {"/proc/sys/kernel/version": "#1 SMP PREEMPT_DYNAMIC", "/sys/kernel/realtime": None}
     files = host(tmp_path, SPOILT | unprivileged)
@@ -88,6 +89,7 @@ def test_the_script_holds_every_fix_once_and_parses(tmp_path: Path) -> None:
         assert text.count(once) == 1
 
 
+@pytest.mark.host
 def test_text_read_from_the_host_never_becomes_a_command() -> None:
     text = script([("rival\nreboot", "chrt\r\n$(reboot) `reboot`", Fix())], "host\nreboot")
     commands = [line for line in text.splitlines() if line and not line.startswith("#")]

@@ -18,6 +18,8 @@ from kilohertz.rt.doctor.measure import (
 from kilohertz.rt.loop.clock import GridClock
 from kilohertz.rt.loop.histogram import LatencyHistogram
 
+pytestmark = pytest.mark.host
+
 CYCLICTEST = """# /dev/cpu_dma_latency set to 0us
 # Histogram
 000000 000000

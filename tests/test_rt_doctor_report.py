@@ -151,6 +151,7 @@ def test_the_table_shows_every_check_and_no_figure_is_read_as_markup() -> None:
         assert part in text.getvalue()
 
 
+@pytest.mark.host
 def test_this_host_is_examined_without_an_error() -> None:
     report = examine(measure_s=0.0)
     assert report.verdict in ("fit", "fit with warnings", "unfit")

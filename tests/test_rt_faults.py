@@ -16,6 +16,8 @@ from kilohertz.rt.faults.runs import RUNS, run_faults
 from kilohertz.rt.faults.sensor_runs import tampered
 from kilohertz.rt.faults.table import FAULTS, find_fault
 
+pytestmark = pytest.mark.host
+
 FULL = "KILOHERTZ_FAULTS_FULL"
 ATTEMPTS = 3
 BEGIN, END = markers("khz faults run --into")

@@ -5,6 +5,8 @@ import zmq
 
 from kilohertz.rt.faults.proxy import Duplicate, Edit, FaultProxy, Record, Swap, drop
 
+pytestmark = pytest.mark.host
+
 
 @pytest.fixture
 def ends(tmp_path):

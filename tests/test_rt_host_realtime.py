@@ -14,6 +14,8 @@ import pytest
 
 from kilohertz.rt.host.realtime import choose_core, parse_cpu_list, prepare_realtime
 
+pytestmark = pytest.mark.host
+
 PACED_MEASURES = 8
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from kilohertz.rt.host.threads import MATH_THREAD_VARIABLES, limit_math_threads, math_thread_problems
 
+pytestmark = pytest.mark.host
+
 
 def test_one_thread_is_asked_for_where_nothing_is_set() -> None:
     environment: dict[str, str] = {}

@@ -19,6 +19,8 @@ from kilohertz.rt.live.gains_watch import (
     watched_file,
 )
 
+pytestmark = pytest.mark.host
+
 MODEL = robot("panda")
 KP = live_paths().index(("hand", "kp_per_s2"))
 START = "hand:\n  kp_per_s2: 400\n"

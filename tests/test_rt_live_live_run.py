@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from kilohertz.controller.gains.live import live_numbers
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.run.session import RunPlan, Session
+
+pytestmark = pytest.mark.host
 
 
 def test_gains_from_the_watcher_reach_the_row_and_results_go_back():

@@ -16,6 +16,8 @@ from kilohertz.rt.log import recorder
 from kilohertz.rt.log.recorder import new_path, recorded, require_library
 from kilohertz.rt.log.ring import Ring
 
+pytestmark = pytest.mark.host
+
 log_file = pytest.importorskip("kilohertz.rt.log.file")
 
 SUMMARY = {"events": [{"t_s": 0.01, "kind": "push", "text": "by 5 Ns"}], "ticks": 40}

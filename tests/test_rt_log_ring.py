@@ -77,6 +77,7 @@ def test_a_row_that_the_writer_has_reached_is_lost_and_not_torn(wiped):
     assert reader.lost == 1
 
 
+@pytest.mark.host
 def test_no_row_is_torn_while_one_writes_as_fast_as_it_can():
     writer, reader = ends(rows=4)
     child = os.fork()

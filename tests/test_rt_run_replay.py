@@ -19,6 +19,8 @@ from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.run.background_server import served
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.closed_loop
+
 log_file = pytest.importorskip("kilohertz.rt.log.file")
 replay = pytest.importorskip("kilohertz.rt.run.replay")
 

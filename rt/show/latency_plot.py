@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from kilohertz.rt.loop.histogram import LatencyHistogram
-from kilohertz.rt.run.summary import LATENCY_KEYS
+from kilohertz.rt.loop.histogram import LATENCY_KEYS, LatencyHistogram
 from kilohertz.rt.show.latency_bins import log_bins
 from kilohertz.rt.show.plot_style import ESTIMATE, LIMIT, REFERENCE, THIRD, TRUTH
 
