@@ -17,6 +17,8 @@ from kilohertz.controller.request import make_request, soft_stop
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, LAST_GOOD
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 
+pytestmark = pytest.mark.closed_loop
+
 NOISY = {"noise": "default", "delay_ms": 2.0}
 STAND = make_request(robot("g1"), "stand", {})
 STOP = soft_stop(robot("g1"))

@@ -23,6 +23,8 @@ from kilohertz.robots.wire.universal_robots import UniversalRobotsArm
 from kilohertz.robots.wire.zmq_link import ZmqLink, stop_robot
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.host
+
 STAND_INS = Path(__file__).parent / "arms"
 NAMES = ("stand_in_arm", "pylibfranka", "rtde_receive", "rtde_control")
 MAKERS: dict[str, tuple[str, Callable[[str], Any]]] = {

@@ -13,6 +13,8 @@ from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.row_messages import StateCodec, TruthRow, identity
 from kilohertz.robots.wire.zmq_link import BAD_STATES, SAME_TIMES, ZmqLink, stop_robot
 
+pytestmark = pytest.mark.host
+
 ROBOT = RobotModel.load("ur5")
 PANDA = identity(RobotModel.load("panda"), 1e-3)
 EPOCH = 1234

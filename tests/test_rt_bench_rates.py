@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 from sim_runs import robot
-from test_rt_cli import USAGE, khz
+from test_rt_cli_main import USAGE, khz
 
 from kilohertz.controller.gains.schema import load_gains
 from kilohertz.rt.bench import rates
 from kilohertz.rt.bench.rates import STANDING, STEPPING, SurvivedPush, run_rates, survives
+
+pytestmark = pytest.mark.closed_loop
 
 PUSHES = [
     SurvivedPush(rate, motion, "forward", 0.01 * rate)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_rt_cli import REFUSED, USAGE, khz
+from test_rt_cli_main import REFUSED, USAGE, khz
 
 from kilohertz.rt.bench import grow, readme, tsid_comparison
 from kilohertz.rt.bench.grow import SOLVERS, GrownTick

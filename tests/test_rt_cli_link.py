@@ -14,6 +14,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.cli.main import app
 
+pytestmark = pytest.mark.host
+
 DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
 
 
@@ -62,7 +64,7 @@ def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
     result = khz("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 0.3,
                  "--json", path)  # fmt: skip
     assert result.exit_code == DONE
-    assert "commands taken by the robot" in result.stdout
+    assert "commands accepted by the robot" in result.stdout
     link = json.loads(path.read_text())["link"]
     assert link["commands_accepted"] >= 300
     assert link["endpoint"] == endpoint

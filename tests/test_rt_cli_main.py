@@ -173,6 +173,7 @@ def test_the_schema_of_gains_is_json():
     assert "com" in schema["properties"]
 
 
+@pytest.mark.closed_loop
 def test_a_run_ends_with_its_figures_on_the_screen_and_in_the_file(tmp_path):
     path = tmp_path / "run.json"
     result = khz("sim", "panda", "--duration", "0.3", "--json", path)
@@ -184,6 +185,7 @@ def test_a_run_ends_with_its_figures_on_the_screen_and_in_the_file(tmp_path):
     assert "p99.9" in result.stdout
 
 
+@pytest.mark.closed_loop
 def test_a_run_is_drawn_into_a_folder_that_is_made_for_it(tmp_path):
     folder = tmp_path / "new" / "plots"
     result = khz("sim", "panda", "--duration", "0.3", "--plot", folder)
@@ -192,6 +194,7 @@ def test_a_run_is_drawn_into_a_folder_that_is_made_for_it(tmp_path):
     assert "latency.png" in result.stdout
 
 
+@pytest.mark.closed_loop
 def test_a_fall_is_status_1(tmp_path):
     scenario = tmp_path / "thrown.yaml"
     scenario.write_text(
@@ -217,12 +220,14 @@ def test_a_fault_of_ours_is_a_sentence_too(monkeypatch):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.host
 def test_help_loads_no_numerics():
     heavy = {"numpy", "pinocchio", "mujoco", "rich.console"}
     code = f"import sys, kilohertz.rt.cli.main; print(sorted({heavy} & set(sys.modules)))"
     assert in_a_process(code).stdout.strip() == "[]"
 
 
+@pytest.mark.host
 def test_blas_is_told_to_use_one_thread_before_numpy_is_there():
     code = (
         "import sys, os, kilohertz.rt.cli.main; assert 'numpy' not in sys.modules; "
@@ -231,6 +236,7 @@ def test_blas_is_told_to_use_one_thread_before_numpy_is_there():
     assert in_a_process(code).stdout.split() == ["1", "1"]
 
 
+@pytest.mark.host
 def test_the_command_line_ends_with_the_status_of_the_contract():
     done = in_a_process(call("sim", "g2"))
     assert done.returncode == REFUSED
@@ -239,6 +245,7 @@ def test_the_command_line_ends_with_the_status_of_the_contract():
     assert in_a_process(call("sim", "g1", "--wrong")).returncode == USAGE
 
 
+@pytest.mark.host
 def test_no_colour_where_it_is_not_wanted_or_not_seen():
     for environment in ({"NO_COLOR": "1", "FORCE_COLOR": ""}, {}):
         done = in_a_process(call("robots"), **environment)
@@ -246,6 +253,7 @@ def test_no_colour_where_it_is_not_wanted_or_not_seen():
         assert "\x1b" not in done.stdout
 
 
+@pytest.mark.host
 def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
     done = in_a_process(call("gains", "show", "g1"), PYTHONIOENCODING="ascii")
     wide = in_a_process(call("sim", "panda", "--duration", "0.01"), PYTHONIOENCODING="ascii")
@@ -253,12 +261,14 @@ def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
     assert "qp.solved" in wide.stdout
 
 
+@pytest.mark.host
 def test_a_reader_that_goes_away_is_no_error():
     code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); " + call("robots")
     done = in_a_process(code)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.host
 def test_the_doctor_prints_its_remedies_as_a_script():
     result = khz("doctor", "--fix-hints")
     assert result.exit_code in (0, REFUSED)

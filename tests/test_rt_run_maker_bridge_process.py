@@ -18,6 +18,8 @@ from kilohertz.rt.doctor.check import Check, Status
 from kilohertz.rt.doctor.report import Report
 from kilohertz.rt.run.maker_bridge_process import Bridging, build_bridge, connect_arm
 
+pytestmark = pytest.mark.host
+
 REFUSED = 3
 
 

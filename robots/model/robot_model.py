@@ -27,6 +27,7 @@ from kilohertz.robots.model.model_file import (
     read_model,
     urdf_joint_names,
 )
+from kilohertz.robots.model.pinocchio_memory import require_known_memory
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 
 __all__ = ["ContactModel", "HandModel", "RobotModel"]
@@ -154,7 +155,9 @@ class RobotModel:
 
         Raises:
             ConfigError: robot.yaml or its model cannot be used; one line per problem.
+            RuntimeError: the installed pinocchio keeps its results where compiled code does not expect them.
         """
+        require_known_memory()
         folder = find_robot(str(name_or_path))
         description, positions = load_description(folder)
         return _Build(folder, description, positions).run()

@@ -37,6 +37,7 @@ from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop, Pace
 from kilohertz.rt.loop.fade import damping_command
+from kilohertz.rt.loop.histogram import latency_us
 from kilohertz.rt.loop.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
 from kilohertz.rt.loop.trace import ROWS_KEPT, Trace
 from kilohertz.rt.run import summary
@@ -341,7 +342,7 @@ class Session:
             "fell_at_s": self.simulated.fell_at_s,
             "exit_state": loop.exit_state,
             "overruns": loop.overruns,
-            "latency_us": summary.latency_us(loop.latency),
+            "latency_us": latency_us(loop.latency),
             "qp": summary.qp_figures(trace, self.gains.solver),
             "estimation": summary.estimation_figures(trace, robot.floating),
             "tracking": summary.tracking_figures(trace, robot, self.scenario),
