@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from kilohertz.rt.cli.main import app
+from kilohertz.rt.doctor import report
+from kilohertz.rt.doctor.check import Check, Status
+from kilohertz.rt.doctor.fix import Fix
 from kilohertz.rt.run import session
 
 REFUSED, USAGE, FELL = 3, 2, 1
@@ -269,8 +272,28 @@ def test_a_reader_that_goes_away_is_no_error():
 
 
 @pytest.mark.host
-def test_the_doctor_prints_its_remedies_as_a_script():
+@pytest.mark.parametrize(("status", "exit_code"), [(Status.OK, 0), (Status.WARN, 0), (Status.FAIL, REFUSED)])
+def test_the_doctor_prints_its_remedies_as_a_script_without_measuring(monkeypatch, status, exit_code):
+    measured_s = []
+
+    def examine(measure_s):
+        measured_s.append(measure_s)
+        swaps = Check(9, "swapping", status, "60", "vm.swappiness=10", Fix(sysctl={"vm.swappiness": "10"}))
+        return report.Report(0, 80, (swaps,))
+
+    monkeypatch.setattr(report, "examine", examine)
     result = khz("doctor", "--fix-hints")
-    assert result.exit_code in (0, REFUSED)
+    assert result.exit_code == exit_code
     assert result.stdout.startswith("#!/bin/sh\n")
+    assert ("\nvm.swappiness = 10\n" in result.stdout) == (status != Status.OK)
+    assert measured_s == [0.0]
     assert subprocess.run(["sh", "-n"], input=result.stdout, text=True, check=False).returncode == 0
+
+
+def test_a_fit_host_without_measuring_is_not_reported_as_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "examine", lambda measure_s: report.Report(3, 80, ()))
+    result = khz("doctor", "--json", tmp_path / "doctor.json", "--seconds", "0")
+    assert result.exit_code == 0
+    assert "measuring" not in result.output
+    told = json.loads((tmp_path / "doctor.json").read_text())
+    assert (told["verdict"], told["core"], told["wakes"]) == ("fit", 3, 0)

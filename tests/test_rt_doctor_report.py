@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -152,7 +153,24 @@ def test_the_table_shows_every_check_and_no_figure_is_read_as_markup() -> None:
 
 
 @pytest.mark.host
-def test_this_host_is_examined_without_an_error() -> None:
+def test_this_host_is_examined_in_every_group_and_left_as_it_was() -> None:
+    before = os.sched_getaffinity(0), os.sched_getscheduler(0), gc.isenabled(), gc.get_freeze_count()
     report = examine(measure_s=0.0)
-    assert report.verdict in ("fit", "fit with warnings", "unfit")
-    assert all(check.remedy for check in report.checks if check.status != Status.OK)
+    assert before == (
+        os.sched_getaffinity(0),
+        os.sched_getscheduler(0),
+        gc.isenabled(),
+        gc.get_freeze_count(),
+    )
+    assert {check.group for check in report.checks} == set(GROUPS) - {13}
+    assert report.core in os.sched_getaffinity(0)
+    assert all(check.figure for check in report.checks)
+    assert [check.name for check in report.checks if check.status != Status.OK and not check.remedy] == []
+
+
+@pytest.mark.host
+def test_what_is_measured_is_reported() -> None:
+    report = examine(measure_s=0.2)
+    assert report.wake_ups is not None
+    assert report.wake_ups.ours.total + report.wake_ups.missed > 100
+    assert 13 in {check.group for check in report.checks}
