@@ -6,9 +6,9 @@ import pytest
 from test_rt_cli import REFUSED, USAGE, khz
 
 from kilohertz.rt.bench import grow, readme, tsid_comparison
-from kilohertz.rt.bench.grow import SOLVERS, GrownTick
-from kilohertz.rt.bench.markers import markers
-from kilohertz.rt.bench.tsid_environment import TsidMissingError
+from kilohertz.rt.bench.develop.grow import SOLVERS, GrownTick
+from kilohertz.rt.bench.develop.markers import markers
+from kilohertz.rt.bench.develop.tsid_environment import TsidMissingError
 
 TICKS = [
     GrownTick(joints, contacts, solver, float(joints + contacts), 0.0, 0.0)
