@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kilohertz.rt.bench.develop.markers import between_markers, block_of, markers
 
-COMMAND = "khz bench --readme"
+COMMAND = "khz bench readme"
 BEGIN, END = markers(COMMAND)
 
 

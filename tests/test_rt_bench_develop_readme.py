@@ -27,6 +27,7 @@ class Report:
         self.latency = {"tick": tick}
         self.footprint = Footprint(0, 0, 3, 0, 0, 2048, 0.1)
         self.host = HostState(1, (Measure("a core", True, ""), Measure("luck", False, "")))
+        self.exit_code = 0
         self.provenance = {"kernel": "Linux 6.1 #1"}
 
     def as_json(self):
@@ -60,6 +61,7 @@ def figures(tsid=True):
             for s in ("osqp", "exact")
         ],
         [Floor("g1", "both feet", 6.0, 5.0, 13.2, 1.2)],
+        {"exact": {"standing": 1599, "walking": 2131}, "osqp": {"standing": 1745, "walking": 2277}},
         3.2,
     )
 
@@ -75,9 +77,9 @@ def test_the_table_has_the_same_rows_with_and_without_tsid(tsid):
     names = [row.split("|")[1].strip() for row in rows]
     assert names == [row.split("|")[1].strip() for row in table_of(render(figures()))]
     assert {row.count("|") for row in rows} == {CELLS + 1}
-    assert len(rows) == 2 + 6 + 1 + 2 + 4
+    assert len(rows) == 2 + 6 + 1 + 2 + 4 + 2
     assert ("0.40 of TSID" in block) == tsid
-    assert ("TSID could not take part (no network)" in " ".join(block.split())) != tsid
+    assert ("TSID was not available (no network)" in " ".join(block.split())) != tsid
 
 
 def test_the_figures_are_told():
@@ -89,6 +91,7 @@ def test_the_figures_are_told():
         "5,000 such ticks",
         "0, 0, 2 kB",
         "1.2 times",
+        "| bytecodes per step, G1 walking | 2277 | 2131 |",
         "1.01",
         "Linux 6.1",
         "a core",
@@ -110,10 +113,11 @@ def test_where_tsid_cannot_be_had_the_solvers_are_timed_alone(monkeypatch):
     monkeypatch.setattr(readme, "run_floor", lambda *_: figures().floors)
     monkeypatch.setattr(readme, "run_grow", lambda: figures().grown)
     monkeypatch.setattr(readme, "run_torque_errors", lambda _: figures().errors)
+    monkeypatch.setattr(readme, "count_bytecodes", lambda _: figures().bytecodes)
     monkeypatch.setattr(readme, "run_bench", lambda _, __, *what: Report(*what))
     measured = measure(1000, said.append)
     assert asked == [True, False]
-    assert any("TSID cannot take part" in line for line in said)
+    assert any("without TSID" in line for line in said)
     assert measured.without_tsid == "no network"
     assert len(table_of(render(measured))) == len(table_of(render(figures())))
     assert measured.as_json()["whole_tick"] == 2 * [{"solver": "osqp"}, {"solver": "exact"}]

@@ -34,5 +34,5 @@ def test_a_start_begins_the_motion_anew():
 
 
 def test_a_robot_on_points_is_refused_in_a_sentence():
-    with pytest.raises(ValueError, match="'bolt' does not stand on two feet"):
+    with pytest.raises(ValueError, match="'bolt' does not have two flat soles"):
         Subject(robot("bolt"))

@@ -14,7 +14,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.cli.main import app
 
-DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
+DONE, SAFETY_STOP, USAGE, REFUSED, LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def khz(*arguments):
@@ -69,6 +69,13 @@ def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
     assert link["round_trip_us"]["p99"] > 0.0
     status, out, err = server.end(signal.SIGTERM)
     assert (status, err) == (0, "")
+    assert "commands taken" in out
+
+
+def test_ctrl_c_ends_a_served_robot_with_status_130(served):
+    _, server = served
+    status, out, _ = server.end(signal.SIGINT)
+    assert status == INTERRUPTED
     assert "commands taken" in out
 
 
@@ -158,7 +165,9 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     assert str(tmp_path / "keys" / "me.secret") in khz("keys", "new", "me").stdout
     listed = khz("keys", "list").stdout
     assert listed.startswith("me ")
-    assert listed.rstrip().endswith("ours")
+    assert listed.rstrip().endswith("own key pair")
+    (key,) = json.loads(khz("keys", "list", "--json", "-").stdout)["keys"]
+    assert (key["name"], key["own_key_pair"]) == ("me", True)
     assert khz("keys", "new", "me").exit_code == REFUSED
 
 

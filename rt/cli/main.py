@@ -54,9 +54,6 @@ class _Sentences(TyperGroup):
             if message:
                 progress(f"{message.rstrip('.')}. Try '{_command_path(error)} --help'.")
             sys.exit(options.EXIT_USAGE)
-        except (typer.Abort, KeyboardInterrupt):
-            progress("stopped by Ctrl-C")
-            sys.exit(options.EXIT_INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
@@ -65,6 +62,9 @@ class _Sentences(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            progress("stopped by Ctrl-C")
+            raise typer.Exit(options.EXIT_INTERRUPTED) from None
         except LinkLostError as error:
             progress(str(error))
             raise typer.Exit(options.EXIT_LINK_LOST) from None
