@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from sim_runs import robot
-from test_rt_cli import USAGE, khz
+from test_rt_cli_main import USAGE, khz
 
 from kilohertz.controller.gains.schema import load_gains
 from kilohertz.rt.bench import rates

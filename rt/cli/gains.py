@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 gains_app = typer.Typer(help="Check, show and compare the controller gains of a robot.", no_args_is_help=True)
 
-ComparedArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A gains file, or a robot (name or folder), which stands for the gains that it runs with."
-    ),
-]
+_COMPARED = "A gains file, or a robot (name or folder) whose gains are taken."
 
 
 @gains_app.command()
@@ -75,8 +70,8 @@ def schema(robot: RobotArgument) -> None:
 
 @gains_app.command()
 def diff(
-    a: ComparedArgument,
-    b: ComparedArgument,
+    a: Annotated[str, typer.Argument(metavar="A", help=_COMPARED)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_COMPARED)],
     robot: Annotated[
         str | None,
         typer.Option(

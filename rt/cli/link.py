@@ -104,7 +104,7 @@ def bridge(
     key: KeyOption = None,
     allow_no_rt: AllowOption = False,
 ) -> None:
-    """Make an arm of Universal Robots or Franka available behind the wire protocol, until a signal stops it.
+    """Connect an arm of Universal Robots or Franka to the wire protocol, until a signal stops it.
 
     Needs the maker's library: `pip install 'kilohertz[ur]'` or `pip install 'kilohertz[franka]'`. The arm
     stays under its maker's controller until `khz run` arms it, and returns to it afterwards.

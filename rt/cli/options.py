@@ -33,7 +33,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE ...",
-        help="Override single gains, for example `--set walk.dcm_gain_per_s=4`.",
+        help="Override gains, for example `--set walk.dcm_gain_per_s=4 com.weight=40`.",
     ),
 ]
 WatchGainsOption = Annotated[
@@ -49,7 +49,7 @@ JsonOption = Annotated[
     typer.Option(
         "--json",
         metavar="FILE|-",
-        help="Write the figures to this file as JSON; `-` writes them to standard output and nothing else.",
+        help="Write the figures as JSON to this file. With `-`, standard output contains only the JSON.",
         allow_dash=True,
     ),
 ]
@@ -95,7 +95,7 @@ SlowMotionOption = Annotated[
         metavar="N",
         min=1,
         max=100,
-        help="Run N times slower than real time, only with `khz serve`, which needs the same N.",
+        help="Run a simulation N times slower than real time. `khz serve` and `khz run` need the same N.",
     ),
 ]
 
