@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kilohertz.rt.bench.develop import readme
 from kilohertz.rt.bench.develop.grow import GrownTick
 from kilohertz.rt.bench.develop.kernel_baseline import Floor
+from kilohertz.rt.bench.develop.markers import block_of
 from kilohertz.rt.bench.develop.readme import Figures, measure, render
 from kilohertz.rt.bench.develop.torque_errors import TorqueErrors
 from kilohertz.rt.bench.develop.tsid_comparison import Comparison
 from kilohertz.rt.bench.develop.tsid_environment import TsidMissingError
+from kilohertz.rt.cli.bench import TABLE_COMMAND
 from kilohertz.rt.host.footprint import Footprint
 from kilohertz.rt.host.realtime import HostState, Measure
 from kilohertz.rt.loop.histogram import LatencyHistogram
@@ -64,6 +68,18 @@ def figures(tsid=True):
         {"exact": {"standing": 1599, "walking": 2131}, "osqp": {"standing": 1745, "walking": 2277}},
         3.2,
     )
+
+
+FIGURES = Path(__file__).parents[1] / ".docs" / "figures.md"
+
+
+def test_the_documentation_has_a_place_for_the_table_and_every_kind_of_row():
+    def names(block):
+        return {row.split("|")[1].strip() for row in table_of(block)}
+
+    written = names(block_of(FIGURES.read_text(encoding="utf-8"), TABLE_COMMAND))
+    rendered = {name for name in names(render(figures())) if "such ticks" not in name}
+    assert rendered <= written
 
 
 def table_of(block):
