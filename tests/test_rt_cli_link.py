@@ -56,7 +56,8 @@ def served(tmp_path):
         server.process.communicate()
 
 
-def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, served, tmp_path):
     endpoint, server = served
     path = tmp_path / "run.json"
     result = khz("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 0.3,
@@ -67,15 +68,8 @@ def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
     assert link["commands_accepted"] >= 300
     assert link["endpoint"] == endpoint
     assert link["round_trip_us"]["p99"] > 0.0
-    status, out, err = server.end(signal.SIGTERM)
-    assert (status, err) == (0, "")
-    assert "commands taken" in out
-
-
-def test_ctrl_c_ends_a_served_robot_with_status_130(served):
-    _, server = served
-    status, out, _ = server.end(signal.SIGINT)
-    assert status == INTERRUPTED
+    ended, out, err = server.end(number)
+    assert (ended, err) == (status, "")
     assert "commands taken" in out
 
 

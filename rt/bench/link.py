@@ -22,7 +22,7 @@ from kilohertz.rt.run.session import RunPlan, Session
 
 LARGEST_P99_US = 600.0
 
-Say = Callable[[str], object]
+Progress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class RoundTrip:
     exit_code: int
 
 
-def run_link_bench(robot: str, seconds: float, say: Say) -> list[RoundTrip]:
+def run_link_bench(robot: str, seconds: float, progress: Progress) -> list[RoundTrip]:
     """Runs a robot over the link, idle and under stress-ng.
 
     Args:
         robot: name or folder.
         seconds: duration of each of the two runs [s].
-        say: called with each line of progress.
+        progress: called with each line of progress.
 
     Raises:
         ConfigError: the robot cannot be used, or stress-ng is missing.
@@ -71,7 +71,7 @@ def run_link_bench(robot: str, seconds: float, say: Say) -> list[RoundTrip]:
     for load in ("idle", "stress-ng"):
         with served(plan) as endpoint:
             session = Session(replace(plan, endpoint=endpoint))
-            say(f"{load}: {seconds:g} s ...")
+            progress(f"{load}: {seconds:g} s ...")
             with stress(load != "idle"):
                 result = session.run()
         if result.exit_code == EXIT_INTERRUPTED:

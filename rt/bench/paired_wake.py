@@ -24,7 +24,7 @@ BLOCKS = 8
 BARS = {"p50": 1.3, "p90": 1.3, "p99": 1.3, "p99.9": 1.5}
 LARGEST_STOLEN_SHARE = 0.02
 
-Say = Callable[[str], object]
+Progress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def compare(load: str, wake_ups: WakeUps, stolen_share: float | None) -> PairedW
     )
 
 
-def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
+def run_paired_wake(block_s: float, progress: Progress) -> list[PairedWake]:
     """Measures idle and under stress-ng.
 
     Args:
         block_s: length of each of the 2 x 8 blocks, whole seconds [s].
-        say: called with each line of progress.
+        progress: called with each line of progress.
 
     Raises:
         ConfigError: cyclictest or stress-ng is missing, or there is no FIFO priority.
@@ -92,7 +92,7 @@ def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
         raise ConfigError("cyclictest is not installed: apt install rt-tests")
     results = []
     for load in ("idle", "stress-ng"):
-        say(f"{load}: {BLOCKS * block_s:g} s ...")
+        progress(f"{load}: {BLOCKS * block_s:g} s ...")
         # The load starts first: once this process is bound to its core, the load would inherit that core.
         with stress(load != "idle"), prepare_realtime() as host:
             if not host.granted(f"FIFO priority {DEFAULT_PRIORITY}"):

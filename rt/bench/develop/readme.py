@@ -69,34 +69,34 @@ class Figures:
         }
 
 
-def measure(ticks: int, say: Callable[[str], None]) -> Figures:
+def measure(ticks: int, progress: Callable[[str], None]) -> Figures:
     """Runs every benchmark once; takes nine minutes with 100,000 ticks.
 
     Args:
         ticks: number of ticks of each real-time run.
-        say: called with each line of progress.
+        progress: called with each line of progress.
     """
     without_tsid, load = "", os.getloadavg()[0]
-    say("comparing with TSID ...")
+    progress("comparing with TSID ...")
     try:
         comparisons = run_against(against.ROBOTS, _COMPARED_TICKS)
     except TsidMissingError as error:
         without_tsid = str(error)
-        say(f"without TSID: {without_tsid}")
+        progress(f"without TSID: {without_tsid}")
         comparisons = run_against(against.ROBOTS, _COMPARED_TICKS, tsid=False)
     floors = run_floor(against.ROBOTS, _FLOOR_TICKS)
-    say("timing robots with 6 to 100 joints ...")
+    progress("timing robots with 6 to 100 joints ...")
     grown = run_grow()
-    say("measuring torque errors in closed loop ...")
+    progress("measuring torque errors in closed loop ...")
     errors = run_torque_errors("g1")
     whole = []
     for scenario, motion in _WHOLE.items():
         for solver in SOLVERS:
-            say(f"timing {ticks} ticks of the whole loop with {solver}, {motion} ...")
+            progress(f"timing {ticks} ticks of the whole loop with {solver}, {motion} ...")
             whole.append(run_bench("g1", ticks, solver, scenario))
             if whole[-1].exit_code == EXIT_INTERRUPTED:
                 raise KeyboardInterrupt
-    say("counting bytecodes ...")
+    progress("counting bytecodes ...")
     bytecodes = count_bytecodes("g1")
     return Figures(comparisons, without_tsid, errors, whole, grown, floors, bytecodes, load)
 
@@ -149,7 +149,7 @@ def _error_rows(errors: Sequence[TorqueErrors]) -> list[str]:
     robot = _NAMES[errors[0].robot]
     return [
         _row(
-            f"torque error against the optimum, p99, {robot} {motion}",
+            f"torque error, p99, {robot} {motion}",
             [cells[name, solver] for solver in SOLVERS],
         )
         for name, motion in _SCENARIOS.items()
@@ -173,7 +173,7 @@ def _whole_rows(whole: Sequence[BenchReport]) -> list[str]:
         rows += [
             _row(f"whole tick, from reading to writing, {name} {motion}: p50, p99, p99.9", latency),
             _row(
-                f"the same, in {ticks:,} ticks: page faults, full garbage collections, growth of memory",
+                f"in {ticks:,} such ticks: page faults, full garbage collections, growth of memory",
                 taken,
             ),
         ]
