@@ -111,6 +111,20 @@ def test_khz_stop_stops_it_whoever_commands(served):
     assert "by khz stop" in out
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 600,
+                  "--json", path)  # fmt: skip
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    ended, _, _ = run.end(number)
+    watcher.abandon()
+    assert ended == status
+    assert json.loads(path.read_text())["ticks"] > 0
+
+
 def watch_until(watcher, mode):
     until_s = time.monotonic() + 60.0
     sensors = watcher.robot.new_sensor_row()
