@@ -7,16 +7,17 @@ many robots.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
-from kilohertz.robots.config.yaml_file import Positions, load_yaml_located
+from kilohertz.robots.config.yaml_file import Positions, check_data, load_yaml_located
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.footing import footing_problems, nominal_point
 from kilohertz.sim.scenario_schema import Command, Reach, Scenario
@@ -77,9 +78,19 @@ def load_scenario(name_or_path: str, robot: RobotModel) -> Scenario:
     return load_scenario_located(name_or_path, robot)[0]
 
 
-def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenario, Positions]:
-    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do."""
-    scenario, positions = load_yaml_located(find_scenario(name_or_path), Scenario)
+def load_scenario_located(
+    source: str | Path | Mapping[str, Any], robot: RobotModel
+) -> tuple[Scenario, Positions]:
+    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do.
+
+    Args:
+        source: a shipped scenario's name, a file, or the content of one.
+        robot: the robot that is to run it.
+    """
+    if isinstance(source, Mapping):
+        scenario, positions = check_data(source, Scenario)
+    else:
+        scenario, positions = load_yaml_located(find_scenario(str(source)), Scenario)
     ConfigError.raise_if_any(
         [
             *_late(scenario, positions),

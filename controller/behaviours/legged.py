@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
@@ -47,7 +48,7 @@ class Legged:
         calm: to be set; while somebody pushes, no tilt is integrated (it does not last), and arms give way.
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: Vector) -> None:
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: NDArray[np.bool_]) -> None:
         self.standing = Standing(robot, gains, body)
         self._tilt = TiltIntegral(body, gains)
         self.calm = True

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pydantic
 from pydantic_core import core_schema
 from ruamel.yaml import YAML
@@ -85,11 +86,11 @@ class Positions:
     """Where each key of a parsed file stands, for problems found after parsing.
 
     Attributes:
-        path: the file.
+        path: the file; None for data that came from no file.
         data: the plain data it holds (dicts, lists, text, numbers).
     """
 
-    def __init__(self, path: Path, data: Any, root: _Place) -> None:
+    def __init__(self, path: Path | None, data: Any, root: _Place) -> None:
         self.path = path
         self.data = data
         self._root = root
@@ -156,7 +157,37 @@ def load_yaml_located(
     path: Path, schema: type[M], *, context: dict[str, Any] | None = None
 ) -> tuple[M, Positions]:
     """Like `load_yaml`, and also returns where each key stands, for checks across files."""
-    positions = _parse(path, _read(path))
+    return _checked(_parse(path, _read(path)), schema, context)
+
+
+def check_data(data: Mapping[str, Any], schema: type[M]) -> tuple[M, Positions]:
+    """Checks plain data against a schema, as if it came from a file.
+
+    Args:
+        data: nested mappings, lists, tuples, numbers, text and NumPy arrays.
+        schema: a pydantic model, best derived from `Config`.
+
+    Returns:
+        The checked model, and the positions of its keys, which know no file and no line.
+
+    Raises:
+        ConfigError: what does not fit; one line per key.
+    """
+    return _checked(Positions(None, _plain(data), _Place(0, 0)), schema, None)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Lists for tuples and arrays, dicts for other mappings; what YAML cannot hold stays as it is."""
+    if depth > MAX_DEPTH:
+        raise ConfigError("the data is nested too deeply")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry, depth + 1) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry, depth + 1) for entry in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _checked(positions: Positions, schema: type[M], context: dict[str, Any] | None) -> tuple[M, Positions]:
     known: dict[int, dict[str, None]] = {}
     try:
         model = schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})

@@ -86,7 +86,9 @@ class Alternation:
         ticks: how many at most.
     """
 
-    def __init__(self, disturbances: Mapping[str, Switch], loop: ControlLoop, ticks: int) -> None:
+    def __init__(
+        self, disturbances: Mapping[str, Switch], loop: ControlLoop[Any, Any, Any], ticks: int
+    ) -> None:
         quiet = (QUIET, CONTROL)
         order = [name for at, disturbed in enumerate(disturbances) for name in (quiet[at % 2], disturbed)]
         # With an odd number the two quiet pools change their places from round to round.

@@ -92,7 +92,7 @@ class BenchReport:
 class _Halves:
     """Times the tick in even and odd seconds apart, from the loop's own stamps."""
 
-    def __init__(self, loop: ControlLoop) -> None:
+    def __init__(self, loop: ControlLoop[Any, Any, Any]) -> None:
         self.histograms = (LatencyHistogram(), LatencyHistogram())
         self._loop = loop
 

@@ -13,7 +13,7 @@ import typer
 from kilohertz.rt.cli.output import drawing_into, screen, warn_of_unfinished, write_json
 
 if TYPE_CHECKING:
-    from kilohertz.rt.run.session import RunPlan, RunResult
+    from kilohertz.rt.run.session import RunPlan, SessionResult
 
 
 def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoReturn:
@@ -66,7 +66,7 @@ class ProgressLine:
         sys.stderr.flush()
 
 
-def _draw(folder: Path, result: RunResult) -> None:
+def _draw(folder: Path, result: SessionResult) -> None:
     """Plots and film of a run."""
     with drawing_into(folder) as drawn:
         from kilohertz.rt.show.plots import write_plots
@@ -83,7 +83,7 @@ def _draw(folder: Path, result: RunResult) -> None:
         drawn += [film] if film else []
 
 
-def _film(path: Path, result: RunResult) -> Path | None:
+def _film(path: Path, result: SessionResult) -> Path | None:
     """The film; it tells how far it is, as without a graphics card it takes longer than the run."""
     from kilohertz.sim.render import render_gif
 

@@ -20,8 +20,8 @@ from kilohertz.robots.model.rows import SensorRow, Vector
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.row import WARM_UP, block_of, row_type
-from kilohertz.rt.run.session import config_sha256, estimator_of, no_mark, warm_up
-from kilohertz.rt.run.summary import version
+from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
+from kilohertz.rt.run.summary import config_sha256, version
 
 Cells = NDArray[np.int64]
 
@@ -68,7 +68,7 @@ class RecordedEstimator:
     def reset(self, sensors: SensorRow) -> None:
         """What it knows comes from the log."""
 
-    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """What it knows comes from the log."""
 
 
