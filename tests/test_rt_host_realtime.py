@@ -68,12 +68,6 @@ class FakeKernel:
         self.state["scheduler"] = (policy, priority)
 
 
-@pytest.fixture(autouse=True)
-def one_math_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-
-
 CALLS = ("set_malloc", "lock_memory", "hold_awake", "set_affinity", "set_scheduler")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from kilohertz.controller.gains.overrides import gains_with
 from kilohertz.controller.gains.schema import Gains, load_gains
@@ -46,16 +47,33 @@ def prepare(plan: RunPlan) -> Preparation:
     scenario, positions = load_scenario_located(plan.scenario or default_scenario_name(robot), robot)
     if plan.duration_s is not None:
         scenario = scenario.with_duration(plan.duration_s)
-    gains, gains_file = _gains(robot, plan.gains, watch=plan.watch_gains)
-    if plan.solver is not None:
-        gains = gains.model_copy(update={"solver": plan.solver})
+    gains, gains_file = load_gains_of(robot, plan.gains, plan.solver, watch=plan.watch_gains)
     return Preparation(robot, scenario, gains, gains_file, schedule_of(robot, scenario, positions))
 
 
-def _gains(robot: RobotModel, source: GainsSource | None, *, watch: bool) -> tuple[Gains, Path | None]:
+def load_gains_of(
+    robot: RobotModel,
+    source: GainsSource | None,
+    solver: Literal["osqp", "exact"] | None,
+    *,
+    watch: bool = False,
+) -> tuple[Gains, Path | None]:
+    """The gains of a run, and the file to watch or that was named.
+
+    Args:
+        robot: the robot.
+        source: a file instead of the robot's own gains.yaml, or values that replace some of those.
+        solver: instead of the one that the gains name.
+        watch: whether the file is to be watched; it must then exist.
+
+    Raises:
+        ConfigError: the gains cannot be used, or there is no file to watch.
+    """
     if isinstance(source, Mapping):
         if watch:
             raise ConfigError("gains that are given as values cannot be watched: name their file")
-        return gains_with(robot, source), None
-    file = watched_file(robot, source) if watch else source
-    return load_gains(robot, file), file
+        gains, file = gains_with(robot, source), None
+    else:
+        file = watched_file(robot, source) if watch else source
+        gains = load_gains(robot, file)
+    return (gains if solver is None else gains.model_copy(update={"solver": solver})), file

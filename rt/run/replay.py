@@ -29,8 +29,8 @@ PROGRESS_TICKS = 250
 
 
 @dataclass(frozen=True)
-class Replay:
-    """What came of it.
+class ReplayResult:
+    """How a replay went.
 
     Attributes:
         ticks: that were run again.
@@ -45,6 +45,11 @@ class Replay:
     bits: int
     first: str
     other_machine: str
+
+    @property
+    def identical(self) -> bool:
+        """Whether no bit of any command differs."""
+        return self.differ == 0
 
 
 class RecordedEstimator:
@@ -131,7 +136,7 @@ class ReplayedBrain:
 
 def replay(
     reader: LogReader, robot: str | None = None, progress: Callable[[float], None] | None = None
-) -> Replay:
+) -> ReplayResult:
     """Runs all of a log again, and compares the commands bit by bit.
 
     Args:
@@ -168,7 +173,7 @@ def replay(
                 progress(ticks * header.period_ns * 1e-9)
     processor = header.machine["processor"]
     other = "" if processor == llvm.get_host_cpu_name() else processor
-    return Replay(ticks, differ, bits, first, other)
+    return ReplayResult(ticks, differ, bits, first, other)
 
 
 def _difference(header: LogHeader, row: np.dtype[Any], cells: Cells, command: Vector, at: int) -> str:
