@@ -225,8 +225,8 @@ class Simulation:
     def step(self) -> State:
         """Runs one tick of the controller and moves the world on by one period, 1 ms.
 
-        After a fall it goes on: the controller commands damping. Where the simulation itself diverged, which is
-        an event and counts as a fall, only time goes on.
+        After a fall it goes on: the controller commands damping. Where the simulation itself diverged, which
+        is an event and counts as a fall, only time goes on.
 
         Returns:
             What the controller measured, estimated and commanded.
