@@ -177,7 +177,7 @@ def test_the_largest_sway_that_is_offered_is_accepted():
     make_request(robot("g1"), "sway", {"amplitude_m": offered - 1e-3, "period_s": 2.0})
 
 
-def test_an_arm_gets_to_every_place_that_it_can_be_in():
+def test_an_arm_reaches_positions_sampled_from_its_joint_space():
     model, rng = robot("panda"), np.random.default_rng(0)
     data = model.pin_model.createData()
     for _ in range(20):
@@ -188,7 +188,7 @@ def test_an_arm_gets_to_every_place_that_it_can_be_in():
 
 
 @pytest.mark.parametrize(("name", "behaviour"), [("g1", SIT), ("talos", SIT), ("bolt", WALK), ("ur5", STAND)])
-def test_a_robot_that_is_to_stop_does_what_it_can_rest_in(name, behaviour):
+def test_the_request_after_a_stop_is_one_in_which_the_robot_can_rest(name, behaviour):
     request = soft_stop(robot(name))
     assert request.behaviour[0] == behaviour
     assert not request.velocity.any()

@@ -24,7 +24,7 @@ def test_every_hand_that_is_named_has_its_place_in_the_row():
     assert np.isnan(hand_targets[1, 4:]).all()
 
 
-def test_a_hand_of_which_nothing_is_said_is_free():
+def test_a_hand_without_a_target_is_free():
     assert (walk().hand_targets()[:, 0] == FREE).all()
     assert walk(right_hand=TRAY | {"p_BH_m": [0.3, -0.15, 0.1]}).hand_targets()[0, 0] == FREE
 
