@@ -118,7 +118,7 @@ class _DisturbedRecorders:
             self._wait_until(lambda: self._ring.behind <= SETTLING_TICKS)
         else:
             if kind == FULL:
-                # The recorder writes only complete chunks, so a write fails only when the present chunk is full.
+                # Only complete chunks are written, so a write fails only when the present chunk is full.
                 self._wait_until(lambda: self._ring.errno != 0)
             self._end_recorder()
             self._recording = self._new_recorder()
