@@ -1,4 +1,4 @@
-"""How compiled code gets at the arrays."""
+"""Table rows give compiled code the address and shape of each array."""
 
 from typing import NamedTuple
 

@@ -63,7 +63,7 @@ def test_every_file_of_the_folder_is_found():
     assert set(load_kinds()) == kinds
 
 
-def test_who_was_imported_first_does_not_matter():
+def test_the_order_of_imports_does_not_matter():
     names = list(load_kinds())
     for name in reversed(names):
         KINDS[name] = KINDS.pop(name)

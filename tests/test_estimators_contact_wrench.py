@@ -88,7 +88,7 @@ def test_friction_of_the_drives_moves_the_answer_little():
     np.testing.assert_allclose(found[:, :3], w[:, :3], atol=25.0)
 
 
-def test_whole_weight_is_right_even_where_torques_say_nothing():
+def test_the_total_weight_is_right_even_with_uninformative_torques():
     w = wrenches(7)
     _, found = Pose("g1", 7, w).solve(1e6, np.array([1.0, 1.0, 1e4, 1e4]))
     np.testing.assert_allclose(found[:, :3].sum(axis=0), w[:, :3].sum(axis=0), rtol=1e-2)

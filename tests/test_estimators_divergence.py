@@ -57,25 +57,25 @@ def doubt(surprises, ticks=300, **how):
     return float(doubted.doubt[0])
 
 
-def test_what_surprises_one_foot_alone_is_that_foots_fault():
+def test_a_large_innovation_of_one_foot_is_attributed_to_that_foot():
     assert doubt((1000.0, 0.1)) < 1.0
 
 
-def test_what_surprises_both_for_long_is_the_imus():
+def test_a_lasting_innovation_of_both_feet_is_attributed_to_the_imu():
     assert doubt((10.0, 8.0)) > 1.0
     assert doubt((10.0, 8.0), ticks=10) < 1.0
     assert doubt((1000.0, 1000.0), ticks=5) > 1.0
 
 
-def test_at_rest_less_is_believed():
+def test_at_rest_innovations_count_three_times():
     assert doubt((3.0, 3.0), speed=0.0) == pytest.approx(3.0 * doubt((3.0, 3.0), speed=1.0))
 
 
-def test_who_has_stepped_of_late_may_land_on_both_heels():
+def test_shortly_after_a_step_a_landing_on_both_heels_is_tolerated():
     assert doubt((12.0, 12.0), ticks=100) > 1.0 > doubt((12.0, 12.0), ticks=100, stepping_s=STEPPING_S)
 
 
-def test_a_single_contact_says_nothing():
+def test_a_single_contact_gives_no_verdict():
     assert doubt((1000.0, 1000.0), active=(2, 0)) == 0.0
 
 
@@ -120,7 +120,7 @@ def test_one_sole_may_roll_and_two_may_turn_apart(rates, active):
 
 
 @pytest.mark.parametrize("variance", [0.01, np.inf, np.nan])
-def test_a_tilt_that_nobody_knows_is_not_believed(variance):
+def test_a_tilt_with_large_covariance_is_a_divergence(variance):
     doubted = Doubted()
     doubted.P[0, 0] = variance
     assert doubted.sample() > 1.0
@@ -142,7 +142,7 @@ def test_a_contradiction_that_is_not_a_number_is_not_believed():
     assert not doubted.sample() <= 1.0
 
 
-def test_who_is_still_finding_upright_is_not_doubted_for_what_its_soles_do():
+def test_sole_motion_is_tolerated_while_the_tilt_is_still_converging():
     ticks = round(FINDING_S / DT_S)
     assert doubt((1000.0, 1000.0), ticks=ticks - 1, since_reset_s=0.0) == 0.0
     assert doubt((1000.0, 1000.0), ticks=ticks + 5, since_reset_s=0.0) > 1.0

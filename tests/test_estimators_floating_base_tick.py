@@ -18,7 +18,7 @@ SETTINGS = tick_settings(EstimatorGains(gyro_cutoff_Hz=0.0), GRAVITY, 5e-3, 327.
 
 
 @pytest.mark.parametrize("name", ["g1", "talos"])
-def test_a_base_that_rests_as_the_imu_feels_needs_the_true_torques(name):
+def test_inverse_dynamics_with_gravity_from_the_imu_gives_the_true_torques(name):
     """Inverse dynamics with the base at the identity equals that in the world: gravity comes from the IMU."""
     robot = RobotModel.load(name)
     model, data, na = robot.pin_model, robot.pin_model.createData(), robot.na
@@ -106,7 +106,7 @@ def test_a_sole_at_its_edge_may_roll():
         ((True, True), (5.0, 2.0), ("settled", "settled"), False),
     ],
 )
-def test_contacts_are_trusted_by_age_and_company(contact, age, drift, spin):
+def test_contact_noise_depends_on_age_and_number_of_contacts(contact, age, drift, spin):
     expected = {
         "landing": SETTINGS[tick.LANDING_DRIFT],
         "plain": SETTINGS[tick.DRIFT],

@@ -83,7 +83,7 @@ def test_an_imu_that_has_turned_contradicts_legs_that_rest_by_its_share_of_gravi
 
 
 @pytest.mark.parametrize(("degrees", "ticks"), [(5.0, 480), (20.0, 380)])
-def test_how_soon_it_is_too_much(degrees, ticks):
+def test_the_time_until_a_contradiction_is_too_large(degrees, ticks):
     watched = Watched()
     for _ in range(ticks):
         told = watched.sample(rotation((0, 1, 0), degrees) @ [0.0, 0.0, G])
@@ -104,7 +104,7 @@ def test_it_is_the_same_where_the_filter_has_tilted_to_make_it_fit():
     assert told == pytest.approx(G * np.radians(5.0), rel=0.25)
 
 
-def test_a_base_that_moves_as_it_feels_contradicts_nothing():
+def test_a_base_acceleration_equal_to_the_imus_is_no_contradiction():
     watched = Watched()
     frequency, amplitude = 2.0 * np.pi * 2.0, np.array([0.02, -0.03, 0.01])
     watched.x[STATE_BA : STATE_BA + 3] = (0.1, -0.2, 0.05)

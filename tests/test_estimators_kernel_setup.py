@@ -1,4 +1,4 @@
-"""What the kernels are told of a robot."""
+"""Estimator settings derived from the robot model."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_torques_of_heavy_joints_are_believed_less():
     assert deviation[names.index("left_hip_pitch_joint")] > deviation[names.index("left_ankle_roll_joint")]
 
 
-def test_soles_hold_their_corners():
+def test_sole_boxes_contain_the_corners():
     robot = RobotModel.load("g1")
     for box, contact in zip(kernel_setup.sole_boxes(robot), robot.contacts, strict=True):
         assert (contact.corners_F[:, :2] >= box[0]).all()
         assert (contact.corners_F[:, :2] <= box[1]).all()
 
 
-def test_points_creep_more_than_soles():
+def test_point_feet_have_their_own_drift_gain():
     config = EstimatorGains()
     drift = []
     for name in ("g1", "bolt"):

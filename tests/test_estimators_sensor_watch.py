@@ -85,7 +85,7 @@ def test_without_noise_position_and_velocity_contradict_each_other(field, told, 
     assert watch.culprit == f"{told} of left_knee_joint"
 
 
-def test_a_velocity_that_is_never_told_is_no_fault():
+def test_a_velocity_that_is_never_reported_is_no_fault():
     watch = SensorWatch(MODEL)
     for _, row in samples(1000, speed=1.0):
         row.v[:] = 0.0

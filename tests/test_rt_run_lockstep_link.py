@@ -1,4 +1,4 @@
-"""The world moves when it is told to, and no command is lost."""
+"""The world advances only in `advance`, and every command is applied."""
 
 from __future__ import annotations
 
