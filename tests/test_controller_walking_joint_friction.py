@@ -94,6 +94,7 @@ def test_only_robots_on_point_feet_estimate_joint_friction(bolt: WholeBody) -> N
     assert not learns_friction(body_of("g1"))
 
 
+@pytest.mark.closed_loop
 def test_gains_of_the_swing_foot_that_change_in_flight_change_what_is_learned_from_it() -> None:
     run = WalkingRun("bolt")
     numbers = live_numbers(run.gains)
@@ -108,6 +109,7 @@ def test_gains_of_the_swing_foot_that_change_in_flight_change_what_is_learned_fr
 
 
 @pytest.mark.parametrize(("friction_Nm", "least", "most"), [(0.0, 0.0, 0.04), (0.2, 0.15, 0.35)])
+@pytest.mark.closed_loop
 def test_bolt_estimates_the_friction_of_its_knees(friction_Nm: float, least: float, most: float) -> None:
     run = WalkingRun("bolt", plant={"joint_friction_Nm": friction_Nm})
     run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0)))
