@@ -10,7 +10,7 @@ from bodies import ROBOTS, robot, whole_body
 
 from kilohertz.controller.qp import entry
 from kilohertz.controller.tasks.kind import load_kinds
-from kilohertz.robots.compile import kernels as compiled
+from kilohertz.robots.compile import cached_entry
 
 ROOT = Path(entry.__file__).parents[2]
 
@@ -24,7 +24,7 @@ def generated(monkeypatch):
         calls.append(SimpleNamespace(name=name, text=text, sources={Path(source) for source in sources}))
         return SimpleNamespace(run=None)
 
-    monkeypatch.setattr(compiled, "load_entry", remember)
+    monkeypatch.setattr(cached_entry, "load_entry", remember)
     for name in ROBOTS:
         whole_body(robot(name), [])
     return calls

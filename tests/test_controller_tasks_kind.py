@@ -23,7 +23,7 @@ from kilohertz.controller.problem.tables import (
 from kilohertz.controller.tasks import kind as kind_module
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.whole_body import Task
-from kilohertz.robots.compile import kernels as compiled
+from kilohertz.robots.compile import cached_entry
 
 # Turns a frame's z axis to the vertical.
 UPRIGHT = """
@@ -95,7 +95,7 @@ def test_a_new_kind_is_one_file_and_takes_part_in_the_next_set_up(upright, monke
         generated.update(text=text, sources=list(sources))
         return SimpleNamespace(run=None)
 
-    monkeypatch.setattr(compiled, "load_entry", generate_only)
+    monkeypatch.setattr(cached_entry, "load_entry", generate_only)
     body = whole_body(robot("g1"), [Task("head_up", "upright", [2.0, 3.0], [100.0, 20.0], "torso_link")])
     assert Path(upright.__file__) in generated["sources"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kilohertz.robots.compile.cached_entry import Entry
 from kilohertz.robots.compile.import_closure import sources_of, sources_of_text
-from kilohertz.robots.compile.kernels import Entry
 
 FILES = {
     "__init__.py": "",

@@ -14,7 +14,7 @@ from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.controller.qp.stages import Run
 from kilohertz.controller.tasks.kind import load_kinds
 from kilohertz.robots.compile import ahead as compile_ahead
-from kilohertz.robots.compile import kernels as compiled
+from kilohertz.robots.compile import cached_entry
 from kilohertz.robots.compile.import_closure import sources_of, sources_of_text
 from kilohertz.robots.compile.struct_table import StructTable
 
@@ -165,7 +165,7 @@ def load(groups: dict[str, Any]) -> Run:
         structs=_indented(structs.lines),
     )
     sources = sources_of_text(text).union(*(sources_of(kind.module) for kind in kinds.values()))
-    run: Run = compiled.load_entry("control_kernels", text, sources, expected_s=16.0).run
+    run: Run = cached_entry.load_entry("control_kernels", text, sources, expected_s=16.0).run
     return run
 
 

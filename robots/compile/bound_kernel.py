@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.compile import ahead as compile_ahead
+from kilohertz.robots.compile.cached_entry import COMPILE_S
 from kilohertz.robots.compile.import_closure import sources_of
-from kilohertz.robots.compile.kernels import COMPILE_S
 from kilohertz.robots.compile.struct_table import (
     MAX_DIMENSIONS,
     TABLE,

@@ -1,4 +1,4 @@
-"""One line that tells that something is compiled, for how long already, and how long it may take."""
+"""A progress line on standard error: what is being compiled, for how long already, and how long it takes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ class CompileProgress:
 
     Args:
         name: what is compiled.
-        expected_s: how long it may take [s].
+        expected_s: how long it takes on an idle machine [s].
+        last_time_s: how long it took on this machine last time [s]; None where that is not known.
     """
 
-    def __init__(self, name: str, expected_s: float) -> None:
+    def __init__(self, name: str, expected_s: float, last_time_s: float | None = None) -> None:
         self._what = f"kilohertz: compiling {name} for this machine, once"
-        self._expected = f"about {max(1.0, expected_s):.0f} s where nothing else runs"
+        if last_time_s is None:
+            self._expected = f"about {max(1.0, expected_s):.0f} s on an idle machine"
+        else:
+            self._expected = f"{max(1.0, last_time_s):.0f} s last time"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="compile progress", daemon=True)
 
