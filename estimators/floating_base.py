@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kilohertz.estimators import floating_base_tick as tick
 from kilohertz.estimators import joint_observer, kernel_setup
 from kilohertz.estimators.alignment import level_rotation, upward
-from kilohertz.estimators.base_state import new_scratch, write_state
+from kilohertz.estimators.base_state import JOINTS_Q, QUATERNION, new_scratch, write_state
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.contact_detection import detect_contacts
 from kilohertz.estimators.contact_wrench import weigh_contacts
@@ -212,14 +212,14 @@ class FloatingBaseEstimator:
         self._pending_s = 0.0
         self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
         self.q[:3] = p_WB
-        self.q[3:7] = pin.Quaternion(R_WB).coeffs()
-        self.q[7:] = sensors.q
+        self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
+        self.q[JOINTS_Q:] = sensors.q
         self.v[:] = 0.0
 
     def _place(self, q_joints: Array) -> tuple[pin.SE3, Array]:
         """Finds IMU and contacts for these joints; returns the IMU's pose and all corners in the base."""
         q_B, contacts, poses = self._dynamics.q_B, self._contacts, self._poses
-        q_B[7:] = q_joints
+        q_B[JOINTS_Q:] = q_joints
         pin.framesForwardKinematics(self._model, self._data, q_B)
         imu = self._data.oMf[self.robot.imu_frame_id]
         self._imu.R_BI[:] = imu.rotation

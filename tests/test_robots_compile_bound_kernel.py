@@ -79,6 +79,13 @@ def test_a_parameter_nothing_is_named_after_is_refused():
         bind("test_cart", [measure], call={}, structs={"cart": cart()[0]})
 
 
+def test_two_kernels_of_one_name_are_refused():
+    twin = kernel(measure.py_func)
+    structs = dict(zip(("cart", "path"), cart(), strict=True))
+    with pytest.raises(ValueError, match="two kernels are named measure"):
+        bind("test_cart", [measure, twin], call={}, structs=structs)
+
+
 def test_an_array_that_compiled_code_cannot_address_is_refused_by_name():
     ours, path = cart()
     with pytest.raises(TypeError, match=r"cart\.position is not"):

@@ -62,6 +62,20 @@ def test_numbers_keep_their_bits_and_their_kind(gravity):
     )
 
 
+def test_types_of_one_name_stay_apart():
+    first = Body(*np.zeros((3, 1)))
+    lines = StructTable.of({"body": first, "cart": body_of_a_cart()}).lines
+    assert lines[0].startswith("body = Body(")
+    assert lines[1].startswith("cart = Body_of_cart(")
+
+
+def body_of_a_cart() -> tuple[np.ndarray]:
+    class Body(NamedTuple):
+        mass: np.ndarray
+
+    return Body(np.ones(2))
+
+
 def numba_bits(numbers: tuple[float, int, bool]) -> tuple[bytes, int, bool]:
     return np.float64(numbers[0]).tobytes(), numbers[1], numbers[2]
 

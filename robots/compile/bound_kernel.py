@@ -54,43 +54,22 @@ def bind(
 
     Raises:
         TypeError: a field that compiled code cannot read.
-        ValueError: a parameter that nothing is named after.
+        ValueError: a parameter that nothing is named after, or two kernels of one name.
     """
     structs, persistent = structs or {}, persistent or {}
-    bodies, imports, needed = [], [], set()
+    needed: set[str] = set()
+    names: dict[str, Callable[..., Any]] = {}
     for kernel in kernels:
-        function = kernel.py_func  # type: ignore[attr-defined]
-        parameters = list(inspect.signature(function).parameters)
+        if names.setdefault(kernel.__name__, kernel) is not kernel:
+            raise ValueError(f"two kernels are named {kernel.__name__}")
+        parameters = _parameters(kernel)
         missing = [p for p in parameters if p not in call and p not in structs and p not in persistent]
         if missing:
-            raise ValueError(f"{function.__name__} needs {', '.join(missing)}")
+            raise ValueError(f"{kernel.__name__} needs {', '.join(missing)}")
         needed.update(parameters)
-        imports.append(f"from {function.__module__} import {function.__name__}")
-        bodies.append(f"{function.__name__}({', '.join(parameters)})")
-    bodies[-1] = f"return {bodies[-1]}"
-
     used = {key: struct for key, struct in structs.items() if key in needed}
-    bound_structs = StructTable.of(used)
-    rows, views = [*bound_structs.table.tolist()], [*bound_structs.lines]
     arrays = {key: array for key, array in persistent.items() if key in needed}
-    for key, array in arrays.items():
-        source, row = array_source(len(rows), array, key)
-        views.append(f"{key} = {source}")
-        rows.append(row)
-    table = np.array(rows, np.int64).reshape(-1, 1 + MAX_DIMENSIONS)
-    types = ", ".join([TABLE_TYPE, *call.values()])
-    text = "\n".join(
-        [
-            "import numba",
-            *bound_structs.imports,
-            *imports,
-            "",
-            f'@numba.njit("{returns}({types})", cache=True, **KERNEL_OPTIONS)',
-            f"def entry({', '.join([TABLE, *call])}):",
-            *(f"    {line}" for line in (*views, *bodies)),
-            "",
-        ]
-    )
+    table, text = _generate(kernels, call, used, arrays, returns)
     modules = {kernel.__module__ for kernel in kernels} | {type(s).__module__ for s in used.values()}
     sources = {path for module in modules for path in sources_of(module)}
 
@@ -108,3 +87,39 @@ def bind(
 
     compile_ahead.load_later(name, text, sources, expected_s, use)
     return bound
+
+
+def _parameters(kernel: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(kernel.py_func).parameters)  # type: ignore[attr-defined]
+
+
+def _generate(
+    kernels: Sequence[Callable[..., Any]],
+    call: Mapping[str, str],
+    structs: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    returns: str,
+) -> tuple[NDArray[np.int64], str]:
+    """The table of addresses of all that is bound, and the source of the entry point; see `bind`."""
+    bound = StructTable.of(structs)
+    rows, views = [*bound.table.tolist()], [*bound.lines]
+    for key, array in arrays.items():
+        source, row = array_source(len(rows), array, key)
+        views.append(f"{key} = {source}")
+        rows.append(row)
+    bodies = [f"{kernel.__name__}({', '.join(_parameters(kernel))})" for kernel in kernels]
+    bodies[-1] = f"return {bodies[-1]}"
+    types = ", ".join([TABLE_TYPE, *call.values()])
+    text = "\n".join(
+        [
+            "import numba",
+            *bound.imports,
+            *(f"from {kernel.__module__} import {kernel.__name__}" for kernel in kernels),
+            "",
+            f'@numba.njit("{returns}({types})", cache=True, **KERNEL_OPTIONS)',
+            f"def entry({', '.join([TABLE, *call])}):",
+            *(f"    {line}" for line in (*views, *bodies)),
+            "",
+        ]
+    )
+    return np.array(rows, np.int64).reshape(-1, 1 + MAX_DIMENSIONS), text

@@ -56,6 +56,7 @@ class StructTable:
         """
         rows: list[list[int]] = []
         imports = list(IMPORTS)
+        kinds: dict[str, type] = {}
         lines = []
         for name, struct in structs.items():
             kind = type(struct)
@@ -64,8 +65,12 @@ class StructTable:
                 source, row = _field(len(rows), value, f"{name}.{field}")
                 members.append(source)
                 rows.append(row)
-            imports.append(f"from {kind.__module__} import {kind.__name__}")
-            lines.append(f"{name} = {kind.__name__}({', '.join(members)})")
+            # Types of one name from two modules stay apart.
+            known = kinds.setdefault(kind.__name__, kind) is kind
+            type_name = kind.__name__ if known else f"{kind.__name__}_of_{name}"
+            renamed = "" if known else f" as {type_name}"
+            imports.append(f"from {kind.__module__} import {kind.__name__}{renamed}")
+            lines.append(f"{name} = {type_name}({', '.join(members)})")
         table = np.array(rows, np.int64).reshape(-1, 1 + MAX_DIMENSIONS)
         return cls(table, tuple(dict.fromkeys(imports)), tuple(lines))
 
