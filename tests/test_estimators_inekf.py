@@ -265,8 +265,9 @@ def test_setup_functions_equal_the_kernels():
     for slot, kind in ((0, 2), (1, 1)):
         p_IF = rng.normal(size=3)
         ours.open_slot(slot, kind, p_IF, R_IF, *noise)
-        x, P, R, work = compiled.x, compiled.P, compiled.R_WI, compiled.work
-        open_slot(x, P, slot, p_IF, R_IF, *noise, kind, R, compiled.active, work)
+        for array, values in zip(compiled.poses, (kind, p_IF, R_IF, *noise), strict=True):
+            array[slot] = values
+        open_slot(compiled.arrays, slot, compiled.poses, compiled.R_WI)
     for ekf in (ours, compiled):
         np.testing.assert_array_equal(ekf.active, [2, 1])
     np.testing.assert_allclose(ours.x, compiled.x, atol=1e-14)
@@ -276,5 +277,5 @@ def test_setup_functions_equal_the_kernels():
     delta = np.zeros(len(compiled.P))
     for row in (ROTATION, CONTACTS + 3):
         delta[row : row + 3] = turn
-    retract(compiled.x, delta, compiled.active, compiled.work)
+    retract(compiled.arrays, delta)
     np.testing.assert_allclose(ours.x, compiled.x, atol=1e-14)

@@ -6,7 +6,6 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.estimators import floating_base_tick as tick
 from kilohertz.estimators import kernel_setup
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.robots.model.robot_model import RobotModel
@@ -53,6 +52,6 @@ def test_point_feet_have_their_own_drift_gain():
     drift = []
     for name in ("g1", "bolt"):
         points = kernel_setup.stands_on_points(RobotModel.load(name))
-        settings = kernel_setup.tick_settings(config, 9.81, 5e-3, 100.0, on_points=points)
-        drift.append(np.sqrt(settings[tick.DRIFT]))
+        settings = kernel_setup.tick_settings(config, on_points=points)
+        drift.append(np.sqrt(settings.drift_m2_s))
     assert drift == pytest.approx([config.foot_drift_m_per_sqrt_s, config.point_drift_m_per_sqrt_s])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from realtime_machine import Ended, NotHereError, RealtimeMachine
 
-from kilohertz.robots.compile.kernels import cache_folder
+from kilohertz.robots.compile.cached_entry import cache_folder
 from kilohertz.robots.wire.sockets import IO_PRIORITY
 
 pytestmark = pytest.mark.host
