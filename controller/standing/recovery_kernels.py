@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import Floats, Ints
 
 _LEAST_HEIGHT_M = 0.05
 

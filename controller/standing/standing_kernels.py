@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 
 QUIET_M_S = 0.15
 """Beyond this horizontal speed of the error the integrals wait: a push is no constant offset."""

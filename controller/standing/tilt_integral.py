@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.problem.tables import FRAME, REF, Floats, Ints
+from kilohertz.controller.problem.tables import FRAME, REF
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 
 _LARGEST_RAD_S2 = 10.0
 """What the integral may add at most."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 
 HEADING_RATE_PER_S = 20.0
 """The frame follows the heading with this: that of the soles is noisy, and jumps as one is put down."""

@@ -13,7 +13,6 @@ import math
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.walking.dcm_plan import Point, dcm_in_swing
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.gait import (
@@ -30,6 +29,7 @@ from kilohertz.controller.walking.gait import (
 )
 from kilohertz.controller.walking.swing import SETTLE_S
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 
 _FOOT_SHARE = 0.7
 """Part of the sole that the feedback may spend on the error; the rest is for what comes."""

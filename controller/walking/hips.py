@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.walking.gait_state import SETTLE, SETTLE_S, SWING, GaitState
 from kilohertz.controller.walking.swing import State, quintic
+from kilohertz.robots.model.kin import Floats
 
 _ROLL_RAD_M, _MOST_RAD = 1.2, 0.2
 """Roll of the pelvis per height of a step, and its most."""

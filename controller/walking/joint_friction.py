@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import REF, Floats, Ints
+from kilohertz.controller.problem.tables import REF
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 from kilohertz.robots.model.rows import Vector
 
 _RATE_PER_RAD = 0.11

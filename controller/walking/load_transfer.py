@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import Floats
 
 _MOST = 300.0
 """The wrench of a foot that is about to leave costs this many times as much."""

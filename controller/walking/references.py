@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from kilohertz.controller.gains.schema import CentreOfMassGains
-from kilohertz.controller.problem.tables import REF, Floats, Ints
+from kilohertz.controller.problem.tables import REF
 from kilohertz.controller.walking.swing import NOSE, PITCH, ROLL, YAW, X, Y, foot_height
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 
 UPRIGHT = ("base", "trunk")
 _LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0

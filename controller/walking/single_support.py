@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.controller.walking.adaptation import (
     DURATION_S,
     END_X,
@@ -34,6 +33,7 @@ from kilohertz.controller.walking.support import inside_sole
 from kilohertz.controller.walking.swing import TOE_M, YAW, Swing, X, Y, climb, held_back, swing_on, tiptoe
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 
 _leg_shift, _sole_tilt = kernel(leg_shift), kernel(sole_tilt)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.walking.dcm_plan import Point
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.gait import HALF_LENGTH_M, HALF_WIDTH_M, Gait
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 
 
 @kernel

@@ -24,8 +24,8 @@ import math
 import numpy as np
 
 from kilohertz.controller.motion.profile import minimum_jerk
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 
 State = tuple[float, float, float]
 """Position, velocity, acceleration of one axis."""
