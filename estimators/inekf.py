@@ -24,7 +24,7 @@ from kilohertz.estimators.inekf_layout import (
     state_size,
 )
 from kilohertz.robots.compile import kernels as compiled
-from kilohertz.robots.compile.bound_kernel import sources_of
+from kilohertz.robots.compile.import_closure import sources_of
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 Array = NDArray[np.float64]

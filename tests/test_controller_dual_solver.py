@@ -13,7 +13,7 @@ import pytest
 from kilohertz.controller.problem.tables import MAX_CONE_ROWS
 from kilohertz.controller.qp.dual_rows import STEPS
 from kilohertz.controller.qp.dual_solver import GAVE_UP, NO_SOLUTION, SOLVED
-from kilohertz.controller.qp.entry import DUAL_SOLVE, NOTHING
+from kilohertz.controller.qp.stages import DUAL_SOLVE, NOTHING
 from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
 from kilohertz.robots.model.robot_model import RobotModel
 

@@ -21,7 +21,7 @@ from kilohertz.controller.problem.tables import (
     WRENCH_DIAGONAL,
 )
 from kilohertz.controller.tasks import kind as kind_module
-from kilohertz.controller.tasks.kind import KINDS, load_kinds, source_files
+from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.whole_body import Task
 from kilohertz.robots.compile import kernels as compiled
 
@@ -80,7 +80,6 @@ def test_a_kind_has_a_twin_a_test_and_fits_its_slot(name):
     assert len(kind.components) == (kind.dim if kind.space == WRENCH else 0)
     assert 0 <= kind.dim <= MAX_TASK_DIM
     assert Path(__file__).with_name(f"test_controller_tasks_{name}.py").exists()
-    assert Path(inspect.getfile(module)) in source_files()
 
 
 def test_a_kind_with_one_number_per_joint_grows_with_the_robot():

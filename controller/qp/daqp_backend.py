@@ -6,8 +6,8 @@ import daqp
 import numpy as np
 
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE, RES_FINITE, Arrays
-from kilohertz.controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
 from kilohertz.controller.qp.exact_assembly import N_CONE, N_MOTION, N_ROWS, SOFTENED, ExactArrays, N
+from kilohertz.controller.qp.stages import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
 from kilohertz.controller.qp.tolerances import Tolerances
 from kilohertz.robots.model.kin import NV_BASE, Ints
 

@@ -94,6 +94,16 @@ def int_pointer(typing_context, address):  # type: ignore[no-untyped-def]
     return types.CPointer(types.int64)(types.intp), generate
 
 
+@intrinsic
+def as_float(typing_context, bits):  # type: ignore[no-untyped-def]
+    """The float64 of these bits, in compiled code."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
 def cache_folder() -> Path:
     """Where generated entry points and their machine code live.
 

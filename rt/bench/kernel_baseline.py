@@ -15,7 +15,7 @@ import numpy as np
 import pinocchio as pin
 from rich.table import Table
 
-from kilohertz.controller.qp.entry import DUAL_SOLVE, KINEMATICS, NOTHING
+from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, NOTHING
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
