@@ -17,13 +17,13 @@ from kilohertz.controller.problem.tables import MOTION
 from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
 
-R_WF, P_WF, V_WF, W_WF, A_WF, WDOT_WF = 0, 9, 12, 15, 18, 21
-"""Where each part of the reference begins."""
+R_WF, P_WF, V_WF, W_WF, A_WF, WDOT_WF, SIZE = 0, 9, 12, 15, 18, 21, 24
+"""Where each part of the reference begins, and its size."""
 KP, KD, KP_ANGULAR, KD_ANGULAR, FIRST_COLUMN = range(5)
 """Gains."""
 
 
-@task_kind("frame_pose", space=MOTION, dim=6, n_ref=24)
+@task_kind("frame_pose", space=MOTION, dim=6, n_ref=SIZE)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows; see `spec`."""
     v, a, R = k.s[0], k.s[1], k.R[f]

@@ -6,8 +6,10 @@ import math
 
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.request import FOOTSTEPS, WALK, RequestRow
+from kilohertz.controller.tasks.frame_orientation import views
 from kilohertz.controller.upper_body.gaze_range import AHEAD, POINT, GazeRange, gaze_range
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.kin import X, Y, Z
 from kilohertz.robots.model.rows import Vector
 
 _RATE_PER_S = 6.0
@@ -61,7 +63,7 @@ class Gaze:
         self._nominal = self._posture[: body.robot.na].copy()
         self._frame = 0
         if self._range is not None:
-            self._trunk, self._base = body.reference("trunk"), body.reference("base")
+            self._trunk, self._base = views(body.reference("trunk")), views(body.reference("base"))
             self._frame = body.frame_index[str(body.robot.description.trunk)]
 
     def start(self) -> None:
@@ -130,19 +132,19 @@ class Gaze:
 
     def _turn_trunk(self, yaw: _Angle, pitch: _Angle) -> None:
         """Turns the trunk's reference, upright along the heading so far: first about the vertical."""
-        ref = self._trunk
-        c, s = float(ref[0]), float(ref[3])
+        R, w, wdot = self._trunk
+        c, s = float(R[0, 0]), float(R[1, 0])
         cy, sy, cp, sp = math.cos(yaw.x), math.sin(yaw.x), math.cos(pitch.x), math.sin(pitch.x)
         c, s = c * cy - s * sy, s * cy + c * sy
-        ref[0], ref[1], ref[2] = c * cp, -s, c * sp
-        ref[3], ref[4], ref[5] = s * cp, c, s * sp
-        ref[6], ref[7], ref[8] = -sp, 0.0, cp
+        R[0, 0], R[0, 1], R[0, 2] = c * cp, -s, c * sp
+        R[1, 0], R[1, 1], R[1, 2] = s * cp, c, s * sp
+        R[2, 0], R[2, 1], R[2, 2] = -sp, 0.0, cp
         # The base turns with the walk; while standing nobody writes its rate, and it is 0.
-        ref[9], ref[10], ref[11] = -s * pitch.v, c * pitch.v, float(self._base[11]) + yaw.v
-        ref[14] = yaw.a
+        w[X], w[Y], w[Z] = -s * pitch.v, c * pitch.v, float(self._base.w[Z]) + yaw.v
+        wdot[Z] = yaw.a
 
     def _end(self) -> None:
         self._busy = False
-        self._trunk[9:12] = 0.0
-        self._trunk[14] = 0.0
+        self._trunk.w[:] = 0.0
+        self._trunk.wdot[Z] = 0.0
         self._posture[: len(self._nominal)] = self._nominal
