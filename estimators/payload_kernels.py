@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kilohertz.estimators.disturbance import observe_disturbance, weigh_steady
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
-from kilohertz.robots.model.kin import MOMENT, NV_BASE, Floats, Ints, Kin, X, Y, Z
+from kilohertz.robots.model.kin import MOMENT, NV_BASE, QW, QX, QY, QZ, Floats, Ints, Kin, X, Y, Z
 
 PULL, PULL_SQUARED, PULL_PER_KG = range(3)
 """Columns of `Arms.pull`."""
@@ -326,7 +326,7 @@ def share_load(period_s: float, k: Kin, arms: Arms, carriers: Carriers, load: Lo
     if load.judged[KNOWN] == 0.0 or load.judged[CALM_S] < AFTER_PUSH_S:
         return
     q = k.q
-    yaw = math.atan2(2.0 * (q[6] * q[5] + q[3] * q[4]), 1.0 - 2.0 * (q[4] * q[4] + q[5] * q[5]))
+    yaw = math.atan2(2.0 * (q[QW] * q[QZ] + q[QX] * q[QY]), 1.0 - 2.0 * (q[QY] * q[QY] + q[QZ] * q[QZ]))
     heading = (math.cos(yaw), math.sin(yaw))
     total_kg = weigh_by_soles(period_s, heading, k, carriers, load)
     held_kg = weigh_by_arms(period_s, arms, carriers, load)

@@ -35,6 +35,9 @@ from kilohertz.robots.model.kin import (
     V_LINEAR,
     Floats,
     Kin,
+    X,
+    Y,
+    Z,
 )
 
 _BRAKING_SHARE = 0.6
@@ -68,7 +71,7 @@ def centroid(k: Kin) -> None:
     for r in range(3):
         linear[r] = dot(M[r], v, nv)
         angular[r] = dot(M[ANGULAR + r], v, nv)
-    cx, cy, cz = M[5, 1] / mass, M[3, 2] / mass, M[4, 0] / mass
+    cx, cy, cz = M[ANGULAR + Z, Y] / mass, M[ANGULAR + X, Z] / mass, M[ANGULAR + Y, X] / mass
     angular[0] -= cy * linear[2] - cz * linear[1]
     angular[1] -= cz * linear[0] - cx * linear[2]
     angular[2] -= cx * linear[1] - cy * linear[0]
@@ -105,6 +108,7 @@ def frame_kinematics(k: Kin, f: int) -> None:
     for r in range(3):  # spatial -> classical acceleration
         i, j = (r + 1) % 3, (r + 2) % 3
         drift[r] += vel[ANGULAR + i] * vel[j] - vel[ANGULAR + j] * vel[i]
+    wx, wy, wz = ANGULAR + X, ANGULAR + Y, ANGULAR + Z
     for n in range(k.n_columns[f]):
         column = k.columns[f, n]
         Jn = k.Jw[column]
@@ -113,7 +117,7 @@ def frame_kinematics(k: Kin, f: int) -> None:
             t[r] = Jn[r] + Jn[ANGULAR + i] * p[j] - Jn[ANGULAR + j] * p[i]
         for r in range(3):
             k.J[f, r, column] = FR[0, r] * t[0] + FR[1, r] * t[1] + FR[2, r] * t[2]
-            k.J[f, ANGULAR + r, column] = FR[0, r] * Jn[3] + FR[1, r] * Jn[4] + FR[2, r] * Jn[5]
+            k.J[f, ANGULAR + r, column] = FR[X, r] * Jn[wx] + FR[Y, r] * Jn[wy] + FR[Z, r] * Jn[wz]
 
 
 @kernel

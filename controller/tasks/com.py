@@ -24,8 +24,11 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
     """Writes the rows; see `spec`."""
     for r in range(3):
         T[r, r] = 1.0 / k.mass[0]
-        v_error = ref[V_WC + r] - k.v_WC[r]
-        b[r] = gain[KP + r] * (ref[P_WC + r] - k.p_WC[r]) + gain[KD + r] * v_error + ref[A_WC + r]
+        b[r] = (
+            gain[KP + r] * (ref[P_WC + r] - k.p_WC[r])
+            + gain[KD + r] * (ref[V_WC + r] - k.v_WC[r])
+            + ref[A_WC + r]
+        )
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:

@@ -139,7 +139,7 @@ class Walking:
 
     @property
     def phase(self) -> int:
-        """READY, TRANSFER, SWING or SETTLE."""
+        """READY, DOUBLE_SUPPORT, SWING or SETTLE."""
         return self._gait_state.phase
 
     @property

@@ -21,6 +21,9 @@ FX, FY, FZ, MX, MY, MZ = range(6)
 MOMENT = MX
 """Components from here on are moments."""
 
+QX, QY, QZ, QW = range(3, 7)
+"""Places of the quaternion of a floating base in q."""
+
 # Columns of `Kin.address`.
 ROTATION, POSITION, V_LINEAR, V_ANGULAR, A_LINEAR, A_ANGULAR = range(6)
 ORIGIN = 3
