@@ -1,0 +1,34 @@
+"""LaTeX formulas of the pages as MathML, which browsers draw without scripts or fonts from the network."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from latex2mathml.converter import convert
+
+_FORMULA = re.compile(
+    r'<(?P<tag>span|div) class="arithmatex">\s*\\[(\[](?P<latex>.*?)\\[)\]]\s*</(?P=tag)>', re.DOTALL
+)
+
+
+def with_mathml(page: str, source: str) -> str:
+    """The HTML of a page with each formula that Arithmatex has marked turned into MathML.
+
+    Args:
+        page: HTML.
+        source: name of the page, for the message.
+
+    Raises:
+        ValueError: for a command that has no MathML here: it would be shown as its name.
+    """
+
+    def formula(match: re.Match[str]) -> str:
+        latex = html.unescape(match["latex"])
+        text: str = convert(latex, display="block" if match["tag"] == "div" else "inline")
+        if "\\" in text:
+            unknown = ", ".join(sorted(set(re.findall(r"\\\w+", text))))
+            raise ValueError(f"{source}: no MathML for {unknown} in '{latex.strip()}'")
+        return text
+
+    return _FORMULA.sub(formula, page)
