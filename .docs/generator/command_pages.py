@@ -29,7 +29,7 @@ def option_names(parameter: Any) -> list[str]:
 
 
 def _placeholder(parameter: Any) -> str:
-    if parameter.is_flag if hasattr(parameter, "is_flag") else False:
+    if getattr(parameter, "is_flag", False):
         return ""
     return str(parameter.metavar or parameter.name.upper())
 
@@ -40,18 +40,21 @@ def _default(parameter: Any) -> str:
         value = value.value
     if parameter.required:
         return "required"
-    return "" if value in (None, False, ()) or callable(value) else code(value)
+    return "" if value is None or value is False or value == () or callable(value) else code(value)
 
 
 def _usage(words: str, command: Any) -> str:
-    parts = [words]
+    parts, optional = [words], False
     if getattr(command, "commands", None):
         parts.append("COMMAND ...")
     for parameter in command.params:
         names = option_names(parameter)
         text = " ".join([names[0], _placeholder(parameter)]).strip() if names else _placeholder(parameter)
+        if names and not parameter.required:
+            optional = True
+            continue
         parts.append(text if parameter.required else f"[{text}]")
-    return " ".join(parts)
+    return " ".join([*parts, *["[OPTIONS]"] * optional])
 
 
 def _section(words: str, command: Any) -> str:

@@ -46,7 +46,7 @@ def gains_page() -> str:
     from kilohertz.controller.gains.schema import Gains
 
     live = {".".join(path) for path in live_paths()}
-    head = ("Key", "Unit", "Default", "Bounds", "Live", "Meaning")
+    head = ("Key", "Unit, or values", "Default", "Bounds", "Live", "Meaning")
     parts: list[str] = []
 
     def section(model: type[BaseModel], prefix: str) -> None:
@@ -101,7 +101,8 @@ def robot_page() -> str:
     text += "".join(model_section(model) for model in all_models(RobotDescription))
     text += "# driver.yaml\n\n" + _paragraphs(
         "Beside robot.yaml, for a driver whose joints are not like the model's in order, name, sign, offset, "
-        "gear or unit. See [the tutorial](../tutorials/driver.md).", escape=False
+        "gear or unit. See [the tutorial](../tutorials/driver.md).",
+        escape=False,
     )
     return text + "\n\n" + model_section(DriverConfig)
 
@@ -114,8 +115,8 @@ def scenario_page() -> str:
     text = (
         "# Scenario\n\n"
         "Generated from the schema. A scenario is a YAML file, given as `--scenario FILE`, or the name of one "
-        "that ships. Where it says `link`, it may also say `trunk` (the robot's main body), the name of a hand "
-        "(the point of that hand) or `hands` (a payload is then shared equally by all hands).\n\n"
+        "that ships. Where it says `link`, it may also say `trunk` (the robot's main body), the name of a "
+        "hand (the point of that hand) or `hands` (a payload is then shared equally by all hands).\n\n"
     )
     elsewhere = {model.__name__: "behaviours.md" for model in _behaviour_models()}
     for model in all_models(Scenario):

@@ -56,8 +56,12 @@ def notes(model: type) -> dict[str, str]:
     """What the `Attributes:` section of a class says of each of them."""
     found: dict[str, str] = {}
     for cls in reversed(model.__mro__):
-        section = re.search(r"^Attributes:\n((?: +.*\n?|\n)+)", inspect.cleandoc(cls.__doc__ or ""), re.MULTILINE)
-        for names, text in re.findall(r"^    (\S[^:\n]*): (.*(?:\n      .*)*)", section[1] if section else "", re.MULTILINE):
+        section = re.search(
+            r"^Attributes:\n((?: +.*\n?|\n)+)", inspect.cleandoc(cls.__doc__ or ""), re.MULTILINE
+        )
+        for names, text in re.findall(
+            r"^    (\S[^:\n]*): (.*(?:\n      .*)*)", section[1] if section else "", re.MULTILINE
+        ):
             found.update((name, text) for name in re.split(r", ", names))
     return found
 

@@ -14,8 +14,11 @@ def packages() -> dict[str, Path]:
     folders: dict[str, str] = setuptools["package-dir"]
     found = {}
     for name in setuptools["packages"]:
-        above = next(name[: len(known)] for known in sorted(folders, key=len, reverse=True) if
-                     name == known or name.startswith(f"{known}."))
+        above = next(
+            name[: len(known)]
+            for known in sorted(folders, key=len, reverse=True)
+            if name == known or name.startswith(f"{known}.")
+        )
         rest = name[len(above) :].strip(".").replace(".", "/")
         found[name] = ROOT / folders[above] / rest
     return found
