@@ -289,6 +289,19 @@ def test_every_gain_is_in_the_reference_with_its_default(generator):
     assert re.search(r"\| `walk.height` \|  \| `0.9` \| \\> 0.5, ≤ 1 \| no \| ", page)
 
 
+def test_every_gain_says_what_it_means(generator):
+    from kilohertz.controller.gains.schema import Gains
+
+    schema = generator["schema"]
+    silent = [
+        f"{model.__name__}.{key}"
+        for model in schema.all_models(Gains)
+        for key, field, text in schema.rows(model)
+        if not text and not list(schema.models_in(field.annotation))
+    ]
+    assert silent == []
+
+
 @pytest.mark.parametrize("root", ["robot", "scenario"])
 def test_every_key_of_robot_and_scenario_files_is_in_the_reference(root, generator):
     from kilohertz.robots.model.description import RobotDescription

@@ -114,9 +114,9 @@ def scenario_page() -> str:
 
     text = (
         "# Scenario\n\n"
-        "Generated from the schema. A scenario is a YAML file, given as `--scenario FILE`, or the name of one "
-        "that ships. Where it says `link`, it may also say `trunk` (the robot's main body), the name of a "
-        "hand (the point of that hand) or `hands` (a payload is then shared equally by all hands).\n\n"
+        "Generated from the schema. A scenario is a YAML file, given as `--scenario FILE`, or the name of "
+        "one that ships. Where it says `link`, it may also say `trunk` (the robot's main body), the name of "
+        "a hand (the point of that hand) or `hands` (a payload is then shared equally by all hands).\n\n"
     )
     elsewhere = {model.__name__: "behaviours.md" for model in _behaviour_models()}
     for model in all_models(Scenario):
