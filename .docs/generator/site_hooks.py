@@ -34,5 +34,5 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
-    """Turns formulas into MathML."""
-    return with_mathml(html, page.file.src_uri)
+    """Turns formulas into MathML, and `Example::` of docstrings into a sentence before its code."""
+    return with_mathml(html.replace("::</p>", ":</p>"), page.file.src_uri)
