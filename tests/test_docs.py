@@ -15,6 +15,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kilohertz
+from kilohertz.controller.behaviours.registry import load_behaviours
+from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Task
+from kilohertz.controller.request import BehaviourError, make_request
+from kilohertz.controller.tasks.kind import KINDS, load_kinds
+from kilohertz.controller.whole_body.problem_tables import ProblemTables
+from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.yaml_file import load_yaml
+from kilohertz.robots.model.description import RobotDescription
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.driver import DriverConfig
+from kilohertz.robots.wire.zmq_link import ZmqLink
+from kilohertz.sim.scenario import load_scenario
+from kilohertz.sim.scenario_schema import Scenario
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / ".docs"
 
@@ -157,12 +174,6 @@ YAML = blocks("yaml")
 
 @pytest.mark.parametrize("block", YAML, ids=str)
 def test_yaml_blocks_fit_their_schema(block, tmp_path):
-    from kilohertz.controller.gains.schema import Gains
-    from kilohertz.robots.config.yaml_file import load_yaml
-    from kilohertz.robots.model.description import RobotDescription
-    from kilohertz.robots.wire.driver import DriverConfig
-    from kilohertz.sim.scenario_schema import Scenario
-
     path = tmp_path / "block.yaml"
     path.write_text(block.text)
     by_name = {"robot.yaml": RobotDescription, "gains.yaml": Gains, "driver.yaml": DriverConfig}
@@ -172,6 +183,7 @@ def test_yaml_blocks_fit_their_schema(block, tmp_path):
 PYTHON_PAGES = sorted({block.page for block in blocks("python") if not block.title})
 
 
+@pytest.mark.closed_loop
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_blocks_run_one_after_the_other(page, tmp_path, monkeypatch):
     write_files(page, tmp_path)
@@ -183,11 +195,6 @@ def test_python_blocks_run_one_after_the_other(page, tmp_path, monkeypatch):
 
 
 def test_the_robots_of_the_tutorial_load_and_a_mistake_is_told_as_it_says(tmp_path, monkeypatch):
-    from kilohertz.controller.gains.schema import load_gains
-    from kilohertz.robots.config.config_error import ConfigError
-    from kilohertz.robots.model.robot_model import RobotModel
-    from kilohertz.sim.scenario import load_scenario
-
     write_files("tutorials/robot.md", tmp_path)
     monkeypatch.chdir(tmp_path)
     go2, ur10 = RobotModel.load("go2"), RobotModel.load("ur10")
@@ -202,12 +209,6 @@ def test_the_robots_of_the_tutorial_load_and_a_mistake_is_told_as_it_says(tmp_pa
 
 
 def test_the_task_kind_of_the_tutorial_compiles_to_its_specification(tmp_path):
-    from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Task
-    from kilohertz.controller.tasks.kind import KINDS, load_kinds
-    from kilohertz.controller.whole_body.problem_tables import ProblemTables
-    from kilohertz.robots.compile.kernels import kernel
-    from kilohertz.robots.model.robot_model import RobotModel
-
     load_kinds()
     write_files("tutorials/task.md", tmp_path)
     name = "kilohertz.controller.tasks.frame_velocity"
@@ -233,10 +234,20 @@ def test_the_task_kind_of_the_tutorial_compiles_to_its_specification(tmp_path):
         sys.modules.pop(name, None)
 
 
-def test_the_driver_of_the_tutorial_serves_a_controller(tmp_path, monkeypatch):
-    from kilohertz.robots.model.robot_model import RobotModel
-    from kilohertz.robots.wire.zmq_link import ZmqLink
+def test_the_behaviour_of_the_tutorial_is_one_of_the_robots(tmp_path, monkeypatch):
+    write_files("tutorials/robot.md", tmp_path)
+    write_files("tutorials/behaviour.md", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    load("tutorial_test_dip", tmp_path / "test_dip.py").test_it_goes_down_by_the_depth_and_comes_back()
+    go2 = RobotModel.load("go2")
+    with pytest.raises(BehaviourError, match="is too deep"):
+        make_request(go2, "dip", {"depth_m": 0.5, "period_s": 1.0})
+    scenario = load_scenario("go2/dip.yaml", go2)
+    assert [command.kind for command in scenario.commands] == ["stand", "dip"]
 
+
+@pytest.mark.host
+def test_the_driver_of_the_tutorial_serves_a_controller(tmp_path, monkeypatch):
     write_files("tutorials/driver.md", tmp_path)
     monkeypatch.chdir(tmp_path)
     module = load("tutorial_driver", tmp_path / "driver.py")
@@ -279,8 +290,6 @@ def dotted(model, prefix=""):
 
 
 def test_every_gain_is_in_the_reference_with_its_default(generator):
-    from kilohertz.controller.gains.schema import Gains
-
     page = generator["pages"].gains_page()
     keys = list(dotted(Gains))
     assert len(keys) > 90
@@ -290,8 +299,6 @@ def test_every_gain_is_in_the_reference_with_its_default(generator):
 
 
 def test_every_gain_says_what_it_means(generator):
-    from kilohertz.controller.gains.schema import Gains
-
     schema = generator["schema"]
     silent = [
         f"{model.__name__}.{key}"
@@ -304,32 +311,22 @@ def test_every_gain_says_what_it_means(generator):
 
 @pytest.mark.parametrize("root", ["robot", "scenario"])
 def test_every_key_of_robot_and_scenario_files_is_in_the_reference(root, generator):
-    from kilohertz.robots.model.description import RobotDescription
-    from kilohertz.sim.scenario_schema import Scenario
-
-    pages = generator["pages"].pages()
-    text = (
-        pages["reference/robot.md"]
-        if root == "robot"
-        else (pages["reference/scenario.md"] + pages["reference/behaviours.md"])
-    )
+    text = generator["pages"].pages()[f"reference/{root}.md"]
     for model in generator["schema"].all_models(RobotDescription if root == "robot" else Scenario):
         section = text.split(f"{{ #{model.__name__.lower()} }}")[1].split("\n## ")[0]
         assert [name for name in model.model_fields if f"| `{name}` |" not in section] == [], model
 
 
-def test_every_behaviour_has_a_section(generator):
-    from kilohertz.sim.scenario_schema import Command
-
+def test_every_behaviour_has_a_section_with_its_parameters(generator):
     page = generator["pages"].behaviours_page()
-    behaviours = [name for name in Command.model_fields if name != "at_s"]
-    assert len(behaviours) >= 8
-    assert [name for name in behaviours if f"\n## {name} " not in page] == []
+    assert len(load_behaviours()) >= 10
+    for name, behaviour in load_behaviours().items():
+        section = page.split(f"\n## {name} ")[1].split("\n## ")[0]
+        keys = behaviour.Parameters.model_fields
+        assert [key for key in keys if f"| `{key}` |" not in section] == [], name
 
 
 def test_every_task_kind_has_a_section_and_its_equation(generator):
-    from kilohertz.controller.tasks.kind import load_kinds
-
     page, concepts = generator["pages"].tasks_page(), (DOCS / "concepts/tasks.md").read_text()
     assert len(load_kinds()) >= 10
     assert [name for name in load_kinds() if f"\n## {name}\n" not in page] == []
@@ -360,6 +357,7 @@ def keys_of(value, prefix=""):
 LEAVES = ("tracking.hand_rms_m", "tracking.hand_max_m")
 
 
+@pytest.mark.host
 def test_the_summary_page_has_every_key_of_a_summary_and_no_other(tmp_path):
     path = tmp_path / "run.json"
     run = [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()", "sim", "panda"]
@@ -394,21 +392,19 @@ def site(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.host
 def test_the_site_builds_strictly_and_every_public_name_has_an_entry(site):
-    import kilohertz
-
     page = (site / "reference/python.html").read_text()
     assert [name for name in kilohertz.__all__ if f'id="kilohertz.{name}"' not in page] == []
 
 
-@pytest.mark.slow
+@pytest.mark.host
 def test_the_site_has_a_page_for_every_package(site, generator):
     for path in generator["pages"].module_pages():
         assert (site / path).with_suffix(".html").exists(), path
 
 
-@pytest.mark.slow
+@pytest.mark.host
 def test_the_site_loads_nothing_from_the_network(site):
     loads = re.compile(
         r'<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//|<link[^>]+rel="(?:stylesheet|preload|preconnect)"[^>]+href="(?:https?:)?//|@import\s+url\(["\']?(?:https?:)?//'
@@ -418,7 +414,7 @@ def test_the_site_loads_nothing_from_the_network(site):
     assert [page.name for page in pages if loads.search(page.read_text())] == []
 
 
-@pytest.mark.slow
+@pytest.mark.host
 def test_formulas_are_mathml(site):
     page = (site / "concepts/qp.html").read_text()
     assert page.count("<math") > 15

@@ -9,7 +9,7 @@ import re
 from command_pages import command_page
 from markdown_text import code, plain, table
 from pydantic import BaseModel
-from schema_pages import all_models, bounds, default, kind, model_section, models_in, rows, summary, unit
+from schema_pages import all_models, bounds, default, kind, model_section, rows, summary, unit
 from source_tree import ROOT, modules, packages
 
 PAGE_OF_MODULES = "modules/{}.md"
@@ -34,7 +34,8 @@ def module_pages() -> dict[str, str]:
     """Path of each package's page below `.docs`, and its Markdown: the docstrings of its modules."""
     found = {}
     for package in packages():
-        names = modules(package)
+        # The public face itself is on the page of the Python reference.
+        names = [name for name in modules(package) if name != "kilohertz"]
         text = f"# {package}\n\n" + "".join(f"::: {name}\n\n" for name in names)
         found[PAGE_OF_MODULES.format(package)] = text
     return found
@@ -110,7 +111,7 @@ def robot_page() -> str:
 def scenario_page() -> str:
     """Every key of a scenario, and the scenarios that ship."""
     from kilohertz.sim.scenario import SCENARIO_FOLDER, shipped_scenarios
-    from kilohertz.sim.scenario_schema import Scenario
+    from kilohertz.sim.scenario_schema import Command, Scenario
 
     text = (
         "# Scenario\n\n"
@@ -118,37 +119,41 @@ def scenario_page() -> str:
         "one that ships. Where it says `link`, it may also say `trunk` (the robot's main body), the name of "
         "a hand (the point of that hand) or `hands` (a payload is then shared equally by all hands).\n\n"
     )
-    elsewhere = {model.__name__: "behaviours.md" for model in _behaviour_models()}
     for model in all_models(Scenario):
-        if model.__name__ not in elsewhere:
-            text += model_section(model, elsewhere=elsewhere)
+        about = None
+        if model is Command:
+            about = (
+                "One request to the controller: a time, and exactly one [behaviour](behaviours.md) with its "
+                "parameters, such as `{at_s: 2, walk: {velocity_m_s: [0.4, 0.0]}}`."
+            )
+        text += model_section(model, text=about)
     text += "## Scenarios that ship\n\n"
     for name in shipped_scenarios():
         text += f"### {name}\n\n```yaml\n{(SCENARIO_FOLDER / f'{name}.yaml').read_text()}```\n\n"
     return text
 
 
-def _behaviour_models() -> dict[type[BaseModel], str]:
-    """The schema of every behaviour and the models below it, and the title of their sections."""
-    from kilohertz.sim.scenario_schema import Command
-
-    titles: dict[type[BaseModel], str] = {}
-    for name, field in Command.model_fields.items():
-        titles.update((model, name) for model in models_in(field.annotation))
-    for model in list(titles):
-        for below in all_models(model):
-            titles.setdefault(below, below.__name__)
-    return titles
-
-
 def behaviours_page() -> str:
-    """Every behaviour with its keys."""
+    """Every behaviour that ships, with its parameters."""
+    from kilohertz.controller.behaviours.registry import load_behaviours
+
     text = (
         "# Behaviours\n\n"
         "What a robot can be asked to do: in a scenario as an entry of `commands`, `{at_s: 2, walk: {...}}`, "
-        'and from Python as `sim.command("walk", ...)`. Generated from the schemas of the behaviours.\n\n'
+        'and from Python as `sim.command("walk", ...)`. Generated from the registry of behaviours; '
+        "[a tutorial](../tutorials/behaviour.md) adds one.\n\n"
     )
-    return text + "".join(model_section(model, title) for model, title in _behaviour_models().items())
+    below: list[type[BaseModel]] = []
+    for name, behaviour in load_behaviours().items():
+        able = [
+            "robots with soles",
+            *["robots on point feet"] * behaviour.works_on_points,
+            *["arms"] * behaviour.fixed_base,
+        ]
+        about = f"{_paragraphs(summary(behaviour))}\n\nFor {', '.join(able)}."
+        text += model_section(behaviour.Parameters, name, text=about)
+        below += [model for model in all_models(behaviour.Parameters)[1:] if model not in below]
+    return text + "".join(model_section(model) for model in below)
 
 
 def tasks_page() -> str:

@@ -163,21 +163,33 @@ def rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
     """Key, field and description (Markdown) of every field of a model."""
     described = notes(model)
     for name, field in model.model_fields.items():
-        text = field.description or described.get(name, "")
+        text = described.get(name) or field.description or ""
         yield f"{prefix}{field.alias or name}", field, plain(text)
 
 
 def model_section(
-    model: type[BaseModel], title: str | None = None, elsewhere: Mapping[str, str] | None = None
+    model: type[BaseModel],
+    title: str | None = None,
+    *,
+    text: str | None = None,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> str:
-    """A section on one model: what it is, and its keys; `elsewhere` as for `kind`."""
+    """A section on one model: what it is, and its keys.
+
+    Args:
+        model: the schema.
+        title: title of the section and its anchor; left out, the model's name.
+        text: what the section says first, in Markdown; left out, what the model's docstring says.
+        elsewhere: as for `kind`.
+    """
     head = ("Key", "Value", "Unit", "Default", "Bounds", "Meaning")
     lines = [
-        (code(key), kind(field.annotation, elsewhere), unit(key), default(field), bounds(field), text)
-        for key, field, text in rows(model)
+        (code(key), kind(field.annotation, elsewhere), unit(key), default(field), bounds(field), meaning)
+        for key, field, meaning in rows(model)
     ]
-    text = f"## {title or model.__name__} {{ #{anchor(model)} }}\n\n{_prose(summary(model))}\n\n"
-    return text + (table(head, lines) if lines else "It has no keys: write `{}`.\n") + "\n"
+    start = f"## {title or model.__name__} {{ #{(title or model.__name__).lower()} }}\n\n"
+    body = table(head, lines) if lines else "It has no keys: write `{}`.\n"
+    return f"{start}{text or _prose(summary(model))}\n\n{body}\n"
 
 
 def _prose(text: str) -> str:

@@ -10,7 +10,7 @@ from mathml import with_mathml
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from reference_pages import module_pages, pages
-from source_tree import link_sources
+from source_tree import ROOT, link_sources
 
 _SOURCES = tempfile.TemporaryDirectory(prefix="kilohertz-docs-")
 
@@ -27,10 +27,17 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Adds the pages that are generated from schemas, commands and packages."""
+    """Adds the pages that are generated from schemas, commands and packages, and the README's pictures."""
     for path, text in {**pages(), **module_pages()}.items():
         files.append(File.generated(config, path, content=text))
+    for picture in sorted((ROOT / ".readme").glob("*.png")):
+        files.append(File.generated(config, f"pictures/{picture.name}", abs_src_path=str(picture)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Points to pictures of the README where the site has them."""
+    return markdown.replace("](../.readme/", "](pictures/")
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
