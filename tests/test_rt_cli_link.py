@@ -16,7 +16,7 @@ from kilohertz.rt.cli.main import app
 
 pytestmark = pytest.mark.host
 
-DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
+DONE, SAFETY_STOP, USAGE, REFUSED, LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def khz(*arguments):
@@ -58,7 +58,8 @@ def served(tmp_path):
         server.process.communicate()
 
 
-def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, served, tmp_path):
     endpoint, server = served
     path = tmp_path / "run.json"
     result = khz("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 0.3,
@@ -69,8 +70,8 @@ def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
     assert link["commands_accepted"] >= 300
     assert link["endpoint"] == endpoint
     assert link["round_trip_us"]["p99"] > 0.0
-    status, out, err = server.end(signal.SIGTERM)
-    assert (status, err) == (0, "")
+    ended, out, err = server.end(number)
+    assert (ended, err) == (status, "")
     assert "commands taken" in out
 
 
@@ -110,6 +111,20 @@ def test_khz_stop_stops_it_whoever_commands(served):
     watcher.abandon()
     assert status == SAFETY_STOP
     assert "by khz stop" in out
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 600,
+                  "--json", path)  # fmt: skip
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    ended, _, _ = run.end(number)
+    watcher.abandon()
+    assert ended == status
+    assert json.loads(path.read_text())["ticks"] > 0
 
 
 def watch_until(watcher, mode):
@@ -160,7 +175,9 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     assert str(tmp_path / "keys" / "me.secret") in khz("keys", "new", "me").stdout
     listed = khz("keys", "list").stdout
     assert listed.startswith("me ")
-    assert listed.rstrip().endswith("ours")
+    assert listed.rstrip().endswith("own key pair")
+    (key,) = json.loads(khz("keys", "list", "--json", "-").stdout)["keys"]
+    assert (key["name"], key["own_key_pair"]) == ("me", True)
     assert khz("keys", "new", "me").exit_code == REFUSED
 
 

@@ -141,6 +141,19 @@ def test_columns_have_the_names_of_joints_contacts_and_hands(biped, tmp_path):
         assert name in names
 
 
+def test_a_replay_is_reported_as_json(biped):
+    path, _ = biped
+    result = khz("replay", path, "--json", "-")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "ticks": 300,
+        "ticks_that_differ": 0,
+        "bits_that_differ": 0,
+        "first": None,
+        "other_machine": None,
+    }
+
+
 def test_a_log_is_drawn(biped, tmp_path):
     path, _ = biped
     folder = tmp_path / "new" / "plots"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kilohertz.controller.request import make_request
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.rt.bench.markers import markers
+from kilohertz.rt.bench.develop.markers import markers
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.faults.body_bench import BodyBench
 from kilohertz.rt.faults.runs import RUNS, run_faults

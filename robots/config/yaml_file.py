@@ -23,7 +23,15 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
 from kilohertz.robots.config.yaml_sentences import Finding, findings, key_path
 
-__all__ = ["Config", "ConfigError", "Positions", "load_yaml", "load_yaml_located"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Positions",
+    "check_data",
+    "load_yaml",
+    "load_yaml_located",
+    "parse_value",
+]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -162,14 +170,45 @@ def load_yaml_located(
 ) -> tuple[M, Positions]:
     """Like `load_yaml`, and also returns where each key stands, for checks across files."""
     positions = _parse(path, _read(path))
+    return _checked(positions, schema, context), positions
+
+
+def parse_value(text: str, source: str) -> Any:
+    """Plain data of one YAML value given outside a file, such as `0.4` or `[0.4, 0.0]`.
+
+    Args:
+        text: the value.
+        source: named in an error in place of a file.
+
+    Raises:
+        ConfigError: it is not a YAML value.
+    """
+    return _parse(Path(source), text).data
+
+
+def check_data(data: Any, schema: type[M], source: str) -> tuple[M, Positions]:
+    """Checks plain data against a schema, with the sentences of `load_yaml_located`.
+
+    Args:
+        data: dicts, lists, text and numbers.
+        schema: a pydantic model, best derived from `Config`.
+        source: named in an error in place of a file.
+
+    Raises:
+        ConfigError: the data does not fit; all problems at once.
+    """
+    positions = Positions(Path(source), data, _Place(0, 0))
+    return _checked(positions, schema, None), positions
+
+
+def _checked(positions: Positions, schema: type[M], context: dict[str, Any] | None) -> M:
     known: dict[int, dict[str, None]] = {}
     try:
-        model = schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
+        return schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
     except pydantic.ValidationError as error:
         raise ConfigError(
             *(_located(positions, finding, known) for finding in findings(positions.data, error))
         ) from None
-    return model, positions
 
 
 def _located(positions: Positions, finding: Finding, known: dict[int, dict[str, None]]) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +18,7 @@ import llvmlite.binding as llvm
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
+from kilohertz.controller.gains.overrides import with_overrides
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.request import RequestRow, make_request, soft_stop
@@ -38,7 +40,15 @@ from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop, Pace
 from kilohertz.rt.loop.fade import damping_command
 from kilohertz.rt.loop.histogram import latency_us
-from kilohertz.rt.loop.outcome import EXIT_DONE, EXIT_LINK_LOST, EXIT_SAFETY_STOP, LoopEvent, LoopResult
+from kilohertz.rt.loop.outcome import (
+    EXIT_DONE,
+    EXIT_INTERNAL_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_LINK_LOST,
+    EXIT_SAFETY_STOP,
+    LoopEvent,
+    LoopResult,
+)
 from kilohertz.rt.loop.trace import ROWS_KEPT, Trace
 from kilohertz.rt.run import summary
 from kilohertz.rt.run.lockstep_link import SteppedLink
@@ -51,6 +61,7 @@ from kilohertz.sim.truth import TruthEstimator
 WARM_UP_STEPS = 100
 PROGRESS_TICKS = 250
 TICKS_TO_LIE = 1500
+SIGINT = signal.SIGINT.name
 
 Progress = Callable[[float], None]
 EachTick = Callable[[int], None]
@@ -76,6 +87,7 @@ class RunPlan:
         slow_motion: how many times slower than real time the simulated robot at the endpoint is.
         watch_gains: whether changes of the gains file reach the running robot.
         log: folder to record the run into; None for no log.
+        overrides: single gains to change, each as KEY=VALUE; not together with `watch_gains`.
     """
 
     robot: str
@@ -94,6 +106,7 @@ class RunPlan:
     slow_motion: int = 1
     watch_gains: bool = False
     log: Path | None = None
+    overrides: tuple[str, ...] = ()
 
     @property
     def pace(self) -> Pace:
@@ -120,7 +133,8 @@ class RunResult:
         fell, fell_at_s: whether and when the robot fell [s]; fell is None where nobody knows.
         events: of loop and simulation, in order of time: dicts of t_s [s], kind, text.
         wall_s: how long it took [s].
-        exit_code: of the contract: 0 done, 1 fell or stopped for safety, 4 link lost.
+        exit_code: exit status of the command: 0 done, 1 the robot fell or a safety stop ended the run, 4 the
+            link was lost, 5 an exception in the tick ended it, 130 stopped by SIGINT (Ctrl-C).
         summary: the figures as `--json` writes them.
         log: where it was recorded; None if it was not.
     """
@@ -170,7 +184,7 @@ class Session:
             scenario = scenario.with_duration(plan.duration_s)
         self.scenario = scenario
         self.gains_file = watched_file(self.robot, plan.gains) if plan.watch_gains else plan.gains
-        self.gains = load_gains(self.robot, self.gains_file)
+        self.gains = with_overrides(self.robot, load_gains(self.robot, self.gains_file), plan.overrides)
         if plan.solver is not None:
             self.gains = self.gains.model_copy(update={"solver": plan.solver})
         self.schedule = _schedule(self.robot, scenario, positions)
@@ -471,11 +485,15 @@ def config_sha256(robot: RobotModel, gains: Gains) -> str:
 
 
 def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scenario) -> int:
+    if loop.error is not None:
+        return EXIT_INTERNAL_ERROR
     if loop.exit_code == EXIT_LINK_LOST:
         return EXIT_SAFETY_STOP if robot_stopped else EXIT_LINK_LOST
+    told_to_damp = scenario.commands[-1].kind == "damp"
+    if loop.stopped_by == SIGINT and not fell and (told_to_damp or loop.exit_state != "damping"):
+        return EXIT_INTERRUPTED
     if loop.stopped_softly and not fell and loop.exit_state in ("active", "soft_stop", "idle"):
         return EXIT_DONE
-    told_to_damp = scenario.commands[-1].kind == "damp"
     stopped = loop.exit_state in ("damping", "soft_stop") and not told_to_damp
     return EXIT_SAFETY_STOP if fell or stopped or loop.stopped_by is not None else loop.exit_code
 
