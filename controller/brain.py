@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
@@ -58,14 +59,14 @@ class Estimator(Protocol):
 
     q: Vector
     v: Vector
-    contact: Vector
+    contact: NDArray[np.bool_]
     doubt: Vector
 
     def reset(self, sensors: SensorRow) -> None:
         """Starts from a robot at rest, all contacts closed."""
         ...
 
-    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Takes one sample."""
         ...
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
-from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located
+from kilohertz.robots.config.yaml_file import Config, Positions, check_data, load_yaml_located
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.footing import footing_problems
 from kilohertz.sim.scenario_schema import Scenario, scenario_type
@@ -87,11 +88,22 @@ def load_scenario(
 
 
 def load_scenario_located(
-    name_or_path: str, robot: RobotModel, behaviours: Mapping[str, type[Config]] | None = None
+    source: str | Path | Mapping[str, Any],
+    robot: RobotModel,
+    behaviours: Mapping[str, type[Config]] | None = None,
 ) -> tuple[Scenario, Positions]:
-    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do."""
+    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do.
+
+    Args:
+        source: name of a shipped scenario, a file, or the content of one.
+        robot: the robot that is to run it.
+        behaviours: as for `load_scenario`.
+    """
     schema = Scenario if behaviours is None else scenario_type(behaviours)
-    scenario, positions = load_yaml_located(find_scenario(name_or_path), schema)
+    if isinstance(source, Mapping):
+        scenario, positions = check_data(source, schema)
+    else:
+        scenario, positions = load_yaml_located(find_scenario(str(source)), schema)
     ConfigError.raise_if_any(
         [
             *_late(scenario, positions),

@@ -9,11 +9,12 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, SensorRow
 from kilohertz.sim.actuators import Drives, DriveState
-from kilohertz.sim.scenario import attachments
-from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.scenario import TRUNK, attachments, link_names
+from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
 from kilohertz.sim.start import place
 from kilohertz.sim.truth import Truth
@@ -134,6 +135,23 @@ class SimulatedRobot:
         self._start_events()
         self._sample()
 
+    def push(self, push: Push) -> None:
+        """Starts a push now; it begins with the next period, as one of the scenario at this time would.
+
+        Args:
+            push: link (also `trunk` or a hand), impulse and duration.
+
+        Raises:
+            ValueError: the robot has no such link.
+        """
+        known = [*link_names(self.robot), TRUNK, *self.robot.hand_names]
+        if push.link not in known:
+            raise ValueError(
+                f"'{push.link}' is not a link of {self.robot.name}{did_you_mean(push.link, known)}"
+            )
+        self._pushes.add(push, self._tick)
+        self._start_events()
+
     def rearm(self) -> None:
         """Re-arms the drives, so that the next new command ends their damping."""
         self.drives.rearm()
@@ -206,20 +224,28 @@ class _PushSchedule:
     """Applies the pushes of a scenario, each over a whole number of ticks and with its exact impulse."""
 
     def __init__(self, robot: RobotModel, scenario: Scenario, world: World) -> None:
+        self._robot = robot
+        self._bodies = world.bodies
         self._force = world.data.xfrc_applied
         self._changes: list[tuple[int, int, Vector, str]] = []
         for event in scenario.events:
-            push = event.push
-            if push is None:
-                continue
-            link = attachments(robot, push.link, (0.0, 0.0, 0.0))[0].link
-            body = world.bodies[link]
-            start = round(event.at_s / STEP_S)
-            ticks = max(1, round(push.duration_s / STEP_S))
-            force = np.array(push.impulse_Ns) / (ticks * STEP_S)
-            impulse = ", ".join(f"{value:g}" for value in push.impulse_Ns)
-            text = f"{link} by [{impulse}] Ns in {ticks} ms"
-            self._changes += [(start, body, force, text), (start + ticks, body, -force, "")]
+            if event.push is not None:
+                self.add(event.push, round(event.at_s / STEP_S))
+
+    def add(self, push: Push, start: int) -> None:
+        """Plans a push.
+
+        Args:
+            push: what acts.
+            start: the tick before whose step it begins.
+        """
+        link = attachments(self._robot, push.link, (0.0, 0.0, 0.0))[0].link
+        body = self._bodies[link]
+        ticks = max(1, round(push.duration_s / STEP_S))
+        force = np.array(push.impulse_Ns) / (ticks * STEP_S)
+        impulse = ", ".join(f"{value:g}" for value in push.impulse_Ns)
+        text = f"{link} by [{impulse}] Ns in {ticks} ms"
+        self._changes += [(start, body, force, text), (start + ticks, body, -force, "")]
         self._changes.sort(key=lambda change: change[0])
 
     def update(self, tick: int) -> str:

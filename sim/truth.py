@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow
-from kilohertz.sim.world import World
+
+if TYPE_CHECKING:
+    from kilohertz.sim.world import World
 
 Vector = NDArray[np.float64]
 
@@ -35,6 +37,9 @@ class Truth:
         tau: (na,) torque of the drives [Nm].
         p_WH, R_WH: (nh, 3), (nh, 3, 3) positions [m] and rotations of the hands in the world.
     """
+
+    known = True
+    """A simulator knows the true state."""
 
     def __init__(self, robot: RobotModel, world: World) -> None:
         self.t_s = 0.0

@@ -175,7 +175,7 @@ def at_rest():
     return sensors.data.copy()
 
 
-def test_damping_that_was_asked_for_is_latched_until_the_next_reset(still):
+def test_requested_damping_is_latched_until_the_next_reset(still):
     brain, _, sensors = still
     assert step(brain, sensors).state == "active"
     damp = make_request(robot("g1"), "damp", {})
@@ -209,7 +209,7 @@ def test_torque_fades_out_as_damping_fades_in_and_neither_is_a_step():
 
 
 @pytest.mark.parametrize(("doubt", "state"), [(0.99, "active"), (1.01, "damping"), (np.nan, "damping")])
-def test_an_estimate_that_is_not_to_be_believed_ends_in_damping(still, doubt, state):
+def test_a_diverged_estimate_ends_in_damping(still, doubt, state):
     brain, estimator, sensors = still
     step(brain, sensors)
     estimator.doubt[0] = doubt
@@ -218,7 +218,7 @@ def test_an_estimate_that_is_not_to_be_believed_ends_in_damping(still, doubt, st
     assert ("diverged" in out.reason) == (state == "damping")
 
 
-def test_a_joint_that_jumps_for_two_samples_is_bridged_and_the_third_ends_in_damping():
+def test_two_samples_with_a_joint_jump_are_bridged_and_the_third_ends_in_damping():
     def spoil(tick, sensors, brain):
         if tick in (50, 51, 100, 101, 102):
             sensors.q[3] += 0.3
@@ -281,7 +281,7 @@ def test_a_jump_of_the_clock_is_no_jump_of_state_or_torque(still, jump_s, dt_s):
     assert estimator.dt_s == pytest.approx(1e-3)
 
 
-def test_without_solutions_it_walks_down_the_ladder_with_torques_it_can_bear():
+def test_without_solutions_the_ladder_is_descended_within_torque_limits():
     def refuse(tick, sensors, brain):
         if tick == 20:
             brain.body.solve = brain.body.solve_softened = lambda: False
@@ -299,7 +299,7 @@ def test_without_solutions_it_walks_down_the_ladder_with_torques_it_can_bear():
     assert not result.sim.fell
 
 
-def test_a_few_ticks_without_solution_are_stood_through():
+def test_a_few_ticks_without_solution_do_not_make_the_robot_fall():
     def refuse(tick, sensors, brain):
         if tick == 100:
             brain.body.solve = brain.body.solve_softened = lambda: False

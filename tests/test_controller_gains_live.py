@@ -72,7 +72,7 @@ def test_a_row_with_a_number_out_of_its_bounds_is_not_sound(bad):
         ({"base__weight": 0.0}, "leaves the task out"),
     ],
 )
-def test_what_cannot_change_while_a_robot_runs_is_told_with_its_key(values, sentence):
+def test_a_gain_that_cannot_change_while_running_is_refused_with_its_key(values, sentence):
     ((path, told),) = objections(Gains(), changed(**values))
     assert "__".join(path) == next(iter(values))
     assert sentence in told
@@ -85,7 +85,7 @@ def test_numbers_may_change_by_a_few_times_and_integrals_may_be_switched_off():
     assert not list(objections(changed(base__ki_per_s3=0.0), Gains()))
 
 
-def test_changes_are_told_with_both_values():
+def test_changes_are_listed_with_old_and_new_value():
     assert list(changes(Gains(), changed(com__weight=60.0))) == [(("com", "weight"), 50.0, 60.0)]
     assert not list(changes(Gains(), Gains()))
 

@@ -64,7 +64,7 @@ def test_slow_motion_is_no_swinging():
     ("torque", "rung", "off_m", "word"),
     [(1.0, 0, 0.0, "limits"), (0.1, 1, 0.0, "balance"), (0.1, 0, 0.1, "reference")],
 )
-def test_saturation_missing_solutions_and_lost_references_are_told(torque, rung, off_m, word):
+def test_saturation_missing_solutions_and_lost_references_are_reported(torque, rung, off_m, word):
     watch = Watch(JOINTS, DT)
     for _ in range(200):
         watch.see(REST, torque, rung, off_m)
@@ -83,7 +83,7 @@ def test_gains_come_into_force_in_small_even_steps():
     assert applied[-1] == with_numbers(Gains(), row(1, 2.0).numbers)
 
 
-def test_gains_that_do_no_harm_are_good_in_the_end():
+def test_gains_without_bad_effects_are_accepted():
     tune, _ = tuning()
     assert tune.state == NONE
     run(tune, row(1), 100)
@@ -92,7 +92,7 @@ def test_gains_that_do_no_harm_are_good_in_the_end():
     assert (tune.state, tune.in_force) == (GOOD, 1)
 
 
-def test_gains_that_do_harm_go_back_to_the_last_good_ones_to_the_bit():
+def test_gains_with_bad_effects_are_rolled_back_bit_identically():
     tune, applied = tuning()
     run(tune, row(1), 2600)
     good = applied[-1]
@@ -106,7 +106,7 @@ def test_gains_that_do_harm_go_back_to_the_last_good_ones_to_the_bit():
     assert applied[-1] == good
 
 
-def test_gains_on_trial_go_back_when_the_robot_gives_up():
+def test_gains_on_trial_are_rolled_back_when_the_controller_becomes_inactive():
     tune, applied = tuning()
     run(tune, row(1), 100)
     run(tune, row(1), 100, active=False)
@@ -121,7 +121,7 @@ def test_gains_out_of_their_bounds_are_refused_and_change_nothing():
     assert not applied
 
 
-def test_after_a_request_gains_wait_until_it_is_known_what_is_usual():
+def test_after_a_request_new_gains_wait_until_normal_motion_is_learned():
     tune, applied = tuning()
     tune.new_request()
     run(tune, row(1), 500)
@@ -156,7 +156,7 @@ OTHER = with_numbers(Gains(), live_numbers(Gains()) * np.linspace(0.6, 0.9, live
         ("g1", "walk", {"velocity_m_s": [0.2, 0.0], "yaw_rate_rad_s": 0.0}),
     ],
 )
-def test_retuned_a_controller_is_the_one_that_these_gains_would_have_made(name, kind, parameters):
+def test_a_retuned_controller_equals_one_built_with_the_new_gains(name, kind, parameters):
     gains = load_gains(robot(name))
     other = with_numbers(gains, live_numbers(OTHER))
     (retuned, bench), (made, twin) = brain_with(name, gains), brain_with(name, other)
@@ -206,7 +206,7 @@ def test_a_walk_that_was_cut_off_leaves_nothing_behind():
     assert bench.active
 
 
-def test_gains_that_no_row_brings_are_those_of_the_start():
+def test_gains_without_a_live_row_start_no_trial():
     bench = BodyBench("panda", noise="none")
     bench.run(50)
     brain: Brain = bench.brain

@@ -61,7 +61,7 @@ def test_a_squat_goes_down_by_its_depth_and_up_again():
     assert p[:, 2].max() == pytest.approx(0.0, abs=1e-4)
 
 
-def test_to_stand_is_to_come_to_rest_at_the_nominal_place():
+def test_standing_comes_to_rest_at_the_nominal_position():
     motion = run((SWAY, 2.3), (STAND, 1.5))
     np.testing.assert_allclose(motion[-1], 0.0, atol=1e-12)
 

@@ -13,7 +13,7 @@ def run(tmp_path, load: str, seconds: float = 5.0) -> dict:
     return Session(RunPlan("g1", str(scenario), seed=3)).run().summary["payload"]
 
 
-def test_nothing_is_seen_where_nothing_is(tmp_path):
+def test_without_a_payload_none_is_detected(tmp_path):
     assert run(tmp_path, "") == {"mass_kg": 0.0, "p_BP_m": None}
 
 

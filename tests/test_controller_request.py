@@ -219,7 +219,7 @@ def test_the_largest_sway_that_is_offered_is_accepted():
     make_request(robot("g1"), "sway", {"amplitude_m": offered - 1e-3, "period_s": 2.0})
 
 
-def test_an_arm_gets_to_every_place_that_it_can_be_in():
+def test_an_arm_reaches_positions_sampled_from_its_joint_space():
     model, rng = robot("panda"), np.random.default_rng(0)
     data = model.pin_model.createData()
     for _ in range(20):

@@ -79,7 +79,7 @@ def test_out_of_the_soles_it_is_the_distance_from_them_or_with_few_directions_a_
     assert far_m - 0.02 < coarse.out[1] <= far_m + 1e-12
 
 
-def test_it_tells_the_way_and_the_side_along_the_heading():
+def test_forward_and_sideways_distances_are_along_the_heading():
     turn = pin.utils.rotate("z", 2.0)[:2, :2]
     for there, way in (([0.3, 0.05], [1.0, 0.0]), ([0.03, -0.4], [0.0, -1.0])):
         watch = Watch(yaw=2.0)
@@ -88,7 +88,7 @@ def test_it_tells_the_way_and_the_side_along_the_heading():
         assert watch.out[4] == pytest.approx(there[1])
 
 
-def test_a_velocity_counts_as_the_way_that_it_takes_a_pendulum_to_rest():
+def test_a_velocity_counts_as_the_stopping_distance_of_the_pendulum():
     moving, still = Watch(), Watch()
     moving(0.02, 0.01, v=(0.5, -0.3))
     fall_s = math.sqrt(HEIGHT_M / GRAVITY_M_S2)

@@ -52,7 +52,7 @@ def test_friction_and_noise_cost_millimetres():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_place_is_asked_for_no_joint_leaves_its_range(seed, monkeypatch):
+def test_no_hand_target_makes_a_joint_leave_its_range(seed, monkeypatch):
     """Far outside the workspace, too, where a request is refused before it gets so far."""
     monkeypatch.setattr(request, "_check_reach", lambda *_: None)
     rng = np.random.default_rng(seed)

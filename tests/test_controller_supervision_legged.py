@@ -7,7 +7,7 @@ from gaits import WalkingRun
 pytestmark = pytest.mark.closed_loop
 
 
-def test_what_is_asked_while_walking_waits_until_the_robot_stands() -> None:
+def test_a_request_while_walking_waits_until_the_robot_stands() -> None:
     run = WalkingRun("g1", seed=2)
     motion = run.brain.motion
     run.run(0.2, run.request("stand"))
@@ -25,7 +25,7 @@ def test_what_is_asked_while_walking_waits_until_the_robot_stands() -> None:
     assert max(heights[-2000:]) - min(heights[-2000:]) > 0.04
 
 
-def test_a_walk_that_is_called_off_and_on_again_goes_on() -> None:
+def test_a_walk_that_is_cancelled_and_requested_again_continues() -> None:
     run = WalkingRun("g1", seed=4)
     walk = run.request("walk", velocity_m_s=(0.3, 0.0))
     run.run(2.0, walk)
@@ -36,7 +36,7 @@ def test_a_walk_that_is_called_off_and_on_again_goes_on() -> None:
     assert run.sim.truth.q[0] > 0.5
 
 
-def test_a_robot_that_is_taken_over_in_the_middle_of_a_step_stands_as_ever() -> None:
+def test_a_restart_in_the_middle_of_a_step_restores_the_weights_of_standing() -> None:
     run = WalkingRun("g1", seed=3)
     body, names = run.brain.body, run.robot.contact_names
     weights = [body.weight(name) for name in ("base", "trunk", "angular_momentum")]
@@ -50,7 +50,7 @@ def test_a_robot_that_is_taken_over_in_the_middle_of_a_step_stands_as_ever() -> 
         np.testing.assert_allclose(now, then, rtol=1e-9)
 
 
-def test_a_robot_on_points_that_is_taken_over_twice_loads_its_feet_as_if_it_were_once() -> None:
+def test_two_restarts_on_point_feet_load_the_feet_like_one() -> None:
     once, twice = WalkingRun("bolt"), WalkingRun("bolt")
     walk = twice.request("walk", velocity_m_s=(0.0, 0.0))
     for _ in range(150):

@@ -1,4 +1,4 @@
-"""Who can look around, with which joints and how far; where to, as a row."""
+"""The gaze range of a robot: its joints, their limits, and gaze targets as request rows."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_a_neck_that_nods_before_it_turns_ends_in_the_same_direction(yaw, pitch)
     np.testing.assert_allclose([x, y, z], [level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)])
 
 
-def test_who_cannot_look_there_says_so():
+def test_a_direction_out_of_range_is_refused():
     with pytest.raises(
         BehaviourError, match=r"1\.40 rad is further than 'g1' can look; ask for -1\.00 to 1\.00"
     ) as caught:

@@ -57,7 +57,7 @@ def test_the_level_frame_is_at_the_base_and_follows_its_heading():
     np.testing.assert_allclose(frame[6:8], [-3.0 + 1e-3 * short_way, short_way])
 
 
-def test_an_arm_is_asked_for_what_base_and_trunk_leave_to_do():
+def test_an_arm_provides_the_motion_that_base_and_trunk_do_not():
     rng = np.random.default_rng(3)
     R, J, vdot, ref = (
         np.array([pin.exp3(rng.normal(size=3))]),

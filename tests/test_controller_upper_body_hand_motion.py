@@ -78,7 +78,7 @@ def test_a_circle_has_its_radius_period_and_plane(axes, still):
     np.testing.assert_allclose(centre, HERE, atol=1e-4)
 
 
-def test_requests_on_the_way_bend_the_motion_but_do_not_break_it():
+def test_a_request_during_a_motion_changes_it_without_a_jump():
     hand = ready()
     hand.move(np.array([0.5, 0.3, 0.7]), None)
     first, _ = follow(hand, 0.9)
@@ -95,7 +95,7 @@ def test_requests_on_the_way_bend_the_motion_but_do_not_break_it():
     np.testing.assert_allclose(fourth[-1, 1:], 0.0, atol=1e-12)
 
 
-def test_a_turn_on_the_way_bends_into_the_next_one_or_comes_to_rest():
+def test_a_rotation_in_progress_blends_into_the_next_one_or_comes_to_rest():
     hand = ready()
     hand.move(HERE, pin.rpy.rpyToMatrix(0.0, 0.0, 1.5))
     linear, angular = follow(hand, 0.7)
@@ -107,7 +107,7 @@ def test_a_turn_on_the_way_bends_into_the_next_one_or_comes_to_rest():
     np.testing.assert_allclose(angular[-1][1:], 0.0, atol=1e-12)
 
 
-def test_a_motion_that_is_under_way_as_the_first_request_comes_goes_over_into_it():
+def test_a_motion_in_progress_at_the_first_request_blends_into_it():
     hand = ready()
     hand.v[:], hand.w[:] = [0.3, -0.2, 0.1], [0.5, 0.2, -0.4]
     hand.move(HERE + 0.1, R_HERE)

@@ -71,7 +71,7 @@ def test_on_plan_nothing_changes() -> None:
     assert adaptation.duration_s == GAIT.step_s
 
 
-def test_what_the_sole_can_take_back_moves_no_foot() -> None:
+def test_a_deviation_that_the_sole_can_correct_moves_no_foothold() -> None:
     assert adapt((0.01, 0.0)).target == pytest.approx(PLANNED, abs=1e-9)
 
 

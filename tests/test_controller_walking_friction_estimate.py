@@ -1,4 +1,4 @@
-"""Friction that a sliding sole denies is no longer counted on."""
+"""The friction estimate decreases when a sole slides."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_the_cone_is_that_of_the_smaller_friction() -> None:
 
 
 @pytest.mark.closed_loop
-def test_a_slippery_floor_is_felt_and_walked() -> None:
+def test_a_slippery_floor_is_estimated_and_walked() -> None:
     run = WalkingRun("g1", seed=1, ground={"kind": "flat", "friction": 0.12})
     run.run(4.0, run.request("walk", velocity_m_s=(0.3, 0.0)))
     assert run.stands

@@ -1,4 +1,4 @@
-"""What the joints of a swinging leg rub is learned from how its foot lags, and nothing where nothing rubs."""
+"""Joint friction of a swing leg is estimated from its foot's tracking error, and is 0 without friction."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_a_tick_is_what_numpy_makes_of_the_law(bolt: WholeBody, foot: int) -> No
     assert friction.friction_Nm.any()
 
 
-def test_no_joint_is_taken_to_rub_more_than_a_part_of_its_torque(bolt: WholeBody) -> None:
+def test_estimated_joint_friction_is_limited_to_a_share_of_the_torque(bolt: WholeBody) -> None:
     friction = JointFriction(bolt, LAMBDA)
     bolt.update(bolt.robot.q_nominal.copy(), np.zeros(bolt.robot.nv))
     bolt.reference("left_foot.position")[:6] = [*(bolt.arrays.kin.p[0] + 0.5), 1.0, 1.0, 1.0]
@@ -78,7 +78,7 @@ def test_no_joint_is_taken_to_rub_more_than_a_part_of_its_torque(bolt: WholeBody
     assert not friction.friction_Nm.any()
 
 
-def test_a_stretched_leg_tells_nothing(bolt: WholeBody) -> None:
+def test_a_stretched_leg_gives_no_friction_estimate(bolt: WholeBody) -> None:
     friction = JointFriction(bolt, LAMBDA)
     q = bolt.robot.q_nominal.copy()
     q[bolt.robot.nq_base :] = 0.0
@@ -89,11 +89,12 @@ def test_a_stretched_leg_tells_nothing(bolt: WholeBody) -> None:
     assert not friction.torque_Nm.any()
 
 
-def test_only_robots_whose_footholds_are_all_their_balance_learn_it(bolt: WholeBody) -> None:
+def test_only_robots_on_point_feet_estimate_joint_friction(bolt: WholeBody) -> None:
     assert learns_friction(bolt)
     assert not learns_friction(body_of("g1"))
 
 
+@pytest.mark.closed_loop
 def test_gains_of_the_swing_foot_that_change_in_flight_change_what_is_learned_from_it() -> None:
     run = WalkingRun("bolt")
     numbers = live_numbers(run.gains)
@@ -108,7 +109,8 @@ def test_gains_of_the_swing_foot_that_change_in_flight_change_what_is_learned_fr
 
 
 @pytest.mark.parametrize(("friction_Nm", "least", "most"), [(0.0, 0.0, 0.04), (0.2, 0.15, 0.35)])
-def test_bolt_learns_what_its_knees_rub(friction_Nm: float, least: float, most: float) -> None:
+@pytest.mark.closed_loop
+def test_bolt_estimates_the_friction_of_its_knees(friction_Nm: float, least: float, most: float) -> None:
     run = WalkingRun("bolt", plant={"joint_friction_Nm": friction_Nm})
     run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0)))
     assert run.stands

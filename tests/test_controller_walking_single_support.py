@@ -62,7 +62,8 @@ def arrays_of(single: SingleSupport) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("leeway_m", [math.inf, 0.03])
-def test_compiled_it_does_what_its_plain_python_does(leeway_m: float) -> None:
+@pytest.mark.closed_loop
+def test_the_compiled_tick_equals_its_plain_python(leeway_m: float) -> None:
     names = list(inspect.signature(advance_step.py_func).parameters)  # type: ignore[attr-defined]
     shortest, over = math.inf, 0.0
     for seed in range(4):

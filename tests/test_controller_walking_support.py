@@ -25,7 +25,7 @@ def test_outside_it_comes_to_the_edge_along_the_soles_axes() -> None:
     assert beside == pytest.approx((1.0 + GAIT.half_width_m, 2.0))
 
 
-def test_between_two_soles_all_is_support() -> None:
+def test_the_area_between_two_soles_is_support() -> None:
     a, b = (0.0, 0.1, 0.0), (0.2, -0.1, 0.0)
     assert inside_both((0.1, 0.0), a, b, GAIT) == pytest.approx((0.1, 0.0))
     assert inside_both((1.0, 1.0), a, b, GAIT) == pytest.approx(

@@ -111,7 +111,7 @@ def test_a_hurried_step_stays_low() -> None:
 
 
 @pytest.mark.parametrize("from_s", [0.02, 0.05, 0.09, 0.12, 0.15, 0.2])
-def test_a_step_that_becomes_hurried_in_flight_is_set_down_and_not_thrown_down(from_s: float) -> None:
+def test_a_step_shortened_in_flight_lands_at_limited_speed(from_s: float) -> None:
     swing = Foot(0.05, 0.4, 0.25)
     swing.begin(0.0, 0.1, 0.0, 0.0, 0.0)
     duration, heights, accelerations = 0.4, [], []

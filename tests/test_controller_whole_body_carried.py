@@ -131,7 +131,7 @@ def told(kernel, body, tau, vdot, **more):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_legs_tell_the_wrenches_of_their_soles_while_everything_moves(body, seed):
+def test_leg_torques_give_the_wrenches_of_the_soles_in_motion(body, seed):
     q, v = state(seed)
     rng = np.random.default_rng(seed)
     vdot, wrench = 3.0 * rng.normal(size=len(v)), 100.0 * rng.normal(size=(2, 6))
@@ -147,7 +147,7 @@ def test_legs_tell_the_wrenches_of_their_soles_while_everything_moves(body, seed
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_arms_tell_the_mass_in_a_hand_while_everything_moves(body, seed):
+def test_arm_torques_give_the_mass_in_a_hand_in_motion(body, seed):
     q, v = state(seed)
     vdot = 3.0 * np.random.default_rng(100 + seed).normal(size=len(v))
     load(body)

@@ -129,3 +129,101 @@ def test_the_examples_of_the_protocol_are_right():
     assert wire.pack("armed", 4660).hex(" ") == "93 01 a5 61 72 6d 65 64 cd 12 34"
     block = wire.pack("truth", 0, np.array([0.5]).data)[-10:]
     assert block.hex(" ") == "c4 08 00 00 00 00 00 00 e0 3f"
+
+
+@pytest.mark.parametrize(
+    ("longest", "longer"),
+    [
+        (("refused", "a" * 80, ""), ("refused", "a" * 81, "")),
+        (("refused", "", "a" * 500), ("refused", "", "a" * 501)),
+        (("stop", "a" * 500), ("stop", "a" * 501)),
+        (
+            ("hello", "me", *replace(GOOD, joints=("j",) * 64).packed(), ()),
+            ("hello", "me", *replace(GOOD, joints=("j",) * 65).packed(), ()),
+        ),
+        (
+            ("hello", "me", *replace(GOOD, contacts=("c" * 80,)).packed(), ()),
+            ("hello", "me", *replace(GOOD, contacts=("c" * 81,)).packed(), ()),
+        ),
+        (("truth", 1, bytes(4080)), ("truth", 1, bytes(4088))),
+        (("armed", 0), ("armed", -1)),
+        (("event", 0.0, "a", ""), ("event", 0.0, "a\n", "")),
+        (("event", 0.0, "a", ""), ("event", 0.0, "a", "\x1b[2J")),
+        (("event", 1e308, "a", ""), ("event", float("inf"), "a", "")),
+    ],
+)
+def test_a_field_is_taken_up_to_its_longest(longest, longer):
+    assert wire.unpack(wire.pack(*longest)) == (longest[0], longest[1:])
+    assert wire.unpack(wire.pack(*longer)) is None
+
+
+@pytest.mark.parametrize(("mode", "fits"), [(-1, False), (0, True), (3, True), (4, False), (True, False)])
+def test_a_mode_is_one_of_four(mode, fits):
+    for kind, at in (("welcome", 6), ("state", 4)):
+        values = list(MESSAGES[kind])
+        values[at] = mode
+        assert (wire.unpack(wire.pack(kind, *values)) is not None) == fits
+
+
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (7, False), (8, True), (9, False), (16, True)])
+def test_a_block_is_of_whole_numbers(size, fits):
+    assert (wire.unpack(wire.pack("truth", 1, bytes(size))) is not None) == fits
+
+
+@pytest.mark.parametrize(
+    ("size", "fields", "fits"),
+    [(4096, (2**31, 2**15, 200, bytes(4072)), True), (4097, (1, 1, 1, bytes(4080)), False)],
+)
+def test_a_payload_may_have_4096_bytes(size, fields, fits):
+    payload = wire.pack("disarmed", *fields)
+    assert len(payload) == size
+    assert (wire.unpack(payload) is not None) == fits
+
+
+def test_nothing_but_a_list_of_version_kind_and_fields_is_a_message():
+    assert wire.unpack(b"") is None
+    for content in ([], [1], ["arm"], [1.0, "arm"], [True, "arm"], [1, b"arm"], [1, "rest"], {}, "arm", 1):
+        assert wire.unpack(msgpack.packb(content)) is None
+    assert wire.unpack(msgpack.packb([1, "arm"])) == ("arm", ())
+
+
+def test_a_foreign_version_is_read_from_short_and_long_lists_and_from_nothing_else():
+    fields = [0] * 20
+    for version, told in ((0, 0), (1, None), (2, 2), (127, 127), (128, None), (-1, None)):
+        assert wire.foreign_version(msgpack.packb([version, "arm"])) == told
+        assert wire.foreign_version(msgpack.packb([version, "arm", *fields])) == told
+    for payload in (
+        b"",
+        b"\x92",
+        b"\xdc\x00",
+        msgpack.packb({2: 1}),
+        msgpack.packb("arm"),
+        b"\x92\x02" * 2049,
+    ):
+        assert wire.foreign_version(payload) is None
+    assert wire.foreign_version(b"\x92\x02" * 2048) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("joints", ("hip", "knee", "toe"), "the robot has 2, the controller 3; only one of them has 'toe'"),
+        ("joints", ("knee",), "the robot has 2, the controller 1; only one of them has 'hip'"),
+        ("joints", ("hip", "knee", "knee"), "the robot has 2, the controller 3"),
+        ("joints", ("hip", "toe"), "number 1 is 'knee' on the robot and 'toe' in the controller"),
+        ("robot", "g1", "the robot has 'toy', the controller 'g1'"),
+    ],
+)
+def test_a_difference_is_one_sentence(field, value, told):
+    assert GOOD.difference(replace(GOOD, **{field: value})) == (field, told)
+
+
+def test_a_long_difference_still_fits_into_a_message():
+    field, text = replace(GOOD, units="r" * 400).difference(replace(GOOD, units="s" * 400))
+    assert len(text) == 500
+    assert wire.unpack(wire.pack("refused", field, text)) is not None
+
+
+def test_an_identity_is_found_anywhere_in_a_message():
+    for kind, at in (("hello", 1), ("welcome", 0)):
+        assert wire.identity_at(MESSAGES[kind], at) == GOOD

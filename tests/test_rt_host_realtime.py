@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 
 from kilohertz.rt.host.realtime import choose_core, parse_cpu_list, prepare_realtime
 
@@ -68,12 +69,6 @@ class FakeKernel:
     def set_scheduler(self, policy: int, priority: int) -> None:
         self._call("set_scheduler")
         self.state["scheduler"] = (policy, priority)
-
-
-@pytest.fixture(autouse=True)
-def one_math_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
 
 
 CALLS = ("set_malloc", "lock_memory", "hold_awake", "set_affinity", "set_scheduler")
@@ -149,10 +144,16 @@ def test_the_garbage_collector_is_disabled_inside_and_restored_outside(paced: bo
             gc.enable()
 
 
-def test_blas_with_several_threads_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    with prepare_realtime(1, kernel=FakeKernel()) as host:
-        assert "OMP_NUM_THREADS=4" in host.banners[0]
+def test_blas_is_held_on_one_thread_and_let_go_again() -> None:
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpoolctl.threadpool_info()}
+
+    with threadpoolctl.threadpool_limits(2):
+        assert threads() == {2}
+        with prepare_realtime(1, paced=False, kernel=FakeKernel()) as host:
+            assert threads() == {1}
+            assert host.granted("single-threaded BLAS")
+        assert threads() == {2}
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
-"""Single gains given on a command line, as `KEY=VALUE`, with the checks of a gains file."""
+"""Gains with some values replaced, from a command line or from Python, with the checks of a gains file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kilohertz.controller.gains.names import misfits
-from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.gains.schema import Gains, gains_path, require_fit
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.config.yaml_file import check_data, parse_value
+from kilohertz.robots.config.yaml_file import check_data, load_yaml_located, parse_value
 from kilohertz.robots.model.robot_model import RobotModel
 
 OPTION = "--set"
@@ -71,3 +71,29 @@ def _assign(data: dict[str, Any], keys: list[str], value: Any, source: str) -> N
             raise ConfigError(f"{source}: {'.'.join(keys[: depth + 1])} is a value and has no keys")
         section = inner
     section[keys[-1]] = value
+
+
+def gains_with(robot: RobotModel, overrides: Mapping[str, Any]) -> Gains:
+    """The robot's own gains with some values replaced.
+
+    Args:
+        robot: the robot; its gains.yaml, if there is one, gives what is not replaced.
+        overrides: values by key, nested as in gains.yaml, such as ``{"com": {"weight": 80.0}}``.
+
+    Raises:
+        ConfigError: a key is unknown or a value does not fit; one line per key.
+    """
+    path = gains_path(robot)
+    own = {} if path is None else load_yaml_located(path, Gains)[1].data
+    gains, positions = check_data(_merged(own, overrides), Gains)
+    require_fit(robot, gains, positions)
+    return gains
+
+
+def _merged(own: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(own)
+    for key, value in overrides.items():
+        before = merged.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(before, value) if both else value  # type: ignore[arg-type]
+    return merged

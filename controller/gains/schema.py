@@ -325,11 +325,20 @@ def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
 def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]:
     """Gains from a file, and where its keys stand; raises as `load_gains`."""
     gains, positions = load_yaml_located(path, Gains)
+    require_fit(robot, gains, positions)
+    return gains, positions
+
+
+def require_fit(robot: RobotModel, gains: Gains, positions: Positions) -> None:
+    """Refuses gains that name what the robot does not have.
+
+    Raises:
+        ConfigError: what does not fit; one line per key.
+    """
     shares = {name: stance.share for name, stance in gains.stance.items()}
     ConfigError.raise_if_any(
         positions.problem(*finding) for finding in misfits(robot, shares, gains.inequalities)
     )
-    return gains, positions
 
 
 def unfinished(path: Path) -> Problem | None:

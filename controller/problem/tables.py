@@ -6,7 +6,7 @@ unboxing a call (measured), as much as the two pinocchio calls of the tick toget
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,33 +201,3 @@ class Arrays(NamedTuple):
     contacts: Contacts
     limits: Limits
     solution: Solution
-
-
-def bind(groups: dict[str, Any]) -> tuple[Ints, str]:
-    """One table of (address, shape) for all arrays of the groups, and the source that rebuilds them.
-
-    Args:
-        groups: name in the compiled code -> NamedTuple of C-contiguous float64 or int64 arrays.
-
-    Returns:
-        (n, 4) table, and source lines `name = Group(carray(...), ...)` that read it from `A`.
-
-    Raises:
-        TypeError: for an array that compiled code could not address.
-    """
-    table: list[list[int]] = []
-    lines: list[str] = []
-    for name, group in groups.items():
-        members = []
-        for field, array in zip(group._fields, group, strict=True):
-            if not array.flags.c_contiguous or array.dtype not in (np.float64, np.int64) or array.ndim > 3:
-                raise TypeError(
-                    f"{name}.{field} is not a C-contiguous float64 or int64 array of <= 3 dimensions"
-                )
-            row = len(table)
-            table.append([array.ctypes.data, *array.shape, *[0] * (3 - array.ndim)])
-            pointer = "float_pointer" if array.dtype == np.float64 else "int_pointer"
-            shape = ", ".join(f"A[{row}, {axis + 1}]" for axis in range(array.ndim))
-            members.append(f"carray({pointer}(A[{row}, 0]), ({shape},))")
-        lines.append(f"    {name} = {type(group).__name__}({', '.join(members)})")
-    return np.array(table, np.int64), "\n".join(lines)

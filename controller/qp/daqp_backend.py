@@ -6,8 +6,8 @@ import daqp
 import numpy as np
 
 from kilohertz.controller.problem.tables import Arrays, Ints
-from kilohertz.controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
 from kilohertz.controller.qp.exact_assembly import SOFTENED, ExactArrays
+from kilohertz.controller.qp.stages import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
 from kilohertz.controller.qp.tolerances import Tolerances
 
 _SOLVED, _SOLVED_SOFT = 1, 2

@@ -8,7 +8,7 @@ from kilohertz.controller.problem.tables import Arrays, Ints
 from kilohertz.controller.qp.daqp_backend import DaqpBackend
 from kilohertz.controller.qp.dual_rows import STEPS, DualArrays
 from kilohertz.controller.qp.dual_solver import SOLVED
-from kilohertz.controller.qp.entry import DUAL_SOLVE, NOTHING, Run
+from kilohertz.controller.qp.stages import DUAL_SOLVE, NOTHING, Run
 from kilohertz.controller.qp.tolerances import Tolerances
 
 

@@ -6,41 +6,27 @@ compiles, only a new kind does. See `kilohertz.robots.compile.kernels` for how t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from kilohertz.controller.problem.tables import Floats, Ints, bind
-from kilohertz.controller.tasks.kind import load_kinds, source_files
-from kilohertz.estimators import so3
+from kilohertz.controller.problem.tables import Floats, Ints
+from kilohertz.controller.qp.stages import Run
+from kilohertz.controller.tasks.kind import load_kinds
 from kilohertz.robots.compile import ahead as compile_ahead
-from kilohertz.robots.compile import kernel_compiler
-from kilohertz.robots.compile import kernels as compiled
-from kilohertz.robots.model import gravity
-
-KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
-"""Stages: one entry point, so what they share is compiled once; the last two, seldom needed, in another."""
-NOTHING = np.zeros(0)
-"""For the vectors that a stage does not take; KINEMATICS takes q, v, the FINISH stages the solver's x, y."""
-
-Run = Callable[[int, Ints, Floats, Floats], int]
-"""(stage, table of all arrays, x, y) -> a count or a status."""
+from kilohertz.robots.compile import cached_entry
+from kilohertz.robots.compile.import_closure import sources_of, sources_of_text
+from kilohertz.robots.compile.struct_table import StructTable
 
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
-from numba import carray, types
-from kilohertz.controller.qp.entry import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
-from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
-from kilohertz.controller.qp.osqp_assembly import OsqpArrays, finish, scatter
-from kilohertz.controller.qp.dual_rows import DualArrays, fixed_rows
+from numba import types
+from kilohertz.controller.qp.dual_rows import fixed_rows
 from kilohertz.controller.qp.dual_solver import solve_dual
-from kilohertz.controller.qp.exact_assembly import ExactArrays
 from kilohertz.controller.qp.inequality_rows import inequality_residual
+from kilohertz.controller.qp.osqp_assembly import finish, scatter
+from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
 from kilohertz.controller.qp.whole_body_kinematics import barriers, kinematics
-from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, float_pointer, int_pointer
 {imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
@@ -111,7 +97,7 @@ def fill_all(k, tasks, rows):
 
 @numba.njit(types.int64(types.int64, TABLE, VECTOR, VECTOR), **OPTIONS)
 def run(stage, A, x, y):
-{bind}
+{structs}
     if stage == KINEMATICS:
         kinematics(x, y, kin)
         barriers(kin, limits)
@@ -134,21 +120,18 @@ def run(stage, A, x, y):
 
 _FALLBACK = '''"""Generated; do not edit."""
 import numba
-from numba import carray, types
-from kilohertz.controller.qp.dual_rows import DualArrays
-from kilohertz.controller.qp.entry import DAQP_ASSEMBLY
-from kilohertz.controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
+from numba import types
+from kilohertz.controller.qp.exact_assembly import expand, reduce_problem
 from kilohertz.controller.qp.inequality_rows import inequality_residual, reduced_inequalities
-from kilohertz.controller.qp.osqp_assembly import OsqpArrays
-from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
-from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, float_pointer, int_pointer
+from kilohertz.controller.qp.stages import DAQP_ASSEMBLY
+{imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
 
 
 @numba.njit(types.int64(types.int64, types.int64[:, ::1], VECTOR, VECTOR), **OPTIONS)
 def run(stage, A, x, y):
-{bind}
+{structs}
     if stage == DAQP_ASSEMBLY:
         reduce_problem(kin, rows, rows.size[0], contacts, limits, exact)
         if rows.size[1] > 0:
@@ -166,20 +149,23 @@ def load(groups: dict[str, Any]) -> Run:
 
     Args:
         groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then
-            `exact`, `dual` and `osqp`. Addresses and shapes come in at run time with the table that `bind`
-            makes of them, so one function serves every robot.
+            `exact`, `dual` and `osqp`. Addresses and shapes come in at run time with the table of a
+            `StructTable` of the same groups, so one function serves every robot.
     """
     kinds = load_kinds()
+    structs = StructTable.of(groups)
+    fills = [f"from {kind.module} import fill as fill_{name}" for name, kind in kinds.items()]
     text = _TEMPLATE.format(
-        imports="\n".join(f"from {kind.module} import fill as fill_{name}" for name, kind in kinds.items()),
+        imports="\n".join([*structs.imports, *fills]),
         cases="\n".join(
             f"        {'if' if index == 0 else 'elif'} kind == {index}:\n"
             f"            fill_{name}(k, f, ref, gain, T, b)"
             for index, name in enumerate(kinds)
         ),
-        bind=bind(groups)[1],
+        structs=_indented(structs.lines),
     )
-    run: Run = compiled.load_entry("control_kernels", text, _sources(), expected_s=16.0).run
+    sources = sources_of_text(text).union(*(sources_of(kind.module) for kind in kinds.values()))
+    run: Run = cached_entry.load_entry("control_kernels", text, sources, expected_s=16.0).run
     return run
 
 
@@ -202,17 +188,11 @@ def load_fallback(groups: dict[str, Any]) -> Run:
     def later(stage: int, table: Ints, x: Floats, y: Floats) -> int:
         return run(stage, table, x, y)
 
-    text = _FALLBACK.format(bind=bind(groups)[1])
-    compile_ahead.load_later("fallback_kernels", text, _sources(), 8.0, use)
+    structs = StructTable.of(groups)
+    text = _FALLBACK.format(imports="\n".join(structs.imports), structs=_indented(structs.lines))
+    compile_ahead.load_later("fallback_kernels", text, sources_of_text(text), 8.0, use)
     return later
 
 
-def _sources() -> list[Path]:
-    here = Path(__file__).parent
-    sources = [
-        *here.glob("*.py"),
-        *source_files(),
-        *(here.parent / "problem").glob("*.py"),
-        Path(so3.__file__),
-    ]
-    return [*sources, Path(compiled.__file__), Path(gravity.__file__), Path(kernel_compiler.__file__)]
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)

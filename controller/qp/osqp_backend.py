@@ -16,10 +16,11 @@ import numpy as np
 import osqp
 import scipy.sparse as sp
 
-from kilohertz.controller.problem.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
-from kilohertz.controller.qp.entry import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
+from kilohertz.controller.problem.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints
 from kilohertz.controller.qp.osqp_assembly import ACTIVE, OsqpArrays
+from kilohertz.controller.qp.stages import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
 from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.robots.compile.struct_table import StructTable
 
 _SOLVED = int(osqp.SolverStatus.OSQP_SOLVED)
 _MOTION_SCALE = 4.5
@@ -127,7 +128,7 @@ class OsqpProblem:
             G=np.zeros((6, max(n_force, 1))),
             work=np.zeros(max(n, 6)),
         )
-        self.table, _ = bind({**groups, "osqp": self.arrays})
+        self.table = StructTable.of({**groups, "osqp": self.arrays}).table
         P.data[:] = _is_diagonal(P)  # any positive definite start; the tick writes the real values
         solver = osqp.OSQP()
         solver.setup(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Behaviour, Context, Legs
 from kilohertz.controller.behaviours.registry import behaviours_of
@@ -57,7 +58,7 @@ class Legged:
         friction: of the joints of swinging legs, as learnt; None for a robot that does not learn it.
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: Vector) -> None:
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: NDArray[np.bool_]) -> None:
         self.standing = Standing(robot, gains, body)
         self._tilt = TiltIntegral(body, gains)
         self.calm = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.walking.adaptation import DURATION_S
@@ -85,7 +86,12 @@ class Walking:
     """
 
     def __init__(
-        self, robot: RobotModel, gains: Gains, body: WholeBody, standing: list[str], contact: Vector
+        self,
+        robot: RobotModel,
+        gains: Gains,
+        body: WholeBody,
+        standing: list[str],
+        contact: NDArray[np.bool_],
     ) -> None:
         gait = gait_of(robot, gains)
         self._gains = gains.walk

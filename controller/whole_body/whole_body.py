@@ -19,6 +19,7 @@ from kilohertz.controller.qp import entry
 from kilohertz.controller.qp.daqp_backend import DaqpBackend, exact_arrays
 from kilohertz.controller.qp.dual_backend import DualBackend, dual_arrays
 from kilohertz.controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
+from kilohertz.controller.qp.stages import KINEMATICS, Run
 from kilohertz.controller.qp.tolerances import Tolerances
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.carried import Carried
@@ -187,7 +188,7 @@ class WholeBody:
         self.arrays.contacts.upper[c, last] = max_N
 
     @property
-    def compiled(self) -> tuple[entry.Run, Ints]:
+    def compiled(self) -> tuple[Run, Ints]:
         """The compiled stages and the table of arrays they take, for whoever times them bare."""
         return self._run, self._sample.table
 
@@ -206,7 +207,7 @@ class WholeBody:
         """Kinematics and dynamics at (q, v), into `arrays.kin`."""
         pin.crba(self.model, self.data, q, _WORLD)
         pin.nonLinearEffects(self.model, self.data, q, v)
-        self._run(entry.KINEMATICS, self._sample.table, q, v)
+        self._run(KINEMATICS, self._sample.table, q, v)
 
     def assemble(self) -> None:
         """Writes this tick's problem from the references; the exact solver does so in `solve`."""

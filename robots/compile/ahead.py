@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
-from kilohertz.robots.compile.kernels import Entry
+from kilohertz.robots.compile.cached_entry import Entry
 
 Use = Callable[[ModuleType], None]
 

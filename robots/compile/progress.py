@@ -19,12 +19,16 @@ class CompileProgress:
 
     Args:
         name: name of the compiled module, for the line.
-        expected_s: expected compile time [s].
+        expected_s: expected compile time on an idle machine [s].
+        last_time_s: compile time on this machine last time [s]; None if not known.
     """
 
-    def __init__(self, name: str, expected_s: float) -> None:
+    def __init__(self, name: str, expected_s: float, last_time_s: float | None = None) -> None:
         self._what = f"kilohertz: compiling {name} for this machine, once"
-        self._expected = f"expected about {max(1.0, expected_s):.0f} s on an idle machine"
+        if last_time_s is None:
+            self._expected = f"expected about {max(1.0, expected_s):.0f} s on an idle machine"
+        else:
+            self._expected = f"{max(1.0, last_time_s):.0f} s last time"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="compile progress", daemon=True)
 

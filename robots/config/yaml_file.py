@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pydantic
 from pydantic_core import core_schema
 from ruamel.yaml import YAML
@@ -98,11 +99,11 @@ class Positions:
     """Line and column of each key of a parsed file, for problems that are found after parsing.
 
     Attributes:
-        path: the file.
+        path: the file; None for data that came from no file.
         data: the plain data it holds (dicts, lists, text, numbers).
     """
 
-    def __init__(self, path: Path, data: Any, root: _Place) -> None:
+    def __init__(self, path: Path | None, data: Any, root: _Place) -> None:
         self.path = path
         self.data = data
         self._root = root
@@ -186,19 +187,33 @@ def parse_value(text: str, source: str) -> Any:
     return _parse(Path(source), text).data
 
 
-def check_data(data: Any, schema: type[M], source: str) -> tuple[M, Positions]:
+def check_data(data: Mapping[str, Any], schema: type[M], source: str = "") -> tuple[M, Positions]:
     """Checks plain data against a schema, with the sentences of `load_yaml_located`.
 
     Args:
-        data: dicts, lists, text and numbers.
+        data: nested mappings, lists, tuples, numbers, text and NumPy arrays.
         schema: a pydantic model, best derived from `Config`.
-        source: named in an error in place of a file.
+        source: named in an error in place of a file, if there is something to name.
+
+    Returns:
+        The checked model, and the positions of its keys, which know no line.
 
     Raises:
-        ConfigError: the data does not fit; all problems at once.
+        ConfigError: the data does not fit; one line per key.
     """
-    positions = Positions(Path(source), data, _Place(0, 0))
+    positions = Positions(Path(source) if source else None, _plain(data), _Place(0, 0))
     return _checked(positions, schema, None), positions
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Lists for tuples and arrays, dicts for other mappings; what YAML cannot hold stays as it is."""
+    if depth > MAX_DEPTH:
+        raise ConfigError("the data is nested too deeply")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry, depth + 1) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry, depth + 1) for entry in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _checked(positions: Positions, schema: type[M], context: dict[str, Any] | None) -> M:

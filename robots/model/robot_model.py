@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mujoco
 import numpy as np
 import pinocchio as pin
 
@@ -17,7 +17,6 @@ from kilohertz.robots.config.yaml_file import Positions
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
-from kilohertz.robots.model.mjcf import actuator_limits, check_joints, compile_mjcf, place_root
 from kilohertz.robots.model.model_file import (
     UNLIMITED_RAD,
     ModelFile,
@@ -29,6 +28,9 @@ from kilohertz.robots.model.model_file import (
 )
 from kilohertz.robots.model.pinocchio_memory import require_known_memory
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+
+if TYPE_CHECKING:
+    import mujoco
 
 __all__ = ["ContactModel", "HandModel", "RobotModel"]
 
@@ -265,6 +267,9 @@ class _Build:
     def _pin_model(self, file: ModelFile) -> pin.Model:
         try:
             if file.format == "mjcf":
+                # Here, so that the controller of a robot with a URDF runs without MuJoCo.
+                from kilohertz.robots.model.mjcf import compile_mjcf, place_root
+
                 self.mj_model = compile_mjcf(file.path)
                 model = pin.buildModelFromMJCF(str(file.path))
                 place_root(model, self.mj_model)
@@ -302,6 +307,8 @@ class _Build:
         if not (masses >= 0.0).all() or not masses.sum() > 0.0:
             raise self._unusable("has no mass, or a link with a negative mass")
         if self.mj_model is not None:
+            from kilohertz.robots.model.mjcf import check_joints
+
             try:
                 check_joints(self.mj_model, self.joint_names)
             except ModelFileError as error:
@@ -335,6 +342,8 @@ class _Build:
 
     def _torque_limits(self, effort: Vector) -> Vector:
         if self.mj_model is not None:
+            from kilohertz.robots.model.mjcf import actuator_limits
+
             effort = actuator_limits(self.mj_model, self.joint_names)
         unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
         torque = self._per_joint("torque_limit_Nm", np.where(unknown, np.nan, effort))

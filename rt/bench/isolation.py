@@ -83,7 +83,9 @@ class Alternation:
         ticks: largest number of ticks.
     """
 
-    def __init__(self, disturbances: Mapping[str, Switch], loop: ControlLoop, ticks: int) -> None:
+    def __init__(
+        self, disturbances: Mapping[str, Switch], loop: ControlLoop[Any, Any, Any], ticks: int
+    ) -> None:
         quiet = (QUIET, CONTROL)
         order = [name for at, disturbed in enumerate(disturbances) for name in (quiet[at % 2], disturbed)]
         # With an odd number of disturbances the two quiet halves swap places from round to round.

@@ -93,7 +93,7 @@ class BenchReport:
 class _Halves:
     """Histograms of the tick in even and in odd seconds, from the stage stamps of the loop."""
 
-    def __init__(self, loop: ControlLoop) -> None:
+    def __init__(self, loop: ControlLoop[Any, Any, Any]) -> None:
         self.histograms = (LatencyHistogram(), LatencyHistogram())
         self._loop = loop
 

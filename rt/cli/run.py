@@ -13,7 +13,7 @@ import typer
 from kilohertz.rt.cli.output import drawing_into, progress, screen, warn_of_unfinished, write_json
 
 if TYPE_CHECKING:
-    from kilohertz.rt.run.session import RunPlan, RunResult
+    from kilohertz.rt.run.session import RunPlan, SessionResult
 
 
 def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: bool = True) -> NoReturn:
@@ -76,7 +76,7 @@ class ProgressLine:
         sys.stderr.flush()
 
 
-def _draw(folder: Path, result: RunResult, json_file: Path | None, *, film: bool) -> None:
+def _draw(folder: Path, result: SessionResult, json_file: Path | None, *, film: bool) -> None:
     """Writes plots and, where it is wanted and possible, the film of a run."""
     with drawing_into(folder, json_file) as drawn:
         from kilohertz.rt.show.plots import write_plots
@@ -93,7 +93,7 @@ def _draw(folder: Path, result: RunResult, json_file: Path | None, *, film: bool
         drawn += [path] if path else []
 
 
-def _film(path: Path, result: RunResult) -> Path | None:
+def _film(path: Path, result: SessionResult) -> Path | None:
     """Renders the film, with progress: without a graphics card this takes longer than the run."""
     from kilohertz.sim.render import render_gif
 

@@ -60,9 +60,9 @@ def measure_wake_ups(clock: GridClock, seconds: float, wake_ups: WakeUps, phase_
 def measure_paired(core: int, priority: int, seconds: float, blocks: int = 2) -> WakeUps:
     """Measures our wake-ups and cyclictest's at once, 150 us apart, with the phases swapped each block.
 
-    Disturbances of a host are often locked to the millisecond; without the swap they would all hit one side.
-    Both are measured over the same seconds, so that rare disturbances hit both. Starting and ending
-    cyclictest takes milliseconds of our core at our priority, and lies outside the measured seconds.
+    Disturbances of a host often recur every millisecond; without the swap they would all hit one side. Both
+    are measured over the same seconds, so that rare disturbances hit both. Starting and ending cyclictest
+    takes milliseconds of our core at our priority; it happens outside the measured seconds.
     The calling thread must already have its priority and its core.
 
     Args:
@@ -76,7 +76,7 @@ def measure_paired(core: int, priority: int, seconds: float, blocks: int = 2) ->
     sleep_until = absolute_sleeper()
     for block in range(blocks):
         reference_phase_us = (block % 2) * PHASE_NS // 1000
-        # cyclictest starts measuring at the next whole second; launched right after one, it is ready in time.
+        # cyclictest starts measuring at a whole second: start it right after one, to be ready by the next.
         start_ns = _next_second_ns()
         sleep_until(start_ns)
         process = _start_cyclictest(core, priority, block_s, reference_phase_us)
@@ -132,7 +132,7 @@ def add_cyclictest(text: str, histogram: LatencyHistogram) -> None:
 
 
 def wake_up_checks(wake_ups: WakeUps) -> list[Check]:
-    """Checks the measured wake-up latency, and whether the host or our clock causes it (group 13)."""
+    """Checks the wake-up latency, alone and against cyclictest, which shows that of the host (group 13)."""
     ours = wake_ups.ours.summary_us()
     p99 = ours["p99"]
     if p99 is None:

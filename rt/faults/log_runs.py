@@ -118,7 +118,7 @@ class _DisturbedRecorders:
             self._wait_until(lambda: self._ring.behind <= SETTLING_TICKS)
         else:
             if kind == FULL:
-                # The recorder writes, and fails, only when its present chunk is full.
+                # Only complete chunks are written, so a write fails only when the present chunk is full.
                 self._wait_until(lambda: self._ring.errno != 0)
             self._end_recorder()
             self._recording = self._new_recorder()
@@ -175,9 +175,9 @@ def _tail_us(ticks_us: NDArray[np.float64], blocks: list[Block], kind: str) -> f
 
 
 def _relative_change(ticks_us: NDArray[np.float64], blocks: list[Block], kind: str) -> float:
-    """Returns the relative change of the p99 from the undisturbed block before: the median over all blocks.
+    """Returns the relative change of the p99 from the preceding undisturbed block, median over all blocks.
 
-    On some hosts everything is slower for half a minute at a time; neighbouring blocks are affected equally.
+    On some hosts everything is slower for half a minute at a time; this affects neighbouring blocks equally.
     """
     pairs = [(before, block) for before, block in itertools.pairwise(blocks) if block[0] == kind]
     tails = [[np.percentile(_block_us(ticks_us, block), 99.0) for block in pair] for pair in pairs]

@@ -19,7 +19,7 @@ from kilohertz.rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
 from kilohertz.rt.faults.proxy import Delivery, Duplicate, FaultProxy, Rule, Swap, forward
 from kilohertz.rt.loop.outcome import EXIT_DONE, EXIT_SAFETY_STOP
 from kilohertz.rt.run.serve import Serving, build_server
-from kilohertz.rt.run.session import RunPlan, RunResult, Session
+from kilohertz.rt.run.session import RunPlan, Session, SessionResult
 
 RUN_S = 0.5
 JUMP_S = 1.0
@@ -36,7 +36,7 @@ def run_through(
     *,
     duration_s: float = RUN_S,
     each_tick: Callable[[int], None] | None = None,
-) -> RunResult:
+) -> SessionResult:
     """Runs a controller in lockstep with a robot behind the fault proxy.
 
     Args:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kilohertz.rt.host import huge_pages
-from kilohertz.rt.host.threads import math_thread_problems
+from kilohertz.rt.host.threads import math_thread_limit
 
 DEFAULT_PRIORITY = 80
 LIMITS_REMEDY = (
@@ -227,7 +227,7 @@ def prepare_realtime(
     kernel = kernel if kernel is not None else LinuxKernel()
     core = core if core is not None else default_core()
     with ExitStack() as stack:
-        measures = [_one_math_thread()]
+        measures = [_one_math_thread(stack)]
         if paced:
             gathered = kernel.gather_memory() >> 20
             measures.append(
@@ -258,10 +258,10 @@ def _try(
     return Measure(name, True, "granted")
 
 
-def _one_math_thread() -> Measure:
-    problems = math_thread_problems()
-    remedy = "set it to 1 before the program starts: the tick would wait for workers that are not real-time"
-    return Measure("single-threaded BLAS", not problems, ", ".join(problems) or "granted", remedy)
+def _one_math_thread(stack: ExitStack) -> Measure:
+    """A worker of BLAS is not real-time, and the tick would wait for it."""
+    stack.enter_context(math_thread_limit()())
+    return Measure("single-threaded BLAS", True, "granted")
 
 
 def _keep_heap(kernel: Kernel, core: int, priority: int) -> Undo:

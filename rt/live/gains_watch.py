@@ -1,6 +1,6 @@
 """Watches a gains file in a separate process, so that the loop's process reads no file.
 
-A file that has changed is read when it has stopped changing, and is checked as a whole. Errors are printed
+A changed file is read when it has not changed for 30 ms, and is checked as a whole. Errors are printed
 with file and line, and the running gains stay as they are. Valid gains are sent to the loop, and the result
 (accepted, rolled back or refused) is printed.
 """
@@ -92,7 +92,7 @@ class GainsWatcher:
             self._taken = None
 
     def _is_running(self) -> bool:
-        """Returns whether the file contains the running gains: it may have changed since they were read."""
+        """Returns whether the file still contains the running gains; it may have changed since the start."""
         try:
             return load_gains(self._robot, self._path) == self._in_force
         except ConfigError:

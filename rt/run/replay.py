@@ -20,8 +20,8 @@ from kilohertz.robots.model.rows import SensorRow, Vector
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.row import WARM_UP, block_of, row_type
-from kilohertz.rt.run.session import config_sha256, estimator_of, no_mark, warm_up
-from kilohertz.rt.run.summary import version
+from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
+from kilohertz.rt.run.summary import config_sha256, version
 
 Cells = NDArray[np.int64]
 
@@ -29,8 +29,8 @@ PROGRESS_TICKS = 250
 
 
 @dataclass(frozen=True)
-class Replay:
-    """What came of it.
+class ReplayResult:
+    """How a replay went.
 
     Attributes:
         ticks: that were run again.
@@ -45,6 +45,11 @@ class Replay:
     bits: int
     first: str
     other_machine: str
+
+    @property
+    def identical(self) -> bool:
+        """Whether no bit of any command differs."""
+        return self.differ == 0
 
 
 class RecordedEstimator:
@@ -68,7 +73,7 @@ class RecordedEstimator:
     def reset(self, sensors: SensorRow) -> None:
         """What it knows comes from the log."""
 
-    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """What it knows comes from the log."""
 
 
@@ -131,7 +136,7 @@ class ReplayedBrain:
 
 def replay(
     reader: LogReader, robot: str | None = None, progress: Callable[[float], None] | None = None
-) -> Replay:
+) -> ReplayResult:
     """Runs all of a log again, and compares the commands bit by bit.
 
     Args:
@@ -168,7 +173,7 @@ def replay(
                 progress(ticks * header.period_ns * 1e-9)
     processor = header.machine["processor"]
     other = "" if processor == llvm.get_host_cpu_name() else processor
-    return Replay(ticks, differ, bits, first, other)
+    return ReplayResult(ticks, differ, bits, first, other)
 
 
 def _difference(header: LogHeader, row: np.dtype[Any], cells: Cells, command: Vector, at: int) -> str:

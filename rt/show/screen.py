@@ -15,7 +15,7 @@ from kilohertz.controller.problem.soles import can_rest
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.loop.histogram import LatencyHistogram
-from kilohertz.rt.run.session import RunResult
+from kilohertz.rt.run.result import SessionResult
 from kilohertz.rt.show.latency_bins import log_bins
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -28,7 +28,7 @@ SMALLEST_SHOWN = 1e-12
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
-def print_run(console: Console, result: RunResult, setup_s: float | None = None) -> None:
+def print_run(console: Console, result: SessionResult, setup_s: float | None = None) -> None:
     """Prints the commands, the outcome, the figures with their names in the JSON, and the latency.
 
     Args:
@@ -79,7 +79,7 @@ def scenario_table(scenario: Scenario) -> RenderableType:
     return table
 
 
-def verdict(result: RunResult) -> RenderableType:
+def verdict(result: SessionResult) -> RenderableType:
     """Returns whether the robot fell, the final state if it was stopped, and the last events."""
     lines = []
     if result.fell:

@@ -11,7 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from kilohertz.robots.compile.kernels import cache_folder
+from kilohertz.robots.compile.cached_entry import cache_folder
 
 
 class TsidMissingError(RuntimeError):
