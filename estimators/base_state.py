@@ -1,4 +1,4 @@
-"""From the filter's state, which is the IMU's, to the base's: pinocchio's q and v."""
+"""Conversion of the filter's state, which is that of the IMU, to pinocchio's q and v of the base."""
 
 from __future__ import annotations
 

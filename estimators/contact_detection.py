@@ -1,11 +1,12 @@
-"""Which contacts are closed: a Schmitt trigger with debounce on each normal force, beside the plan.
+"""Contact detection by a Schmitt trigger with debounce on each normal force, and by the planned contacts.
 
-The force decides, the plan only says how fast. A contact closes when its force exceeds the upper
-threshold: at once where the plan says closed, after a debounce where it does not (an early touch-down).
-It opens when its force falls below the lower threshold, after a debounce, where the plan says closed (a
-lost foothold); where the plan says open it opens at once, and already below the upper threshold. So:
-planned open and unloaded is open, planned open but loaded is closed, planned closed and loaded is closed,
-planned closed but unloaded is open. Where no force is known the plan is believed.
+The force decides whether a contact is closed; the plan only changes how fast the decision is made. A contact
+closes when its force exceeds the upper threshold: at once if the contact is planned closed, and after a
+debounce time if it is not (an early touch-down). A contact that is planned closed opens when its force stays
+below the lower threshold for a debounce time (a lost foothold). A contact that is planned open opens at once,
+as soon as its force is below the upper threshold. The steady results are: planned open and unloaded is open,
+planned open but loaded is closed, planned closed and loaded is closed, planned closed but unloaded is open.
+If the force of a contact is not known, its state follows the plan.
 """
 
 from __future__ import annotations

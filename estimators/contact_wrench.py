@@ -1,10 +1,11 @@
-"""Contact wrenches from joint torques: what the ground must be doing for the robot to move as it does.
+"""Estimation of the contact wrenches from the joint torques and the motion of the robot.
 
-The equations of motion M vdot + h = S tau + J' w are linear in the wrenches w of all contacts. With a
-guess of vdot (base: the accelerometer; joints: their observer) every row asks something of them: the
-joint rows within the error of the drives' torque, the base rows within an error of the whole robot's
-force balance, and w itself is near zero within a few times the robot's weight. Weighted least squares
-weighs them; a leg near its singularity is then held by the base rows and the other leg.
+The equations of motion M vdot + h = S tau + J' w are linear in the wrenches w of all contacts. With an
+estimate of vdot (for the base from the accelerometer, for the joints from their observer) every row gives an
+equation for w. A joint row holds within the error of the drive's torque, and a base row within the error of
+the robot's force balance. In addition, w is near zero within a few times the robot's weight. The wrenches are
+the weighted least-squares solution. The wrench on a leg near its singularity is then determined by the base
+rows and the other leg.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""What pushes or weighs on the robot that nobody told the controller about, from the momentum it should have.
+"""Observer of the disturbance on the robot (a push or an unknown payload), from centroidal momentum.
 
-The centroidal momentum h = (m v_WC, L_C) obeys hdot = m g + contact wrenches + disturbance. An observer
-integrates what is known and lets the disturbance be what is missing:
+The centroidal momentum h = (m v_WC, L_C) obeys hdot = m g + contact wrenches + disturbance. The observer
+integrates the known terms and the estimated disturbance d:
 
     hhat_dot = known + d,   d = K (h - hhat)
 
-so d follows the true disturbance with the time constant 1 / K (De Luca, Albu-Schaeffer, Haddadin, Hirzinger,
-"Collision detection and safe reaction with the DLR-III lightweight manipulator arm", IROS 2006, eq. 12, here
-for the momentum of the whole robot).
+Therefore d follows the true disturbance with the time constant 1 / K (De Luca, Albu-Schaeffer, Haddadin,
+Hirzinger, "Collision detection and safe reaction with the DLR-III lightweight manipulator arm", IROS 2006,
+eq. 12, applied here to the momentum of the whole robot).
 """
 
 from __future__ import annotations

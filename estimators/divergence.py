@@ -1,12 +1,13 @@
-"""Whether the filter can still be believed: its contacts tell whether the IMU can.
+"""Detection of a diverged filter and of a wrong IMU, from the innovations of the contacts.
 
-A foot that rolls, slips or lands surprises the filter, and is no reason to doubt the rest. An IMU that is
-wrong makes it disagree with every closed contact at once, and for long. So the contact that surprises least
-is looked at, over a twentieth of a second. Where the filter explains a wrong IMU by soles that roll, all of
-them seem to turn the same way, and further than a robot could that does not fall. A robot at rest is doubted
-sooner than one that has been pushed, rocks on its heels and lands on both soles at once, and one that stands
-sooner than one that steps. Through all steps, on one foot as on two, the legs tell what the accelerometer
-should feel, see imu_watch.
+A foot that rolls, slips or lands causes a large innovation of its own contact only, which is no sign of
+divergence. A wrong IMU causes large innovations of all closed contacts at once and for long. The criterion is
+therefore the smallest innovation of all closed contacts, averaged over a twentieth of a second. The filter
+can also explain a wrong IMU by rolling soles. Then all soles seem to rotate in the same direction, further
+than is possible for a robot that does not fall. The bounds are tighter for a robot at rest than for one that
+was pushed, rocks on its heels and lands on both soles at once, and tighter for a robot that stands than for
+one that steps. In all phases, in single and in double support, `imu_watch` compares the accelerometer with
+the acceleration computed from the legs.
 """
 
 from __future__ import annotations

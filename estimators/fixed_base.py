@@ -1,4 +1,4 @@
-"""The state of a robot bolted to the ground: its joints."""
+"""State estimation of a robot with a fixed base: its joint positions and velocities."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LONGEST_GAP_S = 0.1
 
 
 class FixedBaseEstimator:
-    """Joint positions and velocities of an arm.
+    """Estimates the joint positions and velocities of an arm.
 
-    Attributes (arrays that stay, updated in place):
+    Attributes (persistent arrays, updated in place):
         q (nq,), v (nv,): state in pinocchio's convention.
-        contact (nc,), normal_force_N (nc,): all open and zero; an arm stands on no soles.
-        doubt (1,): always 0: joints have no second source.
-        refused: samples refused because they were not finite, or not believable.
+        contact (nc,), normal_force_N (nc,): all open and zero, because an arm has no soles.
+        doubt (1,): always 0, because the joint states have no second source.
+        refused: number of samples that were refused because they were not finite or not plausible.
 
     Args:
         robot: a robot with a fixed base.

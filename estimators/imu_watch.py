@@ -1,10 +1,11 @@
-"""Whether the accelerometer feels what the legs see: how the base speeds up over the soles that stand.
+"""Comparison of the accelerometer with the acceleration of the base that follows from the standing legs.
 
-An IMU that has turned in its mount takes part of gravity for an acceleration, 0.85 m/s^2 for 5 degrees. The
-filter puts that down to feet that creep, and slowly tilts. A small observer of its own does neither: it
-carries a velocity on by the accelerometer and holds it to that of the legs, and what acceleration it must add
-for that is the error. What the filter has tilted by meanwhile, because its contacts asked for it, counts as
-well. A jolt or a foot that slips is over before it has said much: a fast one says no more than a slow one.
+An IMU that has rotated in its mount measures part of gravity as an acceleration, 0.85 m/s^2 for 5 degrees.
+The filter explains this by feet that creep, and its tilt slowly becomes wrong. A small separate observer does
+neither. It integrates a velocity from the accelerometer and corrects it to the velocity from the legs; the
+acceleration that it must add for this is the error. The tilt by which the contacts have corrected the filter
+meanwhile is added to the error. A jolt or a slipping foot is too short to have much effect, because the
+correction of a fast foot is limited to that of a slow one.
 """
 
 from __future__ import annotations

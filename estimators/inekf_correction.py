@@ -1,10 +1,11 @@
-"""The contact-aided right-invariant EKF at a measurement: contacts seen by the encoders correct the state.
+"""Correction step of the contact-aided right-invariant EKF, with contact poses from the encoders.
 
-The pose of a contact in the IMU frame is a right-invariant measurement, so its Jacobian is constant: +1
-on the contact's block, -1 on the IMU's. Blocks of three are taken in one after another, which equals
-stacking them because their noises are independent. State and error-state: see inekf_layout.py.
+The pose of a contact in the IMU frame is a right-invariant measurement, so that its Jacobian is constant: +1
+on the block of the contact, -1 on that of the IMU. Blocks of three rows are processed one after another. This
+equals a joint correction with all rows, because the noises of the blocks are independent. State and error
+state are defined in inekf_layout.py.
 
-Source: Hartley et al., IJRR 2020, section 5 (correction) and 6 (contacts that come and go).
+Source: Hartley et al., IJRR 2020, section 5 (correction) and 6 (contacts that are added and removed).
 """
 
 from __future__ import annotations

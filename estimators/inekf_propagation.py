@@ -1,7 +1,7 @@
-"""The contact-aided right-invariant EKF between measurements: IMU samples carry mean and covariance on.
+"""Propagation step of the contact-aided right-invariant EKF: mean and covariance follow the IMU samples.
 
-Source: Hartley et al., IJRR 2020, sections 4 and 6; the exact integrals over a sample are Bloesch's, see
-so3.py. State and error-state: see inekf_layout.py.
+Source: Hartley et al., IJRR 2020, sections 4 and 6; the exact integrals over a sample are those of Bloesch,
+see so3.py. State and error state are defined in inekf_layout.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Joint position, velocity and acceleration from encoder and measured velocity: one Kalman filter for all.
+"""Kalman filter for joint position, velocity and acceleration, from encoder and measured velocity.
 
-Each joint's acceleration is a first-order Markov process (Singer's model): it wanders with a standard
-deviation and forgets itself over a time. All joints share the noises, so they share one 3 x 3 covariance
-and one gain, which follow the actual period.
+The acceleration of each joint is modelled as a first-order Markov process (Singer's model), with a standard
+deviation and a correlation time. All joints have the same noises, so that they share one 3 x 3 covariance and
+one gain, which are computed for the actual period.
 
 Source: Singer, "Estimating optimal tracking filter performance for manned maneuvering targets", IEEE
 Trans. Aerospace and Electronic Systems, 1970.

@@ -1,9 +1,9 @@
-"""Samples that cannot be: joints that jump further than they move, channels that say the same for ever.
+"""Detection of implausible samples: joint positions that jump, and sensor channels that are frozen.
 
-What is not finite is refused elsewhere. Here a sample is compared with the ones before it. An encoder at rest
-may well repeat itself: quantised, it does so for seconds. So a channel counts as frozen only where it
-contradicts itself or another: its noise, which went to and fro, has stopped, or a joint's position and its
-velocity tell of different ways.
+Values that are not finite are refused elsewhere. Here a sample is compared with the ones before it. An
+encoder at rest can legitimately repeat its value: with quantisation it does so for seconds. A channel
+therefore counts as frozen only if there is a contradiction: its noise, which changed sign often before, has
+stopped, or the change of a joint's position differs from the integral of its velocity.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _FEWEST_SAMPLES = 5
 
 
 class SensorWatch:
-    """Judges each sample by those before it; no allocation.
+    """Checks each sample against the ones before it; allocates nothing.
 
     Args:
-        robot: its joints, and how fast they are.
+        robot: model with the joints and their velocity limits.
     """
 
     def __init__(self, robot: RobotModel) -> None:

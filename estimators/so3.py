@@ -1,8 +1,8 @@
-"""Rotations and the extended poses SE_k(3), compiled and in place.
+"""Rotations and the extended poses SE_k(3), as compiled functions that work in place.
 
-Matrices are 3 x 3 float64 arrays, vectors length 3. Every function writes into its last array arguments
-(never one of its inputs unless it says so) and allocates nothing, so that compiled code can call it in
-the tick; called from Python it works the same.
+Matrices are 3 x 3 float64 arrays and vectors have length 3. Every function writes its result into its last
+array arguments, which must not be its inputs unless its docstring says so. No function allocates, so that
+compiled code can call it in the tick; a call from Python works in the same way.
 
 Source: Barfoot, "State Estimation for Robotics", 2017, ch. 7; the Gamma functions are those of Bloesch et
 al., "State estimation for legged robots", RSS 2012, eq. 21.

@@ -1,8 +1,8 @@
-"""How the middle of a closed sole moves although it stands: it turns about its centre of pressure.
+"""Motion of the middle of a standing sole that rotates about its centre of pressure.
 
-A foot that carries a robot rocks on its edges and, with little to hold it, turns about the vertical. The
-point that stays on the ground then is not the middle of the sole but where the force acts. On a walking
-humanoid this explains nearly all creep of the stance foot: 50 mm/s sideways where a foot turns on its heel.
+A foot that carries a robot rocks on its edges and, with little load, rotates about the vertical. The point at
+rest is then the centre of pressure and not the middle of the sole. On a walking humanoid this explains nearly
+all of the creep of the stance foot: 50 mm/s sideways for a foot that rotates on its heel.
 """
 
 from __future__ import annotations

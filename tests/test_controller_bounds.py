@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.host
+
 EVERY_STAGE = """
 import numpy as np
 from bodies import ask, balance_tasks, random_state, weak, whole_body
@@ -34,7 +36,6 @@ print("inside")
 """
 
 
-@pytest.mark.slow
 def test_no_kernel_leaves_its_arrays(tmp_path: Path) -> None:
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "KILOHERTZ_CACHE": str(tmp_path)}
     env["PYTHONPATH"] = str(Path(__file__).parent)

@@ -12,12 +12,16 @@ from sim_runs import simulate
 
 from kilohertz.controller.brain import STAGES, Brain
 from kilohertz.controller.gains.schema import load_gains
-from kilohertz.controller.request import make_request
+from kilohertz.controller.problem.soles import com_height
+from kilohertz.controller.request import make_request, soft_stop
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, LAST_GOOD
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 
+pytestmark = pytest.mark.closed_loop
+
 NOISY = {"noise": "default", "delay_ms": 2.0}
 STAND = make_request(robot("g1"), "stand", {})
+STOP = soft_stop(robot("g1"))
 
 
 def check_commands(result):
@@ -336,3 +340,65 @@ def test_an_arm_has_a_brain_too():
     out = step(brain, sensors, make_request(robot("ur5"), "stand", {}))
     assert (out.state, out.rung) == ("active", 0)
     assert out.hand_active.all()
+
+
+def test_a_soft_stop_ends_idle_as_soon_as_the_robot_is_at_rest():
+    sim = simulate("g1", plant="default", sensors=NOISY)
+    brain, sensors = new_brain(sim, "default"), sim.robot.new_sensor_row()
+    sim.read(sensors)
+    brain.reset(sensors)
+    assert brain.output.state == "armed"
+    states = []
+    for tick in range(2500):
+        sim.read(sensors)
+        out = brain.step(sensors, STAND if tick < 500 else STOP, None, ignore)
+        states.append(out.state)
+        if out.state == "idle":
+            break
+        sim.write(out.command)
+    assert states[:500] == ["active"] * 500
+    assert set(states[500:-1]) == {"soft_stop"}
+    assert states[-1] == "idle"
+    assert len(states) - 500 < 1700
+    assert out.p_WC[2] < 0.8 * com_height(sim.robot)
+
+
+def test_a_robot_that_is_stopped_may_still_fall_and_is_then_damped(still):
+    brain, estimator, sensors = still
+    assert step(brain, sensors, STOP).state == "soft_stop"
+    estimator.q[3:7] = [0.6, 0.0, 0.0, 0.8]
+    out = step(brain, sensors, STOP)
+    assert out.state == "damping"
+    assert "tilted" in out.reason
+
+
+def test_other_gains_come_into_force_and_what_cannot_change_is_refused(still):
+    brain, _, sensors = still
+    weight = brain.body.weight("com").copy()
+    gains = load_gains(robot("g1"))
+    lighter = gains.model_copy(update={"com": gains.com.model_copy(update={"weight": gains.com.weight / 2})})
+    for _ in range(400):
+        sensors.seq[0] += 1
+        sensors.t_s[0] += 1e-3
+        brain.step(sensors, STAND, lighter, ignore)
+    np.testing.assert_allclose(brain.body.weight("com"), weight / 2, rtol=1e-9)
+    fixed = gains.model_copy(update={"solver": "exact" if gains.solver == "osqp" else "osqp"})
+    with pytest.raises(ValueError, match="solver cannot change while the robot runs"):
+        brain.step(sensors, STAND, fixed, ignore)
+    with pytest.raises(TypeError, match="Gains or a GainsRow, not Brain"):
+        brain.step(sensors, STAND, brain, ignore)
+
+
+@pytest.mark.parametrize("solver", ["osqp", "exact"])
+def test_after_a_reset_the_same_samples_give_the_same_bits(solver):
+    model = robot("g1")
+    gains = load_gains(model).model_copy(update={"solver": solver})
+    brain = Brain(model, gains, FloatingBaseEstimator(model, gains.estimator))
+    sensors, commands = model.new_sensor_row(), []
+    for _ in range(2):
+        sensors.data[:] = at_rest()
+        brain.reset(sensors)
+        commands.append([step(brain, sensors).command.data.copy() for _ in range(30)])
+        for row in commands[-1]:
+            row[0] = 0.0  # the running number of the command
+    np.testing.assert_array_equal(*commands)

@@ -12,6 +12,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.scenario_schema import Scenario
 from kilohertz.sim.simulated_robot import SimulatedRobot
 
+pytestmark = pytest.mark.closed_loop
+
 PUSH_AT_TICK = 1000
 TICKS = 3500
 WAYS = {"forward": (60.0, 0.0, 0.0), "backward": (-60.0, 0.0, 0.0), "sideways": (0.0, 60.0, 0.0)}

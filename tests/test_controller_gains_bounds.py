@@ -10,6 +10,8 @@ from kilohertz.controller.gains.names import frame_names
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.whole_body.explain import missed_rows
 
+pytestmark = pytest.mark.closed_loop
+
 SOLVERS = ("osqp", "exact")
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.closed_loop
+
 
 def run(tmp_path, load: str, seconds: float = 5.0) -> dict:
     scenario = tmp_path / "load.yaml"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kilohertz.controller.gains.schema import FallGains
@@ -27,6 +27,69 @@ def falling(g1):
 
 def test_a_robot_at_rest_over_its_soles_has_lost_nothing(falling):
     assert falling.lost(LEVEL, OVER_SOLES, STILL, HALF_SOLE) == ""
+    assert not falling.active
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_balance_is_lost_where_the_capture_point_is_further_out_than_a_step_reaches(falling, axis, sign):
+    height_m = 0.66
+    edge_m = HALF_SOLE[axis] + FallGains().reach * height_m
+    for share in (0.0, 0.3, 1.0):
+        p_SC, v_WC = OVER_SOLES.copy(), STILL.copy()
+        # A part of the way by position, the rest by velocity.
+        p_SC[axis] = sign * share * edge_m
+        v_WC[axis] = sign * (1.0 - share) * edge_m * np.sqrt(9.81 / height_m)
+        assert falling.lost(LEVEL, [*0.999 * p_SC[:2], height_m], 0.999 * v_WC, HALF_SOLE) == ""
+        assert "capture point" in falling.lost(LEVEL, [*1.001 * p_SC[:2], height_m], 1.001 * v_WC, HALF_SOLE)
+
+
+def test_tilt_and_height_count_from_their_gains_on(falling):
+    gains = FallGains()
+    for share, reason in ((0.99, ""), (1.01, "a fall: the base has tilted too far")):
+        upright = np.cos(np.deg2rad(share * gains.tilt_deg))
+        assert falling.lost(upright, OVER_SOLES, STILL, HALF_SOLE) == reason
+    for share, reason in ((1.01, ""), (0.99, "a fall: the centre of mass is too low")):
+        low = np.array([0.0, 0.0, share * gains.lowest * 0.66])
+        assert falling.lost(LEVEL, low, STILL, HALF_SOLE) == reason
+
+
+def test_it_is_active_until_it_stands_again_and_begins_anew(g1, falling):
+    command = g1.new_command_row()
+    falling.start(g1.q_nominal[7:], OVER_SOLES, np.array([1.0, 0, 0]))
+    assert falling.active
+    falling.command(command, 10.0)
+    falling.reset()
+    assert not falling.active
+    falling.start(g1.q_nominal[7:], OVER_SOLES, np.array([1.0, 0, 0]))
+    falling.command(command, 0.0)
+    np.testing.assert_array_equal(command.q_des, g1.q_nominal[7:])
+
+
+@pytest.mark.parametrize("p_SC", [(0.2, 0.0, 0.66), (-0.2, 0.0, 0.66), (0.0, 0.2, 0.66), (0.0, -0.2, 0.66)])
+def test_a_robot_that_leans_folds_that_way_unless_it_moves_back_fast(g1, falling, p_SC):
+    ways = {(True, True): "forward", (True, False): "backward"}
+    along_x = p_SC[0] != 0.0
+    command = g1.new_command_row()
+    for back in (0.0, 2.0):
+        v_WC = -back * np.sqrt(9.81 / 0.66) * np.array([p_SC[0], p_SC[1], 0.0])
+        falling.start(g1.q_nominal[7:], p_SC, v_WC)
+        falling.command(command, 10.0)
+        forward = (p_SC[0] > 0.0) == (back == 0.0)
+        way = ways.get((along_x, forward), "sideways")
+        np.testing.assert_allclose(command.q_des, g1.fold_rad[way], atol=1e-12)
+
+
+def test_the_springs_yield_once_it_lies(g1, falling):
+    gains, command = FallGains(), g1.new_command_row()
+    falling.start(g1.q_nominal[7:], OVER_SOLES, np.array([1.0, 0, 0]))
+    falling.command(command, 0.99 * gains.hold_s)
+    kp = g1.torque_limit_Nm * gains.stiffness_per_rad
+    np.testing.assert_allclose(command.kp, kp)
+    np.testing.assert_allclose(command.kd, g1.torque_limit_Nm / gains.speed_rad_s)
+    falling.command(command, 0.02 * gains.hold_s)
+    np.testing.assert_allclose(command.kp, kp * gains.rest_stiffness)
+    np.testing.assert_allclose(command.kd, g1.torque_limit_Nm / 10.0)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +119,7 @@ def test_it_folds_the_way_it_falls(g1, falling, v_WC, way):
     np.testing.assert_allclose(command.q_des, g1.fold_rad[way], atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000))
 def test_never_limp_and_never_a_step(ticks):
     robot = _robot()

@@ -124,3 +124,58 @@ def test_an_unknown_position_takes_no_torque_away():
     chain, tau = guard(), 0.01 * LIMIT
     assert chain.apply(tau, np.full(6, np.nan))
     np.testing.assert_array_equal(tau, 0.01 * LIMIT)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_change_of_a_thousandth_of_a_newton_metre_is_rounding(sign):
+    chain = guard()
+    for beyond_Nm, clipped in ((0.99e-3, 0), (1.01e-3, 1), (0.0, 1), (5.0, 2)):
+        chain.reset()
+        tau = sign * (LIMIT + beyond_Nm)
+        assert chain.apply(tau, MIDDLE)
+        np.testing.assert_array_equal(tau, sign * LIMIT)
+        assert chain.clipped == clipped
+    assert chain.refused == 0
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize(("beyond_rad", "left"), [(0.0099, 0.3), (0.0101, 0.0)])
+def test_outward_torque_ends_a_hundredth_of_a_radian_beyond_the_limit(side, beyond_rad, left):
+    chain = guard()
+    limit = MODEL.position_upper_rad if side > 0 else MODEL.position_lower_rad
+    tau = side * 0.3 * LIMIT
+    assert chain.apply(tau, limit + side * beyond_rad)
+    np.testing.assert_array_equal(np.abs(tau), left * LIMIT)
+
+
+def test_one_joint_at_its_limit_or_that_grows_too_fast_leaves_the_others_alone():
+    chain = guard()
+    chain.apply(np.zeros(6), MIDDLE)
+    tau, q = 0.5 * STEP, MIDDLE.copy()
+    tau[1], q[4] = 5.0 * STEP[1], MODEL.position_upper_rad[4] + BEYOND_RAD
+    assert chain.apply(tau, q)
+    expected = 0.5 * STEP
+    expected[1], expected[4] = STEP[1], 0.0
+    np.testing.assert_allclose(tau, expected, rtol=1e-12)
+    assert chain.clipped == 1
+
+
+def test_what_is_not_a_number_counts_as_refused_and_not_as_clipped():
+    chain = guard()
+    chain.apply(0.3 * LIMIT, MIDDLE)
+    for refused in (1, 2):
+        tau = np.full(6, np.nan)
+        assert not chain.apply(tau, MIDDLE)
+        np.testing.assert_array_equal(tau, 0.3 * LIMIT)
+        assert (chain.clipped, chain.refused) == (0, refused)
+
+
+def test_a_slow_rate_is_kept_from_either_side():
+    chain = guard(rate=1.0)
+    chain.apply(np.zeros(6), MIDDLE)
+    for sign in (1.0, -1.0):
+        chain.reset()
+        chain.apply(sign * 0.5 * LIMIT, MIDDLE)
+        tau = -sign * 0.5 * LIMIT
+        chain.apply(tau, MIDDLE)
+        np.testing.assert_allclose(tau, sign * (0.5 - 1e-3) * LIMIT, rtol=1e-12)

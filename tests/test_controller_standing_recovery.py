@@ -8,6 +8,8 @@ from gaits import WalkingRun
 
 from kilohertz.controller.gains.schema import Gains
 
+pytestmark = pytest.mark.closed_loop
+
 STILL_M_S = 0.03
 
 

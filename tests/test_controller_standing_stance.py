@@ -7,6 +7,8 @@ from control_runs import run
 
 from kilohertz.controller.gains.schema import Gains, load_gains
 
+pytestmark = pytest.mark.closed_loop
+
 
 def stand(solver, seconds=2.5, **stance):
     given = load_gains(robot("g1")).model_dump()

@@ -10,6 +10,8 @@ from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, WholeBody
 from kilohertz.robots.config.config_error import ConfigError
 
+pytestmark = pytest.mark.closed_loop
+
 TRUE_COM_M = 2e-3
 """Standing and moving, with the exact plant and the true state: what the centre of mass may be off."""
 

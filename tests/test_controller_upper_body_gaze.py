@@ -7,6 +7,8 @@ from gaits import WalkingRun
 
 from kilohertz.controller.upper_body.gaze_range import gaze_range
 
+pytestmark = pytest.mark.closed_loop
+
 
 class Eyes:
     """How far the true gaze is off a point [rad], and what the reference of the trunk does."""

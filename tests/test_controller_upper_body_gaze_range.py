@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from bodies import robot
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.request import make_request
 from kilohertz.controller.upper_body.gaze_range import DIRECTION, POINT, gaze_range
-from kilohertz.controller.upper_body.hand_targets import TargetError
 
 
 def joints(name):
@@ -40,9 +40,9 @@ def test_a_neck_that_nods_before_it_turns_ends_in_the_same_direction(yaw, pitch)
 
 def test_who_cannot_look_there_says_so():
     with pytest.raises(
-        TargetError, match=r"1\.40 rad is further than 'g1' can look; ask for -1\.00 to 1\.00"
+        BehaviourError, match=r"1\.40 rad is further than 'g1' can look; ask for -1\.00 to 1\.00"
     ) as caught:
         look("g1", yaw_rad=1.4)
     assert caught.value.loc == ("gaze", "yaw_rad")
-    with pytest.raises(TargetError, match="'bolt' cannot look around"):
+    with pytest.raises(BehaviourError, match="'bolt' cannot look around"):
         make_request(robot("bolt"), "walk", {"velocity_m_s": [0, 0], "gaze": {"yaw_rad": 0.1}})

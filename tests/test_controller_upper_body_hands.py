@@ -5,6 +5,8 @@ import pinocchio as pin
 import pytest
 from gaits import WalkingRun
 
+pytestmark = pytest.mark.closed_loop
+
 SIDES = (("left_hand", 0.15), ("right_hand", -0.15))
 TRAY = {name: {"p_BH_m": [0.3, y, 0.1], "rpy_BH_rad": [0.0, 0.0, 0.0]} for name, y in SIDES}
 

@@ -1,6 +1,7 @@
 """Friction that a sliding sole denies is no longer counted on."""
 
 import numpy as np
+import pytest
 from gaits import WalkingRun
 from sim_runs import robot
 
@@ -46,6 +47,7 @@ def test_the_cone_is_that_of_the_smaller_friction() -> None:
     np.testing.assert_array_equal(rows, body.geometry[0].rows)
 
 
+@pytest.mark.closed_loop
 def test_a_slippery_floor_is_felt_and_walked() -> None:
     run = WalkingRun("g1", seed=1, ground={"kind": "flat", "friction": 0.12})
     run.run(4.0, run.request("walk", velocity_m_s=(0.3, 0.0)))

@@ -6,6 +6,8 @@ from gaits import WalkingRun
 
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING
 
+pytestmark = pytest.mark.closed_loop
+
 
 def yaw(q: np.ndarray) -> float:
     x, y, z, w = q[3:7]

@@ -18,6 +18,8 @@ from kilohertz.rt.doctor.check import Check, Status
 from kilohertz.rt.doctor.report import Report
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.host
+
 DRIVERS = Path(__file__).parent / "drivers"
 ROBOT = DRIVERS / "two_joints"
 

@@ -148,6 +148,7 @@ def test_after_a_gap_it_goes_on():
 
 
 @pytest.mark.parametrize(("degrees", "within_s"), [(5.0, 0.8), (12.0, 0.45)])
+@pytest.mark.closed_loop
 def test_a_walk_ends_soon_after_its_imu_has_turned(degrees, within_s):
     run = WalkingRun("g1", seed=1)
     request = run.request("walk", velocity_m_s=(0.4, 0.0))

@@ -6,6 +6,8 @@ import pytest
 from kilohertz.robots.compile import ahead as compile_ahead
 from kilohertz.robots.compile.ahead import load_later, load_pending
 
+pytestmark = pytest.mark.host
+
 TEXT = "import numba\n\n@numba.njit('float64(float64)', cache=True)\ndef twice(x):\n    return {} * x\n"
 
 

@@ -134,6 +134,7 @@ def test_damaged_machine_code_is_compiled_anew() -> None:
     assert sum(entry.load().twice.stats.cache_hits.values()) == 1
 
 
+@pytest.mark.host
 def test_programs_that_start_together_compile_once() -> None:
     code = (
         "from kilohertz.robots.compile.kernels import load_entry\n"
@@ -145,6 +146,7 @@ def test_programs_that_start_together_compile_once() -> None:
     assert said == [["4.0", "0"], ["4.0", "1"]]
 
 
+@pytest.mark.host
 def test_a_program_that_dies_compiling_leaves_the_rest_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         "import os\nif 'DIE_HERE' in os.environ:\n    print('in', flush=True)\n    input()\n"

@@ -133,7 +133,7 @@ def test_a_schema_cannot_be_changed_after_loading(tmp_path: Path) -> None:
         ),
         ("name: a\ngrounds:\n- {kind: slope}", "r.yaml:3:3: grounds[0].pitch_deg: is missing"),
         ("name: a\nname: b", "r.yaml:2:1: name: is given twice (first in line 1)"),
-        ("name: !secret a", "r.yaml:1:1: name: has a tag that is not known here: !secret"),
+        ("name: !secret a", "r.yaml:1:1: name: has an unknown YAML tag: !secret"),
         ('name: "\\ud800"', "r.yaml:1:1: name: is not valid text"),
         ('"\\ud800": a', "r.yaml:1:1: has a key that is not valid text"),
         ("", "r.yaml:1:1: is empty"),

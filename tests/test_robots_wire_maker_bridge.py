@@ -23,6 +23,8 @@ from kilohertz.robots.wire.universal_robots import UniversalRobotsArm
 from kilohertz.robots.wire.zmq_link import ZmqLink, stop_robot
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.host
+
 STAND_INS = Path(__file__).parent / "arms"
 NAMES = ("stand_in_arm", "pylibfranka", "rtde_receive", "rtde_control")
 MAKERS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -219,7 +221,7 @@ def test_a_missing_library_is_named_with_its_extra(maker: str, monkeypatch: pyte
 
 def test_a_model_of_another_arm_is_refused(tmp_path: Path, stand_ins: Any) -> None:
     arm = FrankaArm("here")
-    with pytest.raises(ConfigError, match="'ur5' is no arm of 7 joints"):
+    with pytest.raises(ConfigError, match="'ur5' is not an arm of 7 joints"):
         ArmBridge(RobotModel.load("ur5"), arm, f"ipc://{tmp_path / 'robot'}")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.robot_side import ARMED_TICKS, MOST_PEERS, WATCHDOG_TICKS, RobotSide
-from kilohertz.robots.wire.row_messages import CommandCodec, identity
+from kilohertz.robots.wire.row_messages import CommandCodec, TruthRow, identity
 
 ROBOT = RobotModel.load("ur5")
 IDENTITY = identity(ROBOT, 1e-3)
@@ -119,7 +119,7 @@ def test_silence_fades_the_command_and_then_damps_for_good(bench):
 
 def test_the_holder_of_the_lease_is_named_to_others(bench):
     bench.arm(A)
-    assert bench.arm(B) == ("refused", ("lease", "'peer A' commands this robot"))
+    assert bench.arm(B) == ("refused", ("lease", "'peer A' already commands this robot"))
 
 
 def test_asking_again_before_the_first_command_is_the_same_lease(bench):
@@ -211,3 +211,171 @@ def test_no_sequence_of_packets_breaks_it_or_makes_it_move(packets):
     assert bench.taken == []
     assert bench.side.mode != wire.ACTIVE
     assert bench.side.epoch >= epoch
+
+
+def counts(bench):
+    found = bench.side.counts
+    return found.accepted, found.refused, found.stale, found.late
+
+
+def test_every_packet_is_counted_once_as_what_became_of_it(bench):
+    epoch = bench.arm()
+    assert counts(bench) == (0, 0, 0, 0)
+    assert bench.order(epoch, 1)
+    assert counts(bench) == (1, 0, 0, 0)
+    bench.order(epoch + 1, 2)
+    bench.order(epoch, 2, peer=B)
+    assert counts(bench) == (1, 2, 0, 0)
+    bench.order(epoch, 1)
+    bench.order(epoch, 2, state_seq=bench.side.state_seq + 1)
+    assert counts(bench) == (1, 2, 2, 0)
+    bench.period()
+    bench.order(epoch, 2, state_seq=bench.side.state_seq - 1, deadline_us=999)
+    assert counts(bench) == (1, 2, 2, 1)
+    bench.command.kp[0] = -1.0
+    bench.order(epoch, 2)
+    assert counts(bench) == (1, 3, 2, 1)
+    bench.side.handle(A, b"junk", 0)
+    assert counts(bench) == (1, 4, 2, 1)
+    kind, values = bench.send(A, "disarm", epoch)
+    assert (kind, values[:3]) == ("disarmed", (1, 4, 3))
+    bench.arm()
+    assert counts(bench) == (0, 0, 0, 0)
+
+
+def test_a_deadline_is_met_up_to_its_last_period(bench):
+    epoch, old = bench.arm(), bench.side.state_seq
+    for seq in range(1, 5):
+        bench.period()
+        assert bench.order(epoch, seq, state_seq=old, deadline_us=1000 * seq)
+    assert not bench.order(epoch, 9, state_seq=old, deadline_us=3999)
+
+
+def test_a_state_that_has_been_forgotten_is_not_answered(bench):
+    epoch, old = bench.arm(), bench.side.state_seq
+    for _ in range(63):
+        bench.period()
+    assert bench.order(epoch, 1, state_seq=old, deadline_us=10**6)
+    bench.period()
+    assert not bench.order(epoch, 2, state_seq=old, deadline_us=10**6)
+    assert counts(bench) == (1, 0, 1, 0)
+
+
+def test_only_the_holder_gives_the_lease_back_and_only_its_own(bench):
+    bench.hello(B)
+    epoch = bench.arm(A)
+    for peer, number in ((B, epoch), (A, epoch - 1), (A, epoch + 1)):
+        assert bench.send(peer, "disarm", number) is None
+        assert bench.side.mode == wire.ARMED
+    assert counts(bench)[1] == 3
+    bench.send(A, "disarm", epoch)
+    assert (bench.side.mode, bench.side.holder) == (wire.STANDBY, "")
+    assert bench.side.epoch > epoch
+
+
+def test_round_trips_are_from_the_state_to_its_command(bench):
+    epoch = bench.arm()
+    assert bench.side.round_trip_us().size == 0
+    for seq, trip_us in enumerate((100, 200, 300), start=1):
+        bench.side.tick()
+        bench.side.state(bench.sensors, 1_000_000)
+        message = CommandCodec.pack(epoch, seq, bench.side.state_seq, 4000, bench.command)
+        bench.side.handle(A, message, 1_000_000 + 1000 * trip_us)
+    expected = np.percentile([100.0, 200.0, 300.0], (50.0, 99.0, 99.9))
+    np.testing.assert_allclose(bench.side.round_trip_us(), expected)
+    _, values = bench.send(A, "disarm", epoch)
+    np.testing.assert_allclose(np.frombuffer(values[3]), expected)
+    bench.arm()
+    assert bench.side.round_trip_us().size == 0
+
+
+def test_an_armed_robot_waits_for_its_first_command_no_longer_than_it_says(bench):
+    epoch = bench.arm()
+    for _ in range(ARMED_TICKS - 1):
+        bench.period()
+    assert (bench.side.mode, bench.side.epoch) == (wire.ARMED, epoch)
+    bench.period()
+    assert (bench.side.mode, bench.side.reason) == (wire.STANDBY, "armed, but no command came")
+    assert bench.side.epoch > epoch
+
+
+def test_silence_is_counted_from_the_last_command_that_was_taken(bench):
+    epoch = bench.arm()
+    for seq in range(1, 40):
+        assert bench.order(epoch, seq)
+        bench.period()
+        assert bench.side.silent_ticks == 0
+    for silent in range(1, WATCHDOG_TICKS):
+        bench.order(epoch, 1)
+        bench.period()
+        assert (bench.side.silent_ticks, bench.side.mode) == (silent, wire.ACTIVE)
+    bench.period()
+    assert (bench.side.mode, bench.side.reason_kind) == (wire.DAMPING, "damping")
+    assert bench.side.reason == f"no command for {WATCHDOG_TICKS} periods"
+    assert bench.side.holder == ""
+
+
+def test_the_first_reason_to_damp_stays(bench):
+    epoch = bench.arm()
+    bench.order(epoch, 1)
+    bench.send(B, "stop", "fire")
+    assert (bench.side.reason, bench.side.reason_kind) == ("by fire", "stopped")
+    after = bench.side.epoch
+    assert after > epoch
+    bench.send(A, "stop", "")
+    bench.side.damp("hot")
+    assert (bench.side.reason, bench.side.reason_kind, bench.side.epoch) == ("by fire", "stopped", after)
+    bench.side.stand_by("on its feet")
+    assert (bench.side.mode, bench.side.reason) == (wire.STANDBY, "on its feet")
+    bench.send(A, "stop", "")
+    assert (bench.side.mode, bench.side.reason) == (wire.DAMPING, "by somebody")
+
+
+def test_who_is_silent_is_forgotten_unless_it_holds_the_lease(bench):
+    bench.arm(A)
+    bench.hello(B)
+    bench.side.forget_silent(2_000_000_000)
+    assert set(bench.side.peers) == {A, B}
+    bench.side.handle(B, wire.pack("heartbeat"), 1)
+    bench.side.forget_silent(2_000_000_001)
+    assert set(bench.side.peers) == {A, B}
+    bench.side.forget_silent(2_000_000_002)
+    assert set(bench.side.peers) == {A}
+
+
+def test_the_peer_that_was_silent_longest_makes_room(bench):
+    names = [b"peer %d" % i for i in range(MOST_PEERS)]
+    hello = wire.pack("hello", "me", *IDENTITY.packed(), ())
+    for at, name in enumerate(names):
+        bench.side.handle(name, hello, at)
+    bench.side.handle(names[0], wire.pack("heartbeat"), 100)
+    bench.side.handle(names[2], hello, 200)
+    assert set(bench.side.peers) == set(names)
+    bench.side.handle(b"late", hello, 300)
+    assert set(bench.side.peers) == {*names, b"late"} - {names[1]}
+
+
+def test_a_welcome_says_mode_and_the_options_that_are_granted():
+    side = RobotSide(ROBOT, IDENTITY, lambda *_: None, lambda: None, ("truth",))
+    for asked, granted in ((("truth", "wings"), ("truth",)), (("wings",), ()), ((), ())):
+        answer = side.handle(A, wire.pack("hello", "me", *IDENTITY.packed(), asked), 0)
+        assert wire.unpack(answer) == ("welcome", (*IDENTITY.packed(), wire.STANDBY, granted))
+        assert side.peers[A].wants_truth == ("truth" in granted)
+
+
+def test_who_has_not_said_hello_may_only_stop_it(bench):
+    assert bench.send(A, "arm") == ("refused", ("hello", "say hello first"))
+    assert bench.send(A, "heartbeat") is None
+    assert bench.send(A, "disarm", 1) is None
+    assert bench.send(A, "welcome", *IDENTITY.packed(), 0, ()) is None
+    assert counts(bench)[1] == 4
+    assert bench.side.mode == wire.STANDBY
+
+
+def test_states_and_truths_are_numbered_one_after_the_other(bench):
+    first = bench.side.state_seq
+    bench.side.tick()
+    truth = wire.unpack(bench.side.truth(TruthRow(ROBOT)))
+    state = wire.unpack(bench.side.state(bench.sensors, 5))
+    assert truth[1][0] == state[1][1] == bench.side.state_seq == first + 1
+    assert (state[1][0], state[1][3], state[1][4]) == (bench.side.epoch, 5, wire.STANDBY)

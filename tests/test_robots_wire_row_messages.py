@@ -81,3 +81,92 @@ def test_the_largest_robots_fit_into_a_message(name):
     hello = wire.pack("hello", "x" * wire.MAX_NAME, *identity(robot, 1e-3).packed(), ("truth",))
     for message in (state, command, truth, hello):
         assert wire.unpack(message) is not None
+
+
+def edges(robot, sign):
+    """The farthest believable value of each field of a state, upwards or downwards."""
+    limit = robot.position_upper_rad if sign > 0 else robot.position_lower_rad
+    return {
+        "q": limit + sign * np.pi,
+        "v": sign * 10.0 * robot.velocity_limit_rad_s,
+        "tau": sign * 10.0 * robot.torque_limit_Nm,
+        "gyro": np.full(3, sign * 100.0),
+        "accel": np.full(3, sign * 1000.0),
+        "contact_force_N": np.full(len(robot.contacts), sign * 1e5),
+    }
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("field", ["q", "v", "tau", "gyro", "accel", "contact_force_N"])
+def test_a_state_is_believed_up_to_its_limits(field, sign):
+    robot = ROBOTS["bolt"]
+    codec, got = StateCodec(robot), robot.new_sensor_row()
+    edge = edges(robot, sign)[field]
+    for i in np.flatnonzero(np.isfinite(edge)):
+        for value, fits in ((edge[i], True), (np.nextafter(edge[i], sign * np.inf), False)):
+            sent = filled(robot.new_sensor_row())
+            getattr(sent, field)[i] = value
+            got.data[:] = 0.0
+            assert codec.read(wire.unpack(codec.pack(1, 1, 2, 0, sent))[1], got) is fits
+            assert got.data.any() == fits
+
+
+@pytest.mark.parametrize("field", ["q_des", "v_des", "kp", "kd", "tau_ff"])
+def test_a_command_is_taken_up_to_its_limits(field):
+    robot = ROBOTS["bolt"]
+    codec, got = CommandCodec(robot), robot.new_command_row()
+    gain = (np.zeros(robot.na), np.full(robot.na, 1e5))
+    low, high = {
+        "q_des": (robot.position_lower_rad - np.pi, robot.position_upper_rad + np.pi),
+        "v_des": (-10.0 * robot.velocity_limit_rad_s, 10.0 * robot.velocity_limit_rad_s),
+        "tau_ff": (-2.0 * robot.torque_limit_Nm, 2.0 * robot.torque_limit_Nm),
+    }.get(field, gain)
+    for edge, way in ((low, -np.inf), (high, np.inf)):
+        for i in np.flatnonzero(np.isfinite(edge)):
+            for value, fits in ((edge[i], True), (np.nextafter(edge[i], way), False)):
+                sent = filled(robot.new_command_row())
+                getattr(sent, field)[i] = value
+                got.data[:] = 0.0
+                assert codec.read(wire.unpack(codec.pack(1, 1, 2, 4000, sent))[1], got) is fits
+                assert got.data.any() == fits
+
+
+def test_what_the_sender_says_of_its_time_and_number_does_not_replace_the_packets():
+    robot = ROBOTS["bolt"]
+    codec, sent, got = CommandCodec(robot), filled(robot.new_command_row()), robot.new_command_row()
+    sent.seq[0], sent.t_s[0] = 99.0, 5.0
+    kind, values = wire.unpack(codec.pack(3, 7, 11, 4000, sent))
+    assert (kind, values[:4]) == ("command", (3, 7, 11, 4000))
+    assert codec.read(values, got)
+    assert (got.seq[0], got.t_s[0]) == (7.0, 0.0)
+
+
+def test_a_state_says_its_epoch_number_times_and_mode():
+    robot = ROBOTS["ur5"]
+    sent = filled(robot.new_sensor_row())
+    sent.seq[0], sent.t_s[0] = 99.0, 0.25
+    kind, values = wire.unpack(StateCodec(robot).pack(3, 7, 11, wire.DAMPING, sent))
+    assert (kind, values[:6]) == ("state", (3, 7, 0.25, 11, wire.DAMPING, 0))
+    got = robot.new_sensor_row()
+    assert StateCodec(robot).read(values, got)
+    assert (got.seq[0], got.t_s[0]) == (7.0, 0.25)
+    assert values[9:13] == (b"",) * 4
+
+
+def test_a_truth_comes_out_as_it_went_in_and_no_other_length_is_taken():
+    robot = ROBOTS["bolt"]
+    sent, got = TruthRow(robot), TruthRow(robot)
+    assert np.isnan(sent.data).all()
+    filled(sent)
+    _, values = wire.unpack(wire.pack("truth", 3, sent.data.data))
+    assert got.read(values)
+    np.testing.assert_array_equal(got.data, sent.data)
+    for wrong in (sent.data[:-1], np.append(sent.data, 0.0), sent.data[:0]):
+        assert not got.read((3, wrong.tobytes()))
+
+
+def test_the_identity_is_that_of_robot_yaml_and_its_model():
+    robot = ROBOTS["bolt"]
+    told = identity(robot, 2e-3)
+    assert (told.robot, told.joints, told.contacts) == (robot.name, robot.joint_names, robot.contact_names)
+    assert (told.dt_s, told.model_sha256, told.units) == (2e-3, robot.model_sha256, "rad rad/s Nm m/s2 N s")

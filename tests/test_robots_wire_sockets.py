@@ -10,6 +10,8 @@ import zmq
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.sockets import controller_socket, new_context, receive, robot_socket, send
 
+pytestmark = pytest.mark.host
+
 
 @pytest.fixture
 def ends(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 
 from kilohertz.rt.bench.develop.grow import SOLVERS, GrownTick, as_json, fit, grow_table, run_grow
 
+pytestmark = pytest.mark.host
+
 EXACTLY = (3.0, 0.2, 5e-4, 1.5, 0.04)
 
 

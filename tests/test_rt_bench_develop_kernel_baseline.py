@@ -4,6 +4,8 @@ import pytest
 
 from kilohertz.rt.bench.develop.kernel_baseline import as_json, floor_table, run_floor
 
+pytestmark = pytest.mark.host
+
 
 def test_every_mode_has_a_floor_of_both_parts():
     floors = run_floor(["g1", "ur5"], 20)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from kilohertz.rt.bench.develop.torque_errors import SCENARIOS, as_json, run_torque_errors, torque_error_table
+
+pytestmark = pytest.mark.closed_loop
 
 
 def test_both_solvers_are_judged_tick_by_tick_in_both_runs():

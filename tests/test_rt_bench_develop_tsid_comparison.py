@@ -11,6 +11,8 @@ from kilohertz.rt.bench.develop.subjects import Subject
 from kilohertz.rt.bench.develop.tsid_comparison import Comparison, as_json, comparison_table, run_against
 from kilohertz.rt.bench.develop.tsid_environment import TsidMissingError
 
+pytestmark = pytest.mark.host
+
 
 class Echo:
     """A TSID that answers the torque of a controller of its own, in 100 us."""

@@ -12,6 +12,8 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.bench import disturb
 from kilohertz.rt.bench.disturb import Disturbance, RecorderAtWork, stress
 
+pytestmark = pytest.mark.host
+
 
 def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

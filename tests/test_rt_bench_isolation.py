@@ -19,6 +19,8 @@ from kilohertz.rt.bench.isolation import (
 from kilohertz.rt.bench.isolation import isolation_table as table
 from kilohertz.rt.loop.stamps import START, WRITE
 
+pytestmark = pytest.mark.host
+
 
 class Recorded:
     def __init__(self) -> None:

@@ -7,7 +7,9 @@ import pytest
 from rich.console import Console
 
 from kilohertz.rt.bench.latency import BLOCK_TICKS, print_bench, run_bench
-from kilohertz.rt.run.summary import LATENCY_KEYS
+from kilohertz.rt.loop.histogram import LATENCY_KEYS
+
+pytestmark = pytest.mark.host
 
 TICKS = BLOCK_TICKS + 200
 

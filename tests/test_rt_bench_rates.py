@@ -8,6 +8,8 @@ from kilohertz.controller.gains.schema import load_gains
 from kilohertz.rt.bench import rates
 from kilohertz.rt.bench.rates import STANDING, STEPPING, SurvivedPush, run_rates, survives
 
+pytestmark = pytest.mark.closed_loop
+
 PUSHES = [
     SurvivedPush(rate, motion, "forward", 0.01 * rate)
     for motion in (STANDING, STEPPING)

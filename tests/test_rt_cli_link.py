@@ -14,6 +14,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.cli.main import app
 
+pytestmark = pytest.mark.host
+
 DONE, SAFETY_STOP, USAGE, REFUSED, LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -63,7 +65,7 @@ def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, 
     result = khz("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 0.3,
                  "--json", path)  # fmt: skip
     assert result.exit_code == DONE
-    assert "commands taken by the robot" in result.stdout
+    assert "commands accepted by the robot" in result.stdout
     link = json.loads(path.read_text())["link"]
     assert link["commands_accepted"] >= 300
     assert link["endpoint"] == endpoint
@@ -76,7 +78,7 @@ def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, 
 def test_another_robot_is_refused_with_status_3_and_the_field(served):
     result = khz("run", "panda", "--connect", served[0], "--lockstep", "--duration", 0.1)
     assert result.exit_code == REFUSED
-    assert "wrong robot: robot: the robot has 'ur5', the controller 'panda'" in result.stderr
+    assert "wrong robot: robot: the robot has 'ur5', the controller has 'panda'" in result.stderr
 
 
 def test_nobody_there_is_status_4(tmp_path, monkeypatch):
@@ -95,7 +97,7 @@ def test_a_robot_that_dies_is_status_4(served):
     status, out, err = (server.process.kill(), run.end())[1]
     watcher.abandon()
     assert status == LOST
-    assert "no state came from the robot" in out
+    assert "no state was received from the robot" in out
     assert "the link was lost after" in err.splitlines()[-1]
 
 
@@ -150,10 +152,10 @@ def test_sim_over_zmq_is_sim(tmp_path):
     [
         (["run", "ur5", "--connect", "tcp://192.0.2.1:5555"], "khz keys new"),
         (["run", "ur5", "--connect", "tcp://127.0.0.1:1", "--key", "a"], "both or not at all"),
-        (["run", "ur5", "--connect", "nowhere"], "is no endpoint"),
+        (["run", "ur5", "--connect", "nowhere"], "is not an endpoint"),
         (["serve", "ur5", "--bind", "tcp://0.0.0.0:5555"], "khz keys new"),
         (["serve", "ur6"], "did you mean 'ur5'"),
-        (["stop", "--connect", "nowhere"], "is no endpoint"),
+        (["stop", "--connect", "nowhere"], "is not an endpoint"),
     ],
 )
 def test_what_must_not_be_is_refused_with_status_3(arguments, told):

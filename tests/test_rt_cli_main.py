@@ -16,6 +16,9 @@ from typer.testing import CliRunner
 from kilohertz.controller.brain import Brain
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.cli.main import app
+from kilohertz.rt.doctor import report
+from kilohertz.rt.doctor.check import Check, Status
+from kilohertz.rt.doctor.fix import Fix
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import session
 from kilohertz.sim import render
@@ -233,6 +236,7 @@ def test_the_schema_of_gains_is_json():
     assert "com" in schema["properties"]
 
 
+@pytest.mark.closed_loop
 def test_a_run_ends_with_its_figures_on_the_screen_and_in_the_file(tmp_path):
     path = tmp_path / "run.json"
     result = khz("sim", "panda", "--duration", "0.3", "--json", path)
@@ -244,6 +248,7 @@ def test_a_run_ends_with_its_figures_on_the_screen_and_in_the_file(tmp_path):
     assert "p99.9" in result.stdout
 
 
+@pytest.mark.closed_loop
 def test_a_run_is_drawn_into_a_folder_that_is_made_for_it(tmp_path):
     folder = tmp_path / "new" / "plots"
     result = khz("sim", "panda", "--duration", "0.3", "--plot", folder)
@@ -252,6 +257,7 @@ def test_a_run_is_drawn_into_a_folder_that_is_made_for_it(tmp_path):
     assert "latency.png" in result.stdout
 
 
+@pytest.mark.closed_loop
 def test_a_fall_is_status_1(tmp_path):
     scenario = tmp_path / "thrown.yaml"
     scenario.write_text(
@@ -264,6 +270,7 @@ def test_a_fall_is_status_1(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["fell"] is True
 
 
+@pytest.mark.closed_loop
 def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(render, "render_gif", lambda *_, **__: pytest.fail("a film was rendered"))
     result = khz("sim", "panda", "--duration", "0.3", "--plot", tmp_path, "--no-film")
@@ -272,6 +279,7 @@ def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
     assert (tmp_path / "latency.png").exists()
 
 
+@pytest.mark.closed_loop
 def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
     result = khz("sim", "panda", "--duration", "0.3", "--json", "-", "--plot", tmp_path, "--no-film")
     assert result.exit_code == 0
@@ -282,6 +290,7 @@ def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
     assert not Path("-").exists()
 
 
+@pytest.mark.closed_loop
 def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
     duration = ["--duration", "0.05", "--json", "-"]
     summaries = [
@@ -293,6 +302,7 @@ def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
     assert len(hashes) == 3
 
 
+@pytest.mark.closed_loop
 def test_ctrl_c_ends_a_run_with_status_130_and_all_files_are_written(tmp_path, monkeypatch):
     record = Trace.record
 
@@ -319,6 +329,7 @@ def test_ctrl_c_outside_a_run_is_status_130_too(monkeypatch):
     assert result.stderr.strip() == "stopped by Ctrl-C"
 
 
+@pytest.mark.closed_loop
 def test_an_exception_in_the_tick_is_status_5(monkeypatch, tmp_path):
     monkeypatch.delenv("KILOHERTZ_TRACEBACK", raising=False)
     step = Brain.step
@@ -349,12 +360,14 @@ def test_an_internal_error_is_one_sentence_and_status_5(monkeypatch):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.host
 def test_help_loads_no_numerics():
     heavy = {"numpy", "pinocchio", "mujoco", "rich.console"}
     code = f"import sys, kilohertz.rt.cli.main; print(sorted({heavy} & set(sys.modules)))"
     assert in_a_process(code).stdout.strip() == "[]"
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -373,6 +386,7 @@ def test_commands_that_run_a_robot_import_no_benchmark(arguments):
     assert in_a_process(code + call(*arguments)).stderr.splitlines()[-1] == "[]"
 
 
+@pytest.mark.host
 def test_blas_is_told_to_use_one_thread_before_numpy_is_there():
     code = (
         "import atexit, os, kilohertz.rt.cli.main; assert 'numpy' not in sys.modules; "
@@ -382,6 +396,7 @@ def test_blas_is_told_to_use_one_thread_before_numpy_is_there():
     assert in_a_process("import sys; " + code + call("--version")).stdout.splitlines()[-1] == "['1', '1']"
 
 
+@pytest.mark.host
 def test_the_command_line_ends_with_the_status_of_the_contract():
     done = in_a_process(call("sim", "g2"))
     assert done.returncode == REFUSED
@@ -390,6 +405,7 @@ def test_the_command_line_ends_with_the_status_of_the_contract():
     assert in_a_process(call("sim", "g1", "--wrong")).returncode == USAGE
 
 
+@pytest.mark.host
 def test_no_colour_where_it_is_not_wanted_or_not_seen():
     for environment in ({"NO_COLOR": "1", "FORCE_COLOR": ""}, {}):
         done = in_a_process(call("robots"), **environment)
@@ -397,6 +413,7 @@ def test_no_colour_where_it_is_not_wanted_or_not_seen():
         assert "\x1b" not in done.stdout
 
 
+@pytest.mark.host
 def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
     done = in_a_process(call("gains", "show", "g1"), PYTHONIOENCODING="ascii")
     wide = in_a_process(call("sim", "panda", "--duration", "0.01"), PYTHONIOENCODING="ascii")
@@ -404,14 +421,36 @@ def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
     assert "qp.solved" in wide.stdout
 
 
+@pytest.mark.host
 def test_a_reader_that_goes_away_is_no_error():
     code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); " + call("robots")
     done = in_a_process(code)
     assert "Traceback" not in done.stderr
 
 
-def test_the_doctor_prints_its_remedies_as_a_script():
+@pytest.mark.host
+@pytest.mark.parametrize(("status", "exit_code"), [(Status.OK, 0), (Status.WARN, 0), (Status.FAIL, REFUSED)])
+def test_the_doctor_prints_its_remedies_as_a_script_without_measuring(monkeypatch, status, exit_code):
+    measured_s = []
+
+    def examine(measure_s):
+        measured_s.append(measure_s)
+        swaps = Check(9, "swapping", status, "60", "vm.swappiness=10", Fix(sysctl={"vm.swappiness": "10"}))
+        return report.Report(0, 80, (swaps,))
+
+    monkeypatch.setattr(report, "examine", examine)
     result = khz("doctor", "--fix-hints")
-    assert result.exit_code in (0, REFUSED)
+    assert result.exit_code == exit_code
     assert result.stdout.startswith("#!/bin/sh\n")
+    assert ("\nvm.swappiness = 10\n" in result.stdout) == (status != Status.OK)
+    assert measured_s == [0.0]
     assert subprocess.run(["sh", "-n"], input=result.stdout, text=True, check=False).returncode == 0
+
+
+def test_a_fit_host_without_measuring_is_not_reported_as_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "examine", lambda measure_s: report.Report(3, 80, ()))
+    result = khz("doctor", "--json", tmp_path / "doctor.json", "--seconds", "0")
+    assert result.exit_code == 0
+    assert "measuring" not in result.output
+    told = json.loads((tmp_path / "doctor.json").read_text())
+    assert (told["verdict"], told["core"], told["wakes"]) == ("fit", 3, 0)

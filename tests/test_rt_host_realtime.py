@@ -1,4 +1,4 @@
-"""The host is asked in order, a refusal is told with its remedy, and everything is undone."""
+"""Real-time requests are made in order, a refusal is reported with its remedy, and all of it is reverted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import pytest
 
 from kilohertz.rt.host.realtime import choose_core, parse_cpu_list, prepare_realtime
 
+pytestmark = pytest.mark.host
+
 PACED_MEASURES = 8
 
 
 class FakeKernel:
-    """Grants everything but what is refused, and keeps the state that the calls would set."""
+    """Grants every call that is not in `refuse`, and stores the state that the calls would set."""
 
     def __init__(self, refuse: frozenset[str] = frozenset()) -> None:
         self.refuse = refuse
@@ -77,7 +79,7 @@ def one_math_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 CALLS = ("set_malloc", "lock_memory", "hold_awake", "set_affinity", "set_scheduler")
 
 
-def test_all_is_asked_for_and_fifo_comes_last() -> None:
+def test_every_measure_is_requested_and_fifo_last() -> None:
     kernel = FakeKernel()
     with prepare_realtime(2, 80, kernel=kernel) as host:
         assert kernel.calls == list(CALLS)
@@ -89,7 +91,7 @@ def test_all_is_asked_for_and_fifo_comes_last() -> None:
         assert len(host.measures) == PACED_MEASURES
 
 
-def test_all_is_undone_in_reverse_also_after_an_error() -> None:
+def test_every_measure_is_reverted_also_after_an_error() -> None:
     kernel = FakeKernel()
 
     def fail() -> None:
@@ -102,12 +104,12 @@ def test_all_is_undone_in_reverse_also_after_an_error() -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_refusal_is_told_in_one_line_and_the_rest_is_granted(call: str) -> None:
+def test_a_refusal_is_reported_in_one_line_and_the_rest_is_granted(call: str) -> None:
     kernel = FakeKernel(refuse=frozenset({call}))
     with prepare_realtime(1, kernel=kernel) as host:
         assert len(host.refused) == 1
         (banner,) = host.banners
-        assert banner.startswith("no ")
+        assert banner.startswith("not granted: ")
         assert "Operation not permitted" in banner
         assert host.refused[0].remedy in banner
         assert "\n" not in banner
@@ -120,7 +122,7 @@ def test_a_host_that_refuses_everything_still_runs() -> None:
         assert [measure.granted for measure in host.measures] == [True, True] + [False] * 5 + [True]
 
 
-def test_in_lockstep_nothing_is_asked_of_the_kernel() -> None:
+def test_in_lockstep_the_kernel_is_not_called() -> None:
     kernel = FakeKernel()
     with prepare_realtime(1, paced=False, kernel=kernel) as host:
         assert kernel.calls == []
@@ -129,7 +131,7 @@ def test_in_lockstep_nothing_is_asked_of_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("paced", [True, False])
-def test_the_collector_is_quiet_inside_and_as_before_outside(paced: bool) -> None:
+def test_the_garbage_collector_is_disabled_inside_and_restored_outside(paced: bool) -> None:
     was_enabled = gc.isenabled()
     gc.enable()
     try:
@@ -147,7 +149,7 @@ def test_the_collector_is_quiet_inside_and_as_before_outside(paced: bool) -> Non
             gc.enable()
 
 
-def test_blas_with_several_threads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blas_with_several_threads_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     with prepare_realtime(1, kernel=FakeKernel()) as host:
         assert "OMP_NUM_THREADS=4" in host.banners[0]
@@ -187,7 +189,7 @@ print(json.dumps([core, before, during, own_state(), [m.name for m in host.measu
 """
 
 
-def test_on_this_host_whatever_it_grants_is_true_and_undone() -> None:
+def test_on_this_host_granted_measures_are_in_force_and_reverted() -> None:
     run = subprocess.run(
         [sys.executable, "-c", ON_THIS_HOST],
         cwd=Path(__file__).parents[1],
@@ -198,5 +200,5 @@ def test_on_this_host_whatever_it_grants_is_true_and_undone() -> None:
     core, before, during, after, granted = json.loads(run.stdout)
     assert after == before
     assert ("FIFO priority 5" in granted) == (during["policy"] == os.SCHED_FIFO)
-    assert (f"core {core} of its own" in granted) == (during["affinity"] == [core])
+    assert (f"core affinity {core}" in granted) == (during["affinity"] == [core])
     assert ("locked memory" in granted) == (during["locked"] >= 0.95)

@@ -1,4 +1,4 @@
-"""BLAS is told to stay on one thread before numpy asks, and a host that says otherwise is found out."""
+"""BLAS is limited to one thread before numpy is imported, and other settings are reported."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from kilohertz.rt.host.threads import MATH_THREAD_VARIABLES, limit_math_threads, math_thread_problems
 
+pytestmark = pytest.mark.host
+
 
 def test_one_thread_is_asked_for_where_nothing_is_set() -> None:
     environment: dict[str, str] = {}
@@ -18,14 +20,14 @@ def test_one_thread_is_asked_for_where_nothing_is_set() -> None:
     assert math_thread_problems(environment) == []
 
 
-def test_what_the_user_set_is_left_and_named() -> None:
+def test_a_value_set_by_the_user_is_kept_and_reported() -> None:
     environment = {"OMP_NUM_THREADS": "8"}
     limit_math_threads(environment)
     assert environment["OMP_NUM_THREADS"] == "8"
     assert math_thread_problems(environment) == ["OMP_NUM_THREADS=8"]
 
 
-def test_what_is_missing_is_named() -> None:
+def test_unset_variables_are_reported() -> None:
     assert math_thread_problems({}) == [f"{name} is not set" for name in MATH_THREAD_VARIABLES]
 
 

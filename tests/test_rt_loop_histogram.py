@@ -9,7 +9,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from kilohertz.rt.loop.histogram import HIGHEST_NS, LatencyHistogram, hlog_text
+from kilohertz.rt.loop.histogram import HIGHEST_NS, LATENCY_KEYS, LatencyHistogram, hlog_text, latency_us
 
 
 def recorded(values_ns: list[int]) -> LatencyHistogram:
@@ -93,3 +93,10 @@ def test_hlog_is_read_by_the_library(tmp_path: Path, values_ns: list[int]) -> No
         assert read.get_total_count() == histogram.total
     assert reader.get_next_interval_histogram() is None
     reader.close()
+
+
+def test_a_stage_that_was_not_measured_has_no_latency() -> None:
+    latency = latency_us({"tick": recorded([250_000])})
+    assert latency["tick"]["max"] == 250.0
+    assert set(latency) == set(LATENCY_KEYS)
+    assert latency["wake"] == {"p50": None, "p90": None, "p99": None, "p99.9": None, "max": None}

@@ -8,6 +8,8 @@ import pytest
 
 from kilohertz.rt.loop.signals import NUMBERS, told_by_signals
 
+pytestmark = pytest.mark.host
+
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_signal_is_told_and_handlers_come_back(number):

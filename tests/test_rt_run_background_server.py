@@ -10,6 +10,8 @@ from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.run.background_server import serve_command, served
 from kilohertz.rt.run.session import RunPlan
 
+pytestmark = pytest.mark.host
+
 
 def test_the_server_takes_robot_scenario_seed_and_pace_from_the_plan():
     command = serve_command(RunPlan("g1", "squat", seed=7), "ipc:///x")

@@ -20,6 +20,8 @@ from kilohertz.rt.doctor.check import Check, Status
 from kilohertz.rt.doctor.report import Report
 from kilohertz.rt.run.maker_bridge_process import Bridging, build_bridge, connect_arm
 
+pytestmark = pytest.mark.host
+
 REFUSED = 3
 
 
@@ -74,7 +76,7 @@ def test_the_signal_that_ends_it_is_known(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_arm_is_free_again_where_its_bridge_cannot_be_built(tmp_path: Path) -> None:
     closed = []
     arm: Any = SimpleNamespace(joints=7, maker="franka", close=lambda: closed.append(True))
-    with pytest.raises(ConfigError, match="is no arm of 7 joints"):
+    with pytest.raises(ConfigError, match="is not an arm of 7 joints"):
         build_bridge(RobotModel.load("ur5"), arm, f"ipc://{tmp_path / 'robot'}")
     assert closed == [True]
 

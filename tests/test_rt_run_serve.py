@@ -11,6 +11,8 @@ from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.loop.clock import GridClock
 from kilohertz.rt.run.serve import Serving, build_server, server_core
 
+pytestmark = pytest.mark.host
+
 
 def test_it_serves_period_by_period_until_it_is_told_to_stop(tmp_path):
     server = build_server("ur5", f"ipc://{tmp_path / 'robot'}", scenario="stand")

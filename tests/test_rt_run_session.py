@@ -11,6 +11,8 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.run.session import WARM_UP_STEPS, RunPlan, Session
 from kilohertz.rt.show.screen import print_run
 
+pytestmark = pytest.mark.closed_loop
+
 # The keys of the summary that others rely on.
 CONTRACT = {
     "": [

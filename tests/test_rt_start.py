@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.host
+
 ROOT = Path(__file__).parents[1]
 RUN = """
 import json, sys

@@ -21,6 +21,8 @@ from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.server import SimulatedServer
 from kilohertz.sim.simulated_robot import SimulatedRobot
 
+pytestmark = pytest.mark.host
+
 UR5 = RobotModel.load("ur5")
 
 

@@ -290,6 +290,12 @@ class OsqpBackend:
         assert self._current is not None
         self._current.cold_start()
 
+    def reset(self) -> None:
+        """Forgets every iterate: the next solve does not depend on what was solved before."""
+        for problem in self._problems.values():
+            problem.cold_start()
+        self._current = None
+
     def forget(self) -> None:
         """Starts the next tick from the solution as it is then: it did not come from here."""
         self._current = None

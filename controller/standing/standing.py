@@ -15,10 +15,9 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.problem.soles import can_rest, com_height, sole_corners
 from kilohertz.controller.problem.tables import REF
-from kilohertz.controller.request import RequestRow
-from kilohertz.controller.standing.com_motion import ComMotion
 from kilohertz.controller.standing.stance import Stance, stance_tasks
 from kilohertz.controller.standing.standing_kernels import (
     find_soles,
@@ -90,6 +89,7 @@ class Standing:
         R_des: (3, 3) heading of the soles.
         half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
         height_m: of the centre of mass over the ground at the nominal posture.
+        posture: offset of the centre of mass and lean of the trunk, as the present behaviour writes them.
         tasks: names of the tasks that walking keeps, too.
     """
 
@@ -103,7 +103,7 @@ class Standing:
         self.height_m = com_height(robot)
         self.robot = robot
         self._body = body
-        self._com = ComMotion()
+        self.posture = PostureReference()
         self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
         self._closed = robot.contact_names
         self._n_contacts = len(robot.contacts)
@@ -168,7 +168,7 @@ class Standing:
         kin, tasks, com, index = (
             self._body.arrays.kin,
             self._body.arrays.tasks,
-            self._com,
+            self.posture,
             self._body.task_index,
         )
         upright = [int(tasks.table[index[name], REF]) for name in ("base", "trunk") if name in index]
@@ -212,6 +212,7 @@ class Standing:
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
         kin = self._body.arrays.kin
+        self.posture.reset()
         self.write_gains()
         self._write_references(0.0)
         data = self.robot.pin_model.createData()
@@ -223,7 +224,7 @@ class Standing:
         self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
         self._bear_load()
-        self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
+        self.posture.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
         self._body.set_mode(*self._mode)
 
@@ -232,7 +233,9 @@ class Standing:
         self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
-        self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
+        self.posture.start_from(
+            self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset
+        )
         self.write_gains()
         self._body.set_mode(*self._mode)
 
@@ -244,12 +247,8 @@ class Standing:
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N
 
-    def take(self, request: RequestRow) -> None:
-        """Switches to a new request."""
-        self._com.take(request)
-
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
-        self._com.advance(dt_s)
+        self.posture.advance(dt_s)
         self._bear_load()
         self._write_references(dt_s)

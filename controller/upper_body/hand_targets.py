@@ -9,33 +9,22 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.upper_body.reach import nearest_pose
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 FREE, BASE, WORLD = range(3)
-"""Frame that a hand's job is given in; a free hand has none."""
+"""Frame of a hand's target; a free hand has no target."""
 HAND_TARGET_SIZE = 13
 """Frame, place (3), orientation row by row (9; NaN: as it is)."""
 MOST_HANDS = 4
 
 
-class TargetError(ValueError):
-    """A job that the robot cannot do.
-
-    Attributes:
-        loc: where it is among the parameters.
-    """
-
-    def __init__(self, loc: tuple[str | int, ...], sentence: str) -> None:
-        super().__init__(sentence)
-        self.loc = loc
-
-
 def write_hand_targets(
     robot: RobotModel, hands: Mapping[str, Mapping[str, Any]], hand_targets: Vector
 ) -> None:
-    """Writes the job of every hand that is named.
+    """Writes the target of every hand that is named.
 
     Args:
         robot: the robot.
@@ -43,16 +32,16 @@ def write_hand_targets(
         hand_targets: (MOST_HANDS, HAND_TARGET_SIZE) the rows, of free hands.
 
     Raises:
-        TargetError: for a hand that there is not, and for a place that it does not get to.
+        BehaviourError: for a hand that there is not, and for a place that it does not get to.
     """
     for name, target in hands.items():
         if name not in robot.hand_names:
             has = f"it has {', '.join(robot.hand_names)}" if robot.hand_names else "it has none"
-            raise TargetError(("hands", name), f"'{robot.name}' has no hand '{name}'; {has}")
+            raise BehaviourError(("hands", name), f"'{robot.name}' has no hand '{name}'; {has}")
         i = robot.hand_names.index(name)
         if i >= MOST_HANDS:
-            raise TargetError(
-                ("hands", name), f"only the first {MOST_HANDS} hands of a robot can be given jobs"
+            raise BehaviourError(
+                ("hands", name), f"only the first {MOST_HANDS} hands of a robot can be given targets"
             )
         frame = "B" if target.get("p_BH_m") is not None else "W"
         place = _three(target.get(f"p_{frame}H_m"), ("hands", name, f"p_{frame}H_m"))
@@ -72,11 +61,12 @@ def _check_reach(robot: RobotModel, i: int, target: Vector) -> None:
     if nearest.found:
         return
     name = robot.hand_names[i]
-    raise TargetError(("hands", name, "p_BH_m"), f"{name} does not get there{nearest.told(R_BH is not None)}")
+    off = nearest.describe(R_BH is not None)
+    raise BehaviourError(("hands", name, "p_BH_m"), f"{name} does not get there{off}")
 
 
 def _three(value: Any, loc: tuple[str | int, ...]) -> Vector:
     given = np.array(math.nan if value is None else value, dtype=np.float64)
     if given.shape != (3,) or not np.isfinite(given).all():
-        raise TargetError(loc, f"{loc[-1]} should be three numbers, not {value}")
+        raise BehaviourError(loc, f"{loc[-1]} should be three numbers, not {value}")
     return given

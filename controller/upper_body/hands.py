@@ -18,7 +18,6 @@ import pinocchio as pin
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.request import CIRCLE, FOOTSTEPS, REACH, WALK, RequestRow
 from kilohertz.controller.upper_body.hand_kernels import follow_base, follow_trunk, from_level
 from kilohertz.controller.upper_body.hand_motion import HandMotion
 from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
@@ -38,6 +37,7 @@ _HELD_M, _LOST_M = 0.02, 0.08
 """A hand this close to its place in the world has it, and this far from it has lost it again."""
 _LARGEST_PULL_M = 0.04
 """Further from its place in the world than this, a hand is pulled there no harder."""
+_LEVEL = np.eye(3)
 _FIRST_COLUMN = 4
 """Of the gains of a pose task."""
 
@@ -151,27 +151,34 @@ class Hands:
             hand.part = hand.turn = float(stay)
             self._switch(i, stay)
 
-    def take(self, request: RequestRow, R_des: Vector) -> None:
-        """Switches to what a request says of the hands.
-
-        A hand of which it says nothing goes on with what it does, or rests there; for a walk it is free.
+    def lead(self, i: int) -> HandMotion:
+        """Switches on the task of a hand that the whole body follows, in the world.
 
         Args:
-            request: of any behaviour.
+            i: index of the hand.
+
+        Returns:
+            Its motion, which begins where the hand is.
+        """
+        self._lead(i, False, False, True, _LEVEL)
+        return self._hands[i].motion
+
+    def take(self, targets: Vector, free: bool, R_des: Vector) -> None:
+        """Switches to other targets.
+
+        A hand without a target goes on with what it does, or rests there, unless it is to be freed.
+
+        Args:
+            targets: (n, HAND_TARGET_SIZE) target of each hand.
+            free: whether hands without a target are freed.
             R_des: (3, 3) heading of the robot.
         """
-        code = int(request.behaviour[0])
-        if code in (REACH, CIRCLE):
-            i = int(request.hand[0])
-            self._lead(i, False, False, True, R_des)
-            self._hands[i].motion.take(request)
-            return
-        for i, (hand, target) in enumerate(zip(self._hands, request.hand_targets(), strict=False)):
+        for i, (hand, target) in enumerate(zip(self._hands, targets, strict=False)):
             if target[0] in (BASE, WORLD):
                 turned = math.isfinite(target[4])
                 self._lead(i, target[0] == BASE and self._floating, self._floating, turned, R_des)
                 hand.motion.move(target[1:4], target[4:].reshape(3, 3) if turned else None)
-            elif code in (WALK, FOOTSTEPS):
+            elif free:
                 hand.wanted = False
             elif hand.on:
                 hand.motion.move(None, None)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.problem.soles import com_height
 from kilohertz.controller.walking.gait import least_width_m
 from kilohertz.controller.walking.route import MOST_FOOTSTEPS
@@ -23,18 +24,17 @@ _STANDING_M = 0.04
 """The feet may stand this far from their nominal places as the first step is taken."""
 
 
-class FootstepError(ValueError):
+class FootstepError(BehaviourError):
     """A footstep that cannot be walked.
 
     Attributes:
-        index: which one, from 0.
-        loc: where it is among the parameters.
+        index: number of the footstep, from 0.
+        loc: path of the footstep among the parameters.
     """
 
     def __init__(self, index: int, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(("steps", index), sentence)
         self.index = index
-        self.loc: tuple[str | int, ...] = ("steps", index)
 
 
 def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:

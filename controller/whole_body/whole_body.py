@@ -235,6 +235,13 @@ class WholeBody:
         self._at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
         return solved
 
+    def reset(self) -> None:
+        """Forgets every solution: the next ticks do not depend on those before."""
+        for array in self.solution:
+            array[:] = 0.0
+        self.osqp.reset()
+        self._at_limit, self.iterations = False, 0
+
     def solve_softened(self) -> bool:
         """Solves with limits and contact motion softened; True where finite and inside the wrench cones."""
         self.osqp.forget()

@@ -1,8 +1,9 @@
-"""How the tick is compiled: jitted kernels, and entry points cached on disk that never go stale.
+"""Compilation of the tick: jitted kernels, and entry points whose machine code is cached on disk.
 
-numba's own cache looks only at the file of the cached function: an edit of a callee in another file
-silently keeps the old machine code (measured). So no kernel is cached by itself. A tick calls a few
-generated entry points; each lives in a file of its own whose name hashes every source it depends on.
+numba's own cache checks only the file of the cached function: after an edit of a callee in another file it
+silently keeps the old machine code (measured). Therefore no kernel is cached by itself. A tick calls a few
+generated entry points. Each has a file of its own, whose name contains a hash of all sources that the entry
+point depends on.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from kilohertz.robots.compile.kernel_compiler import Kernel
 from kilohertz.robots.compile.progress import CompileProgress
 from kilohertz.robots.config.config_error import ConfigError
 
-types: Any = numba_types  # its pointer types are made at run time, unseen by type checkers
+types: Any = numba_types  # type checkers do not see its pointer types, which are made at run time
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,18 +45,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 FASTMATH = {"reassoc", "nsz", "arcp", "contract"}
 KERNEL_OPTIONS: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy"}
 
-# Most entry points take less; those that take more say so.
+# Default for the expected compile time of an entry point [s]; most entry points take less.
 COMPILE_S = 2.0
-# More than any one of them takes.
+# Free space that is required before compiling: more than the machine code of any entry point takes.
 LEAST_FREE_BYTES = 4_000_000
-# Date of every generated file.
+# Modification time of every generated file [s since 1970].
 WRITTEN_S = 1_000_000_000.0
 
 
 def kernel(function: F) -> F:
-    """Jits a function that compiled code calls, and now and then (tests, set-up) Python.
+    """Jits a function that compiled code calls, and that tests and set-up may also call from Python.
 
-    A call from Python compiles it anew in every process: nothing of the tick may do that.
+    A call from Python compiles the function again in every process, so that the tick must not call it from
+    Python.
     """
     compiled: F = Kernel(function, KERNEL_OPTIONS, from_python=numba.njit(**KERNEL_OPTIONS)(function))
     return compiled
@@ -64,11 +66,12 @@ def kernel(function: F) -> F:
 def inner_kernel(function: F, *, may_copy: bool = False) -> F:
     """Jits a function that only compiled code calls.
 
-    References are not counted, so one that allocated would not compile.
+    The function is compiled without reference counting, so that a function that allocates does not compile.
 
     Args:
-        function: to compile.
-        may_copy: lets it assign one array to another, `T[r] = J[r]`, which is compiled as a possible copy.
+        function: function to compile.
+        may_copy: allows assignments of one array to another, such as `T[r] = J[r]`, which numba compiles as a
+            possible copy.
     """
     compiled: F = Kernel(function, {**KERNEL_OPTIONS, "_nrt": may_copy}, from_python=None)
     return compiled
@@ -76,7 +79,7 @@ def inner_kernel(function: F, *, may_copy: bool = False) -> F:
 
 @intrinsic
 def float_pointer(typing_context, address):  # type: ignore[no-untyped-def]
-    """The float64 pointer at an integer address, for `numba.carray` in compiled code."""
+    """Converts an integer address to a float64 pointer, for `numba.carray` in compiled code."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
@@ -86,7 +89,7 @@ def float_pointer(typing_context, address):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def int_pointer(typing_context, address):  # type: ignore[no-untyped-def]
-    """The int64 pointer at an integer address, for `numba.carray` in compiled code."""
+    """Converts an integer address to an int64 pointer, for `numba.carray` in compiled code."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
@@ -95,10 +98,10 @@ def int_pointer(typing_context, address):  # type: ignore[no-untyped-def]
 
 
 def cache_folder() -> Path:
-    """Where generated entry points and their machine code live.
+    """Returns the folder of the generated entry points and their machine code.
 
-    `$KILOHERTZ_CACHE`, else `$XDG_CACHE_HOME/kilohertz`, else `~/.cache/kilohertz`; where the first of them
-    cannot be written, the next, and last a temporary folder, with one sentence on standard error.
+    This is `$KILOHERTZ_CACHE` if set and writable, else `kilohertz` in `$XDG_CACHE_HOME` or `~/.cache`, else
+    a temporary folder. If the first choice is not writable, one sentence on standard error says so.
     """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     wanted = os.environ.get("KILOHERTZ_CACHE")
@@ -111,19 +114,23 @@ def _first_writable(candidates: tuple[str, ...]) -> Path:
         folder = Path(candidate)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Only a try tells: root passes every check of permissions, also where nothing can be written.
+            # Write permission is tested by writing: for root a check of permissions always succeeds, even on
+            # a read-only file system.
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError:
             continue
         if candidate != candidates[0]:
-            print(f"kilohertz: {candidates[0]} cannot be written; {folder} is used instead", file=sys.stderr)
+            print(
+                f"kilohertz: the folder {candidates[0]} cannot be written; {folder} is used instead",
+                file=sys.stderr,
+            )
         return folder
     temporary = Path(tempfile.mkdtemp(prefix="kilohertz-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     print(
-        f"kilohertz: {candidates[0]} cannot be written, so the next start compiles anew; "
-        "set KILOHERTZ_CACHE to a folder that can",
+        f"kilohertz: the folder {candidates[0]} cannot be written, so the next start will compile again; "
+        "set KILOHERTZ_CACHE to a folder that can be written",
         file=sys.stderr,
     )
     return temporary
@@ -134,9 +141,9 @@ class Entry:
     """A generated module of cached entry points.
 
     Attributes:
-        name: what it compiles, for the progress line.
-        path: its file, named by a hash of all that its machine code depends on.
-        expected_s: how long it may take to compile [s].
+        name: name of the module, for the progress line.
+        path: file of the module; its name contains a hash of everything that the machine code depends on.
+        expected_s: expected compile time [s].
     """
 
     name: str
@@ -145,34 +152,34 @@ class Entry:
 
     @classmethod
     def write(cls, name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> Entry:
-        """The entry of this text, written to the cache folder where it is new; see `load_entry`."""
+        """Returns the entry for a source text; writes its file to the cache if new. See `load_entry`."""
         digest = hashlib.sha256(f"{_compiler()}\n{text}".encode())
         for source in sorted(set(sources)):
             digest.update(hashlib.sha256(source.read_bytes()).digest())
         path = cache_folder() / f"kilohertz_{name}_{digest.hexdigest()[:16]}.py"
         if not path.exists():
-            # Written beside and renamed: two programs that start together never read half a file.
+            # The file is written under another name and renamed, so that no other process reads half a file.
             partial = path.with_suffix(f".{os.getpid()}.part")
             with _room_for_code(path.parent):
                 partial.write_text(text)
             partial.replace(path)
-        # numba drops machine code whose source has another date, as that of a copied cache has; the name says
-        # already that the content is the same.
+        # numba discards machine code if the date of the source file has changed, as in a copied cache. The
+        # date is therefore fixed; the hash in the file name already identifies the content.
         if path.stat().st_mtime != WRITTEN_S:
             os.utime(path, (WRITTEN_S, WRITTEN_S))
         return cls(name, path, expected_s)
 
     @property
     def ready(self) -> bool:
-        """Whether it is loaded, or its machine code was written down whole."""
+        """Whether the module is loaded, or its machine code is completely in the cache."""
         return self.path.stem in sys.modules or self._done.exists()
 
     def load(self) -> ModuleType:
-        """The module, compiled first where it is not ready; alone, where others want to compile it too."""
+        """Imports the module and compiles it first if necessary, under a lock against other processes."""
         if self.ready:
             try:
                 return self._run()
-            except Exception:  # whatever a damaged file of machine code makes of itself
+            except Exception:  # a damaged file of machine code can raise any exception
                 self._done.unlink(missing_ok=True)
                 for damaged in (self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"):
                     damaged.unlink(missing_ok=True)
@@ -203,14 +210,14 @@ class Entry:
 
 
 def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> ModuleType:
-    """Imports a generated module of cached entry points, writing and compiling it first where it is new.
+    """Imports a generated module of cached entry points; writes and compiles it first if it is new.
 
     Args:
-        name: what the module compiles, for its file name and the progress line.
-        text: Python source of the module; its entry points use `numba.njit(cache=True, ...)` with
-            explicit signatures, so that importing it compiles or loads them.
-        sources: every file the entry points depend on; an edit of any gives a new module.
-        expected_s: about how long it takes to compile, for the progress line [s].
+        name: name of the module, for its file name and the progress line.
+        text: Python source of the module; its entry points use `numba.njit(cache=True, ...)` with explicit
+            signatures, so that the import compiles or loads them.
+        sources: all files that the entry points depend on; an edit of any of them gives a new module.
+        expected_s: expected compile time, for the progress line [s].
 
     Returns:
         The imported module.
@@ -219,9 +226,9 @@ def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float 
 
 
 def _compiler() -> str:
-    """All that machine code depends on beside its sources: versions, processor, numba's switches."""
+    """Returns what machine code depends on besides the sources: versions, CPU, numba's switches."""
     switches = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("NUMBA_"))
-    # Code for a named processor may come from a computer with another one.
+    # NUMBA_CPU_NAME selects a target CPU, so that code can be compiled for it on another computer.
     name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
     return "\n".join(
         [
@@ -236,21 +243,22 @@ def _compiler() -> str:
 
 @contextmanager
 def _room_for_code(folder: Path) -> Iterator[None]:
-    """Refuses to compile what cannot be written; before a minute of work where the disk is full already."""
+    """Raises an error if the cache cannot be written; checked before compiling, which may take a minute."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(LEAST_FREE_BYTES))
         yield
     except OSError as error:
         raise ConfigError(
-            f"{folder}: compiled code cannot be kept there ({(error.strerror or str(error)).lower()}); "
-            "make room for 20 MB, or set KILOHERTZ_CACHE to another folder"
+            f"{folder}: compiled code cannot be stored in this folder "
+            f"({(error.strerror or str(error)).lower()}); "
+            "free 20 MB of disk space, or set KILOHERTZ_CACHE to another folder"
         ) from None
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Holds a lock that the system takes back from a process that dies; where there are no locks, nothing."""
+    """Holds a file lock, which the system releases if the process dies; without lock support does nothing."""
     with path.open("rb") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,7 +1,8 @@
-"""YAML files that are checked against a schema, with every problem at its line and column.
+"""Loading of YAML files that are checked against a schema; every problem is reported with line and column.
 
-The text is parsed to ruamel's node graph, which knows where each key stands; plain data is built from
-it and given to pydantic; pydantic's findings are put into sentences and traced back to the keys.
+The text is parsed to ruamel's node graph, which holds the position of each key. Plain data is built from the
+graph and validated by pydantic. Each of pydantic's errors is turned into a sentence with the position of its
+key.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Loc = tuple[str | int, ...]
 
 
 def _let_lists_fill_tuples(schema: Any) -> None:
-    """Relaxes strictness where YAML has only one kind of list."""
+    """Lets a YAML list fill a tuple or set in strict mode, because YAML has only one kind of list."""
     if isinstance(schema, dict):
         if schema.get("type") in ("tuple", "set", "frozenset"):
             schema["strict"] = False
@@ -55,7 +56,11 @@ def _let_lists_fill_tuples(schema: Any) -> None:
 
 
 class Config(pydantic.BaseModel):
-    """Base of every schema: frozen, no unknown keys, whole numbers pass as numbers, text and bools do not."""
+    """Base class of every schema.
+
+    Models are frozen and forbid unknown keys. Where a number is expected, integers are accepted, but text and
+    booleans are not.
+    """
 
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
@@ -64,8 +69,8 @@ class Config(pydantic.BaseModel):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _remember_keys(cls, data: Any, info: pydantic.ValidationInfo) -> Any:
-        # An unknown key is reported without the keys that would have been right; they are needed to
-        # say what was meant, also inside unions, where the schema is known only here.
+        # pydantic reports an unknown key without the valid keys, which "did you mean" needs. Inside unions
+        # the schema, and so the valid keys, is known only here.
         if isinstance(data, dict) and isinstance(info.context, dict) and KNOWN_KEYS in info.context:
             known = info.context[KNOWN_KEYS].setdefault(id(data), {})
             known.update((spec.alias or name, None) for name, spec in cls.model_fields.items())
@@ -82,7 +87,7 @@ class Config(pydantic.BaseModel):
 
 @dataclass
 class _Place:
-    """Where a key or list entry stands (from 1), and what is inside it."""
+    """Line and column of a key or list entry (from 1), and the places inside it."""
 
     line: int
     column: int
@@ -90,7 +95,7 @@ class _Place:
 
 
 class Positions:
-    """Where each key of a parsed file stands, for problems found after parsing.
+    """Line and column of each key of a parsed file, for problems that are found after parsing.
 
     Attributes:
         path: the file.
@@ -103,7 +108,7 @@ class Positions:
         self._root = root
 
     def value(self, loc: Loc) -> Any:
-        """The plain value at a key path; None where the file does not have it."""
+        """Returns the plain value at a key path; None if the file does not have this key."""
         value = self.data
         for step in loc:
             try:
@@ -115,13 +120,13 @@ class Positions:
     def problem(
         self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None
     ) -> Problem:
-        """A problem at the line of a key, or of its nearest parent that the file has.
+        """Returns a problem at the position of a key, or of its nearest parent that the file has.
 
         Args:
             loc: path of the key, such as ("contacts", "left_foot", "link").
-            sentence: what is wrong, readable after the key.
-            candidates: words that would have been right; the closest becomes "did you mean".
-            wrong: the word that was wrong; by default the value at `loc` if it is text, else the key.
+            sentence: description of the problem, which continues the name of the key.
+            candidates: valid words; the one closest to the wrong word is suggested as "did you mean".
+            wrong: the wrong word; by default the value at `loc` if it is text, else the key.
         """
         place = self._root
         for step in loc:
@@ -139,7 +144,7 @@ class Positions:
     def error(
         self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None
     ) -> ConfigError:
-        """The same as an error of one problem, to raise."""
+        """Returns an exception with one problem; the arguments are those of `problem`."""
         return ConfigError(self.problem(loc, sentence, candidates, wrong))
 
 
@@ -147,15 +152,15 @@ def load_yaml(path: Path, schema: type[M], *, context: dict[str, Any] | None = N
     """Reads a YAML 1.2 file and checks it against a schema.
 
     Args:
-        path: the file.
-        schema: a pydantic model, best derived from `Config`.
-        context: handed to the schema's validators as `info.context`.
+        path: path of the file.
+        schema: a pydantic model, preferably derived from `Config`.
+        context: passed to the schema's validators as `info.context`.
 
     Returns:
         The checked model.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML, or does not fit; all problems at once.
+        ConfigError: the file cannot be read, is not YAML, or does not fit the schema; it lists all problems.
     """
     return load_yaml_located(path, schema, context=context)[0]
 
@@ -227,7 +232,8 @@ def _read(path: Path) -> str:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigError(Problem(f"cannot be read: {reason.lower()}", path)) from None
     if len(raw) > MAX_BYTES:
-        raise ConfigError(Problem(f"is larger than {MAX_BYTES // 1000} kB, too large for a setting", path))
+        sentence = f"is larger than {MAX_BYTES // 1000} kB, which is too large for a configuration file"
+        raise ConfigError(Problem(sentence, path))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -240,7 +246,7 @@ def _parse(path: Path, text: str) -> Positions:
     yaml = YAML(typ="safe", pure=True)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an anchor used twice: harmless, and not ours to print
+            warnings.simplefilter("ignore")  # ruamel warns of an anchor that is used twice, which is harmless
             root = yaml.compose(io.StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -251,7 +257,7 @@ def _parse(path: Path, text: str) -> Positions:
         raise ConfigError(Problem(f"is not valid YAML: {str(error).splitlines()[0]}", path)) from None
     except RecursionError:
         raise ConfigError(Problem("is nested too deeply", path)) from None
-    except Exception as error:  # the scanner's own slips on broken text (IndexError, AttributeError, ...)
+    except Exception as error:  # on broken text the scanner itself can fail (IndexError, AttributeError, ...)
         raise ConfigError(Problem(f"is not valid YAML: {error}", path)) from None
     if root is None:
         raise ConfigError(Problem("is empty", path, 1, 1))
@@ -263,12 +269,12 @@ def _parse(path: Path, text: str) -> Positions:
 
 
 def _is_text(value: str) -> bool:
-    r"""Whether text has a place in Unicode: an escape such as "\ud800" has none."""
+    r"""Checks that text is valid Unicode: an escape such as "\ud800" is a lone surrogate and is not."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 class _Builder:
-    """Plain data and places from the node graph."""
+    """Builds plain data, and the position of each key, from ruamel's node graph."""
 
     def __init__(self, path: Path, yaml: YAML) -> None:
         self.path = path
@@ -278,7 +284,7 @@ class _Builder:
 
     def build(self, node: Node, place: _Place, loc: Loc) -> Any:
         self._values += 1
-        # Aliases can repeat a few lines without end, or hold themselves.
+        # Aliases can multiply a few lines into an unbounded amount of data, or contain themselves.
         if len(loc) > MAX_DEPTH:
             raise ConfigError(Problem("is nested too deeply", self.path, place.line, place.column))
         if self._values > MAX_VALUES:
@@ -329,7 +335,7 @@ class _Builder:
         except (ValueError, KeyError, OverflowError, YAMLError):
             self._problem(place.line, place.column, loc, f"cannot be read as a value: {str(node.value)[:40]}")
             return None
-        self._problem(place.line, place.column, loc, f"has a tag that is not known here: {node.tag}")
+        self._problem(place.line, place.column, loc, f"has an unknown YAML tag: {node.tag}")
         return None
 
     def _problem(self, line: int, column: int, loc: Loc, sentence: str) -> None:

@@ -21,10 +21,9 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.footprint import Footprint
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.loop.control_loop import ControlLoop
-from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.loop.histogram import LatencyHistogram, latency_us
 from kilohertz.rt.loop.stamps import START, WRITE
 from kilohertz.rt.run.session import RunPlan, Session
-from kilohertz.rt.run.summary import latency_us
 from kilohertz.rt.show.latency_bins import log_bins
 from kilohertz.rt.show.screen import PERCENTILES, host_lines, latency_table, tick_bars
 from kilohertz.sim.scenario import default_scenario_name

@@ -35,11 +35,12 @@ def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
     check_file(json_file)
     require_library()
     from kilohertz.rt.log.file import LogReader
-    from kilohertz.rt.log.info import figures_of, print_info
+    from kilohertz.rt.log.info import figures_of
+    from kilohertz.rt.show.log_screen import print_log
 
     with LogReader(file) as reader:
         figures = figures_of(reader)
-    print_info(screen(json_file), figures)
+    print_log(screen(json_file), figures)
     write_json(json_file, figures)
 
 

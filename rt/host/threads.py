@@ -1,4 +1,4 @@
-"""One thread for BLAS and OpenMP: a worker of theirs is not real-time, and the tick would wait for it."""
+"""Limits BLAS and OpenMP to one thread: their workers are not real-time, and the tick would wait for them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ MATH_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THR
 
 
 def limit_math_threads(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Asks for one thread where nothing is asked for; works only before numpy is imported."""
+    """Sets unset thread-count variables to 1; this has an effect only before numpy is imported."""
     for variable in MATH_THREAD_VARIABLES:
         environment.setdefault(variable, "1")
 
 
 def math_thread_problems(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """The variables that do not ask for one thread, as `NAME=value` or `NAME is not set`."""
+    """Returns the thread-count variables that are not 1, as `NAME=value` or `NAME is not set`."""
     return [
         f"{variable}={environment[variable]}" if variable in environment else f"{variable} is not set"
         for variable in MATH_THREAD_VARIABLES

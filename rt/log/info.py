@@ -1,36 +1,29 @@
-"""What is in a log: what was run, when, how long, what is missing, what happened, how long the ticks took."""
+"""Summarises a log for `khz log info`: run, duration, missing rows, events and latency."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.text import Text
 
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.row import WARM_UP
-from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.loop.histogram import LatencyHistogram, latency_us
 from kilohertz.rt.loop.stamps import ORDER, RECORD, STAGE_COLUMNS
-from kilohertz.rt.run.summary import latency_us
-from kilohertz.rt.show.screen import latency_table
 
 NEEDED = ("tick", "state", "rung", "gains_generation", "stamps_ns")
-EVENTS_SHOWN = 40
-NO_WORD = "the controller ended without a word"
+NO_SUMMARY = "the controller ended without a summary (crash, kill or power loss)"
 
 
 def latency_of(stamps_ns: NDArray[Any], pace: str) -> dict[str, LatencyHistogram]:
-    """Histograms of the ticks and their stages, from their stamps.
+    """Returns latency histograms of the tick and of its stages.
 
     Args:
-        stamps_ns: (n,) group of the rows.
-        pace: what started the ticks.
+        stamps_ns: (n,) field `stamps_ns` of the rows.
+        pace: what started each tick: "lockstep", "timer" or "robot".
     """
     histograms = {}
     start = previous = stamps_ns["start"]
@@ -38,7 +31,7 @@ def latency_of(stamps_ns: NDArray[Any], pace: str) -> dict[str, LatencyHistogram
         if column == RECORD:
             continue
         stamp = stamps_ns[STAGE_COLUMNS[column]]
-        # A stage that did not run has an older tick's stamp.
+        # A stage that did not run still has the stamp of an older tick.
         ran = stamp >= previous
         histograms[STAGE_COLUMNS[column]] = _counted((stamp - previous)[ran])
         previous = np.where(ran, stamp, previous)
@@ -55,7 +48,7 @@ def _counted(durations_ns: NDArray[np.int64]) -> LatencyHistogram:
 
 
 def missed_periods(ticks: NDArray[Any], header: LogHeader) -> int:
-    """Periods without a row: ticks that were late, and rows that were lost."""
+    """Returns the number of periods without a row, because of late ticks or lost rows."""
     if header.pace == "timer":
         gaps = np.rint(np.diff(ticks["stamps_ns"]["due"]) / header.period_ns)
     else:
@@ -64,7 +57,7 @@ def missed_periods(ticks: NDArray[Any], header: LogHeader) -> int:
 
 
 def figures_of(reader: LogReader) -> dict[str, Any]:
-    """All of it as plain objects; the log is read to its end."""
+    """Returns the summary of a log as plain objects for JSON; reads the log to its end."""
     header = reader.header
     rows = read_rows(reader, NEEDED)
     ticks = rows[rows["tick"] != WARM_UP]
@@ -83,7 +76,7 @@ def figures_of(reader: LogReader) -> dict[str, Any]:
         "ticks": len(ticks),
         "overruns": missed_periods(ticks, header) - reader.lost,
         "rows_lost": reader.lost,
-        "ended": summary["exit_state"] if summary is not None else reader.damage or NO_WORD,
+        "ended": summary["exit_state"] if summary is not None else reader.damage or NO_SUMMARY,
         "whole": summary is not None and not reader.damage,
         "rungs": np.bincount(ticks["rung"], minlength=5).tolist(),
         "gains": int(ticks["gains_generation"].max(initial=0)),
@@ -101,52 +94,3 @@ def _provenance(header: LogHeader) -> dict[str, Any]:
         "model_sha256": header.model_sha256,
         **header.machine,
     }
-
-
-def print_info(console: Console, figures: Mapping[str, Any]) -> None:
-    """Prints the figures of `figures_of`."""
-    pace = {"lockstep": "in lockstep", "timer": "in real time", "robot": "paced by the robot"}
-    rate = figures["bytes"] / 1e6 / max(figures["duration_s"], 1e-9) * 60.0
-    console.print()
-    console.print(
-        Text.assemble(
-            (f"{figures['robot']} · {figures['scenario']}", "bold"),
-            f"   {figures['started']}, {figures['duration_s']:g} s {pace[figures['pace']]}",
-            f", seed {figures['seed']}",
-        )
-    )
-    lost = figures["rows_lost"]
-    lines: list[RenderableType] = [
-        Text(
-            f"{figures['ticks']} ticks recorded, {lost} rows lost, {figures['overruns']} periods missed; "
-            f"{figures['bytes'] / 1e6:.1f} MB, {rate:.0f} MB a minute",
-            style="yellow" if lost or figures["overruns"] else "",
-        ),
-        Text(
-            f"ended {figures['ended']}" if figures["whole"] else figures["ended"],
-            style="" if figures["whole"] else "yellow",
-        ),
-    ]
-    if figures["gains"]:
-        lines.append(Text(f"new gains on the way: {figures['gains']}"))
-    events = figures["events"]
-    for event in events[:EVENTS_SHOWN]:
-        lines.append(Text(f"{event['t_s']:8.3f} s  {event['kind']}: {event['text']}", style="dim"))
-    if len(events) > EVENTS_SHOWN:
-        lines.append(Text(f"and {len(events) - EVENTS_SHOWN} events more", style="dim"))
-    console.print(_padded(*lines))
-    console.print(_padded(latency_table(figures["latency_us"])))
-    made = figures["provenance"]
-    libraries = ", ".join(f"{name} {number}" for name, number in made["libraries"].items())
-    console.print(
-        _padded(
-            Text(f"kilohertz {made['version']}; {libraries}", style="dim"),
-            Text(
-                f"configuration {made['config_sha256'][:12]}, model {made['model_sha256'][:12]}", style="dim"
-            ),
-        )
-    )
-
-
-def _padded(*renderables: RenderableType) -> Padding:
-    return Padding(Group(*renderables), (1, 0, 0, 2), expand=False)

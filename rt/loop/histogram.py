@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 HIGHEST_NS = 1_000_000_000
 SIGNIFICANT_DIGITS = 3
+# The stages of a tick in the order of the contract; `wake` is how late the tick began.
+LATENCY_KEYS = ("tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake")
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 
 _HALF_BITS = 10
@@ -159,3 +161,12 @@ def _highest_ns(index: int) -> int:
 def _middle_ns(index: int) -> int:
     lowest, width = _lowest_and_width_ns(index)
     return lowest + width // 2
+
+
+def latency_us(stages: Mapping[str, LatencyHistogram]) -> dict[str, dict[str, float | None]]:
+    """p50, p90, p99, p99.9 and max of the tick and of each of its stages [us].
+
+    A stage that was not measured (`wake` in lockstep) has None throughout.
+    """
+    empty = LatencyHistogram()
+    return {key: stages.get(key, empty).summary_us() for key in LATENCY_KEYS}

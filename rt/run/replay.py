@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.request import request_from_numbers
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
@@ -105,7 +105,7 @@ class ReplayedBrain:
         estimator: Any = self._told or estimator_of(model, gains)
         self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9)
         self.command: Vector = self._brain.output.command.data
-        self._requests = [_request(numbers) for numbers in header.requests]
+        self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
         self._sensors = model.new_sensor_row()
         self._gains = GainsRow(gains) if header.live else gains
         self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
@@ -191,11 +191,3 @@ def _require_same_versions(header: LogHeader) -> None:
     for name, theirs in {"kilohertz": header.version, **header.libraries}.items():
         if ours.get(name) != theirs:
             raise ConfigError(f"the log was made with {name} {theirs}, this is {ours.get(name, 'without')}")
-
-
-def _request(numbers: list[float]) -> RequestRow:
-    row = RequestRow()
-    if len(numbers) != row.data.size:
-        raise ConfigError("the log's requests are not those of this version")
-    row.data[:] = numbers
-    return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import load_key, trusted_keys
@@ -30,7 +31,7 @@ def build_server(
         ConfigError: robot, scenario, endpoint or key cannot be used.
     """
     model = RobotModel.load(robot)
-    world = load_scenario(scenario or default_scenario_name(model), model)
+    world = load_scenario(scenario or default_scenario_name(model), model, behaviour_schemas(model))
     return SimulatedServer(
         model,
         world,

@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 import llvmlite.binding as llvm
 
+from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.overrides import with_overrides
 from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.request import RequestRow, make_request, soft_stop
-from kilohertz.controller.upper_body.hand_targets import TargetError
-from kilohertz.controller.walking.footstep_check import FootstepError
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.config.config_error import ConfigError
@@ -39,6 +39,7 @@ from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop, Pace
 from kilohertz.rt.loop.fade import damping_command
+from kilohertz.rt.loop.histogram import latency_us
 from kilohertz.rt.loop.outcome import (
     EXIT_DONE,
     EXIT_INTERNAL_ERROR,
@@ -177,7 +178,7 @@ class Session:
             require_library()
         self.robot = RobotModel.load(plan.robot)
         scenario, positions = load_scenario_located(
-            plan.scenario or default_scenario_name(self.robot), self.robot
+            plan.scenario or default_scenario_name(self.robot), self.robot, behaviour_schemas(self.robot)
         )
         if plan.duration_s is not None:
             scenario = scenario.with_duration(plan.duration_s)
@@ -355,7 +356,7 @@ class Session:
             "fell_at_s": self.simulated.fell_at_s,
             "exit_state": loop.exit_state,
             "overruns": loop.overruns,
-            "latency_us": summary.latency_us(loop.latency),
+            "latency_us": latency_us(loop.latency),
             "qp": summary.qp_figures(trace, self.gains.solver),
             "estimation": summary.estimation_figures(trace, robot.floating),
             "tracking": summary.tracking_figures(trace, robot, self.scenario),
@@ -441,10 +442,8 @@ def _schedule(robot: RobotModel, scenario: Scenario, positions: Positions) -> li
     for command in scenario.commands:
         try:
             request = make_request(robot, command.kind, command.params, command.at_s)
-        except ValueError as error:
-            loc: tuple[str | int, ...] = ("commands", lines.get(command.at_s, 0), command.kind)
-            if isinstance(error, FootstepError | TargetError):
-                loc = (*loc, *error.loc)
+        except BehaviourError as error:
+            loc = ("commands", lines.get(command.at_s, 0), command.kind, *error.loc)
             problems.append(positions.problem(loc, str(error)))
             continue
         schedule.append((round(command.at_s / PERIOD_S), request))
@@ -493,7 +492,7 @@ def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scen
     told_to_damp = scenario.commands[-1].kind == "damp"
     if loop.stopped_by == SIGINT and not fell and (told_to_damp or loop.exit_state != "damping"):
         return EXIT_INTERRUPTED
-    if loop.stopped_softly and not fell and loop.exit_state == "active":
+    if loop.stopped_softly and not fell and loop.exit_state in ("active", "soft_stop", "idle"):
         return EXIT_DONE
     stopped = loop.exit_state in ("damping", "soft_stop") and not told_to_damp
     return EXIT_SAFETY_STOP if fell or stopped or loop.stopped_by is not None else loop.exit_code

@@ -9,34 +9,22 @@ import importlib.metadata
 import itertools
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.loop.histogram import LatencyHistogram
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.sim.scenario_schema import Scenario
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# The stages of a tick in the order of the contract; `wake` is how late the tick began.
-LATENCY_KEYS = ("tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake")
 SETTLING_S = 2.0
 ESTIMATION_FROM_S = 1.0
 SATURATED_SHARE = 0.01
-
-
-def latency_us(stages: Mapping[str, LatencyHistogram]) -> dict[str, dict[str, float | None]]:
-    """p50, p90, p99, p99.9 and max of the tick and of each of its stages [us].
-
-    A stage that was not measured (`wake` in lockstep) has None throughout.
-    """
-    empty = LatencyHistogram()
-    return {key: stages.get(key, empty).summary_us() for key in LATENCY_KEYS}
 
 
 def qp_figures(trace: Trace, solver: str) -> dict[str, Any]:

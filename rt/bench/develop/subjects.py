@@ -10,12 +10,15 @@ import time
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.controller.behaviours.arm import Arm, arm_tasks
+from kilohertz.controller.behaviours.base import Behaviour, Context
 from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import can_rest
 from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.request import make_request
 from kilohertz.controller.standing.standing import Standing, standing_tasks
+from kilohertz.controller.supervision.arm import Arm, arm_tasks
+from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.model.period import PERIOD_S
@@ -53,19 +56,28 @@ class Subject:
             raise ValueError(f"'{robot.name}' has no hand; choose such an arm or a biped")
         tasks = (standing_tasks if robot.floating else arm_tasks)(robot, self.gains)
         self.tasks = [task.name for task in tasks if self._moves(task)]
-        self.bodies: dict[str, WholeBody] = {}
-        self.motions: dict[str, Standing | Arm] = {}
-        for name, solver in SOLVERS.items():
-            self.bodies[name] = body = whole_body(robot, self.gains, tasks, solver)
-            motion = (Standing if robot.floating else Arm)(robot, self.gains, body)
-            self.motions[name] = motion
-            for mode in self.modes:
-                body.prepare(self.modes[mode], self.enabled(mode))
         asked = ("sway", {"amplitude_m": 0.03, "period_s": 2.0})
         if not robot.floating:
             asked = ("circle", {"radius_m": 0.1, "period_s": 1.0})
         self._request = make_request(robot, *asked)
+        self.bodies: dict[str, WholeBody] = {}
+        self.motions: dict[str, Standing | Arm] = {}
+        self._behaviours: dict[str, Behaviour] = {}
+        for name, solver in SOLVERS.items():
+            self.bodies[name] = body = whole_body(robot, self.gains, tasks, solver)
+            motion = (Standing if robot.floating else Arm)(robot, self.gains, body)
+            self.motions[name] = motion
+            self._behaviours[name] = self._behaviour(body)
+            for mode in self.modes:
+                body.prepare(self.modes[mode], self.enabled(mode))
         self._mode = ""
+
+    def _behaviour(self, body: WholeBody) -> Behaviour:
+        """The behaviour that moves a body, without all else that a whole controller has."""
+        remarks = Remarks()
+        hands = Hands(self.robot, self.gains, body, remarks)
+        context = Context(self.robot, self.gains, body, hands, remarks, None, begin_walk=lambda _: None)
+        return self._request.kind(context)
 
     def _moves(self, task: Task) -> bool:
         """Whether a task is used; the hands of a biped follow the posture task."""
@@ -82,8 +94,13 @@ class Subject:
         q, v = self.robot.q_nominal.copy(), np.zeros(self.robot.nv)
         for name, body in self.bodies.items():
             body.update(q, v)
-            self.motions[name].start()
-            self.motions[name].take(self._request)
+            motion, behaviour = self.motions[name], self._behaviours[name]
+            motion.start()
+            if isinstance(motion, Standing):
+                behaviour.start(self._request.payload)
+                motion.posture.switch(behaviour)
+            else:
+                motion.take(self._request)
             body.set_mode(self.modes[mode], self.enabled(mode))
         return q, v
 

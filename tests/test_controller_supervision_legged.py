@@ -1,7 +1,10 @@
 """A robot on legs changes between standing and walking, and comes to rest before it does anything else."""
 
 import numpy as np
+import pytest
 from gaits import WalkingRun
+
+pytestmark = pytest.mark.closed_loop
 
 
 def test_what_is_asked_while_walking_waits_until_the_robot_stands() -> None:

@@ -7,6 +7,8 @@ from control_runs import run
 
 from kilohertz.controller import request
 
+pytestmark = pytest.mark.closed_loop
+
 
 def check_every_tick(result):
     assert set(result.state) == {"active"}

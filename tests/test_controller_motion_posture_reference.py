@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from bodies import robot
 
+from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.request import make_request
-from kilohertz.controller.standing.com_motion import ComMotion
 
 DT = 1e-3
 SWAY = ("sway", {"amplitude_m": 0.03, "period_s": 2.0, "axis": "y"})
@@ -15,11 +15,14 @@ STAND = ("stand", {})
 
 def run(*plan, start=None):
     """Positions, velocities, accelerations while one request follows the other; (request, seconds) each."""
-    motion, out = ComMotion(), []
+    motion, out = PostureReference(), []
     if start is not None:
         motion.start_from(np.array(start))
     for (kind, params), seconds in plan:
-        motion.take(make_request(robot("g1"), kind, params))
+        request = make_request(robot("g1"), kind, params)
+        behaviour = request.kind(None)
+        behaviour.start(request.payload)
+        motion.switch(behaviour)
         for _ in range(round(seconds / DT)):
             motion.advance(DT)
             out.append([motion.p.copy(), motion.v.copy(), motion.a.copy()])

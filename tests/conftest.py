@@ -1,0 +1,61 @@
+"""Sorts every test into one of three classes, so that `pytest -m unit` is fast.
+
+`host` tests start processes or depend on this computer: its clock, cores, privileges. In `closed_loop` tests
+a robot runs under its controller in simulation. A file says so with `pytestmark`, or a test with a marker of
+its own; a test without either is a `unit` test, and fails where it starts a process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+CLASSES = ("unit", "closed_loop", "host")
+# Audit events of the interpreter by which a process begins.
+STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen")
+COMPILES_AHEAD = "kilohertz.robots.compile.ahead"
+
+_started: list[str] = []
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in STARTS:
+        return
+    command = str(arguments[1] if event == "subprocess.Popen" else arguments)
+    if COMPILES_AHEAD not in command:
+        _started.append(f"{event} {command}")
+
+
+sys.addaudithook(_note)
+
+
+def class_of(item: pytest.Item) -> str:
+    """The class of a test.
+
+    Raises:
+        pytest.UsageError: its markers name more than one.
+    """
+    named = {mark.name for mark in item.iter_markers() if mark.name in CLASSES}
+    if len(named) > 1:
+        raise pytest.UsageError(f"{item.nodeid} is of one class, not {' and '.join(sorted(named))}")
+    return named.pop() if named else "unit"
+
+
+# First: selecting by marker comes after all have one.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        name = class_of(item)
+        if item.get_closest_marker(name) is None:
+            item.add_marker(name)
+
+
+@pytest.fixture(autouse=True)
+def _unit_tests_start_no_process(request: pytest.FixtureRequest) -> Iterator[None]:
+    _started.clear()
+    yield
+    if request.node.get_closest_marker("unit"):
+        assert not _started, f"a test that starts a process is marked `host`: {_started}"

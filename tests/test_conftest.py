@@ -1,0 +1,67 @@
+"""Each test is of one class, and a unit test that starts a process fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.host
+
+THREE = """
+import pytest, subprocess, sys
+
+def test_without_a_marker():
+    pass
+
+@pytest.mark.closed_loop
+def test_in_closed_loop():
+    pass
+
+@pytest.mark.host
+def test_on_the_host():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+"""
+STARTS_A_PROCESS = """
+import subprocess, sys
+
+def test_that_is_not_marked():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+"""
+IN_TWO = """
+import pytest
+
+pytestmark = pytest.mark.closed_loop
+
+@pytest.mark.host
+def test_in_two_classes():
+    pass
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
+    pytester.makeini("[pytest]\nmarkers =\n    unit: one\n    closed_loop: two\n    host: three\n")
+    return pytester
+
+
+@pytest.mark.parametrize("chosen", ["unit", "closed_loop", "host"])
+def test_each_test_is_chosen_by_one_class(project: pytest.Pytester, chosen: str) -> None:
+    project.makepyfile(THREE)
+    project.runpytest_subprocess("-m", chosen).assert_outcomes(passed=1, deselected=2)
+
+
+def test_a_unit_test_that_starts_a_process_fails(project: pytest.Pytester) -> None:
+    project.makepyfile(STARTS_A_PROCESS)
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*a test that starts a process is marked `host`*"])
+
+
+def test_two_classes_are_refused(project: pytest.Pytester) -> None:
+    project.makepyfile(IN_TWO)
+    result = project.runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*test_in_two_classes is of one class, not closed_loop and host*"])
