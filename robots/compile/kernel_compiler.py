@@ -1,8 +1,13 @@
-"""numba's compiler, taught that a kernel is a part of an entry point and nothing by itself.
+"""numba's compiler for functions that are only ever a part of a larger entry point.
 
-numba optimises every jitted function, emits its machine code and its way in from Python, and then does all of
+numba optimises every jitted function, emits its machine code and its wrapper for Python, and then does all of
 it again for each function that calls it. Here a kernel stays as numba wrote it until an entry point takes it
 in, which is optimised and emitted once, as a whole: half the compile time, and code that inlines better.
+
+numba has no public switch for that, so this file, and no other, subclasses its internals. With plain
+`numba.njit` in its place the correction of the invariant filter took 15.6 s instead of 8.6 s of processor time
+to compile, and 3.9 us instead of 2.9 us to run (least of 4000 calls, numba 0.68): a first start would take
+about twice as long, and the tick more than 3 % longer.
 """
 
 from __future__ import annotations
