@@ -5,9 +5,9 @@ it again for each function that calls it. Here a kernel stays as numba wrote it 
 in, which is optimised and emitted once, as a whole: half the compile time, and code that inlines better.
 
 numba has no public switch for that, so this file, and no other, subclasses its internals. With plain
-`numba.njit` in its place the correction of the invariant filter took 15.6 s instead of 8.6 s of processor time
-to compile, and 3.9 us instead of 2.9 us to run (least of 4000 calls, numba 0.68): a first start would take
-about twice as long, and the tick more than 3 % longer.
+`numba.njit` in its place the correction of the invariant filter took 15.6 s instead of 8.6 s of processor
+time to compile, and 3.9 us instead of 2.9 us to run (least of 4000 calls, numba 0.68): a first start would
+take about twice as long, and the tick more than 3 % longer.
 """
 
 from __future__ import annotations
