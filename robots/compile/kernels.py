@@ -38,8 +38,8 @@ def kernel(function: F) -> F:
 def struct_kernel(function: F) -> F:
     """Jits a kernel that takes structs and allocates nothing; compiled code and Python can call it.
 
-    References are not counted. Counting those of every array of a struct at every call took 3.5 us of the 9 us
-    of the estimator's tick (measured).
+    References are not counted. Counting those of every array of a struct at every call took 3.5 us of the
+    9 us of the estimator's tick (measured).
     """
     compiled: F = Kernel(
         function, {**KERNEL_OPTIONS, "_nrt": False}, from_python=numba.njit(**KERNEL_OPTIONS)(function)
