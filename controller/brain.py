@@ -16,7 +16,6 @@ from kilohertz.controller.behaviours.base import Legs
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
-from kilohertz.controller.payload_watch import PayloadWatch
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
 from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.guard import Guard
@@ -29,6 +28,8 @@ from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
 from kilohertz.controller.whole_body.explain import missed_rows
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.estimators.payload_kernels import Soles
+from kilohertz.estimators.payload_watch import PayloadWatch
 from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from kilohertz.robots.compile.ahead import load_pending
 from kilohertz.robots.model.period import PERIOD_S
@@ -150,7 +151,7 @@ class Brain:
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._falling = self.motion.falling
-        self._payload: PayloadWatch | None = PayloadWatch(self.body) if robot.floating else None
+        self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
         self._show()
         self._planned = self.motion.planned
@@ -166,6 +167,11 @@ class Brain:
         self._torque = np.zeros(robot.na)
         self._faded = 0.0
         load_pending()
+
+    def _payload_watch(self) -> PayloadWatch:
+        kin, contacts = self.body.arrays.kin, self.body.arrays.contacts
+        soles = Soles(contacts.frame, contacts.offset, contacts.dim, contacts.select)
+        return PayloadWatch(self.robot, kin, soles, self.body.carried)
 
     def _show(self) -> None:
         """Lets the output show what the controller works with, instead of copying it every tick."""
@@ -391,7 +397,7 @@ class Brain:
         for i, frame in enumerate(self.motion.hands.frames):
             if output.hand_active[i]:
                 off_m = max(off_m, math.dist(output.p_WH_des[i], kin.p[frame]))
-        self.tuning.judge(kin.v[n_base:], torque, output.rung, off_m, self.supervisor.controls)
+        self.tuning.judge(kin.v[n_base:], torque, output.rung == SOLVED, off_m, self.supervisor.controls)
 
     def _report(self) -> None:
         output, motion = self.output, self.motion

@@ -10,7 +10,6 @@ from kilohertz.controller.gains.live import GainsRow, live_numbers, with_numbers
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.gains.tuning import GOOD, NONE, ON_TRIAL, REFUSED, ROLLED_BACK, Tuning, Watch
 from kilohertz.controller.request import make_request
-from kilohertz.controller.safety.ladder import SOLVED
 from kilohertz.rt.faults.body_bench import BodyBench
 
 JOINTS = ("hip", "knee")
@@ -37,37 +36,37 @@ def row(generation, factor=1.5):
 def run(tune, row, ticks, v=REST, active=True):
     for _ in range(ticks):
         tune.take(row)
-        tune.judge(v, 0.1, SOLVED, 0.0, active)
+        tune.judge(v, 0.1, True, 0.0, active)
 
 
 def test_a_joint_that_swings_more_than_before_is_named():
     watch = Watch(JOINTS, DT)
     for k in range(3000):
-        watch.see(sway(k, 0.3), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 0.3), 0.1, True, 0.0)
         watch.learn()
     for k in range(1000):
-        watch.see(sway(k, 0.35), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 0.35), 0.1, True, 0.0)
         assert watch.verdict() == ""
     for k in range(300):
-        watch.see(sway(k, 1.2), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 1.2), 0.1, True, 0.0)
     assert "knee swings" in watch.verdict()
 
 
 def test_slow_motion_is_no_swinging():
     watch = Watch(JOINTS, DT)
     for k in range(4000):
-        watch.see(sway(k, 0.5, 0.25), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 0.5, 0.25), 0.1, True, 0.0)
         assert watch.verdict() == ""
 
 
 @pytest.mark.parametrize(
-    ("torque", "rung", "off_m", "word"),
-    [(1.0, 0, 0.0, "limits"), (0.1, 1, 0.0, "balance"), (0.1, 0, 0.1, "reference")],
+    ("torque", "solved", "off_m", "word"),
+    [(1.0, True, 0.0, "limits"), (0.1, False, 0.0, "balance"), (0.1, True, 0.1, "reference")],
 )
-def test_saturation_missing_solutions_and_lost_references_are_reported(torque, rung, off_m, word):
+def test_saturation_missing_solutions_and_lost_references_are_reported(torque, solved, off_m, word):
     watch = Watch(JOINTS, DT)
     for _ in range(200):
-        watch.see(REST, torque, rung, off_m)
+        watch.see(REST, torque, solved, off_m)
     assert word in watch.verdict()
     watch.reset()
     assert watch.verdict() == ""
@@ -99,7 +98,7 @@ def test_gains_with_bad_effects_are_rolled_back_bit_identically():
     new = row(2, 1.8)
     for k in range(400):
         tune.take(new)
-        tune.judge(sway(k, 1.0), 0.1, SOLVED, 0.0, True)
+        tune.judge(sway(k, 1.0), 0.1, True, 0.0, True)
     assert (tune.state, tune.generation, tune.in_force) == (ROLLED_BACK, 2, 1)
     assert "knee" in tune.reason
     assert tune.settled

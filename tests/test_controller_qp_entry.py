@@ -37,7 +37,7 @@ def test_all_robots_share_the_same_machine_code(generated):
 def test_every_kind_has_its_case(generated):
     text = generated[0].text
     for index, name in enumerate(load_kinds()):
-        assert f"if kind == {index}:\n            fill_{name}(k, f, ref, gain, T, b)" in text
+        assert f"if kind == {index}:\n        fill_{name}(k, f, ref, gain, T, b)" in text
 
 
 @pytest.mark.host

@@ -46,19 +46,19 @@ class Foot(Swing):
         dt_s: float,
         tilt: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        swing_on(*target, ground_m, *tilt, t_s, duration_s, dt_s, self.axes, self.flight, self.shape)
+        swing_on(target, ground_m, tilt, t_s, duration_s, dt_s, self.arrays)
 
     def tiptoe(self, ahead_m: float, t_s: float, duration_s: float) -> None:
-        tiptoe(ahead_m, t_s, duration_s, self.axes, self.flight, self.shape)
+        tiptoe(ahead_m, t_s, duration_s, self.arrays)
 
     def height(self) -> State:
         return foot_height(self.axes, self.shape[TOE_M])
 
     def held_back(self, foot: tuple[float, float, float], ahead_m_s: float, left_m_s: float) -> bool:
-        return held_back(*foot, ahead_m_s, left_m_s, self.axes, self.shape)  # type: ignore[no-any-return]
+        return held_back(foot, ahead_m_s, left_m_s, self.arrays)  # type: ignore[no-any-return]
 
     def climb(self, x: float, y: float, t_s: float, duration_s: float) -> None:
-        climb(x, y, t_s, duration_s, self.axes, self.flight, self.shape)
+        climb(x, y, t_s, duration_s, self.arrays)
 
 
 def test_a_quintic_ends_at_rest_in_its_target() -> None:

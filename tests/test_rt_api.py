@@ -66,5 +66,5 @@ def test_the_version_is_that_of_the_distribution() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'kilohertz' has no attribute 'simulat'"):
-        khz.simulat  # noqa: B018
+        khz.simulat  # type: ignore[attr-defined]  # noqa: B018
     assert "simulate" in dir(khz)

@@ -35,6 +35,7 @@ def calls_empty():
     empty()
 
 
+@pytest.mark.closed_loop
 @pytest.mark.skipif(sys.version_info[:2] not in GATES, reason="no gate for this Python version")
 @pytest.mark.parametrize(("scenario", "solver"), GATES[3, 11])
 def test_a_step_interprets_no_more_bytecodes_than_the_gate(scenario, solver):
@@ -42,6 +43,7 @@ def test_a_step_interprets_no_more_bytecodes_than_the_gate(scenario, solver):
     assert bytecodes_per_step("g1", scenario, solver) <= gate * (1.0 + MARGIN)
 
 
+@pytest.mark.closed_loop
 def test_the_count_of_a_run_is_reproducible():
     assert len({bytecodes_per_step("panda", "default-arm", "exact", ticks=50) for _ in range(2)}) == 1
 
@@ -84,6 +86,7 @@ def test_the_line_names_solver_and_motion():
     assert bytecodes_line({"osqp": {"standing": 3}}) == "bytecodes per step: 3 standing with osqp"
 
 
+@pytest.mark.closed_loop
 def test_a_run_that_ends_early_is_an_error(tmp_path):
     path = tmp_path / "fall.yaml"
     path.write_text(

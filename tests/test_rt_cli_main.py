@@ -270,6 +270,7 @@ def test_a_fall_is_status_1(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["fell"] is True
 
 
+@pytest.mark.closed_loop
 def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(render, "render_gif", lambda *_, **__: pytest.fail("a film was rendered"))
     result = khz("sim", "panda", "--duration", "0.3", "--plot", tmp_path, "--no-film")
@@ -278,6 +279,7 @@ def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
     assert (tmp_path / "latency.png").exists()
 
 
+@pytest.mark.closed_loop
 def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
     result = khz("sim", "panda", "--duration", "0.3", "--json", "-", "--plot", tmp_path, "--no-film")
     assert result.exit_code == 0
@@ -288,6 +290,7 @@ def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
     assert not Path("-").exists()
 
 
+@pytest.mark.closed_loop
 def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
     duration = ["--duration", "0.05", "--json", "-"]
     summaries = [
@@ -299,6 +302,7 @@ def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
     assert len(hashes) == 3
 
 
+@pytest.mark.closed_loop
 def test_ctrl_c_ends_a_run_with_status_130_and_all_files_are_written(tmp_path, monkeypatch):
     record = Trace.record
 
@@ -325,6 +329,7 @@ def test_ctrl_c_outside_a_run_is_status_130_too(monkeypatch):
     assert result.stderr.strip() == "stopped by Ctrl-C"
 
 
+@pytest.mark.closed_loop
 def test_an_exception_in_the_tick_is_status_5(monkeypatch, tmp_path):
     monkeypatch.delenv("KILOHERTZ_TRACEBACK", raising=False)
     step = Brain.step

@@ -22,7 +22,7 @@ def test_gains_from_the_watcher_reach_the_row_and_results_go_back():
     assert live.events == []
     tuning.take(live.row)
     live.between_ticks(0.501)
-    tuning.judge(live.row.numbers[:1], 0.0, 0, 0.0, False)
+    tuning.judge(live.row.numbers[:1], 0.0, True, 0.0, False)
     live.between_ticks(0.502)
     assert [event["text"] for event in live.events] == [
         "gains 1 on trial",

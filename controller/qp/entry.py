@@ -10,22 +10,24 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.controller.qp.stages import Run
 from kilohertz.controller.tasks.kind import load_kinds
 from kilohertz.robots.compile import ahead as compile_ahead
 from kilohertz.robots.compile import cached_entry
 from kilohertz.robots.compile.import_closure import sources_of, sources_of_text
 from kilohertz.robots.compile.struct_table import StructTable
+from kilohertz.robots.model.kin import Floats, Ints
 
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
 from numba import types
+from kilohertz.controller.problem.tables import INEQUALITY_ROWS, RES_INEQUALITY
 from kilohertz.controller.qp.dual_rows import fixed_rows
 from kilohertz.controller.qp.dual_solver import solve_dual
 from kilohertz.controller.qp.inequality_rows import inequality_residual
 from kilohertz.controller.qp.osqp_assembly import finish, scatter
 from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
+from kilohertz.controller.qp.task_rows import task_row_writer
 from kilohertz.controller.qp.whole_body_kinematics import barriers, kinematics
 {imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
@@ -33,66 +35,12 @@ VECTOR = types.float64[::1]
 TABLE = types.int64[:, ::1]
 
 
-@numba.njit(**KERNEL_OPTIONS)
-def fill_all(k, tasks, rows):
-    nb = k.n_base[0]
-    nv = len(k.v)
-    na = nv - nb
-    m = costs = 0
-    n_wrench = 6 * k.n_base[2]
-    for j in range(na):
-        rows.d[j] = 1e-8
-        rows.dx[j] = 0.0
-    rows.wrench_d[:] = 1e-12
-    rows.wrench_dx[:] = 0.0
-    last = len(rows.b) - 1
-    for i in range(len(tasks.table)):
-        if tasks.table[i, 0] == 0:
-            continue
-        kind = tasks.table[i, 1]
-        f = tasks.table[i, 2]
-        space = tasks.table[i, 3]
-        dim = tasks.table[i, 4]
-        ref = tasks.ref[tasks.table[i, 5]:]
-        gain = tasks.gain[i]
-        weight = tasks.weight[i]
-        if space == 0:
-            T = rows.T[m:m + dim, :nv]
-            b = rows.b[m:m + dim]
-        elif space == 1:
-            T = rows.T[m:m + dim, :6]
-            T[:] = 0.0
-            b = rows.b[m:m + dim]
-        elif space == 4:
-            T = rows.T[m:m + dim, :n_wrench]
-            T[:] = 0.0
-            b = rows.b[m:m + dim]
-        else:
-            T = rows.T[last:last + 1, :]
-            b = rows.T[last - 1, :]
+@numba.njit(inline="always", **KERNEL_OPTIONS)
+def fill(kind, k, f, ref, gain, T, b):
 {cases}
-        if space == 2:
-            for j in range(na):
-                rows.d[j] += weight[0] * T[0, j]
-                rows.dx[j] += weight[0] * T[0, j] * b[j]
-        elif space == 3:
-            for r in range(6):
-                rows.wrench_d[f, r] += weight[0] * T[0, r]
-                rows.wrench_dx[f, r] += weight[0] * T[0, r] * b[r]
-        else:
-            for r in range(dim):
-                rows.w[m + r] = weight[r]
-                rows.space[m + r] = space
-                rows.task[m + r] = i
-            m += dim
-            if tasks.table[i, 6] == 0:
-                costs = m
-            else:
-                for r in range(dim):
-                    rows.task[m - dim + r] = 6 * (i - rows.size[2]) + r
-    rows.size[0] = costs
-    rows.size[1] = m - costs
-    return costs
+
+
+write_task_rows = task_row_writer(fill)
 
 
 @numba.njit(types.int64(types.int64, TABLE, VECTOR, VECTOR), **OPTIONS)
@@ -106,14 +54,14 @@ def run(stage, A, x, y):
     if stage == OSQP_FINISH:
         status = finish(kin, contacts, limits, solution, osqp, x, y)
     else:
-        status = m = fill_all(kin, tasks, rows)
-        solution.residual[6] = 0.0
+        status = m = write_task_rows(kin, tasks, rows)
+        solution.residual[RES_INEQUALITY] = 0.0
         if stage == OSQP_ASSEMBLY:
             scatter(kin, tasks, rows, m, contacts, limits, osqp)
         elif stage == DUAL_SOLVE:
             fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
             status = solve_dual(kin, contacts, limits, solution, exact, dual)
-    if rows.size[1] > 0 and stage != OSQP_ASSEMBLY and stage != ROWS:
+    if rows.size[INEQUALITY_ROWS] > 0 and stage != OSQP_ASSEMBLY and stage != ROWS:
         inequality_residual(kin, rows, contacts, solution, exact.work)
     return status
 '''
@@ -121,6 +69,7 @@ def run(stage, A, x, y):
 _FALLBACK = '''"""Generated; do not edit."""
 import numba
 from numba import types
+from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS
 from kilohertz.controller.qp.exact_assembly import expand, reduce_problem
 from kilohertz.controller.qp.inequality_rows import inequality_residual, reduced_inequalities
 from kilohertz.controller.qp.stages import DAQP_ASSEMBLY
@@ -133,12 +82,12 @@ VECTOR = types.float64[::1]
 def run(stage, A, x, y):
 {structs}
     if stage == DAQP_ASSEMBLY:
-        reduce_problem(kin, rows, rows.size[0], contacts, limits, exact)
-        if rows.size[1] > 0:
+        reduce_problem(kin, rows, rows.size[COST_ROWS], contacts, limits, exact)
+        if rows.size[INEQUALITY_ROWS] > 0:
             reduced_inequalities(kin, rows, contacts, exact)
     else:
         expand(kin, contacts, limits, solution, exact, x, y)
-        if rows.size[1] > 0:
+        if rows.size[INEQUALITY_ROWS] > 0:
             inequality_residual(kin, rows, contacts, solution, exact.work)
     return 0
 '''
@@ -158,8 +107,8 @@ def load(groups: dict[str, Any]) -> Run:
     text = _TEMPLATE.format(
         imports="\n".join([*structs.imports, *fills]),
         cases="\n".join(
-            f"        {'if' if index == 0 else 'elif'} kind == {index}:\n"
-            f"            fill_{name}(k, f, ref, gain, T, b)"
+            f"    {'if' if index == 0 else 'elif'} kind == {index}:\n"
+            f"        fill_{name}(k, f, ref, gain, T, b)"
             for index, name in enumerate(kinds)
         ),
         structs=_indented(structs.lines),

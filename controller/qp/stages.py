@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
+from kilohertz.robots.model.kin import Floats, Ints
 
 KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
 """Stages: one entry point, so what they share is compiled once; the last two, seldom needed, in another."""

@@ -15,8 +15,8 @@ from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
-from kilohertz.controller.walking.joint_friction import JointFriction
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.robot_model import RobotModel
 
 _HELD_POSTURE_WEIGHT = 0.01

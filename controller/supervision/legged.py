@@ -19,10 +19,10 @@ from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.gaze import Gaze
 from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.controller.walking.foot_tasks import walking_tasks
-from kilohertz.controller.walking.joint_friction import JointFriction
 from kilohertz.controller.walking.speed import walks
 from kilohertz.controller.walking.walking import Walking
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 

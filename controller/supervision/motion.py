@@ -12,7 +12,7 @@ from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.upper_body.hands import Hands
-from kilohertz.controller.walking.joint_friction import JointFriction
+from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.rows import Vector
 
 

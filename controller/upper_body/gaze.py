@@ -8,8 +8,10 @@ import numpy as np
 
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.tasks.frame_orientation import views
 from kilohertz.controller.upper_body.gaze_range import AHEAD, POINT, GazeRange, gaze_range
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.kin import X, Y, Z
 from kilohertz.robots.model.rows import Vector
 
 _RATE_PER_S = 6.0
@@ -68,7 +70,7 @@ class Gaze:
         self._frame = 0
         self._lean = _UPRIGHT
         if "trunk" in body.task_index:
-            self._trunk, self._base = body.reference("trunk"), body.reference("base")
+            self._trunk, self._base = views(body.reference("trunk")), views(body.reference("base"))
         if self._range is not None:
             self._frame = body.frame_index[str(body.robot.description.trunk)]
 
@@ -156,18 +158,18 @@ class Gaze:
 
     def _turn_trunk(self, yaw: _Angle, pitch: _Angle) -> None:
         """Turns the trunk's reference, upright along the heading so far: first about the vertical."""
-        ref = self._trunk
-        c, s = float(ref[0]), float(ref[3])
+        R, w, wdot = self._trunk
+        c, s = float(R[0, 0]), float(R[1, 0])
         lean, rate, accel = self._lean.tolist()
         down, rate = pitch.x + lean, pitch.v + rate
         cy, sy, cp, sp = math.cos(yaw.x), math.sin(yaw.x), math.cos(down), math.sin(down)
         c, s = c * cy - s * sy, s * cy + c * sy
-        ref[0], ref[1], ref[2] = c * cp, -s, c * sp
-        ref[3], ref[4], ref[5] = s * cp, c, s * sp
-        ref[6], ref[7], ref[8] = -sp, 0.0, cp
+        R[0, 0], R[0, 1], R[0, 2] = c * cp, -s, c * sp
+        R[1, 0], R[1, 1], R[1, 2] = s * cp, c, s * sp
+        R[2, 0], R[2, 1], R[2, 2] = -sp, 0.0, cp
         # The base turns with the walk; while standing nobody writes its rate, and it is 0.
-        ref[9], ref[10], ref[11] = -s * rate, c * rate, float(self._base[11]) + yaw.v
-        ref[12], ref[13], ref[14] = -s * accel, c * accel, yaw.a
+        w[X], w[Y], w[Z] = -s * rate, c * rate, float(self._base.w[Z]) + yaw.v
+        wdot[X], wdot[Y], wdot[Z] = -s * accel, c * accel, yaw.a
 
     def _end(self) -> None:
         self._busy = False
@@ -175,4 +177,5 @@ class Gaze:
         self._posture[: len(self._nominal)] = self._nominal
 
     def _rest_trunk(self) -> None:
-        self._trunk[9:15] = 0.0
+        self._trunk.w[:] = 0.0
+        self._trunk.wdot[:] = 0.0

@@ -16,8 +16,8 @@ from kilohertz.robots.model.rows import Vector
 
 FREE, BASE, WORLD = range(3)
 """Frame of a hand's target; a free hand has no target."""
-HAND_TARGET_SIZE = 13
-"""Frame, place (3), orientation row by row (9; NaN: as it is)."""
+TARGET_FRAME, TARGET_P, TARGET_R, HAND_TARGET_SIZE = 0, 1, 4, 13
+"""Where each part of a target begins: frame, position (3), orientation by rows (9; NaN: free); its size."""
 MOST_HANDS = 4
 
 
@@ -45,19 +45,20 @@ def write_hand_targets(
             )
         frame = "B" if target.get("p_BH_m") is not None else "W"
         place = _three(target.get(f"p_{frame}H_m"), ("hands", name, f"p_{frame}H_m"))
-        hand_targets[i, 0], hand_targets[i, 1:4] = BASE if frame == "B" else WORLD, place
+        hand_targets[i, TARGET_FRAME] = BASE if frame == "B" else WORLD
+        hand_targets[i, TARGET_P:TARGET_R] = place
         rpy = target.get(f"rpy_{frame}H_rad")
-        hand_targets[i, 4:] = math.nan
+        hand_targets[i, TARGET_R:] = math.nan
         if rpy is not None:
             R = pin.rpy.rpyToMatrix(_three(rpy, ("hands", name, f"rpy_{frame}H_rad")))
-            hand_targets[i, 4:] = R.ravel()
+            hand_targets[i, TARGET_R:] = R.ravel()
         if frame == "B":
             _check_reach(robot, i, hand_targets[i])
 
 
 def _check_reach(robot: RobotModel, i: int, target: Vector) -> None:
-    R_BH = target[4:].reshape(3, 3) if math.isfinite(target[4]) else None
-    nearest = nearest_pose(robot, robot.hands[i], target[1:4], R_BH)
+    R_BH = target[TARGET_R:].reshape(3, 3) if math.isfinite(target[TARGET_R]) else None
+    nearest = nearest_pose(robot, robot.hands[i], target[TARGET_P:TARGET_R], R_BH)
     if nearest.found:
         return
     name = robot.hand_names[i]

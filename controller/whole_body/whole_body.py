@@ -14,7 +14,7 @@ import pinocchio as pin
 
 from kilohertz.controller.problem.contact_geometry import implied_motion
 from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Inequality, Task
-from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH, Floats, Ints
+from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH
 from kilohertz.controller.qp import entry
 from kilohertz.controller.qp.daqp_backend import DaqpBackend, exact_arrays
 from kilohertz.controller.qp.dual_backend import DualBackend, dual_arrays
@@ -25,6 +25,7 @@ from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.carried import Carried
 from kilohertz.controller.whole_body.problem_tables import ProblemTables, barrier_gain, row_weights
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FX, FY, MZ, Floats, Ints
 from kilohertz.robots.model.robot_model import RobotModel
 
 __all__ = ["BarrierSettings", "ContactSettings", "Inequality", "Task", "WholeBody"]
@@ -94,7 +95,7 @@ class WholeBody:
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._whole_cone = self.arrays.contacts.cone.copy()
         self._along_ground = [
-            [t for t, component in enumerate(geometry.select) if component in (0, 1, 5)]
+            [t for t, component in enumerate(geometry.select) if component in (FX, FY, MZ)]
             for geometry in self.geometry
         ]
         self._implied: dict[tuple[int, ...], Ints] = {}

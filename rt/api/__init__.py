@@ -74,18 +74,21 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first used (PEP 562)."""
-    if name == "__version__":
-        from importlib.metadata import version
+# Hidden from type checkers, for which any misspelt name would exist otherwise.
+if not TYPE_CHECKING:
 
-        value: Any = version("kilohertz")
-    elif name in _MODULES:
-        value = getattr(importlib.import_module(f"kilohertz.{_MODULES[name]}"), name)
-    else:
-        raise AttributeError(f"module 'kilohertz' has no attribute '{name}'")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Loads a public name when it is first used (PEP 562)."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value: Any = version("kilohertz")
+        elif name in _MODULES:
+            value = getattr(importlib.import_module(f"kilohertz.{_MODULES[name]}"), name)
+        else:
+            raise AttributeError(f"module 'kilohertz' has no attribute '{name}'")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from rich.table import Table
 
 from kilohertz.controller.gains.schema import load_gains
-from kilohertz.controller.problem.tables import Floats
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.rt.bench.develop.exact_torque import torque_error_Nm
 from kilohertz.rt.bench.develop.grown_body import GrownBody, limits_in_force

@@ -8,11 +8,11 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.standing.standing import standing_tasks
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 

@@ -15,9 +15,9 @@ import numpy as np
 import pinocchio as pin
 from rich.table import Table
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, NOTHING
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.bench.develop.pinned import pinned
 from kilohertz.rt.bench.develop.subjects import Subject

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from kilohertz.controller.problem.tables import Floats
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.bench.develop.subjects import CONTROL, Subject

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.standing.standing import Standing
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.kin import Floats
 from kilohertz.rt.bench.develop.subjects import Subject
 
 

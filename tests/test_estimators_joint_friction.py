@@ -11,11 +11,12 @@ from kilohertz.controller.behaviours.legged import legged_tasks
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import live_numbers, live_paths, with_numbers
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.walking import joint_friction
-from kilohertz.controller.walking.joint_friction import JointFriction, learns_friction, leg_joints
+from kilohertz.controller.walking.foot_tasks import foot_references
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.estimators import joint_friction
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.estimators.joint_friction import JointFriction, learns_friction, leg_joints
 
 DT, LAMBDA = 1e-3, 25.0
 LIMIT_NM = 2.7
@@ -31,10 +32,14 @@ def bolt() -> WholeBody:
     return body_of("bolt")
 
 
+def learner(body: WholeBody) -> JointFriction:
+    return JointFriction(body.robot, body.arrays.kin, foot_references(body), LAMBDA)
+
+
 def twin(body: WholeBody, foot: int, before: Any) -> tuple[Any, Any]:
     """Friction and torque after a tick, by NumPy."""
     kin, name = body.arrays.kin, body.robot.contact_names[foot]
-    columns, ref = leg_joints(body, foot), body.reference(f"{name}.position")
+    columns, ref = leg_joints(body.robot, kin, foot), body.reference(f"{name}.position")
     inverse = np.linalg.inv(kin.R[foot] @ kin.J[foot, :3][:, columns])
     lacks = inverse @ (ref[:3] - kin.p[foot])
     slower = inverse @ (ref[3:6] - kin.R[foot] @ kin.vel[foot, :3])
@@ -50,7 +55,7 @@ def twin(body: WholeBody, foot: int, before: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("foot", [0, 1])
 def test_a_tick_is_what_numpy_makes_of_the_law(bolt: WholeBody, foot: int) -> None:
     rng = np.random.default_rng(foot)
-    friction = JointFriction(bolt, LAMBDA)
+    friction = learner(bolt)
     for _ in range(20):
         bolt.update(*random_state(bolt.robot, rng))
         ref = bolt.reference(f"{bolt.robot.contact_names[foot]}.position")
@@ -65,7 +70,7 @@ def test_a_tick_is_what_numpy_makes_of_the_law(bolt: WholeBody, foot: int) -> No
 
 
 def test_estimated_joint_friction_is_limited_to_a_share_of_the_torque(bolt: WholeBody) -> None:
-    friction = JointFriction(bolt, LAMBDA)
+    friction = learner(bolt)
     bolt.update(bolt.robot.q_nominal.copy(), np.zeros(bolt.robot.nv))
     bolt.reference("left_foot.position")[:6] = [*(bolt.arrays.kin.p[0] + 0.5), 1.0, 1.0, 1.0]
     for _ in range(3000):
@@ -79,7 +84,7 @@ def test_estimated_joint_friction_is_limited_to_a_share_of_the_torque(bolt: Whol
 
 
 def test_a_stretched_leg_gives_no_friction_estimate(bolt: WholeBody) -> None:
-    friction = JointFriction(bolt, LAMBDA)
+    friction = learner(bolt)
     q = bolt.robot.q_nominal.copy()
     q[bolt.robot.nq_base :] = 0.0
     bolt.update(q, np.zeros(bolt.robot.nv))
@@ -90,8 +95,9 @@ def test_a_stretched_leg_gives_no_friction_estimate(bolt: WholeBody) -> None:
 
 
 def test_only_robots_on_point_feet_estimate_joint_friction(bolt: WholeBody) -> None:
-    assert learns_friction(bolt)
-    assert not learns_friction(body_of("g1"))
+    assert learns_friction(bolt.robot, bolt.arrays.kin)
+    g1 = body_of("g1")
+    assert not learns_friction(g1.robot, g1.arrays.kin)
 
 
 @pytest.mark.closed_loop

@@ -4,7 +4,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.controller.walking.ground import Ground, sole_tilt
+from kilohertz.estimators.ground import Ground, sole_tilt
 
 
 def walk_on(ground: Ground, heights: list[float], slope: tuple[float, float] = (0.0, 0.0)) -> None:
@@ -17,7 +17,6 @@ def test_a_plane_is_found(slope: tuple[float, float]) -> None:
     ground = Ground(0.075, 0.022)
     walk_on(ground, [slope[0] * 0.12 * i + slope[1] * 0.09 * (-1) ** i for i in range(8)], slope)
     assert ground.slope == pytest.approx(slope, abs=0.002)
-    assert ground.rise((1.0, 2.0, 0.3), 1.5, 2.2) == pytest.approx(0.5 * slope[0] + 0.2 * slope[1], abs=1e-3)
 
 
 def test_two_soles_side_by_side_tell_by_their_tilt() -> None:

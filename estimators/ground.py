@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.walking.footsteps import Foothold
-
 _CONTACTS = 6
 _USUAL_SLOPE = 0.12
 """Slopes of this size are to be expected: what is felt is weighed against it."""
@@ -54,10 +52,6 @@ class Ground:
         self._next = (self._next + 1) % _CONTACTS
         self._count = min(self._count + 1, _CONTACTS)
         self._fit()
-
-    def rise(self, a: Foothold, x: float, y: float) -> float:
-        """From a foothold to a point."""
-        return self.slope[0] * (x - a[0]) + self.slope[1] * (y - a[1])
 
     def _fit(self) -> None:
         """Least squares of heights and tilts, with a pull to level as strong as the misfit."""

@@ -6,14 +6,14 @@ from gaits import WalkingRun
 from sim_runs import robot
 
 from kilohertz.controller.problem.contact_geometry import contact_geometry
-from kilohertz.controller.walking.friction_estimate import FrictionEstimate
+from kilohertz.estimators.friction_estimate import FrictionEstimate
 
 
 def test_a_sole_that_stands_changes_nothing() -> None:
     friction_estimate = FrictionEstimate(0.6, 1.0)
     for _ in range(1000):
         friction_estimate.feel(0.05, 1e-3)
-    assert friction_estimate.part == 1.0
+    assert friction_estimate.felt == friction_estimate.part == 1.0
 
 
 def test_a_sliding_sole_shrinks_it_fast_and_it_returns_slowly() -> None:
@@ -21,15 +21,15 @@ def test_a_sliding_sole_shrinks_it_fast_and_it_returns_slowly() -> None:
     fastest = friction_estimate.fastest_m_s
     for _ in range(100):
         friction_estimate.feel(0.3, 1e-3)
-    shrunk = friction_estimate.part
+    shrunk = friction_estimate.felt
     assert shrunk < 0.4
     assert friction_estimate.fastest_m_s < 0.4 * fastest
     for _ in range(1000):
         friction_estimate.feel(0.0, 1e-3)
-    assert shrunk < friction_estimate.part < shrunk + 0.2
+    assert shrunk < friction_estimate.felt < shrunk + 0.2
     for _ in range(10_000):
         friction_estimate.feel(1.0, 1e-3)
-    assert friction_estimate.part > 0.1
+    assert friction_estimate.felt > 0.1
 
 
 def test_the_cone_is_that_of_the_smaller_friction() -> None:
@@ -52,5 +52,5 @@ def test_a_slippery_floor_is_estimated_and_walked() -> None:
     run = WalkingRun("g1", seed=1, ground={"kind": "flat", "friction": 0.12})
     run.run(4.0, run.request("walk", velocity_m_s=(0.3, 0.0)))
     assert run.stands
-    assert run.walking._friction_estimate.part < 0.6
+    assert run.walking._friction_estimate.felt < 0.6
     assert run.sim.truth.q[0] > 0.5
