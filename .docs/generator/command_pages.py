@@ -75,7 +75,8 @@ def command_page() -> str:
     text = (
         "# Command line\n\n"
         "Generated from the commands themselves. `--help` prints the same in the terminal.\n\n"
-        "Exit status of every command: 0 done; 1 the robot fell, or a safety stop ended the run; 2 wrong "
-        "usage; 3 refused (the message names file, line and key); 4 the link was lost.\n\n"
+        "Exit status: 0 done; 1 the robot fell, or a safety stop ended the run; 2 wrong usage; 3 refused "
+        "(the message names file, line and key); 4 the link was lost; 5 Kilohertz itself failed; 130 "
+        "stopped by Ctrl-C, with all files written.\n\n"
     )
     return text + "".join(_section(words, command) for words, command in commands())
