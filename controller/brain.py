@@ -10,28 +10,31 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kilohertz.controller.behaviours.arm import Arm, arm_tasks
-from kilohertz.controller.behaviours.legged import Legged, legged_tasks
-from kilohertz.controller.gains.live import GainsRow
+from kilohertz.controller.behaviours.base import Legs
+from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
-from kilohertz.controller.payload_watch import PayloadWatch
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
-from kilohertz.controller.request import DAMP, RequestRow
-from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from kilohertz.controller.supervision.arm import Arm, arm_tasks
+from kilohertz.controller.supervision.legged import Legged, legged_tasks
+from kilohertz.controller.supervision.motion import Motion
+from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
+from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
 from kilohertz.controller.whole_body.explain import missed_rows
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.estimators.payload_kernels import Soles
+from kilohertz.estimators.payload_watch import PayloadWatch
 from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from kilohertz.robots.compile.ahead import load_pending
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
-
-Triple = tuple[float, float, float]
 
 STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
 """Stages of a step, in order; `mark(i)` is called as stage i ends."""
@@ -57,14 +60,14 @@ class Estimator(Protocol):
 
     q: Vector
     v: Vector
-    contact: Vector
+    contact: NDArray[np.bool_]
     doubt: Vector
 
     def reset(self, sensors: SensorRow) -> None:
         """Starts from a robot at rest, all contacts closed."""
         ...
 
-    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Takes one sample."""
         ...
 
@@ -74,8 +77,10 @@ class BrainOutput:
 
     Attributes:
         command: the command row.
-        state: "active" or "damping" (latched).
-        reason: why damping, one sentence; "" while active.
+        state: one of the supervisor's states; "damping" is latched.
+        reason: why it damps, one sentence; "" in every other state.
+        behaviour: name of the behaviour that was asked for last.
+        behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
         rung: of the ladder, 0 solved to 4 damping.
         remark: what could not be done as asked, the last of all, one sentence; "" while there is none.
         missed: names of the rows that could not be had when limits were last softened.
@@ -95,6 +100,7 @@ class BrainOutput:
         self.command = robot.new_command_row()
         self.state = "idle"
         self.reason = ""
+        self.behaviour, self.behaviour_state = "", ""
         self.rung = SOLVED
         self.remark = ""
         self.missed: tuple[str, ...] = ()
@@ -129,29 +135,26 @@ class Brain:
         self.estimator = estimator
         self._dt = dt_s
         self.body = whole_body(robot, gains, self._tasks(gains), gains.solver)
-        self.motion: Legged | Arm = (
+        self.motion: Motion = (
             Legged(robot, gains, self.body, estimator.contact)
             if robot.floating
             else Arm(robot, gains, self.body)
         )
+        self.supervisor = Supervisor()
+        self._gains = gains
+        self._gains_given: GainsRow | Gains | None = gains
+        self._live: GainsRow | None = None
         self.tuning = Tuning(gains, self._retune, robot.joint_names, dt_s)
         self._ladder = Ladder(self.body)
-        walking = self.motion.walking if isinstance(self.motion, Legged) else None
-        self._friction = walking.friction if walking is not None else None
+        self._friction = self.motion.friction
         self._useful_tau = np.zeros(robot.na)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
-        self._falling: Falling | None = None
-        self._payload: PayloadWatch | None = PayloadWatch(self.body) if robot.floating else None
-        if isinstance(self.motion, Legged):
-            self._falling = Falling(robot, gains.fall, self.motion.height_m, self._damping_Nms)
+        self._falling = self.motion.falling
+        self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
         self._show()
-        self._planned = (
-            self.motion.planned
-            if isinstance(self.motion, Legged)
-            else np.ones(len(robot.contacts), dtype=bool)
-        )
+        self._planned = self.motion.planned
         self._request: RequestRow | None = None
         self._last_t = 0.0
         self._bad_samples = 0
@@ -164,6 +167,11 @@ class Brain:
         self._torque = np.zeros(robot.na)
         self._faded = 0.0
         load_pending()
+
+    def _payload_watch(self) -> PayloadWatch:
+        kin, contacts = self.body.arrays.kin, self.body.arrays.contacts
+        soles = Soles(contacts.frame, contacts.offset, contacts.dim, contacts.select)
+        return PayloadWatch(self.robot, kin, soles, self.body.carried)
 
     def _show(self) -> None:
         """Lets the output show what the controller works with, instead of copying it every tick."""
@@ -186,6 +194,7 @@ class Brain:
     def reset(self, sensors: SensorRow) -> None:
         """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
         self.estimator.reset(sensors)
+        self.body.reset()
         if self._payload is not None:
             self._payload.reset()
         self.body.update(self.estimator.q, self.estimator.v)
@@ -197,27 +206,41 @@ class Brain:
         self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
-        if self._falling is not None:
-            self._falling.reset()
-        self.output.state, self.output.reason = "active", ""
+        self.supervisor.handle(ARM)
+        self._show_state()
         self.output.tau[:] = 0.0
 
     def step(
-        self, sensors: SensorRow, request: RequestRow, gains: GainsRow | Gains, mark: Callable[[int], None]
+        self,
+        sensors: SensorRow,
+        request: RequestRow,
+        gains: GainsRow | Gains | None,
+        mark: Callable[[int], None],
     ) -> BrainOutput:
         """One tick.
 
         Args:
             sensors: the newest sample.
             request: what is asked; a new object is a new request.
-            gains: those that the brain was made with, or a row by which they change.
+            gains: a row of live gains; or gains, which come into force as live ones do where they differ from
+                those that the brain was made with; None for these.
             mark: called with the index of each stage as it ends; must not influence anything.
 
         Returns:
             The output, always the same object.
+
+        Raises:
+            TypeError: gains that are none.
+            ValueError: gains that cannot change while the robot runs.
         """
-        if isinstance(gains, GainsRow):
-            self.tuning.take(gains)
+        if gains is not self._gains_given:
+            self._live = self._live_row(gains)
+            self._gains_given = gains
+        if self._live is not None:
+            self.tuning.take(self._live)
+        if self.supervisor.state == "armed":
+            self.supervisor.handle(TICK)
+            self._show_state()
         dt = self._estimate(sensors)
         self._period = dt
         mark(ESTIMATE)
@@ -229,10 +252,32 @@ class Brain:
         self._solve()
         mark(SOLVE)
         self._command()
-        if isinstance(gains, GainsRow):
+        if self._live is not None:
             self._judge()
         mark(GUARD)
         return self.output
+
+    def _live_row(self, gains: GainsRow | Gains | None) -> GainsRow | None:
+        """The row by which these gains come into force; None where there is nothing to change."""
+        if isinstance(gains, GainsRow):
+            return gains
+        if gains is None:
+            gains = self._gains
+        if not isinstance(gains, Gains):
+            raise TypeError(f"gains should be Gains or a GainsRow, not {type(gains).__name__}")
+        problem = next(objections(self._gains, gains), None)
+        if problem is not None:
+            path, sentence = problem
+            raise ValueError(f"{'.'.join(path)} {sentence}")
+        if self._live is None and gains == self._gains:
+            return None
+        row = GainsRow(self._gains)
+        row.generation = self._live.generation + 1 if self._live is not None else 1
+        row.numbers[:] = live_numbers(gains)
+        return row
+
+    def _show_state(self) -> None:
+        self.output.state, self.output.reason = self.supervisor.state, self.supervisor.reason
 
     def _estimate(self, sensors: SensorRow) -> float:
         if not math.isfinite(sensors.data[: self._checked].sum()):
@@ -241,7 +286,7 @@ class Brain:
         elapsed = t - self._last_t
         verdict = self._watch.judge(sensors, elapsed)
         if verdict == FROZEN:
-            if self.output.state == "active":
+            if self.supervisor.controls:
                 self._damp(f"{self._watch.culprit} has stopped to measure")
         elif verdict != GOOD:
             return self._leave_out(f"cannot be: {self._watch.culprit} jumps")
@@ -249,9 +294,10 @@ class Brain:
         dt = min(max(elapsed, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
         self._last_t = t
         self.estimator.update(sensors, self._planned, dt)
-        if not self.estimator.doubt[0] <= 1.0 and self.output.state == "active":
+        if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
-            self._fold()
+            # Whoever does not know how it stands goes down, while the legs can still brake.
+            self.motion.fold()
         return dt
 
     def _leave_out(self, why: str) -> float:
@@ -265,48 +311,32 @@ class Brain:
         if request is not self._request:
             self._request = request
             self.tuning.new_request()
-            if int(request.behaviour[0]) == DAMP:
+            if request.kind.legs is Legs.RELEASE:
                 self._damp("damping was asked for")
             else:
                 self.motion.take(request)
+            if request.stop[0] and self.supervisor.handle(STOP):
+                self._show_state()
         self.motion.advance(dt)
-        if self._falling is not None and self.output.state == "active":
-            self._check_fall(self._falling)
-
-    def _fold(self) -> None:
-        """Whoever does not know how it stands goes down, while the legs can still brake."""
-        if self._falling is not None:
-            self._falling.start(self.body.arrays.kin.q[self.robot.nq_base :], *self._over_soles())
-
-    def _over_soles(self) -> tuple[Triple, Triple]:
-        """Centre of mass from the middle of the soles, and its velocity, in heading axes."""
-        motion, kin = self.motion, self.body.arrays.kin
-        assert isinstance(motion, Legged)
-        # Plain numbers: NumPy takes longer for three of them.
-        (c, _, _), (s, _, _), _ = motion.R_des.tolist()
-        (x, y, z), (sx, sy, sz), (vx, vy, vz) = kin.p_WC.tolist(), motion.p_WS.tolist(), kin.v_WC.tolist()
-        x, y = x - sx, y - sy
-        return (c * x + s * y, c * y - s * x, z - sz), (c * vx + s * vy, c * vy - s * vx, vz)
-
-    def _check_fall(self, falling: Falling) -> None:
-        motion = self.motion
-        assert isinstance(motion, Legged)
-        p_SC, v_WC = self._over_soles()
-        x, y = self.estimator.q[3:5].tolist()
-        reason = falling.lost(1.0 - 2.0 * (x * x + y * y), p_SC, v_WC, motion.half_support_m.tolist())
-        if reason:
-            self._damp(reason)
-            self._fold()
+        if self.supervisor.controls:
+            x, y = self.estimator.q[3:5].tolist() if self._falling is not None else (0.0, 0.0)
+            reason = self.motion.fall_reason(1.0 - 2.0 * (x * x + y * y))
+            if reason:
+                self._damp(reason)
+                self.motion.fold()
+        if self.supervisor.state == SOFT_STOP and self.motion.update_rest():
+            self.supervisor.handle(REST)
+            self._show_state()
 
     def _damp(self, reason: str) -> None:
-        if self.output.state != "damping":
-            self.output.state, self.output.reason = "damping", reason
+        if self.supervisor.handle(FAIL, reason):
+            self._show_state()
             self._tau_before[:] = self.output.tau
             self._faded = 0.0
 
     def _solve(self) -> None:
         output = self.output
-        if output.state == "damping":
+        if output.state == DAMPED:
             output.rung, output.qp_iterations = DAMPING, 0
             output.dynamics_residual_N = output.cone_violation_N = math.nan
             return
@@ -328,7 +358,7 @@ class Brain:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
         command = output.command
         output.tau[:] = self._ladder.tau
-        if self._friction is not None and output.rung <= SOFTENED and output.state == "active":
+        if self._friction is not None and output.rung <= SOFTENED and output.state != DAMPED:
             output.tau += self._friction.torque_Nm
         q = kin.q[robot.nq_base :]
         if math.isfinite(q.sum()):
@@ -336,7 +366,7 @@ class Brain:
         command.v_des[:] = 0.0
         command.kp[:] = 0.0
         command.kd[:] = 0.0
-        if output.state == "damping":
+        if output.state == DAMPED:
             self._fade_into_damping()
         elif output.rung == GRAVITY:
             command.q_des[:] = self._hold_q
@@ -367,15 +397,16 @@ class Brain:
         for i, frame in enumerate(self.motion.hands.frames):
             if output.hand_active[i]:
                 off_m = max(off_m, math.dist(output.p_WH_des[i], kin.p[frame]))
-        self.tuning.judge(kin.v[n_base:], torque, output.rung, off_m, output.state == "active")
+        self.tuning.judge(kin.v[n_base:], torque, output.rung == SOLVED, off_m, self.supervisor.controls)
 
     def _report(self) -> None:
         output, motion = self.output, self.motion
         output.remark = motion.remarks.last
-        if isinstance(motion, Legged):
+        output.behaviour, output.behaviour_state = motion.behaviour, motion.behaviour_state
+        if self._payload is not None:
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS
-            if self._payload is not None and output.rung == SOLVED:
+            if output.rung == SOLVED:
                 self._payload.update(self._without_friction(), self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg

@@ -1,1 +1,1 @@
-"""Where the robot is: state estimation from its sensors."""
+"""State estimation of the robot from its sensors: base, joints and contacts."""

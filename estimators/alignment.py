@@ -1,4 +1,4 @@
-"""Which way is up, for a robot that stands still: accelerometer, and the plane its soles stand on."""
+"""The vertical direction of a robot at rest, from the accelerometer and the plane of its soles."""
 
 from __future__ import annotations
 

@@ -1,52 +1,86 @@
-"""From the filter's state, which is the IMU's, to the base's: pinocchio's q and v."""
+"""Conversion of the filter's state, which is that of the IMU, to pinocchio's q and v of the base."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.inekf_layout import STATE_BG, STATE_P, STATE_V
-from kilohertz.estimators.leg_kinematics import joint_column
+from kilohertz.estimators.inekf_layout import Filter
+from kilohertz.estimators.joint_observer import Joints
+from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
 from kilohertz.estimators.so3 import multiply_transposed, quaternion, rotate, rotate_back
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+
+# Where pinocchio keeps the base's quaternion (x, y, z, w) and the joints in q, and the joints in v.
+QUATERNION, JOINTS_Q, JOINTS_V = 3, 7, 6
 
 
-@kernel
+class Imu(NamedTuple):
+    """Where the IMU is on the robot, as of the last tick, and what it measures of late."""
+
+    R_BI: Array
+    """(3, 3) orientation in the base."""
+    p_BI: Array
+    """(3,) position in the base [m]."""
+    gyro_smooth: Array
+    """(3,) low-passed gyro, bias included [rad/s]."""
+
+
+class RobotState(NamedTuple):
+    """The estimated state, in pinocchio's convention."""
+
+    q: Array
+    """(nq,) configuration."""
+    v: Array
+    """(nv,) velocity."""
+
+
+class Scratch(NamedTuple):
+    """Room for what is on its way within one kernel."""
+
+    omega: Array
+    """(3,)."""
+    w_B: Array
+    """(3,)."""
+    lever: Array
+    """(3,)."""
+    column: Array
+    """(6,)."""
+    R_WB: Array
+    """(3, 3)."""
+
+
+def new_scratch() -> Scratch:
+    """Room for the kernels of one estimator."""
+    return Scratch(np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(6), np.zeros((3, 3)))
+
+
+@struct_kernel
 def base_twist(
-    omega_I: Array,
-    R_BI: Array,
-    p_BI: Array,
-    joint_velocity: Array,
-    joint_address: IntArray,
-    joint_axis: Array,
-    support: IntArray,
-    w_B: Array,
-    lever: Array,
-    column: Array,
+    omega_I: Array, imu: Imu, joint_velocity: Array, tables: KinematicTables, scratch: Scratch
 ) -> None:
     """Angular velocity of the base from that of the IMU, and the IMU's velocity relative to the base.
 
     Args:
         omega_I: (3,) w_WI_I, biases removed [rad/s].
-        R_BI: (3, 3) orientation of the IMU in the base.
-        p_BI: (3,) its position [m].
+        imu: where the IMU is.
         joint_velocity: (na,) [rad/s].
-        joint_address: (na,) see KinematicTables.
-        joint_axis: (na, 6) see KinematicTables.
-        support: (na,) 1 where a joint lies between base and IMU.
-        w_B: (3,) w_WB_B, written [rad/s].
-        lever: (3,) w_WB_B x p_BI plus what the joints between add, written [m/s].
-        column: (6,) scratch.
+        tables: their last frame is the IMU's.
+        scratch: `w_B` becomes w_WB_B [rad/s], `lever` w_WB_B x p_BI plus what the joints between base and IMU
+            add [m/s].
     """
-    rotate(R_BI, omega_I, w_B)
+    p_BI, w_B, lever, column = imu.p_BI, scratch.w_B, scratch.lever, scratch.column
+    support = tables.frame_support[tables.frame_support.shape[0] - 1]
+    rotate(imu.R_BI, omega_I, w_B)
     for i in range(3):
         lever[i] = 0.0
     for j in range(joint_velocity.shape[0]):
         if support[j] != 0:
-            joint_column(joint_address[j], joint_axis[j], p_BI, column)
+            joint_column(tables.joint_address[j], tables.joint_axis[j], p_BI, column)
             for i in range(3):
                 lever[i] += column[i] * joint_velocity[j]
                 w_B[i] -= column[3 + i] * joint_velocity[j]
@@ -55,57 +89,39 @@ def base_twist(
     lever[2] += w_B[0] * p_BI[1] - w_B[1] * p_BI[0]
 
 
-@kernel
+@struct_kernel
 def write_state(
-    x: Array,
-    joints: Array,
-    gyro_smooth: Array,
-    imu_R: Array,
-    imu_p: Array,
-    joint_address: IntArray,
-    joint_axis: Array,
-    frame_support: IntArray,
-    q: Array,
-    v: Array,
-    scratch: Array,
-    filter_work: Array,
+    ekf: Filter, joints: Joints, imu: Imu, tables: KinematicTables, state: RobotState, scratch: Scratch
 ) -> None:
     """The filter's state as pinocchio's q and v.
 
     Args:
-        x: the filter's state.
-        joints: (3, na) observed joints.
-        gyro_smooth: (3,) low-passed gyro [rad/s].
-        imu_R: (3, 3) R_BI.
-        imu_p: (3,) p_BI [m].
-        joint_address: (na,) see KinematicTables.
-        joint_axis: (na, 6) see KinematicTables.
-        frame_support: (nc + 1, na) see KinematicTables; the last row is the IMU's.
-        q: (nq,) written; its quaternion keeps its sign.
-        v: (nv,) written.
-        scratch: (4, 6).
-        filter_work: (1, 3, 3) or more, scratch.
+        ekf: the filter.
+        joints: observed joints.
+        imu: where the IMU is, and the gyro.
+        tables: their last frame is the IMU's.
+        state: written; its quaternion keeps its sign.
+        scratch: written.
     """
-    na = joints.shape[1]
-    R_WB, imu_support = filter_work[0], frame_support[frame_support.shape[0] - 1]
-    multiply_transposed(x[0:9].reshape((3, 3)), imu_R, R_WB)
-    omega, w, lever, column = scratch[0, :3], scratch[1, :3], scratch[2, :3], scratch[3]
+    q, v, R_WB, omega = state.q, state.v, scratch.R_WB, scratch.omega
+    multiply_transposed(ekf.R_WI, imu.R_BI, R_WB)
     for i in range(3):
-        omega[i] = gyro_smooth[i] - x[STATE_BG + i]
-    base_twist(omega, imu_R, imu_p, joints[1], joint_address, joint_axis, imu_support, w, lever, column)
-    rotate(R_WB, imu_p, omega)
-    rotate_back(R_WB, x[STATE_V:STATE_P], v[0:3])
+        omega[i] = imu.gyro_smooth[i] - ekf.gyro_bias[i]
+    base_twist(omega, imu, joints.v, tables, scratch)
+    rotate(R_WB, imu.p_BI, omega)
+    rotate_back(R_WB, ekf.v_WI, v[0:3])
     for i in range(3):
-        q[i] = x[STATE_P + i] - omega[i]
-        v[i] -= lever[i]
-        v[3 + i] = w[i]
+        q[i] = ekf.p_WI[i] - omega[i]
+        v[i] -= scratch.lever[i]
+        v[3 + i] = scratch.w_B[i]
     a, b, c, d = quaternion(R_WB)
     # The same rotation has two quaternions; the one near the last keeps logs and differences smooth.
-    sign = -1.0 if a * q[3] + b * q[4] + c * q[5] + d * q[6] < 0.0 else 1.0
-    q[3] = sign * a
-    q[4] = sign * b
-    q[5] = sign * c
-    q[6] = sign * d
-    for j in range(na):
-        q[7 + j] = joints[0, j]
-        v[6 + j] = joints[1, j]
+    at = QUATERNION
+    sign = -1.0 if a * q[at] + b * q[at + 1] + c * q[at + 2] + d * q[at + 3] < 0.0 else 1.0
+    q[at] = sign * a
+    q[at + 1] = sign * b
+    q[at + 2] = sign * c
+    q[at + 3] = sign * d
+    for j in range(len(joints.q)):
+        q[JOINTS_Q + j] = joints.q[j]
+        v[JOINTS_V + j] = joints.v[j]

@@ -1,4 +1,4 @@
-"""What can be tuned in the estimators; every default is the noise of good sensors at 1 kHz."""
+"""Parameters of the estimators; the default noises are those of good sensors at 1 kHz."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kilohertz.robots.config.yaml_file import Config
 
 
 class JointObserverGains(Config):
-    """Joint positions and velocities from encoder and measured velocity."""
+    """Parameters of the observer that estimates joint states from encoders and measured velocities."""
 
     encoder_noise_rad: float = Field(
         default=1e-4, gt=0, le=0.1, description="SD of the encoder, per 1 kHz sample [rad]"
@@ -20,39 +20,54 @@ class JointObserverGains(Config):
         default=15.0,
         gt=0,
         le=1e4,
-        description="SD of the joint accelerations to follow [rad/s^2]: more is less lag and more noise",
+        description="SD of the joint accelerations [rad/s^2]; a larger value gives less lag and more noise",
     )
     accel_time_s: float = Field(
-        default=0.03, gt=1e-4, le=10, description="time over which joint accelerations stay alike [s]"
+        default=0.03, gt=1e-4, le=10, description="correlation time of the joint accelerations [s]"
     )
 
 
 class ContactGains(Config):
-    """When a contact counts as closed: a Schmitt trigger on its normal force."""
+    """Parameters of contact detection, a Schmitt trigger on the normal force of each contact."""
 
     make_fraction: float = Field(
-        default=0.12, gt=0, lt=1, description="closes above this part of the robot's weight"
+        default=0.12,
+        gt=0,
+        lt=1,
+        description="normal force above which a contact closes, as a fraction of the robot's weight",
     )
     break_fraction: float = Field(
-        default=0.05, gt=0, lt=1, description="opens below this part of the robot's weight"
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="normal force below which a contact opens, as a fraction of the robot's weight",
     )
     make_time_s: float = Field(
-        default=0.008, ge=0, le=0.5, description="debounce before closing where not planned [s]"
+        default=0.008,
+        ge=0,
+        le=0.5,
+        description="debounce time before a contact closes that is planned open [s]",
     )
     break_time_s: float = Field(
-        default=0.015, ge=0, le=0.5, description="debounce before opening where not planned [s]"
+        default=0.015,
+        ge=0,
+        le=0.5,
+        description="debounce time before a contact opens that is planned closed [s]",
     )
     landing_time_s: float = Field(
-        default=0.02, ge=0, le=0.5, description="a foot is distrusted this long after it closes [s]"
+        default=0.02,
+        ge=0,
+        le=0.5,
+        description="time after closing in which a contact has its landing noise [s]",
     )
     torque_noise_Nm: float = Field(
         default=1.0,
         gt=0,
         le=100,
-        description="SD of measured joint torque against the model, friction included [Nm]",
+        description="SD of the measured joint torque relative to the model, friction included [Nm]",
     )
     wrench_noise_fraction: float = Field(
-        default=0.1, gt=0, le=10, description="SD of the whole robot's force balance, as part of its weight"
+        default=0.1, gt=0, le=10, description="SD of the robot's force balance, as a fraction of its weight"
     )
 
     @model_validator(mode="after")
@@ -63,7 +78,10 @@ class ContactGains(Config):
 
 
 class EstimatorGains(Config):
-    """The estimator of the base (and of the joints); noises are standard deviations per 1 kHz sample."""
+    """Parameters of the base estimator and of the joint observer.
+
+    Noises are standard deviations (SD) per sample at 1 kHz.
+    """
 
     gyro_noise_rad_s: float = Field(
         default=0.01, gt=0, le=1, description="SD of the gyro, per 1 kHz sample [rad/s]"
@@ -87,7 +105,7 @@ class EstimatorGains(Config):
         default=150.0,
         ge=0,
         le=1e4,
-        description="low-pass on the base's angular velocity given out [Hz]; 0 for none",
+        description="cut-off of the low-pass on the estimated angular velocity of the base [Hz]; 0 for none",
     )
     foot_drift_m_per_sqrt_s: float = Field(
         default=2e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
@@ -96,88 +114,101 @@ class EstimatorGains(Config):
         default=1e-2,
         gt=0,
         le=1,
-        description="the same of a robot on point feet: they roll, and creep where a sole would hold "
-        "[m per sqrt(s)]",
+        description="creep of a closed point foot, which rolls, and creeps more than a sole [m per sqrt(s)]",
     )
     foot_turn_rad_per_sqrt_s: float = Field(
-        default=1e-2, gt=0, le=1, description="turning of a closed sole [rad per sqrt(s)]"
+        default=1e-2, gt=0, le=1, description="rotation of a closed sole [rad per sqrt(s)]"
     )
     foot_spin_rad_per_sqrt_s: float = Field(
         default=3e-2,
         ge=0,
         le=1,
-        description="turning of a closed sole about its normal, on top [rad per sqrt(s)]",
+        description="additional rotation of a closed sole about its normal [rad per sqrt(s)]",
     )
     settling_time_s: float = Field(
-        default=1.0, ge=0, le=100, description="two soles closed for this long hold each other [s]"
+        default=1.0, ge=0, le=100, description="time after which two closed soles count as settled [s]"
     )
     settled_factor: float = Field(
-        default=0.2, gt=0, le=1, description="then they creep and turn this much less, and do not spin"
+        default=0.2,
+        gt=0,
+        le=1,
+        description="factor on creep and rotation of settled soles, which do not spin",
     )
     landing_drift_m_per_sqrt_s: float = Field(
         default=0.1, gt=0, le=10, description="creep of a foot that has just closed [m per sqrt(s)]"
     )
     landing_turn_rad_per_sqrt_s: float = Field(
-        default=0.5, gt=0, le=10, description="turning of a sole that has just closed [rad per sqrt(s)]"
+        default=0.5, gt=0, le=10, description="rotation of a sole that has just closed [rad per sqrt(s)]"
     )
     leg_bend_m: float = Field(
         default=2e-4,
         ge=0,
         le=0.1,
-        description="SD of a foot's position beyond the encoders' noise: play, bending [m]",
+        description="SD of a foot's position in addition to encoder noise, from backlash and bending [m]",
     )
     leg_bend_rad: float = Field(
         default=5e-4,
         ge=0,
         le=0.5,
-        description="SD of a sole's orientation beyond the encoders' noise: play, bending [rad]",
+        description="SD of a sole's orientation in addition to encoder noise, from backlash and bending "
+        "[rad]",
     )
     slip_gate: float = Field(
         default=30.0,
         ge=0,
         le=1e6,
-        description="squared Mahalanobis distance at which a foot counts as slipped; 0 for never",
+        description="squared Mahalanobis distance above which a foot counts as slipping; 0 for never",
     )
     largest_disagreement: float = Field(
         default=45.0,
         gt=0,
         le=1e6,
-        description="squared Mahalanobis distance by which every closed contact contradicts the IMU, over "
-        "50 ms: more, and the estimate is not believed; both heels that land after a push reach 30",
+        description="squared Mahalanobis distance of all closed contacts from the IMU, averaged over "
+        "50 ms, above which the estimate counts as diverged; both heels that land after a push reach 30",
     )
     largest_tilt_sd_deg: float = Field(
-        default=5.0, gt=0, le=90, description="SD of the tilt; more, and the estimate is not believed [deg]"
+        default=5.0,
+        gt=0,
+        le=90,
+        description="SD of the tilt above which the estimate counts as diverged [deg]",
     )
     largest_turn_deg: float = Field(
         default=7.0,
         gt=0,
         le=90,
-        description="by which all closed soles seem to tilt together within a second: more, and the IMU is "
-        "not believed, or the robot falls; one that rocks on its heels reaches 5 [deg]",
+        description="common rotation of all closed soles within a second above which the IMU counts as "
+        "wrong, or the robot as falling; a robot that rocks on its heels reaches 5 [deg]",
     )
     largest_contradiction_m_s2: float = Field(
         default=0.7,
         gt=0,
         le=100,
-        description="acceleration by which legs and accelerometer contradict each other: more, and the IMU "
-        "is not believed; turned by 5 deg it comes to 0.85, a walk on ice (friction 0.12) to 0.6 [m/s^2]",
+        description="difference between the accelerations from legs and accelerometer above which the IMU "
+        "counts as wrong; an IMU rotated by 5 deg gives 0.85, a walk on ice (friction 0.12) "
+        "0.6 [m/s^2]",
     )
-    use_sole_orientation: bool = Field(default=True, description="take it that closed soles do not turn")
+    use_sole_orientation: bool = Field(
+        default=True, description="whether the filter uses the orientation of closed soles"
+    )
     edge_fraction: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="a sole whose force acts this near its edge (1 is the middle) may be rolling over it",
+        description="distance of the centre of pressure from the edge of a sole (1 is the middle) below "
+        "which the sole may roll over this edge",
     )
     flat_start_m: float = Field(
-        default=4e-4, gt=0, le=0.1, description="SD of the soles' corners from one level plane at reset [m]"
+        default=4e-4,
+        gt=0,
+        le=0.1,
+        description="SD of the heights of the soles' corners above one level plane at reset [m]",
     )
     flat_start_sigmas: float = Field(
         default=4.0,
         ge=0,
         le=100,
-        description="at reset the soles' plane is taken as level if it is this many SD of the accelerometer "
-        "or less from what that says; 0 for never",
+        description="largest angle between the soles' normal and the accelerometer, in SD of the "
+        "accelerometer, at which the floor counts as level at reset; 0 for never",
     )
     joints: JointObserverGains = JointObserverGains()
     contact: ContactGains = ContactGains()

@@ -1,13 +1,13 @@
-"""What pushes or weighs on the robot that nobody told the controller about, from the momentum it should have.
+"""Observer of the disturbance on the robot (a push or an unknown payload), from centroidal momentum.
 
-The centroidal momentum h = (m v_WC, L_C) obeys hdot = m g + contact wrenches + disturbance. An observer
-integrates what is known and lets the disturbance be what is missing:
+The centroidal momentum h = (m v_WC, L_C) obeys hdot = m g + contact wrenches + disturbance. The observer
+integrates the known terms and the estimated disturbance d:
 
     hhat_dot = known + d,   d = K (h - hhat)
 
-so d follows the true disturbance with the time constant 1 / K (De Luca, Albu-Schaeffer, Haddadin, Hirzinger,
-"Collision detection and safe reaction with the DLR-III lightweight manipulator arm", IROS 2006, eq. 12, here
-for the momentum of the whole robot).
+Therefore d follows the true disturbance with the time constant 1 / K (De Luca, Albu-Schaeffer, Haddadin,
+Hirzinger, "Collision detection and safe reaction with the DLR-III lightweight manipulator arm", IROS 2006,
+eq. 12, applied here to the momentum of the whole robot).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 Vector = NDArray[np.float64]
@@ -25,13 +25,17 @@ _JUMP, _JUMP_SETTLE_S = 0.05, 0.05
 _LEAST = 0.02
 """A payload lighter than this part of the robot's mass is not told from friction."""
 
-OBSERVER = 7
-"""What the observer remembers: its momentum and angular momentum, and whether it has any."""
-SCALES = 3
-"""What the scales remember: average force [N], its age [s], tare [kg]."""
+MOMENTUM, ANGULAR_MOMENTUM, STARTED, OBSERVER = 0, 3, 6, 7
+"""What the observer remembers: its momentum and angular momentum, and 1 if it has any; their number."""
+FORCE, MOMENT = 0, 3
+"""Where force and moment start in a disturbance."""
+AVERAGE, AGE, TARE, SCALES = 0, 1, 2, 3
+"""What the scales remember: average force [N], its age [s], tare [kg]; their number."""
+MASS, MOMENT_X, MOMENT_Y = 0, 1, 2
+"""What the scales read: mass [kg], first moments ahead and to the left [kg m]."""
 
 
-@kernel
+@struct_kernel
 def observe_disturbance(
     momentum: Vector,
     L_C: Vector,
@@ -56,19 +60,19 @@ def observe_disturbance(
         memory: (OBSERVER,) zeros at first.
         disturbance: (6,) force [N] and moment about the centre of mass [Nm], world axes; zeros at first.
     """
-    if memory[6] == 0.0:
-        memory[6] = 1.0
+    if memory[STARTED] == 0.0:
+        memory[STARTED] = 1.0
         for i in range(3):
-            memory[i], memory[3 + i] = momentum[i], L_C[i]
+            memory[MOMENTUM + i], memory[ANGULAR_MOMENTUM + i] = momentum[i], L_C[i]
     for i in range(3):
         known = force_W[i] - (weight_N if i == 2 else 0.0)
-        memory[i] += dt_s * (known + disturbance[i])
-        memory[3 + i] += dt_s * (moment_C[i] + disturbance[3 + i])
-        disturbance[i] = rate_per_s * (momentum[i] - memory[i])
-        disturbance[3 + i] = rate_per_s * (L_C[i] - memory[3 + i])
+        memory[MOMENTUM + i] += dt_s * (known + disturbance[FORCE + i])
+        memory[ANGULAR_MOMENTUM + i] += dt_s * (moment_C[i] + disturbance[MOMENT + i])
+        disturbance[FORCE + i] = rate_per_s * (momentum[i] - memory[MOMENTUM + i])
+        disturbance[MOMENT + i] = rate_per_s * (L_C[i] - memory[ANGULAR_MOMENTUM + i])
 
 
-@kernel
+@struct_kernel
 def weigh_steady(
     force_N: float,
     moment_x_Nm: float,
@@ -103,16 +107,16 @@ def weigh_steady(
     Returns:
         Estimated payload, 0 while there is none [kg].
     """
-    if abs(force_N - scales[0]) > _JUMP * robot_kg * GRAVITY_M_S2:
+    if abs(force_N - scales[AVERAGE]) > _JUMP * robot_kg * GRAVITY_M_S2:
         # Something was put on or taken off: what was before is no longer worth averaging.
-        scales[1] = min(scales[1], _JUMP_SETTLE_S)
-    scales[1] = min(scales[1] + dt_s, settle_s)
-    share = min(1.0, dt_s / scales[1])
-    scales[0] += share * (force_N - scales[0])
+        scales[AGE] = min(scales[AGE], _JUMP_SETTLE_S)
+    scales[AGE] = min(scales[AGE] + dt_s, settle_s)
+    share = min(1.0, dt_s / scales[AGE])
+    scales[AVERAGE] += share * (force_N - scales[AVERAGE])
     # r x (0, 0, -w) = (-r_y w, r_x w, 0)
-    raw[1] += share * (moment_y_Nm / GRAVITY_M_S2 - raw[1])
-    raw[2] += share * (-moment_x_Nm / GRAVITY_M_S2 - raw[2])
-    raw[0] = -scales[0] / GRAVITY_M_S2 - scales[2]
-    if empty and abs(raw[0]) < _LEAST * robot_kg:
-        scales[2] += min(1.0, dt_s / tare_s) * raw[0]
-    return raw[0] if raw[0] >= _LEAST * robot_kg else 0.0
+    raw[MOMENT_X] += share * (moment_y_Nm / GRAVITY_M_S2 - raw[MOMENT_X])
+    raw[MOMENT_Y] += share * (-moment_x_Nm / GRAVITY_M_S2 - raw[MOMENT_Y])
+    raw[MASS] = -scales[AVERAGE] / GRAVITY_M_S2 - scales[TARE]
+    if empty and abs(raw[MASS]) < _LEAST * robot_kg:
+        scales[TARE] += min(1.0, dt_s / tare_s) * raw[MASS]
+    return raw[MASS] if raw[MASS] >= _LEAST * robot_kg else 0.0

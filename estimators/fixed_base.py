@@ -1,4 +1,4 @@
-"""The state of a robot bolted to the ground: its joints."""
+"""State estimation of a robot with a fixed base: its joint positions and velocities."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LONGEST_GAP_S = 0.1
 
 
 class FixedBaseEstimator:
-    """Joint positions and velocities of an arm.
+    """Estimates the joint positions and velocities of an arm.
 
-    Attributes (arrays that stay, updated in place):
+    Attributes (persistent arrays, updated in place):
         q (nq,), v (nv,): state in pinocchio's convention.
-        contact (nc,), normal_force_N (nc,): all open and zero; an arm stands on no soles.
-        doubt (1,): always 0: joints have no second source.
-        refused: samples refused because they were not finite, or not believable.
+        contact (nc,), normal_force_N (nc,): all open and zero, because an arm has no soles.
+        doubt (1,): always 0, because the joint states have no second source.
+        refused: number of samples that were refused because they were not finite or not plausible.
 
     Args:
         robot: a robot with a fixed base.
@@ -45,18 +45,16 @@ class FixedBaseEstimator:
         self.normal_force_N: Array = np.zeros(len(robot.contacts))
         self.doubt: Array = np.zeros(1)
         self.refused = 0
-        self._joints: Array = np.zeros((3, robot.na))
-        self._joints[0] = robot.q_nominal
-        self._P: Array = np.zeros((3, 3))
-        self._parameters = kernel_setup.joint_parameters(self.config.joints)
+        self._joints = kernel_setup.new_joints(self.config.joints, robot.na)
+        self._joints.q[:] = robot.q_nominal
         self._pending_s = 0.0
-        self.q: Array = self._joints[0]
-        self.v: Array = self._joints[1]
+        self.q: Array = self._joints.q
+        self.v: Array = self._joints.v
         self._observe = bind(
             "joint_observer",
             [joint_observer.take_sample],
             call={"row": "f8[::1]", "dt": "f8"},
-            persistent={"state": self._joints, "P": self._P, "parameters": self._parameters},
+            structs={"joints": self._joints},
             returns="b1",
         )
 
@@ -68,7 +66,7 @@ class FixedBaseEstimator:
         """
         if not np.isfinite(sensors.q).all():
             raise ValueError("a robot at rest measures finite joint positions: check its encoders")
-        joint_observer.reset_joints(self._joints, self._P, sensors.q, self._parameters)
+        joint_observer.reset_joints(self._joints, sensors.q)
         self._pending_s = 0.0
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:

@@ -1,30 +1,29 @@
-"""Whether the accelerometer feels what the legs see: how the base speeds up over the soles that stand.
+"""Comparison of the accelerometer with the acceleration of the base that follows from the standing legs.
 
-An IMU that has turned in its mount takes part of gravity for an acceleration, 0.85 m/s^2 for 5 degrees. The
-filter puts that down to feet that creep, and slowly tilts. A small observer of its own does neither: it
-carries a velocity on by the accelerometer and holds it to that of the legs, and what acceleration it must add
-for that is the error. What the filter has tilted by meanwhile, because its contacts asked for it, counts as
-well. A jolt or a foot that slips is over before it has said much: a fast one says no more than a slow one.
+An IMU that has rotated in its mount measures part of gravity as an acceleration, 0.85 m/s^2 for 5 degrees.
+The filter explains this by feet that creep, and its tilt slowly becomes wrong. A small separate observer does
+neither. It integrates a velocity from the accelerometer and corrects it to the velocity from the legs; the
+acceleration that it must add for this is the error. The tilt by which the contacts have corrected the filter
+meanwhile is added to the error. A jolt or a slipping foot is too short to have much effect, because the
+correction of a fast foot is limited to that of a slow one.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.floating_base_tick import GRAVITY, LANDING_TIME, MAX_STEP
-from kilohertz.estimators.inekf_layout import ROTATION, STATE_BA, STATE_V
-from kilohertz.estimators.joint_observer import ROW_Q
+from kilohertz.estimators.contact_detection import Contacts
+from kilohertz.estimators.divergence import Doubt
+from kilohertz.estimators.inekf_layout import CORRECTION, ROTATION, ContactPoses, Filter
 from kilohertz.estimators.so3 import rotate
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-# Rows of the observer: velocity [m/s], acceleration the IMU lacks [m/s^2], tilt corrected of late [rad].
-SPEED, LACK, TILT, N_ROWS = 0, 1, 2, 3
 
 FOLLOWING_PER_S = 8.0
 """Poles of the observer: slower, and an error shows later; faster, and feet that slip show more."""
@@ -37,79 +36,108 @@ _MEMORY_S = 1.0
 _LEAST_FORCE_N = 1.0
 
 
-@kernel
+class ImuWatch(NamedTuple):
+    """The observer of velocity by accelerometer and legs, in the world's axes."""
+
+    hung: Array
+    """(nc, 3) contacts from the IMU in the last sample [m]."""
+    speed: Array
+    """(3,) velocity of the IMU [m/s]."""
+    lack: Array
+    """(3,) acceleration that the IMU lacks [m/s^2]."""
+    tilt: Array
+    """(3,) what the filter has corrected its rotation by of late [rad]."""
+    off: Array
+    """(3,) scratch: what the legs' velocity differs from `speed` by [m/s]."""
+    landing_time_s: float
+    """For so long a contact that has landed still moves."""
+
+
+@struct_kernel
 def watch_imu(
     row: Array,
     dt: float,
-    settings: Array,
-    x: Array,
+    ekf: Filter,
     contact: BoolArray,
-    age: Array,
-    normal_force: Array,
-    p_IF: Array,
-    slot_velocity: Array,
-    filter_rows: Array,
-    since_reset: Array,
-    hung: Array,
-    watched: Array,
-    contradiction: Array,
+    contacts: Contacts,
+    poses: ContactPoses,
+    watch: ImuWatch,
+    doubt: Doubt,
 ) -> None:
     """By how much IMU and closed contacts contradict each other, as an acceleration.
 
     Args:
         row: data of the sensor row.
         dt: time since the last sample taken [s].
-        settings: see GRAVITY and the names beside it.
-        x: the filter's state, see InvariantEkf.
+        ekf: the filter after this sample.
         contact: (nc,) which contacts are closed.
-        age: (nc,) for how long [s].
-        normal_force: (nc,) what they carry [N].
-        p_IF: (nc, 3) contacts in the IMU frame [m].
-        slot_velocity: (nc, 3) known motion of the contacts, in the IMU's axes [m/s].
-        filter_rows: (4, n) of the filter; the last one is its correction of this sample.
-        since_reset: (1,) [s]; before STARTING_S nothing is held against the IMU.
-        hung: (nc, 3) contacts from the IMU in the last sample, in the world's axes [m]; written.
-        watched: (3, 3) the observer, see SPEED and the names beside it; written.
-        contradiction: (1,) [m/s^2]; written.
+        contacts: for how long, and what they carry.
+        poses: where they are from the IMU.
+        watch: written.
+        doubt: the contradiction is written; before STARTING_S nothing is held against the IMU.
     """
-    imu = ROW_Q + 3 * ((len(row) - len(contact) - ROW_Q - 6) // 3)
-    R, speed, lack, tilt = x[0:9].reshape((3, 3)), watched[SPEED], watched[LACK], watched[TILT]
-    felt_x = row[imu + 3] - x[STATE_BA]
-    felt_y = row[imu + 4] - x[STATE_BA + 1]
-    felt_z = row[imu + 5] - x[STATE_BA + 2]
-    part, weight, off_x, off_y, off_z = 1.0, 0.0, 0.0, 0.0, 0.0
+    R, speed, lack, tilt, off = ekf.R_WI, watch.speed, watch.lack, watch.tilt, watch.off
+    part = compare_with_legs(dt, ekf, contact, contacts, poses, watch)
+    at, gravity = len(row) - len(contact) - 3, ekf.gravity_m_s2
+    # The accelerometer's three numbers come before the contact forces, which end the row.
+    felt_x = row[at] - ekf.accel_bias[0]
+    felt_y = row[at + 1] - ekf.accel_bias[1]
+    felt_z = row[at + 2] - ekf.accel_bias[2]
+    # A gap is no time in which the legs were seen.
+    gain = FOLLOWING_PER_S * min(dt, ekf.max_step_s)
+    for i in range(3):
+        acceleration = R[i, 0] * felt_x + R[i, 1] * felt_y + R[i, 2] * felt_z
+        if i == 2:
+            acceleration -= gravity
+        speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off[i]
+        # The velocity follows a fast foot all the same: one that lags tells of it when it is long over.
+        lack[i] += FOLLOWING_PER_S * gain * off[i] * part
+        tilt[i] += ekf.rows[CORRECTION, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
+        if doubt.since_reset_s[0] < STARTING_S:
+            speed[i] = ekf.v_WI[i]
+            lack[i] = 0.0
+            tilt[i] = 0.0
+    # Tilted by `tilt`, gravity's part of what is felt has changed by g (tilt_y, -tilt_x).
+    x_lacks = lack[0] + gravity * tilt[1]
+    y_lacks = lack[1] - gravity * tilt[0]
+    doubt.contradiction_m_s2[0] = math.sqrt(x_lacks * x_lacks + y_lacks * y_lacks + lack[2] * lack[2])
+
+
+@struct_kernel
+def compare_with_legs(
+    dt: float, ekf: Filter, contact: BoolArray, contacts: Contacts, poses: ContactPoses, watch: ImuWatch
+) -> float:
+    """What the legs' velocity of the IMU differs from the observer's by, as those say that stand.
+
+    Args:
+        dt: time since the last sample taken [s].
+        ekf: the filter.
+        contact: (nc,) which contacts are closed.
+        contacts: for how long, and what they carry.
+        poses: where they are from the IMU.
+        watch: `hung` and `off` are written.
+
+    Returns:
+        The part of it that counts as an error of the IMU: a fast foot says no more than a slow one.
+    """
+    R, hung, off, speed = ekf.R_WI, watch.hung, watch.off, watch.speed
+    weight, off_x, off_y, off_z = 0.0, 0.0, 0.0, 0.0
     for c in range(len(contact)):
         last_x, last_y, last_z = hung[c, 0], hung[c, 1], hung[c, 2]
-        rotate(R, p_IF[c], hung[c])
+        rotate(R, poses.p_IF[c], hung[c])
         # One that has just landed still moves.
-        if contact[c] and age[c] > settings[LANDING_TIME]:
-            load = max(normal_force[c], _LEAST_FORCE_N)
+        if contact[c] and contacts.age_s[c] > watch.landing_time_s:
+            load = max(contacts.normal_force_N[c], _LEAST_FORCE_N)
             weight += load
-            a, b, d = slot_velocity[c, 0], slot_velocity[c, 1], slot_velocity[c, 2]
+            a, b, d = ekf.slot_velocity[c, 0], ekf.slot_velocity[c, 1], ekf.slot_velocity[c, 2]
             off_x += load * ((last_x - hung[c, 0]) / dt + R[0, 0] * a + R[0, 1] * b + R[0, 2] * d)
             off_y += load * ((last_y - hung[c, 1]) / dt + R[1, 0] * a + R[1, 1] * b + R[1, 2] * d)
             off_z += load * ((last_z - hung[c, 2]) / dt + R[2, 0] * a + R[2, 1] * b + R[2, 2] * d)
+    part = 1.0
     if weight > 0.0:
         off_x, off_y, off_z = off_x / weight - speed[0], off_y / weight - speed[1], off_z / weight - speed[2]
         size = math.sqrt(off_x * off_x + off_y * off_y + off_z * off_z)
         if size > SLIPPING_M_S:
             part = SLIPPING_M_S / size
-    # A gap is no time in which the legs were seen.
-    gain = FOLLOWING_PER_S * min(dt, settings[MAX_STEP])
-    for i in range(3):
-        off = off_x if i == 0 else (off_y if i == 1 else off_z)
-        acceleration = R[i, 0] * felt_x + R[i, 1] * felt_y + R[i, 2] * felt_z
-        if i == 2:
-            acceleration -= settings[GRAVITY]
-        speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off
-        # The velocity follows a fast foot all the same: one that lags tells of it when it is long over.
-        lack[i] += FOLLOWING_PER_S * gain * off * part
-        tilt[i] += filter_rows[3, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
-        if since_reset[0] < STARTING_S:
-            speed[i] = x[STATE_V + i]
-            lack[i] = 0.0
-            tilt[i] = 0.0
-    # Tilted by `tilt`, gravity's part of what is felt has changed by g (tilt_y, -tilt_x).
-    x_lacks = lack[0] + settings[GRAVITY] * tilt[1]
-    y_lacks = lack[1] - settings[GRAVITY] * tilt[0]
-    contradiction[0] = math.sqrt(x_lacks * x_lacks + y_lacks * y_lacks + lack[2] * lack[2])
+    off[0], off[1], off[2] = off_x, off_y, off_z
+    return part

@@ -2,77 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.estimators.inekf_correction import correct_sample
 from kilohertz.estimators.inekf_layout import (
     ACCEL_BIAS,
     CONTACTS,
     GYRO_BIAS,
     POSITION,
     ROTATION,
-    STATE_BA,
-    STATE_BG,
-    STATE_CONTACTS,
-    STATE_P,
-    STATE_V,
+    SLOT_R,
+    SLOT_ROTATION,
+    SLOT_ROWS,
+    SOLE,
+    UNUSED,
     VELOCITY,
-    error_size,
-    state_size,
+    ContactPoses,
+    new_contact_poses,
+    new_filter,
 )
-from kilohertz.robots.compile import kernels as compiled
-from kilohertz.robots.compile.bound_kernel import sources_of
+from kilohertz.estimators.inekf_propagation import advance_sample
+from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 Array = NDArray[np.float64]
-
-ENTRY = """
-import numba
-from kilohertz.estimators.inekf_correction import observe_contacts
-from kilohertz.estimators.inekf_propagation import advance, symmetrise
-from kilohertz.robots.compile.kernels import KERNEL_OPTIONS
-
-vector, matrix, stack, flags = "f8[::1]", "f8[:,::1]", "f8[:,:,::1]", "i8[::1]"
-
-
-@numba.njit(
-    f"b1({vector}, {matrix}, {vector}, {vector}, {vector}, f8, f8, f8, {vector}, {matrix}, "
-    f"{matrix}, {flags}, b1, {stack})",
-    cache=True,
-    **KERNEL_OPTIONS,
-)
-def propagate_entry(
-    x, P, memory, gyro, accel, dt, max_step, gravity, noise, slot_noise, slot_velocity, active, quirks,
-    work,
-):
-    done = advance(
-        x, P, memory, gyro, accel, dt, max_step, gravity, noise, slot_noise, slot_velocity, active, quirks,
-        work,
-    )
-    if done:
-        symmetrise(P, active)
-    return done
-
-
-@numba.njit(
-    f"void({vector}, {matrix}, {flags}, {matrix}, {stack}, {stack}, {stack}, "
-    f"{flags}, f8, b1, {matrix}, {matrix}, {stack})",
-    cache=True,
-    **KERNEL_OPTIONS,
-)
-def correct_entry(
-    x, P, wanted, p_IF, R_IF, position_covariance, rotation_covariance, active, gate, quirks, surprise,
-    rows, work,
-):
-    observe_contacts(
-        x, P, wanted, p_IF, R_IF, position_covariance, rotation_covariance, active, gate, quirks, surprise,
-        rows, work,
-    )
-    symmetrise(P, active)
-"""
 
 
 class InvariantEkf:
@@ -87,6 +45,8 @@ class InvariantEkf:
         surprise (n_slots, 2): squared Mahalanobis distance of each contact's last innovation.
         noise (4,), slot_noise (n_slots, 3): spectral densities, may be rewritten between steps.
         slot_velocity (n_slots, 3): known motion of each contact in the IMU's axes [m/s], likewise.
+        arrays: all of these as compiled code takes them.
+        poses: those that `correct` was last called with.
         refused: number of IMU samples refused because they were not finite, or not believable.
 
     Args:
@@ -111,38 +71,38 @@ class InvariantEkf:
         reference_quirks: bool = False,
     ) -> None:
         self.n_slots = n_slots
-        self.gravity = gravity
-        self.max_step = max_step
-        self.gate = gate
-        self.reference_quirks = reference_quirks
-        self.x: Array = np.zeros(state_size(n_slots))
-        self.P: Array = np.zeros((error_size(n_slots), error_size(n_slots)))
-        self.R_WI: Array = self.x[:9].reshape(3, 3)
-        self.R_WI[:] = np.eye(3)
-        self.v_WI: Array = self.x[STATE_V:STATE_P]
-        self.p_WI: Array = self.x[STATE_P:STATE_BG]
-        self.gyro_bias: Array = self.x[STATE_BG:STATE_BA]
-        self.accel_bias: Array = self.x[STATE_BA:STATE_CONTACTS]
-        slots = self.x[STATE_CONTACTS:].reshape(n_slots, 12)
-        self.p_WF: Array = slots[:, :3]
-        self.R_WF = [slots[c, 3:].reshape(3, 3) for c in range(n_slots)]
-        self.active = np.zeros(n_slots, dtype=np.int64)
-        self.memory: Array = np.zeros(7)
-        self.noise: Array = np.zeros(4)
-        self.slot_noise: Array = np.zeros((n_slots, 3))
-        self.slot_velocity: Array = np.zeros((n_slots, 3))
-        self.surprise: Array = np.zeros((n_slots, 2))
-        self.rows: Array = np.zeros((4, len(self.P)))
-        self.work: Array = np.zeros((11 + n_slots, 3, 3))
+        self.arrays = arrays = new_filter(
+            n_slots,
+            gravity_m_s2=gravity,
+            max_step_s=max_step,
+            gate=gate,
+            reference_quirks=reference_quirks,
+        )
+        self.poses: ContactPoses = new_contact_poses(n_slots)
+        self.x, self.P, self.R_WI = arrays.x, arrays.P, arrays.R_WI
+        self.v_WI, self.p_WI = arrays.v_WI, arrays.p_WI
+        self.gyro_bias, self.accel_bias = arrays.gyro_bias, arrays.accel_bias
+        self.p_WF: Array = arrays.contacts[:, :SLOT_R]
+        self.R_WF = [pose[SLOT_R:].reshape(3, 3) for pose in arrays.contacts]
+        self.active, self.memory = arrays.active, arrays.memory
+        self.noise, self.slot_noise = arrays.noise, arrays.slot_noise
+        self.slot_velocity = arrays.slot_velocity
+        self.surprise = arrays.surprise
         self.refused = 0
 
+    # Compiled when first called: a larger tick that runs the kernels itself has no need of them.
     @cached_property
-    def _entry(self) -> ModuleType:
-        """Compiled when first called: a larger tick that runs the kernels itself has no need of it."""
-        sources = sources_of("kilohertz.estimators.inekf_propagation") | sources_of(
-            "kilohertz.estimators.inekf_correction"
-        )
-        return compiled.load_entry("inekf", ENTRY, sources)
+    def _advance(self) -> Callable[..., Any]:
+        call = {"gyro": "f8[::1]", "accel": "f8[::1]", "dt": "f8"}
+        return bind("inekf_propagation", [advance_sample], call=call, structs=self._structs, returns="b1")
+
+    @cached_property
+    def _correct(self) -> Callable[..., Any]:
+        return bind("inekf_correction", [correct_sample], call={}, structs=self._structs)
+
+    @property
+    def _structs(self) -> dict[str, Any]:
+        return {"ekf": self.arrays, "poses": self.poses}
 
     def set_variances(
         self,
@@ -167,22 +127,7 @@ class InvariantEkf:
         Returns:
             False when the sample was refused; the state is then as it was.
         """
-        done: bool = self._entry.propagate_entry(
-            self.x,
-            self.P,
-            self.memory,
-            gyro,
-            accel,
-            dt,
-            self.max_step,
-            self.gravity,
-            self.noise,
-            self.slot_noise,
-            self.slot_velocity,
-            self.active,
-            self.reference_quirks,
-            self.work,
-        )
+        done: bool = self._advance(gyro, accel, dt)
         if not done:
             self.refused += 1
         return done
@@ -204,21 +149,10 @@ class InvariantEkf:
             position_covariance: (n_slots, 3, 3) of p_IF in the IMU frame [m^2].
             rotation_covariance: (n_slots, 3, 3) of R_IF in the IMU frame [rad^2].
         """
-        self._entry.correct_entry(
-            self.x,
-            self.P,
-            wanted,
-            p_IF,
-            R_IF,
-            position_covariance,
-            rotation_covariance,
-            self.active,
-            self.gate,
-            self.reference_quirks,
-            self.surprise,
-            self.rows,
-            self.work,
-        )
+        given = (wanted, p_IF, R_IF, position_covariance, rotation_covariance)
+        for array, values in zip(self.poses, given, strict=True):
+            array[:] = values
+        self._correct()
 
     def open_slot(
         self,
@@ -239,14 +173,14 @@ class InvariantEkf:
             position_covariance: (3, 3) of p_IF, in the IMU frame [m^2].
             rotation_covariance: (3, 3) of R_IF, in the IMU frame [rad^2].
         """
-        R, row = self.R_WI, CONTACTS + 6 * slot
-        self.P[row : row + 6] = 0.0
-        self.P[:, row : row + 6] = 0.0
+        R, row = self.R_WI, CONTACTS + SLOT_ROWS * slot
+        self.P[row : row + SLOT_ROWS] = 0.0
+        self.P[:, row : row + SLOT_ROWS] = 0.0
         self.p_WF[slot] = self.p_WI + R @ p_IF
         self._copy_block(row, POSITION, R @ position_covariance @ R.T)
-        if kind == 2:
+        if kind == SOLE:
             self.R_WF[slot][:] = R @ R_IF
-            self._copy_block(row + 3, ROTATION, R @ rotation_covariance @ R.T)
+            self._copy_block(row + SLOT_ROTATION, ROTATION, R @ rotation_covariance @ R.T)
         self.active[slot] = kind
 
     def _copy_block(self, target: int, source: int, noise: Array) -> None:
@@ -261,9 +195,9 @@ class InvariantEkf:
         self.R_WI[:] = R @ self.R_WI
         self.v_WI[:] = R @ self.v_WI
         self.p_WI[:] = R @ self.p_WI
-        for slot in np.flatnonzero(self.active):
+        for slot in np.flatnonzero(self.active != UNUSED):
             self.p_WF[slot] = R @ self.p_WF[slot]
-            if self.active[slot] == 2:
+            if self.active[slot] == SOLE:
                 self.R_WF[slot][:] = R @ self.R_WF[slot]
 
     def standard_deviation(self, row: int) -> Array:

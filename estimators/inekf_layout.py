@@ -14,10 +14,32 @@ estimation for a humanoid robot", IROS 2014, with the right-invariant error of S
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
 # First row of each block of the error-state.
 ROTATION, VELOCITY, POSITION, GYRO_BIAS, ACCEL_BIAS, CONTACTS = 0, 3, 6, 9, 12, 15
 # Where the state's parts start in its flat array: R 9, v 3, p 3, bg 3, ba 3, then 12 per slot (d 3, Rf 9).
 STATE_V, STATE_P, STATE_BG, STATE_BA, STATE_CONTACTS = 9, 12, 15, 18, 21
+# Length of one slot in the flat state, and where its orientation starts in it.
+SLOT_SIZE, SLOT_R = 12, 3
+# Rows of one slot in the error-state, and where its orientation starts in them.
+SLOT_ROWS, SLOT_ROTATION = 6, 3
+# What a slot holds: nothing, a position, a position and an orientation.
+UNUSED, POINT, SOLE = 0, 1, 2
+# Where the last IMU sample is kept: gyro 3, accel 3, then 1 if there is one.
+LAST_GYRO, LAST_ACCEL, HAS_LAST, MEMORY_SIZE = 0, 3, 6, 7
+# Columns of a slot's noise: drift [m^2/s], turning about any axis, and about its normal on top [rad^2/s].
+DRIFT, TURN, SPIN = 0, 1, 2
+# Columns of a slot's surprise.
+POSITION_SURPRISE, ROTATION_SURPRISE = 0, 1
+# Row of the scratch rows that holds the correction of the last measurements.
+CORRECTION = 3
 # Entries of the noise vector, spectral densities: gyro [rad^2/s], accel [m^2/s^3], their biases' random
 # walks [rad^2/s^3], [m^2/s^5].
 GYRO, ACCEL, GYRO_WALK, ACCEL_WALK = 0, 1, 2, 3
@@ -27,9 +49,115 @@ VARIANCE_FLOOR = 1e-18
 
 def state_size(n_slots: int) -> int:
     """Length of the flat state for a number of contact slots."""
-    return STATE_CONTACTS + 12 * n_slots
+    return STATE_CONTACTS + SLOT_SIZE * n_slots
 
 
 def error_size(n_slots: int) -> int:
     """Number of error states for a number of contact slots."""
-    return CONTACTS + 6 * n_slots
+    return CONTACTS + SLOT_ROWS * n_slots
+
+
+class Filter(NamedTuple):
+    """Arrays and settings of the filter with n_slots contact slots and n = error_size(n_slots) error states.
+
+    The fields from R_WI to contacts are views of x.
+    """
+
+    x: Array
+    """(state_size,) the flat state; see the STATE_ names."""
+    R_WI: Array
+    """(3, 3) orientation of the IMU."""
+    v_WI: Array
+    """(3,) its velocity [m/s]."""
+    p_WI: Array
+    """(3,) its position [m]."""
+    gyro_bias: Array
+    """(3,) in the IMU frame [rad/s]."""
+    accel_bias: Array
+    """(3,) in the IMU frame [m/s^2]."""
+    contacts: Array
+    """(n_slots, 12) position p_WF [m] and orientation R_WF, row by row, of each slot."""
+    P: Array
+    """(n, n) covariance of the right-invariant error."""
+    active: IntArray
+    """(n_slots,) UNUSED, POINT or SOLE."""
+    memory: Array
+    """(7,) the last IMU sample; see LAST_GYRO and the names beside it."""
+    noise: Array
+    """(4,) spectral densities; see GYRO and the names beside it."""
+    slot_noise: Array
+    """(n_slots, 3) spectral densities of each contact; see DRIFT and the names beside it."""
+    slot_velocity: Array
+    """(n_slots, 3) known motion of each contact, in the IMU's axes [m/s]."""
+    surprise: Array
+    """(n_slots, 2) squared Mahalanobis distances of the last innovations; see POSITION_SURPRISE."""
+    rows: Array
+    """(4, n) scratch; row CORRECTION keeps the last correction, in the order of the error-state."""
+    work: Array
+    """(11 + n_slots, 3, 3) scratch."""
+    gravity_m_s2: float
+    """Magnitude of gravity, along -z of the world [m/s^2]."""
+    max_step_s: float
+    """Longest step taken at once [s]."""
+    gate: float
+    """Greatest squared Mahalanobis distance of an innovation that is believed; 0 believes all."""
+    reference_quirks: bool
+    """Whether to reproduce the authors' implementation; see InvariantEkf."""
+
+
+class ContactPoses(NamedTuple):
+    """Poses of the contacts as the encoders give them."""
+
+    wanted: IntArray
+    """(n_slots,) what each slot should hold: UNUSED where the contact is open, else POINT or SOLE."""
+    p_IF: Array
+    """(n_slots, 3) position in the IMU frame [m]."""
+    R_IF: Array
+    """(n_slots, 3, 3) orientation in the IMU frame."""
+    position_covariance: Array
+    """(n_slots, 3, 3) of p_IF, in the IMU frame [m^2]."""
+    rotation_covariance: Array
+    """(n_slots, 3, 3) of R_IF, in the IMU frame [rad^2]."""
+
+
+def new_filter(
+    n_slots: int, *, gravity_m_s2: float, max_step_s: float, gate: float, reference_quirks: bool = False
+) -> Filter:
+    """Arrays of a filter at the origin: no covariance, no noise, no contacts; see `Filter`."""
+    x: Array = np.zeros(state_size(n_slots))
+    n = error_size(n_slots)
+    R_WI = x[:STATE_V].reshape(3, 3)
+    R_WI[:] = np.eye(3)
+    return Filter(
+        x=x,
+        R_WI=R_WI,
+        v_WI=x[STATE_V:STATE_P],
+        p_WI=x[STATE_P:STATE_BG],
+        gyro_bias=x[STATE_BG:STATE_BA],
+        accel_bias=x[STATE_BA:STATE_CONTACTS],
+        contacts=x[STATE_CONTACTS:].reshape(n_slots, SLOT_SIZE),
+        P=np.zeros((n, n)),
+        active=np.zeros(n_slots, np.int64),
+        memory=np.zeros(MEMORY_SIZE),
+        noise=np.zeros(4),
+        slot_noise=np.zeros((n_slots, 3)),
+        slot_velocity=np.zeros((n_slots, 3)),
+        surprise=np.zeros((n_slots, 2)),
+        rows=np.zeros((4, n)),
+        work=np.zeros((11 + n_slots, 3, 3)),
+        gravity_m_s2=float(gravity_m_s2),
+        max_step_s=float(max_step_s),
+        gate=float(gate),
+        reference_quirks=reference_quirks,
+    )
+
+
+def new_contact_poses(n_slots: int) -> ContactPoses:
+    """Arrays for the poses of contacts that are all open; see `ContactPoses`."""
+    return ContactPoses(
+        wanted=np.zeros(n_slots, np.int64),
+        p_IF=np.zeros((n_slots, 3)),
+        R_IF=np.zeros((n_slots, 3, 3)),
+        position_covariance=np.zeros((n_slots, 3, 3)),
+        rotation_covariance=np.zeros((n_slots, 3, 3)),
+    )

@@ -1,7 +1,7 @@
-"""The contact-aided right-invariant EKF between measurements: IMU samples carry mean and covariance on.
+"""Propagation step of the contact-aided right-invariant EKF: mean and covariance follow the IMU samples.
 
-Source: Hartley et al., IJRR 2020, sections 4 and 6; the exact integrals over a sample are Bloesch's, see
-so3.py. State and error-state: see inekf_layout.py.
+Source: Hartley et al., IJRR 2020, sections 4 and 6; the exact integrals over a sample are those of Bloesch,
+see so3.py. State and error state are defined in inekf_layout.py.
 """
 
 from __future__ import annotations
@@ -16,36 +16,55 @@ from kilohertz.estimators.inekf_layout import (
     ACCEL_BIAS,
     ACCEL_WALK,
     CONTACTS,
+    DRIFT,
     GYRO,
     GYRO_BIAS,
     GYRO_WALK,
+    HAS_LAST,
+    LAST_ACCEL,
+    LAST_GYRO,
     POSITION,
     ROTATION,
-    STATE_BA,
-    STATE_BG,
+    SLOT_R,
+    SLOT_ROTATION,
+    SLOT_ROWS,
+    SLOT_SIZE,
+    SOLE,
+    SPIN,
     STATE_CONTACTS,
-    STATE_P,
     STATE_V,
+    TURN,
+    UNUSED,
     VARIANCE_FLOOR,
     VELOCITY,
+    Filter,
 )
 from kilohertz.estimators.so3 import gammas, multiply, rotate
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@kernel
-def add_process_noise(
-    P: Array, x: Array, noise: Array, slot_noise: Array, active: IntArray, dt: float
-) -> None:
+# Blocks of the transition's bias columns, see `apply_transition`.
+R_BG, V_BG, V_BA, P_BG, P_BA, D_BG = range(6)
+# Where the blocks start in the scratch matrices of `propagate`.
+_BLOCKS = 5
+# Largest rotation [rad/s] and specific force [m/s^2] that a legged robot can feel.
+_FASTEST_RAD_S, _HARDEST_M_S2 = 100.0, 1000.0
+LONGEST_GAP_S = 1.0
+"""A longer time between two samples is not believed."""
+
+
+@struct_kernel
+def add_process_noise(ekf: Filter, dt: float) -> None:
     """P += Adj_X Q Adj_X' dt at the present state.
 
     Gyro noise turns the whole world about its origin, so it couples every position with every other:
     column X_i gets X_i^ R w_g, and the block (i, j) becomes X_i^ X_j^' = (X_i . X_j) I - X_j X_i'.
     """
-    n_slots = active.shape[0]
+    P, x, noise = ekf.P, ekf.x, ekf.noise
+    n_slots = ekf.active.shape[0]
     gyro = noise[GYRO] * dt
     for i in range(3):
         P[ROTATION + i, ROTATION + i] += gyro
@@ -56,46 +75,59 @@ def add_process_noise(
         if a < 2:
             row, at = VELOCITY + 3 * a, STATE_V + 3 * a
         else:
-            if active[a - 2] == 0:
+            if ekf.active[a - 2] == UNUSED:
                 continue
-            row, at = CONTACTS + 6 * (a - 2), STATE_CONTACTS + 12 * (a - 2)
-            for i in range(3):
-                P[row + i, row + i] += slot_noise[a - 2, 0] * dt
-                if active[a - 2] == 2:
-                    P[row + 3 + i, row + 3 + i] += slot_noise[a - 2, 1] * dt
-                    for j in range(3):
-                        # The third column of Rf, the sole's normal, is every third entry from its third.
-                        normal_i, normal_j = x[at + 5 + 3 * i], x[at + 5 + 3 * j]
-                        P[row + 3 + i, row + 3 + j] += slot_noise[a - 2, 2] * dt * normal_i * normal_j
-        X0, X1, X2 = x[at], x[at + 1], x[at + 2]
-        # Block (X_a, R) = X_a^, and its transpose.
-        P[row, 1] -= gyro * X2
-        P[row, 2] += gyro * X1
-        P[row + 1, 0] += gyro * X2
-        P[row + 1, 2] -= gyro * X0
-        P[row + 2, 0] -= gyro * X1
-        P[row + 2, 1] += gyro * X0
-        P[1, row] -= gyro * X2
-        P[2, row] += gyro * X1
-        P[0, row + 1] += gyro * X2
-        P[2, row + 1] -= gyro * X0
-        P[0, row + 2] -= gyro * X1
-        P[1, row + 2] += gyro * X0
+            row, at = CONTACTS + SLOT_ROWS * (a - 2), STATE_CONTACTS + SLOT_SIZE * (a - 2)
+            add_slot_noise(ekf, a - 2, dt)
+        couple_with_rotation(P, row, gyro, x[at], x[at + 1], x[at + 2])
         for b in range(2 + n_slots):
             if b < 2:
                 column, bt = VELOCITY + 3 * b, STATE_V + 3 * b
             else:
-                if active[b - 2] == 0:
+                if ekf.active[b - 2] == UNUSED:
                     continue
-                column, bt = CONTACTS + 6 * (b - 2), STATE_CONTACTS + 12 * (b - 2)
-            dot = gyro * (X0 * x[bt] + X1 * x[bt + 1] + X2 * x[bt + 2])
+                column, bt = CONTACTS + SLOT_ROWS * (b - 2), STATE_CONTACTS + SLOT_SIZE * (b - 2)
+            dot = gyro * (x[at] * x[bt] + x[at + 1] * x[bt + 1] + x[at + 2] * x[bt + 2])
             for i in range(3):
                 P[row + i, column + i] += dot
                 for j in range(3):
                     P[row + i, column + j] -= gyro * x[bt + i] * x[at + j]
 
 
-@kernel
+@struct_kernel
+def add_slot_noise(ekf: Filter, slot: int, dt: float) -> None:
+    """Adds a contact's drift, and a sole's turning, over dt [s] to P."""
+    P, noise, pose = ekf.P, ekf.slot_noise, ekf.contacts[slot]
+    row = CONTACTS + SLOT_ROWS * slot
+    turning = row + SLOT_ROTATION
+    for i in range(3):
+        P[row + i, row + i] += noise[slot, DRIFT] * dt
+        if ekf.active[slot] == SOLE:
+            P[turning + i, turning + i] += noise[slot, TURN] * dt
+            for j in range(3):
+                # The third column of R_WF, the sole's normal, is every third entry from its third.
+                normal_i, normal_j = pose[SLOT_R + 2 + 3 * i], pose[SLOT_R + 2 + 3 * j]
+                P[turning + i, turning + j] += noise[slot, SPIN] * dt * normal_i * normal_j
+
+
+@struct_kernel
+def couple_with_rotation(P: Array, row: int, gyro: float, X0: float, X1: float, X2: float) -> None:
+    """Adds gyro * X^ to the block of P at (row, ROTATION), and its transpose to that at (ROTATION, row)."""
+    P[row, ROTATION + 1] -= gyro * X2
+    P[row, ROTATION + 2] += gyro * X1
+    P[row + 1, ROTATION] += gyro * X2
+    P[row + 1, ROTATION + 2] -= gyro * X0
+    P[row + 2, ROTATION] -= gyro * X1
+    P[row + 2, ROTATION + 1] += gyro * X0
+    P[ROTATION + 1, row] -= gyro * X2
+    P[ROTATION + 2, row] += gyro * X1
+    P[ROTATION, row + 1] += gyro * X2
+    P[ROTATION + 2, row + 1] -= gyro * X0
+    P[ROTATION, row + 2] -= gyro * X1
+    P[ROTATION + 1, row + 2] += gyro * X0
+
+
+@struct_kernel
 def add_rows(P: Array, target: int, source: int, B: Array) -> None:
     """Three rows of P from `target` += B times the three rows from `source`."""
     n = P.shape[1]
@@ -105,34 +137,35 @@ def add_rows(P: Array, target: int, source: int, B: Array) -> None:
             P[target + i, j] += b0 * P[source, j] + b1 * P[source + 1, j] + b2 * P[source + 2, j]
 
 
-@kernel
+@struct_kernel
 def apply_transition(P: Array, blocks: Array, active: IntArray, dt: float, g: float, half: float) -> None:
     """P = Phi P for the transition matrix of one step.
 
     Phi is the identity plus: velocity into position (dt), gravity turning tilt into velocity (g = |g| dt)
     and position (half = |g| dt^2 / 2), and the bias columns in `blocks` (5 + slots, 3, 3): R-bg, v-bg,
-    v-ba, p-bg, p-ba, then d_c-bg. Rows are updated in an order in which each reads only old values.
+    v-ba, p-bg, p-ba, then d_c-bg (see R_BG and the names beside it). Rows are updated in an order in which
+    each reads only old values.
     """
     n = P.shape[1]
-    add_rows(P, POSITION, GYRO_BIAS, blocks[3])
-    add_rows(P, POSITION, ACCEL_BIAS, blocks[4])
+    add_rows(P, POSITION, GYRO_BIAS, blocks[P_BG])
+    add_rows(P, POSITION, ACCEL_BIAS, blocks[P_BA])
     # g^ for g = (0, 0, -gravity): rows (0, gravity, 0), (-gravity, 0, 0), 0.
     for j in range(n):
         P[POSITION, j] += dt * P[VELOCITY, j] + half * P[ROTATION + 1, j]
         P[POSITION + 1, j] += dt * P[VELOCITY + 1, j] - half * P[ROTATION, j]
         P[POSITION + 2, j] += dt * P[VELOCITY + 2, j]
-    add_rows(P, VELOCITY, GYRO_BIAS, blocks[1])
-    add_rows(P, VELOCITY, ACCEL_BIAS, blocks[2])
+    add_rows(P, VELOCITY, GYRO_BIAS, blocks[V_BG])
+    add_rows(P, VELOCITY, ACCEL_BIAS, blocks[V_BA])
     for j in range(n):
         P[VELOCITY, j] += g * P[ROTATION + 1, j]
         P[VELOCITY + 1, j] -= g * P[ROTATION, j]
     for c in range(active.shape[0]):
-        if active[c] != 0:
-            add_rows(P, CONTACTS + 6 * c, GYRO_BIAS, blocks[5 + c])
-    add_rows(P, ROTATION, GYRO_BIAS, blocks[0])
+        if active[c] != UNUSED:
+            add_rows(P, CONTACTS + SLOT_ROWS * c, GYRO_BIAS, blocks[D_BG + c])
+    add_rows(P, ROTATION, GYRO_BIAS, blocks[R_BG])
 
 
-@kernel
+@struct_kernel
 def transpose(P: Array) -> None:
     """P = P' in place."""
     for i in range(P.shape[0]):
@@ -140,7 +173,7 @@ def transpose(P: Array) -> None:
             P[i, j], P[j, i] = P[j, i], P[i, j]
 
 
-@kernel
+@struct_kernel
 def symmetrise(P: Array, active: IntArray) -> None:
     """P = (P + P') / 2 with a floor under the variances of the states in use."""
     for i in range(P.shape[0]):
@@ -150,12 +183,12 @@ def symmetrise(P: Array, active: IntArray) -> None:
             P[j, i] = mean
         used = True
         if i >= CONTACTS:
-            used = active[(i - CONTACTS) // 6] > ((i - CONTACTS) % 6) // 3
+            used = active[(i - CONTACTS) // SLOT_ROWS] > ((i - CONTACTS) % SLOT_ROWS) // SLOT_ROTATION
         if used and P[i, i] < VARIANCE_FLOOR:
             P[i, i] = VARIANCE_FLOOR
 
 
-@kernel
+@struct_kernel
 def cross_columns(a: Array, B: Array, C: Array) -> None:
     """C = a^ B."""
     for j in range(3):
@@ -164,21 +197,8 @@ def cross_columns(a: Array, B: Array, C: Array) -> None:
         C[2, j] = a[0] * B[1, j] - a[1] * B[0, j]
 
 
-@kernel
-def propagate(
-    x: Array,
-    P: Array,
-    gyro: Array,
-    accel: Array,
-    dt: float,
-    gravity: float,
-    noise: Array,
-    slot_noise: Array,
-    slot_velocity: Array,
-    active: IntArray,
-    reference_quirks: bool,
-    work: Array,
-) -> None:
+@struct_kernel
+def propagate(ekf: Filter, gyro: Array, accel: Array, dt: float) -> None:
     """One inertial step over dt in which the IMU reads `gyro`, `accel` throughout: exact for the mean.
 
     The transition is good to second order in dt and the noise is put in half before, half after it. With
@@ -186,41 +206,64 @@ def propagate(
     I + A dt, and all the noise before it.
 
     Args:
-        x: flat state, written.
-        P: (n, n) covariance, written.
+        ekf: the filter, written.
         gyro: (3,) measured w_WI_I [rad/s].
         accel: (3,) measured specific force in the IMU frame [m/s^2].
         dt: length of the step [s].
-        gravity: magnitude [m/s^2], along -z of the world.
-        noise: (4,) spectral densities, see GYRO and the names beside it.
-        slot_noise: (n_slots, 3) spectral density of each contact's drift [m^2/s], its turning about any axis
-            [rad^2/s], and what comes on top about its normal.
-        slot_velocity: (n_slots, 3) known motion of each contact, in the IMU's axes [m/s].
-        active: (n_slots,) 0 unused, 1 position, 2 position and orientation.
-        reference_quirks: reproduce the authors' implementation.
-        work: (10 + n_slots, 3, 3) scratch.
     """
-    R, v, p = x[0:9].reshape((3, 3)), x[STATE_V:STATE_P], x[STATE_P:STATE_BG]
+    R, v, p, work = ekf.R_WI, ekf.v_WI, ekf.p_WI, ekf.work
     G0, G1, G2 = work[0], work[1], work[2]
-    turn, force, velocity_rate = work[3, 0], work[3, 1], work[3, 2]
-    position_rate, v_middle, p_middle = work[4, 0], work[4, 1], work[4, 2]
-    blocks = work[5:]
-    second = 0.0 if reference_quirks else 1.0
-    before = dt if reference_quirks else 0.5 * dt
+    turn, force, velocity_rate, position_rate = work[3, 0], work[3, 1], work[3, 2], work[4, 0]
+    blocks = work[_BLOCKS:]
+    before = dt if ekf.reference_quirks else 0.5 * dt
     for i in range(3):
-        turn[i] = (gyro[i] - x[STATE_BG + i]) * dt
-        force[i] = accel[i] - x[STATE_BA + i]
+        turn[i] = (gyro[i] - ekf.gyro_bias[i]) * dt
+        force[i] = accel[i] - ekf.accel_bias[i]
     gammas(turn, G0, G1, G2)
-    if reference_quirks:
+    if ekf.reference_quirks:
         for i in range(3):
             for j in range(3):
                 G1[i, j] = 1.0 if i == j else 0.0
                 G2[i, j] = 0.5 * G1[i, j]
-    add_process_noise(P, x, noise, slot_noise, active, before)
+    add_process_noise(ekf, before)
+    transition_blocks(ekf, dt)
+    half = (0.0 if ekf.reference_quirks else 1.0) * 0.5 * dt
+    for _ in range(2):
+        apply_transition(ekf.P, blocks, ekf.active, dt, ekf.gravity_m_s2 * dt, ekf.gravity_m_s2 * half * dt)
+        transpose(ekf.P)
 
-    R_bg, v_bg, v_ba, p_bg, p_ba = blocks[0], blocks[1], blocks[2], blocks[3], blocks[4]
-    multiply(R, G1, R_bg)
-    multiply(R, G2, p_ba)
+    # A contact that moves as the robot knows, d' = R u, keeps the error's dynamics as they are.
+    for c in range(ekf.active.shape[0]):
+        if ekf.active[c] != UNUSED:
+            rotate(R, ekf.slot_velocity[c], turn)
+            for i in range(3):
+                ekf.contacts[c, i] += dt * turn[i]
+    for i in range(3):
+        p[i] += dt * (v[i] + dt * position_rate[i])
+        v[i] += dt * velocity_rate[i]
+        for j in range(3):
+            G1[i, j] = R[i, j]
+    multiply(G1, G0, R)
+    add_process_noise(ekf, dt - before)
+
+
+@struct_kernel
+def transition_blocks(ekf: Filter, dt: float) -> None:
+    """Rates of velocity and position in one step, and the bias columns of its transition.
+
+    Args:
+        ekf: the filter; of its scratch matrices 1 and 2 are the integrals of the rotation over the step and
+            (3, 1) is the specific force in the IMU frame [m/s^2]. Writes the rate of the velocity to (3, 2),
+            that of the position to (4, 0), and the blocks of `apply_transition` from the fifth matrix on.
+        dt: length of the step [s].
+    """
+    R, v, p, work, gravity = ekf.R_WI, ekf.v_WI, ekf.p_WI, ekf.work, ekf.gravity_m_s2
+    force, velocity_rate, position_rate = work[3, 1], work[3, 2], work[4, 0]
+    v_middle, p_middle, blocks = work[4, 1], work[4, 2], work[_BLOCKS:]
+    R_bg, v_bg, v_ba, p_bg, p_ba = blocks[R_BG], blocks[V_BG], blocks[V_BA], blocks[P_BG], blocks[P_BA]
+    second = 0.0 if ekf.reference_quirks else 1.0
+    multiply(R, work[1], R_bg)
+    multiply(R, work[2], p_ba)
     rotate(R_bg, force, velocity_rate)
     rotate(p_ba, force, position_rate)
     velocity_rate[2] -= gravity
@@ -240,111 +283,63 @@ def propagate(
         v_bg[1, j] -= half * gravity * R_bg[0, j]
         for i in range(3):
             p_bg[i, j] += half * v_bg[i, j]
-    for c in range(active.shape[0]):
-        at = STATE_CONTACTS + 12 * c
-        cross_columns(x[at : at + 3], R_bg, blocks[5 + c])
-    for _ in range(2):
-        apply_transition(P, blocks, active, dt, gravity * dt, gravity * half * dt)
-        transpose(P)
-
-    # A contact that moves as the robot knows, d' = R u, keeps the error's dynamics as they are.
-    for c in range(active.shape[0]):
-        if active[c] != 0:
-            at = STATE_CONTACTS + 12 * c
-            rotate(R, slot_velocity[c], turn)
-            for i in range(3):
-                x[at + i] += dt * turn[i]
-    for i in range(3):
-        p[i] += dt * (v[i] + dt * position_rate[i])
-        v[i] += dt * velocity_rate[i]
-        for j in range(3):
-            G1[i, j] = R[i, j]
-    multiply(G1, G0, R)
-    add_process_noise(P, x, noise, slot_noise, active, dt - before)
+    for c in range(ekf.active.shape[0]):
+        cross_columns(ekf.contacts[c], R_bg, blocks[D_BG + c])
 
 
-@kernel
+@struct_kernel
 def believable(gyro: Array, accel: Array) -> bool:
     """Whether an IMU sample is finite and within what any legged robot can feel (100 rad/s, 1000 m/s^2)."""
     good = True
     for i in range(3):
         # NaN fails every comparison.
-        good = good and abs(gyro[i]) <= 100.0 and abs(accel[i]) <= 1000.0
+        good = good and abs(gyro[i]) <= _FASTEST_RAD_S and abs(accel[i]) <= _HARDEST_M_S2
     return good
 
 
-@kernel
-def advance(
-    x: Array,
-    P: Array,
-    memory: Array,
-    gyro: Array,
-    accel: Array,
-    dt: float,
-    max_step: float,
-    gravity: float,
-    noise: Array,
-    slot_noise: Array,
-    slot_velocity: Array,
-    active: IntArray,
-    reference_quirks: bool,
-    work: Array,
-) -> bool:
+@struct_kernel
+def advance(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
     """Carries the state from the last IMU sample to this one, dt later.
 
     Between two samples the IMU is taken to read their mean (midpoint rule); the authors' C++ takes the
     earlier one. Long gaps are cut into equal steps.
 
     Args:
-        x: flat state, written.
-        P: (n, n) covariance, written.
-        memory: (7,) the last sample (gyro, accel) and whether there is one, written.
+        ekf: the filter, written.
         gyro: (3,) measured w_WI_I now [rad/s].
         accel: (3,) measured specific force in the IMU frame now [m/s^2].
-        dt: time since the last sample [s], 0 < dt <= 1.
-        max_step: longest step taken at once [s].
-        gravity: magnitude [m/s^2].
-        noise: see `propagate`.
-        slot_noise: see `propagate`.
-        slot_velocity: see `propagate`.
-        active: see `propagate`.
-        reference_quirks: see `propagate`.
-        work: see `propagate`.
+        dt: time since the last sample, 0 < dt <= LONGEST_GAP_S [s].
 
     Returns:
         False when the sample or dt is not believable; then nothing was touched.
     """
-    if not (believable(gyro, accel) and dt > 0.0 and dt <= 1.0):
+    if not (believable(gyro, accel) and dt > 0.0 and dt <= LONGEST_GAP_S):
         return False
-    mean = work[work.shape[0] - 1]
+    memory, mean = ekf.memory, ekf.work[ekf.work.shape[0] - 1]
     for i in range(3):
-        if reference_quirks:
-            mean[0, i] = memory[i]
-            mean[1, i] = memory[3 + i]
-        elif memory[6] == 0.0:
+        if ekf.reference_quirks:
+            mean[0, i] = memory[LAST_GYRO + i]
+            mean[1, i] = memory[LAST_ACCEL + i]
+        elif memory[HAS_LAST] == 0.0:
             mean[0, i] = gyro[i]
             mean[1, i] = accel[i]
         else:
-            mean[0, i] = 0.5 * (memory[i] + gyro[i])
-            mean[1, i] = 0.5 * (memory[3 + i] + accel[i])
-    steps = 1 if reference_quirks else max(1, math.ceil(dt / max_step - 1e-9))
+            mean[0, i] = 0.5 * (memory[LAST_GYRO + i] + gyro[i])
+            mean[1, i] = 0.5 * (memory[LAST_ACCEL + i] + accel[i])
+    steps = 1 if ekf.reference_quirks else max(1, math.ceil(dt / ekf.max_step_s - 1e-9))
     for _ in range(steps):
-        propagate(
-            x,
-            P,
-            mean[0],
-            mean[1],
-            dt / steps,
-            gravity,
-            noise,
-            slot_noise,
-            slot_velocity,
-            active,
-            reference_quirks,
-            work,
-        )
+        propagate(ekf, mean[0], mean[1], dt / steps)
     for i in range(3):
-        memory[i] = gyro[i]
-        memory[3 + i] = accel[i]
-    memory[6] = 1.0
+        memory[LAST_GYRO + i] = gyro[i]
+        memory[LAST_ACCEL + i] = accel[i]
+    memory[HAS_LAST] = 1.0
     return True
+
+
+@struct_kernel
+def advance_sample(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
+    """`advance`, after which P is symmetric; what a filter does that gets no measurement at once."""
+    done = advance(ekf, gyro, accel, dt)
+    if done:
+        symmetrise(ekf.P, ekf.active)
+    return done

@@ -1,8 +1,8 @@
-"""Joint position, velocity and acceleration from encoder and measured velocity: one Kalman filter for all.
+"""Kalman filter for joint position, velocity and acceleration, from encoder and measured velocity.
 
-Each joint's acceleration is a first-order Markov process (Singer's model): it wanders with a standard
-deviation and forgets itself over a time. All joints share the noises, so they share one 3 x 3 covariance
-and one gain, which follow the actual period.
+The acceleration of each joint is modelled as a first-order Markov process (Singer's model), with a standard
+deviation and a correlation time. All joints have the same noises, so that they share one 3 x 3 covariance and
+one gain, which are computed for the actual period.
 
 Source: Singer, "Estimating optimal tracking filter performance for manned maneuvering targets", IEEE
 Trans. Aerospace and Electronic Systems, 1970.
@@ -12,52 +12,104 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
 # Where a sensor row's fields start: seq, t_s, then q, v, tau (na each), gyro, accel, contact forces.
 ROW_Q = 2
-# Entries of the parameter vector of `observe_joints`.
-ENCODER_VARIANCE, VELOCITY_VARIANCE, ACCEL_SD, ACCEL_TIME, N_PARAMETERS = 0, 1, 2, 3, 4
+# Largest position [rad] and velocity [rad/s] of a joint that are believed.
+_FARTHEST_RAD, _FASTEST_RAD_S = 1000.0, 1000.0
+# Variance of the velocity of a joint that is taken to be at rest [rad^2/s^2].
+_REST_VARIANCE = 1e-4
 
 
-def reset_joints(state: Array, P: Array, q: Array, parameters: Array) -> None:
+class Joints(NamedTuple):
+    """Observed joints, and how they are observed."""
+
+    q: Array
+    """(na,) position [rad]."""
+    v: Array
+    """(na,) velocity [rad/s]."""
+    vdot: Array
+    """(na,) acceleration [rad/s^2]."""
+    P: Array
+    """(3, 3) covariance that all joints share, in the order position, velocity, acceleration."""
+    encoder_variance_rad2: float
+    velocity_variance_rad2_s2: float
+    accel_sd_rad_s2: float
+    """Standard deviation of the acceleration."""
+    accel_time_s: float
+    """Time over which the acceleration forgets itself."""
+
+
+@struct_kernel
+def velocities_at(na: int) -> int:
+    """Where the joint velocities start in a sensor row of na joints."""
+    return ROW_Q + na
+
+
+@struct_kernel
+def torques_at(na: int) -> int:
+    """Where the joint torques start in a sensor row of na joints."""
+    return ROW_Q + 2 * na
+
+
+@struct_kernel
+def gyro_at(na: int) -> int:
+    """Where the gyro's three numbers start in a sensor row of na joints."""
+    return ROW_Q + 3 * na
+
+
+@struct_kernel
+def accel_at(na: int) -> int:
+    """Where the accelerometer's three numbers start in a sensor row of na joints."""
+    return ROW_Q + 3 * na + 3
+
+
+@struct_kernel
+def contact_forces_at(na: int) -> int:
+    """Where the contact forces start in a sensor row of na joints."""
+    return ROW_Q + 3 * na + 6
+
+
+def reset_joints(joints: Joints, q: Array) -> None:
     """Joints at rest where the encoders say.
 
     Args:
-        state: (3, na) position [rad], velocity [rad/s], acceleration [rad/s^2], written.
-        P: (3, 3) shared covariance, written.
+        joints: written.
         q: (na,) encoder positions [rad].
-        parameters: (4,) see ENCODER_VARIANCE and the names beside it.
     """
-    state[0] = q
-    state[1:] = 0.0
-    P[:] = np.diag((parameters[ENCODER_VARIANCE], 1e-4, parameters[ACCEL_SD] ** 2))
+    joints.q[:] = q
+    joints.v[:] = 0.0
+    joints.vdot[:] = 0.0
+    joints.P[:] = np.diag((joints.encoder_variance_rad2, _REST_VARIANCE, joints.accel_sd_rad_s2**2))
 
 
-@kernel
-def observe_joints(state: Array, P: Array, q: Array, v: Array, dt: float, parameters: Array) -> None:
-    """Carries all joints on by dt and corrects them with one sample.
+@struct_kernel
+def joint_gains(
+    joints: Joints, dt: float, keep: float, to_v: float, to_q: float
+) -> tuple[float, float, float, float, float, float]:
+    """Carries the shared covariance on by dt, corrects it with one sample, and returns the gains of that.
 
     Args:
-        state: (3, na) position [rad], velocity [rad/s], acceleration [rad/s^2], written.
-        P: (3, 3) shared covariance, written.
-        q: (na,) encoder positions [rad].
-        v: (na,) measured velocities [rad/s].
+        joints: whose covariance is written.
         dt: time since the last sample, > 0 [s].
-        parameters: (4,) see ENCODER_VARIANCE and the names beside it.
+        keep: share of an acceleration that is left after dt.
+        to_v: what an acceleration adds to the velocity in dt [s].
+        to_q: what it adds to the position [s^2].
+
+    Returns:
+        Gains of the encoder on position, velocity and acceleration, then those of the measured velocity.
     """
-    tau = parameters[ACCEL_TIME]
-    keep = math.exp(-dt / tau)
-    to_v = tau * (1.0 - keep)
-    to_q = tau * (dt - to_v)
+    P = joints.P
     # Acceleration noise enters as its random walk would; exact in a, to leading order in q and v.
-    drive = parameters[ACCEL_SD] ** 2 * (1.0 - keep * keep)
+    drive = joints.accel_sd_rad_s2**2 * (1.0 - keep * keep)
     p00, p01, p02 = P[0, 0], P[0, 1], P[0, 2]
     p11, p12, p22 = P[1, 1], P[1, 2], P[2, 2]
     # P = F P F' + Q with F = [[1, dt, to_q], [0, 1, to_v], [0, 0, keep]].
@@ -73,13 +125,13 @@ def observe_joints(state: Array, P: Array, q: Array, v: Array, dt: float, parame
     p12 = keep * a12 + drive * dt / 2.0
     p22 = keep * keep * p22 + drive
     # Encoder, then velocity.
-    s = 1.0 / (p00 + parameters[ENCODER_VARIANCE])
+    s = 1.0 / (p00 + joints.encoder_variance_rad2)
     k0, k1, k2 = p00 * s, p01 * s, p02 * s
     p11 -= k1 * p01
     p12 -= k1 * p02
     p22 -= k2 * p02
     p00, p01, p02 = p00 - k0 * p00, p01 - k0 * p01, p02 - k0 * p02
-    s = 1.0 / (p11 + parameters[VELOCITY_VARIANCE])
+    s = 1.0 / (p11 + joints.velocity_variance_rad2_s2)
     g0, g1, g2 = p01 * s, p11 * s, p12 * s
     P[0, 0] = p00 - g0 * p01
     P[0, 1] = P[1, 0] = p01 - g0 * p11
@@ -87,48 +139,72 @@ def observe_joints(state: Array, P: Array, q: Array, v: Array, dt: float, parame
     P[1, 1] = p11 - g1 * p11
     P[1, 2] = P[2, 1] = p12 - g1 * p12
     P[2, 2] = p22 - g2 * p12
-    for j in range(state.shape[1]):
-        x = state[0, j] + dt * state[1, j] + to_q * state[2, j]
-        y = state[1, j] + to_v * state[2, j]
-        z = keep * state[2, j]
+    return k0, k1, k2, g0, g1, g2
+
+
+@struct_kernel
+def time_shares(accel_time_s: float, dt: float) -> tuple[float, float, float]:
+    """What an acceleration leaves of itself after dt, adds to the velocity [s], and to the position [s^2]."""
+    keep = math.exp(-dt / accel_time_s)
+    to_v = accel_time_s * (1.0 - keep)
+    return keep, to_v, accel_time_s * (dt - to_v)
+
+
+@struct_kernel
+def observe_joints(joints: Joints, q: Array, v: Array, dt: float) -> None:
+    """Carries all joints on by dt and corrects them with one sample.
+
+    Args:
+        joints: written.
+        q: (na,) encoder positions [rad].
+        v: (na,) measured velocities [rad/s].
+        dt: time since the last sample, > 0 [s].
+    """
+    keep, to_v, to_q = time_shares(joints.accel_time_s, dt)
+    k0, k1, k2, g0, g1, g2 = joint_gains(joints, dt, keep, to_v, to_q)
+    for j in range(len(joints.q)):
+        x = joints.q[j] + dt * joints.v[j] + to_q * joints.vdot[j]
+        y = joints.v[j] + to_v * joints.vdot[j]
+        z = keep * joints.vdot[j]
         e = q[j] - x
         x += k0 * e
         y += k1 * e
         z += k2 * e
         e = v[j] - y
-        state[0, j] = x + g0 * e
-        state[1, j] = y + g1 * e
-        state[2, j] = z + g2 * e
+        joints.q[j] = x + g0 * e
+        joints.v[j] = y + g1 * e
+        joints.vdot[j] = z + g2 * e
 
 
-@kernel
+@struct_kernel
 def believable_joints(q: Array, v: Array) -> bool:
     """Whether all joint measurements are finite and within 1000 rad, 1000 rad/s."""
     good = True
     for j in range(q.shape[0]):
         # NaN fails every comparison.
-        good = good and abs(q[j]) <= 1000.0 and abs(v[j]) <= 1000.0
+        good = good and abs(q[j]) <= _FARTHEST_RAD and abs(v[j]) <= _FASTEST_RAD_S
     return good
 
 
-@kernel
-def take_sample(row: Array, dt: float, state: Array, P: Array, parameters: Array) -> bool:
+@struct_kernel
+def take_sample(row: Array, dt: float, joints: Joints) -> bool:
     """Observes the joints of a sensor row; returns False, and touches nothing, where it is not believable."""
-    na = state.shape[1]
-    q, v = row[ROW_Q : ROW_Q + na], row[ROW_Q + na : ROW_Q + 2 * na]
+    na = len(joints.q)
+    q, v = row[ROW_Q : ROW_Q + na], row[velocities_at(na) : torques_at(na)]
     if not (believable_joints(q, v) and dt > 0.0):
         return False
-    observe_joints(state, P, q, v, dt, parameters)
+    observe_joints(joints, q, v, dt)
     return True
 
 
-def steady_deviation(parameters: Array, dt: float) -> Array:
+def steady_deviation(joints: Joints, dt: float) -> Array:
     """(3,) SD of position [rad], velocity [rad/s], acceleration [rad/s^2] of the settled observer."""
-    state, P, zero = np.zeros((3, 1)), np.zeros((3, 3)), np.zeros(1)
-    reset_joints(state, P, zero, parameters)
+    one = joints._replace(q=np.zeros(1), v=np.zeros(1), vdot=np.zeros(1), P=np.zeros((3, 3)))
+    reset_joints(one, np.zeros(1))
     # A thousand steps interpreted take less time than compiling them would.
-    observe: Callable[..., None] = observe_joints.py_func  # type: ignore[attr-defined]
+    gains: Callable[..., Any] = joint_gains.py_func  # type: ignore[attr-defined]
+    passed: Callable[..., Any] = time_shares.py_func  # type: ignore[attr-defined]
     for _ in range(1000):
-        observe(state, P, zero, zero, dt, parameters)
-    deviation: Array = np.sqrt(np.diagonal(P))
+        gains(one, dt, *passed(joints.accel_time_s, dt))
+    deviation: Array = np.sqrt(np.diagonal(one.P))
     return deviation

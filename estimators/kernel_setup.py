@@ -1,4 +1,4 @@
-"""What the compiled kernels need to know of one robot: noises, thresholds, soles; computed once."""
+"""The structs of the compiled kernels for one robot: noises, thresholds, soles, and arrays; made once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from kilohertz.estimators import contact_detection, contact_wrench, joint_observer, sole_motion
-from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators.base_state import Imu, RobotState
 from kilohertz.estimators.config import EstimatorGains, JointObserverGains
+from kilohertz.estimators.contact_detection import Contacts, Detection
+from kilohertz.estimators.contact_wrench import WrenchProblem
+from kilohertz.estimators.divergence import Doubt, Trust
+from kilohertz.estimators.floating_base_tick import Dynamics, TickSettings
+from kilohertz.estimators.imu_watch import ImuWatch
+from kilohertz.estimators.inekf_layout import POINT, SOLE, ContactPoses
+from kilohertz.estimators.joint_observer import Joints
 from kilohertz.robots.model.robot_model import RobotModel
 
 Array = NDArray[np.float64]
@@ -50,25 +56,41 @@ def torque_deviation(robot: RobotModel, config: EstimatorGains, accel_sd: float)
     return deviation
 
 
-def wrench_deviations(robot: RobotModel, config: EstimatorGains, weight_N: float) -> Array:
-    """The vector of standard deviations of `contact_wrenches`."""
+def wrench_problem(
+    robot: RobotModel, config: EstimatorGains, weight_N: float, accel_sd: float, required: Array
+) -> WrenchProblem:
+    """Least squares for the wrenches of the robot's contacts.
+
+    Args:
+        robot: the robot.
+        config: noises.
+        weight_N: of the robot.
+        accel_sd: SD of the joints' estimated accelerations [rad/s^2].
+        required: (nv,) where pinocchio leaves its inverse dynamics.
+    """
+    nc = len(robot.contacts)
     reach = [np.linalg.norm(contact.corners_F, axis=1).max() for contact in robot.contacts]
-    deviations: Array = np.zeros(contact_wrench.N_DEVIATIONS)
-    deviations[contact_wrench.FORCE] = config.contact.wrench_noise_fraction * weight_N
-    deviations[contact_wrench.MOMENT] = config.contact.wrench_noise_fraction * weight_N * MOMENT_ARM_M
-    deviations[contact_wrench.MOST_FORCE] = 2.0 * weight_N
-    deviations[contact_wrench.MOST_MOMENT] = 2.0 * weight_N * max(*reach, 1e-3) if reach else 1.0
-    return deviations
+    return WrenchProblem(
+        required=required,
+        size=np.array([3 if len(c.corners_F) == 1 else 6 for c in robot.contacts], dtype=np.int64),
+        torque_deviation_Nm=torque_deviation(robot, config, accel_sd),
+        A=np.zeros((6 * nc + 1, 6 * nc + 1)),
+        column=np.zeros((nc, 6)),
+        force_deviation_N=float(config.contact.wrench_noise_fraction * weight_N),
+        moment_deviation_Nm=float(config.contact.wrench_noise_fraction * weight_N * MOMENT_ARM_M),
+        most_force_N=float(2.0 * weight_N),
+        most_moment_Nm=float(2.0 * weight_N * max(*reach, 1e-3) if reach else 1.0),
+    )
 
 
-def detection_parameters(config: EstimatorGains, weight_N: float) -> Array:
-    """The parameter vector of `detect_contacts`."""
-    parameters: Array = np.zeros(contact_detection.N_PARAMETERS)
-    parameters[contact_detection.MAKE] = config.contact.make_fraction * weight_N
-    parameters[contact_detection.BREAK] = config.contact.break_fraction * weight_N
-    parameters[contact_detection.MAKE_TIME] = config.contact.make_time_s
-    parameters[contact_detection.BREAK_TIME] = config.contact.break_time_s
-    return parameters
+def detection(config: EstimatorGains, weight_N: float) -> Detection:
+    """When contacts close and open under a robot of this weight."""
+    return Detection(
+        make_N=float(config.contact.make_fraction * weight_N),
+        break_N=float(config.contact.break_fraction * weight_N),
+        make_time_s=float(config.contact.make_time_s),
+        break_time_s=float(config.contact.break_time_s),
+    )
 
 
 def sole_boxes(robot: RobotModel) -> Array:
@@ -77,14 +99,51 @@ def sole_boxes(robot: RobotModel) -> Array:
     return np.array(boxes, dtype=float).reshape(-1, 2, 2)
 
 
-def joint_parameters(config: JointObserverGains) -> Array:
-    """The parameter vector of `joint_observer.observe_joints`."""
-    parameters: Array = np.zeros(joint_observer.N_PARAMETERS)
-    parameters[joint_observer.ENCODER_VARIANCE] = config.encoder_noise_rad**2
-    parameters[joint_observer.VELOCITY_VARIANCE] = config.velocity_noise_rad_s**2
-    parameters[joint_observer.ACCEL_SD] = config.accel_rad_s2
-    parameters[joint_observer.ACCEL_TIME] = config.accel_time_s
-    return parameters
+def new_contacts(robot: RobotModel, config: EstimatorGains) -> Contacts:
+    """The robot's contacts, nothing known of them but their soles."""
+    nc = len(robot.contacts)
+    soles = [config.use_sole_orientation and len(c.corners_F) >= 3 for c in robot.contacts]
+    return Contacts(
+        p_BF=np.zeros((nc, 3)),
+        R_BF=np.zeros((nc, 3, 3)),
+        wrench_B=np.zeros((nc, 6)),
+        force_N=np.zeros(nc),
+        normal_force_N=np.zeros(nc),
+        timer_s=np.zeros(nc),
+        age_s=np.zeros(nc),
+        p_FP=np.zeros((nc, 2)),
+        margin=np.zeros(nc),
+        sole_box=sole_boxes(robot),
+        slot_kind=np.array([SOLE if sole else POINT for sole in soles], dtype=np.int64),
+    )
+
+
+def set_pose_noise(poses: ContactPoses, robot: RobotModel, config: EstimatorGains) -> None:
+    """Writes the covariances of `pose_noise`."""
+    position, rotation = pose_noise(robot, config)
+    poses.position_covariance[:] = position
+    poses.rotation_covariance[:] = rotation
+
+
+def new_joints(config: JointObserverGains, na: int) -> Joints:
+    """An observer of na joints, at zero."""
+    # Rows of one array, so that one look at memory finds a joint whole.
+    q, v, vdot = np.zeros((3, na))
+    return Joints(
+        q=q,
+        v=v,
+        vdot=vdot,
+        P=np.zeros((3, 3)),
+        encoder_variance_rad2=float(config.encoder_noise_rad**2),
+        velocity_variance_rad2_s2=float(config.velocity_noise_rad_s**2),
+        accel_sd_rad_s2=float(config.accel_rad_s2),
+        accel_time_s=float(config.accel_time_s),
+    )
+
+
+def new_imu() -> Imu:
+    """An IMU at the base's origin that rests."""
+    return Imu(R_BI=np.eye(3), p_BI=np.zeros(3), gyro_smooth=np.zeros(3))
 
 
 def stands_on_points(robot: RobotModel) -> bool:
@@ -92,38 +151,65 @@ def stands_on_points(robot: RobotModel) -> bool:
     return bool(robot.contacts) and all(len(contact.corners_F) == 1 for contact in robot.contacts)
 
 
-def tick_settings(
-    config: EstimatorGains, gravity: float, max_step_s: float, weight_N: float, *, on_points: bool = False
-) -> Array:
-    """The settings vector of `floating_base_tick`."""
-    settings: Array = np.zeros(tick.N_SETTINGS)
-    settings[tick.GRAVITY] = gravity
-    settings[tick.MAX_STEP] = max_step_s
-    settings[tick.SLIP_GATE] = config.slip_gate
-    if config.gyro_cutoff_Hz > 0.0:
-        settings[tick.GYRO_TIME] = 1.0 / (2.0 * math.pi * config.gyro_cutoff_Hz)
-    settings[tick.LANDING_TIME] = config.contact.landing_time_s
+def tick_settings(config: EstimatorGains, *, on_points: bool = False) -> TickSettings:
+    """Noises and thresholds of `floating_base_tick`, for a robot on soles or on points."""
+    cutoff = config.gyro_cutoff_Hz
     drift = config.point_drift_m_per_sqrt_s if on_points else config.foot_drift_m_per_sqrt_s
-    settings[tick.DRIFT] = drift**2
-    settings[tick.TURN] = config.foot_turn_rad_per_sqrt_s**2
-    settings[tick.SPIN] = config.foot_spin_rad_per_sqrt_s**2
-    settings[tick.LANDING_DRIFT] = config.landing_drift_m_per_sqrt_s**2
-    settings[tick.LANDING_TURN] = config.landing_turn_rad_per_sqrt_s**2
-    settings[sole_motion.LEAST_PRESSURE] = config.contact.make_fraction * weight_N
-    settings[tick.SETTLING_TIME] = config.settling_time_s
-    settings[tick.SETTLED] = config.settled_factor
-    settings[tick.EDGE] = config.edge_fraction
-    return settings
-
-
-def trust(config: EstimatorGains) -> Array:
-    """What `doubt_filter` still believes."""
-    largest: Array = np.array(
-        [
-            config.largest_disagreement,
-            math.radians(config.largest_tilt_sd_deg) ** 2,
-            math.radians(config.largest_turn_deg),
-            config.largest_contradiction_m_s2,
-        ]
+    return TickSettings(
+        gyro_time_s=1.0 / (2.0 * math.pi * cutoff) if cutoff > 0.0 else 0.0,
+        edge=float(config.edge_fraction),
+        landing_time_s=float(config.contact.landing_time_s),
+        settling_time_s=float(config.settling_time_s),
+        settled=float(config.settled_factor),
+        drift_m2_s=float(drift**2),
+        turn_rad2_s=float(config.foot_turn_rad_per_sqrt_s**2),
+        spin_rad2_s=float(config.foot_spin_rad_per_sqrt_s**2),
+        landing_drift_m2_s=float(config.landing_drift_m_per_sqrt_s**2),
+        landing_turn_rad2_s=float(config.landing_turn_rad_per_sqrt_s**2),
     )
-    return largest
+
+
+def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
+    """An observer of IMU and legs that has seen nothing."""
+    return ImuWatch(
+        hung=np.zeros((nc, 3)),
+        speed=np.zeros(3),
+        lack=np.zeros(3),
+        tilt=np.zeros(3),
+        off=np.zeros(3),
+        landing_time_s=float(config.contact.landing_time_s),
+    )
+
+
+def new_doubt(nc: int) -> Doubt:
+    """No doubt."""
+    return Doubt(
+        doubt=np.zeros(1),
+        disagreement=np.zeros(1),
+        contradiction_m_s2=np.zeros(1),
+        upright=np.zeros((nc, 2)),
+        turned_rad=np.zeros((nc, 2)),
+        speed_m_s=np.zeros(1),
+        stepping_s=np.zeros(1),
+        since_reset_s=np.zeros(1),
+    )
+
+
+def trust(config: EstimatorGains) -> Trust:
+    """What `doubt_filter` still believes."""
+    return Trust(
+        disagreement=float(config.largest_disagreement),
+        tilt_variance_rad2=math.radians(config.largest_tilt_sd_deg) ** 2,
+        turn_rad=math.radians(config.largest_turn_deg),
+        contradiction_m_s2=float(config.largest_contradiction_m_s2),
+    )
+
+
+def new_dynamics(robot: RobotModel) -> Dynamics:
+    """The robot at rest with its base and its joints at their neutral places."""
+    return Dynamics(q_B=pin.neutral(robot.pin_model), v_B=np.zeros(robot.nv), vdot_B=np.zeros(robot.nv))
+
+
+def new_state(robot: RobotModel) -> RobotState:
+    """The robot at rest in its nominal posture."""
+    return RobotState(q=np.array(robot.q_nominal), v=np.zeros(robot.nv))

@@ -7,14 +7,13 @@ address that stays: compiled code reads them without a copy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import float_pointer, kernel
+from kilohertz.robots.compile.kernels import float_pointer, struct_kernel
 
 if TYPE_CHECKING:
     from kilohertz.robots.model.robot_model import RobotModel
@@ -22,26 +21,37 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+# Where the position starts in the twelve numbers of a pose in pinocchio's memory.
+POSE_P = 9
+# Row of a frame's placement that holds its position.
+PLACEMENT_P = 3
 
-@kernel
+
+@struct_kernel
 def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
     """Pose in the base of a frame that is fixed to a joint.
 
     Args:
         address: of the joint's pose.
-        placement: (4, 3) the frame in the joint: three rows of its rotation, then its position [m].
+        placement: (4, 3) the frame in the joint: three rows of its rotation, then its position [m] in row
+            PLACEMENT_P.
         R: (3, 3) written.
         p: (3,) written [m].
     """
     pose = float_pointer(address)
     for i in range(3):
         a, b, c = pose[i], pose[3 + i], pose[6 + i]
-        p[i] = pose[9 + i] + a * placement[3, 0] + b * placement[3, 1] + c * placement[3, 2]
+        p[i] = (
+            pose[POSE_P + i]
+            + a * placement[PLACEMENT_P, 0]
+            + b * placement[PLACEMENT_P, 1]
+            + c * placement[PLACEMENT_P, 2]
+        )
         for j in range(3):
             R[i, j] = a * placement[0, j] + b * placement[1, j] + c * placement[2, j]
 
 
-@kernel
+@struct_kernel
 def joint_column(address: int, axis: Array, point: Array, column: Array) -> None:
     """What one joint's unit velocity does to a point: its column of the point's Jacobian in the base.
 
@@ -56,29 +66,25 @@ def joint_column(address: int, axis: Array, point: Array, column: Array) -> None
         a, b, c = pose[i], pose[3 + i], pose[6 + i]
         column[i] = a * axis[0] + b * axis[1] + c * axis[2]
         column[3 + i] = a * axis[3] + b * axis[4] + c * axis[5]
-    x, y, z = point[0] - pose[9], point[1] - pose[10], point[2] - pose[11]
+    x, y, z = point[0] - pose[POSE_P], point[1] - pose[POSE_P + 1], point[2] - pose[POSE_P + 2]
     column[0] += column[4] * z - column[5] * y
     column[1] += column[5] * x - column[3] * z
     column[2] += column[3] * y - column[4] * x
 
 
-@dataclass(frozen=True)
-class KinematicTables:
-    """Where compiled code finds the joints and the frames it needs.
-
-    Attributes:
-        joint_address: (na,) of each joint's pose in pinocchio's memory.
-        joint_axis: (na, 6) motion of each joint in its own frame, linear then angular.
-        frame_address: (nf,) of the pose of the joint that carries each frame.
-        frame_placement: (nf, 4, 3) of each frame in that joint, see `frame_pose`.
-        frame_support: (nf, na) 1 where the joint moves the frame relative to the base.
-    """
+class KinematicTables(NamedTuple):
+    """Where compiled code finds the na joints and the nf frames that it needs."""
 
     joint_address: IntArray
+    """(na,) address of each joint's pose in pinocchio's memory."""
     joint_axis: Array
+    """(na, 6) motion of each joint in its own frame, linear then angular."""
     frame_address: IntArray
+    """(nf,) address of the pose of the joint that carries each frame."""
     frame_placement: Array
+    """(nf, 4, 3) each frame in that joint, see `frame_pose`."""
     frame_support: IntArray
+    """(nf, na) 1 where the joint moves the frame relative to the base."""
 
     @classmethod
     def of(cls, robot: RobotModel, data: pin.Data, frame_ids: list[int]) -> KinematicTables:
@@ -90,8 +96,8 @@ class KinematicTables:
         placement = np.zeros((len(frame_ids), 4, 3))
         for row, frame_id in enumerate(frame_ids):
             frame = model.frames[frame_id]
-            placement[row, :3] = frame.placement.rotation
-            placement[row, 3] = frame.placement.translation
+            placement[row, :PLACEMENT_P] = frame.placement.rotation
+            placement[row, PLACEMENT_P] = frame.placement.translation
             for joint in model.supports[frame.parentJoint]:
                 if joint >= first:
                     support[row, joint - first] = 1
@@ -112,5 +118,5 @@ def pose_address(data: pin.Data, joint: int) -> int:
     pose = data.oMi[joint]
     address: int = pose.rotation.__array_interface__["data"][0]
     assert pose.rotation.flags.f_contiguous
-    assert pose.translation.__array_interface__["data"][0] == address + 9 * 8
+    assert pose.translation.__array_interface__["data"][0] == address + POSE_P * pose.translation.itemsize
     return address

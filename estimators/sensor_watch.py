@@ -1,18 +1,21 @@
-"""Samples that cannot be: joints that jump further than they move, channels that say the same for ever.
+"""Detection of implausible samples: joint positions that jump, and sensor channels that are frozen.
 
-What is not finite is refused elsewhere. Here a sample is compared with the ones before it. An encoder at rest
-may well repeat itself: quantised, it does so for seconds. So a channel counts as frozen only where it
-contradicts itself or another: its noise, which went to and fro, has stopped, or a joint's position and its
-velocity tell of different ways.
+Values that are not finite are refused elsewhere. Here a sample is compared with the ones before it. An
+encoder at rest can legitimately repeat its value: with quantisation it does so for seconds. A channel
+therefore counts as frozen only if there is a contradiction: its noise, which changed sign often before, has
+stopped, or the change of a joint's position differs from the integral of its velocity.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.estimators.joint_observer import ROW_Q, gyro_at, velocities_at
 from kilohertz.robots.compile.bound_kernel import bind
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
 
@@ -21,10 +24,10 @@ GOOD, JUMP, FROZEN = range(3)
 
 FROZEN_SAMPLES = 45
 """A channel that was noisy and has not changed for so many samples is frozen."""
-_ROW_Q = 2
 _MARGIN_RAD = 0.02
 """What an encoder may be off from one sample to the next, beyond what the joint can move."""
 _SPEED_OF_LIMIT = 1.5
+_MARGIN_RAD_S = 1.0
 _LONGEST_S, _SHORTEST_S = 0.03, 0.001
 _LEARNING = 1.0 / 64.0
 _NOISY = 0.4
@@ -35,49 +38,68 @@ _WINDOW_SAMPLES = 100
 _FEWEST_SAMPLES = 5
 
 
+NO_CHANNEL = -1
+
+
+class Channels(NamedTuple):
+    """What is remembered of each channel: na positions, na velocities, gyroscope (3), accelerometer (3)."""
+
+    fastest: Vector
+    """(na,) largest believable joint speed [rad/s]."""
+    last: Vector
+    """(2 na + 6,) last good values."""
+    step: Vector
+    """(2 na + 6,) their last change that was not zero."""
+    turning: Vector
+    """(2 na + 6,) share of samples in which their change changed its sign."""
+    same: NDArray[np.int64]
+    """(2 na + 6,) for how many samples each has not changed."""
+    apart: Vector
+    """(na,) way by the velocity less way by the position, while one of the two repeats itself [rad]."""
+    culprit: NDArray[np.int64]
+    """(1,) channel of the last bad verdict, or NO_CHANNEL."""
+    first: NDArray[np.int64]
+    """(1,) 1 until a sample has been taken."""
+
+
 class SensorWatch:
-    """Judges each sample by those before it; no allocation.
+    """Checks each sample against the ones before it; allocates nothing.
 
     Args:
-        robot: its joints, and how fast they are.
+        robot: model with the joints and their velocity limits.
     """
 
     def __init__(self, robot: RobotModel) -> None:
         na = robot.na
+        channels = 2 * na + 6
         self._robot = robot
-        self._channels = 2 * na + 6
-        self._last = np.zeros(self._channels)
-        self._step = np.zeros(self._channels)
-        self._turning = np.zeros(self._channels)
-        self._same = np.zeros(self._channels, np.int64)
-        self._apart = np.zeros(na)
-        self._culprit = np.full(1, -1, np.int64)
-        self._first = np.ones(1, np.int64)
+        self.channels = Channels(
+            fastest=_SPEED_OF_LIMIT * robot.velocity_limit_rad_s,
+            last=np.zeros(channels),
+            step=np.zeros(channels),
+            turning=np.zeros(channels),
+            same=np.zeros(channels, np.int64),
+            apart=np.zeros(na),
+            culprit=np.full(1, NO_CHANNEL, np.int64),
+            first=np.ones(1, np.int64),
+        )
         self._judge = bind(
             "sensor_watch",
             [judge_sample],
             call={"row": "f8[::1]", "elapsed_s": "f8"},
-            persistent={
-                "fastest": _SPEED_OF_LIMIT * robot.velocity_limit_rad_s,
-                "last": self._last,
-                "step": self._step,
-                "turning": self._turning,
-                "same": self._same,
-                "apart": self._apart,
-                "culprit": self._culprit,
-                "first": self._first,
-            },
+            structs={"channels": self.channels},
             returns="i8",
         )
 
     def reset(self) -> None:
         """Takes the next sample as it is, and learns anew how noisy the channels are."""
-        self._step[:] = 0.0
-        self._turning[:] = 0.0
-        self._same[:] = 0
-        self._apart[:] = 0.0
-        self._culprit[0] = -1
-        self._first[0] = 1
+        channels = self.channels
+        channels.step[:] = 0.0
+        channels.turning[:] = 0.0
+        channels.same[:] = 0
+        channels.apart[:] = 0.0
+        channels.culprit[0] = NO_CHANNEL
+        channels.first[0] = 1
 
     def judge(self, sensors: SensorRow, elapsed_s: float) -> int:
         """What this sample is; hot path.
@@ -95,8 +117,8 @@ class SensorWatch:
     @property
     def culprit(self) -> str:
         """Which sensor the last bad verdict was about."""
-        index, na = int(self._culprit[0]), self._robot.na
-        if index < 0:
+        index, na = int(self.channels.culprit[0]), self._robot.na
+        if index == NO_CHANNEL:
             return "none"
         if index < 2 * na:
             what = "encoder" if index < na else "velocity"
@@ -104,57 +126,62 @@ class SensorWatch:
         return "the gyroscope" if index < 2 * na + 3 else "the accelerometer"
 
 
-@kernel
-def judge_sample(
-    row: Vector,
-    elapsed_s: float,
-    fastest: Vector,
-    last: Vector,
-    step: Vector,
-    turning: Vector,
-    same: NDArray[np.int64],
-    apart: Vector,
-    culprit: NDArray[np.int64],
-    first: NDArray[np.int64],
-) -> int:
+@struct_kernel
+def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
     """Compiled `SensorWatch.judge`.
 
     Args:
         row: data of the sensor row.
         elapsed_s: time since the last good sample [s].
-        fastest: (na,) largest believable joint speed [rad/s].
-        last: (2 na + 6,) last good values: positions, velocities, gyroscope, accelerometer; written.
-        step: their last change, written.
-        turning: share of samples in which their change changed its sign, written.
-        same: for how many samples each has not changed, written.
-        apart: (na,) way by the velocity less way by the position, while one of the two repeats itself [rad];
-            written.
-        culprit: (1,) channel of a bad verdict, written.
-        first: (1,) 1 until a sample has been taken, written.
+        channels: written, but for all but the culprit where the sample is left out.
     """
-    na, n = len(fastest), len(last)
     # A clock that jumps is no time in which a joint moves.
     elapsed = min(max(elapsed_s, _SHORTEST_S), _LONGEST_S)
-    if first[0] == 0:
-        for j in range(na):
-            q, v = row[_ROW_Q + j], row[_ROW_Q + na + j]
-            if abs(q - last[j]) > fastest[j] * elapsed + _MARGIN_RAD:
-                culprit[0] = j
-                return JUMP
-            if abs(v) > fastest[j] + 1.0:
-                culprit[0] = na + j
-                return JUMP
-    verdict = GOOD
-    for c in range(n):
-        value = row[_ROW_Q + c] if c < 2 * na else row[_ROW_Q + na + c]
+    if channels.first[0] == 0 and jumps(row, elapsed, channels):
+        return JUMP
+    frozen = take_values(row, elapsed, channels)
+    contradicts = compare_ways(channels)
+    channels.first[0] = 0
+    return FROZEN if frozen or contradicts else GOOD
+
+
+@struct_kernel
+def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
+    """Whether a joint has moved further, or moves faster, than it can; the culprit is written."""
+    na = len(channels.fastest)
+    for j in range(na):
+        q, v, fastest = row[ROW_Q + j], row[velocities_at(na) + j], channels.fastest[j]
+        if abs(q - channels.last[j]) > fastest * elapsed + _MARGIN_RAD:
+            channels.culprit[0] = j
+            return True
+        if abs(v) > fastest + _MARGIN_RAD_S:
+            channels.culprit[0] = na + j
+            return True
+    return False
+
+
+@struct_kernel
+def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
+    """Remembers a sample; returns whether a channel that was noisy has stopped to change.
+
+    Args:
+        row: data of the sensor row.
+        elapsed: time since the last good sample [s].
+        channels: written.
+    """
+    na, last, step, turning = len(channels.fastest), channels.last, channels.step, channels.turning
+    same, first, frozen = channels.same, channels.first[0] == 1, False
+    for c in range(len(last)):
+        # Torques lie between the joints' values and the IMU's, and are not watched.
+        value = row[ROW_Q + c] if c < 2 * na else row[gyro_at(na) - 2 * na + c]
         change = value - last[c]
-        if first[0] == 1:
+        if first:
             change = 0.0
         elif value == last[c]:
             same[c] += 1
             if same[c] >= FROZEN_SAMPLES and turning[c] > _NOISY:
-                culprit[0] = c
-                verdict = FROZEN
+                channels.culprit[0] = c
+                frozen = True
         else:
             same[c] = 0
             turned = 1.0 if change * step[c] < 0.0 else 0.0
@@ -162,17 +189,23 @@ def judge_sample(
             step[c] = change
         if c < na:
             # Velocities come after all positions: the way is summed up here, from last sample's.
-            apart[c] += last[na + c] * elapsed - change
+            channels.apart[c] += last[na + c] * elapsed - change
         last[c] = value
+    return frozen
+
+
+@struct_kernel
+def compare_ways(channels: Channels) -> bool:
+    """Whether a joint's position and its velocity tell of different ways while one of them repeats itself."""
+    na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False
     for j in range(na):
         longest = same[j]
         # A velocity that has never changed is one that the driver does not tell.
-        if same[na + j] > longest and step[na + j] != 0.0:
+        if same[na + j] > longest and channels.step[na + j] != 0.0:
             longest = same[na + j]
         if longest % _WINDOW_SAMPLES == 0:
             apart[j] = 0.0
         elif longest >= _FEWEST_SAMPLES and abs(apart[j]) > _CONTRADICTION_RAD:
-            culprit[0] = j if same[j] >= same[na + j] else na + j
-            verdict = FROZEN
-    first[0] = 0
-    return verdict
+            channels.culprit[0] = j if same[j] >= same[na + j] else na + j
+            contradicts = True
+    return contradicts

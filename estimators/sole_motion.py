@@ -1,8 +1,8 @@
-"""How the middle of a closed sole moves although it stands: it turns about its centre of pressure.
+"""Motion of the middle of a standing sole that rotates about its centre of pressure.
 
-A foot that carries a robot rocks on its edges and, with little to hold it, turns about the vertical. The
-point that stays on the ground then is not the middle of the sole but where the force acts. On a walking
-humanoid this explains nearly all creep of the stance foot: 50 mm/s sideways where a foot turns on its heel.
+A foot that carries a robot rocks on its edges and, with little load, rotates about the vertical. The point at
+rest is then the centre of pressure and not the middle of the sole. On a walking humanoid this explains nearly
+all of the creep of the stance foot: 50 mm/s sideways for a foot that rotates on its heel.
 """
 
 from __future__ import annotations
@@ -10,33 +10,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.contact_detection import LARGEST_FORCE_N
-from kilohertz.estimators.leg_kinematics import joint_column
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.estimators.contact_detection import LARGEST_FORCE_N, Contacts, Detection
+from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Entry of the settings vector of floating_base_tick that is read here.
-LEAST_PRESSURE = 0
 
 
-@kernel
-def find_pressure(
-    wrench: Array, R_BF: Array, sole_box: Array, settings: Array, p_FP: Array, margin: Array
-) -> None:
+@struct_kernel
+def find_pressure(contacts: Contacts, detection: Detection) -> None:
     """Where the force acts on each sole, and how far that is from its edge.
 
+    The centre of pressure is kept inside the sole, and is its middle where there is none. The margin is 1 in
+    the middle, 0 at an edge or outside, -1 where there is next to no force; 1 also where the wrench is not
+    known. A sole whose force acts at its edge may be rolling over it.
+
     Args:
-        wrench: (nc, 6) force [N] and moment about the contact frame's origin [Nm], in the base's axes.
-        R_BF: (nc, 3, 3) orientation of the contact frames in the base.
-        sole_box: (nc, 2, 2) least and greatest x, y of the corners [m].
-        settings: LEAST_PRESSURE is the normal force below which a centre means nothing [N].
-        p_FP: (nc, 2) written [m]: kept inside the sole; its middle where there is none.
-        margin: (nc,) written: 1 in the middle, 0 at an edge or outside, -1 where there is next to no
-            force; 1 also where the wrench is not known. A sole whose force acts at its edge may be rolling
-            over it.
+        contacts: their wrenches are read; `p_FP` and `margin` are written.
+        detection: below the force at which a contact closes a centre means nothing.
     """
+    wrench, R_BF, sole_box = contacts.wrench_B, contacts.R_BF, contacts.sole_box
+    p_FP, margin = contacts.p_FP, contacts.margin
     for c in range(len(margin)):
         p_FP[c, 0] = 0.0
         p_FP[c, 1] = 0.0
@@ -49,7 +43,7 @@ def find_pressure(
         if not abs(normal) < LARGEST_FORCE_N:
             margin[c] = 1.0
             continue
-        if normal < settings[LEAST_PRESSURE]:
+        if normal < detection.make_N:
             continue
         margin[c] = 1.0
         for axis in range(2):
@@ -61,44 +55,39 @@ def find_pressure(
             margin[c] = max(0.0, min(margin[c], inside))
 
 
-@kernel
+@struct_kernel
 def sole_velocity(
+    c: int,
     w_B: Array,
     joint_velocity: Array,
-    joint_address: IntArray,
-    joint_axis: Array,
-    support: IntArray,
-    R_BF: Array,
-    p_BF: Array,
-    p_FP: Array,
+    tables: KinematicTables,
+    contacts: Contacts,
     velocity: Array,
     column: Array,
 ) -> None:
     """Velocity of a sole's middle while its centre of pressure rests.
 
     Args:
+        c: which contact, and which frame of the tables.
         w_B: (3,) angular velocity of the base, in its own axes [rad/s].
         joint_velocity: (na,) [rad/s].
-        joint_address: (na,) see KinematicTables.
-        joint_axis: (na, 6) see KinematicTables.
-        support: (na,) 1 where a joint moves the sole.
-        R_BF: (3, 3) orientation of the contact frame in the base.
-        p_BF: (3,) its origin [m].
-        p_FP: (2,) centre of pressure in the contact frame [m].
+        tables: of the frames.
+        contacts: their poses in the base and centres of pressure.
         velocity: (3,) in the base's axes, written [m/s].
         column: (6,) scratch.
     """
+    support, R_BF, p_FP = tables.frame_support[c], contacts.R_BF[c], contacts.p_FP[c]
     x, y, z = w_B[0], w_B[1], w_B[2]
     for j in range(joint_velocity.shape[0]):
         if support[j] != 0:
-            joint_column(joint_address[j], joint_axis[j], p_BF, column)
+            joint_column(tables.joint_address[j], tables.joint_axis[j], contacts.p_BF[c], column)
             x += column[3] * joint_velocity[j]
             y += column[4] * joint_velocity[j]
             z += column[5] * joint_velocity[j]
     # From the centre of pressure to the middle, in the base's axes.
-    a = -R_BF[0, 0] * p_FP[0] - R_BF[0, 1] * p_FP[1]
-    b = -R_BF[1, 0] * p_FP[0] - R_BF[1, 1] * p_FP[1]
-    c = -R_BF[2, 0] * p_FP[0] - R_BF[2, 1] * p_FP[1]
-    velocity[0] = y * c - z * b
-    velocity[1] = z * a - x * c
-    velocity[2] = x * b - y * a
+    to_x = -R_BF[0, 0] * p_FP[0] - R_BF[0, 1] * p_FP[1]
+    to_y = -R_BF[1, 0] * p_FP[0] - R_BF[1, 1] * p_FP[1]
+    to_z = -R_BF[2, 0] * p_FP[0] - R_BF[2, 1] * p_FP[1]
+    velocity[0] = y * to_z - z * to_y
+    velocity[1] = z * to_x - x * to_z
+    velocity[2] = x * to_y - y * to_x

@@ -1,10 +1,11 @@
-"""The robot's drives: command delay, joint PD, torque and speed limits, and damping on their own.
+"""Model of the robot's drives: command delay, joint PD, torque and speed limits, and the drives' own damping.
 
-A drive never goes limp: it holds the start posture until it is first commanded, follows while commands
-come, and damps when none has come for 20 ms. That damping is latched until it is re-armed.
+A drive always applies a torque law: it holds the start posture until the first command, follows commands
+while they arrive, and damps after 20 ms without a command. This damping is latched until the drive is
+re-armed.
 
-Commands wait in a ring of whole ticks rather than in MuJoCo's own actuator delay, because a drive's PD acts
-on the command of some ticks ago but on what its encoder says now.
+Commands wait in a ring buffer of whole ticks. MuJoCo's own actuator delay is not used, because the PD law of
+a drive combines a delayed command with the present encoder values.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from kilohertz.robots.model.rows import CommandRow
 Vector = NDArray[np.float64]
 
 WATCHDOG_TICKS = 20
-# Above this part of the velocity limit the driving torque falls linearly, to nothing at the limit.
+# Above this fraction of the velocity limit, the available driving torque decreases linearly to 0 at the
+# limit.
 FULL_TORQUE_SPEED = 0.9
-# Holding: the torque limit is reached at this error.
+# While holding, the torque limit is reached at this position error.
 HOLD_ERROR_RAD = 0.1
-# Damping: the torque limit is reached at this speed.
+# While damping, the torque limit is reached at this joint speed.
 DAMPING_SPEED_RAD_S = 5.0
-# A drive's kd times the period, as a part of the inertia it moves: far from the instability at 2.
+# kd times the period, as a fraction of the joint inertia; the discrete damping is unstable from 2.
 STABLE_DAMPING = 0.3
 
 LARGEST_GAIN = 1e5
@@ -37,7 +39,7 @@ LARGEST_SPEED_OF_LIMIT = 10.0
 
 
 class DriveState(Enum):
-    """What the drives do."""
+    """State of the drives: holding the start posture, following commands, or damping."""
 
     HOLD = "hold"
     FOLLOW = "follow"
@@ -45,19 +47,19 @@ class DriveState(Enum):
 
 
 class Drives:
-    """All drives of a robot.
+    """The drives of all joints of a robot.
 
     Attributes:
-        state: what they do.
+        state: holding, following or damping.
         tau: (na,) torque applied in the last step [Nm].
-        refused: how many commands were not finite, or out of range.
-        latched: whether damping waits for `rearm`.
+        refused: number of commands that were not finite or out of range.
+        latched: whether the damping lasts until `rearm`.
 
     Args:
-        robot: joints and limits.
+        robot: model with the joints and limits.
         hold_q: (na,) posture to hold until the first command [rad].
-        hold_tau: (na,) torque that the posture needs [Nm].
-        delay_ticks: periods from a command's sensor sample to its torque.
+        hold_tau: (na,) torque that holds this posture [Nm].
+        delay_ticks: periods from a sensor sample to the torque that answers it.
     """
 
     def __init__(self, robot: RobotModel, hold_q: Vector, hold_tau: Vector, delay_ticks: int) -> None:
@@ -111,19 +113,19 @@ class Drives:
 
     @property
     def commanded(self) -> CommandRow:
-        """What the drives act on now: a command, or their own holding or damping."""
+        """Command that the drives apply now: the last one received, or their own for holding or damping."""
         return self._command
 
     @property
     def damping_kd(self) -> Vector:
-        """(na,) gain with which the drives damp on their own [Nms/rad]."""
+        """(na,) velocity gain of the drives' own damping [Nms/rad]."""
         return self._damping.kd
 
     def offer(self, command: CommandRow) -> bool:
-        """Puts a command on its way; one per step, the last one counts.
+        """Accepts a command, which takes effect after the delay; the last command of a step replaces others.
 
         Returns:
-            Whether it was taken: it is new, finite and within range.
+            Whether the command was accepted: it is new, finite and within range.
         """
         data = command.data
         np.greater_equal(data, self._low, out=self._fits)
@@ -141,25 +143,25 @@ class Drives:
         return True
 
     def damp(self) -> None:
-        """Damps at once, whatever is on its way; stays so until `rearm`."""
+        """Starts damping at once, even if delayed commands are pending; the damping lasts until `rearm`."""
         self._command = self._damping
         self.state = DriveState.DAMPING
         self.latched = True
 
     def rearm(self) -> None:
-        """Lets the next fresh command end the damping."""
+        """Ends the latch, so that the next new command ends the damping."""
         self.latched = False
 
     def step(self, q: Vector, v: Vector, v_true: Vector) -> Vector:
-        """The torque for the next period; takes in the command that arrives now.
+        """Computes the torque for the next period, with the delayed command that becomes effective now.
 
         Args:
-            q: (na,) encoder position, as measured [rad].
-            v: (na,) joint velocity, as measured [rad/s].
+            q: (na,) measured encoder position [rad].
+            v: (na,) measured joint velocity [rad/s].
             v_true: (na,) true joint velocity, which limits the torque [rad/s].
 
         Returns:
-            (na,) joint torque, within the limits [Nm]; the attribute `tau`.
+            (na,) joint torque within the limits [Nm]; a reference to the attribute `tau`.
         """
         self._receive()
         command, tau, work = self._command, self.tau, self._work
@@ -189,7 +191,7 @@ class Drives:
             self.damp()
 
     def _limit_torque(self, v_true: Vector) -> None:
-        """Clips to the torque limit, and near the speed limit to less of it in the direction of motion."""
+        """Clips `tau` to the torque limit, which falls near the speed limit in the direction of motion."""
         tau, work, bound = self.tau, self._work, self._bound
         np.subtract(self._speed_limit, v_true, out=work)
         work *= self._per_speed
@@ -205,9 +207,9 @@ class Drives:
 
 
 def joint_inertia(robot: RobotModel) -> Vector:
-    """(na,) inertia that each drive moves when all other joints are free, at the nominal posture [kg m^2].
+    """Returns the (na,) inertia of each joint with all other joints free, at the nominal posture [kg m^2].
 
-    It is the smallest that the joint can have there: 1 / (M^-1)_ii.
+    This is 1 / (M^-1)_ii, the smallest effective inertia of the joint in this posture.
     """
     data = robot.pin_model.createData()
     inverse = pin.computeMinverse(robot.pin_model, data, robot.q_nominal)

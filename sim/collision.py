@@ -1,9 +1,10 @@
-"""What the simulated robot can touch, and with what.
+"""Collision geometry of the simulated robot.
 
-A sole is four (or however many corners it has) small spheres whose lowest points are the corners of
-robot.yaml, so that the support polygon is exactly the one that the controller plans with. Everything else
-keeps the model's own collision geometry, meshes as convex hulls of few vertices, against the ground (a
-robot falls on its body) and against the robot itself, but for neighbours.
+A sole consists of one small sphere per corner. The lowest points of the spheres are the corners given in
+robot.yaml, so that the support polygon is exactly the one with which the controller plans. All other links
+keep the collision geometry of the model file, with meshes as convex hulls of few vertices. They collide with
+the ground, because a falling robot lands on its body, and with the robot itself, except for neighbouring
+links.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ Vector = NDArray[np.float64]
 SOLE_RADIUS_M = 0.005
 SOLE_THICKNESS_M = 0.03
 HULL_VERTICES = 32
-# Bodies closer than this at the nominal posture never collide: their hulls stand in for finer shapes.
+# Bodies closer than this at the nominal posture never collide, because their hulls stand for finer shapes.
 NEIGHBOUR_GAP_M = 0.005
-# Nor do bodies that are this few joints apart: a hip's links share their space by design.
+# Bodies with at most this many joints between them never collide: the links of a hip overlap by design.
 NEIGHBOUR_JOINTS = 2
 SELF_FRICTION = 0.6
 
 
 def sole_geom_name(contact: str, corner: int) -> str:
-    """The name of the sphere at a corner of a sole."""
+    """Returns the name of the sphere at a corner of a sole."""
     return f"sole/{contact}/{corner}"
 
 
 def is_loadable_mesh(path: Path) -> bool:
-    """Whether MuJoCo reads this mesh file: OBJ, MSH and binary STL, but neither COLLADA nor ASCII STL."""
+    """Checks whether MuJoCo can read a mesh file: OBJ, MSH and binary STL, but not COLLADA or ASCII STL."""
     if not path.is_file():
         return False
     suffix = path.suffix.lower()
@@ -50,12 +51,12 @@ def is_loadable_mesh(path: Path) -> bool:
 
 
 def set_robot_geometry(spec: Any) -> None:
-    """Makes all geometry of the robot meet the ground and the robot, and its meshes cheap hulls."""
+    """Makes the robot's geometry collide with the ground and with itself, and simplifies its meshes."""
     for mesh in spec.meshes:
         mesh.maxhullvert = HULL_VERTICES
     for geom in spec.geoms:
         if not (geom.contype or geom.conaffinity):
-            continue  # an MJCF's looks
+            continue  # visual geometry of an MJCF file
         geom.contype = ROBOT_BIT
         geom.conaffinity = ROBOT_BIT | GROUND_BIT
         geom.condim = 3
@@ -63,11 +64,13 @@ def set_robot_geometry(spec: Any) -> None:
 
 
 def add_sole(spec: Any, contact: ContactModel, corners_L: Vector, R_WL: Vector) -> None:
-    """Replaces a foot's geometry by spheres at the corners of its sole, and a plate against other links.
+    """Replaces the geometry of a foot by spheres at the corners of its sole and by a plate.
+
+    The spheres collide with the ground, the plate with other links.
 
     Args:
-        spec: the MuJoCo spec.
-        contact: the sole.
+        spec: MuJoCo spec of the robot, changed in place.
+        contact: sole to add.
         corners_L: (k, 3) corners in the link's frame [m].
         R_WL: (3, 3) orientation of the link at the nominal posture, where the sole lies on the ground.
     """
@@ -76,7 +79,7 @@ def add_sole(spec: Any, contact: ContactModel, corners_L: Vector, R_WL: Vector) 
         for geom in member.geoms:
             geom.conaffinity &= ROBOT_BIT
     for geom in body.geoms:
-        # Not deleted: an MJCF's masses may come from its geometry.
+        # The geometry is disabled, not deleted, because the masses of an MJCF file may be derived from it.
         geom.contype = geom.conaffinity = 0
     up_L = R_WL[2]
     for index, corner in enumerate(corners_L):
@@ -111,7 +114,7 @@ def add_sole(spec: Any, contact: ContactModel, corners_L: Vector, R_WL: Vector) 
 
 
 def _rigid_group(body: Any) -> Iterator[Any]:
-    """All bodies that no joint lets move against this one."""
+    """Yields all bodies that are rigidly connected to a body, including itself."""
     while not list(body.joints) and body.parent.name != "world":
         body = body.parent
     pending = [body]
@@ -122,11 +125,11 @@ def _rigid_group(body: Any) -> Iterator[Any]:
 
 
 def neighbours(model: Any, data: Any) -> list[tuple[str, str]]:
-    """Pairs of bodies that must not collide with each other.
+    """Returns the pairs of bodies that must not collide with each other, by name.
 
     Args:
-        model: the compiled model, before any pair is excluded.
-        data: its data, positions computed at the nominal posture.
+        model: compiled MuJoCo model, before any pair is excluded.
+        data: MuJoCo data of this model, with the positions of the nominal posture.
     """
     pairs = []
     bodies = sorted({int(model.geom_bodyid[geom]) for geom in _robot_geoms(model)})
@@ -159,7 +162,7 @@ def _touch(model: Any, data: Any, firsts: list[int], seconds: list[int]) -> bool
 
 
 def _joints_between(model: Any, first: int, second: int) -> int:
-    """How many moving joints lie between two bodies."""
+    """Returns the number of moving joints between two bodies."""
     chains = []
     for body in (first, second):
         chain = [int(model.body_weldid[body])]
@@ -171,7 +174,7 @@ def _joints_between(model: Any, first: int, second: int) -> int:
 
 
 def low_geoms(model: Any, data: Any) -> list[int]:
-    """Geometry of the robot that would touch the ground plane at the nominal posture, soles apart."""
+    """Returns the geometries, without the soles, that touch the ground plane at the nominal posture."""
     fromto = np.empty(6)
     ground = model.geom("ground").id
     return [

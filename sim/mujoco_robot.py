@@ -1,6 +1,6 @@
-"""A robot in MuJoCo: its spec, built from the very text that its controller's model is built from.
+"""The MuJoCo spec of a robot, built from the same text as the controller's model.
 
-What MuJoCo cannot read of a model file is left out, and said.
+Parts of a model file that MuJoCo cannot read are left out, with a note for each.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class MujocoRobot:
-    """A robot in a compiled model of MuJoCo.
+    """A robot in a compiled MuJoCo model, with the addresses of its joints and bodies.
 
     Joint indices are in the order of `RobotModel.joint_names`.
 
     Attributes:
-        model: MuJoCo's.
-        joint_qpos, joint_dof: (na,) addresses in qpos and qvel; actuator i drives joint i.
-        root: body of the base link.
-        bodies: the robot's bodies by link name.
+        model: compiled MuJoCo model.
+        joint_qpos, joint_dof: (na,) addresses of the joints in qpos and qvel; actuator i drives joint i.
+        root: id of the body of the base link.
+        bodies: ids of the robot's bodies, by link name.
     """
 
     model: Any
@@ -45,14 +45,14 @@ class MujocoRobot:
 
 
 def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[str]]:
-    """The robot as a MuJoCo spec: joints, motors, soles and frames, but no ground.
+    """Builds the MuJoCo spec of a robot: joints, motors, soles and frames, without a ground.
 
     Args:
-        robot: the robot.
-        visual: keep the visual meshes, for pictures.
+        robot: model of the robot.
+        visual: whether to keep the visual meshes, for pictures.
 
     Returns:
-        The spec, and a sentence for each thing of the model file that was left out.
+        The spec, and one sentence for each part of the model file that was left out.
 
     Raises:
         ConfigError: MuJoCo cannot read the model file.
@@ -87,7 +87,7 @@ def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[st
 
 
 def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
-    """The URDF with MuJoCo's compiler settings, and without geometry that it cannot read."""
+    """Returns the URDF with settings for MuJoCo's compiler and without geometry that MuJoCo cannot read."""
     root = ET.fromstring(urdf_text)
     for element in root.findall("mujoco"):
         root.remove(element)
@@ -97,7 +97,7 @@ def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
         "compiler",
         strippath="false",
         discardvisual="false" if visual else "true",
-        # Otherwise a root link without a joint disappears in the world, and its mass with it.
+        # Otherwise MuJoCo merges a root link without a joint into the world, and its mass is lost.
         fusestatic="false",
         balanceinertia="false",
         inertiafromgeom="false",
@@ -107,25 +107,28 @@ def _importable(urdf_text: str, visual: bool, notes: list[str]) -> str:
     for link in root.findall("link"):
         looks = _keep_readable(link, "visual", notes) if visual else []
         solids = _keep_readable(link, "collision", notes)
-        # A link whose looks cannot be read is drawn as its collision geometry.
+        # A link whose visual geometry cannot be read is drawn with its collision geometry.
         for element in solids if looks else link.findall("visual"):
             link.remove(element)
     return ET.tostring(root, encoding="unicode")
 
 
 def _keep_readable(link: ET.Element, tag: str, notes: list[str]) -> list[ET.Element]:
-    """Removes a link's geometry that MuJoCo cannot read, with a note; returns what is left."""
+    """Removes a link's geometry that MuJoCo cannot read, adds a note for each, and returns the rest."""
     for element in link.findall(tag):
         mesh = element.find("geometry/mesh")
         path = Path(mesh.get("filename", "")) if mesh is not None else None
         if path is not None and not is_loadable_mesh(path):
-            notes.append(f"{link.get('name')}: {tag} mesh {path.name} is left out (missing, or not STL/OBJ)")
+            notes.append(
+                f"{link.get('name')}: {tag} mesh {path.name} is left out "
+                "(the file is missing, or neither binary STL nor OBJ)"
+            )
             link.remove(element)
     return link.findall(tag)
 
 
 def _strip_mjcf(spec: Any) -> None:
-    """Leaves the robot of an MJCF file: its own scene, motors and sensors go."""
+    """Removes everything but the robot from an MJCF file: its scene, actuators, sensors and cameras."""
     for group in (spec.actuators, spec.sensors, spec.keys, spec.cameras, spec.lights, spec.worldbody.geoms):
         for element in list(group):
             spec.delete(element)
@@ -140,7 +143,8 @@ def _set_joints(spec: Any, robot: RobotModel) -> None:
         bounds = np.array([robot.position_lower_rad[i], robot.position_upper_rad[i]])
         joint.limited = bool(np.isfinite(bounds).all())
         if spec.compiler.degree and joint.type == mujoco.mjtJoint.mjJNT_HINGE:
-            # Until it is compiled a spec's angles are in the unit of its file: degrees in most MJCF.
+            # Before compilation the angles of a spec have the unit of its file, which is degrees in most MJCF
+            # files.
             bounds = np.rad2deg(bounds)
         joint.range = bounds if joint.limited else np.zeros(2)
         joint.armature = float(robot.armature_kgm2[i])
@@ -162,6 +166,6 @@ def _add_site(spec: Any, link: str, name: str, pose: pin.SE3) -> None:
 
 
 def unreadable(robot: RobotModel, error: ValueError) -> ConfigError:
-    """What a model that MuJoCo refuses is refused with."""
+    """Returns the error for a model that MuJoCo cannot read, with MuJoCo's reason."""
     reason = re.sub(r"\s+", " ", str(error)).strip()
     return ConfigError(Problem(f"MuJoCo cannot read the model: {reason}", robot.model_path))

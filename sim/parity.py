@@ -1,4 +1,4 @@
-"""Do MuJoCo and pinocchio mean the same robot? Asked of every model before a run, with random states."""
+"""The check before each run that MuJoCo and pinocchio read the same robot from a model file."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ PARITY_SEED = 5
 
 
 class ModelMismatchError(ConfigError):
-    """MuJoCo reads a model differently from pinocchio; simulating it would mislead."""
+    """MuJoCo reads a model differently from pinocchio, so that a simulation of it would be misleading."""
 
 
 def check_parity(robot: RobotModel, world: MujocoRobot) -> None:
-    """Compares links, mass matrix, bias force and centre of mass at a few random states.
+    """Compares links, mass matrix, bias force and centre of mass at three random states.
 
     Args:
-        robot: pinocchio's side.
-        world: MuJoCo's side, before any plant error, friction or payload is put in.
+        robot: robot with pinocchio's model.
+        world: robot in MuJoCo, before model errors, friction and payloads are applied.
 
     Raises:
-        ModelMismatchError: they differ by more than 1e-9 relative; names the worst link or joint.
+        ModelMismatchError: the models differ by more than 1e-9 relative; the text names the link or joint.
     """
     if world.model.nv != robot.nv:
         raise _mismatch(
-            robot, f"it has {world.model.nv} degrees of freedom in MuJoCo, {robot.nv} in pinocchio"
+            robot, f"it has {world.model.nv} degrees of freedom in MuJoCo and {robot.nv} in pinocchio"
         )
     data = mujoco.MjData(world.model)
     pin_data = robot.pin_model.createData()
@@ -82,10 +82,10 @@ def _set_state(world: MujocoRobot, robot: RobotModel, data: Any, q: Vector, v: V
 
 
 def _worst_link(robot: RobotModel, world: MujocoRobot, data: Any, pin_data: Any) -> str:
-    """A sentence about the link that differs; empty if none does.
+    """Returns a sentence about a link that differs; empty if all links agree.
 
-    Of links in another place it is the first from the root, whose joint or offset is at fault; else the
-    one that differs most in mass, centre of mass or inertia.
+    If links have different poses, the sentence names the first one from the root, whose joint or offset is
+    the cause. Otherwise it names the link that differs most in mass, centre of mass or inertia.
     """
     model = robot.pin_model
     for frame_id, frame in enumerate(model.frames):
@@ -96,7 +96,7 @@ def _worst_link(robot: RobotModel, world: MujocoRobot, data: Any, pin_data: Any)
         turn = np.abs(data.xmat[body].reshape(3, 3) - pose.rotation).max()
         off = float(max(distance, turn))
         if not off <= TOLERANCE:
-            return f"link '{frame.name}' is in another place (by {off:.2g})"
+            return f"link '{frame.name}' has a different pose (relative difference {off:.2g})"
     worst, sentence = TOLERANCE, ""
     for joint, root in _rigid_groups(robot, world):
         name = world.model.body(root).name
@@ -112,12 +112,12 @@ def _worst_link(robot: RobotModel, world: MujocoRobot, data: Any, pin_data: Any)
         ):
             if not error <= worst:
                 worst = error
-                sentence = f"link '{name}' differs most, in its {what} (by {error:.2g} relative)"
+                sentence = f"link '{name}' differs most, in its {what} (relative difference {error:.2g})"
     return sentence
 
 
 def _rigid_groups(robot: RobotModel, world: MujocoRobot) -> list[tuple[int, int]]:
-    """Each of pinocchio's joints, and the body of MuJoCo that it moves, with what is fixed to that."""
+    """Returns the index of each pinocchio joint and the root body of the rigid group that it moves."""
     model = world.model
     groups = [(1, world.root)] if robot.floating else []
     for name in robot.joint_names:
@@ -126,7 +126,7 @@ def _rigid_groups(robot: RobotModel, world: MujocoRobot) -> list[tuple[int, int]
 
 
 def _composite(model: Any, data: Any, root: int) -> tuple[float, Vector, Vector]:
-    """Mass [kg], centre [m] and inertia about it [kg m^2] of a rigid group, in the world's axes."""
+    """Returns mass [kg], (3,) centre [m] and (3, 3) inertia about it [kg m^2] of a rigid group, in W."""
     members = np.flatnonzero(model.body_weldid == root)
     masses = model.body_mass[members]
     mass = float(masses.sum())
@@ -143,8 +143,9 @@ def _composite(model: Any, data: Any, root: int) -> tuple[float, Vector, Vector]
 
 
 def _worst_term(robot: RobotModel, world: MujocoRobot, data: Any, pin_data: Any, q: Vector, v: Vector) -> str:
-    """A sentence about the dynamics that differ; empty if none does."""
-    # v_mj = T v: MuJoCo's free joint moves linearly in the world's axes, pinocchio's in its own.
+    """Returns a sentence about the term of the dynamics that differs; empty if all terms agree."""
+    # v_mj = T v: the linear velocity of MuJoCo's free joint is in world axes, that of pinocchio's in base
+    # axes.
     T = np.zeros((robot.nv, robot.nv))
     Tdot_v = np.zeros(robot.nv)
     if robot.floating:

@@ -1,4 +1,4 @@
-"""How the simulated robot differs from its model: friction, damping, and links that weigh otherwise."""
+"""Differences between the simulated robot and its model: friction, damping and inertial errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kilohertz.sim.scenario_schema import Plant
 
 Vector = NDArray[np.float64]
 
-# The default friction is that of a human-sized joint. A joint too weak for it gets this part of its torque
-# limit (and, for damping, of the limit per rad/s), or a 1 kg robot could not move at all.
+# The default friction is that of a human-sized joint. Friction is limited to this fraction of the joint's
+# torque limit (damping: of the torque limit per rad/s); otherwise a robot of 1 kg could not move.
 MAX_FRICTION_OF_LIMIT = 0.04
 MAX_DAMPING_OF_LIMIT_S = 0.01
 
@@ -22,10 +22,10 @@ LINK_ERROR_STREAM = 11
 
 
 def joint_friction_Nm(robot: RobotModel, plant: Plant) -> Vector:
-    """(na,) dry friction of each joint [Nm].
+    """Returns the (na,) dry friction of each joint [Nm].
 
-    The default plant takes robot.yaml's own figure where it has one, and otherwise caps its 0.2 Nm at 4 %
-    of the joint's torque limit; an explicit plant is taken at its word.
+    The default plant uses the value in robot.yaml if there is one, and otherwise 0.2 Nm but at most 4 % of
+    the joint's torque limit. The value of a plant that the scenario gives itself is used unchanged.
     """
     return _per_joint(
         robot, plant, plant.joint_friction_Nm, robot.description.joint_friction_Nm, MAX_FRICTION_OF_LIMIT
@@ -33,7 +33,12 @@ def joint_friction_Nm(robot: RobotModel, plant: Plant) -> Vector:
 
 
 def joint_damping_Nms(robot: RobotModel, plant: Plant) -> Vector:
-    """(na,) viscous friction of each joint [Nms]; the default plant's cap is 1 % of the limit per rad/s."""
+    """Returns the (na,) viscous friction of each joint [Nms/rad].
+
+    The default plant uses the value in robot.yaml if there is one, and otherwise its own value but at most
+    1 % of the joint's torque limit per rad/s. The value of a plant that the scenario gives itself is used
+    unchanged.
+    """
     return _per_joint(
         robot, plant, plant.joint_damping_Nms, robot.description.joint_damping_Nms, MAX_DAMPING_OF_LIMIT_S
     )
@@ -55,17 +60,18 @@ def _per_joint(
 
 
 def perturb_links(model: Any, bodies: list[int], plant: Plant, seed: int) -> None:
-    """Puts the plant's model error on each link; `mj_setConst` must follow.
+    """Applies the plant's model error to each link; the caller must call `mj_setConst` afterwards.
 
-    Mass and inertia are scaled apart from each other, each by a uniform draw from 1 +- model_error (a
-    scaled inertia about the centre of mass stays physical); the centre of mass moves by a uniform draw
+    Mass and inertia are scaled independently, each by a uniform random factor from 1 +- model_error; a scaled
+    inertia about the centre of mass stays physical. The centre of mass moves by a uniform random distance
     from +- com_error_m per axis.
 
     Args:
-        model: the MuJoCo model, changed in place.
-        bodies: the robot's bodies, in a fixed order.
-        plant: what to apply.
-        seed: the run's seed; every error of +-1 % is a tenth of the same seed's +-10 %.
+        model: MuJoCo model, changed in place.
+        bodies: ids of the robot's bodies, in a fixed order.
+        plant: model errors to apply.
+        seed: random seed of the run; with the same seed, the errors for a model_error of 1 % are one tenth of
+            those for 10 %.
     """
     rng = np.random.default_rng([seed, LINK_ERROR_STREAM])
     for body in bodies:

@@ -1,4 +1,4 @@
-"""Pictures of a run: the recorded posture drawn with the robot's visual meshes, without a display."""
+"""Rendering of a recorded run with the robot's visual meshes, to PNG and GIF files, without a display."""
 
 from __future__ import annotations
 
@@ -26,35 +26,36 @@ Picture = NDArray[np.uint8]
 
 GL_PLATFORMS = ("egl", "osmesa")
 NO_GL = (
-    "no pictures: neither EGL nor OSMesa works on this machine "
+    "no picture was written, because neither EGL nor OSMesa works on this machine "
     "(on Debian: apt install libegl1 libgl1-mesa-dri, or libosmesa6)"
 )
 
 SIZE_PX = (480, 360)
 GIF_COLOURS = 96
-# What has no colour of its own gets a lighter one than MuJoCo's.
+# Geometry with MuJoCo's default grey is drawn in this lighter colour.
 MUJOCO_GREY = (0.5, 0.5, 0.5, 1.0)
 PAINT = (0.86, 0.87, 0.88, 1.0)
-# A push lasts a tenth of a second, too short to see: its arrow stays longer.
+# A push of a tenth of a second is too short to see, so that its arrow is shown for this much longer.
 ARROW_S = 0.4
-# An arrow ends in front of the body, where it can be seen.
+# An arrow ends in front of the body, where it is visible.
 ARROW_M_PER_NS = 0.03
 ARROW_LONGEST_M = 0.5
 ARROW_GAP_OF_HEIGHT = 0.2
 LEAD_KG_M3 = 11340.0
-# The camera stands still until the robot has gone this far from its middle, or up or down.
+# The camera does not move until the robot is this far from the point at which it looks, horizontally or
+# vertically.
 FOLLOW_AFTER_M = 0.15
-# Ground that is higher than other ground has more of this colour: a floor's pattern alone hides its steps.
+# Higher ground is tinted with this colour, because steps are hard to see in a uniform pattern.
 HIGH_GROUND = (0.80, 0.62, 0.42)
-# The lamp stands here from where the camera looks: its shadows are sharp only around itself.
+# Position of the lamp relative to the point at which the camera looks; shadows are sharp only near the lamp.
 LAMP_M = (2.0, -1.0, 5.0)
 
 
 def gl_platform() -> str | None:
-    """How to draw without a display: `egl`, `osmesa`, or None where neither works.
+    """Returns the OpenGL platform for drawing without a display: `egl` or `osmesa`; None if neither works.
 
-    $MUJOCO_GL decides where it names one of them. PyOpenGL binds to one platform for the life of a
-    process, and a broken driver may crash, so each is tried in a process of its own.
+    If $MUJOCO_GL names one of them, only this one is tried. Each platform is tried in a separate process,
+    because PyOpenGL binds to one platform for the life of a process, and a broken driver may crash.
     """
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     if wanted in ("off", "disable", "disabled", "false", "0"):
@@ -76,14 +77,14 @@ def _working_platform(platforms: tuple[str, ...]) -> str | None:
 
 
 class Painter:
-    """Draws one robot on one ground, posture by posture.
+    """Draws pictures of one robot on the ground of one scenario.
 
     Args:
-        robot: the robot.
-        scenario: for its ground, pushes and payloads.
-        seed: of the run, for its ground.
-        platform: what `gl_platform` found.
-        size_px: width and height of the pictures.
+        robot: model of the robot.
+        scenario: scenario with the ground, pushes and payloads to draw.
+        seed: random seed of the run, for the ground.
+        platform: OpenGL platform, as `gl_platform` returns it.
+        size_px: width and height of the pictures [pixels].
     """
 
     def __init__(
@@ -124,14 +125,14 @@ class Painter:
         self._pixels = np.empty((height_px, width_px, 3), np.uint8)
 
     def draw(self, t_s: float, q: Vector) -> Picture:
-        """Draws a posture.
+        """Draws the robot in one posture.
 
         Args:
             t_s: time of the run, for pushes and payloads [s].
             q: (nq,) posture in pinocchio's convention.
 
         Returns:
-            (height, width, 3) picture.
+            (height, width, 3) picture, RGB from 0 to 255.
         """
         data, model, robot = self._data, self._model, self._robot
         data.qpos[self._joint_qpos] = q[robot.nq_base :]
@@ -160,7 +161,7 @@ class Painter:
         return np.flipud(self._pixels).copy()
 
     def close(self) -> None:
-        """Frees the graphics memory."""
+        """Frees the OpenGL context and its memory."""
         self._context.free()
         self._gl.free()
 
@@ -198,7 +199,7 @@ class Painter:
         return spec.compile()
 
     def _aim(self) -> None:
-        """Looks at the robot from its front left, as close as shows all of it."""
+        """Aims the camera at the robot from its front left, from the distance that shows the whole robot."""
         model, data, robot = self._model, self._data, self._robot
         data.qpos[self._joint_qpos] = robot.q_nominal[robot.nq_base :]
         if robot.floating:
@@ -244,7 +245,7 @@ class Painter:
 
 
 def _paint_ground(spec: Any, terrain: Terrain) -> None:
-    """A checker floor, the higher the more coloured, a pale sky and one lamp that throws shadows."""
+    """Adds a checker floor that is tinted by height, a pale sky and one lamp that casts shadows."""
     spec.add_texture(
         name="sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
@@ -280,7 +281,13 @@ def _paint_ground(spec: Any, terrain: Terrain) -> None:
 
 
 def frame_indices(times_s: Vector, fps: float, speed: float) -> Iterator[int]:
-    """Which samples of a run to show, for a film of this rate at this multiple of real time."""
+    """Yields the indices of the samples to show in a film.
+
+    Args:
+        times_s: (n,) rising times of the samples [s].
+        fps: pictures per second of the film.
+        speed: playback speed as a multiple of real time.
+    """
     if len(times_s) == 0:
         return
     count = int((times_s[-1] - times_s[0]) / speed * fps) + 1
@@ -309,22 +316,22 @@ def render_gif(
     size_px: tuple[int, int] = SIZE_PX,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path | None:
-    """Writes a recorded run as an animated GIF that loops.
+    """Writes a recorded run as an animated GIF that repeats.
 
     Args:
-        path: the file to write.
-        robot: the robot.
-        scenario: what was run.
+        path: file to write.
+        robot: model of the robot.
+        scenario: scenario of the run.
         times_s: (n,) rising times of the samples [s].
         q: (n, nq) postures in pinocchio's convention.
-        seed: of the run, for its ground.
+        seed: random seed of the run, for the ground.
         fps: pictures per second of the film.
-        speed: 3 plays three times as fast as it was.
-        size_px: width and height.
-        progress: told how many pictures are drawn, of how many.
+        speed: playback speed as a multiple of real time; 3 plays the run three times as fast.
+        size_px: width and height of the pictures [pixels].
+        progress: called before each picture with the number of pictures drawn and their total number.
 
     Returns:
-        The path; None, after one sentence on standard error, where nothing can be drawn.
+        The path; None, with one sentence on standard error, if the machine cannot draw.
     """
     painter = _open(robot, scenario, seed, size_px)
     if painter is None:
@@ -336,7 +343,7 @@ def render_gif(
             progress(len(frames), len(shown))
         frames.append(Image.fromarray(painter.draw(times_s[i], q[i])))
     painter.close()
-    # One palette for all frames, so that what stands still is not stored again.
+    # All frames share one palette, so that unchanged pixels need not be stored again.
     sample = frames[:: max(1, len(frames) // 8)]
     width_px, height_px = size_px
     strip = Image.new("RGB", (width_px, height_px * len(sample)))
@@ -367,7 +374,20 @@ def render_png(
     seed: int = 0,
     size_px: tuple[int, int] = SIZE_PX,
 ) -> Path | None:
-    """Writes one posture as a PNG; see `render_gif`."""
+    """Writes a picture of one posture as a PNG.
+
+    Args:
+        path: file to write.
+        robot: model of the robot.
+        scenario: scenario of the run.
+        t_s: time of the run, for pushes and payloads [s].
+        q: (nq,) posture in pinocchio's convention.
+        seed: random seed of the run, for the ground.
+        size_px: width and height of the picture [pixels].
+
+    Returns:
+        The path; None, with one sentence on standard error, if the machine cannot draw.
+    """
     painter = _open(robot, scenario, seed, size_px)
     if painter is None:
         return None

@@ -1,25 +1,26 @@
-"""Loads a scenario and fits it to a robot: links, hands and times that the file alone cannot vouch for.
+"""Loads a scenario and checks it against a robot: links, hands and times, which the schema cannot check.
 
-Where a scenario says `link`, it may also say `trunk` (the robot's main body), the name of a hand (the
-point of that hand) or `hands` (a payload is then shared equally by all hands), so that one file suits
+The key `link` of a scenario takes the name of a link, `trunk` (the robot's main body), the name of a hand
+(the point of this hand) or `hands` (a payload is then shared equally by all hands), so that one file suits
 many robots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
-from kilohertz.robots.config.yaml_file import Positions, load_yaml_located
+from kilohertz.robots.config.yaml_file import Config, Positions, check_data, load_yaml_located
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.sim.footing import footing_problems, nominal_point
-from kilohertz.sim.scenario_schema import Command, Reach, Scenario
+from kilohertz.sim.footing import footing_problems
+from kilohertz.sim.scenario_schema import Scenario, scenario_type
 
 Vector = NDArray[np.float64]
 
@@ -29,14 +30,16 @@ ALL_HANDS = "hands"
 
 
 def shipped_scenarios() -> list[str]:
-    """The names of the scenarios that ship, in alphabetical order."""
+    """Returns the names of the scenarios shipped with Kilohertz, in alphabetical order."""
     return sorted(path.stem for path in SCENARIO_FOLDER.glob("*.yaml"))
 
 
 def default_scenario_name(robot: RobotModel) -> str:
-    """What is run where nothing is named: `default`, on points `default-points`, for arms `default-arm`.
+    """Returns the scenario that is run by default.
 
-    An arm without a hand, or with several, of which the scenario cannot know the right one, stands.
+    This is `default` for a robot with soles, `default-points` for one with point feet, `default-arm` for an
+    arm with one hand, and `stand` for an arm with no hand or several, because `default-arm` does not name its
+    hand.
     """
     if not robot.floating:
         return "default-arm" if len(robot.hands) == 1 else "stand"
@@ -44,10 +47,13 @@ def default_scenario_name(robot: RobotModel) -> str:
 
 
 def find_scenario(name_or_path: str) -> Path:
-    """The file of a shipped scenario, or the path itself where it looks like one.
+    """Returns the file of a scenario.
+
+    Args:
+        name_or_path: name of a shipped scenario, or path of a scenario file.
 
     Raises:
-        ConfigError: no such scenario; the sentence lists those that ship.
+        ConfigError: there is no such scenario; the text lists the shipped ones.
     """
     path = SCENARIO_FOLDER / f"{name_or_path}.yaml"
     if name_or_path in shipped_scenarios():
@@ -56,30 +62,48 @@ def find_scenario(name_or_path: str) -> Path:
         return Path(name_or_path)
     names = shipped_scenarios()
     raise ConfigError(
-        f"scenario '{name_or_path}' is neither a shipped one nor a file{did_you_mean(name_or_path, names)}; "
-        f"these ship: {', '.join(names)}"
+        f"there is no scenario '{name_or_path}'{did_you_mean(name_or_path, names)}: give the path of a "
+        f"scenario file, or one of {', '.join(names)}"
     )
 
 
-def load_scenario(name_or_path: str, robot: RobotModel) -> Scenario:
+def load_scenario(
+    name_or_path: str, robot: RobotModel, behaviours: Mapping[str, type[Config]] | None = None
+) -> Scenario:
     """Reads a scenario and checks it against the robot that is to run it.
 
     Args:
         name_or_path: a shipped scenario's name or a file.
         robot: the robot; its links and hands must be those that the scenario names.
+        behaviours: schema of the parameters of each behaviour, by name; None leaves commands unchecked, as
+            they do not concern the simulated robot.
 
     Returns:
-        The scenario, its commands and events in order, hands filled in and reach targets in the world.
+        The scenario, its commands and events in order of time.
 
     Raises:
         ConfigError: what does not fit, with file and line; all problems at once.
     """
-    return load_scenario_located(name_or_path, robot)[0]
+    return load_scenario_located(name_or_path, robot, behaviours)[0]
 
 
-def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenario, Positions]:
-    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do."""
-    scenario, positions = load_yaml_located(find_scenario(name_or_path), Scenario)
+def load_scenario_located(
+    source: str | Path | Mapping[str, Any],
+    robot: RobotModel,
+    behaviours: Mapping[str, type[Config]] | None = None,
+) -> tuple[Scenario, Positions]:
+    """Like `load_scenario`, and also returns where each key stands, for checks of what the robot can do.
+
+    Args:
+        source: name of a shipped scenario, a file, or the content of one.
+        robot: the robot that is to run it.
+        behaviours: as for `load_scenario`.
+    """
+    schema = Scenario if behaviours is None else scenario_type(behaviours)
+    if isinstance(source, Mapping):
+        scenario, positions = check_data(source, schema)
+    else:
+        scenario, positions = load_yaml_located(find_scenario(str(source)), schema)
     ConfigError.raise_if_any(
         [
             *_late(scenario, positions),
@@ -87,12 +111,11 @@ def load_scenario_located(name_or_path: str, robot: RobotModel) -> tuple[Scenari
             *footing_problems(scenario, positions, robot),
         ]
     )
-    commands = tuple(_fit_command(command, robot) for command in scenario.commands)
-    return scenario.model_copy(update={"commands": commands}).in_order(), positions
+    return scenario.in_order(), positions
 
 
 def trunk_link(robot: RobotModel) -> str:
-    """The link of the robot's main body: robot.yaml's `trunk`, else the IMU's, else the root's."""
+    """Returns the link of the main body: `trunk` in robot.yaml, else the IMU's link, else the root link."""
     description = robot.description
     if description.trunk is not None:
         return description.trunk
@@ -102,7 +125,7 @@ def trunk_link(robot: RobotModel) -> str:
 
 
 def link_names(robot: RobotModel) -> list[str]:
-    """The links of the robot's model file, root first."""
+    """Returns the names of the links of the robot's model, with the root link first."""
     return [frame.name for frame in robot.pin_model.frames if frame.type == pin.FrameType.BODY]
 
 
@@ -111,9 +134,9 @@ class Attachment:
     """A point that is fixed to a link.
 
     Attributes:
-        link: the link's name.
-        p_LP_m: the point in the link's frame.
-        share: the part of the whole that acts here, in (0, 1].
+        link: name of the link.
+        p_LP_m: (3,) position of the point in the frame of the link [m].
+        share: fraction of the payload that acts at this point, in (0, 1].
     """
 
     link: str
@@ -122,9 +145,13 @@ class Attachment:
 
 
 def attachments(robot: RobotModel, link: str, p_LP_m: tuple[float, float, float]) -> tuple[Attachment, ...]:
-    """What a scenario's `link` and `p_LP_m` mean on this robot.
+    """Returns the points of a robot to which a scenario's `link` and `p_LP_m` refer.
 
-    For a hand the point is given in the hand's frame, for `hands` in each hand's.
+    Args:
+        robot: model of the robot.
+        link: name of a link or of a hand, `trunk` or `hands`.
+        p_LP_m: point in the frame of the link; for a hand in the frame of the hand, for `hands` in that of
+            each hand.
     """
     point = np.array(p_LP_m, dtype=np.float64)
     hands = robot.hand_names if link == ALL_HANDS else (link,) if link in robot.hand_names else ()
@@ -139,7 +166,7 @@ def _on_hand(robot: RobotModel, name: str, p_HP_m: Vector, share: float) -> Atta
 
 
 def frame_in_link(robot: RobotModel, frame_id: int) -> pin.SE3:
-    """Pose of an operational frame (of a sole, a hand, the IMU) in the frame of its link."""
+    """Returns the pose of an operational frame (of a sole, a hand or the IMU) in the frame of its link."""
     frame = robot.pin_model.frames[frame_id]
     return robot.pin_model.frames[frame.parentFrame].placement.actInv(frame.placement)
 
@@ -174,33 +201,3 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
                 yield positions.problem(
                     ("events", index, kind, "link"), "a push acts on one link, not on hands"
                 )
-    for index, command in enumerate(scenario.commands):
-        behaviour = command.reach or command.circle
-        if behaviour is None:
-            continue
-        loc = ("commands", index, command.kind, "hand")
-        if behaviour.hand is None and len(robot.hand_names) != 1:
-            which = ", ".join(robot.hand_names) or "none"
-            yield positions.problem(
-                loc, f"is missing, and {robot.name} has not exactly one hand (it has {which})"
-            )
-        elif behaviour.hand is not None and behaviour.hand not in robot.hand_names:
-            yield positions.problem(
-                loc, f"'{behaviour.hand}' is not a hand of {robot.name}", robot.hand_names
-            )
-
-
-def _fit_command(command: Command, robot: RobotModel) -> Command:
-    """Fills in the only hand, and turns an offset into a point of the world."""
-    behaviour = command.reach or command.circle
-    if behaviour is None:
-        return command
-    changes: dict[str, object] = {}
-    hand = behaviour.hand or robot.hand_names[0]
-    if behaviour.hand is None:
-        changes["hand"] = hand
-    if isinstance(behaviour, Reach) and behaviour.offset_m is not None:
-        start = nominal_point(robot, robot.hands[robot.hand_names.index(hand)].frame_id)
-        changes["p_WH_m"] = tuple(float(x) for x in start + np.array(behaviour.offset_m))
-        changes["offset_m"] = None
-    return command.model_copy(update={command.kind: behaviour.model_copy(update=changes)})

@@ -1,14 +1,17 @@
-"""The scenario file as a schema: what happens to the robot, on which ground, with which faults.
+"""The schema of a scenario file: commands to the robot, events, ground, model errors and sensor errors.
 
-Everything that can be said without knowing the robot is checked here; `scenario` checks the rest.
+The schema checks everything that does not depend on the robot; `kilohertz.sim.scenario` checks the rest.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
@@ -30,30 +33,36 @@ class Slope(Config):
     """An endless tilted plane through the origin."""
 
     kind: Literal["slope"]
-    pitch_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: uphill towards +x")
-    roll_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: uphill towards +y")
+    pitch_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: the plane rises towards +x")
+    roll_deg: float = Field(default=0.0, ge=-30, le=30, description="> 0: the plane rises towards +y")
     friction: Friction = 0.8
 
 
 class Blocks(Config):
-    """Square blocks of random height around a flat start."""
+    """A floor of square blocks of random height around a flat start area."""
 
     kind: Literal["blocks"]
-    size_m: float = Field(default=0.3, ge=0.1, le=2.0, description="side of a block")
-    height_m: float = Field(default=0.02, ge=0.0, le=0.3, description="highest block; heights are uniform")
+    size_m: float = Field(default=0.3, ge=0.1, le=2.0, description="side length of a block")
+    height_m: float = Field(
+        default=0.02,
+        ge=0.0,
+        le=0.3,
+        description="largest height of a block; heights are distributed uniformly",
+    )
     seed: int = Field(default=0, ge=0)
     friction: Friction = 0.8
 
 
 class Stairs(Config):
-    """A flight of steps in +x, half a metre ahead of the start; perhaps back to the start's height after it.
+    """A flight of steps in the direction +x, which begins half a metre ahead of the start.
 
     Attributes:
-        rise_m: height of a step, negative to go down.
-        tread_m: depth of a step.
-        count: steps.
-        landing_m: depth of what follows on the last step's edge.
-        and_back: whether as many steps follow the other way, down after up.
+        rise_m: height of each step; negative for stairs that go down.
+        tread_m: depth of each step.
+        count: number of steps.
+        landing_m: depth of the last step, the landing.
+        and_back: whether a second flight follows the landing and returns to the height of the start.
+        friction: Coulomb coefficient of the ground.
     """
 
     kind: Literal["stairs"]
@@ -69,14 +78,15 @@ Ground = Annotated[Flat | Slope | Blocks | Stairs, Field(discriminator="kind")]
 
 
 class Plant(Config):
-    """How the simulated robot differs from the model that the controller knows.
+    """Differences between the simulated robot and the model that the controller uses.
 
     Attributes:
-        joint_friction_Nm: dry friction of every joint.
-        joint_damping_Nms: viscous friction of every joint.
-        model_error: each link's mass, and apart from it its inertia, is off by up to +- this fraction.
-        com_error_m: each link's centre of mass is off by up to +- this, per axis.
-        follow_robot: friction and damping are scaled down for weak joints, or are robot.yaml's own.
+        joint_friction_Nm: dry friction of every joint [Nm].
+        joint_damping_Nms: viscous friction of every joint [Nms/rad].
+        model_error: largest relative error of each link's mass and, independently, of its inertia.
+        com_error_m: largest error of each link's centre of mass, per axis [m].
+        follow_robot: whether the friction values of robot.yaml are used where given, and friction and damping
+            are reduced for weak joints.
     """
 
     joint_friction_Nm: NotNegative = 0.0
@@ -87,7 +97,7 @@ class Plant(Config):
 
 
 class DefaultPlant(Plant):
-    """The friction that a robot has and its controller does not know."""
+    """The default plant: joint friction that the controller's model does not contain."""
 
     joint_friction_Nm: NotNegative = 0.2
     joint_damping_Nms: NotNegative = 0.05
@@ -107,13 +117,16 @@ def _plant_by_name(value: Any) -> Any:
 
 
 class Noise(Config):
-    """Standard deviations of the sensors' errors, per 1 kHz sample; `_bias` ones are drawn once a run.
+    """Standard deviations of the sensor errors, per sample at 1 kHz; the biases are drawn once per run.
 
     Attributes:
-        gyro_rad_s, gyro_bias_rad_s, accel_m_s2, accel_bias_m_s2: of each IMU axis.
-        encoder_rad, velocity_rad_s, torque_Nm: of each joint; the torque's is at most 1 % of its limit.
-        encoder_step_rad: encoders report whole multiples of this; 0 for no quantisation.
-        contact_force_N: of each foot force sensor, where the robot has them.
+        gyro_rad_s, gyro_bias_rad_s: noise and bias of each gyroscope axis.
+        accel_m_s2, accel_bias_m_s2: noise and bias of each accelerometer axis.
+        encoder_rad, velocity_rad_s: noise of each joint's position and velocity.
+        torque_Nm: noise of each joint's torque; at most 1 % of the joint's torque limit is applied.
+        encoder_step_rad: resolution of the encoders, which report whole multiples of it; 0 for no
+            quantisation.
+        contact_force_N: noise of each contact force sensor, if the robot has such sensors.
     """
 
     gyro_rad_s: NotNegative = 0.0
@@ -153,197 +166,104 @@ def _noise_by_name(value: Any) -> Any:
 
 def _whole_milliseconds(value: Any) -> Any:
     if isinstance(value, float) and not value.is_integer():
-        raise ValueError("should be whole milliseconds: the simulation steps 1 ms")
+        raise ValueError("should be a whole number of milliseconds, because the simulation step is 1 ms")
     return value
 
 
 class Sensors(Config):
-    """What the robot's sensors and its bus do to the truth."""
+    """Sensor errors, and the delay of sensors, bus and drives."""
 
     noise: Annotated[Noise, BeforeValidator(_noise_by_name)] = DEFAULT_NOISE
     delay_ms: Annotated[float, BeforeValidator(_whole_milliseconds)] = Field(
-        default=2.0, ge=0, le=50, description="from a sensor sample to the torque that answers it"
+        default=2.0, ge=0, le=50, description="time from a sensor sample to the torque that answers it"
     )
-
-
-class Behaviour(Config):
-    """What the robot is asked to do; a subclass is named like its key in the file."""
-
-
-class HandTarget(Config):
-    """A pose that a hand holds meanwhile.
-
-    Attributes:
-        p_BH_m, rpy_BH_rad: from the robot's base, level and along its heading.
-        p_WH_m, rpy_WH_rad: or in the world. An orientation that is left out may be any.
-    """
-
-    p_BH_m: Vector3 | None = None
-    rpy_BH_rad: Vector3 | None = None
-    p_WH_m: Vector3 | None = None
-    rpy_WH_rad: Vector3 | None = None
-
-    @model_validator(mode="after")
-    def _one_frame(self) -> HandTarget:
-        if (self.p_BH_m is None) == (self.p_WH_m is None):
-            raise ValueError("say where: exactly one of p_BH_m and p_WH_m")
-        if (self.rpy_WH_rad if self.p_WH_m is None else self.rpy_BH_rad) is not None:
-            raise ValueError(
-                "say place and orientation in the same frame: p_BH_m, rpy_BH_rad or p_WH_m, rpy_WH_rad"
-            )
-        return self
-
-
-class GazeTarget(Config):
-    """Where to look meanwhile.
-
-    Attributes:
-        p_WG_m: a point in the world.
-        yaw_rad, pitch_rad: or a direction, from the robot's heading; > 0 to the left, and down.
-    """
-
-    p_WG_m: Vector3 | None = None
-    yaw_rad: float | None = None
-    pitch_rad: float | None = None
-
-    @model_validator(mode="after")
-    def _one_goal(self) -> GazeTarget:
-        if (self.p_WG_m is None) == (self.yaw_rad is None and self.pitch_rad is None):
-            raise ValueError("say where to: p_WG_m, or yaw_rad and pitch_rad")
-        return self
-
-
-class Meanwhile(Behaviour):
-    """What leaves hands and eyes to do something else meanwhile.
-
-    Attributes:
-        hands: by name, what each holds; while walking, those left out swing.
-        gaze: where to look; while walking, ahead if left out.
-    """
-
-    hands: dict[str, HandTarget] | None = None
-    gaze: GazeTarget | None = None
-
-
-class Stand(Meanwhile):
-    """Stand still; hands, and an arm, hold the pose that they have."""
-
-
-class Walk(Meanwhile):
-    """Walk with a velocity in the robot's own heading frame."""
-
-    velocity_m_s: tuple[float, float]
-    yaw_rate_rad_s: float = 0.0
-
-
-class Footstep(Config):
-    """One footstep: which foot, and where its sole's middle goes, which stays level.
-
-    Attributes:
-        foot: a contact of the robot.
-        p_SF_m: from the middle of the soles as the robot stands when it begins, x its heading.
-        yaw_rad: from that heading.
-    """
-
-    foot: str
-    p_SF_m: Vector3
-    yaw_rad: float = Field(default=0.0, ge=-2.0 * math.pi, le=2.0 * math.pi)
-
-
-class Footsteps(Meanwhile):
-    """Walk on given footsteps, stairs perhaps, and stand on the last ones."""
-
-    steps: tuple[Footstep, ...] = Field(min_length=1)
-
-
-class Squat(Meanwhile):
-    """Move the centre of mass down by `depth_m` and up again, over and over."""
-
-    depth_m: Positive
-    period_s: Positive
-
-
-class Sway(Meanwhile):
-    """Move the centre of mass to and fro."""
-
-    amplitude_m: Positive
-    period_s: Positive
-    axis: Literal["x", "y"] = "y"
-
-
-class Reach(Behaviour):
-    """Bring a hand to a pose in the world: to a point, or by an offset from where it starts the run."""
-
-    hand: str | None = None
-    p_WH_m: Vector3 | None = None
-    offset_m: Vector3 | None = None
-    rpy_WH_rad: Vector3 | None = None
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Reach:
-        if (self.p_WH_m is None) == (self.offset_m is None):
-            raise ValueError("say where to: exactly one of p_WH_m and offset_m")
-        return self
-
-
-class Circle(Behaviour):
-    """Draw circles with a hand."""
-
-    hand: str | None = None
-    radius_m: Positive
-    period_s: Positive
-    plane: Literal["xy", "xz", "yz"] = "yz"
-
-
-class Damp(Behaviour):
-    """Let go: damping only."""
 
 
 def _empty_for_null(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _sole_key(entry: Config, what: str) -> str:
-    keys = [name for name in type(entry).model_fields if name != "at_s" and getattr(entry, name) is not None]
+def _sole_key(names: Iterable[str], given: Mapping[str, Any], what: str) -> str:
+    keys = [name for name in given if given[name] is not None]
     if len(keys) != 1:
-        choices = ", ".join(name for name in type(entry).model_fields if name != "at_s")
         found = f"it has {' and '.join(keys)}" if keys else "it has none"
-        raise ValueError(f"an entry is at_s and exactly one {what} of {choices}; {found}")
+        raise ValueError(f"an entry is at_s and exactly one {what} of {', '.join(names)}; {found}")
     return keys[0]
 
 
 class Command(Config):
-    """One request to the controller: a time and exactly one behaviour."""
+    """One request to the controller: a time and exactly one behaviour.
+
+    The simulation does not know behaviours: `scenario_type` makes a type that does of their schemas; this one
+    takes any name and keeps the parameters as they are.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     at_s: NotNegative
-    stand: Annotated[Stand | None, BeforeValidator(_empty_for_null)] = None
-    walk: Annotated[Walk | None, BeforeValidator(_empty_for_null)] = None
-    footsteps: Annotated[Footsteps | None, BeforeValidator(_empty_for_null)] = None
-    squat: Annotated[Squat | None, BeforeValidator(_empty_for_null)] = None
-    sway: Annotated[Sway | None, BeforeValidator(_empty_for_null)] = None
-    reach: Annotated[Reach | None, BeforeValidator(_empty_for_null)] = None
-    circle: Annotated[Circle | None, BeforeValidator(_empty_for_null)] = None
-    damp: Annotated[Damp | None, BeforeValidator(_empty_for_null)] = None
 
     @model_validator(mode="after")
     def _one_behaviour(self) -> Command:
-        _sole_key(self, "behaviour")
+        self._given()
         return self
+
+    def _given(self) -> tuple[str, Any]:
+        declared = [name for name in type(self).model_fields if name != "at_s"]
+        given = {name: getattr(self, name) for name in declared}
+        given |= {name: {} if value is None else value for name, value in (self.model_extra or {}).items()}
+        key = _sole_key(declared or ["the robot's behaviours"], given, "behaviour")
+        return key, given[key]
 
     @property
     def kind(self) -> str:
         """The behaviour's key in the file, such as `sway`."""
-        return _sole_key(self, "behaviour")
+        return self._given()[0]
 
     @property
     def params(self) -> dict[str, Any]:
         """The behaviour's values, without those left out that have no default."""
-        behaviour: Behaviour = getattr(self, self.kind)
-        return behaviour.model_dump(exclude_none=True)
+        parameters = self._given()[1]
+        if isinstance(parameters, Config):
+            return parameters.model_dump(exclude_none=True)
+        return dict(parameters)
+
+
+@functools.lru_cache(maxsize=16)
+def _command_type(behaviours: tuple[tuple[str, type[Config]], ...]) -> type[Command]:
+    fields: dict[str, Any] = {
+        name: (Annotated[schema | None, BeforeValidator(_empty_for_null)], None)
+        for name, schema in behaviours
+    }
+    strict = create_model("Command", __base__=Command, __doc__=Command.__doc__, **fields)
+    strict.model_config["extra"] = "forbid"
+    strict.model_rebuild(force=True)
+    return strict
+
+
+@functools.lru_cache(maxsize=16)
+def _scenario_type(behaviours: tuple[tuple[str, type[Config]], ...]) -> type[Scenario]:
+    commands: Any = GenericAlias(tuple, (_command_type(behaviours), ...))
+    fields: dict[str, Any] = {"commands": (commands, ())}
+    return create_model("Scenario", __base__=Scenario, __doc__=Scenario.__doc__, **fields)
+
+
+def scenario_type(behaviours: Mapping[str, type[Config]]) -> type[Scenario]:
+    """Schema of a scenario whose commands are these behaviours.
+
+    Args:
+        behaviours: schema of the parameters of each, by name.
+    """
+    return _scenario_type(tuple(behaviours.items()))
 
 
 class Push(Config):
-    """A force at a link's centre of mass, in the world's axes."""
+    """A push: a constant force at a link's centre of mass.
+
+    Attributes:
+        link: link to push; see `kilohertz.sim.scenario`.
+        impulse_Ns: impulse of the whole push, in world axes.
+        duration_s: duration of the push.
+    """
 
     link: str
     impulse_Ns: Vector3
@@ -351,9 +271,14 @@ class Push(Config):
 
 
 class Payload(Config):
-    """A mass that is fixed to a link from then on; at 0 s it is there from the start.
+    """A payload that is fixed to a link from the time of the event to the end of the run.
 
-    It is a ball of lead's density, so that a light one is small.
+    The payload is a solid ball with the density of lead, so that a light payload is small.
+
+    Attributes:
+        link: link that carries the payload; see `kilohertz.sim.scenario`.
+        mass_kg: mass of the payload.
+        p_LP_m: position of the payload in the frame of the link.
     """
 
     link: str
@@ -373,7 +298,7 @@ def solid_ball_inertia(mass_kg: float, density_kg_m3: float = 11340.0) -> float:
 
 
 class Event(Config):
-    """Something that happens to the robot: a time and a push or a payload."""
+    """An event of the run: a time, and either a push or a payload."""
 
     at_s: NotNegative
     push: Push | None = None
@@ -381,18 +306,30 @@ class Event(Config):
 
     @model_validator(mode="after")
     def _one_event(self) -> Event:
-        _sole_key(self, "event")
+        names = ("push", "payload")
+        _sole_key(names, {name: getattr(self, name) for name in names}, "event")
         return self
 
 
 def _is_one_line(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("should be one line of letters that can be printed")
+        raise ValueError("should be one line of printable characters")
     return value
 
 
 class Scenario(Config):
-    """A whole run, as its file says it; `kilohertz.sim.scenario.load_scenario` fits it to a robot."""
+    """The content of a scenario file; `kilohertz.sim.scenario.load_scenario` checks it against a robot.
+
+    Attributes:
+        name: name of the scenario.
+        duration_s: duration of the run.
+        ground: terrain of the run.
+        plant: model errors and friction: `default`, `exact` (none) or a map.
+        commands: requests to the controller, by time.
+        events: pushes and payloads, by time.
+        sensors: sensor errors and delay.
+        estimator: `default`, or `truth` to give the true state to the controller.
+    """
 
     name: Annotated[str, AfterValidator(_is_one_line)] = Field(min_length=1)
     duration_s: float = Field(gt=0, le=86400)
@@ -404,21 +341,22 @@ class Scenario(Config):
     estimator: Literal["default", "truth"] = "default"
 
     def in_order(self) -> Scenario:
-        """The same run with commands and events in the order of their times; it starts standing."""
+        """Returns the scenario sorted by time; it begins with `stand` if no command is given for 0 s."""
         commands = sorted(self.commands, key=lambda command: command.at_s)
         if not commands or commands[0].at_s > 0:
-            commands.insert(0, Command(at_s=0.0, stand=Stand()))
+            (command_type, _) = get_args(type(self).model_fields["commands"].annotation)
+            commands.insert(0, command_type.model_validate({"at_s": 0.0, "stand": {}}))
         events = sorted(self.events, key=lambda event: event.at_s)
         return self.model_copy(update={"commands": tuple(commands), "events": tuple(events)})
 
     def with_duration(self, duration_s: float) -> Scenario:
-        """The same run, cut or stretched; what would come after its new end is left out.
+        """Returns the scenario with another duration; commands and events after the new end are removed.
 
         Raises:
-            ValueError: if duration_s is not positive and finite.
+            ValueError: duration_s is not positive and finite.
         """
         if not (math.isfinite(duration_s) and duration_s > 0):
-            raise ValueError(f"a run lasts longer than 0 s, not {duration_s} s")
+            raise ValueError(f"the duration of a run must be longer than 0 s and finite, not {duration_s} s")
         return self.model_copy(
             update={
                 "duration_s": float(duration_s),

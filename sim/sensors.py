@@ -1,4 +1,4 @@
-"""The robot's sensors: the truth, plus white noise, plus biases that stay for a run, plus quantisation."""
+"""Model of the sensors: true values with white noise, biases that are constant in a run, and quantisation."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ BIAS_STREAM = 4
 
 
 class SensorNoise:
-    """Adds the errors of a scenario's sensors to a row that holds the truth.
+    """Adds the sensor errors of a scenario to a sensor row that holds the true values.
 
-    Random numbers are drawn for a few ticks at once: most ticks cost one addition, and none so much that a
-    run in real time would miss its period. Noise and biases have streams of their own, so changing one
-    leaves the other's draws as they are.
+    Random numbers are drawn for 16 ticks at once. Most ticks then cost one addition, and no tick takes so
+    long that a run in real time misses its period. Noise and biases use separate random streams, so that a
+    change of one does not change the other.
 
     Attributes:
-        bias: the constant errors of this run, as a sensor row.
+        bias: constant sensor errors of this run, as a sensor row.
 
     Args:
-        robot: the sensors there are.
-        noise: how bad they are.
-        seed: the run's seed.
+        robot: model that defines the sensors.
+        noise: standard deviations of the errors.
+        seed: random seed of the run.
     """
 
     def __init__(self, robot: RobotModel, noise: Noise, seed: int) -> None:
@@ -54,7 +54,7 @@ class SensorNoise:
         self._next = BLOCK_TICKS
 
     def add(self, row: SensorRow) -> None:
-        """Adds the next tick's errors, in place."""
+        """Adds the errors of the next tick to a sensor row, in place."""
         if not self._silent:
             if self._next == BLOCK_TICKS:
                 self._refill()

@@ -1,8 +1,9 @@
-"""The simulated robot behind the wire protocol: to a controller it is a robot like any other.
+"""A simulated robot behind the wire protocol, so that a controller uses it like any other robot.
 
-Its time stands still until the first command of a lease, as if it hung from a crane; then it moves on by one
-period per `serve_tick`, whether or not a command came. A lease that is given back hangs it up again; one
-that was lost leaves it as it is, damping.
+The simulated time stands still until the first command of a lease, as if the robot hung from a crane. From
+then on it advances by one period per `serve_tick`, with or without a command. When the controller gives the
+lease back, the robot is reset to the start of its scenario, and the time stands still again. When the lease
+is lost, the robot is not reset and damps.
 """
 
 from __future__ import annotations
@@ -31,21 +32,23 @@ LISTEN_MARGIN_NS = 100_000
 class SimulatedServer:
     """Serves one simulated robot at one endpoint.
 
-    The scenario's delay from sensor to torque holds here too: a command waits for the period that its state
-    number says, and one that comes later than that acts at once. So as long as commands come in time a run
-    over the link is, bit for bit, the run in one process.
+    The scenario's delay from sensor to torque applies here too: a command takes effect in the period given by
+    the number of the state that it answers, or at once if it arrives after that period. As long as commands
+    arrive in time, a run over the link is therefore identical, bit for bit, to a run in one process.
 
     Args:
-        robot, scenario, seed: as for `SimulatedRobot`.
-        endpoint: where to serve.
-        lockstep: whether its time waits for each command, instead of for the clock.
-        core: where it will be served in real time; None for any.
-        key: our key pair; needed where others can reach us.
+        robot: model of the robot.
+        scenario: ground, plant, sensors and events, as for `SimulatedRobot`.
+        endpoint: address to bind, `ipc://PATH` or `tcp://HOST:PORT`.
+        seed: random seed of the run, as for `SimulatedRobot`.
+        lockstep: whether the simulated time waits for each command, instead of following the clock.
+        core: CPU core on which the robot will be served in real time; None for any core.
+        key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
 
     Attributes:
-        side: mode, lease and counts.
-        simulated: the robot; another one after each lease that was given back.
+        side: protocol state machine, with mode, lease and counts.
+        simulated: the simulated robot, which is replaced after each lease that was given back.
 
     Raises:
         ConfigError: the endpoint cannot be used, or the robot cannot be simulated.
@@ -68,7 +71,7 @@ class SimulatedServer:
         self.seed = seed
         self.lockstep = lockstep
         self._last_step_s = 0.0
-        # The delay is ours to keep; see above.
+        # The server applies the delay itself, by the state number of each command.
         self._delay = round(scenario.sensors.delay_ms * 1e-3 / STEP_S)
         sensors = scenario.sensors.model_copy(update={"delay_ms": 0.0})
         self._undelayed = scenario.model_copy(update={"sensors": sensors})
@@ -90,7 +93,7 @@ class SimulatedServer:
         self._hang_up()
 
     def _hang_up(self) -> None:
-        """Puts the robot back to where its scenario starts, with its time standing still."""
+        """Resets the simulated robot to the start of its scenario, with its time standing still."""
         self.simulated = SimulatedRobot(self.robot, self._undelayed, self.seed)
         self._damping_kd = self.simulated.drives.damping_kd
         self._tick = 0
@@ -104,25 +107,29 @@ class SimulatedServer:
             self._self_test.add(self._sensors)
 
     def hang_up(self) -> None:
-        """Takes the lease back and puts the robot where its scenario starts, whatever has become of it."""
-        self.side.stand_by("hung up again")
+        """Revokes the lease and resets the robot to the start of its scenario, for example after a fall."""
+        self.side.stand_by("the robot was put back to the start of its scenario")
         self._hang_up()
 
     def wait_for_command(self) -> None:
-        """In lockstep: waits until something comes; a little while it is another's turn, else a period."""
+        """Waits for a packet, in lockstep: up to 1 s if a command is due, else up to one period."""
         patient = self.side.mode == wire.ACTIVE and self.side.silent_ticks == 0
         self._port.wait(1000.0 * LOCKSTEP_PATIENCE_S if patient else 1000.0 * STEP_S)
 
     def wait_for_packet(self, timeout_ms: int) -> None:
-        """Waits until something comes, for whoever moves time on by hand."""
+        """Waits at most `timeout_ms` for a packet; for callers that advance the time themselves."""
         self._port.wait(timeout_ms)
 
     def listen(self, until_ns: int) -> None:
-        """Takes in what comes until shortly before then, as it comes; the rest of a period in real time."""
+        """Handles packets as they are received until 0.1 ms before `until_ns`, to fill a real-time period.
+
+        Args:
+            until_ns: time of the monotonic clock [ns].
+        """
         self._port.listen(until_ns - LISTEN_MARGIN_NS)
 
     def serve_tick(self) -> None:
-        """One period: take in what came, move on, tell the state. Hot path."""
+        """Runs one period: handles packets, advances the simulation, and sends the state. Hot path."""
         self.take_in()
         side = self.side
         if self.lockstep and side.mode == wire.ACTIVE and self._answered < self._tick and self._patient():
@@ -134,14 +141,14 @@ class SimulatedServer:
         self._tell()
 
     def _patient(self) -> bool:
-        """Whether what came was no command and the one that is due may still come."""
+        """Whether to keep waiting for the command that is due, for up to 1 s after the last step."""
         now_s = time.monotonic()
         if self.side.silent_ticks:
             return False
         return now_s - self._last_step_s < LOCKSTEP_PATIENCE_S
 
     def take_in(self) -> None:
-        """Looks at what has come; `serve_tick` begins with it."""
+        """Handles the packets that have been received; `serve_tick` does so first."""
         self._port.take_in()
 
     def _take(self, command: CommandRow, state_seq: int) -> None:
@@ -181,9 +188,14 @@ class SimulatedServer:
         self._last_step_s = time.monotonic()
 
     def _fade(self, share: float) -> None:
-        """The last command on its way to damping, without a step in torque."""
+        """Applies the last command, blended with damping by `share`, so that the torque has no step.
+
+        Args:
+            share: weight of the last command, from 1 down to 0.
+        """
         faded, last = self._faded, self._last
-        # Newer than the command it comes from, and than the fading before it.
+        # The drives accept only new numbers: this one is above those of the last command and of the last
+        # blend.
         faded.seq[0] = last.seq[0] + 1.0 - share
         faded.q_des[:] = last.q_des
         np.multiply(last.v_des, share, out=faded.v_des)
@@ -204,8 +216,8 @@ class SimulatedServer:
             event = simulated.events[self._events_told]
             self._events_told += 1
             self._tell_event(event["kind"], event["text"])
-        # When the state is sent, and the round trip to its command begins: the simulation is done, and
-        # nothing that wakes the other end, such as the truth, is on its way yet.
+        # The round trip from state to command begins here: the simulation step is done, and no packet that
+        # would wake the controller, such as the true state, has been sent yet.
         now_ns = time.monotonic_ns()
         side.forget_silent(now_ns)
         state = side.state(self._sensors, now_ns)
@@ -234,12 +246,12 @@ class SimulatedServer:
         self._port.tell(wire.pack("event", self.simulated.t_s, kind, text[: wire.MAX_TEXT]))
 
     def close(self) -> None:
-        """Leaves the robot damping, tells everybody, and frees the endpoint."""
-        self.side.damp("the robot is switched off")
+        """Leaves the robot damping, sends the last state to all peers, and frees the endpoint."""
+        self.side.damp("the simulated robot is shutting down")
         self.simulated.close()
         self._tell()
         self._port.close()
 
     def abandon(self) -> None:
-        """Frees the endpoint without a word, as if the process had died."""
+        """Frees the endpoint at once and sends nothing, as if the process had been killed."""
         self._port.abandon()

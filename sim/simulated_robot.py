@@ -1,4 +1,4 @@
-"""A simulated robot behind the same interface as a real one, one millisecond per command."""
+"""A simulated robot with the interface of a real one; it advances by one millisecond per command."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, SensorRow
 from kilohertz.sim.actuators import Drives, DriveState
-from kilohertz.sim.scenario import attachments
-from kilohertz.sim.scenario_schema import Scenario
+from kilohertz.sim.scenario import TRUNK, attachments, link_names
+from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
 from kilohertz.sim.start import place
 from kilohertz.sim.truth import Truth
@@ -21,36 +22,39 @@ from kilohertz.sim.world import STEP_S, World, build_world
 
 Vector = NDArray[np.float64]
 
-# Fallen: tilted further than this, centre of mass lower above the soles than this part of what it was at the
-# start (a base link may lie anywhere, even between the feet), or the trunk on the ground.
+# A robot has fallen if its base is tilted by more than this angle, if the height of its centre of mass above
+# the lowest sole is below this fraction of the height at the start, or if its trunk touches the ground. The
+# height of the base is not used, because in some models the base link lies low, even between the feet.
 FALLEN_TILT_COS = math.cos(math.radians(60.0))
 FALLEN_HEIGHT = 0.5
 
 
 def _ignore_warning(text: str) -> None:
-    """Keeps MuJoCo from appending to a log file in the working folder; a divergence is an event here."""
+    """Suppresses MuJoCo's log file in the working folder; a divergence is recorded as an event instead."""
 
 
 mujoco.set_mju_user_warning(_ignore_warning)
 
 
 class SimulatedRobot:
-    """A robot in MuJoCo that is read and commanded through a RobotLink, in lockstep.
+    """A robot in MuJoCo that is read and commanded as a RobotLink, in lockstep.
 
-    `write` takes the command on its way and advances by exactly one period. A program that has no
-    command to give calls `advance` alone, and the drives' own watchdog takes over.
+    `write` accepts a command and advances the simulation by exactly one period. A caller without a command
+    calls `advance` instead; after 20 ms the watchdog of the drives starts damping.
 
     Attributes:
-        robot, scenario, seed, world: what it was made of.
-        truth: the true state, updated in place.
-        drives: the robot's drives.
-        fell, fell_at_s: whether and when it fell [s]. Only a floating base falls.
-        events: what happened so far: dicts of t_s [s], kind and text.
+        robot, scenario, seed: arguments of the constructor.
+        world: MuJoCo model and data of the run.
+        truth: true state, updated in place.
+        drives: drives of the robot.
+        fell, fell_at_s: whether and when the robot fell [s]; only a robot with a floating base can fall.
+        events: events of the run so far: dicts of t_s [s], kind and text.
 
     Args:
-        robot: the robot.
+        robot: model of the robot.
         scenario: ground, plant, sensors and events.
-        seed: of noise, biases, model error and ground; the same seed gives the same bits.
+        seed: random seed for sensor noise, biases, model error and terrain; the same seed gives the same
+            bits.
 
     Raises:
         ConfigError: the model cannot be simulated.
@@ -100,21 +104,21 @@ class SimulatedRobot:
 
     @property
     def refused_commands(self) -> int:
-        """How many commands were refused: not finite, or out of range."""
+        """Number of commands that were refused because they were not finite or out of range."""
         return self.drives.refused
 
     def read(self, sensors: SensorRow) -> bool:
-        """Copies the newest sample; always there, and the same until the next step."""
+        """Copies the newest sample into a sensor row; the sample stays the same until the next step."""
         sensors.data[:] = self._row.data
         return True
 
     def write(self, command: CommandRow) -> None:
-        """Puts the command on its way and advances by one period."""
+        """Gives a command to the drives and advances the simulation by one period."""
         self.drives.offer(command)
         self.advance()
 
     def advance(self) -> None:
-        """Advances by one period, whether or not there was a command."""
+        """Advances the simulation by one period, with or without a new command."""
         if self._diverged:
             return
         row, drives = self._row, self.drives
@@ -122,7 +126,7 @@ class SimulatedRobot:
         np.take(self._qvel, self.world.joint_dof, out=self._v_true, mode="clip")
         self._ctrl[:] = drives.step(row.q, row.v, self._v_true)
         if drives.state is DriveState.DAMPING and before is not DriveState.DAMPING:
-            self._record("drive-damping", "no fresh command for 20 ms: the drives damp on their own")
+            self._record("drive-damping", "no new command for 20 ms: the drives damp on their own")
         mujoco.mj_step2(self._model, self._data)
         mujoco.mj_step1(self._model, self._data)
         self._tick += 1
@@ -131,12 +135,29 @@ class SimulatedRobot:
         self._start_events()
         self._sample()
 
+    def push(self, push: Push) -> None:
+        """Starts a push now; it begins with the next period, as one of the scenario at this time would.
+
+        Args:
+            push: link (also `trunk` or a hand), impulse and duration.
+
+        Raises:
+            ValueError: the robot has no such link.
+        """
+        known = [*link_names(self.robot), TRUNK, *self.robot.hand_names]
+        if push.link not in known:
+            raise ValueError(
+                f"'{push.link}' is not a link of {self.robot.name}{did_you_mean(push.link, known)}"
+            )
+        self._pushes.add(push, self._tick)
+        self._start_events()
+
     def rearm(self) -> None:
-        """Lets the next fresh command end the drives' damping."""
+        """Re-arms the drives, so that the next new command ends their damping."""
         self.drives.rearm()
 
     def close(self) -> None:
-        """Leaves the drives damping."""
+        """Makes the drives damp from now on."""
         self.drives.damp()
 
     def _sensor(self, name: str, size: int) -> Vector:
@@ -166,7 +187,7 @@ class SimulatedRobot:
         if self.fell or not self.robot.floating:
             return
         q = self.truth.q
-        # Third row, third column of R_WB: how upright the base is.
+        # The third row, third column of R_WB is the cosine of the base's tilt.
         if 1.0 - 2.0 * (q[3] * q[3] + q[4] * q[4]) < FALLEN_TILT_COS:
             self._fall("tilted by more than 60 degrees")
         elif self._height_m() < self._fallen_height_m:
@@ -175,7 +196,7 @@ class SimulatedRobot:
             self._fall("the trunk touched the ground")
 
     def _height_m(self) -> float:
-        """Height of the centre of mass above the lowest sole [m]."""
+        """Returns the height of the centre of mass above the lowest sole [m]."""
         return float(self.truth.p_WC[2] - self.truth.p_WF[:, 2].min())
 
     def _fall(self, text: str) -> None:
@@ -200,27 +221,35 @@ class SimulatedRobot:
 
 
 class _PushSchedule:
-    """Applies the scenario's pushes, each over a whole number of ticks and with exactly its impulse."""
+    """Applies the pushes of a scenario, each over a whole number of ticks and with its exact impulse."""
 
     def __init__(self, robot: RobotModel, scenario: Scenario, world: World) -> None:
+        self._robot = robot
+        self._bodies = world.bodies
         self._force = world.data.xfrc_applied
         self._changes: list[tuple[int, int, Vector, str]] = []
         for event in scenario.events:
-            push = event.push
-            if push is None:
-                continue
-            link = attachments(robot, push.link, (0.0, 0.0, 0.0))[0].link
-            body = world.bodies[link]
-            start = round(event.at_s / STEP_S)
-            ticks = max(1, round(push.duration_s / STEP_S))
-            force = np.array(push.impulse_Ns) / (ticks * STEP_S)
-            impulse = ", ".join(f"{value:g}" for value in push.impulse_Ns)
-            text = f"{link} by [{impulse}] Ns in {ticks} ms"
-            self._changes += [(start, body, force, text), (start + ticks, body, -force, "")]
+            if event.push is not None:
+                self.add(event.push, round(event.at_s / STEP_S))
+
+    def add(self, push: Push, start: int) -> None:
+        """Plans a push.
+
+        Args:
+            push: what acts.
+            start: the tick before whose step it begins.
+        """
+        link = attachments(self._robot, push.link, (0.0, 0.0, 0.0))[0].link
+        body = self._bodies[link]
+        ticks = max(1, round(push.duration_s / STEP_S))
+        force = np.array(push.impulse_Ns) / (ticks * STEP_S)
+        impulse = ", ".join(f"{value:g}" for value in push.impulse_Ns)
+        text = f"{link} by [{impulse}] Ns in {ticks} ms"
+        self._changes += [(start, body, force, text), (start + ticks, body, -force, "")]
         self._changes.sort(key=lambda change: change[0])
 
     def update(self, tick: int) -> str:
-        """Applies what changes at this tick; returns what to say about it, if anything."""
+        """Applies the changes of force at a tick; returns a description of the pushes that begin, or ""."""
         texts = []
         while self._changes and self._changes[0][0] <= tick:
             _, body, force, text = self._changes.pop(0)
@@ -228,6 +257,6 @@ class _PushSchedule:
             if text:
                 texts.append(text)
             elif not any(change[1] == body for change in self._changes):
-                # Differences of large forces leave a rounding error behind.
+                # Adding and subtracting forces leaves a rounding error.
                 self._force[body, :3] = 0.0
         return "; ".join(texts)

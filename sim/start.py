@@ -1,8 +1,8 @@
-"""Where a run starts: the nominal posture, its soles on the ground, at rest.
+"""The start state of a run: the nominal posture at rest, with the soles on the ground.
 
-Simulated ground is soft, so a robot that is merely put on it drops by a fraction of a millimetre and
-rocks. The base is therefore pressed into the ground until the contacts carry the weight with no
-acceleration left, and the drives start with the torque that this takes.
+The simulated ground is compliant. A robot that is only placed on it sinks by a fraction of a millimetre and
+rocks. The base is therefore lowered into the ground until the contacts carry the weight without acceleration,
+and the drives start with the torques that hold this state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from kilohertz.sim.world import World
 Vector = NDArray[np.float64]
 
 NEWTON_STEPS = 30
-# A residual below this part of the weight (or of the weight on a 1 m lever) is balanced.
+# A residual counts as balanced below this fraction of the weight (for moments: of the weight on a lever of 1
+# m).
 BALANCED = 1e-6
 LARGEST_STEP_M = 1e-3
 PROBE = 1e-6
@@ -30,10 +31,14 @@ POSTURE_REGULARISATION = 1e-4
 
 
 def place(robot: RobotModel, world: World) -> Vector:
-    """Puts the robot into its start state and computes all of MuJoCo's quantities there.
+    """Sets the start state of the robot and computes all of MuJoCo's quantities in this state.
+
+    Args:
+        robot: model of the robot.
+        world: MuJoCo world of the run, changed in place.
 
     Returns:
-        (na,) the joint torques that hold it [Nm].
+        (na,) joint torques that hold the start state [Nm].
     """
     data = world.data
     mujoco.mj_resetData(world.model, data)
@@ -54,10 +59,10 @@ def place(robot: RobotModel, world: World) -> Vector:
 
 
 def _friction_forces(robot: RobotModel, world: World) -> Vector:
-    """(nv,) generalised force of what the soles must add to keep the base at rest.
+    """Returns the (nv,) generalised force that the soles must add to keep the base at rest.
 
-    Friction builds up only as the robot creeps; on a slope the drives have to count on it before. Of all
-    wrenches on the soles that balance the base, the smallest is taken.
+    In MuJoCo friction forces build up only while the soles creep. On a slope the drives must include these
+    forces from the start. Of all sole wrenches that balance the base, the smallest is used.
     """
     data = world.data
     rows = [np.zeros((0, robot.nv))]
@@ -73,9 +78,9 @@ def _friction_forces(robot: RobotModel, world: World) -> Vector:
 
 
 def _balance(world: World) -> None:
-    """Newton's method on height, roll and pitch of the base for force and moments without acceleration.
+    """Finds height, roll and pitch of the base without acceleration, by Newton's method.
 
-    Where no such pose exists (a point foot cannot carry a moment) only the height is found.
+    If no such pose exists, as for point feet, which cannot carry a moment, only the height is solved for.
     """
     model, data = world.model, world.data
     weight = float(model.body_mass[1:].sum()) * GRAVITY_M_S2
@@ -88,7 +93,7 @@ def _balance(world: World) -> None:
 
 def _newton(world: World, start: Vector, weight: float, unknowns: int) -> Vector | None:
     qpos: Vector = start.copy()
-    # Off the ground the force does not depend on the height: start pressed in.
+    # Above the ground the force does not depend on the height, so that the iteration starts below it.
     qpos[2] -= 1e-3
     for _ in range(NEWTON_STEPS):
         residual = _residual(world, qpos)[:unknowns]
@@ -108,7 +113,7 @@ def _newton(world: World, start: Vector, weight: float, unknowns: int) -> Vector
 
 
 def _moved(qpos: Vector, change: Vector) -> Vector:
-    """The pose with its base raised by change[0] [m] and turned by change[1:3] about x and y [rad]."""
+    """Returns qpos with the base raised by change[0] [m] and turned by change[1:3] about x and y [rad]."""
     moved = qpos.copy()
     moved[2] += change[0]
     if len(change) == 3:
@@ -119,7 +124,7 @@ def _moved(qpos: Vector, change: Vector) -> Vector:
 
 
 def _residual(world: World, qpos: Vector) -> Vector:
-    """(3,) vertical force and moments about x and y that the base lacks to stay at rest [N, Nm]."""
+    """Returns the (3,) vertical force [N] and moments about x and y [Nm] that would hold the base at rest."""
     data = world.data
     data.qpos[:] = qpos
     data.qacc[:] = 0.0
@@ -129,18 +134,18 @@ def _residual(world: World, qpos: Vector) -> Vector:
 
 
 def posture_on_plane(robot: RobotModel, R_WG: Vector, plane_m: float) -> Vector:
-    """The nominal posture with its soles laid on a tilted plane, base upright, and no lean.
+    """Returns the posture closest to the nominal one with soles flat on a tilted plane and base level.
+
+    The posture is found by damped least squares. The centre of mass has the same horizontal distance from the
+    middle of the soles as in the nominal posture.
 
     Args:
-        robot: the robot.
-        R_WG: (3, 3) the plane's frame; its third column is the normal.
+        robot: model of the robot.
+        R_WG: (3, 3) rotation of the plane's frame in the world; its third column is the normal.
         plane_m: height of the plane at the origin [m].
 
     Returns:
-        (nq,) the posture, closest to the nominal one.
-
-    Damped least squares on: soles on the plane and flat, base level, centre of mass as far from the
-    soles' middle (horizontally) as nominally.
+        (nq,) posture in pinocchio's convention.
     """
     model = robot.pin_model
     data = model.createData()
@@ -189,7 +194,7 @@ def posture_on_plane(robot: RobotModel, R_WG: Vector, plane_m: float) -> Vector:
 
 
 def _lean(robot: RobotModel, data: pin.Data, q: Vector) -> Vector:
-    """(2,) the centre of mass from the middle of the soles, horizontally [m]."""
+    """Returns the (2,) horizontal position of the centre of mass relative to the middle of the soles [m]."""
     com = pin.centerOfMass(robot.pin_model, data, q)
     middle = np.mean([data.oMf[contact.frame_id].translation for contact in robot.contacts], axis=0)
     lean: Vector = com[:2] - middle[:2]

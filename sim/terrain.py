@@ -1,6 +1,6 @@
-"""The ground: what is added to the MuJoCo world, and how high it is at a point.
+"""The terrain of a scenario: its geometry in the MuJoCo world, and its height at a point.
 
-A slope with positive pitch goes uphill towards +x, one with positive roll uphill towards +y.
+A slope with positive pitch rises towards +x, and a slope with positive roll rises towards +y.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,12 +17,14 @@ from kilohertz.sim.scenario_schema import Blocks, Flat, Slope, Stairs
 Vector = NDArray[np.float64]
 GroundKind = Flat | Slope | Blocks | Stairs
 
-# Contact bits: the ground is met by what lists it in conaffinity; the robot's bodies meet each other too.
+# Contact bits: geometry with GROUND_BIT in its conaffinity collides with the ground, and geometry with
+# ROBOT_BIT collides with the robot's bodies.
 GROUND_BIT = 1
 ROBOT_BIT = 2
 
-# Blocks reach this far from the start, and leave this much around it flat.
+# Blocks fill a square around the start with this half side.
 BLOCKS_HALF_EXTENT_M = 6.0
+# The ground stays flat in a square around the start with this half side.
 BLOCKS_START_M = 0.6
 STAIRS_START_M = 0.5
 STAIRS_HALF_WIDTH_M = 2.0
@@ -33,7 +34,13 @@ BOX_DEPTH_M = 0.5
 
 @dataclass(frozen=True)
 class Box:
-    """An upright box: its ground plan [m] and the height of its top [m]."""
+    """An upright box on the ground.
+
+    Attributes:
+        x_min_m, x_max_m: extent along x in the world [m].
+        y_min_m, y_max_m: extent along y in the world [m].
+        top_m: height of the top in the world [m].
+    """
 
     x_min_m: float
     x_max_m: float
@@ -44,13 +51,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Terrain:
-    """A ground of a scenario: one plane, and boxes that stand on it.
+    """The ground of a scenario: one plane, and boxes on it.
 
     Attributes:
-        R_WG: (3, 3) rotation of the plane's frame; its third column is the normal.
+        R_WG: (3, 3) rotation of the plane's frame in the world; its third column is the normal.
         plane_m: height of the plane at the origin [m].
-        boxes: what stands on the plane (only where that is horizontal).
-        friction: Coulomb coefficient.
+        boxes: boxes on the plane; only a horizontal plane has boxes.
+        friction: Coulomb coefficient of the ground.
     """
 
     R_WG: Vector
@@ -60,11 +67,11 @@ class Terrain:
 
     @property
     def normal_W(self) -> Vector:
-        """(3,) unit normal of the plane, upwards."""
+        """(3,) upward unit normal of the plane, in the world."""
         return self.R_WG[:, 2]
 
     def height_at(self, x_m: float, y_m: float) -> float:
-        """Height of the ground under a point [m]."""
+        """Returns the height of the ground at a point (x, y) of the world [m]."""
         normal = self.normal_W
         height = self.plane_m - (normal[0] * x_m + normal[1] * y_m) / normal[2]
         for box in self.boxes:
@@ -74,11 +81,15 @@ class Terrain:
 
     def add_to(self, spec: Any) -> None:
         """Adds the ground's geometry to a MuJoCo spec, on the world body."""
+        # Scenarios are checked against their terrain also where nothing is simulated.
+        import mujoco
+
         common: dict[str, Any] = {
             "contype": GROUND_BIT,
             "conaffinity": 0,
             "condim": 3,
-            # The ground decides the friction, not the larger of the two.
+            # With this priority the ground's friction applies, instead of the larger one of the two
+            # geometries.
             "priority": 1,
             "friction": [self.friction, 0.005, 0.0001],
         }
@@ -111,18 +122,18 @@ class Terrain:
 
 
 def make_terrain(ground: GroundKind, run_seed: int = 0) -> Terrain:
-    """The terrain that a scenario asks for.
+    """Builds the terrain of a scenario.
 
     Args:
-        ground: the scenario's ground.
-        run_seed: the run's seed; the blocks of a ground depend on it and on the ground's own seed.
+        ground: ground description of the scenario.
+        run_seed: random seed of the run; random blocks depend on it and on the ground's own seed.
     """
     if isinstance(ground, Slope):
         return Terrain(_slope_rotation(ground), 0.0, (), ground.friction)
     if isinstance(ground, Blocks):
         return Terrain(np.eye(3), 0.0, _blocks(ground, run_seed), ground.friction)
     if isinstance(ground, Stairs):
-        # Going down, the plane lies under the last step and the start is a box like the others.
+        # For stairs that go down, the plane is at the height of the last step, and the start is on a box.
         lowest = min(0.0, ground.rise_m * ground.count)
         return Terrain(np.eye(3), lowest, _stairs(ground), ground.friction)
     return Terrain(np.eye(3), 0.0, (), ground.friction)
@@ -144,7 +155,8 @@ def _blocks(ground: Blocks, run_seed: int) -> tuple[Box, ...]:
     boxes = []
     for column in range(count):
         for row in range(count):
-            # Drawn for every cell, so that a larger start area moves no other block.
+            # A number is drawn for every cell, so that the size of the flat start area changes no other
+            # block.
             top_m = float(rng.uniform(0.0, ground.height_m))
             x_min = (column - count / 2) * ground.size_m
             y_min = (row - count / 2) * ground.size_m
@@ -168,7 +180,7 @@ def _stairs(ground: Stairs) -> tuple[Box, ...]:
     for index, height in enumerate(heights):
         x_max = x_min + (ground.tread_m if index != ground.count - 1 else ground.landing_m)
         if height == 0 and ground.rise_m > 0:
-            break  # the plane is there already
+            break  # this step is the plane itself
         if height == 0:
             x_max = x_min + STAIRS_LANDING_M
         boxes.append(Box(x_min, x_max, -width, width, height * ground.rise_m))

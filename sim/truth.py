@@ -1,40 +1,45 @@
-"""What is really so in the simulation, in pinocchio's convention, and the estimator that knows it."""
+"""The true state of the simulation in pinocchio's convention, and an estimator that returns this state."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow
-from kilohertz.sim.world import World
+
+if TYPE_CHECKING:
+    from kilohertz.sim.world import World
 
 Vector = NDArray[np.float64]
 
-# A sole that carries less than this is taken to be off the ground.
+# A sole with a smaller normal force than this counts as off the ground.
 CONTACT_FORCE_N = 1.0
 
 
 class Truth:
-    """The true state, updated in place each step; arrays keep their address.
+    """The true state of the simulated robot, updated in place in each step; arrays keep their addresses.
 
-    Positions and velocities are those at `t_s`; forces and torques acted during the step that led there.
+    Positions and velocities are those at `t_s`; forces and torques are those of the step that ended at `t_s`.
 
     Attributes:
         t_s: time since the start of the run [s].
-        q, v: (nq,), (nv,) state in pinocchio's convention (base velocity in the base's axes).
-        p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s]; of what moves, payloads included.
-        p_WR: (3,) centre of mass of the robot alone [m]: what a controller refers to that knows no payload.
-        mass_kg: of what moves, payloads included.
-        p_WF: (nc, 3) origins of the contact frames [m].
-        contact_force_W: (nc, 3) force of the ground on each sole [N].
-        normal_force_N: (nc,) its part along the ground's normal.
-        cop_W: (nc, 3) where it acts [m]; NaN where there is none.
+        q, v: (nq,), (nv,) state in pinocchio's convention, with the base velocity in base axes.
+        p_WC, v_WC: (3,) centre of mass of all moving bodies, with payloads [m], and its velocity [m/s].
+        p_WR: (3,) centre of mass of the robot alone [m], as in a controller's model without payloads.
+        mass_kg: mass of all moving bodies, with payloads [kg].
+        p_WF: (nc, 3) origins of the contact frames in the world [m].
+        contact_force_W: (nc, 3) force of the ground on each sole, in world axes [N].
+        normal_force_N: (nc,) component of this force along the ground's normal [N].
+        cop_W: (nc, 3) centre of pressure of each sole in the world [m]; NaN for a sole off the ground.
         tau: (na,) torque of the drives [Nm].
-        p_WH, R_WH: (nh, 3), (nh, 3, 3) poses of the hands.
+        p_WH, R_WH: (nh, 3), (nh, 3, 3) positions [m] and rotations of the hands in the world.
     """
+
+    known = True
+    """A simulator knows the true state."""
 
     def __init__(self, robot: RobotModel, world: World) -> None:
         self.t_s = 0.0
@@ -57,7 +62,7 @@ class Truth:
         self._world = world
         self._floating = robot.floating
         self._normal_W = np.array(world.terrain.normal_W)
-        # MuJoCo's arrays keep their address too: views of them are made once.
+        # MuJoCo's arrays keep their addresses too, so that views of them are made only once.
         self._qpos, self._qvel = data.qpos, data.qvel
         self._joint_q, self._joint_v = self.q[robot.nq_base :], self.v[robot.n_base :]
         self._R_WB = data.xmat[world.root].reshape(3, 3)
@@ -80,7 +85,7 @@ class Truth:
         self._moving = model.body_weldid != 0
 
     def update(self, t_s: float) -> None:
-        """Takes over the state of MuJoCo's data, whose positions and velocities are computed.
+        """Updates the true state from MuJoCo's data, in which positions and velocities must be up to date.
 
         Args:
             t_s: time since the start of the run [s].
@@ -103,7 +108,7 @@ class Truth:
         if len(self.p_WF):
             np.take(self._site_xpos, world.contact_sites, axis=0, out=self.p_WF, mode="clip")
             np.take(self._sensordata, self._force_index, out=self.contact_force_W, mode="clip")
-            # MuJoCo reports what the sole does to the ground.
+            # MuJoCo reports the force of the sole on the ground.
             np.negative(self.contact_force_W, out=self.contact_force_W)
             np.take(self._sensordata, self._cop_index, out=self.cop_W, mode="clip")
             np.dot(self.contact_force_W, self._normal_W, out=self.normal_force_N)
@@ -113,18 +118,18 @@ class Truth:
             np.take(self._site_xmat, world.hand_sites, axis=0, out=self._R_WH_flat, mode="clip")
 
     def update_mass(self) -> None:
-        """Sums up the masses again; to be called after a payload has arrived."""
+        """Updates the masses; must be called after a payload has been added."""
         moving = np.where(self._moving, self._masses, 0.0)
         self.mass_kg = float(moving.sum())
         self._weights[:] = moving / self.mass_kg
         moving[self._payload_bodies] = 0.0
         self._robot_weights[:] = moving / moving.sum()
-        # MuJoCo's sensor also counts an arm's bolted base, which pinocchio leaves out.
+        # MuJoCo's sensor includes the fixed base of an arm, which pinocchio does not include.
         self._of_subtree = float(self._masses[1:].sum()) / self.mass_kg
 
 
 class KnownState(Protocol):
-    """The part of the truth that an estimator estimates; see `Truth`."""
+    """The part of the true state that an estimator estimates; the attributes are those of `Truth`."""
 
     q: Vector
     v: Vector
@@ -132,10 +137,10 @@ class KnownState(Protocol):
 
 
 class TruthEstimator:
-    """Knows the state instead of estimating it, to tell a controller's faults from an estimator's.
+    """An estimator that returns the true state, to separate controller faults from estimation errors.
 
     Args:
-        truth: of the simulated robot, updated in place.
+        truth: true state of the simulated robot, updated in place.
     """
 
     name = "truth"
@@ -150,11 +155,11 @@ class TruthEstimator:
         self.reset(None)
 
     def reset(self, sensors: SensorRow | None) -> None:
-        """Takes over the truth; the sensors are not needed."""
+        """Copies the true state; the sensors are not used."""
         self._take()
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Takes over the truth; neither sensors, plan nor period are needed."""
+        """Copies the true state; sensors, planned contacts and period are not used."""
         self._take()
 
     def _take(self) -> None:

@@ -1,4 +1,4 @@
-"""The MuJoCo world of one run: robot, ground, plant and payloads."""
+"""The MuJoCo world of one run: robot, ground, model errors and payloads."""
 
 from __future__ import annotations
 
@@ -25,14 +25,23 @@ Vector = NDArray[np.float64]
 
 STEP_S = PERIOD_S
 
-# Of a contact sensor: what it reports (found, force, position: 1 + 3 + 3 numbers) and how it sums up.
+# Settings of a contact sensor: it reports found, force and position (1 + 3 + 3 numbers) of the net contact
+# force.
 CONTACT_FOUND, CONTACT_FORCE, CONTACT_POSITION = 1 << 0, 1 << 1, 1 << 4
 NET_FORCE = 3
 
 
 @dataclass(frozen=True)
 class PayloadBody:
-    """A body that waits, massless, for its payload to arrive."""
+    """A body without mass that gets the mass of a payload when the payload is added.
+
+    Attributes:
+        body: id of the MuJoCo body.
+        at_s: time at which the payload is added [s].
+        mass_kg: mass of the payload [kg].
+        inertia_kgm2: moment of inertia of the payload about its centre [kg m^2].
+        text: description of the payload, for the event.
+    """
 
     body: int
     at_s: float
@@ -43,16 +52,17 @@ class PayloadBody:
 
 @dataclass(frozen=True)
 class World(MujocoRobot):
-    """The compiled world and where in it each thing of the robot is.
+    """The compiled MuJoCo world of a run, with the addresses of the robot's parts.
 
     Attributes:
-        data: MuJoCo's.
-        terrain: the ground.
-        trunk: body of the main body.
-        contact_sites, hand_sites: site of each sole's and hand's frame.
-        sensor: address in sensordata of accel, gyro, com_velocity, trunk_ground and contact/<name>.
-        payloads: those to come, in the order of their times.
-        notes: what was left out of the model file, one sentence each.
+        data: MuJoCo data of the run.
+        terrain: ground of the scenario.
+        trunk: id of the body of the robot's trunk.
+        contact_sites, hand_sites: (nc,), (nh,) ids of the sites at the frames of the soles and hands.
+        sensor: addresses in sensordata, with the keys accel, gyro, com_velocity, trunk_ground and
+            contact/<name>.
+        payloads: bodies of the scenario's payloads, in the order of their times.
+        notes: one sentence for each part of the model file that was left out.
     """
 
     data: Any
@@ -66,26 +76,26 @@ class World(MujocoRobot):
     _scratch: Any
 
     def set_payload(self, payload: PayloadBody) -> None:
-        """Gives a waiting body its mass, from the next step on."""
+        """Gives a payload's body its mass and inertia, from the next step on."""
         self.model.body_mass[payload.body] = payload.mass_kg
         self.model.body_inertia[payload.body] = payload.inertia_kgm2
         self.update_constants()
 
     def update_constants(self) -> None:
-        """Recomputes what MuJoCo derives from masses; the state is left as it is."""
+        """Recomputes the constants that MuJoCo derives from masses; the state does not change."""
         mujoco.mj_setConst(self.model, self._scratch)
 
 
 def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
-    """Builds the world of a run.
+    """Builds the MuJoCo world of a run.
 
-    The model is compiled without the plant's errors first, and is refused unless it agrees with
+    The model is first compiled without the plant's model errors, and is refused unless it agrees with
     pinocchio's.
 
     Args:
-        robot: the robot.
+        robot: model of the robot.
         scenario: ground, plant and payloads.
-        seed: of the model error and the ground.
+        seed: random seed for the model error and the terrain.
 
     Raises:
         ConfigError: MuJoCo cannot read the model, or reads it differently from pinocchio.
@@ -138,7 +148,7 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
 
 
 def set_options(spec: Any) -> None:
-    """Time step, integrator and solver; contacts and limits keep MuJoCo's default softness."""
+    """Sets time step, integrator and solver; contacts and limits keep MuJoCo's default compliance."""
     option = spec.option
     option.timestep = STEP_S
     option.gravity = [0.0, 0.0, -GRAVITY_M_S2]
@@ -147,7 +157,7 @@ def set_options(spec: Any) -> None:
     option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
     # MuJoCo 4.0.0's Newton solver has a wrong Hessian where the constraint Jacobian is sparse.
     option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
-    # A diverged state is to be seen, not silently reset to the start.
+    # A diverged state must be visible, so that MuJoCo must not reset it silently to the start.
     option.disableflags = int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     option.enableflags = 0
 
@@ -180,13 +190,14 @@ def _add_sensors(spec: Any, robot: RobotModel) -> None:
 def _add_payload_bodies(
     spec: Any, robot: RobotModel, payload: Payload, index: int
 ) -> list[tuple[str, str, float]]:
-    """Adds a massless body where each part of a payload will be: its name, its link, its share."""
+    """Adds a body without mass for each part of a payload; returns the name, link and share of each."""
     added = []
     for part, attachment in enumerate(attachments(robot, payload.link, payload.p_LP_m)):
         name = f"payload/{index}.{part}"
         body = spec.body(attachment.link).add_body(name=name, pos=attachment.p_LP_m)
         body.explicitinertial = True
-        # Left out, MuJoCo takes the body's own offset for that of its centre of mass, and so counts it twice.
+        # Without this line MuJoCo uses the offset of the body as the offset of its centre of mass too, and so
+        # counts it twice.
         body.ipos = np.zeros(3)
         body.mass = 0.0
         body.inertia = np.zeros(3)
@@ -195,14 +206,15 @@ def _add_payload_bodies(
 
 
 def _compile_without_neighbours(spec: Any, robot: RobotModel) -> Any:
-    """Compiles, finds what touches at the nominal posture, and compiles again with that excluded."""
+    """Compiles a spec, and compiles it again without the pairs of bodies that must not collide."""
     try:
         model = spec.compile()
     except ValueError as error:
         raise unreadable(robot, error) from None
     if mujoco.mj_isSparse(model):
         raise ConfigError(
-            f"{robot.name}: MuJoCo {mujoco.__version__} solves this model wrongly (sparse Jacobian)"
+            f"{robot.name}: MuJoCo {mujoco.__version__} solves this model with a sparse Jacobian, "
+            "which gives wrong results in this version of MuJoCo"
         )
     data = mujoco.MjData(model)
     for index, name in enumerate(robot.joint_names):

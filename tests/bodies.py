@@ -1,4 +1,4 @@
-"""Robots, states and whole-body controllers that the tests of the controller share."""
+"""Provides robots, states and whole-body controllers for the tests of the controller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROBOTS = ("g1", "talos", "bolt", "panda", "ur5")
 BIPEDS = ("g1", "talos", "bolt")
 ARMS = ("panda", "ur5")
 
-# Recorded elsewhere, and not part of the project: tests that need it skip where it is not there.
+# Recordings of another controller are not part of the project: tests that need them are skipped without them.
 REFERENCE_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 CONTACT = ContactSettings(damping_per_s=20.0, min_force_N=5.0, max_force_N=3000.0)
@@ -40,7 +40,7 @@ def robot(name: str) -> RobotModel:
 
 @functools.cache
 def unlimited(name: str) -> RobotModel:
-    """The robot with drives and joints that nothing limits."""
+    """Returns the robot without limits of torque, velocity and position."""
     model = robot(name)
     far = np.full(model.na, 1e6)
     return dataclasses.replace(
@@ -53,14 +53,21 @@ def unlimited(name: str) -> RobotModel:
 
 
 def weak(name: str, fraction: float) -> RobotModel:
-    """The robot with drives of a fraction of their torque."""
+    """Returns the robot with torque limits reduced to a fraction."""
     return dataclasses.replace(robot(name), torque_limit_Nm=fraction * robot(name).torque_limit_Nm)
 
 
 def random_state(
     model: RobotModel, rng: np.random.Generator, spread: float = 0.2, speed: float = 0.5
 ) -> tuple[Any, Any]:
-    """A state near the nominal posture: joints within their limits, base anywhere near."""
+    """Returns a random (q, v) near the nominal posture, with joints within their limits.
+
+    Args:
+        model: the robot.
+        rng: random generator.
+        spread: standard deviation of joint angles and base orientation [rad].
+        speed: standard deviation of all velocities.
+    """
     q = np.array(model.q_nominal)
     if model.floating:
         dq = np.r_[rng.normal(size=3), spread * rng.normal(size=3), np.zeros(model.na)]
@@ -78,7 +85,7 @@ def random_state(
 
 
 def balance_tasks(model: RobotModel) -> list[Task]:
-    """Everything a robot is asked for at once, with fixed weights: no behaviour's tuning matters here."""
+    """Returns one task of each usual kind with fixed weights, independent of the gains of any behaviour."""
     posture = Task("posture", "posture", 1.0, [30.0, 8.0])
     hands = [
         Task(
@@ -119,7 +126,7 @@ def whole_body(
     inequalities: Sequence[Inequality] = (),
     osqp: OsqpSettings | None = None,
 ) -> WholeBody:
-    """A controller to `ask`; all contacts closed and all tasks enabled, if not said otherwise."""
+    """Returns a whole-body controller; by default all contacts are closed and all tasks are enabled."""
     declared = balance_tasks(model) if tasks is None else list(tasks)
     body = WholeBody(model, declared, contact, barrier, solver, osqp, inequalities)
     closed = model.contact_names if closed is None else closed
@@ -131,7 +138,7 @@ def whole_body(
 
 
 def hold_still(body: WholeBody) -> None:
-    """References that ask for rest where the robot is now, its load shared by the contacts."""
+    """Sets references that hold the robot at rest in its present state, with equal load on all contacts."""
     model, kin = body.robot, body.arrays.kin
     for task in body.declared:
         ref = body.reference(task.name)
@@ -161,7 +168,7 @@ def hold_still(body: WholeBody) -> None:
 
 
 def ask(body: WholeBody, rng: np.random.Generator, size: float = 1.0) -> None:
-    """References that ask for a random motion from where the robot is, `size` times as hard as usual."""
+    """Sets references for a random motion from the present state; `size` scales the reference offsets."""
     hold_still(body)
     for task in body.declared:
         ref = body.reference(task.name)
@@ -178,12 +185,12 @@ def ask(body: WholeBody, rng: np.random.Generator, size: float = 1.0) -> None:
 
 
 class SmoothMotion:
-    """A robot that moves smoothly, and references that follow it, as a solver that starts warm expects.
+    """Generates a smooth motion and matching references, which suits a warm-started solver.
 
     Args:
         model: the robot.
-        seed: of the motion.
-        size: how hard the centre of mass and the momentum are asked to move.
+        seed: random seed of the motion.
+        size: scale of the reference offsets of centre of mass and momentum.
     """
 
     def __init__(self, model: RobotModel, seed: int, size: float = 1.0) -> None:
@@ -193,7 +200,7 @@ class SmoothMotion:
         self._rng_state, self._size = seed, size
 
     def apply(self, body: WholeBody, t_s: float) -> None:
-        """Brings a body to the state of a time, and asks it what is asked then."""
+        """Sets state and references of a controller for a time [s]."""
         model, w = self._model, 6.0
         angle = w * t_s + self._phase
         body.update(np.array(model.q_nominal), np.zeros(model.nv))

@@ -1,4 +1,4 @@
-"""Short runs of a simulated robot under its controller, tick by tick, for the tests of the controller."""
+"""Runs a simulated robot and its controller for a short time, and records every tick."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from kilohertz.sim.truth import TruthEstimator
 
 
 def ignore(stage: int) -> None:
-    """A `mark` that nobody reads."""
+    """Does nothing; passed as `mark` where stages are not timed."""
 
 
 @dataclass
 class Run:
-    """What happened: one entry per tick, arrays stacked at the end."""
+    """History of a run: lists in `ticks` with one entry per tick, readable as arrays by attribute."""
 
     sim: Any
     brain: Brain
@@ -38,7 +38,7 @@ class Run:
 
     @property
     def com_error_m(self) -> Any:
-        """Length of (reference - true centre of mass), both from the middle of the soles."""
+        """(n,) length of (reference - true centre of mass), each relative to the middle of the soles [m]."""
         return np.linalg.norm((self.com - self.soles) - (self.com_des - self.soles_estimated), axis=1)
 
 
@@ -64,14 +64,14 @@ def run(
     """Runs a robot in lockstep.
 
     Args:
-        name: of the robot.
-        seconds: how long.
-        plan: (time, behaviour, parameters) of each request, in order.
+        name: name of the robot.
+        seconds: duration [s].
+        plan: (time [s], behaviour, parameters) of each request, in order of time.
         estimator: "truth" or "default".
-        gains: if not the robot's own.
-        seed: of the simulation.
-        change: called with (tick, sensor row, brain) before each step; may spoil the row.
-        scenario: fields of the scenario; noiseless, undelayed and exact where not said otherwise.
+        gains: gains; None for those of the robot.
+        seed: random seed of the simulation.
+        change: called with (tick, sensor row, brain) before each step; may change the row.
+        scenario: fields of the scenario; by default without noise, delay and model errors.
     """
     sim = simulate(name, seed, **scenario)
     brain = new_brain(sim, estimator, gains)
@@ -86,7 +86,7 @@ def run(
         request = next((each for at, each in reversed(requests) if at <= tick), request)
         if change is not None:
             change(tick, sensors, brain)
-        out = brain.step(sensors, request, brain, ignore)
+        out = brain.step(sensors, request, None, ignore)
         result.rows.append(sensors.data.copy())
         result.requests.append(request)
         truth = sim.truth

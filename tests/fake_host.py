@@ -1,4 +1,4 @@
-"""Trees of files as a good host shows them, for the doctor to read, and how to make one."""
+"""Writes a file tree like /proc and /sys of a well configured host, for the tests of `khz doctor`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CPU = "/sys/devices/system/cpu"
 
 
 def stat_line(pid: int, name: str, priority: int = 0, policy: int = 0) -> str:
-    """A /proc/PID/stat line; after the name come fields 3 to 52, 40 is the priority, 41 the policy."""
+    """Returns a /proc/PID/stat line: fields 3 to 52 follow the name; 40 is the priority, 41 the policy."""
     fields = ["S"] + ["0"] * 49
     fields[37], fields[38] = str(priority), str(policy)
     return f"{pid} ({name}) {' '.join(fields)}"
 
 
 def task(pid: int, name: str, priority: int = 0, policy: int = 0, cores: str = "0-3") -> dict[str, str]:
-    """The files of a process of one thread."""
+    """Returns the files of a process with one thread, as text by path."""
     return {
         f"/proc/{pid}/comm": name,
         f"/proc/{pid}/task/{pid}/stat": stat_line(pid, name, priority, policy),
@@ -71,7 +71,7 @@ GOOD_HOST: dict[str, str] = {
 
 
 def host(folder: Path, changes: Mapping[str, str | None] | None = None) -> HostFiles:
-    """Writes the good host's tree with changes; None takes a file, and what is below it, away."""
+    """Writes the file tree with changes; None removes a file, or a folder with its content."""
     files = dict(GOOD_HOST)
     for path, text in (changes or {}).items():
         if text is None:
@@ -86,5 +86,5 @@ def host(folder: Path, changes: Mapping[str, str | None] | None = None) -> HostF
 
 
 def statuses(checks: list[Check]) -> dict[str, Status]:
-    """What each check found, by its name."""
+    """Returns the status of each check by its name."""
     return {check.name: check.status for check in checks}

@@ -1,10 +1,10 @@
-"""A coverage-guided fuzzer of what reads the network: decoder, handshake, lease, commands, states.
+"""Fuzzes the code that reads the network, guided by coverage: decoder, handshake, lease, commands, states.
 
     python tests/fuzz_wire.py [SECONDS] [SEED]
 
-Inputs are mutated packets, alone and in sequences; those that reach a new line of the readers are kept and
-mutated further. Whatever comes in, nothing may raise, and nothing may be accepted that is not exactly a valid
-message of ours: every accepted one is packed again and must give a message with the same fields.
+Inputs are mutated packets, alone and in sequences; those that reach a new line of this code are kept and
+mutated further. No input may raise an exception, and only valid messages of the protocol may be accepted:
+each accepted one is packed again and must give a message with the same fields.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
 
-WATCHED = ("robots/wire.py", "robots/wire_rows.py", "robots/robot_side.py")
+WATCHED = ("robots/wire/messages.py", "robots/wire/row_messages.py", "robots/wire/robot_side.py")
 LONGEST_SEQUENCE = 8
 MOST_KEPT = 3000
 TRACED_SHARE = 0.25
@@ -49,14 +49,14 @@ WORDS = (
 
 
 class FoundError(Exception):
-    """Something that must not be; with the packets that show it."""
+    """A violated rule; the packets that lead to it are added as a note."""
 
 
 class Target:
-    """A robot's end and a controller's reader, fed with packets.
+    """Feeds packets to a robot's side of the link and to a controller's reader.
 
     Attributes:
-        accepted: commands that were taken.
+        accepted: number of accepted commands.
     """
 
     def __init__(self) -> None:
@@ -78,28 +78,28 @@ class Target:
     def _take(self, command, state_seq) -> None:
         self.accepted += 1
         if not np.isfinite(command.data).all():
-            raise FoundError("a command that is not finite was taken")
+            raise FoundError("a command that is not finite was accepted")
         if (np.abs(command.tau_ff) > 2.0 * self.robot.torque_limit_Nm).any() or (command.kp < 0.0).any():
-            raise FoundError("a command out of range was taken")
+            raise FoundError("a torque or gain out of range was accepted")
         if not ((command.q_des >= self.low) & (command.q_des <= self.high)).all():
-            raise FoundError("a place out of range was taken")
+            raise FoundError("a position out of range was accepted")
         if command.seq[0] <= self.taken_seq:
-            raise FoundError("an old command was taken")
+            raise FoundError("an old command was accepted")
         self.taken_seq = command.seq[0]
 
     def feed(self, packets: list[bytes]) -> None:
-        """Packets from one of two peers, with the robot's periods between them."""
+        """Feeds packets from one of two peers, with one period of the robot after each."""
         self.renew()
         for i, packet in enumerate(packets):
             peer = b"ab"[(len(packet) >> 3) % 2 :][:1]
             epoch = self.side.epoch
             answer = self.side.handle(peer, packet, i)
             if self.side.epoch < epoch:
-                raise FoundError("a lease became older")
+                raise FoundError("the epoch of the lease went back")
             if self.side.epoch != epoch:
                 self.taken_seq = 0
             if answer is not None and wire.unpack(answer) is None:
-                raise FoundError("an answer that is no message")
+                raise FoundError("an answer is not a valid message")
             self._read(packet)
             self.side.tick()
             self.side.state(self.sensors, i)
@@ -109,26 +109,26 @@ class Target:
         if message is None:
             return
         if len(packet) > wire.MAX_BYTES:
-            raise FoundError("too long, and read")
+            raise FoundError("a packet that is too long was accepted")
         kind, values = message
         if wire.unpack(wire.pack(kind, *values)) != message:
-            raise FoundError("accepted, and not the same when packed again")
+            raise FoundError("a message was accepted that differs when packed again")
         if kind == "state" and self.states.read(values, self.sensors):
             checked = self.sensors.data[: len(self.sensors.data) - len(self.robot.contacts)]
             if not np.isfinite(checked).all():
-                raise FoundError("a state that is not finite was believed")
+                raise FoundError("a state that is not finite was accepted")
         if kind == "truth":
             self.truth.read(values)
 
 
 def seeds(target: Target) -> list[list[bytes]]:
-    """Good packets, and the good beginning of every conversation."""
+    """Returns valid packets, and valid sequences of handshake, arming and commands."""
     robot, epoch = target.robot, (1 << 61) + 1
     command = robot.new_command_row()
     command.q_des[:] = robot.q_nominal
     command.kp[:] = 1.0
     hello = wire.pack("hello", "fuzz", *target.identity.packed(), ("truth",))
-    # The peer is chosen by the length: pad the name until they all come from the same one.
+    # The peer depends on the packet's length: vary the name's length until all packets have the same peer.
     arm = wire.pack("arm")
     commands = [CommandCodec.pack(epoch, i, i + 1, 10_000, command) for i in range(1, 4)]
     state = target.states.pack(epoch, 1, 0, wire.ACTIVE, target.sensors)
@@ -142,7 +142,7 @@ def seeds(target: Target) -> list[list[bytes]]:
 
 
 def mutate(packets: list[bytes], corpus: list[list[bytes]], rng: random.Random) -> list[bytes]:
-    """A neighbour of a kept input."""
+    """Returns a random modification of a kept input."""
     packets = list(packets)
     for _ in range(rng.choice((1, 1, 2, 4))):
         how = rng.randrange(6)
@@ -160,7 +160,7 @@ def mutate(packets: list[bytes], corpus: list[list[bytes]], rng: random.Random) 
 
 
 def _reworded(packet: bytes, rng: random.Random) -> bytes:
-    """One field of the message is another."""
+    """Returns a packet with one changed message field."""
     try:
         fields = list(msgpack.unpackb(packet, use_list=False))
     except Exception:
@@ -190,7 +190,7 @@ def _reworded(packet: bytes, rng: random.Random) -> bytes:
 
 
 def _bent(packet: bytes, rng: random.Random) -> bytes:
-    """Some bytes are others, missing or twice."""
+    """Returns a packet with changed, missing or repeated bytes."""
     data = bytearray(packet or b"\x90")
     how = rng.randrange(5)
     at = rng.randrange(len(data))
@@ -210,7 +210,11 @@ def _bent(packet: bytes, rng: random.Random) -> bytes:
 
 
 def fuzz(seconds: float, seed: int = 0) -> dict[str, int]:
-    """Fuzzes for so long; raises `FoundError`, or whatever a reader raised, with the packets as a note."""
+    """Fuzzes for a duration [s].
+
+    Raises:
+        FoundError: a rule was violated. Exceptions of the tested code are passed on; both carry the packets.
+    """
     rng = random.Random(seed)
     target = Target()
     corpus = seeds(target)
@@ -235,7 +239,7 @@ def fuzz(seconds: float, seed: int = 0) -> dict[str, int]:
     start = list(corpus)
     while time.monotonic() < until_s:
         packets = start.pop() if start else mutate(rng.choice(corpus), corpus, rng)
-        # Tracing is slow: most inputs run without, and only those that run with it can be kept.
+        # Tracing is slow: most inputs run without it, and only traced ones can be kept.
         traced = bool(start) or rng.random() < TRACED_SHARE
         fresh.clear()
         if traced:

@@ -1,4 +1,4 @@
-"""A gait for tests that need no robot, and a Walking robot in closed loop for those that do."""
+"""Provides a gait for tests without a robot, and closed-loop walking of a simulated robot."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def gait(**changes: float) -> Gait:
 
 
 class WalkingRun:
-    """A simulated robot with default noise, delay and friction, and its brain."""
+    """Simulates a robot with default noise, delay, friction and model errors, and its brain."""
 
     def __init__(self, name: str, seed: int = 0, **scenario: Any) -> None:
         self.robot = robot(name)
@@ -55,7 +55,7 @@ class WalkingRun:
         self.brain = self.new_brain({})
 
     def new_brain(self, changes: dict[str, dict[str, Any]]) -> Brain:
-        """One with other gains, section by section, that takes the robot over as it is."""
+        """Returns a brain with changed gains that starts from the robot's present state."""
         sections = {name: getattr(self.gains, name).model_copy(update=new) for name, new in changes.items()}
         self.gains = gains = self.gains.model_copy(update=sections)
         brain = Brain(self.robot, gains, FloatingBaseEstimator(self.robot, gains.estimator))
@@ -72,7 +72,7 @@ class WalkingRun:
         return make_request(self.robot, kind, params)
 
     def run(self, seconds: float, request: RequestRow, each: Any = None) -> None:
-        """Advances; stops early at a fall."""
+        """Runs for a time [s]; ends early at a fall, or when the brain is not active."""
         for _ in range(round(seconds * 1000)):
             self.sim.read(self.sensors)
             output = self.brain.step(self.sensors, request, self.gains, lambda stage: None)

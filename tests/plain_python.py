@@ -1,4 +1,4 @@
-"""Kernels as the plain Python that they are written in: the twin that says what compiled code is to do."""
+"""Runs kernels as plain Python, without compilation, as the reference for the compiled code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kilohertz.robots.compile.kernel_compiler import Kernel
 
 
 def plain(kernel: Any) -> Callable[..., Any]:
-    """A kernel that nothing is compiled of, nor of the kernels that it calls."""
+    """Returns a kernel as a plain Python function; kernels that it calls are not compiled either."""
     function = kernel.py_func
     names = {
         name: plain(value) if isinstance(value, Kernel) else value

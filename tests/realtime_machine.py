@@ -1,9 +1,9 @@
-"""A virtual machine with a real PREEMPT_RT kernel over this computer's own files, for tests.
+"""Boots a virtual machine with a PREEMPT_RT kernel on this computer's file system, for tests.
 
-QEMU emulates the processor, so that no right and no hardware support is needed. The guest sees the host's
-root read-only, with a memory file system over it for what it writes: every program and every virtual
-environment of the host is there, and nothing has to be installed. The initial memory disk holds busybox and
-the modules that make that possible.
+QEMU emulates the processor, so that no rights and no hardware support are needed. The guest mounts the host's
+root read-only, with a memory file system above it for writing: all programs and virtual environments of the
+host are available, and nothing has to be installed. The initial RAM disk contains busybox and the kernel
+modules for these mounts.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ poweroff -f
 
 
 class NotHereError(Exception):
-    """What is missing for a virtual machine, in one sentence."""
+    """Something needed for the virtual machine is missing; the message is one sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Kernel:
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """What a command in the machine left behind; its files are in `results`."""
+    """Result of a command in the machine; the files that it wrote are in `results`."""
 
     status: int
     stdout: str
@@ -79,10 +79,10 @@ class Ended:
 
 
 def find_kernel(folder: Path) -> Kernel:
-    """The kernel package that the environment names, unpacked into a folder; else one that is installed.
+    """Finds a PREEMPT_RT kernel: the package named in the environment (unpacked here), else an installed one.
 
     Raises:
-        NotHereError: there is none.
+        NotHereError: there is no such kernel.
     """
     named = os.environ.get(KERNEL_VARIABLE)
     if named:
@@ -104,7 +104,7 @@ def find_kernel(folder: Path) -> Kernel:
 
 
 def find_programs() -> tuple[str, str]:
-    """The emulator and a busybox that needs no libraries.
+    """Returns the paths of QEMU and of a statically linked busybox.
 
     Raises:
         NotHereError: one of them is missing.
@@ -119,7 +119,7 @@ def find_programs() -> tuple[str, str]:
 
 
 def _module(modules: Path, name: str) -> tuple[str, bytes]:
-    """File name and content of a module; empty for one that is built into the kernel."""
+    """Returns file name and content of a kernel module; the content of a built-in module is empty."""
     pattern = re.sub("[-_]", "[-_]", name)
     for path in modules.rglob(f"{pattern}.ko*"):
         data = path.read_bytes()
@@ -128,13 +128,13 @@ def _module(modules: Path, name: str) -> tuple[str, bytes]:
 
 
 def _in_order(modules: Path, name: str, seen: set[str]) -> Iterator[tuple[str, bytes]]:
-    """A module after all that it depends on, as it says itself."""
+    """Yields the modules that a module depends on, then the module itself."""
     if name in seen:
         return
     seen.add(name)
     file, data = _module(modules, name)
-    said = re.search(rb"\x00depends=([^\x00]*)\x00", data)
-    for needed in said[1].decode().split(",") if said else []:
+    depends = re.search(rb"\x00depends=([^\x00]*)\x00", data)
+    for needed in depends[1].decode().split(",") if depends else []:
         if needed:
             yield from _in_order(modules, needed, seen)
     if data:
@@ -142,7 +142,7 @@ def _in_order(modules: Path, name: str, seen: set[str]) -> Iterator[tuple[str, b
 
 
 def _archive(files: list[tuple[str, int, bytes]]) -> bytes:
-    """Files of (name, mode, content) as the kernel takes its first file system: cpio, new ASCII format."""
+    """Packs files of (name, mode, content) as an initial RAM disk: cpio, new ASCII format."""
     parts = []
     for number, (name, mode, content) in enumerate([*files, ("TRAILER!!!", 0, b"")], 1):
         fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
@@ -152,8 +152,8 @@ def _archive(files: list[tuple[str, int, bytes]]) -> bytes:
 
 
 def _hurry() -> None:
-    """An emulated processor that others keep from running has periods it cannot keep."""
-    # Where sessions share the processors among each other, only what is said of the session counts.
+    """Raises the priority of the emulator, which would miss deadlines if it had to wait for a core."""
+    # With autogroup scheduling only the priority of the session's group counts, not that of the process.
     os.setsid()
     with contextlib.suppress(OSError):
         os.nice(-19)
@@ -161,13 +161,13 @@ def _hurry() -> None:
 
 
 class RealtimeMachine:
-    """Boots, runs one command, and is gone.
+    """Runs commands in a virtual machine that is booted for each command.
 
     Args:
-        folder: for its files.
+        folder: folder for temporary files and results.
 
     Raises:
-        NotHereError: something that it needs is missing.
+        NotHereError: QEMU, busybox or a kernel is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -186,13 +186,13 @@ class RealtimeMachine:
         self._memory_disk.write_bytes(_archive(files))
 
     def run(self, name: str, command: str, *, boot: str = "", timeout_s: float = 480.0) -> Ended:
-        """Runs a shell script in the machine; in it, /mnt is the folder `results`.
+        """Boots the machine and runs a shell script in it; there, /mnt is the folder `results`.
 
         Args:
-            name: of the run, for its folder.
+            name: name of the run and of its results folder.
             command: the script.
-            boot: more parameters for the kernel.
-            timeout_s: patience for boot and command together [s].
+            boot: additional kernel parameters.
+            timeout_s: time limit for boot and script together [s].
         """
         results = self._folder / name
         results.mkdir()
@@ -220,9 +220,9 @@ class RealtimeMachine:
                 check=False,
                 preexec_fn=_hurry,
             )
-            said = emulated.stderr
+            errors = emulated.stderr
         except subprocess.TimeoutExpired:
-            said = f"not done after {timeout_s:g} s"
+            errors = f"not done after {timeout_s:g} s"
         read = {
             part: (results / part).read_text() if (results / part).exists() else ""
             for part in ("stdout", "stderr", "status")
@@ -231,5 +231,5 @@ class RealtimeMachine:
             tail = (
                 "\n".join(console.read_text(errors="replace").splitlines()[-5:]) if console.exists() else ""
             )
-            raise AssertionError(f"the machine ended without a word: {said}\n{tail}\n{read['stderr']}")
+            raise AssertionError(f"the machine ended without a status: {errors}\n{tail}\n{read['stderr']}")
         return Ended(int(read["status"]), read["stdout"], read["stderr"], results)

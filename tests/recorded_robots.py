@@ -1,4 +1,4 @@
-"""The robots, tasks and references with which another controller's quadratic programs were recorded."""
+"""Defines the robots, tasks and references for which quadratic programs of TSID were recorded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 
 FOLDER = REFERENCE_DATA / "wbcqp"
 
-# The recordings know neither rotor inertia nor locked fingers; their friction pyramid is around the cone.
+# The recordings have no rotor inertia and no locked fingers; their friction pyramid encloses the cone.
 _BIPED = """
 robot: {name}
 model: example-robot-data:{model}
@@ -82,7 +82,7 @@ def critical(kp: float) -> list[float]:
 
 
 def load(name: str, folder: Path) -> RobotModel:
-    """The recorded robot; its joints are not kept from their limits, as they were not then."""
+    """Returns the recorded robot, without joint limits, as in the recording."""
     (folder / "robot.yaml").write_text(ROBOTS[name])
     model = RobotModel.load(folder)
     far = np.full(model.na, 1e6)
@@ -96,11 +96,11 @@ def recording(name: str) -> Any:
 
 
 def whole_body(model: RobotModel, solver: str = "exact") -> WholeBody:
-    """The recorded tasks: the centre of mass or the hand, the posture, little wrenches."""
+    """Returns a controller with the recorded tasks: centre of mass or hand, posture and small wrenches."""
     posture = Task("posture", "posture", 0.01, critical(10.0))
     barrier = BarrierSettings(largest_rad_s2=1e6)
     if not model.floating:
-        # TSID's error of a pose is that of the position and that of the orientation, not one on SE(3).
+        # TSID computes a pose error as separate position and orientation errors, not as one on SE(3).
         place = Task("place", "frame_position", 1.0, critical(100.0), "hand/hand")
         turn = Task("turn", "frame_orientation", 1.0, critical(100.0), "hand/hand")
         body = WholeBody(model, [place, turn, posture], ContactSettings(0, 0, 1), barrier, solver)
@@ -118,7 +118,7 @@ def whole_body(model: RobotModel, solver: str = "exact") -> WholeBody:
 
 
 def _move_to_the_links(body: WholeBody) -> None:
-    """Expresses each contact about the origin of its link, as the recordings do, instead of its centre."""
+    """Expresses each contact wrench about the origin of its link, as in the recordings."""
     model = body.robot.pin_model
     for c, contact in enumerate(body.robot.contacts):
         link = model.frames[model.getFrameId(contact.link)].placement
@@ -129,7 +129,7 @@ def _move_to_the_links(body: WholeBody) -> None:
 
 
 def corner_map(model: RobotModel) -> Any:
-    """(6, 12) forces at the four corners of a sole to its wrench about the link."""
+    """Returns the (6, 12) map from forces at the four corners of a sole to the wrench about its link."""
     frames, contact = model.pin_model.frames, model.contacts[0]
     link = frames[model.pin_model.getFrameId(contact.link)].placement
     corners = contact.corners_F + link.actInv(frames[contact.frame_id].placement).translation
@@ -137,13 +137,13 @@ def corner_map(model: RobotModel) -> Any:
 
 
 def wrench_cost(model: RobotModel) -> Any:
-    """(6, 6) what a wrench costs: its own weight, and that of the smallest corner forces that make it."""
+    """Returns the (6, 6) wrench cost: a wrench weight plus that of the minimum-norm corner forces."""
     T = corner_map(model)
     return np.diag([1e-5, 1e-5, 1e-11, 4e-5, 4e-5, 4e-5]) + 1e-8 * np.linalg.inv(T @ T.T)
 
 
 def ask(body: WholeBody, data: Any, i: int) -> None:
-    """References of the recorded tick i: sines of the centre of mass, or points for the hand."""
+    """Sets the references of the recorded tick i: a sine of the centre of mass, or hand positions."""
     model, t = body.robot, data["t"][i]
     posture = body.reference("posture")
     posture[: model.na], posture[model.na :] = data["q"][0][model.nq_base :], 1.0

@@ -1,7 +1,7 @@
-"""The whole-body problem once more, straight from pinocchio and dense, solved by another solver.
+"""Builds the whole-body problem independently with pinocchio as a dense QP, and solves it with quadprog.
 
-Nothing of the controller's own arithmetic is used: frames, tasks, dynamics and limits are computed anew from
-pinocchio's functions; only the declarations, references and the wrench cones are read from the controller.
+The controller's own arithmetic is not used: frames, tasks, dynamics and limits are computed from pinocchio's
+functions; only the declarations, references and wrench cones are read from the controller.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORCE_UNIT_N = 100.0
 
 @dataclass
 class Reference:
-    """What the other solver answers; `active` constraints are those at their bound."""
+    """Solution of the reference QP; `active_*` are the numbers of constraints at their bound."""
 
     vdot: Any
     wrench: Any
@@ -34,7 +34,7 @@ class Reference:
 
 
 class Dynamics:
-    """pinocchio's answers at one state; contact and frame quantities in the frames' own axes."""
+    """Dynamics at one state from pinocchio; contact and frame quantities are in the frames' own axes."""
 
     def __init__(self, body: WholeBody, q: Any, v: Any) -> None:
         self.body, self.model = body, body.robot.pin_model
@@ -49,7 +49,7 @@ class Dynamics:
         pin.updateFramePlacements(self.model, data)
 
     def frame(self, name: str, R_FC: Any = None) -> tuple[pin.SE3, Any, Any, Any]:
-        """Placement, velocity, drift and Jacobian of a frame (turned by R_FC)."""
+        """Returns placement, velocity, drift and Jacobian of a frame, optionally rotated by R_FC."""
         f = self.model.getFrameId(name)
         R = np.eye(3) if R_FC is None else R_FC
         X = np.kron(np.eye(2), R.T)
@@ -59,21 +59,21 @@ class Dynamics:
         return placement, velocity, drift, X @ pin.getFrameJacobian(self.model, self.data, f, pin.LOCAL)
 
     def com(self) -> tuple[Any, Any, Any, Any]:
-        """Position, velocity, drift and Jacobian of the centre of mass."""
+        """Returns position, velocity, drift and Jacobian of the centre of mass in the world."""
         data = self.model.createData()
         pin.centerOfMass(self.model, data, self.q, self.v, np.zeros(self.model.nv))
         J = pin.jacobianCenterOfMass(self.model, self.model.createData(), self.q)
         return data.com[0].copy(), data.vcom[0].copy(), data.acom[0].copy(), J
 
     def angular_momentum(self) -> tuple[Any, Any, Any]:
-        """Angular momentum about the centre of mass, its drift and its matrix."""
+        """Returns angular momentum about the centre of mass, its drift and its matrix, in world axes."""
         data = self.model.createData()
         pin.dccrba(self.model, data, self.q, self.v)
         return (data.Ag @ self.v)[3:], (data.dAg @ self.v)[3:], data.Ag[3:].copy()
 
 
 def task_rows(body: WholeBody, dynamics: Dynamics, task: Task | Inequality) -> tuple[Any, Any]:
-    """Rows on vdot and what they should equal."""
+    """Returns the rows of a task on vdot and their desired values."""
     ref, gain = body.reference(task.name), body.gain(task.name)
     if task.kind == "com":
         p, v, drift, J = dynamics.com()
@@ -114,11 +114,11 @@ def task_rows(body: WholeBody, dynamics: Dynamics, task: Task | Inequality) -> t
 def wrench_rows(
     body: WholeBody, dynamics: Dynamics, task: Task | Inequality, slots: list[int], at: list[slice], n: int
 ) -> Any:
-    """Rows on x of a task on the wrenches of the closed contacts; they should be 0."""
+    """Returns the rows on x of a task on the wrenches of closed contacts; their desired value is 0."""
     ref, c = body.reference(task.name), body.robot.contact_names.index(str(task.frame))
     select = list(body.geometry[c].select)
     if task.kind == "cop":
-        # Moments about the reference vanish where it is the centre of pressure: m - ref x f, of a unit each.
+        # The moment about the reference is 0 if that is the centre of pressure: columns of m - ref x f.
         rows, start = np.zeros((2, n)), at[slots.index(c)].start
         for component, about_x, about_y in ((2, -ref[1], ref[0]), (3, 1.0, 0.0), (4, 0.0, 1.0)):
             if component in select:
@@ -137,7 +137,7 @@ def wrench_rows(
 
 
 def braking(left: Any, v: Any, a: Any, rate: float) -> Any:
-    """Largest acceleration towards a limit of joints that can brake by a."""
+    """Returns the largest acceleration towards the limit of joints that can decelerate with a [rad/s^2]."""
     left = left - 0.01 * v
     corner = a / rate**2
     fastest = np.where(left < corner, rate * left, np.sqrt(a * np.maximum(2.0 * left - corner, corner)))
@@ -146,13 +146,13 @@ def braking(left: Any, v: Any, a: Any, rate: float) -> Any:
 
 
 def deceleration(body: WholeBody, dynamics: Dynamics, outwards: Any) -> Any:
-    """What each joint's torque can brake by while no other joint accelerates more than that."""
+    """Returns the deceleration that each joint's torque allows if no other joint accelerates more."""
     left_Nm = body.arrays.limits.tau + outwards * dynamics.h
     return np.maximum(0.6 * left_Nm / np.abs(dynamics.M).sum(axis=1), 2.0)
 
 
 def barrier_bounds(body: WholeBody, barrier: BarrierSettings, q: Any, v: Any) -> tuple[Any, Any]:
-    """Bounds on the joint accelerations."""
+    """Returns lower and upper bounds of the joint accelerations [rad/s^2]."""
     robot, b = body.robot, barrier
     dynamics = Dynamics(body, q, v)
     q, v = q[robot.nq_base :], v[robot.n_base :]
@@ -208,7 +208,7 @@ def dense_problem(
     closed: Sequence[str] | None = None,
     enabled: Sequence[str] | None = None,
 ) -> Problem:
-    """The problem that `body` would be given at (q, v), with all its limits in from the start."""
+    """Returns the problem of `body` at (q, v), with all limits included from the start."""
     robot, nv, nb = body.robot, body.robot.nv, body.robot.n_base
     closed = robot.contact_names if closed is None else closed
     enabled = [task.name for task in body.declared] if enabled is None else enabled
@@ -276,7 +276,7 @@ def dense_problem(
 def inequality_rows(
     body: WholeBody, d: Dynamics, slots: list[int], at: list[slice], n: int
 ) -> tuple[Any, Any]:
-    """Declared inequalities as rows <= upper on x."""
+    """Returns the declared inequalities as (rows, upper) with rows x <= upper."""
     rows, upper = [np.zeros((0, n))], [np.zeros(0)]
     for given in body.inequalities:
         if given.kind in ("cop", "force_share"):
@@ -301,10 +301,10 @@ def solve(
     closed: Sequence[str] | None = None,
     enabled: Sequence[str] | None = None,
 ) -> Reference:
-    """Solves the problem that `body` would be given at (q, v).
+    """Solves the problem of `body` at (q, v) with quadprog.
 
     Raises:
-        ValueError: where there is no solution (quadprog's own).
+        ValueError: there is no solution (raised by quadprog).
     """
     p = dense_problem(body, q, v, barrier, closed, enabled)
     nv, nb = body.robot.nv, body.robot.n_base
@@ -318,7 +318,7 @@ def solve(
 
 
 def _solve_dense(p: Problem, nv: int) -> Any:
-    """Eliminates the equalities by their null space (rows may repeat each other), then quadprog."""
+    """Eliminates the equalities by their null space (rows may be redundant), then calls quadprog."""
     unit = np.r_[np.ones(nv), np.full(len(p.g) - nv, _FORCE_UNIT_N)]
     H, g, A_eq, A = p.H * np.outer(unit, unit), p.g * unit, p.A_eq * unit, p.A * unit
     x0, Z = np.zeros(len(g)), np.eye(len(g))

@@ -1,4 +1,4 @@
-"""Robots and scenarios that the tests of the simulation share."""
+"""Provides robots, scenarios and commands for the tests of the simulation."""
 
 import functools
 from typing import Any
@@ -20,7 +20,7 @@ def robot(name: str) -> RobotModel:
 
 
 def scenario(**fields: Any) -> Scenario:
-    """An exact, noiseless, undelayed run, but for what is said otherwise."""
+    """Returns a scenario, by default without noise, delay and model errors."""
     return Scenario.model_validate(
         {
             "name": "test",
@@ -42,14 +42,14 @@ def run(sim: SimulatedRobot, seconds: float) -> None:
 
 
 def holding_command(sim: SimulatedRobot) -> CommandRow:
-    """What the drives do on their own at the start, as a command."""
+    """Returns the command with which the drives hold the start posture."""
     command = sim.robot.new_command_row()
     command.copy_from(sim.drives.commanded)
     return command
 
 
 def random_command(sim: SimulatedRobot, rng: np.random.Generator, seq: int) -> CommandRow:
-    """A command within range that asks for more than the drives can do."""
+    """Returns a random valid command that partly exceeds the drives' torque limits."""
     model = sim.robot
     command = model.new_command_row()
     command.seq[0] = seq

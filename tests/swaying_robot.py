@@ -1,4 +1,4 @@
-"""A robot that sways and squats on fixed soles, computed and not simulated: exact state, exact sensors."""
+"""Computes, without simulation, a robot that sways and squats on fixed soles: exact states and sensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GRAVITY = np.array([0.0, 0.0, -9.81])
 
 @dataclass(frozen=True)
 class Motion:
-    """One row per millisecond; `wrench` are the contacts' forces and moments in the base's axes."""
+    """A motion with one row per millisecond; `wrench_B`: (n, contacts, 6) forces and moments in base axes."""
 
     q: np.ndarray
     v: np.ndarray
@@ -25,7 +25,7 @@ class Motion:
 
 
 def sway(robot, duration_s, amplitude_m=0.03, tilt_rad=0.03, arms_rad=0.2):
-    """Base on a smooth path from rest, legs by inverse kinematics, torques by inverse dynamics."""
+    """Returns a motion from rest: smooth base path, leg inverse kinematics, torques by inverse dynamics."""
     model, n = robot.pin_model, round(duration_s / STEP_S)
     data = model.createData()
     q = np.array(robot.q_nominal)
@@ -66,12 +66,12 @@ def sway(robot, duration_s, amplitude_m=0.03, tilt_rad=0.03, arms_rad=0.2):
 
 
 def supports(model, contact):
-    """Joints between the base and a contact."""
+    """Returns the joints between the base and a contact."""
     return [j for j in model.supports[model.frames[contact.frame_id].parentJoint] if j > 1]
 
 
 def with_sensors(robot, qs, vs):
-    """Exact IMU and torques of a motion whose contacts share the load so that their moments are small."""
+    """Adds exact IMU readings and torques to a motion; the contacts share the load with small moments."""
     model, data = robot.pin_model, robot.pin_model.createData()
     n, nc = len(qs), len(robot.contacts)
     vdot = np.gradient(vs, STEP_S, axis=0)
@@ -90,7 +90,7 @@ def with_sensors(robot, qs, vs):
         J = np.vstack(
             [pin.getFrameJacobian(model, data, c.frame_id, pin.LOCAL_WORLD_ALIGNED) for c in robot.contacts]
         )
-        # Least squares with moments ten times dearer than forces times a metre.
+        # Least squares in which 1 Nm costs ten times as much as 1 N.
         scale = np.tile([1.0, 1.0, 1.0, 0.1, 0.1, 0.1], nc)
         w = scale * np.linalg.lstsq(J[:, :6].T * scale, required[:6], rcond=None)[0]
         tau[k] = (required - J.T @ w)[6:]
@@ -102,7 +102,7 @@ def with_sensors(robot, qs, vs):
 
 
 class Noise:
-    """The errors of good sensors at 1 kHz: white noise, and biases that stay."""
+    """Adds typical sensor errors at 1 kHz: white noise and constant biases."""
 
     def __init__(self, robot, seed, scale=1.0):
         self.rng = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ class Noise:
         self.row = robot.new_sensor_row()
 
     def sample(self, motion, k):
-        """Sensor row of instant k."""
+        """Returns the sensor row of sample k."""
         row, rng, s = self.row, self.rng, self.scale
         na = len(row.q)
         row.seq[0], row.t_s[0] = k, k * STEP_S
@@ -126,6 +126,6 @@ class Noise:
 
 
 def tilt_deg(q, q_true):
-    """Angle between two attitudes' verticals."""
+    """Returns the angle between the vertical axes of two orientations [deg]."""
     up = [pin.Quaternion(x[3:7]).matrix()[2] for x in (q, q_true)]
     return float(np.rad2deg(np.arctan2(np.linalg.norm(np.cross(*up)), up[0] @ up[1])))

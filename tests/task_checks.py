@@ -1,4 +1,4 @@
-"""What holds for every task kind; a kind's own test says for which task it is to be checked."""
+"""Checks that hold for every task kind; the test of a kind calls them with an example task."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.model.robot_model import RobotModel
 
 FRAME_CASES = (("g1", "left_wrist_yaw_link"), ("talos", "gripper_right_base_link"), ("panda", "panda_hand"))
-"""A robot and a link of it, for each kind of task on a frame."""
+"""Pairs of robot and link with which every kind of frame task is tested."""
 
 
 def body_at(model: RobotModel, task: Task, seed: int, speed: float = 1.0) -> WholeBody:
-    """A controller with this one task, at a random state, its references and gains random."""
+    """Returns a controller with only this task, and random state, references and gains."""
     rng = np.random.default_rng(seed)
     body = whole_body(model, [task])
     body.update(*random_state(model, rng, 0.5, speed))
@@ -33,7 +33,7 @@ def body_at(model: RobotModel, task: Task, seed: int, speed: float = 1.0) -> Who
 
 
 def written(body: WholeBody) -> tuple[Any, Any]:
-    """Rows and right-hand side that the compiled code writes for the only task."""
+    """Returns the rows and the right-hand side that the compiled code computes for the only task."""
     body.assemble()
     body.solve()  # the exact solver writes the rows as it solves
     dim = KINDS[body.declared[0].kind].dim
@@ -41,7 +41,7 @@ def written(body: WholeBody) -> tuple[Any, Any]:
 
 
 def specified(body: WholeBody) -> tuple[Any, Any]:
-    """Rows and right-hand side of the kind's NumPy twin."""
+    """Returns the rows and the right-hand side of the kind's NumPy specification."""
     task = body.declared[0]
     spec = importlib.import_module(KINDS[task.kind].module).spec
     f = int(body.arrays.tasks.table[0, FRAME])
@@ -50,7 +50,7 @@ def specified(body: WholeBody) -> tuple[Any, Any]:
 
 
 def frame_velocity(model: RobotModel, link: str) -> Callable[[Any, Any], Any]:
-    """(q, v) -> pinocchio's velocity of a link, linear and angular, in the world's axes."""
+    """Returns a function of (q, v) that gives a link's (6,) linear and angular velocity in world axes."""
 
     def velocity(q: Any, v: Any) -> Any:
         data = model.pin_model.createData()
@@ -76,13 +76,13 @@ def check_rows_are_the_derivative(
     velocity_W: Callable[[Any, Any], Any],
     axes: Callable[[WholeBody], Any] = lambda body: np.eye(3),
 ) -> None:
-    """Rows times acceleration, plus drift, is how the task's velocity changes along a motion.
+    """Checks that rows times acceleration plus drift equal the derivative of the task's velocity.
 
     Args:
         model: the robot.
-        task: one whose rows are on vdot or on the momentum's rate.
-        velocity_W: (q, v) -> the task's velocity in the world.
-        axes: rotation of the rows' axes in the world.
+        task: a task with rows on vdot or on the rate of the momentum.
+        velocity_W: function of (q, v) that gives the task's velocity in the world's axes.
+        axes: (3, 3) rotation of the axes of the rows in the world.
     """
     h = 1e-5
     for seed in range(3):
@@ -106,7 +106,7 @@ def check_rows_are_the_derivative(
 
 
 def check_at_rest_nothing_is_asked(model: RobotModel, task: Task) -> None:
-    """With no error and no velocity the task asks for no acceleration, whatever its gains."""
+    """Checks that with zero error and zero velocity the desired acceleration is 0, for any gains."""
     for seed in range(3):
         body = body_at(model, task, seed, speed=0.0)
         hold_still(body)

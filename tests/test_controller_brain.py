@@ -12,7 +12,8 @@ from sim_runs import simulate
 
 from kilohertz.controller.brain import STAGES, Brain
 from kilohertz.controller.gains.schema import load_gains
-from kilohertz.controller.request import make_request
+from kilohertz.controller.problem.soles import com_height
+from kilohertz.controller.request import make_request, soft_stop
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, LAST_GOOD
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.closed_loop
 
 NOISY = {"noise": "default", "delay_ms": 2.0}
 STAND = make_request(robot("g1"), "stand", {})
+STOP = soft_stop(robot("g1"))
 
 
 def check_commands(result):
@@ -173,7 +175,7 @@ def at_rest():
     return sensors.data.copy()
 
 
-def test_damping_that_was_asked_for_is_latched_until_the_next_reset(still):
+def test_requested_damping_is_latched_until_the_next_reset(still):
     brain, _, sensors = still
     assert step(brain, sensors).state == "active"
     damp = make_request(robot("g1"), "damp", {})
@@ -207,7 +209,7 @@ def test_torque_fades_out_as_damping_fades_in_and_neither_is_a_step():
 
 
 @pytest.mark.parametrize(("doubt", "state"), [(0.99, "active"), (1.01, "damping"), (np.nan, "damping")])
-def test_an_estimate_that_is_not_to_be_believed_ends_in_damping(still, doubt, state):
+def test_a_diverged_estimate_ends_in_damping(still, doubt, state):
     brain, estimator, sensors = still
     step(brain, sensors)
     estimator.doubt[0] = doubt
@@ -216,7 +218,7 @@ def test_an_estimate_that_is_not_to_be_believed_ends_in_damping(still, doubt, st
     assert ("diverged" in out.reason) == (state == "damping")
 
 
-def test_a_joint_that_jumps_for_two_samples_is_bridged_and_the_third_ends_in_damping():
+def test_two_samples_with_a_joint_jump_are_bridged_and_the_third_ends_in_damping():
     def spoil(tick, sensors, brain):
         if tick in (50, 51, 100, 101, 102):
             sensors.q[3] += 0.3
@@ -279,7 +281,7 @@ def test_a_jump_of_the_clock_is_no_jump_of_state_or_torque(still, jump_s, dt_s):
     assert estimator.dt_s == pytest.approx(1e-3)
 
 
-def test_without_solutions_it_walks_down_the_ladder_with_torques_it_can_bear():
+def test_without_solutions_the_ladder_is_descended_within_torque_limits():
     def refuse(tick, sensors, brain):
         if tick == 20:
             brain.body.solve = brain.body.solve_softened = lambda: False
@@ -297,7 +299,7 @@ def test_without_solutions_it_walks_down_the_ladder_with_torques_it_can_bear():
     assert not result.sim.fell
 
 
-def test_a_few_ticks_without_solution_are_stood_through():
+def test_a_few_ticks_without_solution_do_not_make_the_robot_fall():
     def refuse(tick, sensors, brain):
         if tick == 100:
             brain.body.solve = brain.body.solve_softened = lambda: False
@@ -338,3 +340,65 @@ def test_an_arm_has_a_brain_too():
     out = step(brain, sensors, make_request(robot("ur5"), "stand", {}))
     assert (out.state, out.rung) == ("active", 0)
     assert out.hand_active.all()
+
+
+def test_a_soft_stop_ends_idle_as_soon_as_the_robot_is_at_rest():
+    sim = simulate("g1", plant="default", sensors=NOISY)
+    brain, sensors = new_brain(sim, "default"), sim.robot.new_sensor_row()
+    sim.read(sensors)
+    brain.reset(sensors)
+    assert brain.output.state == "armed"
+    states = []
+    for tick in range(2500):
+        sim.read(sensors)
+        out = brain.step(sensors, STAND if tick < 500 else STOP, None, ignore)
+        states.append(out.state)
+        if out.state == "idle":
+            break
+        sim.write(out.command)
+    assert states[:500] == ["active"] * 500
+    assert set(states[500:-1]) == {"soft_stop"}
+    assert states[-1] == "idle"
+    assert len(states) - 500 < 1700
+    assert out.p_WC[2] < 0.8 * com_height(sim.robot)
+
+
+def test_a_robot_that_is_stopped_may_still_fall_and_is_then_damped(still):
+    brain, estimator, sensors = still
+    assert step(brain, sensors, STOP).state == "soft_stop"
+    estimator.q[3:7] = [0.6, 0.0, 0.0, 0.8]
+    out = step(brain, sensors, STOP)
+    assert out.state == "damping"
+    assert "tilted" in out.reason
+
+
+def test_other_gains_come_into_force_and_what_cannot_change_is_refused(still):
+    brain, _, sensors = still
+    weight = brain.body.weight("com").copy()
+    gains = load_gains(robot("g1"))
+    lighter = gains.model_copy(update={"com": gains.com.model_copy(update={"weight": gains.com.weight / 2})})
+    for _ in range(400):
+        sensors.seq[0] += 1
+        sensors.t_s[0] += 1e-3
+        brain.step(sensors, STAND, lighter, ignore)
+    np.testing.assert_allclose(brain.body.weight("com"), weight / 2, rtol=1e-9)
+    fixed = gains.model_copy(update={"solver": "exact" if gains.solver == "osqp" else "osqp"})
+    with pytest.raises(ValueError, match="solver cannot change while the robot runs"):
+        brain.step(sensors, STAND, fixed, ignore)
+    with pytest.raises(TypeError, match="Gains or a GainsRow, not Brain"):
+        brain.step(sensors, STAND, brain, ignore)
+
+
+@pytest.mark.parametrize("solver", ["osqp", "exact"])
+def test_after_a_reset_the_same_samples_give_the_same_bits(solver):
+    model = robot("g1")
+    gains = load_gains(model).model_copy(update={"solver": solver})
+    brain = Brain(model, gains, FloatingBaseEstimator(model, gains.estimator))
+    sensors, commands = model.new_sensor_row(), []
+    for _ in range(2):
+        sensors.data[:] = at_rest()
+        brain.reset(sensors)
+        commands.append([step(brain, sensors).command.data.copy() for _ in range(30)])
+        for row in commands[-1]:
+            row[0] = 0.0  # the running number of the command
+    np.testing.assert_array_equal(*commands)

@@ -13,7 +13,7 @@ import pytest
 from kilohertz.controller.problem.tables import MAX_CONE_ROWS
 from kilohertz.controller.qp.dual_rows import STEPS
 from kilohertz.controller.qp.dual_solver import GAVE_UP, NO_SOLUTION, SOLVED
-from kilohertz.controller.qp.entry import DUAL_SOLVE, NOTHING
+from kilohertz.controller.qp.stages import DUAL_SOLVE, NOTHING
 from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
 from kilohertz.robots.model.robot_model import RobotModel
 
@@ -221,7 +221,7 @@ def test_limits_that_contradict_each_other_are_reported() -> None:
         limits.tau[:] = tau
 
 
-def test_a_nan_is_no_solution_and_leaves_no_trace() -> None:
+def test_a_nan_gives_no_solution_and_does_not_affect_the_next_one() -> None:
     whole = body("g1", 1.0)
     ask(whole, np.random.default_rng(6), 0.1)
     assert solve(whole)

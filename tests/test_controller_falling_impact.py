@@ -1,4 +1,4 @@
-"""What a fall costs: the energy that head and pelvis hit the ground with, against simply switching off."""
+"""A folded fall has less impact energy of head and pelvis than switching the drives off."""
 
 import mujoco
 import numpy as np
@@ -67,5 +67,5 @@ def test_a_folded_fall_costs_less_than_half_of_switching_off():
 
 
 @pytest.mark.parametrize("way", ["forward", "backward"])
-def test_the_head_is_spared_where_it_would_be_hit_hardest(way):
+def test_a_fall_hits_the_head_less_than_switching_off(way):
     assert impact_energy(WAYS[way], False)["head"] <= 0.25 * impact_energy(WAYS[way], True)["head"]

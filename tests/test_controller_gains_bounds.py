@@ -70,7 +70,7 @@ def test_a_robot_that_stands_respects_a_box_bent_knees_and_a_smaller_sole(solver
     assert (np.abs(cop[1]) < 0.0201).all()
 
 
-def test_what_cannot_be_had_is_explained_by_its_name():
+def test_a_bound_that_cannot_be_met_is_explained_by_its_name():
     given = Bounds.model_validate(
         {"frames": {"hands_up": {"frame": "right_hand", "at_least_m": 2.0, "rate_per_s": 20.0}}}
     )

@@ -23,13 +23,13 @@ REFUSED = (
 
 
 @pytest.mark.parametrize(("name", "text", "sentence"), REFUSED)
-def test_a_name_that_fits_nothing_is_refused_where_it_stands(name, text, sentence, tmp_path):
+def test_an_unknown_name_is_refused_at_its_line(name, text, sentence, tmp_path):
     (tmp_path / "gains.yaml").write_text(text)
     with pytest.raises(ConfigError, match=sentence):
         load_gains(robot(name), tmp_path / "gains.yaml")
 
 
-def test_what_fits_is_read(tmp_path):
+def test_known_names_are_accepted(tmp_path):
     text = "stance: {left_foot: {share: 0.7}}\ninequalities: {frames: {a: {frame: torso_link}}}"
     (tmp_path / "gains.yaml").write_text(text)
     gains = load_gains(robot("g1"), tmp_path / "gains.yaml")

@@ -10,7 +10,6 @@ from kilohertz.controller.gains.live import GainsRow, live_numbers, with_numbers
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.gains.tuning import GOOD, NONE, ON_TRIAL, REFUSED, ROLLED_BACK, Tuning, Watch
 from kilohertz.controller.request import make_request
-from kilohertz.controller.safety.ladder import SOLVED
 from kilohertz.rt.faults.body_bench import BodyBench
 
 JOINTS = ("hip", "knee")
@@ -37,37 +36,37 @@ def row(generation, factor=1.5):
 def run(tune, row, ticks, v=REST, active=True):
     for _ in range(ticks):
         tune.take(row)
-        tune.judge(v, 0.1, SOLVED, 0.0, active)
+        tune.judge(v, 0.1, True, 0.0, active)
 
 
 def test_a_joint_that_swings_more_than_before_is_named():
     watch = Watch(JOINTS, DT)
     for k in range(3000):
-        watch.see(sway(k, 0.3), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 0.3), 0.1, True, 0.0)
         watch.learn()
     for k in range(1000):
-        watch.see(sway(k, 0.35), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 0.35), 0.1, True, 0.0)
         assert watch.verdict() == ""
     for k in range(300):
-        watch.see(sway(k, 1.2), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 1.2), 0.1, True, 0.0)
     assert "knee swings" in watch.verdict()
 
 
 def test_slow_motion_is_no_swinging():
     watch = Watch(JOINTS, DT)
     for k in range(4000):
-        watch.see(sway(k, 0.5, 0.25), 0.1, SOLVED, 0.0)
+        watch.see(sway(k, 0.5, 0.25), 0.1, True, 0.0)
         assert watch.verdict() == ""
 
 
 @pytest.mark.parametrize(
-    ("torque", "rung", "off_m", "word"),
-    [(1.0, 0, 0.0, "limits"), (0.1, 1, 0.0, "balance"), (0.1, 0, 0.1, "reference")],
+    ("torque", "solved", "off_m", "word"),
+    [(1.0, True, 0.0, "limits"), (0.1, False, 0.0, "balance"), (0.1, True, 0.1, "reference")],
 )
-def test_saturation_missing_solutions_and_lost_references_are_told(torque, rung, off_m, word):
+def test_saturation_missing_solutions_and_lost_references_are_reported(torque, solved, off_m, word):
     watch = Watch(JOINTS, DT)
     for _ in range(200):
-        watch.see(REST, torque, rung, off_m)
+        watch.see(REST, torque, solved, off_m)
     assert word in watch.verdict()
     watch.reset()
     assert watch.verdict() == ""
@@ -83,7 +82,7 @@ def test_gains_come_into_force_in_small_even_steps():
     assert applied[-1] == with_numbers(Gains(), row(1, 2.0).numbers)
 
 
-def test_gains_that_do_no_harm_are_good_in_the_end():
+def test_gains_without_bad_effects_are_accepted():
     tune, _ = tuning()
     assert tune.state == NONE
     run(tune, row(1), 100)
@@ -92,21 +91,21 @@ def test_gains_that_do_no_harm_are_good_in_the_end():
     assert (tune.state, tune.in_force) == (GOOD, 1)
 
 
-def test_gains_that_do_harm_go_back_to_the_last_good_ones_to_the_bit():
+def test_gains_with_bad_effects_are_rolled_back_bit_identically():
     tune, applied = tuning()
     run(tune, row(1), 2600)
     good = applied[-1]
     new = row(2, 1.8)
     for k in range(400):
         tune.take(new)
-        tune.judge(sway(k, 1.0), 0.1, SOLVED, 0.0, True)
+        tune.judge(sway(k, 1.0), 0.1, True, 0.0, True)
     assert (tune.state, tune.generation, tune.in_force) == (ROLLED_BACK, 2, 1)
     assert "knee" in tune.reason
     assert tune.settled
     assert applied[-1] == good
 
 
-def test_gains_on_trial_go_back_when_the_robot_gives_up():
+def test_gains_on_trial_are_rolled_back_when_the_controller_becomes_inactive():
     tune, applied = tuning()
     run(tune, row(1), 100)
     run(tune, row(1), 100, active=False)
@@ -121,7 +120,7 @@ def test_gains_out_of_their_bounds_are_refused_and_change_nothing():
     assert not applied
 
 
-def test_after_a_request_gains_wait_until_it_is_known_what_is_usual():
+def test_after_a_request_new_gains_wait_until_normal_motion_is_learned():
     tune, applied = tuning()
     tune.new_request()
     run(tune, row(1), 500)
@@ -157,7 +156,7 @@ OTHER = with_numbers(Gains(), live_numbers(Gains()) * np.linspace(0.6, 0.9, live
     ],
 )
 @pytest.mark.closed_loop
-def test_retuned_a_controller_is_the_one_that_these_gains_would_have_made(name, kind, parameters):
+def test_a_retuned_controller_equals_one_built_with_the_new_gains(name, kind, parameters):
     gains = load_gains(robot(name))
     other = with_numbers(gains, live_numbers(OTHER))
     (retuned, bench), (made, twin) = brain_with(name, gains), brain_with(name, other)
@@ -210,7 +209,7 @@ def test_a_walk_that_was_cut_off_leaves_nothing_behind():
 
 
 @pytest.mark.closed_loop
-def test_gains_that_no_row_brings_are_those_of_the_start():
+def test_gains_without_a_live_row_start_no_trial():
     bench = BodyBench("panda", noise="none")
     bench.run(50)
     brain: Brain = bench.brain

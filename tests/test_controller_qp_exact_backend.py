@@ -188,7 +188,7 @@ def test_the_same_problem_gives_the_same_bits_in_two_instances():
 
 @pytest.mark.parametrize("where", ["q", "v", "ref"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_nothing_that_is_not_a_number_gets_through_or_stays(where, bad):
+def test_nan_is_rejected_and_does_not_affect_the_next_solution(where, bad):
     body = whole_body(robot("g1"))
     q, v = np.array(body.robot.q_nominal), np.zeros(35)
     body.update(q, v)

@@ -169,7 +169,7 @@ def test_at_a_limit_the_exact_solver_leads_and_osqp_comes_back_afterwards():
 
 
 @pytest.mark.parametrize("where", ["q", "v", "ref"])
-def test_one_tick_that_is_not_a_number_costs_only_itself(where):
+def test_a_tick_with_nan_affects_no_other_tick(where):
     body, motion = whole_body(unlimited("g1"), solver="osqp"), SmoothMotion(unlimited("g1"), 1, 0.3)
     for k in range(20):
         tick(body, motion, k)

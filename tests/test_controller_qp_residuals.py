@@ -93,7 +93,7 @@ def test_limits_are_missed_by_what_is_beyond_them(solved):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e12])
 @pytest.mark.parametrize("field", ["vdot", "wrench"])
-def test_numbers_that_cannot_be_are_seen(solved, field, value):
+def test_non_finite_numbers_are_detected(solved, field, value):
     body, _, check = solved
     residual = check(**{field: (3 if field == "vdot" else (1, 3), value)}).residual
     assert residual[RES_FINITE] == 0.0

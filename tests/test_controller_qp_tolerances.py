@@ -1,4 +1,4 @@
-"""What counts as solved."""
+"""A solution is accepted only within the tolerances of every block."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_nothing_that_is_not_a_number_is_accepted(block):
 
 
 @pytest.mark.parametrize("block", [RES_TAU, RES_VDOT, RES_INEQUALITY])
-def test_limits_are_not_met_by_what_is_not_a_number(block):
+def test_nan_does_not_satisfy_a_limit(block):
     assert not TOLERANCES.limits_ok(residual(**{f"r{block}": np.nan}))
 
 

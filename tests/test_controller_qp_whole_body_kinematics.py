@@ -78,7 +78,7 @@ def test_centroid_and_momentum_equal_ccrba(name):
 @pytest.mark.parametrize("name", ARMS)
 def test_a_fixed_base_has_no_base_freedoms(name):
     body = whole_body(robot(name))
-    np.testing.assert_array_equal(body.arrays.kin.n_base, [0, 0, 0])
+    np.testing.assert_array_equal(body.arrays.kin.size, [0, 0, 0])
     assert body.arrays.kin.M.shape == (body.robot.na, body.robot.na)
 
 

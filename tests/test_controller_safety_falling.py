@@ -1,4 +1,4 @@
-"""A fall is noticed while something can still be done, and goes down soft."""
+"""A fall is detected early, and the robot folds and damps while it falls."""
 
 import numpy as np
 import pytest
@@ -121,7 +121,7 @@ def test_it_folds_the_way_it_falls(g1, falling, v_WC, way):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3000))
-def test_never_limp_and_never_a_step(ticks):
+def test_a_falling_robot_is_always_damped_and_its_target_never_jumps(ticks):
     robot = _robot()
     falling = Falling(robot, FallGains(), 0.66, robot.torque_limit_Nm / 10.0)
     command = robot.new_command_row()

@@ -1,4 +1,4 @@
-"""Whatever comes in, only torque that the robot can bear comes out."""
+"""For every input the guard's output is finite, within torque limits and rate-limited."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def guard(rate=RATE_PER_S):
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(torques, positions), min_size=1, max_size=12))
-def test_whatever_comes_in_is_made_safe(ticks):
+def test_every_input_gives_a_finite_torque_within_limits(ticks):
     chain, before = guard(), None
     for wish, q in ticks:
         tau = wish.copy()
@@ -120,7 +120,7 @@ def test_inward_torque_is_free_beyond_the_limit():
     np.testing.assert_array_equal(tau, -0.05 * LIMIT)
 
 
-def test_an_unknown_position_takes_no_torque_away():
+def test_a_nan_position_does_not_limit_torque():
     chain, tau = guard(), 0.01 * LIMIT
     assert chain.apply(tau, np.full(6, np.nan))
     np.testing.assert_array_equal(tau, 0.01 * LIMIT)

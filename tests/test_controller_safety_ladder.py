@@ -86,7 +86,7 @@ def test_without_any_solution_before_gravity_compensation_comes_first(body, monk
     np.testing.assert_allclose(ladder.tau, body.arrays.kin.h[6:])
 
 
-def test_one_solution_is_the_way_back_up(body, monkeypatch):
+def test_one_solution_returns_to_the_first_rung(body, monkeypatch):
     ladder = Ladder(body)
     ladder.step(body.solve())
     no_solution(body, monkeypatch)

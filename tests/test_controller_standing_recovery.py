@@ -90,7 +90,7 @@ def test_a_blow_is_over_before_it_is_taken_for_a_push_that_goes_on():
     assert stands_still(run)
 
 
-def test_it_sways_on_when_it_stands_again():
+def test_after_recovery_steps_the_sway_continues():
     run = WalkingRun("g1", seed=2, events=[push((14.0, 0.0), at_s=1.8)])
     sway = run.request("sway", amplitude_m=0.03, period_s=1.0)
     feet, offsets = Feet(run), []
@@ -106,7 +106,7 @@ def test_it_sways_on_when_it_stands_again():
     assert np.ptp(offsets) == pytest.approx(0.06, abs=2e-3)
 
 
-def test_a_hand_is_where_it_was_told_to_be_when_it_stands_again():
+def test_after_recovery_steps_a_hand_is_at_its_target():
     run = WalkingRun("g1", seed=3, events=[push((-10.0, 0.0), at_s=1.8)])
     hand = run.robot.hand_names.index("right_hand")
     reach = run.request("reach", hand="right_hand", offset_m=[0.05, -0.05, 0.1])
@@ -120,7 +120,7 @@ def test_a_hand_is_where_it_was_told_to_be_when_it_stands_again():
     assert run.brain.output.hand_active[hand]
 
 
-def test_what_is_asked_while_it_steps_waits_and_a_walk_begins_at_once():
+def test_during_recovery_steps_requests_wait_but_a_walk_starts_at_once():
     events = [push((14.0, 0.0))]
     waits, walks = WalkingRun("g1", seed=2, events=events), WalkingRun("g1", seed=2, events=events)
     for run in (waits, walks):

@@ -7,9 +7,17 @@ import pinocchio as pin
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kin_arrays import kin_arrays
 from scipy.spatial import ConvexHull
 
-from kilohertz.controller.standing.recovery_kernels import watch_support
+from kilohertz.controller.standing.recovery_kernels import (
+    AWAY_X,
+    AWAY_Y,
+    LEFT_M,
+    OUT_M,
+    SupportWatch,
+    watch_support,
+)
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 CORNERS = np.array([[0.12, 0.03, 0.0], [0.12, -0.03, 0.0], [-0.05, -0.025, 0.0], [-0.05, 0.025, 0.0]])
@@ -32,19 +40,9 @@ class Watch:
 
     def __call__(self, x, y, v=(0.0, 0.0), dt_s=1e-3):
         p_WC, v_WC = np.array([x, y, 0.3 + HEIGHT_M]), np.array([*v, 0.1])
-        return watch_support(
-            dt_s,
-            self.p,
-            self.R,
-            p_WC,
-            v_WC,
-            np.vstack([CORNERS, CORNERS]),
-            FOOT,
-            self.fan,
-            self.margin_m,
-            np.zeros((8, 2)),
-            self.out,
-        )
+        corners = np.vstack([CORNERS, CORNERS])
+        watch = SupportWatch(corners, FOOT, self.fan, self.margin_m, np.zeros((8, 2)), self.out)
+        return watch_support(dt_s, kin_arrays(p=self.p, R=self.R, p_WC=p_WC, v_WC=v_WC), watch)
 
     def distance_m(self, x, y):
         """From the hull, < 0 inside."""
@@ -61,7 +59,7 @@ def test_inside_the_soles_it_is_the_distance_from_their_nearest_edge(yaw, toes_o
     watch(x, y)
     true = watch.distance_m(x, y)
     if true <= 0.0:
-        assert watch.out[1] == pytest.approx(true, abs=2e-3)
+        assert watch.out[OUT_M] == pytest.approx(true, abs=2e-3)
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,20 +73,20 @@ def test_out_of_the_soles_it_is_the_distance_from_them_or_with_few_directions_a_
     x, y = corners[np.argmax(corners @ u)] + far_m * u  # this far from the hull, along a normal of it
     fine(x, y)
     coarse(x, y)
-    assert fine.out[1] == pytest.approx(far_m, abs=2e-3)
-    assert far_m - 0.02 < coarse.out[1] <= far_m + 1e-12
+    assert fine.out[OUT_M] == pytest.approx(far_m, abs=2e-3)
+    assert far_m - 0.02 < coarse.out[OUT_M] <= far_m + 1e-12
 
 
-def test_it_tells_the_way_and_the_side_along_the_heading():
+def test_forward_and_sideways_distances_are_along_the_heading():
     turn = pin.utils.rotate("z", 2.0)[:2, :2]
     for there, way in (([0.3, 0.05], [1.0, 0.0]), ([0.03, -0.4], [0.0, -1.0])):
         watch = Watch(yaw=2.0)
         watch(*(turn @ there))
-        np.testing.assert_allclose(watch.out[2:4], way, atol=1e-12)
-        assert watch.out[4] == pytest.approx(there[1])
+        np.testing.assert_allclose(watch.out[[AWAY_X, AWAY_Y]], way, atol=1e-12)
+        assert watch.out[LEFT_M] == pytest.approx(there[1])
 
 
-def test_a_velocity_counts_as_the_way_that_it_takes_a_pendulum_to_rest():
+def test_a_velocity_counts_as_the_stopping_distance_of_the_pendulum():
     moving, still = Watch(), Watch()
     moving(0.02, 0.01, v=(0.5, -0.3))
     fall_s = math.sqrt(HEIGHT_M / GRAVITY_M_S2)

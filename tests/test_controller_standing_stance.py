@@ -20,7 +20,7 @@ def stand(solver, seconds=2.5, **stance):
 
 
 @pytest.mark.parametrize("solver", ["osqp", "exact"])
-def test_seventy_to_thirty(solver):
+def test_a_share_of_seventy_to_thirty_is_reached(solver):
     normal = stand(solver, left_foot={"share": 0.7}).normal_N[-300:].mean(axis=0)
     np.testing.assert_allclose(normal / normal.sum(), [0.7, 0.3], atol=0.005)
 

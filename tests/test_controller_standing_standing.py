@@ -145,7 +145,7 @@ def test_the_integral_grows_to_its_bound_and_waits_while_the_robot_is_pushed(sti
     np.testing.assert_array_equal(body.reference("com")[6:9], trace[-1])
 
 
-def test_who_can_neither_rest_nor_walk_is_refused_in_a_sentence(monkeypatch):
+def test_a_robot_that_can_neither_rest_nor_walk_is_refused(monkeypatch):
     monkeypatch.setattr("kilohertz.controller.standing.standing.walks", lambda model: False)
     model = robot("bolt")
     body = WholeBody(model, standing_tasks(model, Gains()), ContactSettings(20, 1, 100), BarrierSettings())
@@ -163,7 +163,7 @@ def test_a_joint_whose_nominal_place_is_its_stop_rests_just_off_it():
     assert not np.any(result.iterations[-200:] > result.iterations[-200:].min() + 10)
 
 
-def test_who_sits_is_down_after_a_second_and_stays():
+def test_a_sitting_robot_is_down_after_a_second_and_stays_down():
     result = run("g1", 1.6, ((0.0, "stand", {}), (0.3, "sit", {})))
     height = (result.com - result.soles)[:, 2]
     assert height[1300] == pytest.approx(0.7 * height[0], abs=0.01)

@@ -32,7 +32,7 @@ def test_it_turns_back_about_the_worlds_axes(tilt):
     assert wdot[2] == 0.0
 
 
-def test_it_adds_up_and_has_an_end():
+def test_the_integral_accumulates_up_to_its_bound():
     link = Link((0.1, 0.0))
     once = link.integrate(0.01)[0]
     assert link.integrate(0.01)[0] == pytest.approx(2.0 * once)
@@ -45,5 +45,5 @@ def test_it_waits_while_the_link_is_thrown_about():
     assert not link.integrate(0.01).any()
 
 
-def test_upright_is_upright():
+def test_an_upright_link_has_no_tilt_error():
     assert not Link((0.0, 0.0)).integrate(1.0).any()

@@ -34,7 +34,7 @@ def test_a_foot_carries_the_share_that_is_asked_for(solver, part):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_a_bound_on_the_share_holds_on_a_slope_too(solver):
+def test_a_bound_on_the_load_share_also_holds_on_a_slope(solver):
     bound = Inequality("light", "force_share", "at_most", [0.45], (), "left_foot")
     body = whole_body(robot("g1"), solver=solver, inequalities=[bound])
     body.update(*random_state(robot("g1"), np.random.default_rng(0), 0.05, 0.0))

@@ -58,7 +58,7 @@ def test_the_reference_does_not_jump_and_ends_straight_ahead():
     assert abs(yaw[-1]) < 0.02
 
 
-def test_what_is_behind_is_looked_at_as_far_as_it_goes_and_that_is_said():
+def test_a_target_behind_the_robot_is_approached_up_to_the_joint_limit_and_reported():
     run = WalkingRun("g1", seed=1)
     run.run(0.2, run.request("stand"))
     run.run(2.5, run.request("stand", gaze={"p_WG_m": [-3.0, 1.0, 1.0]}))

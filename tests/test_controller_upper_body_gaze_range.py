@@ -1,12 +1,12 @@
-"""Who can look around, with which joints and how far; where to, as a row."""
+"""The gaze range of a robot: its joints, their limits, and gaze targets as request rows."""
 
 import numpy as np
 import pytest
 from bodies import robot
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.request import make_request
 from kilohertz.controller.upper_body.gaze_range import DIRECTION, POINT, gaze_range
-from kilohertz.controller.upper_body.hand_targets import TargetError
 
 
 def joints(name):
@@ -38,11 +38,11 @@ def test_a_neck_that_nods_before_it_turns_ends_in_the_same_direction(yaw, pitch)
     np.testing.assert_allclose([x, y, z], [level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)])
 
 
-def test_who_cannot_look_there_says_so():
+def test_a_direction_out_of_range_is_refused():
     with pytest.raises(
-        TargetError, match=r"1\.40 rad is further than 'g1' can look; ask for -1\.00 to 1\.00"
+        BehaviourError, match=r"1\.40 rad is further than 'g1' can look; ask for -1\.00 to 1\.00"
     ) as caught:
         look("g1", yaw_rad=1.4)
     assert caught.value.loc == ("gaze", "yaw_rad")
-    with pytest.raises(TargetError, match="'bolt' cannot look around"):
+    with pytest.raises(BehaviourError, match="'bolt' cannot look around"):
         make_request(robot("bolt"), "walk", {"velocity_m_s": [0, 0], "gaze": {"yaw_rad": 0.1}})

@@ -2,16 +2,18 @@
 
 import numpy as np
 import pinocchio as pin
+from kin_arrays import kin_arrays
 
 from kilohertz.controller.upper_body.hand_kernels import (
+    HEADING,
     HEADING_RATE_PER_S,
+    LevelFrame,
     follow_base,
     follow_trunk,
     from_level,
 )
 
 DT = 1e-4
-BASE = np.array([0])
 
 
 def motion(t):
@@ -28,7 +30,7 @@ def motion(t):
 def level(t, rate=0.7):
     """A frame that is carried along and turns steadily."""
     p, v = np.array([0.4 * t, 0.1 * t * t, 0.7]), np.array([0.4, 0.2 * t, 0.0])
-    return np.r_[p, v, rate * t + 0.3, rate, 0.0, 0.2, 0.0]
+    return LevelFrame(p, v, np.array([0.0, 0.2, 0.0]), np.array([rate * t + 0.3, rate]), 0)
 
 
 def test_in_the_world_velocities_are_what_poses_change_by():
@@ -47,17 +49,17 @@ def test_in_the_world_velocities_are_what_poses_change_by():
 def test_the_level_frame_is_at_the_base_and_follows_its_heading():
     R = np.array([pin.rpy.rpyToMatrix(0.1, -0.2, 0.5)])
     p, vel, vdot = np.array([[1.0, 2.0, 0.7]]), np.array([[0.3, 0.1, 0.0, 0.2, -0.4, 0.5]]), np.ones(8)
-    R_des, frame = pin.rpy.rpyToMatrix(0.0, 0.0, 3.0), np.zeros(11)
-    frame[6] = -3.0
-    follow_base(1e-3, R_des, p, R, vel, vdot, BASE, frame)
-    np.testing.assert_allclose(frame[:3], p[0])
-    np.testing.assert_allclose(frame[3:6], R[0] @ vel[0, :3])
-    np.testing.assert_allclose(frame[8:], R[0] @ (vdot[:3] + np.cross(vel[0, 3:], vel[0, :3])))
+    R_des, frame = pin.rpy.rpyToMatrix(0.0, 0.0, 3.0), level(0.0)
+    frame.turn[HEADING] = -3.0
+    follow_base(1e-3, R_des, kin_arrays(p=p, R=R, vel=vel), vdot, frame)
+    np.testing.assert_allclose(frame.p, p[0])
+    np.testing.assert_allclose(frame.v, R[0] @ vel[0, :3])
+    np.testing.assert_allclose(frame.a, R[0] @ (vdot[:3] + np.cross(vel[0, 3:], vel[0, :3])))
     short_way = HEADING_RATE_PER_S * (6.0 - 2.0 * np.pi)
-    np.testing.assert_allclose(frame[6:8], [-3.0 + 1e-3 * short_way, short_way])
+    np.testing.assert_allclose(frame.turn, [-3.0 + 1e-3 * short_way, short_way])
 
 
-def test_an_arm_is_asked_for_what_base_and_trunk_leave_to_do():
+def test_an_arm_provides_the_motion_that_base_and_trunk_do_not():
     rng = np.random.default_rng(3)
     R, J, vdot, ref = (
         np.array([pin.exp3(rng.normal(size=3))]),
@@ -65,7 +67,7 @@ def test_an_arm_is_asked_for_what_base_and_trunk_leave_to_do():
         rng.normal(size=9),
         np.zeros(24),
     )
-    follow_trunk(0, 5, ref, R, J, vdot)
+    follow_trunk(0, 5, ref, kin_arrays(R=R, J=J), vdot)
     given = np.kron(np.eye(2), R[0]) @ J[0, :, :5] @ vdot[:5]
     np.testing.assert_allclose(ref[18:], -given)
     np.testing.assert_array_equal(ref[:18], 0.0)

@@ -3,9 +3,7 @@
 import numpy as np
 import pinocchio as pin
 import pytest
-from bodies import robot
 
-from kilohertz.controller.request import make_request
 from kilohertz.controller.upper_body.hand_motion import HandMotion
 
 DT, SPEED = 1e-3, 0.25
@@ -17,10 +15,6 @@ def ready():
     hand = HandMotion(SPEED)
     hand.place(R_HERE, HERE)
     return hand
-
-
-def ask(hand, kind, **params):
-    hand.take(make_request(robot("panda"), kind, params))
 
 
 def follow(hand, seconds):
@@ -51,7 +45,7 @@ def test_before_the_first_request_a_hand_rests_where_it_was_placed():
 
 def test_a_reach_ends_at_rest_at_the_place_and_orientation():
     hand, goal, rpy = ready(), [0.5, 0.2, 0.7], [0.3, -0.4, 1.0]
-    ask(hand, "reach", p_WH_m=goal, rpy_WH_rad=rpy)
+    hand.move(np.array(goal), pin.rpy.rpyToMatrix(*rpy))
     linear, angular = follow(hand, 6.0)
     check_derivatives(linear, angular)
     np.testing.assert_allclose(linear[-1], [goal, np.zeros(3), np.zeros(3)], atol=1e-12)
@@ -61,7 +55,7 @@ def test_a_reach_ends_at_rest_at_the_place_and_orientation():
 
 def test_a_reach_is_a_straight_line_at_no_more_than_its_speed():
     hand, goal = ready(), HERE + np.array([0.0, 0.6, 0.3])
-    ask(hand, "reach", p_WH_m=goal.tolist())
+    hand.move(goal, None)
     linear, _ = follow(hand, 6.0)
     way = goal - HERE
     aside = linear[:, 0] - HERE - np.outer((linear[:, 0] - HERE) @ way / (way @ way), way)
@@ -70,21 +64,10 @@ def test_a_reach_is_a_straight_line_at_no_more_than_its_speed():
     assert speed.max() == pytest.approx(SPEED, rel=1e-4)
 
 
-def test_an_offset_is_from_where_the_hand_was_at_the_start_of_the_run():
+@pytest.mark.parametrize(("axes", "still"), [([0, 1], 2), ([0, 2], 1), ([1, 2], 0)])
+def test_a_circle_has_its_radius_period_and_plane(axes, still):
     hand = ready()
-    ask(hand, "reach", offset_m=[0.1, 0.0, 0.0])
-    follow(hand, 3.0)
-    ask(hand, "reach", offset_m=[0.0, 0.1, 0.0])
-    linear, _ = follow(hand, 3.0)
-    np.testing.assert_allclose(linear[-1, 0], HERE + np.array([0.0, 0.1, 0.0]), atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("plane", "axes", "still"), [("xy", [0, 1], 2), ("xz", [0, 2], 1), ("yz", [1, 2], 0)]
-)
-def test_a_circle_has_its_radius_period_and_plane(plane, axes, still):
-    hand = ready()
-    ask(hand, "circle", radius_m=0.1, period_s=2.0, plane=plane)
+    hand.circle(0.1, np.pi, tuple(axes))
     linear, angular = follow(hand, 7.0)
     check_derivatives(linear, angular)
     p = linear[3000:, 0]
@@ -95,13 +78,13 @@ def test_a_circle_has_its_radius_period_and_plane(plane, axes, still):
     np.testing.assert_allclose(centre, HERE, atol=1e-4)
 
 
-def test_requests_on_the_way_bend_the_motion_but_do_not_break_it():
+def test_a_request_during_a_motion_changes_it_without_a_jump():
     hand = ready()
-    ask(hand, "reach", p_WH_m=[0.5, 0.3, 0.7])
+    hand.move(np.array([0.5, 0.3, 0.7]), None)
     first, _ = follow(hand, 0.9)
-    ask(hand, "circle", radius_m=0.05, period_s=2.0)
+    hand.circle(0.05, np.pi, (1, 2))
     second, _ = follow(hand, 1.3)
-    ask(hand, "reach", offset_m=[0.0, 0.0, 0.1])
+    hand.move(HERE + np.array([0.0, 0.0, 0.1]), None)
     third, _ = follow(hand, 0.6)
     hand.move(None, None)
     fourth, _ = follow(hand, 1.0)
@@ -112,9 +95,9 @@ def test_requests_on_the_way_bend_the_motion_but_do_not_break_it():
     np.testing.assert_allclose(fourth[-1, 1:], 0.0, atol=1e-12)
 
 
-def test_a_turn_on_the_way_bends_into_the_next_one_or_comes_to_rest():
+def test_a_rotation_in_progress_blends_into_the_next_one_or_comes_to_rest():
     hand = ready()
-    ask(hand, "reach", p_WH_m=HERE.tolist(), rpy_WH_rad=[0.0, 0.0, 1.5])
+    hand.move(HERE, pin.rpy.rpyToMatrix(0.0, 0.0, 1.5))
     linear, angular = follow(hand, 0.7)
     for R in (pin.rpy.rpyToMatrix(1.0, -0.5, 0.2), None):
         hand.move(None, R)
@@ -124,7 +107,7 @@ def test_a_turn_on_the_way_bends_into_the_next_one_or_comes_to_rest():
     np.testing.assert_allclose(angular[-1][1:], 0.0, atol=1e-12)
 
 
-def test_a_motion_that_is_under_way_as_the_first_request_comes_goes_over_into_it():
+def test_a_motion_in_progress_at_the_first_request_blends_into_it():
     hand = ready()
     hand.v[:], hand.w[:] = [0.3, -0.2, 0.1], [0.5, 0.2, -0.4]
     hand.move(HERE + 0.1, R_HERE)

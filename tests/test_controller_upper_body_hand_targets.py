@@ -5,8 +5,9 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.request import make_request
-from kilohertz.controller.upper_body.hand_targets import BASE, FREE, WORLD, TargetError
+from kilohertz.controller.upper_body.hand_targets import BASE, FREE, WORLD
 
 TRAY = {"p_BH_m": [0.3, 0.15, 0.1], "rpy_BH_rad": [0.0, 0.0, 0.2]}
 
@@ -16,7 +17,7 @@ def walk(name="g1", **hands):
 
 
 def test_every_hand_that_is_named_has_its_place_in_the_row():
-    hand_targets = walk(left_hand=TRAY, right_hand={"p_WH_m": [1.0, -0.2, 0.9]}).hand_targets()
+    hand_targets = walk(left_hand=TRAY, right_hand={"p_WH_m": [1.0, -0.2, 0.9]}).hand_targets
     assert (hand_targets[:2, 0] == [BASE, WORLD]).all()
     np.testing.assert_array_equal(hand_targets[0, 1:4], TRAY["p_BH_m"])
     np.testing.assert_allclose(hand_targets[0, 4:].reshape(3, 3), pin.rpy.rpyToMatrix(*TRAY["rpy_BH_rad"]))
@@ -25,8 +26,8 @@ def test_every_hand_that_is_named_has_its_place_in_the_row():
 
 
 def test_a_hand_of_which_nothing_is_said_is_free():
-    assert (walk().hand_targets()[:, 0] == FREE).all()
-    assert walk(right_hand=TRAY | {"p_BH_m": [0.3, -0.15, 0.1]}).hand_targets()[0, 0] == FREE
+    assert (walk().hand_targets[:, 0] == FREE).all()
+    assert walk(right_hand=TRAY | {"p_BH_m": [0.3, -0.15, 0.1]}).hand_targets[0, 0] == FREE
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_hand_of_which_nothing_is_said_is_free():
     [
         ({"third_hand": TRAY}, ("hands", "third_hand"), "has no hand 'third_hand'; it has left_hand"),
         ({"left_hand": {"p_BH_m": [0.9, 0.1, 0.2]}}, ("hands", "left_hand", "p_BH_m"), "does not get there"),
-        ({"left_hand": {"p_WH_m": [0.9, 0.1]}}, ("hands", "left_hand", "p_WH_m"), "three numbers"),
+        ({"left_hand": {"p_WH_m": [0.9, 0.1]}}, ("hands", "left_hand", "p_WH_m"), "should have 3 entries"),
         (
             {"left_hand": TRAY | {"rpy_BH_rad": [0.0, 0.0, np.pi]}},
             ("hands", "left_hand", "p_BH_m"),
@@ -43,11 +44,11 @@ def test_a_hand_of_which_nothing_is_said_is_free():
     ],
 )
 def test_what_a_hand_cannot_do_is_refused_where_it_is_asked(hands, loc, words):
-    with pytest.raises(TargetError, match=words) as caught:
+    with pytest.raises(BehaviourError, match=words) as caught:
         walk(**hands)
     assert caught.value.loc == loc
 
 
 def test_a_robot_without_hands_is_told_so():
-    with pytest.raises(TargetError, match="it has none"):
+    with pytest.raises(BehaviourError, match="it has none"):
         walk("bolt", left_hand=TRAY)

@@ -99,7 +99,7 @@ def test_a_place_in_the_world_is_held_in_passing_and_let_go_of():
     assert run.sim.truth.q[0] == pytest.approx(0.3 * 5.0, abs=0.2)
 
 
-def test_a_place_out_of_reach_neither_draws_the_robot_along_nor_goes_unsaid():
+def test_a_target_out_of_reach_does_not_pull_the_robot_and_is_reported():
     run = WalkingRun("g1", seed=1)
     run.run(0.3, run.request("stand"))
     far = {"right_hand": {"p_WH_m": [0.9, -0.2, 0.85]}}
@@ -109,7 +109,7 @@ def test_a_place_out_of_reach_neither_draws_the_robot_along_nor_goes_unsaid():
     assert np.abs(run.sim.truth.q[:2]).max() < 0.1
 
 
-def test_who_stands_still_holds_on_to_what_it_carries():
+def test_a_standing_robot_keeps_holding_its_load():
     run = WalkingRun("g1", seed=2)
     run.run(2.5, run.request("stand", hands=TRAY))
     before = run.brain.output.p_WH_des.copy()
@@ -135,7 +135,7 @@ def test_the_arms_swing_saves_the_stance_foot_its_yaw_moment():
     assert rms[0] < 0.7 * rms[1]
 
 
-def test_what_a_pushed_robot_carries_gives_way_and_comes_back():
+def test_after_a_push_a_carried_object_yields_and_returns():
     run = WalkingRun("g1", seed=0)
     run.run(1.0, run.request("stand", hands=TRAY))
     hands, R, weight = run.brain.motion.hands, run.brain.motion.R_des, run.brain.body.weight("left_hand")

@@ -30,7 +30,7 @@ def test_the_arm_is_what_is_between_trunk_and_hand(name, n_joints):
 
 
 @pytest.mark.parametrize("name", ["g1", "talos", "ur5"])
-def test_what_an_arm_has_it_can_have_again(name):
+def test_a_pose_of_the_arm_is_found_again(name):
     model = robot(name)
     found = [
         nearest_pose(model, model.hands[0], pose.translation, pose.rotation).found

@@ -33,7 +33,7 @@ def test_no_foothold_is_out_of_reach_or_across(seed: int) -> None:
     side = float(rng.choice([-1.0, 1.0]))
     stance = (*rng.normal(size=2), rng.uniform(-3, 3))
     want = np.array(stance[:2]) + rng.normal(size=2)
-    x, y, out = within_reach(*stance, side, *want, ROW)
+    x, y, out = within_reach(stance, side, want, ROW)
     ahead, left = local(stance, x, y)
     assert abs(ahead) <= GAIT.longest_m + 1e-12
     assert GAIT.least_width_m - 1e-12 <= -side * left <= GAIT.widest_m + 1e-12
@@ -49,15 +49,14 @@ def adapt(
     adaptation.begin(STANCE, 1.0, PLANNED[:2], PLANNED)
     end = plan.at_touchdown(STANCE, PLANNED, -1.0, STILL)
     adaptation.step[PLANNED_X:END_X], adaptation.step[END_X:] = PLANNED, end
-    arrays = ROW, adaptation.leeway_m, adaptation.step, adaptation.adapted
     for i in range(ticks):
         t = t_from + i * DT
         if t > adaptation.duration_s:
             break
-        ref = in_swing(*STANCE[:2], 0.0, 0.0, t, adaptation.duration_s, *end, plan.omega, GAIT.leg_shift_s2)
+        ref = in_swing(STANCE[:2], (0.0, 0.0), t, adaptation.duration_s, end, plan.omega, GAIT.leg_shift_s2)
         growth = math.exp(GAIT.omega * i * DT)
         xi = (ref[0] + growth * error[0], ref[1] + growth * error[1])
-        advance(*xi, *foot, t, DT, plan.omega, *arrays)
+        advance(xi, foot, t, DT, plan.omega, adaptation.arrays)
         ahead, left = local(STANCE, *adaptation.target[:2])
         assert abs(ahead) <= GAIT.longest_m + 1e-9
         assert GAIT.least_width_m - 1e-9 <= -left <= GAIT.widest_m + 1e-9
@@ -71,7 +70,7 @@ def test_on_plan_nothing_changes() -> None:
     assert adaptation.duration_s == GAIT.step_s
 
 
-def test_what_the_sole_can_take_back_moves_no_foot() -> None:
+def test_a_deviation_that_the_sole_can_correct_moves_no_foothold() -> None:
     assert adapt((0.01, 0.0)).target == pytest.approx(PLANNED, abs=1e-9)
 
 

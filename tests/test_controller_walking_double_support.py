@@ -30,7 +30,7 @@ def test_the_dcm_moves_as_the_pendulum_does_and_ends_where_the_step_begins(hold_
     assert made.part == 1.0
 
 
-def test_it_waits_before_it_goes() -> None:
+def test_the_pressure_centre_waits_before_it_moves() -> None:
     plan, made = DcmPlan(GAIT), double_support(0.05)
     assert made.advance(0.04, TO, plan, END)[1] == FROM
     assert made.part == 0.0

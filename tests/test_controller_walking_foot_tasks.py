@@ -8,7 +8,7 @@ from kilohertz.controller.walking.foot_tasks import foot_rate_per_s, walking_tas
 from kilohertz.controller.walking.gait import planned_step_s
 
 
-def test_a_foot_that_steps_quicker_is_held_stiffer() -> None:
+def test_a_faster_step_has_stiffer_foot_tasks() -> None:
     gains = Gains()
     for name, stiffer in (("bolt", 6.0), ("g1", 1.0), ("talos", 1.0)):
         task = walking_tasks(robot(name), gains)[0]

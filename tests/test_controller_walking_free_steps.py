@@ -61,7 +61,7 @@ def test_the_ground_is_level_where_none_is_felt_and_the_felt_plane_through_the_f
     assert steps.landing(gait_state) == (0.03, *steps.ground.slope)
 
 
-def test_points_feel_no_slope() -> None:
+def test_point_feet_estimate_no_slope() -> None:
     steps, _, _ = steps_and_stride(READY)
     steps.feel(FEET[0], 0.0, (-0.1, 0.0, 1.0))
     assert steps.ground.slope[0] > 0.05

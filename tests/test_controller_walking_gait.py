@@ -35,7 +35,7 @@ def test_feet_side_by_side_do_not_touch() -> None:
         assert soles < gait.least_width_m < gait.width_m < gait.widest_m
 
 
-def test_what_gains_say_holds() -> None:
+def test_values_in_the_gains_override_the_defaults() -> None:
     gains = Gains.model_validate({"walk": {"step_s": 0.5, "clearance_m": 0.08, "width_m": 0.2}})
     gait = gait_of(robot("g1"), gains)
     assert (gait.step_s, gait.clearance_m, gait.width_m) == (0.5, 0.08, 0.2)

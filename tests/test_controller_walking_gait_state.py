@@ -1,4 +1,4 @@
-"""A phase remembers where its feet were as it began."""
+"""A gait phase keeps the foot positions at its start."""
 
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING, GaitState
 

@@ -1,4 +1,4 @@
-"""On one foot the other one swings, on both nothing does."""
+"""Each walking mode has the contacts and tasks of single or double support."""
 
 from gaits import WalkingRun
 

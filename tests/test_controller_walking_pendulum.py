@@ -1,4 +1,4 @@
-"""The DCM's way back in time undoes its way forward."""
+"""Integrating the DCM backward in time reverses the forward integration."""
 
 import math
 
@@ -26,7 +26,7 @@ def test_a_plan_followed_back_and_then_forward_ends_where_it_should(z_start: flo
     assert forward(start, z_start, z_end, duration, omega) == pytest.approx(end, abs=1e-7)
 
 
-def test_a_resting_pressure_centre_is_a_ramp_that_goes_nowhere() -> None:
+def test_a_constant_pressure_centre_is_a_ramp_of_slope_zero() -> None:
     omega, duration = natural_frequency(0.9), 0.3
     ramp = dcm_before_ramp(0.2, 0.05, 0.05, duration, omega)
     assert dcm_before_hold(0.2, 0.05, math.exp(-omega * duration)) == pytest.approx(ramp, abs=1e-15)

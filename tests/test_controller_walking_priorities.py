@@ -1,4 +1,4 @@
-"""Only turning and the arms matter differently while walking, and only then."""
+"""Only the task weights of yaw and arms change while walking, and they are restored afterwards."""
 
 import numpy as np
 from gaits import WalkingRun

@@ -24,7 +24,7 @@ def test_footsteps_are_from_where_the_robot_stands() -> None:
     assert made.foothold(1) == pytest.approx((0.9, 2.4, math.pi / 2))
 
 
-def test_heights_are_told_from_foot_to_foot() -> None:
+def test_heights_are_relative_to_the_previous_foot() -> None:
     made = route()
     rises = []
     for index in range(6):
@@ -44,7 +44,7 @@ def test_after_the_last_step_the_feet_stay_where_they_are() -> None:
     assert made.foothold() == pytest.approx((1.4, 1.9, 0.0))
 
 
-def test_the_plan_sees_as_many_steps_as_there_are() -> None:
+def test_the_plan_contains_the_remaining_steps() -> None:
     made, feet = route(), [(0.0, 0.0, 0.0)] * 6
     assert made.lay_out(FEET[0], feet) == 4
     assert feet[:4] == [FEET[0], *(made.foothold(i) for i in range(3))]

@@ -16,7 +16,7 @@ def test_two_feet_walk_and_arms_do_not() -> None:
 
 
 @pytest.mark.parametrize("velocity", [(0.8, 0.0, 0.0), (-0.4, 0.0, 0.0), (0.0, 0.25, 0.0), (0.4, 0.0, 1.0)])
-def test_what_a_g1_walks_is_taken(velocity: tuple[float, float, float]) -> None:
+def test_a_speed_that_a_g1_can_walk_is_accepted(velocity: tuple[float, float, float]) -> None:
     check_speed(robot("g1"), np.array(velocity))
 
 
@@ -25,6 +25,6 @@ def test_what_a_g1_walks_is_taken(velocity: tuple[float, float, float]) -> None:
     [((2.0, 0.0, 0.0), "forward"), ((-1.0, 0.0, 0.0), "backward"), ((0.0, -1.0, 0.0), "sideways"),
      ((0.0, 0.0, 4.0), "as a turn"), ((float("nan"), 0.0, 0.0), "forward")],
 )  # fmt: skip
-def test_what_nobody_walks_is_refused_in_a_sentence(velocity: tuple[float, float, float], way: str) -> None:
+def test_an_impossible_speed_is_refused(velocity: tuple[float, float, float], way: str) -> None:
     with pytest.raises(ValueError, match=f"{way} is faster than 'g1' can walk; ask for at most"):
         check_speed(robot("g1"), np.array(velocity))

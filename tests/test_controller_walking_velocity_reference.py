@@ -34,7 +34,7 @@ def test_it_rests_once_stopped() -> None:
     assert velocity_reference.resting
 
 
-def test_who_lags_behind_steps_faster_and_who_is_beside_steps_back() -> None:
+def test_a_lag_increases_the_step_and_a_side_offset_is_corrected() -> None:
     velocity_reference = VelocityReference()
     velocity_reference.correct(-0.05, 0.02, -0.1)
     velocity_reference.advance(DT)

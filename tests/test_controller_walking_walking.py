@@ -53,7 +53,7 @@ def test_a_robot_on_points_walks_where_it_is_asked_to() -> None:
     assert not run.brain.output.missed
 
 
-def test_a_robot_on_points_turns_by_what_its_feet_push_sideways() -> None:
+def test_point_feet_turn_the_robot_by_lateral_forces() -> None:
     run = WalkingRun("bolt", seed=1)
     run.run(3.0, run.request("walk", velocity_m_s=(0.0, 0.0), yaw_rate_rad_s=0.5))
     assert run.stands
@@ -232,7 +232,7 @@ def test_stairs_are_walked_on_given_footsteps_and_what_is_asked_meanwhile_waits(
     assert run.brain.body.reference("base")[7] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_edges_that_nobody_told_of_are_stepped_on_and_over() -> None:
+def test_unknown_edges_are_stepped_on_and_over() -> None:
     # Blocks of up to 4 cm: one edge is right before a toe that leaves, others are early under a foot.
     ground = {"kind": "blocks", "size_m": 0.3, "height_m": 0.04, "seed": 8}
     run = WalkingRun("g1", seed=8, ground=ground)

@@ -1,7 +1,5 @@
 """Loads in the model are what a robot with them would have; the model follows beliefs at a limited speed."""
 
-import inspect
-
 import numpy as np
 import pinocchio as pin
 import pytest
@@ -9,8 +7,8 @@ from bodies import robot
 
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.schema import load_gains
-from kilohertz.controller.payload_kernels import add_up_soles, feel_hands, find_own_centre
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.estimators.payload_kernels import Carriers, find_own_centre
 
 HAND_KG, TRUNK_KG, PLACE = 2.0, 8.0, np.array([0.1, -0.05, 0.2])
 
@@ -75,9 +73,9 @@ def test_energy_and_centre_of_mass_are_those_of_the_robot_and_its_loads(body):
     expected = (model.mass_kg * own_C + sum(kg * p for kg, p, _ in points)) / total
     np.testing.assert_allclose(kin.p_WC, expected, atol=1e-9)
     carried = body.carried
-    own_kg = np.array([model.mass_kg])
+    frames, own_kg = np.array(carried.frames), np.array([model.mass_kg])
     find_own_centre(
-        kin.p_WC, kin.p, kin.R, np.array(carried.frames), carried.mass_kg, carried.p_F, own_kg, carried.p_RC
+        kin, Carriers(frames, carried.mass_kg, carried.p_F, carried.own_centre_F, carried.p_RC, own_kg)
     )
     np.testing.assert_allclose(body.carried.p_RC, expected - own_C, atol=1e-9)
 
@@ -105,55 +103,3 @@ def test_the_model_follows_at_a_limited_speed_and_arrives(body):
     carried.aim(2, 0.0, PLACE)
     carried.follow(2, 10.0)
     assert carried.total_kg == pytest.approx(mass_kg)
-
-
-def told(kernel, body, tau, vdot, **more):
-    """What a kernel says of these torques and accelerations."""
-    kin, contacts = body.arrays.kin, body.arrays.contacts
-    trunk = body.carried.frames[-1]
-    moves_trunk = np.zeros(len(vdot), np.int64)
-    moves_trunk[kin.columns[trunk, : kin.n_columns[trunk]]] = 1
-    out = {
-        "tau": tau,
-        "vdot": vdot,
-        "hands": np.array(body.carried.frames[:-1]),
-        "moves_trunk": moves_trunk,
-        "pull": np.zeros((2, 3)),
-        "felt": np.zeros(3),
-        "force_W": np.zeros(3),
-        "moment_C": np.zeros(3),
-        "normal": np.zeros((6, 6)),
-        "wrench": np.zeros(6),
-    }
-    find = {**kin._asdict(), **contacts._asdict(), **out}
-    kernel(*(find[name] for name in inspect.signature(kernel.py_func).parameters))
-    return out
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_legs_tell_the_wrenches_of_their_soles_while_everything_moves(body, seed):
-    q, v = state(seed)
-    rng = np.random.default_rng(seed)
-    vdot, wrench = 3.0 * rng.normal(size=len(v)), 100.0 * rng.normal(size=(2, 6))
-    body.set_mode(robot("g1").contact_names, ["com"])
-    body.update(q, v)
-    kin = body.arrays.kin
-    torque = kin.M @ vdot + kin.h - sum(kin.J[f].T @ wrench[f] for f in (0, 1))
-    out = told(add_up_soles, body, torque[6:], vdot)
-    force = [kin.R[f] @ wrench[f, :3] for f in (0, 1)]
-    np.testing.assert_allclose(out["force_W"], sum(force), rtol=1e-4, atol=1e-2)
-    moment = sum(np.cross(kin.p[f] - kin.p_WC, force[f]) + kin.R[f] @ wrench[f, 3:] for f in (0, 1))
-    np.testing.assert_allclose(out["moment_C"], moment, rtol=1e-4, atol=1e-2)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_arms_tell_the_mass_in_a_hand_while_everything_moves(body, seed):
-    q, v = state(seed)
-    vdot = 3.0 * np.random.default_rng(100 + seed).normal(size=len(v))
-    load(body)
-    tau = pin.rnea(body.model, body.model.createData(), q, v, vdot)[6:]
-    body.carried.reset()
-    body.update(q, v)
-    missing, count2, per_kg = told(feel_hands, body, tau, vdot)["pull"].T
-    np.testing.assert_allclose(missing, per_kg * [0.0, HAND_KG], atol=1e-6)
-    assert (count2 > 0.0).all()

@@ -53,7 +53,7 @@ def test_a_solution_of_a_moving_robot_misses_nothing(moving):
     assert missed_rows(moving[0]) == []
 
 
-def test_a_load_that_no_foot_can_carry_is_named(body):
+def test_an_impossible_load_on_a_foot_is_named(body):
     body.set_force_limits("left_foot", 2000.0, 3000.0)
     body.assemble()
     assert not body.solve()

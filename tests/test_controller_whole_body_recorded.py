@@ -65,7 +65,7 @@ def test_the_cost_is_tsids(replayed):
 
 
 @pytest.mark.parametrize("name", [*BIPEDS, *ARMS])
-def test_osqp_finds_them_too(name, tmp_path):
+def test_osqp_finds_the_recorded_solutions_too(name, tmp_path):
     """To its own tolerance: a hundredth of the largest torque."""
     model, data = recorded_robots.load(name, tmp_path), recorded_robots.recording(name)
     body, errors = recorded_robots.whole_body(model, "osqp"), []

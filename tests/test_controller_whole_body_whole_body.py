@@ -69,7 +69,7 @@ def test_the_motion_that_is_found_obeys_forward_dynamics(name):
 
 
 @pytest.mark.parametrize("name", STANDING)
-def test_what_can_be_had_is_had(name):
+def test_consistent_tasks_are_met_exactly(name):
     """Alone and without limits, tasks that do not contradict each other are met exactly."""
     model, rng = unlimited(name), np.random.default_rng(1)
     tasks = [Task("com", "com", 1e3, [40] * 3 + [12] * 3), Task("base", "frame_orientation", 1e3, [100, 20])]
@@ -130,7 +130,7 @@ def test_an_open_contact_carries_nothing_and_moves_freely():
     assert np.abs(accelerations[1]).max() > 0.01
 
 
-def test_a_disabled_task_has_no_say():
+def test_a_disabled_task_has_no_effect():
     body = whole_body(robot("g1"), enabled=["com", "base", "posture", "left_foot.force", "right_foot.force"])
     body.update(*random_state(body.robot, np.random.default_rng(0), 0.05, 0.05))
     ask(body, np.random.default_rng(0))
@@ -144,7 +144,7 @@ def test_a_disabled_task_has_no_say():
     np.testing.assert_array_equal(body.solution.vdot, before)
 
 
-def test_views_are_the_memory_that_counts():
+def test_views_write_into_the_solvers_memory():
     body = at_rest(robot("ur5"))
     body.reference("hand")[9:12] += 0.1
     body.assemble()
@@ -181,7 +181,7 @@ def test_two_tasks_of_one_name_are_refused():
         whole_body(robot("g1"), [Task("a", "com", 1.0), Task("a", "posture", 1.0)])
 
 
-def test_nothing_asked_is_still_a_problem_with_a_solution():
+def test_without_tasks_the_problem_still_has_a_solution():
     for name in ("g1", "ur5"):
         body = whole_body(robot(name), [])
         body.update(np.array(robot(name).q_nominal), np.zeros(robot(name).nv))

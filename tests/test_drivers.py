@@ -83,7 +83,7 @@ def test_it_refuses_another_robot_and_names_the_field(served):
     link.abandon()
 
 
-def test_an_unfit_host_does_not_command_it(served, monkeypatch):
+def test_an_unfit_host_does_not_command_a_driver(served, monkeypatch):
     endpoint, process = served
     report = Report(0, 80, (Check(1, "PREEMPT_RT", Status.FAIL, "none"),))
     monkeypatch.setattr("kilohertz.rt.doctor.fitness.examine", lambda measure_s: report)
@@ -94,7 +94,7 @@ def test_an_unfit_host_does_not_command_it(served, monkeypatch):
     assert farewell(process)["accepted"] == 0
 
 
-def test_it_damps_alone_and_stays_so_until_it_is_armed_again(served):
+def test_a_driver_damps_alone_until_it_is_armed_again(served):
     endpoint, process = served
     robot = RobotModel.load(str(ROBOT))
     link = ZmqLink(robot, endpoint, lockstep=True)

@@ -1,4 +1,4 @@
-"""Which way is up: soles where the floor is level, accelerometer where it is not, both where they must."""
+"""Initial tilt comes from the soles on a level floor, and from the accelerometer on a slope."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_soles_can_be_left_out():
     np.testing.assert_allclose(up, accel / np.linalg.norm(accel))
 
 
-def test_a_base_on_its_nose_still_has_a_rotation():
+def test_a_base_pitched_by_90_deg_still_has_a_rotation():
     R = level_rotation(np.array([1.0, 0.0, 0.0]))
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-14)
     np.testing.assert_allclose(R @ [1, 0, 0], [0, 0, 1], atol=1e-14)

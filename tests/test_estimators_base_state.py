@@ -6,8 +6,10 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.estimators.base_state import write_state
-from kilohertz.estimators.inekf_layout import STATE_BA, STATE_BG, STATE_P, STATE_V, state_size
+from kilohertz.estimators.base_state import Imu, RobotState, new_scratch, write_state
+from kilohertz.estimators.config import JointObserverGains
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.kernel_setup import new_joints
 from kilohertz.estimators.leg_kinematics import KinematicTables
 from kilohertz.robots.model.robot_model import RobotModel
 
@@ -26,9 +28,9 @@ def test_base_state_is_the_one_that_moves_the_imu_so(name, seed):
     X_WI = data.oMf[robot.imu_frame_id].copy()
     V = pin.getFrameVelocity(model, data, robot.imu_frame_id, pin.LOCAL_WORLD_ALIGNED)
     bias = 0.01 * rng.normal(size=3)
-    x = np.zeros(state_size(2))
-    x[:9], x[STATE_V:STATE_P], x[STATE_P:STATE_BG] = X_WI.rotation.ravel(), V.linear, X_WI.translation
-    x[STATE_BG:STATE_BA] = bias
+    ekf = InvariantEkf(2)
+    ekf.R_WI[:], ekf.v_WI[:], ekf.p_WI[:] = X_WI.rotation, V.linear, X_WI.translation
+    ekf.gyro_bias[:] = bias
     tables = KinematicTables.of(robot, data, [robot.imu_frame_id])
     pin.forwardKinematics(model, data, np.r_[pin.neutral(model)[:7], q[7:]])
     pin.updateFramePlacements(model, data)
@@ -36,20 +38,14 @@ def test_base_state_is_the_one_that_moves_the_imu_so(name, seed):
     q_found, v_found = np.zeros(model.nq), np.zeros(model.nv)
     # The quaternion keeps the sign it had.
     q_found[3:7] = -q[3:7]
-    write_state(
-        x,
-        np.stack([q[7:], v[6:], np.zeros(robot.na)]),
-        X_WI.rotation.T @ V.angular + bias,
-        np.ascontiguousarray(X_BI.rotation),
-        X_BI.translation.copy(),
-        tables.joint_address,
-        tables.joint_axis,
-        tables.frame_support,
-        q_found,
-        v_found,
-        np.zeros((4, 6)),
-        np.zeros((1, 3, 3)),
+    joints = new_joints(JointObserverGains(), robot.na)
+    joints.q[:], joints.v[:] = q[7:], v[6:]
+    imu = Imu(
+        R_BI=np.ascontiguousarray(X_BI.rotation),
+        p_BI=X_BI.translation.copy(),
+        gyro_smooth=X_WI.rotation.T @ V.angular + bias,
     )
+    write_state(ekf.arrays, joints, imu, tables, RobotState(q_found, v_found), new_scratch())
     np.testing.assert_allclose(q_found[3:7], -q[3:7], atol=1e-12)
     q_found[3:7] *= -1.0
     np.testing.assert_allclose(q_found, q, atol=1e-12)

@@ -38,6 +38,6 @@ def test_every_gain_has_a_default_a_description_and_a_unit(schema):
         {"contact": {"make_fraction": 0.1, "break_fraction": 0.2}},
     ],
 )
-def test_what_cannot_be_is_refused(wrong):
+def test_invalid_values_are_refused(wrong):
     with pytest.raises(pydantic.ValidationError):
         EstimatorGains(**wrong)

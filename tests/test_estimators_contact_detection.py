@@ -5,32 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kilohertz.estimators.contact_detection import detect_contacts
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.contact_detection import Detection, detect_contacts
+from kilohertz.estimators.kernel_setup import new_contacts
+from kilohertz.robots.model.robot_model import RobotModel
 
 MAKE_N, BREAK_N, MAKE_S, BREAK_S = 40.0, 15.0, 0.008, 0.015
-PARAMETERS = np.array([MAKE_N, BREAK_N, MAKE_S, BREAK_S])
+DETECTION = Detection(MAKE_N, BREAK_N, MAKE_S, BREAK_S)
+CONTACTS = new_contacts(RobotModel.load("g1"), EstimatorGains())
 STEP_S = 1e-3
 
 
 class Trigger:
     def __init__(self, closed):
         self.contact = np.array([closed])
-        self.timer, self.age = np.zeros(1), np.zeros(1)
+        zeros = {name: np.zeros(1) for name in ("force_N", "timer_s", "age_s")}
+        self.contacts = CONTACTS._replace(**zeros)
+        self.age = self.contacts.age_s
 
     def feed(self, force_N, planned, seconds):
         """Time until the flag first changed, or None."""
         start = self.contact[0]
         changed = None
         for k in range(round(seconds / STEP_S)):
-            detect_contacts(
-                np.array([force_N]),
-                np.array([planned]),
-                STEP_S,
-                PARAMETERS,
-                self.contact,
-                self.timer,
-                self.age,
-            )
+            self.contacts.force_N[0] = force_N
+            detect_contacts(np.array([planned]), self.contact, STEP_S, self.contacts, DETECTION)
             if changed is None and self.contact[0] != start:
                 changed = (k + 1) * STEP_S
         return changed

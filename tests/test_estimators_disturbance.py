@@ -89,7 +89,7 @@ def weigh(payload, mass_kg, p=(0.0, 0.0), seconds=1.0, empty=True):
 
 @settings(deadline=None)
 @given(st.floats(1.0, 20.0), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
-def test_a_hanging_mass_is_read_off(mass_kg, x, y):
+def test_the_mass_of_a_hanging_load_is_estimated(mass_kg, x, y):
     payload = Scales(settle_s=0.5)
     weigh(payload, mass_kg, (x, y))
     assert payload.mass_kg == payload.raw[0] == pytest.approx(mass_kg, rel=1e-6)
@@ -102,7 +102,7 @@ def test_less_than_friction_is_no_payload():
     assert payload.mass_kg == 0.0
 
 
-def test_what_is_put_on_is_seen_at_once_and_averaged_on():
+def test_an_added_load_is_detected_at_once_and_then_averaged():
     payload = Scales(settle_s=2.0)
     weigh(payload, 0.0, seconds=5.0)
     weigh(payload, 5.0, seconds=0.2)
@@ -113,7 +113,7 @@ def test_what_is_put_on_is_seen_at_once_and_averaged_on():
     assert payload.mass_kg == pytest.approx(5.0, rel=0.1)
 
 
-def test_an_empty_robot_is_tared_a_loaded_one_is_not():
+def test_only_an_unloaded_robot_is_tared():
     off_kg = 0.01 * MASS_KG
     tared = Scales(settle_s=0.2, tare_s=1.0)
     weigh(tared, off_kg, seconds=6.0)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from kilohertz.estimators.divergence import FINDING_S, STEPPING_S, WINDOW_S, doubt_filter
-from kilohertz.estimators.inekf_layout import STATE_V
+from kilohertz.estimators.divergence import FINDING_S, STEPPING_S, WINDOW_S, Trust, doubt_filter
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.kernel_setup import new_doubt
 
 DT_S = 1e-3
-TRUST = np.array([15.0, 0.0076, 0.05, 0.5])
+TRUST = Trust(disagreement=15.0, tilt_variance_rad2=0.0076, turn_rad=0.05, contradiction_m_s2=0.5)
 LEVEL = np.array([np.eye(3)] * 2)
 
 
@@ -18,34 +19,19 @@ class Doubted:
     """A filter and what the world says of it, sample by sample."""
 
     def __init__(self, active=(2, 2), speed=1.0, stepping_s=0.0, since_reset_s=1.0):
-        self.x = np.zeros(30)
-        self.x[:9] = np.eye(3).ravel()
-        self.x[STATE_V] = speed
-        self.P = np.zeros((9, 9))
-        self.active = np.array(active)
-        self.disagreement, self.contradiction, self.doubt = np.zeros((3, 1))
-        self.upright, self.turned = np.zeros((2, 2, 2))
-        self.unrest = np.array([speed, stepping_s])
-        self.since_reset = np.array([since_reset_s])
+        self.ekf = InvariantEkf(2)
+        self.ekf.v_WI[0] = speed
+        self.ekf.active[:] = active
+        self.P, self.poses = self.ekf.P, self.ekf.poses
+        self.arrays = new_doubt(2)
+        self.contradiction, self.doubt = self.arrays.contradiction_m_s2, self.arrays.doubt
+        self.arrays.speed_m_s[0], self.arrays.stepping_s[0] = speed, stepping_s
+        self.arrays.since_reset_s[0] = since_reset_s
 
     def sample(self, surprises=(0.0, 0.0), R_IF=LEVEL):
-        surprise = np.array([(0.0, s) for s in surprises])
-        doubt_filter(
-            DT_S,
-            self.x,
-            self.active,
-            surprise,
-            self.P,
-            R_IF,
-            TRUST,
-            self.disagreement,
-            self.upright,
-            self.turned,
-            self.unrest,
-            self.contradiction,
-            self.since_reset,
-            self.doubt,
-        )
+        self.ekf.surprise[:] = [(0.0, s) for s in surprises]
+        self.poses.R_IF[:] = R_IF
+        doubt_filter(DT_S, self.ekf.arrays, self.poses, TRUST, self.arrays)
         return float(self.doubt[0])
 
 
@@ -57,25 +43,25 @@ def doubt(surprises, ticks=300, **how):
     return float(doubted.doubt[0])
 
 
-def test_what_surprises_one_foot_alone_is_that_foots_fault():
+def test_a_large_innovation_of_one_foot_is_attributed_to_that_foot():
     assert doubt((1000.0, 0.1)) < 1.0
 
 
-def test_what_surprises_both_for_long_is_the_imus():
+def test_a_lasting_innovation_of_both_feet_is_attributed_to_the_imu():
     assert doubt((10.0, 8.0)) > 1.0
     assert doubt((10.0, 8.0), ticks=10) < 1.0
     assert doubt((1000.0, 1000.0), ticks=5) > 1.0
 
 
-def test_at_rest_less_is_believed():
+def test_at_rest_innovations_count_three_times():
     assert doubt((3.0, 3.0), speed=0.0) == pytest.approx(3.0 * doubt((3.0, 3.0), speed=1.0))
 
 
-def test_who_has_stepped_of_late_may_land_on_both_heels():
+def test_shortly_after_a_step_a_landing_on_both_heels_is_tolerated():
     assert doubt((12.0, 12.0), ticks=100) > 1.0 > doubt((12.0, 12.0), ticks=100, stepping_s=STEPPING_S)
 
 
-def test_a_single_contact_says_nothing():
+def test_a_single_contact_gives_no_verdict():
     assert doubt((1000.0, 1000.0), active=(2, 0)) == 0.0
 
 
@@ -120,7 +106,7 @@ def test_one_sole_may_roll_and_two_may_turn_apart(rates, active):
 
 
 @pytest.mark.parametrize("variance", [0.01, np.inf, np.nan])
-def test_a_tilt_that_nobody_knows_is_not_believed(variance):
+def test_a_tilt_with_large_covariance_is_a_divergence(variance):
     doubted = Doubted()
     doubted.P[0, 0] = variance
     assert doubted.sample() > 1.0
@@ -130,9 +116,9 @@ def test_a_tilt_that_nobody_knows_is_not_believed(variance):
 def test_legs_that_contradict_the_accelerometer_are_believed_on_any_foot_at_any_speed(active):
     for speed in (0.0, 1.0):
         doubted = Doubted(active, speed)
-        doubted.contradiction[0] = 0.99 * TRUST[3]
+        doubted.contradiction[0] = 0.99 * TRUST.contradiction_m_s2
         assert doubted.sample() == pytest.approx(0.99)
-        doubted.contradiction[0] = 1.01 * TRUST[3]
+        doubted.contradiction[0] = 1.01 * TRUST.contradiction_m_s2
         assert doubted.sample() > 1.0
 
 
@@ -142,7 +128,7 @@ def test_a_contradiction_that_is_not_a_number_is_not_believed():
     assert not doubted.sample() <= 1.0
 
 
-def test_who_is_still_finding_upright_is_not_doubted_for_what_its_soles_do():
+def test_sole_motion_is_tolerated_while_the_tilt_is_still_converging():
     ticks = round(FINDING_S / DT_S)
     assert doubt((1000.0, 1000.0), ticks=ticks - 1, since_reset_s=0.0) == 0.0
     assert doubt((1000.0, 1000.0), ticks=ticks + 5, since_reset_s=0.0) > 1.0

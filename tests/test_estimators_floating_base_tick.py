@@ -7,18 +7,21 @@ import pinocchio as pin
 import pytest
 
 from kilohertz.estimators import floating_base_tick as tick
+from kilohertz.estimators.base_state import Imu, new_scratch
 from kilohertz.estimators.config import EstimatorGains
-from kilohertz.estimators.inekf_layout import STATE_BA, STATE_BG, state_size
-from kilohertz.estimators.kernel_setup import joint_parameters, tick_settings
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.inekf_layout import DRIFT, SPIN, TURN
+from kilohertz.estimators.kernel_setup import new_contacts, new_dynamics, new_joints, tick_settings
 from kilohertz.estimators.leg_kinematics import KinematicTables
 from kilohertz.robots.model.robot_model import RobotModel
 
 GRAVITY = 9.81
-SETTINGS = tick_settings(EstimatorGains(gyro_cutoff_Hz=0.0), GRAVITY, 5e-3, 327.0)
+CONFIG = EstimatorGains(gyro_cutoff_Hz=0.0)
+SETTINGS = tick_settings(CONFIG)
 
 
 @pytest.mark.parametrize("name", ["g1", "talos"])
-def test_a_base_that_rests_as_the_imu_feels_needs_the_true_torques(name):
+def test_inverse_dynamics_with_gravity_from_the_imu_gives_the_true_torques(name):
     """Inverse dynamics with the base at the identity equals that in the world: gravity comes from the IMU."""
     robot = RobotModel.load(name)
     model, data, na = robot.pin_model, robot.pin_model.createData(), robot.na
@@ -41,60 +44,56 @@ def test_a_base_that_rests_as_the_imu_feels_needs_the_true_torques(name):
     pin.forwardKinematics(model, data, np.r_[pin.neutral(model)[:7], q[7:]])
     pin.updateFramePlacements(model, data)
     imu_R, imu_p = np.ascontiguousarray(data.oMf[imu].rotation), data.oMf[imu].translation.copy()
-    x = np.zeros(state_size(2))
-    x[STATE_BG : STATE_BG + 3], x[STATE_BA : STATE_BA + 3] = 0.01, 0.1
-    joints = np.stack([q[7:], v[6:], vdot[6:]])
+    ekf = InvariantEkf(2, gravity=GRAVITY)
+    ekf.gyro_bias[:], ekf.accel_bias[:] = 0.01, 0.1
+    joints = new_joints(CONFIG.joints, robot.na)
+    joints.q[:], joints.v[:], joints.vdot[:] = q[7:], v[6:], vdot[6:]
+    joints.P[:] = 1e-12 * np.eye(3)
     row = robot.new_sensor_row()
     row.q[:], row.v[:], row.gyro[:], row.accel[:] = q[7:], v[6:], gyro + 0.01, accel + 0.1
-    q_B, v_B, vdot_B = pin.neutral(model), np.zeros(model.nv), np.zeros(model.nv)
+    dynamics = new_dynamics(robot)
     done = tick.before_kinematics(
         row.data,
         1e-9,
         SETTINGS,
-        x,
+        ekf.arrays,
         joints,
-        1e-12 * np.eye(3),
-        joint_parameters(EstimatorGains().joints),
-        np.zeros(3),
-        imu_R,
-        imu_p,
-        tables.joint_address,
-        tables.joint_axis,
-        tables.frame_support,
-        q_B,
-        v_B,
-        vdot_B,
-        np.zeros((4, 6)),
+        Imu(imu_R, imu_p, np.zeros(3)),
+        tables,
+        dynamics,
+        new_scratch(),
     )
     assert done
-    found = pin.rnea(model, data, q_B, v_B, vdot_B)
+    found = pin.rnea(model, data, *dynamics)
     # The base moves with its velocity in the one and not in the other, which changes nothing.
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert na == len(found) - 6
 
 
+class Trusted:
+    """Three contacts of kinds sole, point, sole, and how much the filter leans on them."""
+
+    def __init__(self, contact, age, margin):
+        n = len(contact)
+        self.ekf, self.contact = InvariantEkf(n), np.array(contact)
+        contacts = new_contacts(RobotModel.load("g1"), CONFIG)
+        self.contacts = contacts._replace(
+            age_s=np.array(age, float), margin=np.array(margin, float), slot_kind=np.array([2, 1, 2][:n])
+        )
+        tick.trust_contacts(self.contact, self.contacts, SETTINGS, self.ekf.arrays, self.ekf.poses)
+        self.noise, self.wanted = self.ekf.slot_noise, self.ekf.poses.wanted
+
+
 def test_a_sole_that_carries_nothing_is_trusted_like_one_that_lands():
-    noise = np.zeros((1, 3))
-    tick.trust_contacts(
-        np.array([True]),
-        np.array([9.0]),
-        np.array([-1.0]),
-        SETTINGS,
-        np.array([2]),
-        noise,
-        np.zeros(1, dtype=np.int64),
-    )
-    np.testing.assert_array_equal(noise[0, :2], SETTINGS[[tick.LANDING_DRIFT, tick.LANDING_TURN]])
+    noise = Trusted([True], [9.0], [-1.0]).noise
+    assert noise[0, DRIFT] == SETTINGS.landing_drift_m2_s
+    assert noise[0, TURN] == SETTINGS.landing_turn_rad2_s
 
 
 def test_a_sole_at_its_edge_may_roll():
-    noise = np.zeros((3, 3))
-    margin = np.array([1.0, 0.5 * SETTINGS[tick.EDGE], 0.0])
-    closed, old = np.ones(3, dtype=bool), np.full(3, 9.0)
-    kinds = np.full(3, 2)
-    tick.trust_contacts(closed, old, margin, SETTINGS, kinds, noise, np.zeros(3, dtype=np.int64))
-    assert noise[0, 1] < noise[1, 1] < noise[2, 1] == SETTINGS[tick.LANDING_TURN]
-    assert (noise[:, 0] == noise[0, 0]).all()
+    noise = Trusted([True] * 3, [9.0] * 3, [1.0, 0.5 * SETTINGS.edge, 0.0]).noise
+    assert noise[0, TURN] < noise[1, TURN] < noise[2, TURN] == SETTINGS.landing_turn_rad2_s
+    assert (noise[:, DRIFT] == noise[0, DRIFT]).all()
 
 
 @pytest.mark.parametrize(
@@ -106,16 +105,13 @@ def test_a_sole_at_its_edge_may_roll():
         ((True, True), (5.0, 2.0), ("settled", "settled"), False),
     ],
 )
-def test_contacts_are_trusted_by_age_and_company(contact, age, drift, spin):
+def test_contact_noise_depends_on_age_and_number_of_contacts(contact, age, drift, spin):
     expected = {
-        "landing": SETTINGS[tick.LANDING_DRIFT],
-        "plain": SETTINGS[tick.DRIFT],
-        "settled": SETTINGS[tick.DRIFT] * SETTINGS[tick.SETTLED] ** 2,
+        "landing": SETTINGS.landing_drift_m2_s,
+        "plain": SETTINGS.drift_m2_s,
+        "settled": SETTINGS.drift_m2_s * SETTINGS.settled**2,
     }
-    noise, wanted = np.zeros((2, 3)), np.zeros(2, dtype=np.int64)
-    tick.trust_contacts(
-        np.array(contact), np.array(age), np.ones(2), SETTINGS, np.array([2, 1]), noise, wanted
-    )
-    np.testing.assert_allclose(noise[:, 0], [expected[d] for d in drift])
-    assert (noise[:, 2] > 0.0).all() == spin
-    np.testing.assert_array_equal(wanted, np.where(contact, [2, 1], 0))
+    trusted = Trusted(contact, age, (1.0, 1.0))
+    np.testing.assert_allclose(trusted.noise[:, DRIFT], [expected[d] for d in drift])
+    assert (trusted.noise[:, SPIN] > 0.0).all() == spin
+    np.testing.assert_array_equal(trusted.wanted, np.where(contact, [2, 1], 0))

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
-from kilohertz.estimators import floating_base_tick as tick
 from kilohertz.estimators.config import EstimatorGains
-from kilohertz.estimators.imu_watch import FOLLOWING_PER_S, N_ROWS, SLIPPING_M_S, STARTING_S, watch_imu
-from kilohertz.estimators.inekf_layout import ROTATION, STATE_BA, state_size
+from kilohertz.estimators.imu_watch import FOLLOWING_PER_S, SLIPPING_M_S, STARTING_S, watch_imu
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.inekf_layout import CORRECTION, ROTATION
 from kilohertz.estimators.joint_observer import ROW_Q
+from kilohertz.estimators.kernel_setup import new_contacts, new_doubt, new_watch
 from kilohertz.estimators.so3 import exp3
+from kilohertz.robots.model.robot_model import RobotModel
 
 DT_S = 1e-3
 G = 9.81
-LARGEST = EstimatorGains().largest_contradiction_m_s2
+CONFIG = EstimatorGains()
+LARGEST = CONFIG.largest_contradiction_m_s2
 FEET = np.array([[0.1, 0.1, -0.7], [-0.1, -0.1, -0.7]])
 
 
@@ -23,39 +26,24 @@ class Watched:
     """An IMU over two feet, sample by sample; it does not turn."""
 
     def __init__(self, since_reset_s=1.0):
-        self.settings = np.zeros(tick.N_SETTINGS)
-        self.settings[tick.GRAVITY], self.settings[tick.MAX_STEP] = G, 5e-3
-        self.settings[tick.LANDING_TIME] = 0.02
-        self.x = np.zeros(state_size(2))
-        self.R = self.x[:9].reshape(3, 3)
-        self.R[:] = np.eye(3)
-        self.contact, self.age = np.ones(2, bool), np.ones(2)
-        self.load = np.array([100.0, 200.0])
-        self.feet = FEET.copy()
-        self.filter_rows = np.zeros((4, 27))
-        self.since_reset = np.array([since_reset_s])
-        self.hung, self.watched, self.contradiction = FEET.copy(), np.zeros((N_ROWS, 3)), np.zeros(1)
+        self.ekf = InvariantEkf(2, gravity=G, max_step=5e-3)
+        self.R = self.ekf.R_WI
+        self.contact = np.ones(2, bool)
+        self.contacts = new_contacts(RobotModel.load("g1"), CONFIG)
+        self.age = self.contacts.age_s
+        self.age[:], self.contacts.normal_force_N[:] = 1.0, (100.0, 200.0)
+        self.feet, self.correction = self.ekf.poses.p_IF, self.ekf.arrays.rows[CORRECTION]
+        self.feet[:] = FEET
+        self.watch, self.doubt = new_watch(2, CONFIG), new_doubt(2)
+        self.watch.hung[:] = FEET
+        self.doubt.since_reset_s[0] = since_reset_s
 
     def sample(self, accel=(0.0, 0.0, G), dt=DT_S):
         row = np.zeros(ROW_Q + 3 + 6 + 2)
         row[ROW_Q + 6 : ROW_Q + 9] = accel
-        watch_imu(
-            row,
-            dt,
-            self.settings,
-            self.x,
-            self.contact,
-            self.age,
-            self.load,
-            self.feet,
-            np.zeros((2, 3)),
-            self.filter_rows,
-            self.since_reset,
-            self.hung,
-            self.watched,
-            self.contradiction,
-        )
-        return float(self.contradiction[0])
+        ekf = self.ekf
+        watch_imu(row, dt, ekf.arrays, self.contact, self.contacts, ekf.poses, self.watch, self.doubt)
+        return float(self.doubt.contradiction_m_s2[0])
 
 
 def rotation(axis, degrees):
@@ -83,7 +71,7 @@ def test_an_imu_that_has_turned_contradicts_legs_that_rest_by_its_share_of_gravi
 
 
 @pytest.mark.parametrize(("degrees", "ticks"), [(5.0, 480), (20.0, 380)])
-def test_how_soon_it_is_too_much(degrees, ticks):
+def test_the_time_until_a_contradiction_is_too_large(degrees, ticks):
     watched = Watched()
     for _ in range(ticks):
         told = watched.sample(rotation((0, 1, 0), degrees) @ [0.0, 0.0, G])
@@ -97,17 +85,17 @@ def test_it_is_the_same_where_the_filter_has_tilted_to_make_it_fit():
     for _ in range(ticks):
         watched.R[:] = rotation((0, 1, 0), np.degrees(step)) @ watched.R
         watched.feet[:] = FEET @ watched.R
-        watched.filter_rows[3, ROTATION + 1] = step
+        watched.correction[ROTATION + 1] = step
         told = watched.sample(felt)
     np.testing.assert_allclose(watched.R @ felt, [0.0, 0.0, G], atol=1e-9)
     # One part is late, the other fades with a time of a second.
     assert told == pytest.approx(G * np.radians(5.0), rel=0.25)
 
 
-def test_a_base_that_moves_as_it_feels_contradicts_nothing():
+def test_a_base_acceleration_equal_to_the_imus_is_no_contradiction():
     watched = Watched()
     frequency, amplitude = 2.0 * np.pi * 2.0, np.array([0.02, -0.03, 0.01])
-    watched.x[STATE_BA : STATE_BA + 3] = (0.1, -0.2, 0.05)
+    watched.ekf.accel_bias[:] = (0.1, -0.2, 0.05)
     for k in range(1000):
         t = k * DT_S
         watched.feet[:] = FEET - amplitude * (1.0 - np.cos(frequency * t))
@@ -123,7 +111,7 @@ def test_a_foot_that_slips_for_a_while_is_no_error_of_the_imu(speed_m_s):
         if k < 100:
             watched.feet[1, 0] += speed_m_s * DT_S
         assert watched.sample() < LARGEST
-    assert watched.watched[1] @ watched.watched[1] < (FOLLOWING_PER_S * SLIPPING_M_S) ** 2
+    assert watched.watch.lack @ watched.watch.lack < (FOLLOWING_PER_S * SLIPPING_M_S) ** 2
 
 
 def test_a_robot_in_the_air_and_a_foot_that_has_just_landed_say_nothing():
@@ -136,7 +124,7 @@ def test_a_robot_in_the_air_and_a_foot_that_has_just_landed_say_nothing():
 
 def test_a_start_that_was_not_upright_is_no_error_of_the_imu():
     watched = Watched(since_reset_s=0.99 * STARTING_S)
-    watched.filter_rows[3, ROTATION] = 1e-3
+    watched.correction[ROTATION] = 1e-3
     for _ in range(100):
         assert watched.sample((1.0, 0.0, G)) == 0.0
 

@@ -24,7 +24,7 @@ def table(path):
 
 
 @pytest.mark.skipif(not (DATA / "inekf").is_dir(), reason="reference data inekf/ is not here")
-def test_reference_quirks_give_the_authors_numbers():
+def test_with_the_authors_conventions_their_numbers_are_reproduced():
     """A simulated Cassie walks for 10 s; every column their C++ filter printed, to 1e-6."""
     with np.load(DATA / "inekf" / "inekf_meas.npz") as file:
         log = dict(file)
@@ -188,7 +188,7 @@ class Imu:
 
 
 @pytest.mark.parametrize("kind", [1, 2])
-def test_errors_are_as_large_as_the_filter_says(kind):
+def test_errors_agree_with_the_filters_covariance(kind):
     """Normalised errors squared of rotation and velocity, biases: mean near 1 per degree of freedom."""
     tilt, velocity, bias = [], [], []
     for seed in range(12):
@@ -251,7 +251,7 @@ def test_same_samples_give_the_same_bits():
     assert states[0] == states[1]
 
 
-def test_what_is_done_before_the_first_tick_is_what_the_kernels_do():
+def test_setup_functions_equal_the_kernels():
     rng = np.random.default_rng(3)
     R_IF, noise = pin.exp3(rng.normal(size=3)), rng.normal(size=(2, 3, 3))
     noise = noise @ noise.transpose(0, 2, 1)
@@ -265,8 +265,9 @@ def test_what_is_done_before_the_first_tick_is_what_the_kernels_do():
     for slot, kind in ((0, 2), (1, 1)):
         p_IF = rng.normal(size=3)
         ours.open_slot(slot, kind, p_IF, R_IF, *noise)
-        x, P, R, work = compiled.x, compiled.P, compiled.R_WI, compiled.work
-        open_slot(x, P, slot, p_IF, R_IF, *noise, kind, R, compiled.active, work)
+        for array, values in zip(compiled.poses, (kind, p_IF, R_IF, *noise), strict=True):
+            array[slot] = values
+        open_slot(compiled.arrays, slot, compiled.poses, compiled.R_WI)
     for ekf in (ours, compiled):
         np.testing.assert_array_equal(ekf.active, [2, 1])
     np.testing.assert_allclose(ours.x, compiled.x, atol=1e-14)
@@ -276,5 +277,5 @@ def test_what_is_done_before_the_first_tick_is_what_the_kernels_do():
     delta = np.zeros(len(compiled.P))
     for row in (ROTATION, CONTACTS + 3):
         delta[row : row + 3] = turn
-    retract(compiled.x, delta, compiled.active, compiled.work)
+    retract(compiled.arrays, delta)
     np.testing.assert_allclose(ours.x, compiled.x, atol=1e-14)

@@ -105,7 +105,7 @@ def test_a_measurement_that_agrees_changes_no_mean():
     np.testing.assert_allclose(ekf.surprise, 0.0, atol=1e-18)
 
 
-def test_surprise_is_the_squared_mahalanobis_distance():
+def test_the_innovation_measure_is_the_squared_mahalanobis_distance():
     ekf, measured = observed(2, (1, 0))
     R = ekf.R_WI
     H = np.zeros((3, N))
@@ -117,7 +117,7 @@ def test_surprise_is_the_squared_mahalanobis_distance():
     assert not ekf.surprise[1].any()
 
 
-def test_a_contact_that_closes_is_as_sure_as_the_imu_and_the_encoders():
+def test_a_closing_contact_gets_the_covariance_of_imu_and_encoders():
     ekf, measured = observed(3, (0, 0))
     P, R = ekf.P.copy(), ekf.R_WI.copy()
     ekf.correct(np.array([0, 2]), *measured)

@@ -8,23 +8,27 @@ from scipy.linalg import expm
 
 from kilohertz.estimators.config import JointObserverGains
 from kilohertz.estimators.joint_observer import observe_joints, reset_joints, steady_deviation, take_sample
-from kilohertz.estimators.kernel_setup import joint_parameters
+from kilohertz.estimators.kernel_setup import new_joints
 
-PARAMETERS = joint_parameters(JointObserverGains())
+GAINS = JointObserverGains()
 STEP_S = 1e-3
 
 
-def observer(na, parameters=PARAMETERS):
-    state, P = np.empty((3, na)), np.empty((3, 3))
-    reset_joints(state, P, np.zeros(na), parameters)
-    return state, P
+def observer(na):
+    joints = new_joints(GAINS, na)
+    reset_joints(joints, np.zeros(na))
+    return joints
+
+
+def state(joints):
+    return np.stack([joints.q, joints.v, joints.vdot])
 
 
 def test_it_is_the_kalman_filter_of_singers_model():
-    encoder, velocity, sd, tau = PARAMETERS
     rng = np.random.default_rng(0)
-    state, P = observer(3)
-    x, C = state.copy(), P.copy()
+    joints = observer(3)
+    sd, tau = joints.accel_sd_rad_s2, joints.accel_time_s
+    x, C = state(joints), joints.P.copy()
     for dt in (0.001, 0.002, 0.0005, 0.001):
         q, v = rng.normal(size=(2, 3))
         # Van Loan's discretisation of the continuous model.
@@ -36,36 +40,36 @@ def test_it_is_the_kalman_filter_of_singers_model():
         E = expm(A * dt)
         F = E[:3, :3]
         x, C = F @ x, F @ C @ F.T + E[:3, 3:] @ F.T
-        H, N = np.eye(3)[:2], np.diag([encoder, velocity])
+        H, N = np.eye(3)[:2], np.diag([joints.encoder_variance_rad2, joints.velocity_variance_rad2_s2])
         K = C @ H.T @ np.linalg.inv(H @ C @ H.T + N)
         x, C = x + K @ (np.stack([q, v]) - H @ x), C - K @ H @ C
-        observe_joints(state, P, q, v, dt, PARAMETERS)
+        observe_joints(joints, q, v, dt)
         # Noise enters to leading order in dt / tau.
         for row in range(3):
-            np.testing.assert_allclose(state[row], x[row], rtol=3e-3, atol=3e-3 * np.abs(x[row]).max())
-        np.testing.assert_allclose(P, C, rtol=3e-2, atol=1e-12)
+            np.testing.assert_allclose(
+                state(joints)[row], x[row], rtol=3e-3, atol=3e-3 * np.abs(x[row]).max()
+            )
+        np.testing.assert_allclose(joints.P, C, rtol=3e-2, atol=1e-12)
 
 
 def test_noise_is_less_than_the_sensors_and_lag_below_half_a_millisecond():
     rng = np.random.default_rng(1)
-    state, P = observer(50)
+    joints = observer(50)
     noise = []
     for _ in range(1500):
-        observe_joints(state, P, 1e-4 * rng.normal(size=50), 0.02 * rng.normal(size=50), STEP_S, PARAMETERS)
-        noise.append(state[:2].copy())
+        observe_joints(joints, 1e-4 * rng.normal(size=50), 0.02 * rng.normal(size=50), STEP_S)
+        noise.append(state(joints)[:2])
     q_sd, v_sd = np.std(noise[500:], axis=(0, 2))
     assert q_sd < 0.5e-4
     assert v_sd < 0.0125
     for frequency_Hz in (2.0, 10.0):
         w = 2 * np.pi * frequency_Hz
-        state, P = observer(1)
+        joints = observer(1)
         t = np.arange(0.0, 2.0, STEP_S)
         estimate = []
         for s in t:
-            observe_joints(
-                state, P, np.array([np.sin(w * s)]) / w, np.array([np.cos(w * s)]), STEP_S, PARAMETERS
-            )
-            estimate.append(state[1, 0])
+            observe_joints(joints, np.array([np.sin(w * s)]) / w, np.array([np.cos(w * s)]), STEP_S)
+            estimate.append(joints.v[0])
         late = t >= 1.0
         phase = np.sum(np.array(estimate)[late] * np.exp(-1j * w * t[late])) / np.sum(
             np.cos(w * t[late]) * np.exp(-1j * w * t[late])
@@ -75,29 +79,29 @@ def test_noise_is_less_than_the_sensors_and_lag_below_half_a_millisecond():
 
 
 def test_steady_deviation_is_the_noise_found():
-    deviation = steady_deviation(PARAMETERS, STEP_S)
+    deviation = steady_deviation(observer(3), STEP_S)
     assert deviation[0] < 1e-4
     assert 0.005 < deviation[1] < 0.02
 
 
 def test_it_settles_on_a_joint_at_rest():
-    state, P = observer(2)
-    state[1] = 3.0
+    joints = observer(2)
+    joints.v[:] = 3.0
     for _ in range(400):
-        observe_joints(state, P, np.array([0.3, -0.2]), np.zeros(2), STEP_S, PARAMETERS)
-    np.testing.assert_allclose(state[0], [0.3, -0.2], atol=1e-7)
-    np.testing.assert_allclose(state[1:], 0.0, atol=1e-4)
+        observe_joints(joints, np.array([0.3, -0.2]), np.zeros(2), STEP_S)
+    np.testing.assert_allclose(joints.q, [0.3, -0.2], atol=1e-7)
+    np.testing.assert_allclose(state(joints)[1:], 0.0, atol=1e-4)
 
 
 @pytest.mark.parametrize("place", range(4))
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e5])
 def test_rows_that_cannot_be_are_refused(place, value):
-    state, P = observer(2)
+    joints = observer(2)
     row = np.zeros(12)
     row[2 + place] = value
-    before = state.copy(), P.copy()
-    assert not take_sample(row, STEP_S, state, P, PARAMETERS)
-    np.testing.assert_array_equal(state, before[0])
-    np.testing.assert_array_equal(P, before[1])
+    before = state(joints), joints.P.copy()
+    assert not take_sample(row, STEP_S, joints)
+    np.testing.assert_array_equal(state(joints), before[0])
+    np.testing.assert_array_equal(joints.P, before[1])
     row[2 + place] = 0.1
-    assert take_sample(row, STEP_S, state, P, PARAMETERS)
+    assert take_sample(row, STEP_S, joints)

@@ -1,4 +1,4 @@
-"""What the kernels are told of a robot."""
+"""Estimator settings derived from the robot model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.estimators import floating_base_tick as tick
 from kilohertz.estimators import kernel_setup
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.robots.model.robot_model import RobotModel
@@ -41,18 +40,18 @@ def test_torques_of_heavy_joints_are_believed_less():
     assert deviation[names.index("left_hip_pitch_joint")] > deviation[names.index("left_ankle_roll_joint")]
 
 
-def test_soles_hold_their_corners():
+def test_sole_boxes_contain_the_corners():
     robot = RobotModel.load("g1")
     for box, contact in zip(kernel_setup.sole_boxes(robot), robot.contacts, strict=True):
         assert (contact.corners_F[:, :2] >= box[0]).all()
         assert (contact.corners_F[:, :2] <= box[1]).all()
 
 
-def test_points_creep_more_than_soles():
+def test_point_feet_have_their_own_drift_gain():
     config = EstimatorGains()
     drift = []
     for name in ("g1", "bolt"):
         points = kernel_setup.stands_on_points(RobotModel.load(name))
-        settings = kernel_setup.tick_settings(config, 9.81, 5e-3, 100.0, on_points=points)
-        drift.append(np.sqrt(settings[tick.DRIFT]))
+        settings = kernel_setup.tick_settings(config, on_points=points)
+        drift.append(np.sqrt(settings.drift_m2_s))
     assert drift == pytest.approx([config.foot_drift_m_per_sqrt_s, config.point_drift_m_per_sqrt_s])

@@ -6,19 +6,25 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.contact_detection import Detection
+from kilohertz.estimators.kernel_setup import new_contacts
 from kilohertz.estimators.leg_kinematics import KinematicTables
-from kilohertz.estimators.sole_motion import LEAST_PRESSURE, find_pressure, sole_velocity
+from kilohertz.estimators.sole_motion import find_pressure, sole_velocity
 from kilohertz.robots.model.robot_model import RobotModel
 
 BOX = np.array([[-0.05, -0.03], [0.12, 0.03]])
 
 
+DETECTION = Detection(make_N=10.0, break_N=5.0, make_time_s=0.01, break_time_s=0.01)
+
+
 def pressure(R_BF, wrench):
-    p_FP, margin = np.full((1, 2), np.nan), np.full(1, np.nan)
-    settings = np.zeros(20)
-    settings[LEAST_PRESSURE] = 10.0
-    find_pressure(wrench[None], R_BF[None], BOX[None], settings, p_FP, margin)
-    return p_FP[0], margin[0]
+    contacts = new_contacts(RobotModel.load("g1"), EstimatorGains())
+    contacts.R_BF[0], contacts.wrench_B[0], contacts.sole_box[0] = R_BF, wrench, BOX
+    contacts.p_FP[:], contacts.margin[:] = np.nan, np.nan
+    find_pressure(contacts, DETECTION)
+    return contacts.p_FP[0], contacts.margin[0]
 
 
 @pytest.mark.parametrize(
@@ -57,24 +63,15 @@ def test_sole_velocity_leaves_the_centre_of_pressure_at_rest():
     q, v = pin.neutral(model), rng.normal(size=model.nv)
     q[7:] = robot.q_nominal[7:]
     v[:3] = 0.0
-    for contact in robot.contacts:
-        tables = KinematicTables.of(robot, data, [contact.frame_id])
+    contacts = new_contacts(robot, EstimatorGains())
+    tables = KinematicTables.of(robot, data, [contact.frame_id for contact in robot.contacts])
+    for c, contact in enumerate(robot.contacts):
         pin.forwardKinematics(model, data, q, v)
         pin.updateFramePlacements(model, data)
         pose = data.oMf[contact.frame_id]
         p_FP, velocity = np.array([0.07, -0.02]), np.empty(3)
-        sole_velocity(
-            v[3:6].copy(),
-            v[6:].copy(),
-            tables.joint_address,
-            tables.joint_axis,
-            tables.frame_support[0],
-            np.ascontiguousarray(pose.rotation),
-            pose.translation.copy(),
-            p_FP,
-            velocity,
-            np.empty(6),
-        )
+        contacts.R_BF[c], contacts.p_BF[c], contacts.p_FP[c] = pose.rotation, pose.translation, p_FP
+        sole_velocity(c, v[3:6].copy(), v[6:].copy(), tables, contacts, velocity, np.empty(6))
         w = pin.getFrameVelocity(model, data, contact.frame_id, pin.LOCAL_WORLD_ALIGNED).angular
         at_pressure = velocity + np.cross(w, pose.rotation @ np.array([*p_FP, 0.0]))
         np.testing.assert_allclose(at_pressure, 0.0, atol=1e-13)

@@ -40,7 +40,7 @@ def test_what_is_compiled_is_loaded_at_once(loaded: list[ModuleType]) -> None:
     assert len(loaded) == 2
 
 
-def test_a_helper_that_dies_is_not_missed(loaded: list[ModuleType]) -> None:
+def test_a_helper_process_that_dies_does_no_harm(loaded: list[ModuleType]) -> None:
     for factor in (2, 3):
         load_later("test_dies", TEXT.format(factor), [], 1.0, loaded.append)
         helper = compile_ahead._helper

@@ -2,13 +2,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.config.yaml_file import MAX_BYTES, Config, load_yaml, load_yaml_located
+from kilohertz.robots.config.yaml_file import MAX_BYTES, Config, check_data, load_yaml, load_yaml_located
 
 
 class Flat(Config):
@@ -133,7 +134,7 @@ def test_a_schema_cannot_be_changed_after_loading(tmp_path: Path) -> None:
         ),
         ("name: a\ngrounds:\n- {kind: slope}", "r.yaml:3:3: grounds[0].pitch_deg: is missing"),
         ("name: a\nname: b", "r.yaml:2:1: name: is given twice (first in line 1)"),
-        ("name: !secret a", "r.yaml:1:1: name: has a tag that is not known here: !secret"),
+        ("name: !secret a", "r.yaml:1:1: name: has an unknown YAML tag: !secret"),
         ('name: "\\ud800"', "r.yaml:1:1: name: is not valid text"),
         ('"\\ud800": a', "r.yaml:1:1: has a key that is not valid text"),
         ("", "r.yaml:1:1: is empty"),
@@ -248,3 +249,30 @@ def test_no_values_raise_anything_but_a_config_error(tmp_path: Path, data: dict[
     text = told(path)
     assert "pydantic" not in text
     assert "Input" not in text
+
+
+class _Measured(Config):
+    name: str
+    sizes: tuple[float, float]
+
+
+def test_plain_data_is_checked_like_a_file():
+    model, positions = check_data({"name": "a", "sizes": np.array([1.0, 2.0])}, _Measured)
+    assert model.sizes == (1.0, 2.0)
+    assert positions.data == {"name": "a", "sizes": [1.0, 2.0]}
+    assert str(positions.problem(("sizes", 1), "is odd")) == "sizes[1]: is odd"
+
+
+def test_plain_data_that_does_not_fit_is_told_with_its_keys():
+    with pytest.raises(ConfigError) as refusal:
+        check_data({"nmae": "a", "sizes": ("one", 2.0)}, _Measured)
+    told = str(refusal.value)
+    assert "nmae: is not a known key (did you mean 'name'?)" in told
+    assert "sizes[0]: should be a number, not 'one'" in told
+
+
+def test_data_that_holds_itself_is_refused():
+    data = {"name": "a"}
+    data["sizes"] = data
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        check_data(data, _Measured)

@@ -79,8 +79,8 @@ WRONG = [
     ("base", ..., "is missing"),
     ("base", "flying", "should be 'floating' or 'fixed', not 'flying'"),
     ("base", "Floating", "(did you mean 'floating'?)"),
-    ("imu", ..., "is missing: a floating base needs one"),
-    ("imu", None, "is missing: a floating base needs one"),
+    ("imu", ..., "is missing: a floating base needs an IMU"),
+    ("imu", None, "is missing: a floating base needs an IMU"),
     ("imu", "torso", "should be a map (key: value), not 'torso'"),
     ("imu.link", ..., "is missing"),
     ("imu.link", 3, "should be text"),
@@ -88,13 +88,13 @@ WRONG = [
     ("imu.p_BI_m", [0, 0, 0, 0], "should have at most 3 entries, not 4"),
     ("imu.p_BI_m", 0.1, "should be a list"),
     ("imu.p_BI_m", [0, 0, "x"], "should be a number, not 'x'"),
-    ("imu.p_BI_m", [0, 0, 100], "should be a length in m"),
+    ("imu.p_BI_m", [0, 0, 100], "should be a length between -10 and 10 m"),
     ("imu.p_BI_m", [0, 0, float("nan")], "should be a"),
-    ("imu.rpy_BI_rad", [0, 0, 180], "should be an angle in rad"),
+    ("imu.rpy_BI_rad", [0, 0, 180], "should be an angle between -2 pi and 2 pi rad"),
     ("imu.rpy_BI_rad", [0, 0, True], "should be a number, not true"),
     ("imu.rpy_BI_deg", [0, 0, 1], "is not a known key"),
-    ("contacts", ..., "is missing: a floating base needs a sole"),
-    ("contacts", {}, "is missing: a floating base needs a sole"),
+    ("contacts", ..., "is missing: a floating base needs at least one sole"),
+    ("contacts", {}, "is missing: a floating base needs at least one sole"),
     ("contacts", [1], "should be a map (key: value), not a list"),
     ("contacts.left foot", {"link": "foot", "corners_m": SOLE, "friction": 1}, "should be a name"),
     ("contacts.left_foot", None, "should be a map (key: value), not empty"),
@@ -174,7 +174,7 @@ def test_a_misspelt_key_is_told_once_not_also_as_missing(tmp_path: Path) -> None
 def test_a_fixed_base_has_neither_imu_nor_soles(tmp_path: Path, key: str) -> None:
     data = {"robot": "arm", "model": "arm.urdf", "base": "fixed", key: FLOATING[key]}
     assert [line.split(": ", 1)[1] for line in lines(tmp_path, data)] == [
-        f"{key}: has no meaning for a fixed base: remove it"
+        f"{key}: is not used for a fixed base: remove it"
     ]
 
 

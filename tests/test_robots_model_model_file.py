@@ -124,11 +124,11 @@ def test_mesh_paths_are_absolute_where_the_mesh_is_there(tmp_path: Path) -> None
         (urdf(), "should have one root link, not 'a', 'b'"),
         (urdf(joint("j", "planar", "a", "b")), "of type 'planar', which cannot be controlled"),
         (urdf(joint("j", "revolut", "a", "b")), "of type 'revolut'"),
-        (urdf(joint("j", "revolute", "a", "c")), "refers to link 'c', which is not there"),
+        (urdf(joint("j", "revolute", "a", "c")), "refers to link 'c', which does not exist"),
         (urdf(joint("j", "revolute", "a", "b", "")), "the limit of joint 'j' lacks 'effort'"),
         (
             urdf(joint("j", "revolute", "a", "b"), joint("j", "revolute", "b", "c"), links="abc"),
-            "joint 'j' is there twice",
+            "joint 'j' is defined twice",
         ),
         (
             urdf(joint("j", "revolute", "a", "b")).replace('ixy="0" ', ""),
@@ -138,11 +138,11 @@ def test_mesh_paths_are_absolute_where_the_mesh_is_there(tmp_path: Path) -> None
             urdf(joint("j", "revolute", "a", "b")).replace('velocity="2"', 'velocity="fast"'),
             "the limit of joint 'j': 'fast' should be a finite number",
         ),
-        (urdf(links="aa"), "link 'a' is there twice"),
+        (urdf(links="aa"), "link 'a' is defined twice"),
         (urdf(joint("j", "revolute", "a", "b"), joint("k", "revolute", "b", "a")), "form a loop"),
         (
             urdf(joint("j", "revolute", "b", "c"), joint("k", "revolute", "c", "b"), links="abc"),
-            "hangs in a loop of joints",
+            "is part of a loop of joints",
         ),
         (
             urdf(joint("j", "revolute", "a", "c"), joint("k", "revolute", "b", "c"), links="abc"),

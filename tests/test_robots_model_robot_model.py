@@ -292,7 +292,7 @@ def test_a_frame_of_the_users_does_not_take_the_place_of_ours(tmp_path: Path) ->
         (
             "base:",
             "locked_joints_rad: {spin: 1}\narmature_kgm2: {spin: 1}\nbase:",
-            "4:17: armature_kgm2.spin: is a joint that is locked",
+            "4:17: armature_kgm2.spin: is a locked joint",
         ),
         ("hopper.urdf", "hoper.urdf", "2:1: model: there is no file"),
     ],
@@ -312,7 +312,7 @@ def test_a_name_that_the_model_does_not_have_is_refused(
         ('effort="80"', 'effort="1000"', "torque_limit_Nm: is needed for 'hip'"),
         ('lower="-1.5"', 'lower="3"', "model: has joint 'hip', whose lower limit 3 is above its upper limit"),
         ('lower="-1.5"', 'lower="0.1"', "posture_rad.hip: should be within"),
-        ('<mass value="5"/>', '<mass value="-5"/>', "has no mass, or a link of negative mass"),
+        ('<mass value="5"/>', '<mass value="-5"/>', "has no mass, or a link with a negative mass"),
         ('type="revolute"', 'type="planar"', "2:1: model: joint 'hip' is of type 'planar'"),
         ("</robot>", "", "2:1: model:"),
     ],
@@ -324,7 +324,7 @@ def test_a_model_that_cannot_be_used_is_refused(tmp_path: Path, old: str, new: s
 def test_a_joint_left_out_of_the_posture_must_be_able_to_be_at_zero(tmp_path: Path) -> None:
     model = URDF.replace('lower="-1.5"', 'lower="-1.5"', 1).replace('upper="1.5"', 'upper="-0.2"', 1)
     text = refusal(robot_folder(tmp_path, FLOATING.replace("hip: -0.4, ", ""), model))
-    assert "posture_rad: needs 'hip': its limits -1.5 to -0.2 leave out 0" in text
+    assert "posture_rad: needs a value for 'hip': its limits -1.5 to -0.2 exclude the default 0" in text
 
 
 @pytest.mark.parametrize(

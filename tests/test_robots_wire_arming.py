@@ -47,7 +47,7 @@ def test_a_robot_at_rest_is_armed():
     [
         ({"q": put(3, 5.0)}, ROBOT.joint_names[3]),
         ({"q": move}, "moves at"),
-        ({"v": put(2, 0.5)}, "stands still"),
+        ({"v": put(2, 0.5)}, "encoder position is constant"),
         ({"gyro": put(0, 0.5)}, "the base turns"),
         ({"accel": put(2, 9.2)}, "9.20 m/s2"),
         ({"accel": put(2, 10.4)}, "10.40 m/s2"),

@@ -79,8 +79,8 @@ def test_gravity_that_the_robot_adds_is_not_sent_twice():
     [
         ("sign: {elbow_jiont: -1}", "did you mean 'elbow_joint'"),
         ("sign: {elbow_joint: 2}", "sign.elbow_joint"),
-        ("gear: {elbow_joint: -9.0}", "a gear ratio is positive"),
-        ("joints: [elbow_joint]", "'wrist_1_joint' is moved by 0 motors"),
+        ("gear: {elbow_joint: -9.0}", "gear.elbow_joint: should be positive"),
+        ("joints: [elbow_joint]", "'wrist_1_joint' should be moved by one motor, not by 0"),
         ("names: {m: elbow_joint}", "no motor 'm'"),
         ("position_unit: grad", "position_unit"),
         ("sgin: {}", "did you mean 'sign'"),

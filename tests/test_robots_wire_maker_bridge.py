@@ -221,7 +221,7 @@ def test_a_missing_library_is_named_with_its_extra(maker: str, monkeypatch: pyte
 
 def test_a_model_of_another_arm_is_refused(tmp_path: Path, stand_ins: Any) -> None:
     arm = FrankaArm("here")
-    with pytest.raises(ConfigError, match="'ur5' is no arm of 7 joints"):
+    with pytest.raises(ConfigError, match="'ur5' is not an arm of 7 joints"):
         ArmBridge(RobotModel.load("ur5"), arm, f"ipc://{tmp_path / 'robot'}")
 
 

@@ -110,7 +110,7 @@ def test_another_version_is_recognised_and_refused(version):
     ("field", "value", "told"),
     [
         ("robot", "g1", "'g1'"),
-        ("joints", ("knee", "hip"), "number 0 is 'hip' on the robot"),
+        ("joints", ("knee", "hip"), "entry 0 is 'hip' on the robot"),
         ("joints", ("hip",), "'knee'"),
         ("contacts", (), "'foot'"),
         ("dt_s", 0.002, "0.002"),

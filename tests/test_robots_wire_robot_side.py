@@ -119,7 +119,7 @@ def test_silence_fades_the_command_and_then_damps_for_good(bench):
 
 def test_the_holder_of_the_lease_is_named_to_others(bench):
     bench.arm(A)
-    assert bench.arm(B) == ("refused", ("lease", "'peer A' commands this robot"))
+    assert bench.arm(B) == ("refused", ("lease", "'peer A' already commands this robot"))
 
 
 def test_asking_again_before_the_first_command_is_the_same_lease(bench):

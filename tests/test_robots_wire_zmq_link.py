@@ -124,7 +124,7 @@ def test_three_states_that_cannot_be_and_it_gives_up(armed):
     for _ in range(BAD_STATES):
         robot.state()
     assert not link.read(sensors)
-    assert "could not be believed" in link.lost_because
+    assert "not plausible" in link.lost_because
     assert np.isfinite(sensors.data).all()
     assert not np.array_equal(before, sensors.data)
 
@@ -171,7 +171,7 @@ def test_what_cannot_be_sent_is_counted_and_never_waited_for(tmp_path):
     ("refusal", "told"),
     [
         (wire.pack("refused", "joints", "number 0 is another"), "wrong robot: joints: number 0 is another"),
-        (b"\x92\x05\xa7welcome", "protocol: the robot speaks version 5"),
+        (b"\x92\x05\xa7welcome", "protocol: the robot uses protocol version 5"),
         (
             wire.pack("welcome", *identity(RobotModel.load("panda"), 1e-3).packed(), 0, ()),
             "wrong robot: robot",
@@ -224,7 +224,7 @@ def test_states_that_are_overdue_are_predicted_and_then_it_gives_up(armed):
         assert sensors.t_s[0] == pytest.approx(t_s + 1e-3 * steps)
         assert sensors.seq[0] == seq
     assert link.predicted == steps > 0
-    assert "no state came" in link.lost_because
+    assert "no state was received" in link.lost_because
 
 
 def test_a_state_whose_truth_has_come_is_not_overdue_yet(armed, monkeypatch):

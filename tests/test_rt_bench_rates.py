@@ -45,8 +45,8 @@ def test_the_worst_direction_is_found_by_bisection(monkeypatch) -> None:
 
 
 def test_the_rates_are_printed_written_and_drawn(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(rates, "run_rates", lambda name, told: PUSHES)
-    result = khz("bench", "--rates", "--json", tmp_path / "rates.json", "--plot", tmp_path / "plots")
+    monkeypatch.setattr(rates, "run_rates", lambda name, progress: PUSHES)
+    result = khz("bench", "rates", "--json", tmp_path / "rates.json", "--plot", tmp_path / "plots")
     assert result.exit_code == 0
     for told in ("rate Hz", "1000", STEPPING, "rates.png"):
         assert told in result.stdout
@@ -55,5 +55,5 @@ def test_the_rates_are_printed_written_and_drawn(tmp_path, monkeypatch) -> None:
 
 
 def test_an_arm_is_not_pushed() -> None:
-    result = khz("bench", "--rates", "--robot", "panda")
+    result = khz("bench", "rates", "--robot", "panda")
     assert result.exit_code == USAGE

@@ -16,7 +16,7 @@ from kilohertz.rt.cli.main import app
 
 pytestmark = pytest.mark.host
 
-DONE, SAFETY_STOP, USAGE, REFUSED, LOST = 0, 1, 2, 3, 4
+DONE, SAFETY_STOP, USAGE, REFUSED, LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def khz(*arguments):
@@ -58,26 +58,27 @@ def served(tmp_path):
         server.process.communicate()
 
 
-def test_a_served_robot_is_run_and_both_ends_tell_how_it_was(served, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, served, tmp_path):
     endpoint, server = served
     path = tmp_path / "run.json"
     result = khz("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 0.3,
                  "--json", path)  # fmt: skip
     assert result.exit_code == DONE
-    assert "commands taken by the robot" in result.stdout
+    assert "commands accepted by the robot" in result.stdout
     link = json.loads(path.read_text())["link"]
     assert link["commands_accepted"] >= 300
     assert link["endpoint"] == endpoint
     assert link["round_trip_us"]["p99"] > 0.0
-    status, out, err = server.end(signal.SIGTERM)
-    assert (status, err) == (0, "")
+    ended, out, err = server.end(number)
+    assert (ended, err) == (status, "")
     assert "commands taken" in out
 
 
 def test_another_robot_is_refused_with_status_3_and_the_field(served):
     result = khz("run", "panda", "--connect", served[0], "--lockstep", "--duration", 0.1)
     assert result.exit_code == REFUSED
-    assert "wrong robot: robot: the robot has 'ur5', the controller 'panda'" in result.stderr
+    assert "wrong robot: robot: the robot has 'ur5', the controller has 'panda'" in result.stderr
 
 
 def test_nobody_there_is_status_4(tmp_path, monkeypatch):
@@ -96,7 +97,7 @@ def test_a_robot_that_dies_is_status_4(served):
     status, out, err = (server.process.kill(), run.end())[1]
     watcher.abandon()
     assert status == LOST
-    assert "no state came from the robot" in out
+    assert "no state was received from the robot" in out
     assert "the link was lost after" in err.splitlines()[-1]
 
 
@@ -110,6 +111,20 @@ def test_khz_stop_stops_it_whoever_commands(served):
     watcher.abandon()
     assert status == SAFETY_STOP
     assert "by khz stop" in out
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 600,
+                  "--json", path)  # fmt: skip
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    ended, _, _ = run.end(number)
+    watcher.abandon()
+    assert ended == status
+    assert json.loads(path.read_text())["ticks"] > 0
 
 
 def watch_until(watcher, mode):
@@ -137,10 +152,10 @@ def test_sim_over_zmq_is_sim(tmp_path):
     [
         (["run", "ur5", "--connect", "tcp://192.0.2.1:5555"], "khz keys new"),
         (["run", "ur5", "--connect", "tcp://127.0.0.1:1", "--key", "a"], "both or not at all"),
-        (["run", "ur5", "--connect", "nowhere"], "is no endpoint"),
+        (["run", "ur5", "--connect", "nowhere"], "is not an endpoint"),
         (["serve", "ur5", "--bind", "tcp://0.0.0.0:5555"], "khz keys new"),
         (["serve", "ur6"], "did you mean 'ur5'"),
-        (["stop", "--connect", "nowhere"], "is no endpoint"),
+        (["stop", "--connect", "nowhere"], "is not an endpoint"),
     ],
 )
 def test_what_must_not_be_is_refused_with_status_3(arguments, told):
@@ -160,7 +175,9 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     assert str(tmp_path / "keys" / "me.secret") in khz("keys", "new", "me").stdout
     listed = khz("keys", "list").stdout
     assert listed.startswith("me ")
-    assert listed.rstrip().endswith("ours")
+    assert listed.rstrip().endswith("own key pair")
+    (key,) = json.loads(khz("keys", "list", "--json", "-").stdout)["keys"]
+    assert (key["name"], key["own_key_pair"]) == ("me", True)
     assert khz("keys", "new", "me").exit_code == REFUSED
 
 

@@ -72,7 +72,7 @@ def test_a_log_that_was_cut_off_is_told_of_as_far_as_it_goes(toy):
     path.write_bytes(content[:writer_end])
     result = khz("info", path)
     assert result.exit_code == 0
-    assert "ends in the middle" in result.stdout
+    assert "the log is cut off" in result.stdout
 
 
 @pytest.mark.parametrize("pace", ["timer", "robot"])
@@ -89,8 +89,8 @@ def test_periods_that_were_missed_are_told_apart_from_rows_that_were_lost(tmp_pa
     writer.add(kept, rows[kept, 0], rows[kept])
     writer.close(None)
     result = khz("info", path)
-    assert "98 ticks recorded, 2 rows lost, 5 periods missed" in result.stdout
-    assert "the controller ended without a word" in result.stdout
+    assert "98 ticks recorded, 2 rows lost, 5 deadline misses" in result.stdout
+    assert "the controller ended without a summary" in result.stdout
 
 
 def test_every_digit_is_in_the_table(toy, tmp_path):
@@ -141,6 +141,19 @@ def test_columns_have_the_names_of_joints_contacts_and_hands(biped, tmp_path):
         assert name in names
 
 
+def test_a_replay_is_reported_as_json(biped):
+    path, _ = biped
+    result = khz("replay", path, "--json", "-")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "ticks": 300,
+        "ticks_that_differ": 0,
+        "bits_that_differ": 0,
+        "first": None,
+        "other_machine": None,
+    }
+
+
 def test_a_log_is_drawn(biped, tmp_path):
     path, _ = biped
     folder = tmp_path / "new" / "plots"
@@ -163,7 +176,7 @@ def test_what_is_no_log_is_refused(command, tmp_path):
     result = khz(command, path, *more)
     assert result.exit_code == REFUSED
     assert len(result.stderr.strip().splitlines()) == 1
-    assert "is no log of a run" in result.stderr
+    assert "is not a Kilohertz log" in result.stderr
 
 
 def test_what_cannot_be_exported_is_refused(toy, tmp_path):

@@ -2,21 +2,28 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from kilohertz.controller.brain import Brain
+from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.doctor import report
 from kilohertz.rt.doctor.check import Check, Status
 from kilohertz.rt.doctor.fix import Fix
+from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import session
+from kilohertz.sim import render
 
-REFUSED, USAGE, FELL = 3, 2, 1
+DONE, FELL, USAGE, REFUSED, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 5, 130
 
 
 def khz(*arguments):
@@ -51,7 +58,11 @@ def call(*arguments):
         (["sim", "g1", "--fast"], "--fast"),
         (["sim", "g1", "g1"], "g1"),
         (["simulate", "g1"], "simulate"),
-        (["bench", "--ticks", "10"], "--ticks"),
+        (["bench", "latency", "--ticks", "10"], "--ticks"),
+        (["bench", "--latency"], "--latency"),
+        (["sim", "g1", "--solver", "quadprog"], "--solver"),
+        (["sim", "g1", "--set"], "--set"),
+        (["sim", "g1", "--set", "a=1", "b=2", "--watch-gains"], "--watch-gains"),
         (["gains", "tune", "g1"], "tune"),
     ],
 )
@@ -74,9 +85,14 @@ def test_wrong_usage_is_one_sentence_and_status_2(arguments, told):
         (["sim", "g1", "--gains", "/nowhere/gains.yaml"], "/nowhere/gains.yaml"),
         (["sim", "panda", "--scenario", "sway"], "cannot sway"),
         (["sim", "g1", "--json", "/nowhere/x.json"], "no folder /nowhere"),
-        (["bench", "--json", "/nowhere/x.json"], "no folder /nowhere"),
+        (["bench", "latency", "--json", "/nowhere/x.json"], "no folder /nowhere"),
+        (
+            ["sim", "g1", "--set", "com.wieght=4"],
+            "--set com.wieght=4: com.wieght: is not a known key (did you mean 'weight'?)",
+        ),
+        (["sim", "g1", "--set", "com.weight=40", "com.dcm_gain_per_s=99"], "--set com.dcm_gain_per_s=99"),
         (["doctor", "--json", "/nowhere/x.json"], "no folder /nowhere"),
-        (["bench", "--robot", "g2"], "did you mean 'g1'"),
+        (["bench", "latency", "--robot", "g2"], "did you mean 'g1'"),
         (["gains", "check", "g2"], "did you mean 'g1'"),
         (["gains", "show", "g1", "--gains", "/nowhere/gains.yaml"], "/nowhere/gains.yaml"),
         (["gains", "schema", "g2"], "did you mean 'g1'"),
@@ -124,7 +140,7 @@ def test_no_duration_can_crash_it(text):
     assert result.exit_code in (USAGE, REFUSED)
 
 
-def test_without_a_command_it_tells_what_there_is():
+def test_without_a_command_it_lists_the_commands():
     result = khz()
     assert result.exit_code == USAGE
     for command in ("sim", "bench", "doctor", "robots", "gains", "log"):
@@ -132,7 +148,19 @@ def test_without_a_command_it_tells_what_there_is():
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["sim"], ["bench"], ["doctor"], ["robots"], ["gains"], ["gains", "show"], ["log"]]
+    "arguments",
+    [
+        [],
+        ["sim"],
+        ["run"],
+        ["bench"],
+        ["doctor"],
+        ["robots"],
+        ["gains"],
+        ["gains", "show"],
+        ["log"],
+        ["faults"],
+    ],
 )
 def test_every_command_has_help(arguments):
     result = khz(*arguments, "--help")
@@ -148,12 +176,14 @@ def test_the_robots_that_ship_are_listed_with_joints_and_licence():
     assert "BSD-3-Clause" in line
 
 
-def test_good_gains_are_called_good(tmp_path):
+def test_gains_without_mistakes_are_called_valid(tmp_path):
     path = tmp_path / "gains.yaml"
     path.write_text("com: {weight: 40.0}\n")
     result = khz("gains", "check", "g1", "--gains", path)
     assert result.exit_code == 0
-    assert f"{path}: good" in result.stdout
+    assert f"{path}: valid" in result.stdout
+    report = json.loads(khz("gains", "check", "g1", "--gains", path, "--json", "-").stdout)
+    assert report == {"robot": "g1", "file": str(path), "valid": True, "problems": []}
 
 
 def test_a_misspelt_gain_is_refused_with_file_line_and_the_right_word(tmp_path):
@@ -163,12 +193,42 @@ def test_a_misspelt_gain_is_refused_with_file_line_and_the_right_word(tmp_path):
     assert result.exit_code == REFUSED
     assert f"{path}:2:" in result.stderr
     assert "did you mean 'weight'" in result.stderr
+    result = khz("gains", "check", "g1", "--gains", path, "--json", tmp_path / "report.json")
+    assert result.exit_code == REFUSED
+    (problem,) = json.loads((tmp_path / "report.json").read_text())["problems"]
+    assert (problem["line"], problem["key"]) == (2, "com.wieght")
 
 
 def test_gains_that_are_shown_are_a_gains_file(tmp_path):
     path = tmp_path / "gains.yaml"
     path.write_text(khz("gains", "show", "panda").stdout)
     assert khz("gains", "check", "panda", "--gains", path).exit_code == 0
+
+
+def test_gains_are_compared_key_by_key(tmp_path):
+    path = tmp_path / "gains.yaml"
+    path.write_text("com: {weight: 40.0}\nstance: {left_foot: {share: 0.7}}\nsolver: exact\n")
+    result = khz("gains", "diff", path, path)
+    assert (result.exit_code, result.stdout) == (0, "no gains differ\n")
+    robot = tmp_path / "robot"
+    shutil.copytree(RobotModel.load("panda").folder, robot)
+    shown = khz("gains", "diff", "panda", robot)
+    assert "no gains differ" in shown.stdout
+    (tmp_path / "defaults.yaml").write_text("com: {weight: 50}\n")
+    lines = khz("gains", "diff", tmp_path / "defaults.yaml", path, "--robot", "g1").stdout.splitlines()
+    assert 'solver: "osqp" -> "exact"' in lines
+    assert "com.weight: 50.0 -> 40.0" in lines
+    assert "stance.left_foot.share: not set -> 0.7" in lines
+    content = json.loads(khz("gains", "diff", tmp_path / "defaults.yaml", path, "--json", "-").stdout)
+    assert {"key": "com.weight", "a": 50.0, "b": 40.0} in content["differences"]
+
+
+def test_gains_that_cannot_be_compared_are_refused(tmp_path):
+    path = tmp_path / "gains.yaml"
+    path.write_text("stance: {left_fot: {share: 0.5}}\n")
+    assert khz("gains", "diff", path, path, "--robot", "g1").exit_code == REFUSED
+    assert "there is no robot" in khz("gains", "diff", "/nowhere/robot", path).stderr
+    assert "does not exist" in khz("gains", "diff", "/nowhere/gains.yaml", path).stderr
 
 
 def test_the_schema_of_gains_is_json():
@@ -210,7 +270,84 @@ def test_a_fall_is_status_1(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["fell"] is True
 
 
-def test_a_fault_of_ours_is_a_sentence_too(monkeypatch):
+@pytest.mark.closed_loop
+def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(render, "render_gif", lambda *_, **__: pytest.fail("a film was rendered"))
+    result = khz("sim", "panda", "--duration", "0.3", "--plot", tmp_path, "--no-film")
+    assert result.exit_code == 0
+    assert "run.gif" not in {path.name for path in tmp_path.iterdir()}
+    assert (tmp_path / "latency.png").exists()
+
+
+@pytest.mark.closed_loop
+def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
+    result = khz("sim", "panda", "--duration", "0.3", "--json", "-", "--plot", tmp_path, "--no-film")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["ticks"] == 300
+    names = {robot["robot"] for robot in json.loads(khz("robots", "--json", "-").stdout)["robots"]}
+    assert {"g1", "panda", "ur5"} <= names
+    assert json.loads(khz("gains", "show", "g1", "--json", "-").stdout)["solver"] == "osqp"
+    assert not Path("-").exists()
+
+
+@pytest.mark.closed_loop
+def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
+    duration = ["--duration", "0.05", "--json", "-"]
+    summaries = [
+        json.loads(khz("sim", "panda", *duration, *more).stdout)
+        for more in ([], ["--solver", "exact"], ["--set", "hand.weight=1", "hand.kp_per_s2=300"])
+    ]
+    assert [summary["qp"]["solver"] for summary in summaries] == ["osqp", "exact", "osqp"]
+    hashes = {summary["provenance"]["config_sha256"] for summary in summaries}
+    assert len(hashes) == 3
+
+
+@pytest.mark.closed_loop
+def test_ctrl_c_ends_a_run_with_status_130_and_all_files_are_written(tmp_path, monkeypatch):
+    record = Trace.record
+
+    def interrupt(self, *rest):
+        record(self, *rest)
+        if self.ticks == 100:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Trace, "record", interrupt)
+    path = tmp_path / "run.json"
+    result = khz("sim", "panda", "--duration", "5", "--json", path, "--plot", tmp_path, "--no-film")
+    assert result.exit_code == INTERRUPTED
+    assert 100 <= json.loads(path.read_text())["ticks"] < 200
+    assert (tmp_path / "latency.png").exists()
+
+
+def test_ctrl_c_outside_a_run_is_status_130_too(monkeypatch):
+    def interrupted(plan):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "Session", interrupted)
+    result = khz("sim", "g1")
+    assert result.exit_code == INTERRUPTED
+    assert result.stderr.strip() == "stopped by Ctrl-C"
+
+
+@pytest.mark.closed_loop
+def test_an_exception_in_the_tick_is_status_5(monkeypatch, tmp_path):
+    monkeypatch.delenv("KILOHERTZ_TRACEBACK", raising=False)
+    step = Brain.step
+
+    def broken(self, sensors, *rest):
+        if sensors.t_s[0] > 0.1:
+            raise ZeroDivisionError("in the tick")
+        return step(self, sensors, *rest)
+
+    monkeypatch.setattr(Brain, "step", broken)
+    path = tmp_path / "run.json"
+    result = khz("sim", "panda", "--duration", "1", "--json", path)
+    assert result.exit_code == INTERNAL_ERROR
+    assert "internal error in the control loop: ZeroDivisionError: in the tick" in result.stderr
+    assert json.loads(path.read_text())["exit_state"] == "fault"
+
+
+def test_an_internal_error_is_one_sentence_and_status_5(monkeypatch):
     monkeypatch.delenv("KILOHERTZ_TRACEBACK", raising=False)
 
     def broken(plan):
@@ -218,7 +355,7 @@ def test_a_fault_of_ours_is_a_sentence_too(monkeypatch):
 
     monkeypatch.setattr(session, "Session", broken)
     result = khz("sim", "g1")
-    assert result.exit_code == 1
+    assert result.exit_code == INTERNAL_ERROR
     assert "ZeroDivisionError: one two" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
@@ -231,12 +368,32 @@ def test_help_loads_no_numerics():
 
 
 @pytest.mark.host
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sim", "panda", "--duration", "0.01", "--json", "-"],
+        ["run", "ur5", "--connect", "nowhere"],
+        ["serve", "ur5", "--bind", "nowhere"],
+        ["gains", "show", "g1"],
+        ["log", "info", "/nowhere.mcap"],
+    ],
+)
+def test_commands_that_run_a_robot_import_no_benchmark(arguments):
+    code = (
+        "import atexit, sys; atexit.register(lambda: print("
+        "[m for m in sys.modules if m.startswith('kilohertz.rt.bench')], file=sys.stderr)); "
+    )
+    assert in_a_process(code + call(*arguments)).stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.host
 def test_blas_is_told_to_use_one_thread_before_numpy_is_there():
     code = (
-        "import sys, os, kilohertz.rt.cli.main; assert 'numpy' not in sys.modules; "
-        "print(os.environ['OPENBLAS_NUM_THREADS'], os.environ['OMP_NUM_THREADS'])"
+        "import atexit, os, kilohertz.rt.cli.main; assert 'numpy' not in sys.modules; "
+        "names = ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS'); "
+        "atexit.register(lambda: print([os.environ[name] for name in names])); "
     )
-    assert in_a_process(code).stdout.split() == ["1", "1"]
+    assert in_a_process("import sys; " + code + call("--version")).stdout.splitlines()[-1] == "['1', '1']"
 
 
 @pytest.mark.host

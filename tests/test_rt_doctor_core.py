@@ -1,4 +1,4 @@
-"""Who else may use the core, and how it clocks and sleeps, is read right on good and on bad hosts."""
+"""Other users, frequency and idle states of the core are read correctly on good and bad hosts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_another_core_of_the_same_host_is_not(tmp_path: Path) -> None:
     assert set(statuses(kernel_workers(files, 1)).values()) == {Status.WARN}
 
 
-def test_the_default_command_line_is_told_what_to_add(tmp_path: Path) -> None:
+def test_the_remedy_lists_the_missing_boot_parameters(tmp_path: Path) -> None:
     files = host(tmp_path, {"/proc/cmdline": "quiet", f"{CPU}/isolated": "", f"{CPU}/nohz_full": "(null)"})
     checks = isolation(files, CORE)
     names = ("isolcpus", "managed interrupts", "nohz_full", "rcu_nocbs")
@@ -201,6 +201,6 @@ def test_a_sibling_thread_must_be_idle_too(
 
 
 @pytest.mark.parametrize(("source", "status"), [("hpet", Status.WARN), (None, Status.UNKNOWN)])
-def test_a_slow_clock_is_told(tmp_path: Path, source: str | None, status: Status) -> None:
+def test_a_slow_clock_source_is_a_warning(tmp_path: Path, source: str | None, status: Status) -> None:
     changes = {"/sys/devices/system/clocksource/clocksource0/current_clocksource": source}
     assert statuses(siblings(host(tmp_path, changes), CORE))["clock source"] == status

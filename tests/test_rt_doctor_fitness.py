@@ -1,4 +1,4 @@
-"""An unfit host commands no hardware, unless somebody says so."""
+"""An unfit host commands no hardware, unless the user allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fixes ask for makes the doctor content, and their script is one that a shell understands."""
+"""After all fixes every check is ok, and the script of fixes is valid shell."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def complaints(files: HostFiles) -> list[Check]:
 
 
 def apply(fix: Fix, files: HostFiles) -> None:
-    """Does to a tree of files what the kernel does to its own."""
+    """Applies fixes to a tree of files as the kernel would apply them to its own."""
     for path, text in fix.files.items():
         files.path(path).write_text(text)
     for name, text in fix.sysctl.items():
@@ -90,13 +90,13 @@ def test_the_script_holds_every_fix_once_and_parses(tmp_path: Path) -> None:
 
 
 @pytest.mark.host
-def test_nothing_that_a_host_says_becomes_a_command() -> None:
+def test_text_read_from_the_host_never_becomes_a_command() -> None:
     text = script([("rival\nreboot", "chrt\r\n$(reboot) `reboot`", Fix())], "host\nreboot")
     commands = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert commands == ["set -eu"]
 
 
-def test_what_no_command_can_do_is_a_comment() -> None:
+def test_a_remedy_without_a_command_is_a_comment() -> None:
     text = script([("virtualisation: hypervisor", "run on the machine itself", Fix())], "here")
     assert "# virtualisation: hypervisor: run on the machine itself" in text.splitlines()
 

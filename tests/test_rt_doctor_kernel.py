@@ -1,4 +1,4 @@
-"""The kernel's own files are judged right on good and on bad hosts."""
+"""Kernel settings are judged correctly on good and bad hosts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAIR_SERVER = f"/sys/kernel/debug/sched/fair_server/cpu{CORE}/runtime"
         (None, None, Status.UNKNOWN),
     ],
 )
-def test_either_word_of_the_kernel_makes_it_real_time(
+def test_version_text_or_realtime_file_identifies_a_real_time_kernel(
     tmp_path: Path, version: str | None, realtime: str | None, status: Status
 ) -> None:
     files = host(tmp_path, {"/proc/sys/kernel/version": version, "/sys/kernel/realtime": realtime})
@@ -106,7 +106,7 @@ def test_each_disturbance_is_a_warning_with_the_command_that_ends_it(
     assert [check for check in checks.values() if check.status != Status.OK] == [checks[name]]
 
 
-def test_what_the_kernel_does_not_have_disturbs_nobody(tmp_path: Path) -> None:
+def test_an_absent_feature_is_ok(tmp_path: Path) -> None:
     files = host(
         tmp_path, {"/sys/kernel/mm": None, "/proc/sys/vm": None, "/proc/sys/kernel/numa_balancing": None}
     )
@@ -122,7 +122,7 @@ def test_swap_is_fine_only_when_hardly_used(tmp_path: Path, swappiness: str | No
     assert statuses(housekeeping(files))["swap"] == status
 
 
-def test_a_virtual_machine_is_told(tmp_path: Path) -> None:
+def test_a_virtual_machine_is_a_warning(tmp_path: Path) -> None:
     files = host(tmp_path, {"/proc/cpuinfo": "flags\t\t: fpu hypervisor tsc\n"})
     assert statuses(virtualisation(files))["hypervisor"] == Status.WARN
 
@@ -141,5 +141,5 @@ def test_a_tracer_that_is_on_is_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stolen_s", "status"), [(0.0, Status.OK), (0.03, Status.WARN), (None, Status.UNKNOWN)]
 )
-def test_stolen_time_is_told(stolen_s: float | None, status: Status) -> None:
+def test_stolen_time_is_a_warning(stolen_s: float | None, status: Status) -> None:
     assert stolen_time(stolen_s, 2.0).status == status

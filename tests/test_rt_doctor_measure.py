@@ -1,4 +1,4 @@
-"""Wake-ups are counted from the grid, cyclictest's output is read back, and the two are judged together."""
+"""Wake-up latency is measured from the time grid, and judged together with cyclictest's output."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_cyclictest_is_read_back_with_its_overflows() -> None:
     assert histogram.max_ns == 8_358_000
 
 
-def test_our_own_text_reads_back_as_cyclictests() -> None:
+def test_cyclictest_text_made_from_a_histogram_reads_back() -> None:
     random = np.random.default_rng(1)
     ours, back = LatencyHistogram(), LatencyHistogram()
     for value in random.integers(2_000, 900_000, 500).tolist():
@@ -129,7 +129,7 @@ def test_our_own_text_reads_back_as_cyclictests() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Unable to change scheduling policy!\n"])
-def test_output_that_is_none_adds_nothing(text: str) -> None:
+def test_other_output_adds_nothing(text: str) -> None:
     histogram = LatencyHistogram()
     add_cyclictest(text, histogram)
     assert histogram.total == 0
@@ -143,7 +143,7 @@ def judged(late_ns: list[int], reference_us: int | None) -> dict[str, Status]:
 
 
 @pytest.mark.parametrize(("late_us", "status"), [(20, Status.OK), (400, Status.WARN), (1_500, Status.FAIL)])
-def test_lateness_beyond_a_period_is_unfit(late_us: int, status: Status) -> None:
+def test_latency_beyond_a_period_is_unfit(late_us: int, status: Status) -> None:
     assert judged([late_us * 1000], None)["wake-up"] == status
 
 
@@ -151,11 +151,11 @@ def test_lateness_beyond_a_period_is_unfit(late_us: int, status: Status) -> None
     ("reference_us", "status"),
     [(19, Status.OK), (2, Status.WARN), (900, Status.UNKNOWN), (None, Status.UNKNOWN)],
 )
-def test_beside_cyclictest_one_sees_whose_lateness_it_is(reference_us: int | None, status: Status) -> None:
+def test_latency_well_above_that_of_cyclictest_is_a_warning(reference_us: int | None, status: Status) -> None:
     assert judged([20_000], reference_us)["cyclictest"] == status
 
 
-def test_missed_periods_are_told() -> None:
+def test_missed_periods_are_a_warning() -> None:
     assert judged([0] * 50 + [3 * PERIOD_NS], None)["missed periods"] == Status.WARN
 
 

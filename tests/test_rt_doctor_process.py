@@ -1,4 +1,4 @@
-"""Rights are what was granted, competitors are those that could preempt, our own state is read right."""
+"""Granted rights, competing tasks and the state of this process are read correctly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kilohertz.rt.host.realtime import HostState, Measure
 
 PRIORITY = 80
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-NAMES = ("single-threaded BLAS", "heap kept by the process", "locked memory", "FIFO priority 80")
+NAMES = ("single-threaded BLAS", "heap trimming disabled", "locked memory", "FIFO priority 80")
 
 
 def state(*refused: str) -> HostState:
@@ -63,9 +63,9 @@ def test_a_task_competes_if_it_is_above_us_and_may_use_the_core(
 def test_interrupt_threads_of_the_network_are_pointed_out(tmp_path: Path) -> None:
     files = host(tmp_path, {"/sys/class/net/eth1/mtu": "1500", "/sys/class/net/lo/mtu": "65536"})
     checks = {check.name: check for check in competitors(files, CORE, PRIORITY)}
-    assert checks["network interrupts below us"].status == Status.UNKNOWN
-    assert "irq/24-eth1 (200, FIFO 50)" in checks["network interrupts below us"].figure
-    assert "chrt -f -p 81" in checks["network interrupts below us"].remedy
+    assert checks["network interrupts below our priority"].status == Status.UNKNOWN
+    assert "irq/24-eth1 (200, FIFO 50)" in checks["network interrupts below our priority"].figure
+    assert "chrt -f -p 81" in checks["network interrupts below our priority"].remedy
 
 
 def test_without_tasks_nothing_is_known(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_each_thing_that_is_missing_is_told(tmp_path: Path) -> None:
     files = host(tmp_path, SELF)
     assert own(files, frozen_objects=0)["garbage collector"] == Status.WARN
     assert own(files, environment={})["BLAS threads"] == Status.FAIL
-    assert own(files, host=state("heap kept by the process"))["heap"] == Status.WARN
+    assert own(files, host=state("heap trimming disabled"))["heap"] == Status.WARN
 
 
 def test_other_threads_are_told_by_name(tmp_path: Path) -> None:

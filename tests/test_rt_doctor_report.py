@@ -1,4 +1,4 @@
-"""The verdict follows from the checks, and the report says the same as JSON and as a table."""
+"""The verdict follows from the checks, and JSON and table show the same report."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_files_of_a_good_host_are_all_ok(tmp_path: Path) -> None:
     assert [check for check in checks if check.status != Status.OK] == []
 
 
-def test_every_complaint_has_a_remedy_even_on_a_host_that_tells_nothing(tmp_path: Path) -> None:
+def test_every_check_that_is_not_ok_has_a_remedy_even_on_a_host_without_files(tmp_path: Path) -> None:
     checks = examine_files(HostFiles(tmp_path), 0, 80)
     assert all(check.remedy for check in checks if check.status != Status.OK)
     assert Status.FAIL not in {check.status for check in checks}
@@ -132,7 +132,7 @@ def test_figures_that_were_not_measured_are_null() -> None:
     assert set(report["wake_us"].values()) == {None}
 
 
-def test_the_table_shows_every_check_and_takes_no_figure_for_markup() -> None:
+def test_the_table_shows_every_check_and_no_figure_is_read_as_markup() -> None:
     checks = (
         Check(1, "one", Status.OK, "[always] madvise"),
         Check(9, "two", Status.FAIL, "figure [/]", "echo [x]"),

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kilohertz.controller.request import make_request
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.rt.bench.markers import markers
+from kilohertz.rt.bench.develop.markers import markers
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.faults.body_bench import BodyBench
 from kilohertz.rt.faults.runs import RUNS, run_faults
@@ -24,8 +24,8 @@ BEGIN, END = markers("khz faults run --into")
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_fault_has_the_reaction_that_the_table_asks_for(name):
-    # A busy host may spoil the times of a run, once or twice; what is unsafe is so at the first sight.
+def test_a_fault_has_the_reaction_that_the_table_requires(name):
+    # A busy host may spoil reaction times, so a run is repeated; an unsafe result fails at once.
     for _ in range(ATTEMPTS):
         (result,) = run_faults([name], full=bool(os.environ.get(FULL)))
         assert result.outcome.safe, f"{result.fault.fault}: {result.outcome.worst}"
@@ -34,7 +34,7 @@ def test_a_fault_has_the_reaction_that_the_table_asks_for(name):
     pytest.fail(f"{result.fault.fault}: {result.outcome.worst}")
 
 
-def test_every_fault_that_can_be_provoked_is_in_the_table():
+def test_every_fault_that_can_be_injected_is_in_the_table():
     assert set(RUNS) <= {fault.name for fault in FAULTS}
     assert [fault.name for fault in FAULTS] == [f"F{i:02}" for i in range(1, 34)]
 
@@ -50,9 +50,9 @@ def khz(*arguments):
 
 def test_faults_are_listed_and_explained():
     assert len(khz("list").stdout.splitlines()) == len(FAULTS)
-    told = khz("explain", "f24").stdout
-    assert "SIGSTOP" in told
-    assert find_fault("F24").figure in told
+    explanation = khz("explain", "f24").stdout
+    assert "SIGSTOP" in explanation
+    assert find_fault("F24").figure in explanation
 
 
 def test_a_run_of_faults_is_reported_as_json(tmp_path):
@@ -86,12 +86,12 @@ def test_a_file_without_markers_is_refused_before_the_work(tmp_path, text):
 
 
 @pytest.mark.parametrize("name", ["F99", "F13"])
-def test_what_cannot_be_provoked_is_refused(name):
+def test_a_fault_that_cannot_be_injected_is_refused(name):
     assert khz("run", "--only", name).exit_code == 3
 
 
 @pytest.mark.parametrize("flip", [False, True], ids=["turned by 20 deg", "upside down"])
-def test_an_imu_that_comes_loose_on_a_walk_ends_it_damped_and_without_a_wild_torque(flip):
+def test_an_imu_that_turns_while_walking_ends_in_damping_within_torque_limits(flip):
     bench = BodyBench("g1")
     bench.request = make_request(bench.robot, "walk", {"velocity_m_s": [0.4, 0.0], "yaw_rate_rad_s": 0.0})
     bench.run(2000)

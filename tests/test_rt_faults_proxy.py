@@ -10,7 +10,7 @@ pytestmark = pytest.mark.host
 
 @pytest.fixture
 def ends(tmp_path):
-    """A controller's and a robot's socket with a proxy between them."""
+    """Returns a controller's and a robot's socket with a proxy between them."""
     context = zmq.Context()
     front, back = (f"ipc://{tmp_path / name}" for name in ("front", "back"))
     robot, controller = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
@@ -62,21 +62,21 @@ def test_dropped_packets_do_not_come(ends):
     assert robot.poll(50) == 0
 
 
-def test_doubled_packets_come_twice_the_second_time_later(ends):
+def test_duplicated_packets_arrive_twice_the_copy_later(ends):
     proxy, controller, robot = ends
     proxy.up = Duplicate(share=1.0, delay_s=0.01)
     controller.send(b"1")
     assert [robot.recv_multipart()[1] for _ in range(2)] == [b"1", b"1"]
 
 
-def test_as_many_are_changed_as_are_asked_for():
+def test_exactly_the_requested_number_of_packets_is_changed():
     edit = Edit(bytes.upper)
     edit.left = 2
     assert [payload for word in (b"a", b"b", b"c") for _, payload in edit(word)] == [b"A", b"B", b"c"]
     assert edit.changed == 2
 
 
-def test_swapped_packets_come_in_pairs_the_wrong_way_round():
+def test_swapped_packets_arrive_in_reversed_pairs():
     swap = Swap(share=1.0)
     came = [payload for word in (b"1", b"2", b"3", b"4", b"5") for _, payload in swap(word)]
     assert came == [b"2", b"1", b"4", b"3"]

@@ -1,4 +1,4 @@
-"""What a run took from the host is counted from its start, and is unknown where the host does not say."""
+"""Host resources are counted from the start of a run, and are None where the host does not report them."""
 
 from __future__ import annotations
 

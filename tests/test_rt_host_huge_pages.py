@@ -1,4 +1,4 @@
-"""What can be gathered in huge pages is found, and gathering it changes nothing but where it lies."""
+"""Memory that huge pages can hold is found, and moving it there does not change its content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_whole_huge_pages_of_private_memory_are_found() -> None:
 def test_memory_keeps_what_it_holds() -> None:
     held = np.arange(8 * HUGE // 8, dtype=np.float64)
     if not huge_pages.gather():
-        pytest.skip("this kernel has no huge pages to gather memory in")
+        pytest.skip("this kernel has no huge pages")
     assert (held == np.arange(len(held))).all()
     smaps = Path("/proc/self/smaps").read_text().splitlines()
     assert sum(int(line.split()[1]) for line in smaps if line.startswith("AnonHugePages:")) > 0

@@ -1,4 +1,4 @@
-"""The host is asked in order, a refusal is told with its remedy, and everything is undone."""
+"""Real-time requests are made in order, a refusal is reported with its remedy, and all of it is reverted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 
 from kilohertz.rt.host.realtime import choose_core, parse_cpu_list, prepare_realtime
 
@@ -20,7 +21,7 @@ PACED_MEASURES = 8
 
 
 class FakeKernel:
-    """Grants everything but what is refused, and keeps the state that the calls would set."""
+    """Grants every call that is not in `refuse`, and stores the state that the calls would set."""
 
     def __init__(self, refuse: frozenset[str] = frozenset()) -> None:
         self.refuse = refuse
@@ -70,16 +71,10 @@ class FakeKernel:
         self.state["scheduler"] = (policy, priority)
 
 
-@pytest.fixture(autouse=True)
-def one_math_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-
-
 CALLS = ("set_malloc", "lock_memory", "hold_awake", "set_affinity", "set_scheduler")
 
 
-def test_all_is_asked_for_and_fifo_comes_last() -> None:
+def test_every_measure_is_requested_and_fifo_last() -> None:
     kernel = FakeKernel()
     with prepare_realtime(2, 80, kernel=kernel) as host:
         assert kernel.calls == list(CALLS)
@@ -91,7 +86,7 @@ def test_all_is_asked_for_and_fifo_comes_last() -> None:
         assert len(host.measures) == PACED_MEASURES
 
 
-def test_all_is_undone_in_reverse_also_after_an_error() -> None:
+def test_every_measure_is_reverted_also_after_an_error() -> None:
     kernel = FakeKernel()
 
     def fail() -> None:
@@ -104,12 +99,12 @@ def test_all_is_undone_in_reverse_also_after_an_error() -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_refusal_is_told_in_one_line_and_the_rest_is_granted(call: str) -> None:
+def test_a_refusal_is_reported_in_one_line_and_the_rest_is_granted(call: str) -> None:
     kernel = FakeKernel(refuse=frozenset({call}))
     with prepare_realtime(1, kernel=kernel) as host:
         assert len(host.refused) == 1
         (banner,) = host.banners
-        assert banner.startswith("no ")
+        assert banner.startswith("not granted: ")
         assert "Operation not permitted" in banner
         assert host.refused[0].remedy in banner
         assert "\n" not in banner
@@ -122,7 +117,7 @@ def test_a_host_that_refuses_everything_still_runs() -> None:
         assert [measure.granted for measure in host.measures] == [True, True] + [False] * 5 + [True]
 
 
-def test_in_lockstep_nothing_is_asked_of_the_kernel() -> None:
+def test_in_lockstep_the_kernel_is_not_called() -> None:
     kernel = FakeKernel()
     with prepare_realtime(1, paced=False, kernel=kernel) as host:
         assert kernel.calls == []
@@ -131,7 +126,7 @@ def test_in_lockstep_nothing_is_asked_of_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("paced", [True, False])
-def test_the_collector_is_quiet_inside_and_as_before_outside(paced: bool) -> None:
+def test_the_garbage_collector_is_disabled_inside_and_restored_outside(paced: bool) -> None:
     was_enabled = gc.isenabled()
     gc.enable()
     try:
@@ -149,10 +144,16 @@ def test_the_collector_is_quiet_inside_and_as_before_outside(paced: bool) -> Non
             gc.enable()
 
 
-def test_blas_with_several_threads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    with prepare_realtime(1, kernel=FakeKernel()) as host:
-        assert "OMP_NUM_THREADS=4" in host.banners[0]
+def test_blas_is_held_on_one_thread_and_let_go_again() -> None:
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpoolctl.threadpool_info()}
+
+    with threadpoolctl.threadpool_limits(2):
+        assert threads() == {2}
+        with prepare_realtime(1, paced=False, kernel=FakeKernel()) as host:
+            assert threads() == {1}
+            assert host.granted("single-threaded BLAS")
+        assert threads() == {2}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ print(json.dumps([core, before, during, own_state(), [m.name for m in host.measu
 """
 
 
-def test_on_this_host_whatever_it_grants_is_true_and_undone() -> None:
+def test_on_this_host_granted_measures_are_in_force_and_reverted() -> None:
     run = subprocess.run(
         [sys.executable, "-c", ON_THIS_HOST],
         cwd=Path(__file__).parents[1],
@@ -200,5 +201,5 @@ def test_on_this_host_whatever_it_grants_is_true_and_undone() -> None:
     core, before, during, after, granted = json.loads(run.stdout)
     assert after == before
     assert ("FIFO priority 5" in granted) == (during["policy"] == os.SCHED_FIFO)
-    assert (f"core {core} of its own" in granted) == (during["affinity"] == [core])
+    assert (f"core affinity {core}" in granted) == (during["affinity"] == [core])
     assert ("locked memory" in granted) == (during["locked"] >= 0.95)

@@ -13,12 +13,12 @@ from kilohertz.rt.live.gains_mailbox import GainsMailbox
 
 @pytest.fixture
 def ends():
-    """A watcher's and a loop's view of the same memory."""
+    """Returns a watcher's and a loop's instance on the same memory."""
     mine = GainsMailbox()
     return GainsMailbox(os.dup(mine.fd)), mine
 
 
-def test_gains_go_over_bit_by_bit(ends):
+def test_gains_arrive_bit_identical(ends):
     watcher, loop = ends
     row, numbers = GainsRow(Gains()), 1.1 * live_numbers(Gains())
     loop.collect(row)
@@ -43,15 +43,15 @@ def test_gains_that_are_half_written_are_not_taken(ends):
 
 
 @pytest.mark.parametrize("reason", ["", "the knee swings", "é" * 1000])
-def test_an_answer_is_heard_once(ends, reason):
+def test_an_answer_is_read_once(ends, reason):
     watcher, loop = ends
     tuning = Tuning(Gains(), lambda gains: None, ("knee",), 1e-3)
     tuning.generation, tuning.in_force, tuning.state, tuning.reason = 3, 2, 4, reason
-    assert watcher.hear(0) == (0, None)
+    assert watcher.read_answer(0) == (0, None)
     loop.answer(tuning)
-    number, answer = watcher.hear(0)
+    number, answer = watcher.read_answer(0)
     assert answer is not None
     assert (answer.generation, answer.in_force, answer.state) == (3, 2, 4)
     assert answer.reason == reason[: len(answer.reason)]
     assert len(answer.reason) == min(len(reason), 120)
-    assert watcher.hear(number) == (number, None)
+    assert watcher.read_answer(number) == (number, None)

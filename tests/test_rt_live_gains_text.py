@@ -32,6 +32,6 @@ def test_any_gains_read_back_as_they_were(folder, weight, solver):
     assert read_back(folder, gains) == gains
 
 
-def test_what_a_gain_means_stands_beside_it():
+def test_the_meaning_of_a_gain_is_its_comment():
     text = gains_yaml(Gains())
     assert "fall:\n  tilt_deg: 45.0  # tilt of the base that counts as a fall" in text

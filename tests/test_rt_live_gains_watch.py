@@ -28,13 +28,13 @@ DEADLINE_S = 60.0
 
 
 class Scene:
-    """A watcher with a clock of its own, the file it watches, and the loop's end."""
+    """A watcher with a simulated clock, the file it watches, and the loop's side of the mailbox."""
 
     def __init__(self, path):
-        self.path, self.said = path, []
+        self.path, self.messages = path, []
         path.write_text(START)
         self.mailbox, self.row = GainsMailbox(), GainsRow(Gains())
-        self.watcher = GainsWatcher(MODEL, path, load_gains(MODEL, path), self.mailbox, self.said.append)
+        self.watcher = GainsWatcher(MODEL, path, load_gains(MODEL, path), self.mailbox, self.messages.append)
         self.now_s = 0.0
 
     def write(self, text, wait_s=2 * STILL_S):
@@ -59,15 +59,15 @@ def scene(tmp_path):
     return Scene(tmp_path / "gains.yaml")
 
 
-def test_a_saved_file_reaches_the_loop_and_is_told_with_what_changed(scene):
+def test_a_saved_file_reaches_the_loop_and_its_changes_are_reported(scene):
     scene.wait()
-    assert scene.said == []
+    assert scene.messages == []
     scene.write(START.replace("400", "800"))
     assert (scene.row.generation, scene.row.numbers[KP]) == (1, 800.0)
-    assert scene.said == ["gains 1: hand.kp_per_s2 400 -> 800"]
+    assert scene.messages == ["gains 1: hand.kp_per_s2 400 -> 800"]
     scene.answer(1, 1, GOOD)
     scene.wait()
-    assert scene.said[-1] == "gains 1 are good"
+    assert scene.messages[-1] == "gains 1 accepted"
 
 
 @pytest.mark.parametrize(
@@ -80,34 +80,34 @@ def test_a_saved_file_reaches_the_loop_and_is_told_with_what_changed(scene):
         ("", "is empty"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_with_its_line_and_changes_nothing(scene, text, sentence):
+def test_an_invalid_file_is_reported_with_its_line_and_changes_nothing(scene, text, sentence):
     scene.write(text)
     assert scene.row.generation == 0
-    (told,) = scene.said
-    assert f"{scene.path}{sentence}" in told or (not text and sentence in told)
-    assert told.endswith("the running gains stay as they are")
+    (message,) = scene.messages
+    assert f"{scene.path}{sentence}" in message or (not text and sentence in message)
+    assert message.endswith("the running gains stay as they are")
     scene.write(START.replace("400", "500"))
     assert scene.row.numbers[KP] == 500.0
 
 
 def test_a_file_that_ends_within_a_line_is_waited_for(scene):
     scene.write("hand:\n  kp_per_s2: 50")
-    assert scene.said == []
+    assert scene.messages == []
     scene.write("hand:\n  kp_per_s2: 500\n")
     assert scene.row.numbers[KP] == 500.0
     scene.write("hand:\n  kp_per_s2: 60", wait_s=PATIENCE_S)
     assert scene.row.numbers[KP] == 500.0
-    assert "ends within this line" in scene.said[-1]
+    assert "ends within this line" in scene.messages[-1]
 
 
-def test_a_file_that_is_gone_is_told_once_and_may_come_back(scene):
+def test_a_deleted_file_is_reported_once_and_read_when_it_is_back(scene):
     scene.path.unlink()
     scene.wait()
-    assert scene.said == []
+    assert scene.messages == []
     scene.wait(PATIENCE_S)
     scene.wait(PATIENCE_S)
-    assert len(scene.said) == 1
-    assert "does not exist" in scene.said[0]
+    assert len(scene.messages) == 1
+    assert "does not exist" in scene.messages[0]
     scene.write(START.replace("400", "500"))
     assert scene.row.numbers[KP] == 500.0
 
@@ -117,30 +117,30 @@ def test_gains_that_were_rolled_back_are_not_tried_again(scene):
     scene.write(bad)
     scene.answer(1, 0, ROLLED_BACK)
     scene.wait()
-    assert scene.said[-1] == "gains 1 rolled back to 0: why"
+    assert scene.messages[-1] == "gains 1 rolled back to 0: why"
     scene.write(bad + "# saved again\n")
     assert scene.row.generation == 1
-    assert "rolled back before" in scene.said[-1]
+    assert "rolled back before" in scene.messages[-1]
     # The next change counts from what is in force, which is the start again.
     scene.write(START.replace("400", "1600"))
-    assert scene.said[-1] == "gains 2: hand.kp_per_s2 400 -> 1600"
+    assert scene.messages[-1] == "gains 2: hand.kp_per_s2 400 -> 1600"
 
 
 def test_a_change_between_reading_and_watching_is_not_missed(tmp_path):
-    path, mailbox, said = tmp_path / "gains.yaml", GainsMailbox(), []
+    path, mailbox, messages = tmp_path / "gains.yaml", GainsMailbox(), []
     path.write_text(START)
     running = load_gains(MODEL, path)
     path.write_text(START.replace("400", "600"))
-    watcher = GainsWatcher(MODEL, path, running, mailbox, said.append)
+    watcher = GainsWatcher(MODEL, path, running, mailbox, messages.append)
     for now_s in (0.0, 1.0):
         watcher.look(now_s)
-    assert said == ["gains 1: hand.kp_per_s2 400 -> 600"]
+    assert messages == ["gains 1: hand.kp_per_s2 400 -> 600"]
 
 
 @pytest.mark.parametrize(
     ("text", "whole"), [("a: 1\n", True), ("a: 1", False), ("a: 1\n# end", True), ("a: 1\n  ", True)]
 )
-def test_only_a_line_that_says_something_may_be_cut(tmp_path, text, whole):
+def test_only_a_cut_line_with_content_makes_a_file_unfinished(tmp_path, text, whole):
     path = tmp_path / "gains.yaml"
     path.write_text(text)
     assert (unfinished(path) is None) == whole
@@ -158,7 +158,7 @@ def test_changed_gains_are_those_of_the_file(tmp_path):
     assert changed_gains(MODEL, path, Gains()) == load_gains(MODEL, path)
 
 
-def test_a_process_of_its_own_watches_and_ends(tmp_path, capfd):
+def test_a_separate_process_watches_and_ends(tmp_path, capfd):
     path, mailbox, row = tmp_path / "gains.yaml", GainsMailbox(), GainsRow(Gains())
     path.write_text(START)
     until_s = time.monotonic() + DEADLINE_S

@@ -37,7 +37,7 @@ def test_what_is_written_is_read_bit_by_bit(tmp_path):
     assert (reader.lost, reader.damage) == (0, "")
     assert reader.events == SUMMARY["events"]
     assert reader.summary == SUMMARY
-    # NaN is no NaN's equal.
+    # NaN does not equal NaN.
     assert repr(reader.header) == repr(toy_header())
 
 
@@ -51,7 +51,7 @@ def test_some_groups_can_be_read_alone(tmp_path):
     assert found["stamps_ns"].tobytes() == np.ascontiguousarray(rows.view(ROW)[:, 0]["stamps_ns"]).tobytes()
 
 
-def test_the_controllers_silence_is_heard(tmp_path):
+def test_a_log_without_a_summary_has_none(tmp_path):
     write_toy_log(tmp_path / "toy.mcap", toy_rows(10), None)
     reader, found = read(tmp_path / "toy.mcap")
     assert reader.summary is None
@@ -108,7 +108,7 @@ def test_cut_off_at_any_byte_it_is_read_to_its_last_whole_chunk(whole, tmp_path_
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_a_byte_that_is_wrong_is_never_taken_for_a_row(whole, tmp_path_factory, data):
+def test_a_wrong_byte_never_gives_a_wrong_row(whole, tmp_path_factory, data):
     content, rows, _ = whole
     at = data.draw(st.integers(0, len(content) - 1))
     spoilt = bytearray(content)
@@ -125,10 +125,10 @@ def test_a_byte_that_is_wrong_is_never_taken_for_a_row(whole, tmp_path_factory, 
 
 @given(st.binary(max_size=200))
 @settings(max_examples=50, deadline=None)
-def test_what_is_no_log_is_refused_with_a_sentence(tmp_path_factory, content):
+def test_a_file_that_is_not_a_log_is_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("none") / "none.mcap"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match="is no log of a run"):
+    with pytest.raises(ConfigError, match="is not a Kilohertz log"):
         read(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         read(Path("/nowhere/none.mcap"))
@@ -149,7 +149,7 @@ def test_a_full_disk_ends_the_log_at_a_whole_chunk(tmp_path):
     assert 0 < writer.written < 400
     reader, found = read(path)
     assert found.tobytes() == rows[: writer.written].tobytes()
-    assert "ends" in reader.damage
+    assert "cut off" in reader.damage
 
 
 def test_a_log_is_never_written_over_another(tmp_path):

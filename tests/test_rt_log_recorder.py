@@ -57,7 +57,7 @@ def test_another_process_writes_what_is_pushed(tmp_path):
     assert reader.damage == ""
 
 
-def test_it_leaves_the_loops_core_and_its_priority(tmp_path):
+def test_the_recorder_leaves_the_loops_core_and_priority(tmp_path):
     cores = os.sched_getaffinity(0)
     with recorded(Ring(CELLS), tmp_path / "toy.mcap", toy_header(), SCHEMA, max(cores)) as recording:
         assert os.sched_getaffinity(recording.pid) == (cores - {max(cores)} or cores)
@@ -73,7 +73,7 @@ def test_a_log_that_cannot_be_begun_is_refused(tmp_path):
         pytest.fail("it goes on")
 
 
-def test_killed_it_leaves_whole_chunks_and_the_writer_goes_on(tmp_path, monkeypatch):
+def test_a_killed_recorder_leaves_whole_chunks_and_the_writer_goes_on(tmp_path, monkeypatch):
     ring, rows = Ring(CELLS, rows=64), toy_rows(9000)
     path = tmp_path / "toy.mcap"
     with recorded(ring, path, toy_header(), SCHEMA) as recording:
@@ -82,15 +82,15 @@ def test_killed_it_leaves_whole_chunks_and_the_writer_goes_on(tmp_path, monkeypa
         os.kill(recording.pid, signal.SIGKILL)
         ring._patience_s = 0.01
         push(ring, rows[:100])
-        told = recording.catch_up()
+        reason = recording.catch_up()
     reader, found = read(path)
     assert found.tobytes() == rows[: len(found)].tobytes()
     assert len(found) >= ring.written
-    assert told == f"{ring.pushed - ring.written} rows lost: the recorder has ended"
-    assert "ends in the middle" in reader.damage
+    assert reason == f"{ring.pushed - ring.written} rows lost: the recorder process ended"
+    assert "the log is cut off" in reader.damage
 
 
-def test_stopped_it_is_not_waited_for_and_loses_what_is_written_over(tmp_path):
+def test_a_stopped_recorder_is_not_waited_for_and_overwritten_rows_count_as_lost(tmp_path):
     ring, rows = Ring(CELLS, rows=64), toy_rows(300)
     path = tmp_path / "toy.mcap"
     with recorded(ring, path, toy_header(), SCHEMA) as recording:
@@ -100,27 +100,27 @@ def test_stopped_it_is_not_waited_for_and_loses_what_is_written_over(tmp_path):
         ring._patience_s = 0.0
         push(ring, rows[50:])
         os.kill(recording.pid, signal.SIGCONT)
-        told = recording.catch_up()
+        reason = recording.catch_up()
     reader, found = read(path)
-    assert told.startswith(f"{ring.lost} rows lost")
+    assert reason.startswith(f"{ring.lost} rows lost")
     assert reader.lost == ring.lost == 300 - len(found) >= 300 - 50 - 64
     assert [event["kind"] for event in reader.events] == [recorder.LOSSY]
     assert f"{ring.lost} rows lost" in reader.events[0]["text"]
 
 
-def test_one_that_hangs_is_ended(tmp_path, monkeypatch):
+def test_a_recorder_that_does_not_respond_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(recorder, "PATIENCE_S", 0.1)
     ring = Ring(CELLS)
     with recorded(ring, tmp_path / "toy.mcap", toy_header(), SCHEMA) as recording:
         os.kill(recording.pid, signal.SIGSTOP)
         push(ring, toy_rows(10))
-        assert recording.catch_up() == "10 rows lost: the recorder hangs"
+        assert recording.catch_up() == "10 rows lost: the recorder does not respond"
         recording.finish(SUMMARY)
     with pytest.raises(ProcessLookupError):
         os.kill(recording.pid, 0)
 
 
-def test_a_full_disk_is_told_once_and_the_rest_counted(tmp_path, capfd):
+def test_a_full_disk_is_reported_once_and_the_lost_rows_are_counted(tmp_path, capfd):
     ring, rows = Ring(CELLS), toy_rows(20_000)
     path = tmp_path / "toy.mcap"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -128,12 +128,12 @@ def test_a_full_disk_is_told_once_and_the_rest_counted(tmp_path, capfd):
         limit = 3 << 20
         resource.prlimit(recording.pid, resource.RLIMIT_FSIZE, (limit, hard))
         push(ring, rows)
-        told = recording.catch_up()
+        reason = recording.catch_up()
         recording.finish(SUMMARY)
     reader, found = read(path)
     assert path.stat().st_size <= limit
     assert 0 < len(found) == ring.written < len(rows)
-    assert told == f"{20_000 - len(found)} rows lost: File too large"
+    assert reason == f"{20_000 - len(found)} rows lost: File too large"
     assert capfd.readouterr().err.count("the log ends here: File too large") == 1
     assert reader.lost == 0
     assert resource.getrlimit(resource.RLIMIT_FSIZE) == (soft, hard)
@@ -183,7 +183,7 @@ def test_after_the_controller_was_killed_all_it_pushed_is_there_and_nothing_is_l
     assert shared() == before
 
 
-def test_a_new_log_has_a_name_of_its_own(tmp_path):
+def test_a_new_log_never_reuses_a_name(tmp_path):
     now = datetime(2026, 11, 21, 7, 30)
     first = new_path(tmp_path, "g1-stand", now)
     assert first.name == "g1-stand-20261121-073000.mcap"
@@ -191,7 +191,7 @@ def test_a_new_log_has_a_name_of_its_own(tmp_path):
     assert new_path(tmp_path, "g1-stand", now).name == "g1-stand-20261121-073000-2.mcap"
 
 
-def test_without_the_library_there_is_a_sentence(monkeypatch):
+def test_a_missing_library_is_refused_with_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mcap", None)
     with pytest.raises(ConfigError, match=r"kilohertz\[log\]"):
         require_library()

@@ -14,7 +14,7 @@ CELLS = 24
 
 
 def ends(rows: int = 8) -> tuple[Ring, Ring]:
-    """A writer's and a reader's view of the same memory."""
+    """Returns a writer's and a reader's instance on the same memory."""
     mine = Ring(CELLS, rows=rows)
     return mine, Ring(CELLS, os.dup(mine.fd))
 
@@ -25,7 +25,7 @@ def push(ring: Ring, n: int) -> None:
         ring.push()
 
 
-def test_rows_go_over_bit_by_bit_and_in_order():
+def test_rows_arrive_in_order_and_bit_identical():
     writer, reader = ends()
     bits = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, (5, CELLS))
     for row in bits:

@@ -22,7 +22,7 @@ def test_the_row_of_a_robot_is_read_from_its_definition(name, live):
     assert ("gains" in row.names) == live
 
 
-def test_a_row_is_without_holes_so_that_it_is_the_message():
+def test_a_row_has_no_padding_so_its_bytes_are_the_message():
     def leaves(row: np.dtype) -> int:
         if row.names:
             return sum(leaves(row[name]) for name in row.names)
@@ -32,7 +32,7 @@ def test_a_row_is_without_holes_so_that_it_is_the_message():
     assert leaves(ROW) == ROW.itemsize
 
 
-def test_a_definition_says_what_is_what():
+def test_a_definition_names_type_and_length_of_each_field():
     text = schema_text(ROW)
     assert text.startswith("int64 tick\n")
     assert "\nkilohertz/StampsNs stamps_ns" in text
@@ -40,7 +40,7 @@ def test_a_definition_says_what_is_what():
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_a_definition_keeps_the_rules_of_ros(live):
+def test_a_definition_is_valid_in_ros_2(live):
     for line in schema_text(row_type(robot("g1"), live=live)).split("\n"):
         if line.startswith(("=", "MSG: ")):
             continue

@@ -44,6 +44,7 @@ class FakeRobot:
     reads: int = 0
     commands: list[tuple[float, float, float]] = field(default_factory=list)
     on_write: Callable[[int], None] = lambda tick: None
+    lost_because: str = ""
 
     def read(self, sensors: SensorRow) -> bool:
         if self.reads >= self.lost_after:
@@ -59,9 +60,6 @@ class FakeRobot:
     def write(self, command: CommandRow) -> None:
         self.commands.append((float(command.seq[0]), float(command.kp.max()), float(command.kd.min())))
         self.on_write(len(self.commands))
-
-    def close(self) -> None:
-        pass
 
     @property
     def last_damps(self) -> bool:
@@ -259,6 +257,14 @@ def test_a_lost_link_ends_in_damping_with_its_own_status() -> None:
     result = bench.run(100, pace=Pace.TIMER)
     assert (result.ticks, result.exit_code, result.exit_state) == (7, 4, "link_lost")
     assert bench.robot.last_damps
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("the cable is out", "the cable is out"), ("", "no state came from the robot")]
+)
+def test_why_the_link_was_lost_is_told_where_it_knows(reason: str, told: str) -> None:
+    bench = Bench(lost_after=3, lost_because=reason)
+    assert told in bench.run(10).events[-1].text
 
 
 def test_damping_is_newer_than_any_command_sent() -> None:

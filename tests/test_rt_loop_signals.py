@@ -1,4 +1,4 @@
-"""A signal is told while it is listened for, and goes where it went before afterwards."""
+"""Signals call the handler inside the block, and the previous handlers are restored afterwards."""
 
 import os
 import signal

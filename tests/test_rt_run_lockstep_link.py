@@ -1,6 +1,8 @@
-"""The world moves when it is told to, and no command is lost."""
+"""The world advances only in `advance`, and every command is applied."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from kilohertz.robots.model.rows import CommandRow, SensorRow
 from kilohertz.rt.run.lockstep_link import SteppedLink
@@ -10,6 +12,10 @@ class FakeSimulation:
     def __init__(self) -> None:
         self.applied: list[float] = []
         self.closed = False
+        self.truth: Any = object()
+        self.events: list[dict[str, Any]] = []
+        self.fell = False
+        self.fell_at_s: float | None = None
 
     def read(self, sensors: SensorRow) -> bool:
         sensors.q[:] = len(self.applied)
@@ -65,3 +71,15 @@ def test_closing_applies_what_is_kept() -> None:
     link.close()
     assert robot.applied == [7.0]
     assert robot.closed
+
+
+def test_it_tells_what_the_simulated_robot_tells() -> None:
+    robot = FakeSimulation()
+    link = SteppedLink(robot, 2)
+    assert link.truth is robot.truth
+    assert (link.fell, link.fell_at_s, list(link.events)) == (False, None, [])
+    robot.fell, robot.fell_at_s = True, 0.3
+    robot.events.append({"t_s": 0.3, "kind": "fell", "text": "tilted"})
+    assert (link.fell, link.fell_at_s, len(link.events)) == (True, 0.3, 1)
+    assert not link.hardware
+    assert link.figures() is None

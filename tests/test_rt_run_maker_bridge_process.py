@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,10 +64,19 @@ def test_however_it_ends_the_arm_is_left_well(error: BaseException | None, last:
     assert bridge.calls == ["cycle"] * 3 + [last]
 
 
+def test_the_signal_that_ends_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge: Any = RecordedBridge()
+    bridging = Bridging(bridge)
+    monkeypatch.setattr(bridge, "cycle", lambda: os.kill(os.getpid(), signal.SIGINT))
+    bridging.run()
+    assert bridging.stopped_by == signal.SIGINT
+    assert bridge.calls == ["close"]
+
+
 def test_an_arm_is_free_again_where_its_bridge_cannot_be_built(tmp_path: Path) -> None:
     closed = []
     arm: Any = SimpleNamespace(joints=7, maker="franka", close=lambda: closed.append(True))
-    with pytest.raises(ConfigError, match="is no arm of 7 joints"):
+    with pytest.raises(ConfigError, match="is not an arm of 7 joints"):
         build_bridge(RobotModel.load("ur5"), arm, f"ipc://{tmp_path / 'robot'}")
     assert closed == [True]
 

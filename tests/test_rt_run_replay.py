@@ -90,7 +90,7 @@ def test_the_header_is_read_as_it_was_written(arm):
     with log_file.LogReader(arm) as reader:
         header = reader.header
     assert repr(LogHeader.of_text(header.as_text())) == repr(header)
-    with pytest.raises(ValueError, match="has no seed"):
+    with pytest.raises(ValueError, match="has no field 'seed'"):
         LogHeader.of_text({key: value for key, value in header.as_text().items() if key != "seed"})
 
 

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.rt.run.session import WARM_UP_STEPS, RunPlan, Session
+from kilohertz.rt.run.brain_setup import WARM_UP_STEPS
+from kilohertz.rt.run.session import RunPlan, Session
 from kilohertz.rt.show.screen import print_run
 
 pytestmark = pytest.mark.closed_loop
@@ -88,7 +89,7 @@ def test_the_history_shows_the_world_that_the_tick_measured(scenario_file):
 
 def test_warming_up_moves_nothing(scenario_file):
     session = Session(RunPlan("g1", scenario_file()))
-    assert session.simulated.t_s == 0.0
+    assert session.link.truth.t_s == 0.0
     assert session.trace.ticks == 0
 
 

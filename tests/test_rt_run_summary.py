@@ -10,7 +10,7 @@ from toy_run import toy_robot, toy_tick
 
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
-from kilohertz.sim.scenario_schema import Command, Event, Push, Scenario, Stand, Walk
+from kilohertz.sim.scenario_schema import Command, Event, Push, Scenario
 
 
 def scenario(*pushes_at_s, commands=(), duration_s=10.0):
@@ -140,9 +140,9 @@ def test_estimation_figures_that_were_not_produced_are_none(floating, times_s):
 
 def test_walking_speed_is_seen_along_the_heading_once_the_gait_has_settled():
     commands = (
-        Command(at_s=0, stand=Stand()),
-        Command(at_s=2, walk=Walk(velocity_m_s=(0.4, 0.0))),
-        Command(at_s=9, stand=Stand()),
+        Command.model_validate({"at_s": 0, "stand": {}}),
+        Command.model_validate({"at_s": 2, "walk": {"velocity_m_s": (0.4, 0.0)}}),
+        Command.model_validate({"at_s": 9, "stand": {}}),
     )
 
     def change(t_s, output, estimator, truth):
@@ -156,7 +156,7 @@ def test_walking_speed_is_seen_along_the_heading_once_the_gait_has_settled():
 
 
 def test_a_robot_that_never_walked_has_no_walking_speed():
-    commands = (Command(at_s=0, stand=Stand()),)
+    commands = (Command.model_validate({"at_s": 0, "stand": {}}),)
     figures = summary.walking_figures(trace_of([3.0]), scenario(commands=commands), floating=True)
     assert figures == {"mean_velocity_m_s": None, "yaw_rate_rad_s": None}
 

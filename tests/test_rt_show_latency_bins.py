@@ -10,7 +10,7 @@ from kilohertz.rt.show.latency_bins import log_bins
 
 @given(st.lists(st.integers(0, 2_000_000_000), min_size=1, max_size=50), st.integers(1, 40))
 @settings(max_examples=30, deadline=None)
-def test_no_duration_is_left_out_of_the_picture(durations_ns, per_decade):
+def test_every_duration_is_in_a_bin(durations_ns, per_decade):
     histogram = LatencyHistogram()
     for duration_ns in durations_ns:
         histogram.record(duration_ns)
@@ -20,7 +20,7 @@ def test_no_duration_is_left_out_of_the_picture(durations_ns, per_decade):
     assert np.all(np.diff(edges_us) > 0)
 
 
-def test_a_duration_is_drawn_where_it_belongs():
+def test_a_duration_is_in_the_bin_around_it():
     histogram = LatencyHistogram()
     histogram.record(250_000)
     histogram.record(900_000)

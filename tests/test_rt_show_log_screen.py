@@ -1,4 +1,4 @@
-"""The figures of a log on the screen: what was lost is in colour, and long lists of events are cut."""
+"""The summary of a log shows missing rows in colour, and shortens long lists of events."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def figures(**changes: Any) -> dict[str, Any]:
     }
 
 
-def printed(told: dict[str, Any], colour: bool = False) -> str:
+def printed(summary: dict[str, Any], colour: bool = False) -> str:
     text = io.StringIO()
     console = Console(
         file=text, width=120, force_terminal=colour, color_system="standard" if colour else None
     )
-    print_log(console, told)
+    print_log(console, summary)
     return text.getvalue()
 
 
 def test_sizes_versions_and_latency_are_printed() -> None:
     text = printed(figures())
-    for part in ("toy · hop", "30 s in real time, seed 3", "3.0 MB, 6 MB a minute", "ended active", "250.0"):
+    for part in ("toy · hop", "30 s in real time, seed 3", "3.0 MB, 6 MB/min", "end: active", "250.0"):
         assert part in text
     assert f"configuration {'c' * 12}, model {'d' * 12}\n" in text
     assert "kilohertz 1.2.3; osqp 1.1" in text
 
 
 @pytest.mark.parametrize("change", [{"rows_lost": 1}, {"overruns": 2}, {"whole": False, "ended": "cut off"}])
-def test_what_is_missing_is_in_colour(change: dict[str, Any]) -> None:
+def test_missing_rows_are_in_colour(change: dict[str, Any]) -> None:
     yellow = "\x1b[33m"
     assert yellow not in printed(figures(), colour=True)
     assert yellow in printed(figures(**change), colour=True)
@@ -70,5 +70,5 @@ def test_of_many_events_the_first_are_printed_and_the_others_counted() -> None:
     text = printed(figures(events=events))
     assert f"number {EVENTS_SHOWN - 1}" in text
     assert f"number {EVENTS_SHOWN}" not in text
-    assert "and 3 events more" in text
-    assert "events more" not in printed(figures(events=events[:EVENTS_SHOWN]))
+    assert "and 3 more events" in text
+    assert "more events" not in printed(figures(events=events[:EVENTS_SHOWN]))

@@ -45,7 +45,7 @@ def names(folder):
 
 
 @pytest.mark.closed_loop
-def test_a_biped_is_drawn_from_every_side(tmp_path):
+def test_all_plots_of_a_biped_are_written(tmp_path):
     robot = toy_robot()
     written = plots.write_plots(
         tmp_path, toy_trace(robot, hand=True), robot, SCENARIO, stages(), realtime=True
@@ -65,20 +65,20 @@ def test_a_biped_is_drawn_from_every_side(tmp_path):
             assert len(set(image.convert("L").resize((64, 64)).tobytes())) > 10
 
 
-def test_an_arm_has_no_balance_to_draw(tmp_path):
+def test_an_arm_has_no_balance_plot(tmp_path):
     robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
     trace = toy_trace(robot, hand=True)
     plots.write_plots(tmp_path, trace, robot, SCENARIO, stages(), realtime=False)
     assert names(tmp_path) == ["hands", "latency", "torques"]
 
 
-def test_a_hand_that_was_asked_nothing_is_not_drawn(tmp_path):
+def test_a_hand_without_a_target_is_not_plotted(tmp_path):
     robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
     plots.write_plots(tmp_path, toy_trace(robot), robot, SCENARIO, stages(), realtime=False)
     assert names(tmp_path) == ["latency", "torques"]
 
 
-def test_a_run_that_ended_at_once_is_no_picture(tmp_path):
+def test_a_run_that_ended_at_once_has_no_plots(tmp_path):
     robot = toy_robot()
     nothing = {"tick": LatencyHistogram()}
     assert (
@@ -97,7 +97,7 @@ def test_footholds_are_found_whatever_the_robot_weighs(mass_kg):
     assert [contact for contact, _ in plots.footholds(trace, robot)] == [0, 1, 0]
 
 
-def test_what_is_damped_has_no_reference_to_draw():
+def test_while_damping_no_reference_is_plotted():
     robot, trace = toy_robot(), Trace(toy_robot(), ticks=40)
     for row in range(40):
         output, estimator, truth = toy_tick(t_s=row * 1e-3, state="active" if row < 20 else "damping")
@@ -109,7 +109,7 @@ def test_what_is_damped_has_no_reference_to_draw():
     assert np.isnan(reference[20:]).all()
 
 
-def test_the_centre_of_pressure_lies_between_the_feet_as_their_forces_say():
+def test_the_centre_of_pressure_is_the_force_weighted_mean():
     cop = plots.center_of_pressure(toy_trace(toy_robot()))
     np.testing.assert_allclose(cop[0], [0.0, (100 * 0.1 - 300 * 0.1) / 400, 0.0], atol=1e-12)
 

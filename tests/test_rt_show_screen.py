@@ -30,7 +30,7 @@ def result(tmp_path_factory):
     return Session(RunPlan("panda", str(path), seed=7)).run()
 
 
-def test_the_screen_tells_what_was_asked_and_what_came_of_it(result):
+def test_the_screen_shows_commands_outcome_and_figures(result):
     console = Console(file=io.StringIO(), width=110)
     screen.print_run(console, result, 1.26)
     text = console.file.getvalue()
@@ -47,12 +47,12 @@ def test_the_screen_tells_what_was_asked_and_what_came_of_it(result):
         assert part in text
 
 
-def test_a_word_without_figures_is_shown_whole():
+def test_a_command_without_values_is_not_truncated():
     scenario = Scenario(name="still", duration_s=1.0).in_order()
-    assert shown(screen.asked(scenario)).split() == ["0", "s", "stand"]
+    assert shown(screen.scenario_table(scenario)).split() == ["0", "s", "stand"]
 
 
-def test_figures_stand_beside_their_names_in_the_json(result):
+def test_figures_are_shown_with_their_names_in_the_json(result):
     text = shown(screen.figures_table(result.summary))
     figures = result.summary["torque"]["peak_fraction"]
     line = next(line for line in text.splitlines() if "torque.peak_fraction" in line)
@@ -65,10 +65,10 @@ def test_figures_that_a_run_did_not_produce_are_not_shown(result):
     assert "None" not in text
 
 
-def test_every_figure_of_the_summary_has_words(result):
+def test_every_figure_of_the_summary_has_a_label(result):
     for section in ("tracking", "estimation", "qp", "torque", "payload"):
         for name in result.summary[section]:
-            assert name in screen._WORDS
+            assert name in screen._LABELS
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=30))
@@ -82,7 +82,7 @@ def test_the_bars_count_every_tick(durations_ns):
     assert sum(counts) == len(durations_ns)
 
 
-def test_no_ticks_are_no_bars():
+def test_without_ticks_there_are_no_bars():
     assert "█" not in shown(screen.tick_bars(LatencyHistogram()))
 
 
@@ -93,9 +93,9 @@ def test_a_stage_that_was_not_measured_is_left_out():
     assert "wake" not in text
 
 
-def test_what_the_host_refused_is_told_with_its_remedy():
+def test_a_refused_request_is_shown_with_its_remedy():
     refused = Measure("FIFO priority 80", False, "Operation not permitted", "ask for it")
     text = shown(screen.host_lines(HostState(1, (Measure("locked memory", True, "granted"), refused)), 2))
-    assert "2 overruns on core 1" in text
-    assert "no FIFO priority 80 (Operation not permitted): ask for it" in text
+    assert "2 deadline misses on core 1" in text
+    assert "not granted: FIFO priority 80 (Operation not permitted); ask for it" in text
     assert "locked memory" not in text

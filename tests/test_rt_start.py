@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 RUN = """
 import json, sys
 from numba.core import event
-from kilohertz.robots.compile.kernels import Entry
+from kilohertz.robots.compile.cached_entry import Entry
 
 loading, outside, load = [], [], Entry.load
 

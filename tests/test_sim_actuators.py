@@ -1,4 +1,4 @@
-"""Drives obey on time and within limits, and never go limp."""
+"""Drives apply commands on time and within limits, and always damp without commands."""
 
 import numpy as np
 import pytest

@@ -174,7 +174,9 @@ def test_a_mesh_that_cannot_be_read_is_left_out_with_a_note(tmp_path, mesh):
     elif mesh == "dae":
         path.write_text("<COLLADA/>")
     world = build_world(arm_urdf(tmp_path, path), scenario(), 0)
-    assert world.notes == (f"arm: collision mesh {path.name} is left out (missing, or not STL/OBJ)",)
+    assert world.notes == (
+        f"arm: collision mesh {path.name} is left out (the file is missing, or neither binary STL nor OBJ)",
+    )
 
 
 def test_a_model_that_only_mujoco_cannot_read_is_refused_with_its_file(tmp_path):

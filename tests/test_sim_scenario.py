@@ -5,6 +5,7 @@ import pinocchio as pin
 import pytest
 from sim_runs import ROBOTS, robot
 
+from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.scenario import (
@@ -25,7 +26,7 @@ def refusal(tmp_path, name, text):
     path = tmp_path / "s.yaml"
     path.write_text("name: x\nduration_s: 10\n" + text)
     with pytest.raises(ConfigError) as caught:
-        load_scenario(str(path), robot(name))
+        load_scenario(str(path), robot(name), behaviour_schemas(robot(name)))
     return str(caught.value).replace(f"{tmp_path}/", "")
 
 
@@ -37,7 +38,7 @@ def test_every_shipped_scenario_that_suits_a_robot_loads_for_it(name):
     if name != "g1":
         suited = suited - {"stairs"}  # laid out for its legs
     for scenario in sorted(suited):
-        loaded = load_scenario(scenario, robot(name))
+        loaded = load_scenario(scenario, robot(name), behaviour_schemas(robot(name)))
         assert loaded.name == scenario
         assert loaded.commands[0].at_s == 0.0
 
@@ -104,35 +105,22 @@ def test_a_missing_file_is_named():
             "commands:\n - {at_s: 1, stand: {}}\n - {at_s: 1, damp: {}}",
             "s.yaml:5:5: commands[1].at_s: is the same time as commands[0]",
         ),
-        (
-            "commands:\n - {at_s: 1, circle: {hand: righthand, radius_m: 0.1, period_s: 3}}",
-            "commands[0].circle.hand: 'righthand' is not a hand of g1 (did you mean 'right_hand'?)",
-        ),
-        (
-            "commands:\n - {at_s: 1, circle: {radius_m: 0.1, period_s: 3}}",
-            "commands[0].circle.hand: is missing, and g1 has not exactly one hand (it has left_hand,",
-        ),
+        ("commands:\n - {at_s: 1, walk: {}}", "s.yaml:4:14: commands[0].walk.velocity_m_s: is missing"),
     ],
 )
 def test_what_does_not_fit_the_robot_is_told_with_file_and_line(tmp_path, text, sentence):
     assert sentence in refusal(tmp_path, "g1", text)
 
 
-def test_an_arm_has_one_hand_and_need_not_be_told_which(tmp_path):
+def test_without_schemas_the_commands_stay_as_they_are(tmp_path):
     path = tmp_path / "s.yaml"
-    path.write_text("name: x\nduration_s: 9\ncommands: [{at_s: 1, circle: {radius_m: 0.1, period_s: 3}}]")
-    assert load_scenario(str(path), robot("panda")).commands[1].params["hand"] == "hand"
-
-
-@pytest.mark.parametrize("name", ["panda", "ur5"])
-def test_an_offset_is_counted_from_where_the_hand_starts(name):
-    model = robot(name)
-    reach = next(c for c in load_scenario("default-arm", model).commands if c.kind == "reach")
-    data = model.pin_model.createData()
-    pin.framesForwardKinematics(model.pin_model, data, model.q_nominal)
-    start = data.oMf[model.hands[0].frame_id].translation
-    np.testing.assert_allclose(reach.params["p_WH_m"], start - np.array([0, 0, 0.05]), atol=1e-12)
-    assert "offset_m" not in reach.params
+    path.write_text("name: x\nduration_s: 9\ncommands: [{at_s: 1, dance: {wildly: true}}, {at_s: 2, damp: }]")
+    commands = load_scenario(str(path), robot("panda")).commands
+    assert [(command.kind, command.params) for command in commands] == [
+        ("stand", {}),
+        ("dance", {"wildly": True}),
+        ("damp", {}),
+    ]
 
 
 def test_the_trunk_is_the_upper_body():

@@ -6,10 +6,19 @@ from typing import Any
 
 import pytest
 
+from kilohertz.controller.behaviours.registry import load_behaviours
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.config.yaml_file import load_yaml
-from kilohertz.sim.scenario_schema import DEFAULT_NOISE, Noise, Plant, Scenario, solid_ball_inertia
+from kilohertz.sim.scenario_schema import (
+    DEFAULT_NOISE,
+    Noise,
+    Plant,
+    Scenario,
+    scenario_type,
+    solid_ball_inertia,
+)
 
+SCHEMA = scenario_type({name: kind.Parameters for name, kind in load_behaviours().items()})
 WHOLE: dict[str, Any] = {
     "name": "walk-and-push",
     "duration_s": 12,
@@ -50,7 +59,7 @@ def load(tmp_path):
         path = tmp_path / "s.yaml"
         # JSON is YAML; one key a line, so that a line names a key.
         path.write_text(json.dumps(data, indent=1))
-        return load_yaml(path, Scenario)
+        return load_yaml(path, SCHEMA)
 
     return from_data
 
@@ -130,7 +139,7 @@ def test_a_behaviour_without_values_may_be_empty(load):
             "place and orientation in the same frame",
         ),
         (("commands", 1, "stand"), {}, "it has stand and walk"),
-        (("commands", 1), {"at_s": 1}, "exactly one behaviour of stand, walk"),
+        (("commands", 1), {"at_s": 1}, "exactly one behaviour of bow, circle, damp"),
         (("commands", 1), {"at_s": 1, "wlak": {}}, "commands[1].wlak: is not a known key"),
         (("commands", 2, "squat", "depth_m"), -0.1, "commands[2].squat.depth_m: should be greater than 0"),
         (("commands", 2, "squat", "period_s"), 0, "commands[2].squat.period_s: should be greater than 0"),
@@ -143,7 +152,7 @@ def test_a_behaviour_without_values_may_be_empty(load):
         (("events", 0, "payload"), {"link": "a", "mass_kg": 1}, "it has push and payload"),
         (("events", 1, "payload", "mass_kg"), -1, "events[1].payload.mass_kg: should be greater than 0"),
         (("sensors", "noise"), "none at all", "sensors.noise: should be default, none or a map"),
-        (("sensors", "delay_ms"), 1.5, "sensors.delay_ms: should be whole milliseconds"),
+        (("sensors", "delay_ms"), 1.5, "sensors.delay_ms: should be a whole number of milliseconds"),
         (("sensors", "delay_ms"), -1, "sensors.delay_ms: should be at least 0"),
         (("estimator",), "truht", "(did you mean 'truth'?)"),
     ],

@@ -5,6 +5,8 @@ import pinocchio as pin
 import pytest
 from sim_runs import ROBOTS, SURFACE_FEET, holding_command, random_command, robot, run, simulate
 
+from kilohertz.sim.scenario_schema import Push
+
 pytestmark = pytest.mark.closed_loop
 
 GRAVITY = np.array([0.0, 0.0, -9.81])
@@ -235,3 +237,18 @@ def test_legs_do_not_pass_through_each_other():
         sim.write(command)
     left, right = sim.truth.p_WF
     assert left[1] - right[1] > 0.03
+
+
+def test_a_push_of_the_moment_has_exactly_its_impulse_and_an_unknown_link_is_refused():
+    sim = lifted("g1", plant="exact", sensors={"noise": "none"})
+    sim.world.model.opt.gravity[:] = 0.0
+    sim.advance()
+    start = sim.truth.v_WC.copy()
+    sim.push(Push(link="trunk", impulse_Ns=(0.0, 6.0, 0.0), duration_s=0.05))
+    run(sim, 0.1)
+    np.testing.assert_allclose(sim.truth.mass_kg * (sim.truth.v_WC - start), [0.0, 6.0, 0.0], atol=0.03)
+    assert [event["text"] for event in sim.events if event["kind"] == "push"] == [
+        "torso_link by [0, 6, 0] Ns in 50 ms"
+    ]
+    with pytest.raises(ValueError, match=r"'torso' is not a link of g1 \(did you mean 'torso_link'"):
+        sim.push(Push(link="torso", impulse_Ns=(0.0, 6.0, 0.0)))

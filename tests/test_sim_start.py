@@ -1,4 +1,4 @@
-"""Where a run starts, the robot stands."""
+"""Every run starts in static equilibrium."""
 
 import numpy as np
 import pinocchio as pin

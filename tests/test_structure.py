@@ -86,7 +86,6 @@ KNOWN: dict[str, set[str]] = {
         "estimators.inekf_propagation.propagate",
         "estimators.sensor_watch.judge_sample",
         "robots.compile.bound_kernel.bind",
-        "rt.cli.bench.bench",
     },
     "module lines": set(),
 }

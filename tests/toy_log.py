@@ -1,4 +1,4 @@
-"""A small log, of no robot."""
+"""Provides a small log of an invented robot, for the tests of logs."""
 
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def toy_header(**changes: Any) -> LogHeader:
 
 
 def toy_rows(n: int, seed: int = 0) -> NDArray[np.int64]:
-    """(n, CELLS) any bits; of ticks that took 100 us from start to written, one a millisecond."""
+    """Returns (n, CELLS) rows with random bits; ticks are 1 ms apart and take 100 us from start to write."""
     rows = np.random.default_rng(seed).integers(-(2**63), 2**63 - 1, (n, CELLS))
     named = rows.view(ROW)[:, 0]
     named["tick"] = np.arange(n)

@@ -1,4 +1,4 @@
-"""A two-legged toy with two joints and one hand, for the tests of what a run leaves behind."""
+"""Provides a toy biped with two joints and one hand, for the tests of summaries and plots."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the robot does: each behaviour writes references for the tasks."""
+"""Behaviours: what a robot can be asked to do, one file each."""

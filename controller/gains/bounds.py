@@ -23,44 +23,53 @@ class FrameBound(Config):
 
     frame: str = Field(description="name of a hand, a contact, a link or another frame of the model")
     along: tuple[float, float, float] = Field(default=(0.0, 0.0, 1.0), description="direction; up")
-    at_least_m: float | None = None
-    at_most_m: float | None = None
-    at_least_m_s: float | None = None
-    at_most_m_s: float | None = None
+    at_least_m: float | None = Field(default=None, description="least coordinate along that direction")
+    at_most_m: float | None = Field(default=None, description="largest coordinate along that direction")
+    at_least_m_s: float | None = Field(default=None, description="least velocity along that direction")
+    at_most_m_s: float | None = Field(default=None, description="largest velocity along that direction")
     rate_per_s: float = _RATE
 
 
 class JointBound(Config):
     """Bounds on some joints, inside the limits of the drives."""
 
-    joints: tuple[str, ...]
-    at_least_rad: float | None = None
-    at_most_rad: float | None = None
-    at_least_rad_s: float | None = None
-    at_most_rad_s: float | None = None
+    joints: tuple[str, ...] = Field(description="names of the joints")
+    at_least_rad: float | None = Field(default=None, description="least position")
+    at_most_rad: float | None = Field(default=None, description="largest position")
+    at_least_rad_s: float | None = Field(default=None, description="least velocity")
+    at_most_rad_s: float | None = Field(default=None, description="largest velocity")
     rate_per_s: float = _RATE
 
 
 class CentreOfMassBound(Config):
     """A box for the centre of mass in the world; null leaves an axis free."""
 
-    at_least_m: tuple[float | None, float | None, float | None] | None = None
-    at_most_m: tuple[float | None, float | None, float | None] | None = None
+    at_least_m: tuple[float | None, float | None, float | None] | None = Field(
+        default=None, description="lower corner of the box"
+    )
+    at_most_m: tuple[float | None, float | None, float | None] | None = Field(
+        default=None, description="upper corner of the box"
+    )
     rate_per_s: float = _SOFT_RATE
 
 
 class ContactBound(Config):
     """Bounds on what a sole transmits while it is closed."""
 
-    contact: str
+    contact: str = Field(description="name of the contact")
     cop_at_least_m: tuple[float, float] | None = Field(
-        default=None, description="centre of pressure from the middle of the sole, along x and y of the sole"
+        default=None,
+        description="least centre of pressure from the middle of the sole, along x and y of the sole",
     )
-    cop_at_most_m: tuple[float, float] | None = None
+    cop_at_most_m: tuple[float, float] | None = Field(
+        default=None, description="largest centre of pressure, likewise"
+    )
     share_at_least: float | None = Field(
-        default=None, ge=0, lt=1, description="part of the vertical force of all soles"
+        default=None, ge=0, lt=1, description="least part of the vertical force of all soles"
     )
-    share_at_most: float | None = Field(default=None, gt=0, le=1)
+    share_at_most: float | None = Field(
+        default=None, gt=0, le=1, description="largest part of the vertical force of all soles"
+    )
 
 
 class Bounds(Config):

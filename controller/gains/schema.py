@@ -36,17 +36,27 @@ class CentreOfMassGains(Config):
 class OrientationGains(Config):
     """Tracking of a link's orientation."""
 
-    kp_per_s2: float = Field(default=150.0, gt=0, le=5000)
-    kd_per_s: float = Field(default=22.0, gt=0, le=200)
-    ki_per_s3: float = Field(default=150.0, ge=0, le=2000, description="of tilt; takes out a lasting lean")
+    kp_per_s2: float = Field(
+        default=150.0, gt=0, le=5000, description="stiffness: angular acceleration per orientation error"
+    )
+    kd_per_s: float = Field(
+        default=22.0, gt=0, le=200, description="damping: angular acceleration per angular velocity error"
+    )
+    ki_per_s3: float = Field(
+        default=150.0, ge=0, le=2000, description="integral gain on tilt; removes a constant lean"
+    )
     weight: float = Field(default=2.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
 
 
 class PostureGains(Config):
     """Pull of the joints towards the nominal posture, where nothing else decides."""
 
-    kp_per_s2: float = Field(default=50.0, gt=0, le=5000)
-    kd_per_s: float = Field(default=10.0, gt=0, le=200)
+    kp_per_s2: float = Field(
+        default=50.0, gt=0, le=5000, description="stiffness: joint acceleration per position error"
+    )
+    kd_per_s: float = Field(
+        default=10.0, gt=0, le=200, description="damping: joint acceleration per velocity"
+    )
     weight: float = Field(
         default=0.05, gt=0, le=1e3, description="[cost] / [rad/s2]^2, joints that carry no contact"
     )
@@ -61,7 +71,9 @@ class PostureGains(Config):
 class AngularMomentumGains(Config):
     """Damping of the angular momentum about the centre of mass."""
 
-    kp_per_s: float = Field(default=5.0, ge=0, le=100)
+    kp_per_s: float = Field(
+        default=5.0, ge=0, le=100, description="rate at which the angular momentum is damped"
+    )
     weight: float = Field(
         default=0.5, ge=0, le=1e3, description="[cost] / [m/s2]^2: torque over (mass * height)"
     )
@@ -70,8 +82,12 @@ class AngularMomentumGains(Config):
 class HandGains(Config):
     """Tracking of a hand's pose."""
 
-    kp_per_s2: float = Field(default=400.0, gt=0, le=10000)
-    kd_per_s: float = Field(default=40.0, gt=0, le=500)
+    kp_per_s2: float = Field(
+        default=400.0, gt=0, le=10000, description="stiffness: acceleration per pose error"
+    )
+    kd_per_s: float = Field(
+        default=40.0, gt=0, le=500, description="damping: acceleration per velocity error"
+    )
     weight: float = Field(default=10.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
     orientation_weight: float = Field(default=1.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
     speed_m_s: float = Field(default=0.25, gt=0, le=3, description="peak speed of a reach")
@@ -80,15 +96,22 @@ class HandGains(Config):
 class SwingGains(Config):
     """Tracking of the swing foot."""
 
-    kp_per_s2: float = Field(default=600.0, gt=0, le=10000)
-    kd_per_s: float = Field(default=45.0, gt=0, le=500)
+    kp_per_s2: float = Field(
+        default=600.0, gt=0, le=10000, description="stiffness: acceleration per position error"
+    )
+    kd_per_s: float = Field(
+        default=45.0, gt=0, le=500, description="damping: acceleration per velocity error"
+    )
     orientation_kp_per_s2: float = Field(
         default=2000.0,
         gt=0,
         le=10000,
-        description="a foot is light: friction of the ankle alone tilts it by 20 rad/s2 over this",
+        description="stiffness of the sole's orientation; ankle friction tilts a light foot by about "
+        "20 rad/s2 over this",
     )
-    orientation_kd_per_s: float = Field(default=80.0, gt=0, le=500)
+    orientation_kd_per_s: float = Field(
+        default=80.0, gt=0, le=500, description="damping of the sole's orientation"
+    )
     weight: float = Field(
         default=5.0, gt=0, le=1e4, description="[cost] / [m/s2]^2: well below that of the centre of mass"
     )
@@ -103,33 +126,45 @@ class SwingGains(Config):
 class WalkGains(Config):
     """Walking; what is left out follows from the robot's size."""
 
-    height: float = Field(default=0.9, gt=0.5, le=1, description="of the centre of mass over the nominal one")
-    step_s: float | None = Field(default=None, gt=0.1, le=3, description="single support")
-    shortest_step_s: float | None = Field(default=None, gt=0.05, le=3, description="least single support")
+    height: float = Field(
+        default=0.9, gt=0.5, le=1, description="height of the centre of mass over its nominal height"
+    )
+    step_s: float | None = Field(default=None, gt=0.1, le=3, description="duration of the single support")
+    shortest_step_s: float | None = Field(
+        default=None, gt=0.05, le=3, description="shortest duration of the single support"
+    )
     double_support_s: float = Field(
-        default=0.06, gt=0.01, le=1, description="at 0.6 m height; scales with its square root"
+        default=0.06,
+        gt=0.01,
+        le=1,
+        description="duration of the double support for a centre of mass at 0.6 m; scales with the square "
+        "root of its height",
     )
     width_m: float | None = Field(default=None, gt=0, le=1, description="sideways distance of the feet")
-    clearance_m: float | None = Field(default=None, gt=0, le=0.5, description="apex of the swing foot")
-    descent_m_s: float = Field(
-        default=0.4, gt=0, le=2, description="of a foot that has found no ground in time"
+    clearance_m: float | None = Field(
+        default=None, gt=0, le=0.5, description="height of the apex of the swing foot"
     )
-    late_s: float = Field(default=0.12, ge=0, le=1, description="how long that foot looks for the ground")
+    descent_m_s: float = Field(
+        default=0.4, gt=0, le=2, description="speed of descent of a foot that has found no ground in time"
+    )
+    late_s: float = Field(
+        default=0.12, ge=0, le=1, description="how long that foot descends before the step ends anyway"
+    )
     early: float = Field(
-        default=0.6, gt=0, le=1, description="part of the step after which a contact ends it"
+        default=0.6, gt=0, le=1, description="part of the step after which a touch-down ends it"
     )
     sole_use: float = Field(
         default=0.88, gt=0, le=1, description="part of a sole that the zero-moment point may use"
     )
     dcm_gain_per_s: float = Field(default=5.0, gt=0, le=30, description="rate at which the DCM error decays")
     heading_weight: float = Field(
-        default=0.5, ge=0, le=1e4, description="[cost] / [rad/s2]^2: of base and trunk about the vertical"
+        default=0.5, ge=0, le=1e4, description="[cost] / [rad/s2]^2: yaw of base and trunk"
     )
     spin_weight: float = Field(
         default=20.0,
         ge=0,
         le=1e5,
-        description="[cost] / [m/s2]^2: yaw moment over (mass * half sole); swings the arms",
+        description="[cost] / [m/s2]^2: yaw moment over (mass * half sole); makes the arms swing",
     )
     arm_weight: float = Field(
         default=0.01, gt=0, le=1e3, description="[cost] / [rad/s2]^2: posture of joints that carry no contact"
@@ -169,10 +204,30 @@ class ContactGains(Config):
 class LimitGains(Config):
     """Barriers that keep joints inside their limits."""
 
-    position_per_s2: float = Field(default=900.0, gt=0, le=10000)
-    damping_per_s: float = Field(default=60.0, gt=0, le=500)
-    velocity_per_s: float = Field(default=50.0, gt=0, le=1000)
-    largest_rad_s2: float = Field(default=300.0, gt=0, le=1e4)
+    position_per_s2: float = Field(
+        default=900.0,
+        gt=0,
+        le=10000,
+        description="largest joint acceleration per distance from the position limit",
+    )
+    damping_per_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=500,
+        description="less this times the velocity; no overshoot if its square is at least 4 position_per_s2",
+    )
+    velocity_per_s: float = Field(
+        default=50.0,
+        gt=0,
+        le=1000,
+        description="largest joint acceleration per distance from the velocity limit",
+    )
+    largest_rad_s2: float = Field(
+        default=300.0,
+        gt=0,
+        le=1e4,
+        description="largest acceleration that a barrier demands away from its limit",
+    )
 
 
 class GuardGains(Config):
@@ -231,7 +286,7 @@ class StanceGains(Config):
 class Gains(Config):
     """The whole of gains.yaml."""
 
-    solver: Literal["osqp", "exact"] = "osqp"
+    solver: Literal["osqp", "exact"] = Field(default="osqp", description="solver of the quadratic program")
     com: CentreOfMassGains = CentreOfMassGains()
     base: OrientationGains = OrientationGains()
     trunk: OrientationGains = OrientationGains()
@@ -242,7 +297,7 @@ class Gains(Config):
     walk: WalkGains = WalkGains()
     contact: ContactGains = ContactGains()
     stance: dict[str, StanceGains] = Field(
-        default={}, description="as: left_foot: {share: 0.7, cop_m: [0.02, 0.0]}"
+        default={}, description="by name of the contact, such as left_foot: {share: 0.7, cop_m: [0.02, 0.0]}"
     )
     limits: LimitGains = LimitGains()
     inequalities: Bounds = Bounds()
@@ -270,11 +325,20 @@ def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
 def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]:
     """Gains from a file, and where its keys stand; raises as `load_gains`."""
     gains, positions = load_yaml_located(path, Gains)
+    require_fit(robot, gains, positions)
+    return gains, positions
+
+
+def require_fit(robot: RobotModel, gains: Gains, positions: Positions) -> None:
+    """Refuses gains that name what the robot does not have.
+
+    Raises:
+        ConfigError: what does not fit; one line per key.
+    """
     shares = {name: stance.share for name, stance in gains.stance.items()}
     ConfigError.raise_if_any(
         positions.problem(*finding) for finding in misfits(robot, shares, gains.inequalities)
     )
-    return gains, positions
 
 
 def unfinished(path: Path) -> Problem | None:

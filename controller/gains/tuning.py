@@ -14,7 +14,6 @@ import numpy as np
 
 from kilohertz.controller.gains.live import GainsRow, live_numbers, with_numbers
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.safety.ladder import SOLVED
 from kilohertz.robots.model.rows import Vector
 
 NONE, ON_TRIAL, GOOD, ROLLED_BACK, REFUSED = range(5)
@@ -60,13 +59,13 @@ class Watch:
         self._saturated = self._unsolved = self._off_m = 0.0
         self._usually_saturated = self._usually_unsolved = self._usually_off_m = 0.0
 
-    def see(self, v: Vector, torque: float, rung: int, off_m: float) -> None:
+    def see(self, v: Vector, torque: float, solved: bool, off_m: float) -> None:
         """Takes one tick.
 
         Args:
             v: joint velocities [rad/s].
             torque: the largest, over its limit.
-            rung: of the ladder.
+            solved: whether the whole-body problem had a solution.
             off_m: distance of the centre of mass or a hand from its reference [m].
         """
         work = self._work
@@ -76,7 +75,7 @@ class Watch:
         work -= self._swing
         self._swing += self._soon * work
         self._saturated += self._soon * (float(torque >= _SATURATED) - self._saturated)
-        self._unsolved += self._soon * (float(rung != SOLVED) - self._unsolved)
+        self._unsolved += self._soon * (float(not solved) - self._unsolved)
         self._off_m += self._soon * (off_m - self._off_m)
 
     def learn(self) -> None:
@@ -194,10 +193,10 @@ class Tuning:
         """Something else was asked of the robot."""
         self._wait = _WAIT_TICKS
 
-    def judge(self, v: Vector, torque: float, rung: int, off_m: float, active: bool) -> None:
+    def judge(self, v: Vector, torque: float, solved: bool, off_m: float, active: bool) -> None:
         """At the end of a tick: `active` as long as the robot has not given up; the rest as `Watch.see`."""
         watch = self._watch
-        watch.see(v, torque, rung, off_m)
+        watch.see(v, torque, solved, off_m)
         self._wait = max(self._wait - 1, 0)
         on_trial = self.state == ON_TRIAL
         if on_trial and not active:

@@ -10,7 +10,8 @@ import numpy as np
 import pinocchio as pin
 from scipy.spatial import ConvexHull
 
-from kilohertz.controller.problem.tables import MAX_CONE_ROWS, Floats, Ints
+from kilohertz.controller.problem.tables import MAX_CONE_ROWS
+from kilohertz.robots.model.kin import Floats, Ints
 
 _FLAT_M = 1e-4
 """Corners that are closer than this to a line (a point) make a line (point) contact."""

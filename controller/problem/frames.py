@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.estimators.so3 import log3
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import ANGULAR, Floats
+
+_P_REF = 9
+"""Where the position begins in the reference of a pose, after its rotation."""
 
 
 @kernel
@@ -45,11 +48,11 @@ def pose_error(R: Floats, p: Floats, ref: Floats, out: Floats, s: Floats) -> Non
 
     The linear part is V(w)^-1 R' (p_ref - p), with w the rotation error (Murray, Li, Sastry 1994, A.14).
     """
-    w = out[3:6]
+    w = out[ANGULAR:6]
     angle = rotation_error(R, ref, w, s[5:8])
     d, x = s[3], s[4]
     for r in range(3):
-        d[r] = ref[9 + r] - p[r]
+        d[r] = ref[_P_REF + r] - p[r]
     to_frame(R, d, 0, x)
     if angle < 1e-4:
         alpha = 1.0 - angle * angle / 12.0

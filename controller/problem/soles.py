@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.controller.problem.tables import Floats
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
 
 _THINNEST_SUPPORT_M = 0.01

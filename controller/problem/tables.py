@@ -6,13 +6,9 @@ unboxing a call (measured), as much as the two pinocchio calls of the tick toget
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from kilohertz.robots.model.kin import Floats, Ints, Kin
 
 MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL, WRENCH = 0, 1, 2, 3, 4
 """Spaces a task can live in: rows on vdot; on the rate of the centroidal momentum; a diagonal on the joint
@@ -25,56 +21,17 @@ ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD = range(7)
 # Entries of `Rows.size`.
 COST_ROWS, INEQUALITY_ROWS, FIRST_HARD = range(3)
 
+# Entries of `Limits.gain`.
+POSITION_PER_S2, DAMPING_PER_S, VELOCITY_PER_S, LARGEST_RAD_S2 = range(4)
+
+# Entries of `Solution.residual`.
+RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE, RES_INEQUALITY = range(7)
+"""Floating base, largest [N, Nm]; contact motion [m/s^2]; wrench cones [N]; torque beyond its limit [Nm];
+acceleration beyond its barrier [rad/s^2]; 1 where all numbers are finite; the inequality that is missed by
+most [its row's unit]."""
+
 MAX_CONE_ROWS = 32
 MAX_TASK_DIM = 6
-
-
-class Kin(NamedTuple):
-    """All that a task may read; filled by `kinematics` each tick.
-
-    Spatial vectors are (linear, angular) in the frame's own axes, as pinocchio's LOCAL. F frames.
-    """
-
-    q: Floats
-    """(nq,) configuration."""
-    v: Floats
-    """(nv,) velocity."""
-    M: Floats
-    """(nv, nv) mass matrix; pinocchio's own memory."""
-    h: Floats
-    """(nv,) Coriolis, centrifugal and gravity forces; pinocchio's own memory."""
-    Jw: Floats
-    """(nv, 6) transposed joint Jacobians in the world; pinocchio's own memory."""
-    address: Ints
-    """(1 + F, 6) addresses of pinocchio's joint placement, velocity, acceleration; row 0 is the base."""
-    placement: Floats
-    """(F, 4, 3) rotation (3 rows) and position (last row) of each frame in its parent joint."""
-    R: Floats
-    """(F, 3, 3) R_WF."""
-    p: Floats
-    """(F, 3) p_WF [m]."""
-    vel: Floats
-    """(F, 6) v_WF_F, w_WF_F."""
-    drift: Floats
-    """(F, 6) Jdot v: the frame's classical acceleration at vdot = 0."""
-    J: Floats
-    """(F, 6, nv) local Jacobian; columns that are not in `columns` stay 0."""
-    columns: Ints
-    """(F, nv) the first n_columns[f] entries: columns of v that move frame f."""
-    n_columns: Ints
-    """(F,)."""
-    p_WC: Floats
-    """(3,) centre of mass [m]."""
-    v_WC: Floats
-    """(3,) its velocity [m/s]."""
-    L_C: Floats
-    """(3,) angular momentum about the centre of mass, world axes [kg m^2/s]."""
-    mass: Floats
-    """(1,) [kg]."""
-    n_base: Ints
-    """(3,) base freedoms in v (6 or 0), base numbers in q (7 or 0), contact slots (the first frames)."""
-    s: Floats
-    """(8, 3) scratch rows: kinds may use them freely within one fill."""
 
 
 class Tasks(NamedTuple):
@@ -154,7 +111,7 @@ class Limits(NamedTuple):
     velocity: Floats
     """(na,) [rad], [rad], [rad/s]."""
     gain: Floats
-    """(4,) barrier: position [1/s^2], damping [1/s], velocity [1/s], largest acceleration [rad/s^2]."""
+    """(4,) of the joint barriers: POSITION_PER_S2, DAMPING_PER_S, VELOCITY_PER_S, LARGEST_RAD_S2."""
     vdot_lower: Floats
     vdot_upper: Floats
     """(na,) this tick's bounds on the joint accelerations; compiled code writes them."""
@@ -182,14 +139,9 @@ class Solution(NamedTuple):
     y_inequality: Floats
     """(I, 6) of the inequalities that were declared, row by row; positive where in force."""
     residual: Floats
-    """(7,) floating-base residual [N, Nm], largest; contact motion residual [m/s^2]; cone violation [N];
-    torque beyond the limit [Nm]; acceleration beyond the barrier [rad/s^2]; 1 where all numbers are
-    finite; farthest miss of an inequality [its row's unit]."""
+    """(7,) by how much each block of rows is missed, at RES_BASE to RES_INEQUALITY."""
     zmp: Floats
     """(2,) zero-moment point of the wrenches at the mean height of the soles [m]."""
-
-
-RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE, RES_INEQUALITY = range(7)
 
 
 class Arrays(NamedTuple):
@@ -201,33 +153,3 @@ class Arrays(NamedTuple):
     contacts: Contacts
     limits: Limits
     solution: Solution
-
-
-def bind(groups: dict[str, Any]) -> tuple[Ints, str]:
-    """One table of (address, shape) for all arrays of the groups, and the source that rebuilds them.
-
-    Args:
-        groups: name in the compiled code -> NamedTuple of C-contiguous float64 or int64 arrays.
-
-    Returns:
-        (n, 4) table, and source lines `name = Group(carray(...), ...)` that read it from `A`.
-
-    Raises:
-        TypeError: for an array that compiled code could not address.
-    """
-    table: list[list[int]] = []
-    lines: list[str] = []
-    for name, group in groups.items():
-        members = []
-        for field, array in zip(group._fields, group, strict=True):
-            if not array.flags.c_contiguous or array.dtype not in (np.float64, np.int64) or array.ndim > 3:
-                raise TypeError(
-                    f"{name}.{field} is not a C-contiguous float64 or int64 array of <= 3 dimensions"
-                )
-            row = len(table)
-            table.append([array.ctypes.data, *array.shape, *[0] * (3 - array.ndim)])
-            pointer = "float_pointer" if array.dtype == np.float64 else "int_pointer"
-            shape = ", ".join(f"A[{row}, {axis + 1}]" for axis in range(array.ndim))
-            members.append(f"carray({pointer}(A[{row}, 0]), ({shape},))")
-        lines.append(f"    {name} = {type(group).__name__}({', '.join(members)})")
-    return np.array(table, np.int64), "\n".join(lines)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import daqp
 import numpy as np
 
-from kilohertz.controller.problem.tables import Arrays, Ints
-from kilohertz.controller.qp.entry import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
-from kilohertz.controller.qp.exact_assembly import SOFTENED, ExactArrays
+from kilohertz.controller.problem.tables import RES_BASE, RES_CONE, RES_FINITE, Arrays
+from kilohertz.controller.qp.exact_assembly import N_CONE, N_MOTION, N_ROWS, SOFTENED, ExactArrays, N
+from kilohertz.controller.qp.stages import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
 from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.robots.model.kin import NV_BASE, Ints
 
 _SOLVED, _SOLVED_SOFT = 1, 2
 _EQUALITY, _SOFT = 5, 8
@@ -16,7 +17,7 @@ _EQUALITY, _SOFT = 5, 8
 
 def exact_arrays(arrays: Arrays) -> ExactArrays:
     """The reduced problem's memory, for all contacts closed at once."""
-    nv, nb = len(arrays.kin.v), int(arrays.kin.n_base[0])
+    nv, nb = len(arrays.kin.v), int(arrays.kin.size[NV_BASE])
     na = nv - nb
     n = na + int(arrays.contacts.dim.sum())
     rows = int(arrays.contacts.dim.sum() + arrays.contacts.n_rows.sum()) + na
@@ -90,10 +91,10 @@ class DaqpBackend:
         self.iterations = 0
         na = len(self._arrays.solution.tau)
         p = self._problem
-        solved = self._call(na, na + int(p.size[2] + p.size[3]))
+        solved = self._call(na, na + int(p.size[N_MOTION] + p.size[N_CONE]))
         if solved and not self._tolerances.limits_ok(self._arrays.solution.residual):
             # The limits as they are, whatever the solver's own tolerance: the guard clips what is left.
-            solved = self._call(0, na + int(p.size[1]))
+            solved = self._call(0, na + int(p.size[N_ROWS]))
         return solved and self._tolerances.accept(self._arrays.solution.residual)
 
     def solve_softened(self) -> bool:
@@ -110,25 +111,24 @@ class DaqpBackend:
         self._write_rows(ROWS, self._table, NOTHING, NOTHING)
         self._run(DAQP_ASSEMBLY, self._table, NOTHING, NOTHING)
         na = len(self._arrays.solution.tau)
-        solved = self._call(0, na + int(p.size[1]), soft=True)
+        solved = self._call(0, na + int(p.size[N_ROWS]), soft=True)
         lower[:] = self._contact_lower
         residual = self._arrays.solution.residual
-        return solved and bool(
-            residual[5] == 1.0 and max(residual[0], residual[2]) <= self._tolerances.force_N
-        )
+        missed_N = max(residual[RES_BASE], residual[RES_CONE])
+        return solved and bool(residual[RES_FINITE] == 1.0 and missed_N <= self._tolerances.force_N)
 
     def _call(self, first: int, last: int, soft: bool = False) -> bool:
         """Solves with the constraints [first, last) of (bounds, motion, cone, torque)."""
         p = self._problem
-        n, na = int(p.size[0]), len(self._arrays.solution.tau)
+        n, na = int(p.size[N]), len(self._arrays.solution.tau)
         rows = last - na
         sense = self._sense[first:last]
         sense[:] = 0
         motion = na - first
-        sense[motion : motion + int(p.size[2])] = _EQUALITY
+        sense[motion : motion + int(p.size[N_MOTION])] = _EQUALITY
         if soft:
             sense[:na] = _SOFT
-            sense[na + int(p.size[3]) :] = _SOFT
+            sense[na + int(p.size[N_CONE]) :] = _SOFT
         z, _, flag, info = daqp.solve(
             p.H[: n * n].reshape(n, n), p.f[:n], p.C[: rows * n].reshape(rows, n), p.upper[first:last],
             p.lower[first:last], sense, iter_limit=300,

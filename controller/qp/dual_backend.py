@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Arrays, Ints
+from kilohertz.controller.problem.tables import Arrays
 from kilohertz.controller.qp.daqp_backend import DaqpBackend
-from kilohertz.controller.qp.dual_rows import STEPS, DualArrays
+from kilohertz.controller.qp.dual_rows import GIVEN_D, STEPS, DualArrays
 from kilohertz.controller.qp.dual_solver import SOLVED
-from kilohertz.controller.qp.entry import DUAL_SOLVE, NOTHING, Run
+from kilohertz.controller.qp.stages import DUAL_SOLVE, NOTHING, Run
 from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.robots.model.kin import NV_BASE, Ints
 
 
 def dual_arrays(arrays: Arrays) -> DualArrays:
     """The solver's memory: rows for every task and contact, and for as many limits as there are unknowns."""
-    nv, nb = len(arrays.kin.v), int(arrays.kin.n_base[0])
+    nv, nb = len(arrays.kin.v), int(arrays.kin.size[NV_BASE])
     wrenches = int(arrays.contacts.dim.sum())
     n = nv - nb + wrenches
     rows = len(arrays.rows.b) + wrenches + n + 1
@@ -36,7 +37,7 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
         step=np.zeros(rows),
         z=np.zeros(n),
         pull=np.zeros((6, 1)),
-        given=np.zeros((given, 7 + n)),
+        given=np.zeros((given, GIVEN_D + n)),
         given_span=np.zeros((given, 3), np.int64),
     )
 

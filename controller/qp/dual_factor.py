@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats
-from kilohertz.controller.qp.dual_rows import DualArrays
+from kilohertz.controller.qp.dual_rows import START, STOP, DualArrays
 from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.kin import Floats
 
 DEPENDENT = 1e-11
 """A row depends on those before it where its part outside their span (squared, relative) is smaller."""
@@ -84,8 +84,8 @@ def drop_row(d: DualArrays, i: int, m: int) -> None:
     """Takes row i out of the first m rows and of S; the caller factors rows i to m - 2 anew."""
     for r in range(i, m - 1):
         d.b[r], d.limit[r], d.y[r] = d.b[r + 1], d.limit[r + 1], d.y[r + 1]
-        d.span[r, 0], d.span[r, 1] = d.span[r + 1, 0], d.span[r + 1, 1]
-        for q in range(d.span[r, 0], d.span[r, 1]):
+        d.span[r, START], d.span[r, STOP] = d.span[r + 1, START], d.span[r + 1, STOP]
+        for q in range(d.span[r, START], d.span[r, STOP]):
             d.D[r, q] = d.D[r + 1, q]
         for q in range(6):
             d.C[r, q], d.P[r, q] = d.C[r + 1, q], d.P[r + 1, q]

@@ -24,9 +24,6 @@ from kilohertz.controller.problem.tables import (
     MOMENTUM,
     MOTION,
     Contacts,
-    Floats,
-    Ints,
-    Kin,
     Limits,
     Rows,
     Tasks,
@@ -35,9 +32,15 @@ from kilohertz.controller.qp.exact_assembly import ExactArrays, whiten
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.controller.qp.wrench_rows import wrench_row
 from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.kin import NV_BASE, Floats, Ints, Kin
 
 UNKNOWNS, COSTS, FIXED, IN_USE, STEPS, INEQUALITIES = range(6)
 """What `DualArrays.size` holds."""
+
+GIVEN_B, GIVEN_D = 6, 7
+"""Columns of `DualArrays.given`: c begins at 0, then the right-hand side, then d."""
+START, STOP, SLOT = range(3)
+"""Columns of `DualArrays.span` and `DualArrays.given_span`."""
 
 
 class DualArrays(NamedTuple):
@@ -49,7 +52,7 @@ class DualArrays(NamedTuple):
     D: Floats
     """(rows, n) what each row is on z directly."""
     span: Ints
-    """(rows, 2) D is used from this column up to that one; what lies outside counts as 0."""
+    """(rows, 2) D is used from column START up to STOP; what lies outside counts as 0."""
     C: Floats
     """(rows, 6) what it is on the base acceleration."""
     P: Floats
@@ -77,9 +80,9 @@ class DualArrays(NamedTuple):
     pull: Floats
     """(6, 1) sum of y c: what the rows pull the base acceleration with."""
     given: Floats
-    """(inequalities, 7 + n) those declared, at hand whether in force or not: c, b, then d."""
+    """(inequalities, GIVEN_D + n) those declared, at hand whether in force or not: c, b, then d."""
     given_span: Ints
-    """(inequalities, 3) span of d; which multiplier of `Solution.y_inequality` is theirs."""
+    """(inequalities, 3) span of d; SLOT: which multiplier of `Solution.y_inequality` is theirs."""
 
 
 # Kernels that run once a row take the arrays they need, not the groups: handing a group of 20 arrays to a
@@ -108,7 +111,7 @@ def gram_row(
     S: Floats,
 ) -> None:
     """Row i of S: products with the rows before it and itself."""
-    start, stop = span[i, 0], span[i, 1]
+    start, stop = span[i, START], span[i, STOP]
     d, c, p = D[i], C[i], P[i]
     for r in range(6):
         row, total = K[r], 0.0
@@ -132,7 +135,7 @@ def gram_row(
         for j in range(i + 1):
             s[j] += c0 * Q0[j] + c1 * Q1[j] + c2 * Q2[j] + c3 * Q3[j] + c4 * Q4[j] + c5 * Q5[j]
     for j in range(i + 1):
-        low, high = max(start, span[j, 0]), min(stop, span[j, 1])
+        low, high = max(start, span[j, START]), min(stop, span[j, STOP])
         if low < high:
             other, total = D[j], 0.0
             for q in range(low, high):
@@ -164,7 +167,7 @@ def motion_row(
             if columns[q] >= nb:
                 start = columns[q] - nb
                 break
-    span[0], span[1] = start, stop
+    span[START], span[STOP] = start, stop
     for j in range(start, stop):
         constant += T[nb + j] * x0[j]
         D[j] = T[nb + j] * sigma[j]
@@ -179,7 +182,7 @@ def motion_row(
 @inner_kernel
 def momentum_row(T: Floats, na: int, n: int, G: Floats, D: Floats, span: Ints, C: Floats) -> float:
     """Writes T on the momentum rate as a row on z, which is on the wrenches; returns its constant part."""
-    span[0], span[1] = na, n
+    span[START], span[STOP] = na, n
     for j in range(na, n):
         D[j] = 0.0
     constant = 0.0
@@ -193,11 +196,36 @@ def momentum_row(T: Floats, na: int, n: int, G: Floats, D: Floats, span: Ints, C
 
 
 @inner_kernel
+def contact_motion_rows(k: Kin, contacts: Contacts, e: ExactArrays, d: DualArrays) -> None:
+    """Writes the rows of the contacts' motion after those of the tasks, and their Gram matrix."""
+    nb = k.size[NV_BASE]
+    n, i = d.size[UNKNOWNS], d.size[COSTS]
+    for c in range(len(contacts.offset)):
+        if contacts.offset[c] < 0:
+            continue
+        f = contacts.frame[c]
+        for t in range(contacts.dim[c]):
+            if contacts.implied[c, t] == 1:
+                continue
+            s = contacts.select[c, t]
+            constant = motion_row(
+                k.J[f, s], k.columns[f], k.n_columns[f], nb, n, e.x0, e.sigma, e.K,
+                d.D[i], d.span[i], d.C[i],
+            )  # fmt: skip
+            d.b[i] = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s] - constant
+            gram_row(i, nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
+            d.soft[i] = 0.0
+            i += 1
+    d.size[FIXED] = i
+    d.size[IN_USE] = i
+
+
+@inner_kernel
 def fixed_rows(
     k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d: DualArrays
 ) -> None:
     """Writes the rows of the tasks and of the contacts' motion, and their Gram matrix."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = na
     for c in range(len(contacts.offset)):
@@ -222,7 +250,7 @@ def fixed_rows(
         elif rows.space[r] == MOMENTUM:
             constant = momentum_row(rows.T[r], na, n, e.G, d.D[i], d.span[i], d.C[i])
         else:
-            d.span[i, 0], d.span[i, 1] = na, n
+            d.span[i, START], d.span[i, STOP] = na, n
             for q in range(6):
                 d.C[i, q] = 0.0
             constant = wrench_row(
@@ -243,24 +271,7 @@ def fixed_rows(
         d.S[i, i] += d.soft[i]
         i += 1
     d.size[COSTS] = i
-    for c in range(len(contacts.offset)):
-        if contacts.offset[c] < 0:
-            continue
-        f = contacts.frame[c]
-        for t in range(contacts.dim[c]):
-            if contacts.implied[c, t] == 1:
-                continue
-            s = contacts.select[c, t]
-            constant = motion_row(
-                k.J[f, s], k.columns[f], k.n_columns[f], nb, n, e.x0, e.sigma, e.K,
-                d.D[i], d.span[i], d.C[i],
-            )  # fmt: skip
-            d.b[i] = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s] - constant
-            gram_row(i, nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
-            d.soft[i] = 0.0
-            i += 1
-    d.size[FIXED] = i
-    d.size[IN_USE] = i
+    contact_motion_rows(k, contacts, e, d)
 
 
 @inner_kernel
@@ -268,12 +279,13 @@ def put_aside(i: int, at_most: bool, slot: int, d: DualArrays) -> None:
     """Keeps row i, a declared inequality, as a'z >= b until it is missed."""
     g = d.size[INEQUALITIES]
     side = -1.0 if at_most else 1.0
-    d.given_span[g, 0], d.given_span[g, 1], d.given_span[g, 2] = d.span[i, 0], d.span[i, 1], slot
+    d.given_span[g, START], d.given_span[g, STOP] = d.span[i, START], d.span[i, STOP]
+    d.given_span[g, SLOT] = slot
     for r in range(6):
         d.given[g, r] = side * d.C[i, r]
-    d.given[g, 6] = side * d.b[i]
-    for q in range(d.span[i, 0], d.span[i, 1]):
-        d.given[g, 7 + q] = side * d.D[i, q]
+    d.given[g, GIVEN_B] = side * d.b[i]
+    for q in range(d.span[i, START], d.span[i, STOP]):
+        d.given[g, GIVEN_D + q] = side * d.D[i, q]
     d.size[INEQUALITIES] = g + 1
 
 
@@ -285,14 +297,44 @@ def most_missed(
     n = d.size[UNKNOWNS]
     for i in range(d.size[INEQUALITIES]):
         row = d.given[i]
-        missed = row[6]
-        for j in range(d.given_span[i, 0], d.given_span[i, 1]):
-            missed -= row[7 + j] * d.z[j]
+        missed = row[GIVEN_B]
+        for j in range(d.given_span[i, START], d.given_span[i, STOP]):
+            missed -= row[GIVEN_D + j] * d.z[j]
         for r in range(nb):
             missed -= row[r] * (vdot[r] - K[r, n])
         if missed > worst:
             worst, limit = missed, -(1 + first + i)
     return limit, worst
+
+
+@inner_kernel
+def torque_limit_row(
+    k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays, j: int, sign: float, i: int
+) -> None:
+    """Writes the torque limit of joint j as row i; sign is -1 for its upper side, 1 for its lower."""
+    nb = k.size[NV_BASE]
+    na, n = len(k.v) - nb, d.size[UNKNOWNS]
+    row, base, span = d.D[i], d.C[i], d.span[i]
+    M = k.M[nb + j]
+    constant = k.h[nb + j]
+    for q in range(na):
+        row[q] = sign * M[nb + q] * e.sigma[q]
+        constant += M[nb + q] * e.x0[q]
+    for q in range(na, n):
+        row[q] = 0.0
+    for r in range(nb):
+        base[r] = sign * M[r]
+        constant += M[r] * e.K[r, n]
+    for c in range(len(contacts.offset)):
+        o = contacts.offset[c]
+        if o < 0:
+            continue
+        for t in range(contacts.dim[c]):
+            J = k.J[contacts.frame[c], contacts.select[c, t], nb + j]
+            row[na + o + t] -= sign * J * e.sigma[na + o + t]
+            constant -= J * e.x0[na + o + t]
+    span[START], span[STOP] = 0, n
+    d.b[i] = -limits.tau[j] - sign * constant
 
 
 @inner_kernel
@@ -304,9 +346,8 @@ def limit_row(
     Limits are counted from 1: wrench cones by slot and row, torque limits, acceleration barriers, then the
     inequalities that were declared.
     """
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
-    n = d.size[UNKNOWNS]
     cones = len(contacts.offset) * MAX_CONE_ROWS
     sign = -1.0 if limit > 0 else 1.0
     index = abs(limit) - 1
@@ -317,27 +358,7 @@ def limit_row(
         base[r] = 0.0
     torque = cones <= index < cones + na
     if torque:
-        j = index - cones
-        M = k.M[nb + j]
-        constant = k.h[nb + j]
-        for q in range(na):
-            row[q] = sign * M[nb + q] * e.sigma[q]
-            constant += M[nb + q] * e.x0[q]
-        for q in range(na, n):
-            row[q] = 0.0
-        for r in range(nb):
-            base[r] = sign * M[r]
-            constant += M[r] * e.K[r, n]
-        for c in range(len(contacts.offset)):
-            o = contacts.offset[c]
-            if o < 0:
-                continue
-            for t in range(contacts.dim[c]):
-                J = k.J[contacts.frame[c], contacts.select[c, t], nb + j]
-                row[na + o + t] -= sign * J * e.sigma[na + o + t]
-                constant -= J * e.x0[na + o + t]
-        span[0], span[1] = 0, n
-        d.b[i] = -limits.tau[j] - sign * constant
+        torque_limit_row(k, contacts, limits, e, d, index - cones, sign, i)
     elif index < cones:
         c = index // MAX_CONE_ROWS
         r = index - c * MAX_CONE_ROWS
@@ -346,21 +367,21 @@ def limit_row(
         for t in range(contacts.dim[c]):
             row[o + t] = sign * contacts.cone[c, r, t] * e.sigma[o + t]
             bound -= contacts.cone[c, r, t] * e.x0[o + t]
-        span[0], span[1] = o, o + contacts.dim[c]
+        span[START], span[STOP] = o, o + contacts.dim[c]
         d.b[i] = sign * bound
     elif index >= cones + 2 * na:
         g = index - cones - 2 * na
-        span[0], span[1] = d.given_span[g, 0], d.given_span[g, 1]
-        for q in range(span[0], span[1]):
-            row[q] = d.given[g, 7 + q]
+        span[START], span[STOP] = d.given_span[g, START], d.given_span[g, STOP]
+        for q in range(span[START], span[STOP]):
+            row[q] = d.given[g, GIVEN_D + q]
         for r in range(6):
             base[r] = d.given[g, r]
-        d.b[i] = d.given[g, 6]
+        d.b[i] = d.given[g, GIVEN_B]
     else:
         j = index - cones - na
         row[j] = sign * e.sigma[j]
         bound = (limits.vdot_upper[j] if limit > 0 else limits.vdot_lower[j]) - e.x0[j]
-        span[0], span[1] = j, j + 1
+        span[START], span[STOP] = j, j + 1
         d.b[i] = sign * bound
     on_base = torque or index >= cones + 2 * na
     gram_row(i, on_base and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
@@ -376,7 +397,7 @@ def combine_rows(K: Floats, nb: int, y: Floats, m: int, n: int, d: DualArrays) -
         pull[r, 0] = 0.0
     for i in range(m):
         a, row, base = y[i], d.D[i], d.C[i]
-        for q in range(d.span[i, 0], d.span[i, 1]):
+        for q in range(d.span[i, START], d.span[i, STOP]):
             z[q] += a * row[q]
         for r in range(6):
             pull[r, 0] += a * base[r]
@@ -393,7 +414,7 @@ def rows_miss(vdot_base: Floats, K: Floats, nb: int, n: int, d: DualArrays) -> N
     for i in range(d.size[IN_USE]):
         row, base = d.D[i], d.C[i]
         a = d.b[i] - d.soft[i] * d.y[i]
-        for q in range(d.span[i, 0], d.span[i, 1]):
+        for q in range(d.span[i, START], d.span[i, STOP]):
             a -= row[q] * d.z[q]
         for r in range(nb):
             a -= base[r] * (vdot_base[r] - K[r, n])

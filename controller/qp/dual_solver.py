@@ -21,8 +21,6 @@ from kilohertz.controller.problem.tables import (
     RES_TAU,
     RES_VDOT,
     Contacts,
-    Floats,
-    Kin,
     Limits,
     Solution,
 )
@@ -32,6 +30,7 @@ from kilohertz.controller.qp.dual_rows import (
     FIXED,
     IN_USE,
     INEQUALITIES,
+    SLOT,
     STEPS,
     UNKNOWNS,
     DualArrays,
@@ -44,6 +43,7 @@ from kilohertz.controller.qp.exact_assembly import ExactArrays, solve_base
 from kilohertz.controller.qp.residuals import torque_and_residuals
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.kin import NV_BASE, Floats, Kin
 
 SOLVED, NO_SOLUTION, GAVE_UP = range(3)
 
@@ -131,7 +131,7 @@ def write_primal(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
 ) -> None:
     """Writes vdot, wrenches and torque of z, and by how much every block is missed."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = d.size[UNKNOWNS]
     z = d.z
@@ -153,7 +153,7 @@ def write_primal(
 @inner_kernel
 def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> tuple[int, float]:
     """The limit that is missed by most, 0 if none, and by how much."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     residual = solution.residual
     worst, limit = _VIOLATION, 0
     cones = len(contacts.offset) * MAX_CONE_ROWS
@@ -242,9 +242,9 @@ def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactAr
         elif index < cones + 2 * na:
             solution.y_vdot[index - cones - na] = a
         else:
-            slot = d.given_span[index - cones - 2 * na, 2]
+            slot = d.given_span[index - cones - 2 * na, SLOT]
             solution.y_inequality[slot // 6, slot % 6] = d.y[i]
-    if k.n_base[0] == 6:
+    if k.size[NV_BASE] == 6:
         # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y c.
         solve_base(e.L, d.pull, 1)
         for r in range(6):
@@ -265,7 +265,7 @@ def solve_dual(
     Returns:
         SOLVED; NO_SOLUTION where the limits contradict each other; GAVE_UP.
     """
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     d.size[STEPS] = 0
     for i in range(d.size[FIXED]):
         factor_row(d.S, d.F, i)

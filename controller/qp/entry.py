@@ -6,112 +6,46 @@ compiles, only a new kind does. See `kilohertz.robots.compile.kernels` for how t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from kilohertz.controller.problem.tables import Floats, Ints, bind
-from kilohertz.controller.tasks.kind import load_kinds, source_files
-from kilohertz.estimators import so3
+from kilohertz.controller.qp.stages import Run
+from kilohertz.controller.tasks.kind import load_kinds
 from kilohertz.robots.compile import ahead as compile_ahead
-from kilohertz.robots.compile import kernel_compiler
-from kilohertz.robots.compile import kernels as compiled
-from kilohertz.robots.model import gravity
-
-KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
-"""Stages: one entry point, so what they share is compiled once; the last two, seldom needed, in another."""
-NOTHING = np.zeros(0)
-"""For the vectors that a stage does not take; KINEMATICS takes q, v, the FINISH stages the solver's x, y."""
-
-Run = Callable[[int, Ints, Floats, Floats], int]
-"""(stage, table of all arrays, x, y) -> a count or a status."""
+from kilohertz.robots.compile import cached_entry
+from kilohertz.robots.compile.import_closure import sources_of, sources_of_text
+from kilohertz.robots.compile.struct_table import StructTable
+from kilohertz.robots.model.kin import Floats, Ints
 
 _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
-from numba import carray, types
-from kilohertz.controller.qp.entry import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
-from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
-from kilohertz.controller.qp.osqp_assembly import OsqpArrays, finish, scatter
-from kilohertz.controller.qp.dual_rows import DualArrays, fixed_rows
+from numba import types
+from kilohertz.controller.problem.tables import INEQUALITY_ROWS, RES_INEQUALITY
+from kilohertz.controller.qp.dual_rows import fixed_rows
 from kilohertz.controller.qp.dual_solver import solve_dual
-from kilohertz.controller.qp.exact_assembly import ExactArrays
 from kilohertz.controller.qp.inequality_rows import inequality_residual
+from kilohertz.controller.qp.osqp_assembly import finish, scatter
+from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
+from kilohertz.controller.qp.task_rows import task_row_writer
 from kilohertz.controller.qp.whole_body_kinematics import barriers, kinematics
-from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, float_pointer, int_pointer
 {imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
 TABLE = types.int64[:, ::1]
 
 
-@numba.njit(**KERNEL_OPTIONS)
-def fill_all(k, tasks, rows):
-    nb = k.n_base[0]
-    nv = len(k.v)
-    na = nv - nb
-    m = costs = 0
-    n_wrench = 6 * k.n_base[2]
-    for j in range(na):
-        rows.d[j] = 1e-8
-        rows.dx[j] = 0.0
-    rows.wrench_d[:] = 1e-12
-    rows.wrench_dx[:] = 0.0
-    last = len(rows.b) - 1
-    for i in range(len(tasks.table)):
-        if tasks.table[i, 0] == 0:
-            continue
-        kind = tasks.table[i, 1]
-        f = tasks.table[i, 2]
-        space = tasks.table[i, 3]
-        dim = tasks.table[i, 4]
-        ref = tasks.ref[tasks.table[i, 5]:]
-        gain = tasks.gain[i]
-        weight = tasks.weight[i]
-        if space == 0:
-            T = rows.T[m:m + dim, :nv]
-            b = rows.b[m:m + dim]
-        elif space == 1:
-            T = rows.T[m:m + dim, :6]
-            T[:] = 0.0
-            b = rows.b[m:m + dim]
-        elif space == 4:
-            T = rows.T[m:m + dim, :n_wrench]
-            T[:] = 0.0
-            b = rows.b[m:m + dim]
-        else:
-            T = rows.T[last:last + 1, :]
-            b = rows.T[last - 1, :]
+@numba.njit(inline="always", **KERNEL_OPTIONS)
+def fill(kind, k, f, ref, gain, T, b):
 {cases}
-        if space == 2:
-            for j in range(na):
-                rows.d[j] += weight[0] * T[0, j]
-                rows.dx[j] += weight[0] * T[0, j] * b[j]
-        elif space == 3:
-            for r in range(6):
-                rows.wrench_d[f, r] += weight[0] * T[0, r]
-                rows.wrench_dx[f, r] += weight[0] * T[0, r] * b[r]
-        else:
-            for r in range(dim):
-                rows.w[m + r] = weight[r]
-                rows.space[m + r] = space
-                rows.task[m + r] = i
-            m += dim
-            if tasks.table[i, 6] == 0:
-                costs = m
-            else:
-                for r in range(dim):
-                    rows.task[m - dim + r] = 6 * (i - rows.size[2]) + r
-    rows.size[0] = costs
-    rows.size[1] = m - costs
-    return costs
+
+
+write_task_rows = task_row_writer(fill)
 
 
 @numba.njit(types.int64(types.int64, TABLE, VECTOR, VECTOR), **OPTIONS)
 def run(stage, A, x, y):
-{bind}
+{structs}
     if stage == KINEMATICS:
         kinematics(x, y, kin)
         barriers(kin, limits)
@@ -120,42 +54,40 @@ def run(stage, A, x, y):
     if stage == OSQP_FINISH:
         status = finish(kin, contacts, limits, solution, osqp, x, y)
     else:
-        status = m = fill_all(kin, tasks, rows)
-        solution.residual[6] = 0.0
+        status = m = write_task_rows(kin, tasks, rows)
+        solution.residual[RES_INEQUALITY] = 0.0
         if stage == OSQP_ASSEMBLY:
             scatter(kin, tasks, rows, m, contacts, limits, osqp)
         elif stage == DUAL_SOLVE:
             fixed_rows(kin, tasks, rows, m, contacts, exact, dual)
             status = solve_dual(kin, contacts, limits, solution, exact, dual)
-    if rows.size[1] > 0 and stage != OSQP_ASSEMBLY and stage != ROWS:
+    if rows.size[INEQUALITY_ROWS] > 0 and stage != OSQP_ASSEMBLY and stage != ROWS:
         inequality_residual(kin, rows, contacts, solution, exact.work)
     return status
 '''
 
 _FALLBACK = '''"""Generated; do not edit."""
 import numba
-from numba import carray, types
-from kilohertz.controller.qp.dual_rows import DualArrays
-from kilohertz.controller.qp.entry import DAQP_ASSEMBLY
-from kilohertz.controller.qp.exact_assembly import ExactArrays, expand, reduce_problem
+from numba import types
+from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS
+from kilohertz.controller.qp.exact_assembly import expand, reduce_problem
 from kilohertz.controller.qp.inequality_rows import inequality_residual, reduced_inequalities
-from kilohertz.controller.qp.osqp_assembly import OsqpArrays
-from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Rows, Solution, Tasks
-from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, float_pointer, int_pointer
+from kilohertz.controller.qp.stages import DAQP_ASSEMBLY
+{imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
 
 
 @numba.njit(types.int64(types.int64, types.int64[:, ::1], VECTOR, VECTOR), **OPTIONS)
 def run(stage, A, x, y):
-{bind}
+{structs}
     if stage == DAQP_ASSEMBLY:
-        reduce_problem(kin, rows, rows.size[0], contacts, limits, exact)
-        if rows.size[1] > 0:
+        reduce_problem(kin, rows, rows.size[COST_ROWS], contacts, limits, exact)
+        if rows.size[INEQUALITY_ROWS] > 0:
             reduced_inequalities(kin, rows, contacts, exact)
     else:
         expand(kin, contacts, limits, solution, exact, x, y)
-        if rows.size[1] > 0:
+        if rows.size[INEQUALITY_ROWS] > 0:
             inequality_residual(kin, rows, contacts, solution, exact.work)
     return 0
 '''
@@ -166,20 +98,23 @@ def load(groups: dict[str, Any]) -> Run:
 
     Args:
         groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then
-            `exact`, `dual` and `osqp`. Addresses and shapes come in at run time with the table that `bind`
-            makes of them, so one function serves every robot.
+            `exact`, `dual` and `osqp`. Addresses and shapes come in at run time with the table of a
+            `StructTable` of the same groups, so one function serves every robot.
     """
     kinds = load_kinds()
+    structs = StructTable.of(groups)
+    fills = [f"from {kind.module} import fill as fill_{name}" for name, kind in kinds.items()]
     text = _TEMPLATE.format(
-        imports="\n".join(f"from {kind.module} import fill as fill_{name}" for name, kind in kinds.items()),
+        imports="\n".join([*structs.imports, *fills]),
         cases="\n".join(
-            f"        {'if' if index == 0 else 'elif'} kind == {index}:\n"
-            f"            fill_{name}(k, f, ref, gain, T, b)"
+            f"    {'if' if index == 0 else 'elif'} kind == {index}:\n"
+            f"        fill_{name}(k, f, ref, gain, T, b)"
             for index, name in enumerate(kinds)
         ),
-        bind=bind(groups)[1],
+        structs=_indented(structs.lines),
     )
-    run: Run = compiled.load_entry("control_kernels", text, _sources(), expected_s=16.0).run
+    sources = sources_of_text(text).union(*(sources_of(kind.module) for kind in kinds.values()))
+    run: Run = cached_entry.load_entry("control_kernels", text, sources, expected_s=16.0).run
     return run
 
 
@@ -202,17 +137,11 @@ def load_fallback(groups: dict[str, Any]) -> Run:
     def later(stage: int, table: Ints, x: Floats, y: Floats) -> int:
         return run(stage, table, x, y)
 
-    text = _FALLBACK.format(bind=bind(groups)[1])
-    compile_ahead.load_later("fallback_kernels", text, _sources(), 8.0, use)
+    structs = StructTable.of(groups)
+    text = _FALLBACK.format(imports="\n".join(structs.imports), structs=_indented(structs.lines))
+    compile_ahead.load_later("fallback_kernels", text, sources_of_text(text), 8.0, use)
     return later
 
 
-def _sources() -> list[Path]:
-    here = Path(__file__).parent
-    sources = [
-        *here.glob("*.py"),
-        *source_files(),
-        *(here.parent / "problem").glob("*.py"),
-        Path(so3.__file__),
-    ]
-    return [*sources, Path(compiled.__file__), Path(gravity.__file__), Path(kernel_compiler.__file__)]
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)

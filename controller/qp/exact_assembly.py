@@ -13,23 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import (
-    MOTION,
-    WRENCH,
-    Contacts,
-    Floats,
-    Ints,
-    Kin,
-    Limits,
-    Rows,
-    Solution,
-)
+from kilohertz.controller.problem.tables import MOTION, WRENCH, Contacts, Limits, Rows, Solution
 from kilohertz.controller.qp.momentum_map import momentum_column
 from kilohertz.controller.qp.residuals import torque_and_residuals
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.controller.qp.wrench_rows import wrench_row
 from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FZ, NV_BASE, Floats, Ints, Kin
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
 SOFT_MOTION_WEIGHT = 1e3
@@ -95,7 +86,7 @@ def solve_base(L: Floats, K: Floats, n: int) -> None:
 @inner_kernel
 def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> None:
     """Fills x0, sigma, K and G."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
     for j in range(na):
         e.sigma[j] = 1.0 / np.sqrt(rows.d[j])
@@ -117,7 +108,7 @@ def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> No
             e.G[r, j] = 0.0
         e.K[r, n] = a
         e.G[r, n] = 0.0
-    e.G[2, n] = -GRAVITY_M_S2 * k.mass[0]
+    e.G[FZ, n] = -GRAVITY_M_S2 * k.mass[0]
     for c in range(len(contacts.offset)):
         o = contacts.offset[c]
         if o < 0:
@@ -191,7 +182,7 @@ def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
 def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb: int) -> int:
     """Writes the motion rows (equalities; heavy costs if softened), then the cone rows; returns how many."""
     row = 0
-    softened = e.size[4] == 1
+    softened = e.size[SOFTENED] == 1
     for c in range(len(contacts.offset)):
         if contacts.offset[c] < 0:
             continue
@@ -225,8 +216,8 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
             e.lower[na + row] = contacts.lower[c, r] - constant
             e.upper[na + row] = contacts.upper[c, r] - constant
             row += 1
-    e.size[2] = n_motion
-    e.size[3] = row - n_motion
+    e.size[N_MOTION] = n_motion
+    e.size[N_CONE] = row - n_motion
     return row
 
 
@@ -257,13 +248,13 @@ def torque_rows(
 @inner_kernel
 def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limits, e: ExactArrays) -> None:
     """Fills the reduced problem from the tasks' rows, the contacts and the limits."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = na
     for c in range(len(contacts.offset)):
         if contacts.offset[c] >= 0:
             n += contacts.dim[c]
-    e.size[0] = n
+    e.size[N] = n
     whiten(k, rows, contacts, e, n)
     for i in range(n):
         e.f[i] = 0.0
@@ -277,7 +268,7 @@ def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limit
         b = rows.b[r] - task_row(rows.space[r], rows.T[r], contacts, e, n, na, nb)
         add_cost(e, n, w, b)
     row = contact_rows(k, contacts, e, n, na, nb)
-    e.size[1] = torque_rows(k, contacts, limits, e, n, na, nb, row)
+    e.size[N_ROWS] = torque_rows(k, contacts, limits, e, n, na, nb, row)
     for j in range(na):
         e.lower[j] = (limits.vdot_lower[j] - e.x0[j]) / e.sigma[j]
         e.upper[j] = (limits.vdot_upper[j] - e.x0[j]) / e.sigma[j]
@@ -291,15 +282,15 @@ def expand(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, z: Floats, y: Floats
 ) -> None:
     """Writes the solution from z and the multipliers y (bounds, then rows; 0 if left out) and checks it."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
-    n = e.size[0]
+    n = e.size[N]
     for r in range(nb):
         solution.vdot[r] = dot(e.K[r], z, n) + e.K[r, n]
     for j in range(na):
         solution.vdot[nb + j] = e.x0[j] + e.sigma[j] * z[j]
         solution.y_vdot[j] = y[j] / e.sigma[j]
-        solution.y_tau[j] = y[na + e.size[2] + e.size[3] + j]
+        solution.y_tau[j] = y[na + e.size[N_MOTION] + e.size[N_CONE] + j]
     row = na
     for c in range(len(contacts.offset)):
         o = contacts.offset[c]
@@ -307,7 +298,7 @@ def expand(
             inside = o >= 0 and t < contacts.dim[c]
             solution.wrench[c, t] = e.x0[na + o + t] + e.sigma[na + o + t] * z[na + o + t] if inside else 0.0
             solution.y_motion[c, t] = 0.0
-            if inside and e.size[4] == 0 and contacts.implied[c, t] == 0:
+            if inside and e.size[SOFTENED] == 0 and contacts.implied[c, t] == 0:
                 solution.y_motion[c, t] = y[row]
                 row += 1
     for c in range(len(contacts.offset)):

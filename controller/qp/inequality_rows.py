@@ -13,17 +13,16 @@ from kilohertz.controller.problem.tables import (
     MOTION,
     RES_INEQUALITY,
     Contacts,
-    Floats,
-    Kin,
     Rows,
     Solution,
 )
-from kilohertz.controller.qp.exact_assembly import ExactArrays, task_row
+from kilohertz.controller.qp.exact_assembly import N_ROWS, ExactArrays, N, task_row
 from kilohertz.controller.qp.momentum_map import momentum_column
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.controller.qp.wrench_rows import wrench_row_value
 from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FZ, MOMENT, NV_BASE, Floats, Kin
 
 _NO_BOUND = 1e30
 
@@ -31,9 +30,9 @@ _NO_BOUND = 1e30
 @inner_kernel
 def reduced_inequalities(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays) -> None:
     """Appends this tick's inequalities to the rows of the reduced problem."""
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = len(k.v) - nb
-    n, row = e.size[0], e.size[1]
+    n, row = e.size[N], e.size[N_ROWS]
     for r in range(rows.size[COST_ROWS], rows.size[COST_ROWS] + rows.size[INEQUALITY_ROWS]):
         if rows.w[r] == 0.0:
             continue
@@ -44,7 +43,7 @@ def reduced_inequalities(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays)
         e.lower[na + row] = -_NO_BOUND if at_most else bound
         e.upper[na + row] = bound if at_most else _NO_BOUND
         row += 1
-    e.size[1] = row
+    e.size[N_ROWS] = row
 
 
 @inner_kernel
@@ -53,14 +52,14 @@ def inequality_residual(k: Kin, rows: Rows, contacts: Contacts, solution: Soluti
     linear, angular = k.s[0], k.s[1]
     for r in range(3):
         linear[r] = angular[r] = 0.0
-    linear[2] = -GRAVITY_M_S2 * k.mass[0]
+    linear[FZ] = -GRAVITY_M_S2 * k.mass[0]
     for c in range(len(contacts.offset)):
         if contacts.offset[c] >= 0:
             for t in range(contacts.dim[c]):
                 momentum_column(k, contacts.frame[c], contacts.select[c, t], column)
                 for r in range(3):
                     linear[r] += column[r] * solution.wrench[c, t]
-                    angular[r] += column[3 + r] * solution.wrench[c, t]
+                    angular[r] += column[MOMENT + r] * solution.wrench[c, t]
     worst = 0.0
     for r in range(rows.size[COST_ROWS], rows.size[COST_ROWS] + rows.size[INEQUALITY_ROWS]):
         if rows.w[r] == 0.0:
@@ -68,7 +67,7 @@ def inequality_residual(k: Kin, rows: Rows, contacts: Contacts, solution: Soluti
         if rows.space[r] == MOTION:
             value = dot(rows.T[r], solution.vdot, len(k.v))
         elif rows.space[r] == MOMENTUM:
-            value = dot(rows.T[r], linear, 3) + dot(rows.T[r, 3:6], angular, 3)
+            value = dot(rows.T[r], linear, 3) + dot(rows.T[r, MOMENT:6], angular, 3)
         else:
             value = wrench_row_value(rows.T[r], contacts, solution.wrench)
         worst = max(worst, value - rows.b[r] if rows.w[r] > 0.0 else rows.b[r] - value)

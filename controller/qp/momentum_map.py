@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from kilohertz.controller.problem.tables import Floats, Kin
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import FX, FY, FZ, MOMENT, MX, MY, MZ, Floats, Kin
 
 
 @kernel
 def momentum_column(k: Kin, f: int, component: int, out: Floats) -> None:
     """Writes the momentum rate (world axes, about the centre of mass) per unit of a wrench component."""
     R = k.R[f]
-    axis = component % 3
+    axis = component % MOMENT
     r0, r1, r2 = R[0, axis], R[1, axis], R[2, axis]
-    if component >= 3:
-        out[0] = out[1] = out[2] = 0.0
-        out[3], out[4], out[5] = r0, r1, r2
+    if component >= MOMENT:
+        out[FX] = out[FY] = out[FZ] = 0.0
+        out[MX], out[MY], out[MZ] = r0, r1, r2
         return
     dx, dy, dz = k.p[f, 0] - k.p_WC[0], k.p[f, 1] - k.p_WC[1], k.p[f, 2] - k.p_WC[2]
-    out[0], out[1], out[2] = r0, r1, r2
-    out[3] = dy * r2 - dz * r1
-    out[4] = dz * r0 - dx * r2
-    out[5] = dx * r1 - dy * r0
+    out[FX], out[FY], out[FZ] = r0, r1, r2
+    out[MX] = dy * r2 - dz * r1
+    out[MY] = dz * r0 - dx * r2
+    out[MZ] = dx * r1 - dy * r0

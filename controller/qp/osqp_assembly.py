@@ -10,23 +10,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kilohertz.controller.problem.tables import (
-    MOMENTUM,
-    MOTION,
-    Contacts,
-    Floats,
-    Ints,
-    Kin,
-    Limits,
-    Rows,
-    Solution,
-    Tasks,
-)
+from kilohertz.controller.problem.tables import MOMENTUM, MOTION, Contacts, Limits, Rows, Solution, Tasks
 from kilohertz.controller.qp.momentum_map import momentum_column
 from kilohertz.controller.qp.residuals import torque_and_residuals
 from kilohertz.controller.qp.wrench_rows import scaled_wrench_row
 from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FZ, NV_BASE, Floats, Ints, Kin
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
 
@@ -105,7 +95,7 @@ def add_momentum_row(
 ) -> None:
     """Adds w (T (G wrench + m g) - b)^2 to P and g."""
     w, T, G, px, g, t = rows.w[r], rows.T[r], problem.G, problem.px, problem.g, problem.work
-    b = rows.b[r] + T[2] * GRAVITY_M_S2 * k.mass[0]
+    b = rows.b[r] + T[FZ] * GRAVITY_M_S2 * k.mass[0]
     for j in range(nf):
         total = 0.0
         for q in range(6):
@@ -115,28 +105,12 @@ def add_momentum_row(
 
 
 @inner_kernel
-def scatter(
-    k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, limits: Limits, problem: OsqpArrays
-) -> None:
-    """Writes this tick's P, g, A, l, u from the rows of the tasks, the contacts and the limits."""
-    nv = len(k.v)
-    nb = k.n_base[0]
-    na = nv - nb
+def scatter_contacts(k: Kin, rows: Rows, contacts: Contacts, problem: OsqpArrays) -> None:
+    """Writes what belongs to the contacts: wrench columns, motion rows and cone rows."""
+    nv, nb = len(k.v), k.size[NV_BASE]
     px, ax, g, lower, upper = problem.px, problem.ax, problem.g, problem.l, problem.u
     pos_P, pos_A, scale = problem.position_P, problem.position_A, problem.row_scale
     fs = problem.force_scale[0]
-    nf = problem.size[2]
-    for i in range(len(px)):
-        px[i] = 0.0
-    for r in range(nb):
-        px[pos_P[r, r]] = 1e-8
-        g[r] = 0.0
-        for j in range(nv):
-            ax[pos_A[r, j]] = k.M[r, j] * scale[r]
-        lower[r] = upper[r] = -k.h[r] * scale[r]
-    for j in range(na):
-        px[pos_P[nb + j, nb + j]] = rows.d[j]
-        g[nb + j] = -rows.dx[j]
     for c in range(len(contacts.offset)):
         o = problem.offset[c]
         if o < 0:
@@ -170,6 +144,12 @@ def scatter(
                     ax[p] = contacts.cone[c, r, t] * fs * sc
             lower[row + r] = contacts.lower[c, r] * sc
             upper[row + r] = contacts.upper[c, r] * sc
+
+
+@inner_kernel
+def scatter_costs(k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, problem: OsqpArrays) -> None:
+    """Adds the first m rows of the tasks to P and g."""
+    nv, nf, fs = len(k.v), problem.size[N_FORCE], problem.force_scale[0]
     r = 0
     while r < m:
         if rows.space[r] == MOTION:
@@ -183,11 +163,20 @@ def scatter(
             r += 1
         else:
             scaled_wrench_row(rows.T[r], contacts, problem.offset, fs, problem.work)
-            add_force_row(rows.w[r], problem.work, rows.b[r], nv, nf, px, g, pos_P)
+            add_force_row(
+                rows.w[r], problem.work, rows.b[r], nv, nf, problem.px, problem.g, problem.position_P
+            )
             r += 1
-    if problem.size[3] == 0:
-        return
-    row = problem.size[4]
+
+
+@inner_kernel
+def scatter_limits(k: Kin, contacts: Contacts, limits: Limits, problem: OsqpArrays) -> None:
+    """Writes the rows of the torque limits and of the acceleration barriers."""
+    nv, nb = len(k.v), k.size[NV_BASE]
+    na = nv - nb
+    ax, lower, upper = problem.ax, problem.l, problem.u
+    pos_A, scale, fs = problem.position_A, problem.row_scale, problem.force_scale[0]
+    row = problem.size[ROW_TAU]
     for j in range(na):
         sc = scale[row + j]
         for i in range(nv):
@@ -202,12 +191,39 @@ def scatter(
                 )
         lower[row + j] = (-limits.tau[j] - k.h[nb + j]) * sc
         upper[row + j] = (limits.tau[j] - k.h[nb + j]) * sc
-    row = problem.size[5]
+    row = problem.size[ROW_VDOT]
     for j in range(na):
         sc = scale[row + j]
         ax[pos_A[row + j, nb + j]] = sc
         lower[row + j] = limits.vdot_lower[j] * sc
         upper[row + j] = limits.vdot_upper[j] * sc
+
+
+@inner_kernel
+def scatter(
+    k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, limits: Limits, problem: OsqpArrays
+) -> None:
+    """Writes this tick's P, g, A, l, u from the rows of the tasks, the contacts and the limits."""
+    nv = len(k.v)
+    nb = k.size[NV_BASE]
+    na = nv - nb
+    px, ax, g, lower, upper = problem.px, problem.ax, problem.g, problem.l, problem.u
+    pos_P, pos_A, scale = problem.position_P, problem.position_A, problem.row_scale
+    for i in range(len(px)):
+        px[i] = 0.0
+    for r in range(nb):
+        px[pos_P[r, r]] = 1e-8
+        g[r] = 0.0
+        for j in range(nv):
+            ax[pos_A[r, j]] = k.M[r, j] * scale[r]
+        lower[r] = upper[r] = -k.h[r] * scale[r]
+    for j in range(na):
+        px[pos_P[nb + j, nb + j]] = rows.d[j]
+        g[nb + j] = -rows.dx[j]
+    scatter_contacts(k, rows, contacts, problem)
+    scatter_costs(k, tasks, rows, m, contacts, problem)
+    if problem.size[WITH_LIMITS] == 1:
+        scatter_limits(k, contacts, limits, problem)
 
 
 @inner_kernel
@@ -226,7 +242,7 @@ def finish(
         1 where the set of active rows has changed, so that the row scaling of the next tick differs.
     """
     nv = len(k.v)
-    nb = k.n_base[0]
+    nb = k.size[NV_BASE]
     na = nv - nb
     fs = problem.force_scale[0]
     for i in range(nv):
@@ -244,22 +260,22 @@ def finish(
         for r in range(contacts.n_rows[c]):
             solution.y_cone[c, r] = read_multiplier(problem, problem.row_cone[c] + r, y)
     for j in range(na):
-        if problem.size[3] == 1:
-            solution.y_tau[j] = read_multiplier(problem, problem.size[4] + j, y)
-            solution.y_vdot[j] = read_multiplier(problem, problem.size[5] + j, y)
+        if problem.size[WITH_LIMITS] == 1:
+            solution.y_tau[j] = read_multiplier(problem, problem.size[ROW_TAU] + j, y)
+            solution.y_vdot[j] = read_multiplier(problem, problem.size[ROW_VDOT] + j, y)
         else:
             solution.y_tau[j] = 0.0
             solution.y_vdot[j] = 0.0
     solution.y_inequality[:] = 0.0
     torque_and_residuals(k, contacts, limits, solution)
     changed = 0
-    first = problem.size[1]
+    first = problem.size[M_ROWS]
     for c in range(len(contacts.offset)):
         if problem.offset[c] >= 0:
             first = min(first, problem.row_cone[c])
-    if problem.size[3] == 1:
-        first = min(first, problem.size[4])
-    for r in range(first, problem.size[1]):
+    if problem.size[WITH_LIMITS] == 1:
+        first = min(first, problem.size[ROW_TAU])
+    for r in range(first, problem.size[M_ROWS]):
         a = 1 if abs(read_multiplier(problem, r, y)) > ACTIVE else 0
         if a != problem.active[r]:
             problem.active[r] = a

@@ -16,10 +16,12 @@ import numpy as np
 import osqp
 import scipy.sparse as sp
 
-from kilohertz.controller.problem.tables import MOTION, RES_FINITE, SPACE, Arrays, Floats, Ints, bind
-from kilohertz.controller.qp.entry import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
-from kilohertz.controller.qp.osqp_assembly import ACTIVE, OsqpArrays
+from kilohertz.controller.problem.tables import MOTION, RES_FINITE, SPACE, Arrays
+from kilohertz.controller.qp.osqp_assembly import ACTIVE, ROW_TAU, ROW_VDOT, OsqpArrays
+from kilohertz.controller.qp.stages import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
 from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.robots.compile.struct_table import StructTable
+from kilohertz.robots.model.kin import NV_BASE, Floats, Ints
 
 _SOLVED = int(osqp.SolverStatus.OSQP_SOLVED)
 _MOTION_SCALE = 4.5
@@ -54,6 +56,36 @@ class OsqpSettings:
     check_termination: int = 3
 
 
+class _Places:
+    """Where the blocks of one problem are among its columns (vdot, wrenches) and its rows.
+
+    Attributes:
+        n, m, n_force: unknowns, rows, wrench unknowns.
+        offset, row_motion, row_cone: (C,) of each contact, -1 where it is open: its first wrench column after
+            vdot, its first motion row, its first cone row.
+        n_equalities: rows before the first cone.
+        row_tau, row_vdot: first row of the torque limits and of the barriers.
+    """
+
+    def __init__(self, arrays: Arrays, closed: tuple[int, ...], limits: bool) -> None:
+        contacts, na = arrays.contacts, len(arrays.solution.tau)
+        self.offset, self.row_motion, self.row_cone = (
+            np.full(len(contacts.dim), -1, np.int64) for _ in range(3)
+        )
+        n_force, row = 0, int(arrays.kin.size[NV_BASE])
+        for c in closed:
+            self.offset[c], self.row_motion[c] = n_force, row
+            n_force += int(contacts.dim[c])
+            row += int(contacts.dim[c])
+        self.n_equalities = row
+        for c in closed:
+            self.row_cone[c] = row
+            row += int(contacts.n_rows[c])
+        self.row_tau, self.row_vdot = row, row + na
+        self.m = row + 2 * na if limits else row
+        self.n, self.n_force = len(arrays.kin.v) + n_force, n_force
+
+
 class OsqpProblem:
     """One fixed sparsity pattern with its solver, updated in place."""
 
@@ -69,52 +101,26 @@ class OsqpProblem:
     ) -> None:
         self.closed = closed
         self.with_limits = limits
-        kin, contacts = arrays.kin, arrays.contacts
-        nv, nb = len(kin.v), int(kin.n_base[0])
-        na = nv - nb
-        n_slots = len(contacts.dim)
-        offset, row_motion, row_cone = (np.full(n_slots, -1, np.int64) for _ in range(3))
-        n_force, row = 0, nb
-        for c in closed:
-            offset[c], row_motion[c] = n_force, row
-            n_force += int(contacts.dim[c])
-            row += int(contacts.dim[c])
-        self.n_equalities = row
-        for c in closed:
-            row_cone[c] = row
-            row += int(contacts.n_rows[c])
-        row_tau, row_vdot = row, row + na
-        m = row + 2 * na if limits else row
-        n = nv + n_force
-        pattern_P = np.eye(n, dtype=bool)
-        pattern_P[nv:, nv:] = True
-        pattern_A = np.zeros((m, n), dtype=bool)
-        pattern_A[:nb] = True
-        for t in soft:
-            columns = arrays.tasks.columns[t, : arrays.tasks.n_columns[t]]
-            pattern_P[np.ix_(columns, columns)] = True
-        for c in closed:
-            dim, f = int(contacts.dim[c]), int(contacts.frame[c])
-            columns = kin.columns[f, : kin.n_columns[f]]
-            pattern_A[row_motion[c] : row_motion[c] + dim, columns] = True
-            rows = slice(row_cone[c], row_cone[c] + int(contacts.n_rows[c]))
-            wrench = slice(nv + offset[c], nv + offset[c] + dim)
-            pattern_A[rows, wrench] = contacts.cone[c, : contacts.n_rows[c], :dim] != 0.0
-        if limits:
-            pattern_A[row_tau : row_tau + na] = True
-            pattern_A[row_vdot + np.arange(na), nb + np.arange(na)] = True
+        place = _Places(arrays, closed, limits)
+        nb = int(arrays.kin.size[NV_BASE])
+        n, m = place.n, place.m
+        self.n_equalities = place.n_equalities
+        pattern_P, pattern_A = (
+            _hessian_pattern(arrays, place, soft),
+            _row_pattern(arrays, place, closed, limits),
+        )
         P, position_P = _pattern(np.triu(pattern_P))
         A, position_A = _pattern(pattern_A)
         self._scale = np.ones(m)
         self._scale[nb : self.n_equalities] = _MOTION_SCALE
         self._scale[:nb] = _BASE_SCALE_N / force_scale
-        self._scale[self.n_equalities : row_tau] = _CONE_SCALE_N / force_scale
+        self._scale[self.n_equalities : place.row_tau] = _CONE_SCALE_N / force_scale
         self.arrays = OsqpArrays(
-            size=np.array([n, m, n_force, int(limits), row_tau, row_vdot], np.int64),
+            size=np.array([n, m, place.n_force, int(limits), place.row_tau, place.row_vdot], np.int64),
             force_scale=np.array([force_scale]),
-            offset=offset,
-            row_motion=row_motion,
-            row_cone=row_cone,
+            offset=place.offset,
+            row_motion=place.row_motion,
+            row_cone=place.row_cone,
             position_P=position_P,
             position_A=position_A,
             px=np.zeros(P.nnz),
@@ -124,10 +130,10 @@ class OsqpProblem:
             u=np.zeros(m),
             row_scale=self._scale.copy(),
             active=np.zeros(m, np.int64),
-            G=np.zeros((6, max(n_force, 1))),
+            G=np.zeros((6, max(place.n_force, 1))),
             work=np.zeros(max(n, 6)),
         )
-        self.table, _ = bind({**groups, "osqp": self.arrays})
+        self.table = StructTable.of({**groups, "osqp": self.arrays}).table
         P.data[:] = _is_diagonal(P)  # any positive definite start; the tick writes the real values
         solver = osqp.OSQP()
         solver.setup(
@@ -144,7 +150,7 @@ class OsqpProblem:
     def warm_start(self, arrays: Arrays) -> None:
         """Starts from the last solution, wrench by wrench and row by row of its name."""
         p, solution, contacts = self.arrays, arrays.solution, arrays.contacts
-        nv, nb = len(arrays.kin.v), int(arrays.kin.n_base[0])
+        nv, nb = len(arrays.kin.v), int(arrays.kin.size[NV_BASE])
         self.x0[:nv] = solution.vdot
         self.y0[:nb] = solution.y_base[:nb]
         for c in self.closed:
@@ -154,8 +160,8 @@ class OsqpProblem:
             self.y0[p.row_cone[c] : p.row_cone[c] + rows] = solution.y_cone[c, :rows]
         if self.with_limits:
             na = len(solution.tau)
-            self.y0[p.size[4] : p.size[4] + na] = solution.y_tau
-            self.y0[p.size[5] : p.size[5] + na] = solution.y_vdot
+            self.y0[p.size[ROW_TAU] : p.size[ROW_TAU] + na] = solution.y_tau
+            self.y0[p.size[ROW_VDOT] : p.size[ROW_VDOT] + na] = solution.y_vdot
         inside = slice(self.n_equalities, None)
         p.active[inside] = np.abs(self.y0[inside]) > ACTIVE
         self._send()
@@ -228,7 +234,7 @@ class OsqpBackend:
         soft = tuple(t for t in enabled if table[t, SPACE] == MOTION)
         if (closed, enabled) not in self._problems:
             # A fixed base has no other rows: its limits are always in, OSQP wants at least one.
-            limits = int(self._arrays.kin.n_base[0]) == 0
+            limits = int(self._arrays.kin.size[NV_BASE]) == 0
             self._problems[closed, enabled] = OsqpProblem(
                 self._arrays, self._groups, closed, soft, limits, self._settings, self._force_scale
             )
@@ -290,9 +296,46 @@ class OsqpBackend:
         assert self._current is not None
         self._current.cold_start()
 
+    def reset(self) -> None:
+        """Forgets every iterate: the next solve does not depend on what was solved before."""
+        for problem in self._problems.values():
+            problem.cold_start()
+        self._current = None
+
     def forget(self) -> None:
         """Starts the next tick from the solution as it is then: it did not come from here."""
         self._current = None
+
+
+def _hessian_pattern(arrays: Arrays, place: _Places, soft: tuple[int, ...]) -> Any:
+    """(n, n) where P may have an entry: the diagonal, the wrenches, the columns of each of these tasks."""
+    nv = len(arrays.kin.v)
+    pattern = np.eye(place.n, dtype=bool)
+    pattern[nv:, nv:] = True
+    for t in soft:
+        columns = arrays.tasks.columns[t, : arrays.tasks.n_columns[t]]
+        pattern[np.ix_(columns, columns)] = True
+    return pattern
+
+
+def _row_pattern(arrays: Arrays, place: _Places, closed: tuple[int, ...], limits: bool) -> Any:
+    """(m, n) where A may have an entry."""
+    kin, contacts = arrays.kin, arrays.contacts
+    nv, nb = len(kin.v), int(kin.size[NV_BASE])
+    na = nv - nb
+    pattern = np.zeros((place.m, place.n), dtype=bool)
+    pattern[:nb] = True
+    for c in closed:
+        dim, f = int(contacts.dim[c]), int(contacts.frame[c])
+        columns = kin.columns[f, : kin.n_columns[f]]
+        pattern[place.row_motion[c] : place.row_motion[c] + dim, columns] = True
+        rows = slice(place.row_cone[c], place.row_cone[c] + int(contacts.n_rows[c]))
+        wrench = slice(nv + place.offset[c], nv + place.offset[c] + dim)
+        pattern[rows, wrench] = contacts.cone[c, : contacts.n_rows[c], :dim] != 0.0
+    if limits:
+        pattern[place.row_tau : place.row_tau + na] = True
+        pattern[place.row_vdot + np.arange(na), nb + np.arange(na)] = True
+    return pattern
 
 
 def _pattern(mask: Any) -> tuple[sp.csc_matrix, Ints]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from kilohertz.controller.problem.tables import Contacts, Kin, Limits, Solution
+from kilohertz.controller.problem.tables import (
+    RES_BASE,
+    RES_CONE,
+    RES_FINITE,
+    RES_MOTION,
+    RES_TAU,
+    RES_VDOT,
+    Contacts,
+    Limits,
+    Solution,
+)
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.robots.compile.kernels import inner_kernel, kernel
+from kilohertz.robots.model.kin import MOMENT, NV_BASE, Kin
 
 
 @inner_kernel
@@ -25,13 +36,13 @@ def zero_moment_point(k: Kin, contacts: Contacts, solution: Solution) -> None:
         gx = gy = gz = 0.0
         for t in range(contacts.dim[c]):
             axis = contacts.select[c, t]
-            if axis < 3:
+            if axis < MOMENT:
                 gx += R[0, axis] * w[t]
                 gy += R[1, axis] * w[t]
                 gz += R[2, axis] * w[t]
             else:
-                mx += R[0, axis - 3] * w[t]
-                my += R[1, axis - 3] * w[t]
+                mx += R[0, axis - MOMENT] * w[t]
+                my += R[1, axis - MOMENT] * w[t]
         fx, fy, fz = fx + gx, fy + gy, fz + gz
         mx += p[1] * gz - p[2] * gy
         my += p[2] * gx - p[0] * gz
@@ -41,25 +52,18 @@ def zero_moment_point(k: Kin, contacts: Contacts, solution: Solution) -> None:
         solution.zmp[1] = (fy * height + mx) / fz
 
 
-@kernel
-def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> None:
-    """Joint torque of (vdot, wrench) by inverse dynamics, and by how much every block is missed.
+@inner_kernel
+def inverse_dynamics(k: Kin, contacts: Contacts, solution: Solution) -> None:
+    """Writes the joint torque of (vdot, wrench), and what the base rows are missed by as the base residual.
 
-    tau = M vdot + h - J' w on the joint rows; what the same expression leaves on the base rows is the
-    residual.
+    tau = M vdot + h - J' w on the joint rows; what the same expression leaves on the base rows is missing.
     """
-    zero_moment_point(k, contacts, solution)
     nv = len(k.v)
-    nb = k.n_base[0]
-    vdot, residual, tau = solution.vdot, solution.residual, solution.tau
+    nb = k.size[NV_BASE]
+    tau, residual = solution.tau, solution.residual
     base = k.s[0:2]  # the six base rows
-    for r in range(6):
-        residual[r] = 0.0
-    finite = 1.0
-    motion = 0.0
-    cone = 0.0
     for i in range(nv):
-        force = k.h[i] + dot(k.M[i], vdot, nv)
+        force = k.h[i] + dot(k.M[i], solution.vdot, nv)
         if i < nb:
             base[i // 3, i % 3] = force
         else:
@@ -77,15 +81,28 @@ def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: S
                 base[i // 3, i % 3] -= force
             else:
                 tau[i - nb] -= force
+    residual[RES_BASE] = 0.0
     for i in range(nb):
-        residual[0] = max(residual[0], abs(base[i // 3, i % 3]))
+        residual[RES_BASE] = max(residual[RES_BASE], abs(base[i // 3, i % 3]))
+
+
+@kernel
+def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> None:
+    """Joint torque of (vdot, wrench) by inverse dynamics, and by how much every block is missed."""
+    zero_moment_point(k, contacts, solution)
+    inverse_dynamics(k, contacts, solution)
+    nv = len(k.v)
+    nb = k.size[NV_BASE]
+    vdot, residual, tau = solution.vdot, solution.residual, solution.tau
+    residual[RES_TAU] = residual[RES_VDOT] = 0.0
+    finite, motion, cone = 1.0, 0.0, 0.0
     for i in range(nv):
         if not (abs(vdot[i]) < 1e9):
             finite = 0.0
     for j in range(nv - nb):
-        residual[3] = max(residual[3], abs(tau[j]) - limits.tau[j])
-        residual[4] = max(residual[4], vdot[nb + j] - limits.vdot_upper[j])
-        residual[4] = max(residual[4], limits.vdot_lower[j] - vdot[nb + j])
+        residual[RES_TAU] = max(residual[RES_TAU], abs(tau[j]) - limits.tau[j])
+        residual[RES_VDOT] = max(residual[RES_VDOT], vdot[nb + j] - limits.vdot_upper[j])
+        residual[RES_VDOT] = max(residual[RES_VDOT], limits.vdot_lower[j] - vdot[nb + j])
         if not (abs(tau[j]) < 1e9):
             finite = 0.0
     for c in range(len(contacts.offset)):
@@ -105,6 +122,6 @@ def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: S
             cone = max(cone, a - contacts.upper[c, r], contacts.lower[c, r] - a)
             if not (abs(a) < 1e9):
                 finite = 0.0
-    residual[1] = motion
-    residual[2] = cone
-    residual[5] = finite
+    residual[RES_MOTION] = motion
+    residual[RES_CONE] = cone
+    residual[RES_FINITE] = finite

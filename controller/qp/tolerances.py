@@ -12,8 +12,8 @@ from kilohertz.controller.problem.tables import (
     RES_MOTION,
     RES_TAU,
     RES_VDOT,
-    Floats,
 )
+from kilohertz.robots.model.kin import Floats
 
 
 @dataclass(frozen=True)

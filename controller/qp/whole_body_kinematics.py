@@ -12,9 +12,33 @@ import math
 from numba import carray
 
 from kilohertz.controller.problem.frames import to_frame
-from kilohertz.controller.problem.tables import Floats, Kin, Limits
+from kilohertz.controller.problem.tables import (
+    DAMPING_PER_S,
+    LARGEST_RAD_S2,
+    POSITION_PER_S2,
+    VELOCITY_PER_S,
+    Limits,
+)
 from kilohertz.robots.compile.kernels import float_pointer, inner_kernel, kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import (
+    A_ANGULAR,
+    A_LINEAR,
+    ANGULAR,
+    LINEAR,
+    NQ_BASE,
+    NV_BASE,
+    ORIGIN,
+    POSITION,
+    ROTATION,
+    V_ANGULAR,
+    V_LINEAR,
+    Floats,
+    Kin,
+    X,
+    Y,
+    Z,
+)
 
 _BRAKING_SHARE = 0.6
 """Of the deceleration that a torque has left: gravity and the other joints change on the way."""
@@ -41,13 +65,13 @@ def centroid(k: Kin) -> None:
     """
     M, v, mass = k.M, k.v, k.mass[0]
     nv = len(v)
-    R = carray(float_pointer(k.address[0, 0]), (3, 3))  # column-major memory: R[c, r] is R_WB[r, c]
-    p = carray(float_pointer(k.address[0, 1]), (3,))
+    R = carray(float_pointer(k.address[0, ROTATION]), (3, 3))  # column-major memory: R[c, r] is R_WB[r, c]
+    p = carray(float_pointer(k.address[0, POSITION]), (3,))
     linear, angular = k.s[0], k.s[1]
     for r in range(3):
         linear[r] = dot(M[r], v, nv)
-        angular[r] = dot(M[3 + r], v, nv)
-    cx, cy, cz = M[5, 1] / mass, M[3, 2] / mass, M[4, 0] / mass
+        angular[r] = dot(M[ANGULAR + r], v, nv)
+    cx, cy, cz = M[ANGULAR + Z, Y] / mass, M[ANGULAR + X, Z] / mass, M[ANGULAR + Y, X] / mass
     angular[0] -= cy * linear[2] - cz * linear[1]
     angular[1] -= cz * linear[0] - cx * linear[2]
     angular[2] -= cx * linear[1] - cy * linear[0]
@@ -62,37 +86,38 @@ def frame_kinematics(k: Kin, f: int) -> None:
     """Pose, velocity, drift and local Jacobian of frame f."""
     address, P = k.address[1 + f], k.placement[f]
     FR, p, vel, drift = k.R[f], k.p[f], k.vel[f], k.drift[f]
-    R = carray(float_pointer(address[0]), (3, 3))
-    p_joint = carray(float_pointer(address[1]), (3,))
-    v_lin = carray(float_pointer(address[2]), (3,))
-    v_ang = carray(float_pointer(address[3]), (3,))
-    a_lin = carray(float_pointer(address[4]), (3,))
-    a_ang = carray(float_pointer(address[5]), (3,))
+    R = carray(float_pointer(address[ROTATION]), (3, 3))
+    p_joint = carray(float_pointer(address[POSITION]), (3,))
+    v_lin = carray(float_pointer(address[V_LINEAR]), (3,))
+    v_ang = carray(float_pointer(address[V_ANGULAR]), (3,))
+    a_lin = carray(float_pointer(address[A_LINEAR]), (3,))
+    a_ang = carray(float_pointer(address[A_ANGULAR]), (3,))
     t, d = k.s[0], k.s[1]
     for r in range(3):
         for c in range(3):
             FR[r, c] = R[0, r] * P[0, c] + R[1, r] * P[1, c] + R[2, r] * P[2, c]
-        p[r] = p_joint[r] + R[0, r] * P[3, 0] + R[1, r] * P[3, 1] + R[2, r] * P[3, 2]
+        p[r] = p_joint[r] + R[0, r] * P[ORIGIN, 0] + R[1, r] * P[ORIGIN, 1] + R[2, r] * P[ORIGIN, 2]
         i, j = (r + 1) % 3, (r + 2) % 3
-        t[r] = v_lin[r] + v_ang[i] * P[3, j] - v_ang[j] * P[3, i]
+        t[r] = v_lin[r] + v_ang[i] * P[ORIGIN, j] - v_ang[j] * P[ORIGIN, i]
         # pinocchio's a_gf carries the gravity field: taking it off leaves the drift alone.
-        d[r] = a_lin[r] - GRAVITY_M_S2 * R[r, 2] + a_ang[i] * P[3, j] - a_ang[j] * P[3, i]
-    to_frame(P, t, 0, vel[0:3])
-    to_frame(P, v_ang, 0, vel[3:6])
-    to_frame(P, d, 0, drift[0:3])
-    to_frame(P, a_ang, 0, drift[3:6])
+        d[r] = a_lin[r] - GRAVITY_M_S2 * R[r, 2] + a_ang[i] * P[ORIGIN, j] - a_ang[j] * P[ORIGIN, i]
+    to_frame(P, t, 0, vel[LINEAR:ANGULAR])
+    to_frame(P, v_ang, 0, vel[ANGULAR:6])
+    to_frame(P, d, 0, drift[LINEAR:ANGULAR])
+    to_frame(P, a_ang, 0, drift[ANGULAR:6])
     for r in range(3):  # spatial -> classical acceleration
         i, j = (r + 1) % 3, (r + 2) % 3
-        drift[r] += vel[3 + i] * vel[j] - vel[3 + j] * vel[i]
+        drift[r] += vel[ANGULAR + i] * vel[j] - vel[ANGULAR + j] * vel[i]
+    wx, wy, wz = ANGULAR + X, ANGULAR + Y, ANGULAR + Z
     for n in range(k.n_columns[f]):
         column = k.columns[f, n]
         Jn = k.Jw[column]
         for r in range(3):
             i, j = (r + 1) % 3, (r + 2) % 3
-            t[r] = Jn[r] + Jn[3 + i] * p[j] - Jn[3 + j] * p[i]
+            t[r] = Jn[r] + Jn[ANGULAR + i] * p[j] - Jn[ANGULAR + j] * p[i]
         for r in range(3):
             k.J[f, r, column] = FR[0, r] * t[0] + FR[1, r] * t[1] + FR[2, r] * t[2]
-            k.J[f, 3 + r, column] = FR[0, r] * Jn[3] + FR[1, r] * Jn[4] + FR[2, r] * Jn[5]
+            k.J[f, ANGULAR + r, column] = FR[X, r] * Jn[wx] + FR[Y, r] * Jn[wy] + FR[Z, r] * Jn[wz]
 
 
 @kernel
@@ -102,7 +127,7 @@ def kinematics(q: Floats, v: Floats, k: Kin) -> None:
         k.q[i] = q[i]
     for i in range(len(v)):
         k.v[i] = v[i]
-    if k.n_base[0] == 6:
+    if k.size[NV_BASE] == 6:
         centroid(k)
     for f in range(len(k.p)):
         frame_kinematics(k, f)
@@ -154,8 +179,9 @@ def barriers(k: Kin, limits: Limits) -> None:
     motor has. On a fixed base, where M and h tell what a torque can brake, a joint also slows down while that
     is still enough; on legs they do not, as the soles bear what they leave out.
     """
-    nb, nq = k.n_base[0], k.n_base[1]
-    kq, kd, kv, a_max = limits.gain[0], limits.gain[1], limits.gain[2], limits.gain[3]
+    nb, nq = k.size[NV_BASE], k.size[NQ_BASE]
+    kq, kd = limits.gain[POSITION_PER_S2], limits.gain[DAMPING_PER_S]
+    kv, a_max = limits.gain[VELOCITY_PER_S], limits.gain[LARGEST_RAD_S2]
     for j in range(len(k.v) - nb):
         q, v = k.q[nq + j], k.v[nb + j]
         upper = min(kq * (limits.position_upper[j] - q) - kd * v, kv * (limits.velocity[j] - v))

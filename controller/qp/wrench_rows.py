@@ -6,8 +6,9 @@ component that a closed contact transmits.
 
 from __future__ import annotations
 
-from kilohertz.controller.problem.tables import Contacts, Floats, Ints
+from kilohertz.controller.problem.tables import Contacts
 from kilohertz.robots.compile.kernels import inner_kernel
+from kilohertz.robots.model.kin import Floats, Ints
 
 
 @inner_kernel

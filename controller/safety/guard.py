@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import GuardGains
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats, Ints
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -21,6 +22,22 @@ _LARGEST = sys.float_info.max
 """NaN and infinity do not compare with it."""
 _BEYOND_RAD = 0.01
 """A joint this far beyond its limit takes torque inwards only."""
+
+
+class GuardArrays(NamedTuple):
+    """What the guard holds torques against, per joint, and what it remembers."""
+
+    limit_Nm: Floats
+    """(na,) symmetric torque limit."""
+    step_Nm: Floats
+    """(na,) largest change of torque from tick to tick."""
+    low_rad: Floats
+    high_rad: Floats
+    """(na,) position below or above which a joint takes torque inwards only."""
+    last_Nm: Floats
+    """(na,) torque of the last tick."""
+    counts: Ints
+    """(3,) FIRST, CLIPPED, REFUSED."""
 
 
 class Guard:
@@ -39,13 +56,15 @@ class Guard:
             "guard_kernel",
             [guard_torque],
             call={"tau": "f8[::1]", "q": "f8[::1]"},
-            persistent={
-                "limit": robot.torque_limit_Nm.copy(),
-                "step": robot.torque_limit_Nm * min(gains.torque_rate_per_s * dt_s, 2.0),
-                "low": robot.position_lower_rad - _BEYOND_RAD,
-                "high": robot.position_upper_rad + _BEYOND_RAD,
-                "last": self._last,
-                "counts": self._counts,
+            structs={
+                "guard": GuardArrays(
+                    limit_Nm=robot.torque_limit_Nm.copy(),
+                    step_Nm=robot.torque_limit_Nm * min(gains.torque_rate_per_s * dt_s, 2.0),
+                    low_rad=robot.position_lower_rad - _BEYOND_RAD,
+                    high_rad=robot.position_upper_rad + _BEYOND_RAD,
+                    last_Nm=self._last,
+                    counts=self._counts,
+                )
             },
             returns="b1",
         )
@@ -80,17 +99,9 @@ class Guard:
 
 
 @kernel
-def guard_torque(
-    tau: Vector,
-    q: Vector,
-    limit: Vector,
-    step: Vector,
-    low: Vector,
-    high: Vector,
-    last: Vector,
-    counts: NDArray[np.int64],
-) -> bool:
+def guard_torque(tau: Floats, q: Floats, guard: GuardArrays) -> bool:
     """Compiled `Guard.apply`: 0.6 us; as NumPy calls on whole vectors it took 7 us."""
+    last, counts = guard.last_Nm, guard.counts
     finite = True
     for j in range(len(tau)):
         # A comparison: with reassociation isfinite(x), which is x - x == 0, is folded to true.
@@ -101,13 +112,13 @@ def guard_torque(
             tau[j] = last[j]
     clipped = False
     for j in range(len(tau)):
-        safe = min(max(tau[j], -limit[j]), limit[j])
-        if q[j] > high[j]:
+        safe = min(max(tau[j], -guard.limit_Nm[j]), guard.limit_Nm[j])
+        if q[j] > guard.high_rad[j]:
             safe = min(safe, 0.0)
-        if q[j] < low[j]:
+        if q[j] < guard.low_rad[j]:
             safe = max(safe, 0.0)
         if counts[FIRST] == 0:  # last: a wrong reading of a position may not make the torque jump either
-            safe = min(max(safe, last[j] - step[j]), last[j] + step[j])
+            safe = min(max(safe, last[j] - guard.step_Nm[j]), last[j] + guard.step_Nm[j])
         clipped = clipped or abs(tau[j] - safe) > _CLIP_NM
         tau[j] = last[j] = safe
     counts[FIRST] = 0

@@ -15,7 +15,7 @@ import numpy as np
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import com_height
-from kilohertz.controller.standing.recovery_kernels import watch_support
+from kilohertz.controller.standing.recovery_kernels import SupportWatch, watch_support
 from kilohertz.controller.walking.gait_state import SWING
 from kilohertz.controller.walking.walking import Walking
 from kilohertz.controller.whole_body.whole_body import WholeBody
@@ -79,17 +79,16 @@ class Recovery:
             [watch_support],
             call={"dt_s": "f8"},
             returns="f8",
-            persistent={
-                "p": kin.p,
-                "R": kin.R,
-                "p_WC": kin.p_WC,
-                "v_WC": kin.v_WC,
-                "corners_F": np.vstack([contact.corners_F for contact in contacts]),
-                "foot": np.repeat(np.arange(len(contacts)), sizes),
-                "fan": np.column_stack([np.cos(angles), np.sin(angles)]),
-                "margin_m": np.array([gains.stand.step_margin * com_height(robot)]),
-                "corners_W": np.zeros((sum(sizes), 2)),
-                "out": self._seen,
+            structs={
+                "k": kin,
+                "watch": SupportWatch(
+                    corners_F=np.vstack([contact.corners_F for contact in contacts]),
+                    foot=np.repeat(np.arange(len(contacts)), sizes),
+                    fan=np.column_stack([np.cos(angles), np.sin(angles)]),
+                    margin_m=np.array([gains.stand.step_margin * com_height(robot)]),
+                    corners=np.zeros((sum(sizes), 2)),
+                    out=self._seen,
+                ),
             },
         )
 

@@ -3,80 +3,91 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import Floats, Ints, Kin, X, Y, Z
 
 _LEAST_HEIGHT_M = 0.05
 
 
+OUT_S, OUT_M, AWAY_X, AWAY_Y, LEFT_M = range(5)
+"""Entries of `SupportWatch.out`: for how long the capture point has been out of the soles' hull [s]; how far
+out it is [m], negative inside; the way out, along the heading and to its left; how far to the left of the
+middle of the corners the capture point is [m]."""
+
+
+class SupportWatch(NamedTuple):
+    """The support, and where the capture point is from it."""
+
+    corners_F: Floats
+    """(n, 3) corners of all soles in their frames [m]."""
+    foot: Ints
+    """(n,) whose they are."""
+    fan: Floats
+    """(d, 2) directions."""
+    margin_m: Floats
+    """(1,) inside the hull by less than this counts as out of it."""
+    corners: Floats
+    """(n, 2) corners from the capture point, heading axes [m]."""
+    out: Floats
+    """(5,) OUT_S to LEFT_M."""
+
+
 @kernel
-def watch_support(
-    dt_s: float,
-    p: Floats,
-    R: Floats,
-    p_WC: Floats,
-    v_WC: Floats,
-    corners_F: Floats,
-    foot: Ints,
-    fan: Floats,
-    margin_m: Floats,
-    corners_W: Floats,
-    out: Floats,
-) -> float:
+def place_corners(k: Kin, watch: SupportWatch) -> None:
+    """Writes the corners of all soles, seen from the capture point.
+
+    Source: the capture point of Pratt et al., Humanoids 2006, eq. 5.
+    """
+    count = watch.foot[-1] + 1
+    ground = sine = cosine = 0.0
+    for f in range(count):
+        ground += k.p[f, Z] / count
+        sine += k.R[f, Y, X]
+        cosine += k.R[f, X, X]
+    turn = math.hypot(sine, cosine)
+    s, c = sine / turn, cosine / turn
+    fall_s = math.sqrt(max(k.p_WC[Z] - ground, _LEAST_HEIGHT_M) / GRAVITY_M_S2)
+    x, y = k.p_WC[X] + fall_s * k.v_WC[X], k.p_WC[Y] + fall_s * k.v_WC[Y]
+    for i in range(len(watch.foot)):
+        f = watch.foot[i]
+        dx, dy = k.p[f, X] - x, k.p[f, Y] - y
+        for r in range(3):
+            dx += k.R[f, X, r] * watch.corners_F[i, r]
+            dy += k.R[f, Y, r] * watch.corners_F[i, r]
+        watch.corners[i, X], watch.corners[i, Y] = c * dx + s * dy, c * dy - s * dx
+
+
+@kernel
+def watch_support(dt_s: float, k: Kin, watch: SupportWatch) -> float:
     """For how long the capture point has been out of the soles' hull, or inside it by less than a margin [s].
 
     How far a point is out of a convex hull is the largest of its distances from the hull's tangents; those
-    across the given directions, turned by the heading, stand for all of them.
+    across the given directions, turned by the heading, stand for all of them. Beyond the edge of its support
+    no centre of pressure brings the capture point back.
 
     Args:
         dt_s: since the last call [s].
-        p: (nf, 3) frames, those of the contacts first [m].
-        R: (nf, 3, 3) their orientation.
-        p_WC: (3,) centre of mass [m].
-        v_WC: (3,) its velocity [m/s].
-        corners_F: (k, 3) corners of all soles in their frames [m].
-        foot: (k,) whose they are.
-        fan: (n, 2) directions.
-        margin_m: (1,) the margin [m].
-        corners_W: (k, 2) work space.
-        out: (5,) written: the time that is returned; how far out [m], < 0 inside; the way out, along the
-            heading and to its left; how far to the left of the middle of the corners that point is [m].
-
-    Source: the capture point of Pratt et al., Humanoids 2006, eq. 5. Beyond the edge of its support no
-    centre of pressure brings it back.
+        k: kinematics, frames of the contacts first.
+        watch: its `out` is written.
     """
-    count = foot[-1] + 1
-    ground = sine = cosine = 0.0
-    for f in range(count):
-        ground += p[f, 2] / count
-        sine += R[f, 1, 0]
-        cosine += R[f, 0, 0]
-    turn = math.hypot(sine, cosine)
-    s, c = sine / turn, cosine / turn
-    fall_s = math.sqrt(max(p_WC[2] - ground, _LEAST_HEIGHT_M) / GRAVITY_M_S2)
-    x, y = p_WC[0] + fall_s * v_WC[0], p_WC[1] + fall_s * v_WC[1]
-    for k in range(len(foot)):
-        f = foot[k]
-        dx, dy = p[f, 0] - x, p[f, 1] - y
-        for r in range(3):
-            dx += R[f, 0, r] * corners_F[k, r]
-            dy += R[f, 1, r] * corners_F[k, r]
-        corners_W[k, 0], corners_W[k, 1] = c * dx + s * dy, c * dy - s * dx
-    out[4] = -np.mean(corners_W[:, 1])
+    place_corners(k, watch)
+    corners, out = watch.corners, watch.out
+    out[LEFT_M] = -np.mean(corners[:, Y])
     farthest = -np.inf
-    for i in range(len(fan)):
-        u, v = fan[i, 0], fan[i, 1]
+    for i in range(len(watch.fan)):
+        u, v = watch.fan[i, X], watch.fan[i, Y]
         edge = -np.inf
-        for k in range(len(foot)):
-            edge = max(edge, u * corners_W[k, 0] + v * corners_W[k, 1])
+        for j in range(len(watch.foot)):
+            edge = max(edge, u * corners[j, X] + v * corners[j, Y])
         if -edge > farthest:
             farthest = -edge
-            out[2], out[3] = u, v
-    out[1] = farthest
-    out_s: float = out[0] + dt_s if farthest > -margin_m[0] else 0.0
-    out[0] = out_s
+            out[AWAY_X], out[AWAY_Y] = u, v
+    out[OUT_M] = farthest
+    out_s: float = out[OUT_S] + dt_s if farthest > -watch.margin_m[0] else 0.0
+    out[OUT_S] = out_s
     return out_s

@@ -15,23 +15,27 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.problem.soles import can_rest, com_height, sole_corners
 from kilohertz.controller.problem.tables import REF
-from kilohertz.controller.request import RequestRow
-from kilohertz.controller.standing.com_motion import ComMotion
 from kilohertz.controller.standing.stance import Stance, stance_tasks
 from kilohertz.controller.standing.standing_kernels import (
+    ComIntegral,
+    ComOffset,
+    StandingArrays,
     find_soles,
     hold_upright,
     integrate_com,
     place_com,
 )
+from kilohertz.controller.tasks.contact_force import WEIGHT, WRENCH
 from kilohertz.controller.upper_body.hands import hand_tasks
 from kilohertz.controller.walking.speed import walks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FZ, MOMENT, Z
 from kilohertz.robots.model.robot_model import RobotModel
 
 _LARGEST_OFFSET_M = 0.06
@@ -90,6 +94,7 @@ class Standing:
         R_des: (3, 3) heading of the soles.
         half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
         height_m: of the centre of mass over the ground at the nominal posture.
+        posture: offset of the centre of mass and lean of the trunk, as the present behaviour writes them.
         tasks: names of the tasks that walking keeps, too.
     """
 
@@ -103,7 +108,7 @@ class Standing:
         self.height_m = com_height(robot)
         self.robot = robot
         self._body = body
-        self._com = ComMotion()
+        self.posture = PostureReference()
         self.p_WC_des, self.v_WC_des, self.p_WS = np.zeros(3), np.zeros(3), np.zeros(3)
         self._closed = robot.contact_names
         self._n_contacts = len(robot.contacts)
@@ -137,12 +142,12 @@ class Standing:
         self._normal_refs = []
         for contact, geometry, share in zip(robot.contacts, body.geometry, self._stance.share, strict=True):
             ref = body.reference(f"{contact.name}.force")
-            self._normal_refs.append((ref, geometry.select.index(2), float(share)))
+            self._normal_refs.append((ref, geometry.select.index(FZ), float(share)))
             force = gains.contact.force_weight / robot.mass_kg**2
             moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
             for t, component in enumerate(geometry.select):
-                ref[t] = float(share) * robot.mass_kg * GRAVITY_M_S2 if component == 2 else 0.0
-                ref[6 + t] = force if component < 3 else moment
+                ref[WRENCH + t] = float(share) * robot.mass_kg * GRAVITY_M_S2 if component == FZ else 0.0
+                ref[WEIGHT + t] = force if component < MOMENT else moment
 
     def retune(self, gains: Gains) -> None:
         """Takes the numbers of these gains; `write_gains` puts those of the centre of mass into force."""
@@ -156,46 +161,37 @@ class Standing:
             omega + k,
             com.height_kd_per_s,
         ]
-        self._ki[:2], self._ki[2] = omega**2 * com.dcm_integral_per_s, com.height_ki_per_s3
+        self._ki[:Z], self._ki[Z] = omega**2 * com.dcm_integral_per_s, com.height_ki_per_s3
         self._posture_weight[:] = gains.posture.weight
         self._posture_weight[self._legs] = gains.posture.leg_weight
 
     def write_gains(self) -> None:
         """Puts the gains of the centre of mass into force, after another behaviour has set its own."""
-        self._body.gain("com")[:6] = self._com_gain
+        self._body.gain("com")[: len(self._com_gain)] = self._com_gain
 
     def _bind_references(self) -> Callable[[float], None]:
-        kin, tasks, com, index = (
-            self._body.arrays.kin,
-            self._body.arrays.tasks,
-            self._com,
-            self._body.task_index,
-        )
+        body, com = self._body, self.posture
+        tasks, index = body.arrays.tasks, body.task_index
         upright = [int(tasks.table[index[name], REF]) for name in ("base", "trunk") if name in index]
+        standing = StandingArrays(
+            p_WS=self.p_WS,
+            R_des=self.R_des,
+            nominal_offset=self._nominal_offset,
+            p_WC_des=self.p_WC_des,
+            v_WC_des=self.v_WC_des,
+            com_ref=body.reference("com"),
+            references=tasks.ref,
+            upright=np.array(upright, np.int64),
+        )
         return bind(
             "standing_kernels",
             [find_soles, place_com, integrate_com, hold_upright],
             call={"dt_s": "f8"},
-            persistent={
-                "sole_p": kin.p[: self._n_contacts],
-                "sole_R": kin.R[: self._n_contacts],
-                "p_WC": kin.p_WC,
-                "v_WC": kin.v_WC,
-                "com_p": com.p,
-                "com_v": com.v,
-                "com_a": com.a,
-                "nominal_offset": self._nominal_offset,
-                "p_WS": self.p_WS,
-                "R_des": self.R_des,
-                "p_WC_des": self.p_WC_des,
-                "v_WC_des": self.v_WC_des,
-                "lead_s": self._lead_s,
-                "ki": self._ki,
-                "largest": self._largest,
-                "integral": self._integral,
-                "com_ref": self._body.reference("com"),
-                "task_refs": tasks.ref,
-                "upright": np.array(upright, np.int64),
+            structs={
+                "k": body.arrays.kin,
+                "com": ComOffset(com.p, com.v, com.a),
+                "standing": standing,
+                "integral": ComIntegral(self._lead_s, self._ki, self._largest, self._integral),
             },
         )
 
@@ -212,6 +208,7 @@ class Standing:
     def start(self) -> None:
         """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
         kin = self._body.arrays.kin
+        self.posture.reset()
         self.write_gains()
         self._write_references(0.0)
         data = self.robot.pin_model.createData()
@@ -219,11 +216,11 @@ class Standing:
         pin.updateFramePlacements(self.robot.pin_model, data)
         soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
         # Over the middle of the soles if not loaded otherwise, as high over them as in the nominal posture.
-        self._own_height_m = float(nominal[2] - soles[2])
+        self._own_height_m = float(nominal[Z] - soles[Z])
         self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
         self._bear_load()
-        self._com.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
+        self.posture.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
         self._body.set_mode(*self._mode)
 
@@ -232,24 +229,22 @@ class Standing:
         self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
-        self._com.start_from(self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset)
+        self.posture.start_from(
+            self.R_des.T @ (self._body.arrays.kin.p_WC - self.p_WS) - self._nominal_offset
+        )
         self.write_gains()
         self._body.set_mode(*self._mode)
 
     def _bear_load(self) -> None:
         """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
         carried = self._body.carried
-        self._nominal_offset[2] = self._own_height_m + float(carried.p_RC[2])
+        self._nominal_offset[Z] = self._own_height_m + float(carried.p_RC[Z])
         load_N = carried.total_kg * GRAVITY_M_S2
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N
 
-    def take(self, request: RequestRow) -> None:
-        """Switches to a new request."""
-        self._com.take(request)
-
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be those of this tick."""
-        self._com.advance(dt_s)
+        self.posture.advance(dt_s)
         self._bear_load()
         self._write_references(dt_s)

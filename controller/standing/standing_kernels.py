@@ -2,84 +2,116 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
+from kilohertz.controller.tasks.com import A_WC, P_WC, V_WC
+from kilohertz.controller.tasks.frame_orientation import R_WF
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import N_CONTACTS, Floats, Ints, Kin, X, Y
 
 QUIET_M_S = 0.15
 """Beyond this horizontal speed of the error the integrals wait: a push is no constant offset."""
 
 
+class StandingArrays(NamedTuple):
+    """References of standing, and what they are made of."""
+
+    p_WS: Floats
+    """(3,) middle of the soles [m]."""
+    R_des: Floats
+    """(3, 3) heading of the soles."""
+    nominal_offset: Floats
+    """(3,) nominal place of the centre of mass from the middle of the soles, heading axes [m]."""
+    p_WC_des: Floats
+    v_WC_des: Floats
+    """(3,) reference of the centre of mass [m], [m/s]."""
+    com_ref: Floats
+    """Reference of the task `com`."""
+    references: Floats
+    """References of all tasks, one after the other."""
+    upright: Ints
+    """Where those of the links that are held upright begin."""
+
+
+class ComOffset(NamedTuple):
+    """Where the centre of mass should be from its nominal place, heading axes, all (3,)."""
+
+    p: Floats
+    v: Floats
+    a: Floats
+
+
+class ComIntegral(NamedTuple):
+    """Integral of the centre of mass's error, per axis of the world, all (3,)."""
+
+    lead_s: Floats
+    """What is integrated is the error and this times its rate."""
+    ki: Floats
+    """Gain [1/s^3]."""
+    largest: Floats
+    """Largest value [m/s^2]."""
+    value: Floats
+    """What is added to the acceleration [m/s^2]."""
+
+
 @kernel
-def find_soles(sole_p: Floats, sole_R: Floats, p_WS: Floats, R_des: Floats) -> None:
+def find_soles(k: Kin, standing: StandingArrays) -> None:
     """Middle and heading of the soles."""
-    n = len(sole_p)
+    n, p_WS, R_des = k.size[N_CONTACTS], standing.p_WS, standing.R_des
     p_WS[:] = 0.0
     sine = cosine = 0.0
     for f in range(n):
         for r in range(3):
-            p_WS[r] += sole_p[f, r] / n
-        sine += sole_R[f, 1, 0]
-        cosine += sole_R[f, 0, 0]
+            p_WS[r] += k.p[f, r] / n
+        sine += k.R[f, Y, X]
+        cosine += k.R[f, X, X]
     length = np.sqrt(sine * sine + cosine * cosine)
-    R_des[0, 0] = R_des[1, 1] = cosine / length
-    R_des[1, 0] = sine / length
-    R_des[0, 1] = -R_des[1, 0]
+    R_des[X, X] = R_des[Y, Y] = cosine / length
+    R_des[Y, X] = sine / length
+    R_des[X, Y] = -R_des[Y, X]
 
 
 @kernel
-def place_com(
-    com_p: Floats,
-    com_v: Floats,
-    com_a: Floats,
-    nominal_offset: Floats,
-    p_WS: Floats,
-    R_des: Floats,
-    p_WC_des: Floats,
-    v_WC_des: Floats,
-    com_ref: Floats,
-) -> None:
+def place_com(com: ComOffset, standing: StandingArrays) -> None:
     """Reference of the centre of mass: an offset in the heading frame of the soles, in world axes."""
+    R_des, com_ref, p_WC_des, v_WC_des = (
+        standing.R_des,
+        standing.com_ref,
+        standing.p_WC_des,
+        standing.v_WC_des,
+    )
     for r in range(3):
-        p_WC_des[r] = p_WS[r]
+        p_WC_des[r] = standing.p_WS[r]
         v_WC_des[r] = 0.0
-        com_ref[6 + r] = 0.0
+        com_ref[A_WC + r] = 0.0
         for c in range(3):
-            p_WC_des[r] += R_des[r, c] * (com_p[c] + nominal_offset[c])
-            v_WC_des[r] += R_des[r, c] * com_v[c]
-            com_ref[6 + r] += R_des[r, c] * com_a[c]
-        com_ref[r] = p_WC_des[r]
-        com_ref[3 + r] = v_WC_des[r]
+            p_WC_des[r] += R_des[r, c] * (com.p[c] + standing.nominal_offset[c])
+            v_WC_des[r] += R_des[r, c] * com.v[c]
+            com_ref[A_WC + r] += R_des[r, c] * com.a[c]
+        com_ref[P_WC + r] = p_WC_des[r]
+        com_ref[V_WC + r] = v_WC_des[r]
 
 
 @kernel
-def integrate_com(
-    dt_s: float,
-    p_WC: Floats,
-    v_WC: Floats,
-    p_WC_des: Floats,
-    v_WC_des: Floats,
-    lead_s: Floats,
-    ki: Floats,
-    largest: Floats,
-    integral: Floats,
-    com_ref: Floats,
-) -> None:
+def integrate_com(dt_s: float, k: Kin, standing: StandingArrays, integral: ComIntegral) -> None:
     """Adds the integral of the error; it leaks nothing, but waits while the robot is being thrown about."""
-    x, y = v_WC_des[0] - v_WC[0], v_WC_des[1] - v_WC[1]
+    p_WC_des, v_WC_des, value = standing.p_WC_des, standing.v_WC_des, integral.value
+    x, y = v_WC_des[X] - k.v_WC[X], v_WC_des[Y] - k.v_WC[Y]
     quiet = abs(x) <= QUIET_M_S and abs(y) <= QUIET_M_S
     for r in range(3):
         if quiet:
-            error = p_WC_des[r] - p_WC[r] + lead_s[r] * (v_WC_des[r] - v_WC[r])
-            integral[r] = min(max(integral[r] + dt_s * ki[r] * error, -largest[r]), largest[r])
-        com_ref[6 + r] += integral[r]
+            error = p_WC_des[r] - k.p_WC[r] + integral.lead_s[r] * (v_WC_des[r] - k.v_WC[r])
+            most = integral.largest[r]
+            value[r] = min(max(value[r] + dt_s * integral.ki[r] * error, -most), most)
+        standing.com_ref[A_WC + r] += value[r]
 
 
 @kernel
-def hold_upright(R_des: Floats, task_refs: Floats, upright: Ints) -> None:
+def hold_upright(standing: StandingArrays) -> None:
     """Writes the heading of the soles as the orientation of the base and the trunk."""
-    for start in upright:
+    for start in standing.upright:
         for r in range(3):
             for c in range(3):
-                task_refs[start + 3 * r + c] = R_des[r, c]
+                standing.references[start + R_WF + 3 * r + c] = standing.R_des[r, c]

@@ -9,8 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import MOMENTUM, Floats, Kin
+from kilohertz.controller.problem.tables import MOMENTUM
 from kilohertz.controller.tasks.kind import task_kind
+from kilohertz.robots.model.kin import Floats, Kin
+
+P_WC, V_WC, A_WC = 0, 3, 6
+"""Where each part of the reference begins."""
+KP, KD = 0, 3
+"""Where each part of the gains begins."""
 
 
 @task_kind("com", space=MOMENTUM, dim=3, n_ref=9)
@@ -18,10 +24,15 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
     """Writes the rows; see `spec`."""
     for r in range(3):
         T[r, r] = 1.0 / k.mass[0]
-        b[r] = gain[r] * (ref[r] - k.p_WC[r]) + gain[3 + r] * (ref[3 + r] - k.v_WC[r]) + ref[6 + r]
+        b[r] = (
+            gain[KP + r] * (ref[P_WC + r] - k.p_WC[r])
+            + gain[KD + r] * (ref[V_WC + r] - k.v_WC[r])
+            + ref[A_WC + r]
+        )
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
     """Rows (3, 6) on the momentum rate and the desired acceleration of the centre of mass [m/s^2]."""
     T = np.hstack([np.eye(3) / k.mass[0], np.zeros((3, 3))])
-    return T, gain[:3] * (ref[:3] - k.p_WC) + gain[3:6] * (ref[3:6] - k.v_WC) + ref[6:9]
+    p, v, a = ref[P_WC:V_WC], ref[V_WC:A_WC], ref[A_WC:9]
+    return T, gain[KP:KD] * (p - k.p_WC) + gain[KD:6] * (v - k.v_WC) + a

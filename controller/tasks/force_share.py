@@ -9,22 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import WRENCH, Floats, Kin
+from kilohertz.controller.problem.tables import WRENCH
 from kilohertz.controller.tasks.kind import task_kind
+from kilohertz.robots.model.kin import FZ, N_CONTACTS, Floats, Kin, Z
+
+SHARE = 0
 
 
-@task_kind("force_share", space=WRENCH, dim=1, n_ref=1, components=(2,), closed=2)
+@task_kind("force_share", space=WRENCH, dim=1, n_ref=1, components=(FZ,), closed=2)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the row; see `spec`."""
-    for c in range(k.n_base[2]):
-        part = 1.0 - ref[0] if c == f else -ref[0]
+    for c in range(k.size[N_CONTACTS]):
+        part = 1.0 - ref[SHARE] if c == f else -ref[SHARE]
         for axis in range(3):
-            T[0, 6 * c + axis] = part * k.R[c, 2, axis]
+            T[0, 6 * c + axis] = part * k.R[c, Z, axis]
     b[0] = 0.0
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
     """Row (1, 6 contacts): the vertical force of contact f less ref times that of all; 0 is asked for."""
-    n = int(k.n_base[2])
-    vertical = np.hstack([k.R[:n, 2], np.zeros((n, 3))])
-    return ((np.eye(n)[f] - ref[0])[:, None] * vertical).reshape(1, 6 * n), np.zeros(1)
+    n = int(k.size[N_CONTACTS])
+    vertical = np.hstack([k.R[:n, Z], np.zeros((n, 3))])
+    return ((np.eye(n)[f] - ref[SHARE])[:, None] * vertical).reshape(1, 6 * n), np.zeros(1)

@@ -6,13 +6,18 @@ axes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pinocchio as pin
 
 from kilohertz.controller.problem.frames import copy_row, rotation_error, to_frame
-from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.problem.tables import MOTION
 from kilohertz.controller.tasks.kind import task_kind
+from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
+
+R_WF, W_WF, WDOT_WF = 0, 9, 12
+"""Where each part of the reference begins."""
+KP, KD = range(2)
 
 
 @task_kind("frame_orientation", space=MOTION, dim=3, n_ref=15)
@@ -20,15 +25,33 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
     """Writes the rows; see `spec`."""
     w, a, R = k.s[0], k.s[1], k.R[f]
     rotation_error(R, ref, b, k.s[5:8])
-    to_frame(R, ref, 9, w)
-    to_frame(R, ref, 12, a)
+    to_frame(R, ref, W_WF, w)
+    to_frame(R, ref, WDOT_WF, a)
     for r in range(3):
-        copy_row(k.J[f, 3 + r], T[r])
-        b[r] = gain[0] * b[r] + gain[1] * (w[r] - k.vel[f, 3 + r]) + a[r] - k.drift[f, 3 + r]
+        i = ANGULAR + r
+        copy_row(k.J[f, i], T[r])
+        b[r] = gain[KP] * b[r] + gain[KD] * (w[r] - k.vel[f, i]) + a[r] - k.drift[f, i]
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
     """Rows (3, nv) and the desired angular acceleration less the drift [rad/s^2]."""
     R = k.R[f]
-    b = gain[0] * pin.log3(R.T @ ref[:9].reshape(3, 3)) + gain[1] * (R.T @ ref[9:12] - k.vel[f, 3:])
-    return k.J[f, 3:], b + R.T @ ref[12:15] - k.drift[f, 3:]
+    R_des, w_des, wdot_des = views(ref)
+    b = gain[KP] * pin.log3(R.T @ R_des) + gain[KD] * (R.T @ w_des - k.vel[f, ANGULAR:])
+    return k.J[f, ANGULAR:], b + R.T @ wdot_des - k.drift[f, ANGULAR:]
+
+
+class Views(NamedTuple):
+    """A reference as the vectors it consists of."""
+
+    R: Floats
+    """(3, 3) R_WF."""
+    w: Floats
+    """(3,) w_WF [rad/s]."""
+    wdot: Floats
+    """(3,) its derivative [rad/s^2]."""
+
+
+def views(ref: Floats) -> Views:
+    """Views into the reference of a task of this kind."""
+    return Views(ref[R_WF:W_WF].reshape(3, 3), ref[W_WF:WDOT_WF], ref[WDOT_WF : WDOT_WF + 3])

@@ -7,40 +7,70 @@ Rows: 3 linear, 3 angular, in the frame's axes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.problem.frames import copy_row, pose_error, to_frame
-from kilohertz.controller.problem.tables import MOTION, Floats, Kin
+from kilohertz.controller.problem.tables import MOTION
 from kilohertz.controller.tasks.kind import task_kind
+from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
+
+R_WF, P_WF, V_WF, W_WF, A_WF, WDOT_WF, SIZE = 0, 9, 12, 15, 18, 21, 24
+"""Where each part of the reference begins, and its size."""
+KP, KD, KP_ANGULAR, KD_ANGULAR, FIRST_COLUMN = range(5)
+"""Gains."""
 
 
-@task_kind("frame_pose", space=MOTION, dim=6, n_ref=24)
+@task_kind("frame_pose", space=MOTION, dim=6, n_ref=SIZE)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows; see `spec`."""
     v, a, R = k.s[0], k.s[1], k.R[f]
     pose_error(R, k.p[f], ref, b, k.s)
     for half in range(2):
-        o = 3 * half
-        to_frame(R, ref, 12 + o, v)
-        to_frame(R, ref, 18 + o, a)
-        kp, kd = gain[2 * half], gain[2 * half + 1]
+        o = ANGULAR * half
+        to_frame(R, ref, V_WF + o, v)
+        to_frame(R, ref, A_WF + o, a)
+        kp, kd = gain[KP + 2 * half], gain[KD + 2 * half]
         for r in range(3):
             copy_row(k.J[f, o + r], T[o + r])
             b[o + r] = kp * b[o + r] + kd * (v[r] - k.vel[f, o + r]) + a[r] - k.drift[f, o + r]
-            for j in range(min(int(gain[4]), len(k.v))):
+            for j in range(min(int(gain[FIRST_COLUMN]), len(k.v))):
                 T[o + r, j] = 0.0
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
     """Rows (6, nv) and the desired frame acceleration less the drift."""
     R = k.R[f]
-    error = pin.log6(pin.SE3(R, k.p[f]).actInv(pin.SE3(ref[:9].reshape(3, 3), ref[9:12]))).vector
-    velocity = np.hstack([R.T @ ref[12:15], R.T @ ref[15:18]])
-    acceleration = np.hstack([R.T @ ref[18:21], R.T @ ref[21:24]])
-    kp, kd = np.repeat(gain[[0, 2]], 3), np.repeat(gain[[1, 3]], 3)
+    des = views(ref)
+    error = pin.log6(pin.SE3(R, k.p[f]).actInv(pin.SE3(des.R, des.p))).vector
+    velocity = np.hstack([R.T @ des.v, R.T @ des.w])
+    acceleration = np.hstack([R.T @ des.a, R.T @ des.wdot])
+    kp, kd = np.repeat(gain[[KP, KP_ANGULAR]], 3), np.repeat(gain[[KD, KD_ANGULAR]], 3)
     rows = k.J[f].copy()
-    rows[:, : int(gain[4])] = 0.0
+    rows[:, : int(gain[FIRST_COLUMN])] = 0.0
     return rows, kp * error + kd * (velocity - k.vel[f]) + acceleration - k.drift[f]
+
+
+class Views(NamedTuple):
+    """A reference as the vectors it consists of."""
+
+    R: Floats
+    """(3, 3) R_WF."""
+    p: Floats
+    """(3,) p_WF [m]."""
+    v: Floats
+    """(3,) v_WF [m/s]."""
+    w: Floats
+    """(3,) w_WF [rad/s]."""
+    a: Floats
+    """(3,) derivative of v [m/s^2]."""
+    wdot: Floats
+    """(3,) derivative of w [rad/s^2]."""
+
+
+def views(ref: Floats) -> Views:
+    """Views into the reference of a task of this kind."""
+    vectors = (ref[start : start + 3] for start in (P_WF, V_WF, W_WF, A_WF, WDOT_WF))
+    return Views(ref[R_WF:P_WF].reshape(3, 3), *vectors)

@@ -7,7 +7,6 @@ twin `spec`, which is the specification the tests hold `fill` against. Importing
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,8 +71,3 @@ def load_kinds() -> dict[str, Kind]:
     for name in sorted(KINDS):
         KINDS[name] = KINDS.pop(name)
     return KINDS
-
-
-def source_files() -> list[Path]:
-    """The files that the registered kinds come from."""
-    return [Path(inspect.getfile(importlib.import_module(kind.module))) for kind in KINDS.values()]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.request import FOOTSTEPS, WALK, RequestRow
+from kilohertz.controller.tasks.frame_orientation import views
 from kilohertz.controller.upper_body.gaze_range import AHEAD, POINT, GazeRange, gaze_range
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.kin import X, Y, Z
 from kilohertz.robots.model.rows import Vector
 
 _RATE_PER_S = 6.0
@@ -42,6 +46,10 @@ class _Angle:
         return abs(self.x) < _SMALL_RAD and abs(self.v) < _SMALL_RAD
 
 
+_STILL = _Angle()
+_UPRIGHT = np.zeros(3)
+
+
 class Gaze:
     """References of the trunk, or of the neck's joints, on top of those of standing and walking.
 
@@ -60,8 +68,10 @@ class Gaze:
         self._posture = body.reference("posture")
         self._nominal = self._posture[: body.robot.na].copy()
         self._frame = 0
+        self._lean = _UPRIGHT
+        if "trunk" in body.task_index:
+            self._trunk, self._base = views(body.reference("trunk")), views(body.reference("base"))
         if self._range is not None:
-            self._trunk, self._base = body.reference("trunk"), body.reference("base")
             self._frame = body.frame_index[str(body.robot.description.trunk)]
 
     def start(self) -> None:
@@ -71,9 +81,14 @@ class Gaze:
         if self._busy:
             self._end()
 
-    def take(self, request: RequestRow) -> None:
-        """Switches to what a request says of the gaze; if it says nothing, a walk looks ahead again."""
-        kind, *given = request.gaze.tolist()
+    def take(self, target: Vector, ahead: bool) -> None:
+        """Switches to another target.
+
+        Args:
+            target: (GAZE_SIZE,) where to look, or empty.
+            ahead: whether to look ahead again where there is no target.
+        """
+        kind, *given = target.tolist() or (AHEAD,)
         if int(kind) != AHEAD:
             self._kind, self._given, self._busy, self._told = (
                 int(kind),
@@ -81,12 +96,24 @@ class Gaze:
                 True,
                 False,
             )
-        elif int(request.behaviour[0]) in (WALK, FOOTSTEPS):
+        elif ahead:
             self._kind = AHEAD
 
-    def advance(self, dt_s: float, R_des: Vector) -> None:
-        """Writes this tick's references over those of standing or walking."""
+    def advance(self, dt_s: float, R_des: Vector, posture: PostureReference) -> None:
+        """Writes this tick's references over those of standing or walking.
+
+        Args:
+            dt_s: time since the last tick [s].
+            R_des: (3, 3) heading of the robot.
+            posture: lean of the trunk, to which the gaze is added.
+        """
+        leaned = self._lean is not _UPRIGHT
+        self._lean = posture.lean if posture.leans else _UPRIGHT
+        if leaned and not posture.leans:
+            self._rest_trunk()
         if not self._busy:
+            if posture.leans:
+                self._turn_trunk(_STILL, _STILL)
             return
         within = self._range
         assert within is not None
@@ -100,10 +127,11 @@ class Gaze:
             if turn.neck:
                 self._posture[turn.joint] = self._nominal[turn.joint] + turn.sign * angle.x
         if not (within.yaw.neck and within.pitch.neck):
-            still = _Angle()
             self._turn_trunk(
-                still if within.yaw.neck else self._yaw, still if within.pitch.neck else self._pitch
+                _STILL if within.yaw.neck else self._yaw, _STILL if within.pitch.neck else self._pitch
             )
+        elif posture.leans:
+            self._turn_trunk(_STILL, _STILL)
 
     def _goal(self, within: GazeRange, R_des: Vector) -> tuple[float, float]:
         """Yaw and pitch from the heading, as far as they can be had."""
@@ -130,19 +158,24 @@ class Gaze:
 
     def _turn_trunk(self, yaw: _Angle, pitch: _Angle) -> None:
         """Turns the trunk's reference, upright along the heading so far: first about the vertical."""
-        ref = self._trunk
-        c, s = float(ref[0]), float(ref[3])
-        cy, sy, cp, sp = math.cos(yaw.x), math.sin(yaw.x), math.cos(pitch.x), math.sin(pitch.x)
+        R, w, wdot = self._trunk
+        c, s = float(R[0, 0]), float(R[1, 0])
+        lean, rate, accel = self._lean.tolist()
+        down, rate = pitch.x + lean, pitch.v + rate
+        cy, sy, cp, sp = math.cos(yaw.x), math.sin(yaw.x), math.cos(down), math.sin(down)
         c, s = c * cy - s * sy, s * cy + c * sy
-        ref[0], ref[1], ref[2] = c * cp, -s, c * sp
-        ref[3], ref[4], ref[5] = s * cp, c, s * sp
-        ref[6], ref[7], ref[8] = -sp, 0.0, cp
+        R[0, 0], R[0, 1], R[0, 2] = c * cp, -s, c * sp
+        R[1, 0], R[1, 1], R[1, 2] = s * cp, c, s * sp
+        R[2, 0], R[2, 1], R[2, 2] = -sp, 0.0, cp
         # The base turns with the walk; while standing nobody writes its rate, and it is 0.
-        ref[9], ref[10], ref[11] = -s * pitch.v, c * pitch.v, float(self._base[11]) + yaw.v
-        ref[14] = yaw.a
+        w[X], w[Y], w[Z] = -s * rate, c * rate, float(self._base.w[Z]) + yaw.v
+        wdot[X], wdot[Y], wdot[Z] = -s * accel, c * accel, yaw.a
 
     def _end(self) -> None:
         self._busy = False
-        self._trunk[9:12] = 0.0
-        self._trunk[14] = 0.0
+        self._rest_trunk()
         self._posture[: len(self._nominal)] = self._nominal
+
+    def _rest_trunk(self) -> None:
+        self._trunk.w[:] = 0.0
+        self._trunk.wdot[:] = 0.0

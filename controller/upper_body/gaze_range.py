@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.controller.upper_body.hand_targets import TargetError
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -108,11 +108,11 @@ def write_gaze(robot: RobotModel, gaze: Mapping[str, Any], row: Vector) -> None:
         row: (GAZE_SIZE,).
 
     Raises:
-        TargetError: where the robot cannot look there.
+        BehaviourError: where the robot cannot look there.
     """
     within = gaze_range(robot)
     if within is None:
-        raise TargetError(
+        raise BehaviourError(
             ("gaze",), f"'{robot.name}' cannot look around: no joints turn its trunk or its head so"
         )
     point = gaze.get("p_WG_m")
@@ -125,7 +125,7 @@ def write_gaze(robot: RobotModel, gaze: Mapping[str, Any], row: Vector) -> None:
     row[0], row[1:3] = DIRECTION, angles
     for k, (key, turn) in enumerate((("yaw_rad", within.yaw), ("pitch_rad", within.pitch)), start=1):
         if not turn.low <= row[k] <= turn.high:
-            raise TargetError(
+            raise BehaviourError(
                 ("gaze", key),
                 f"{row[k]:.2f} rad is further than '{robot.name}' can look; "
                 f"ask for {turn.low:.2f} to {turn.high:.2f}",

@@ -6,76 +6,86 @@ in it stays level, however base and trunk tilt.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats, Ints
+from kilohertz.controller.tasks import frame_pose as pose
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import ANGULAR, LINEAR, Floats, Kin, X, Y, Z
 
 HEADING_RATE_PER_S = 20.0
 """The frame follows the heading with this: that of the soles is noisy, and jumps as one is put down."""
 
 
-@kernel
-def follow_base(
-    dt_s: float,
-    R_des: Floats,
-    p: Floats,
-    R: Floats,
-    vel: Floats,
-    vdot: Floats,
-    base: Ints,
-    level: Floats,
-) -> None:
-    """Moves the level frame on: origin (3), its velocity (3), heading and its rate, acceleration (3).
+HEADING, RATE = range(2)
+"""Entries of `LevelFrame.turn`."""
 
-    World axes. The origin's acceleration is the one decided a tick ago.
-    """
-    f = base[0]
-    u, v, w = vel[f, 0], vel[f, 1], vel[f, 2]
-    x, y, z = vel[f, 3], vel[f, 4], vel[f, 5]
-    a, b, d = vdot[0] + y * w - z * v, vdot[1] + z * u - x * w, vdot[2] + x * v - y * u
+
+class LevelFrame(NamedTuple):
+    """The level frame, world axes."""
+
+    p: Floats
+    v: Floats
+    a: Floats
+    """(3,) its origin, velocity and acceleration [m], [m/s], [m/s^2]."""
+    turn: Floats
+    """(2,) HEADING [rad] and its RATE [rad/s]."""
+    base: int
+    """Frame of the base in `Kin`."""
+
+
+@kernel
+def follow_base(dt_s: float, R_des: Floats, k: Kin, vdot: Floats, level: LevelFrame) -> None:
+    """Moves the level frame on; the origin's acceleration is the one decided a tick ago."""
+    f, turn = level.base, level.turn
+    R, vel = k.R[f], k.vel[f]
+    u, v, w = vel[LINEAR + X], vel[LINEAR + Y], vel[LINEAR + Z]
+    x, y, z = vel[ANGULAR + X], vel[ANGULAR + Y], vel[ANGULAR + Z]
+    a, b, d = vdot[X] + y * w - z * v, vdot[Y] + z * u - x * w, vdot[Z] + x * v - y * u
     for r in range(3):
-        level[r] = p[f, r]
-        level[3 + r] = R[f, r, 0] * u + R[f, r, 1] * v + R[f, r, 2] * w
-        level[8 + r] = R[f, r, 0] * a + R[f, r, 1] * b + R[f, r, 2] * d
-    c, s = np.cos(level[6]), np.sin(level[6])
-    ahead, left = c * R_des[0, 0] + s * R_des[1, 0], c * R_des[1, 0] - s * R_des[0, 0]
-    level[7] = HEADING_RATE_PER_S * np.arctan2(left, ahead)
-    level[6] += dt_s * level[7]
+        level.p[r] = k.p[f, r]
+        level.v[r] = R[r, X] * u + R[r, Y] * v + R[r, Z] * w
+        level.a[r] = R[r, X] * a + R[r, Y] * b + R[r, Z] * d
+    c, s = np.cos(turn[HEADING]), np.sin(turn[HEADING])
+    ahead, left = c * R_des[X, X] + s * R_des[Y, X], c * R_des[Y, X] - s * R_des[X, X]
+    turn[RATE] = HEADING_RATE_PER_S * np.arctan2(left, ahead)
+    turn[HEADING] += dt_s * turn[RATE]
 
 
 @kernel
-def from_level(motion: Floats, ref: Floats, level: Floats) -> None:
+def from_level(motion: Floats, ref: Floats, level: LevelFrame) -> None:
     """Writes a motion in the level frame as the reference of a pose task: R, p, v, w, a, wdot."""
-    c, s, rate = np.cos(level[6]), np.sin(level[6]), level[7]
+    c, s, rate = np.cos(level.turn[HEADING]), np.sin(level.turn[HEADING]), level.turn[RATE]
     for k in range(3):
         ref[k] = c * motion[k] - s * motion[3 + k]
         ref[3 + k] = s * motion[k] + c * motion[3 + k]
         ref[6 + k] = motion[6 + k]
-    for k in range(9, 24, 3):
-        ref[k] = c * motion[k] - s * motion[k + 1]
-        ref[k + 1] = s * motion[k] + c * motion[k + 1]
-        ref[k + 2] = motion[k + 2]
-    x, y = ref[9], ref[10]
+    for k in range(pose.P_WF, pose.SIZE, 3):
+        ref[k + X] = c * motion[k + X] - s * motion[k + Y]
+        ref[k + Y] = s * motion[k + X] + c * motion[k + Y]
+        ref[k + Z] = motion[k + Z]
+    p, v, w = ref[pose.P_WF : pose.V_WF], ref[pose.V_WF : pose.W_WF], ref[pose.W_WF : pose.A_WF]
+    a, x, y = ref[pose.A_WF : pose.WDOT_WF], p[X], p[Y]
     # Coriolis and centripetal parts of what moves in a frame that turns.
-    ref[18] += -2.0 * rate * ref[13] - rate * rate * x
-    ref[19] += 2.0 * rate * ref[12] - rate * rate * y
-    ref[12] += level[3] - rate * y
-    ref[13] += level[4] + rate * x
-    ref[14] += level[5]
-    ref[17] += rate
+    a[X] += -2.0 * rate * v[Y] - rate * rate * x
+    a[Y] += 2.0 * rate * v[X] - rate * rate * y
+    v[X] += level.v[X] - rate * y
+    v[Y] += level.v[Y] + rate * x
+    v[Z] += level.v[Z]
+    w[Z] += rate
     for r in range(3):
-        ref[9 + r] += level[r]
-        ref[18 + r] += level[8 + r]
+        p[r] += level.p[r]
+        a[r] += level.a[r]
 
 
 @kernel
-def follow_trunk(f: int, first: int, ref: Floats, R: Floats, J: Floats, vdot: Floats) -> None:
+def follow_trunk(f: int, first: int, ref: Floats, k: Kin, vdot: Floats) -> None:
     """Takes the acceleration by base and trunk, as decided a tick ago, off what an arm is asked for."""
-    for o in (0, 3):
+    for o in (LINEAR, ANGULAR):
         for r in range(3):
             given = 0.0
             for j in range(first):
-                given += J[f, o + r, j] * vdot[j]
+                given += k.J[f, o + r, j] * vdot[j]
             for c in range(3):
-                ref[18 + o + c] -= R[f, c, r] * given
+                ref[pose.A_WF + o + c] -= k.R[f, c, r] * given

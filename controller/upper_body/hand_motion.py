@@ -8,7 +8,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.motion.profile import Blend, minimum_jerk
-from kilohertz.controller.request import CIRCLE, RequestRow
+from kilohertz.controller.tasks import frame_pose
 from kilohertz.robots.model.rows import Vector
 
 _PEAK_OF_MEAN = 1.875
@@ -35,11 +35,9 @@ class HandMotion:
 
     def __init__(self, speed_m_s: float) -> None:
         self.speed_m_s = speed_m_s
-        self.row = row = np.zeros(24)
-        self.R = row[:9].reshape(3, 3)
-        self.p, self.v, self.w, self.a, self.wdot = (row[k : k + 3] for k in range(9, 24, 3))
+        self.row = np.zeros(frame_pose.SIZE)
+        self.R, self.p, self.v, self.w, self.a, self.wdot = frame_pose.views(self.row)
         self.R[:] = np.eye(3)
-        self._p_start = np.zeros(3)
         self._from, self._to = np.zeros(3), np.zeros(3)
         self._R_from, self._turn = np.eye(3), np.zeros(3)
         self._duration = 1.0
@@ -52,29 +50,26 @@ class HandMotion:
         self.at_rest = True
 
     def place(self, R: Vector, p: Vector) -> None:
-        """Rests here, at the start of the run; offsets are relative to that."""
+        """Rests at this pose."""
         self.R[:], self.p[:] = R, p
-        self.row[12:] = 0.0
-        self._p_start[:] = p
+        self.row[frame_pose.V_WF :] = 0.0
         self.move(None, None)
 
-    def take(self, request: RequestRow) -> None:
-        """Switches to a reach or a circle."""
-        to = None
-        if np.isfinite(request.p_WH[0]):
-            to = request.p_WH
-        elif np.isfinite(request.offset[0]):
-            to = self._p_start + request.offset
-        R = request.R_WH.reshape(3, 3) if np.isfinite(request.R_WH[0]) else None
-        circle = int(request.behaviour[0]) == CIRCLE
-        if circle:
-            self._omega = 2.0 * math.pi / float(request.period_s[0])
-            self._axes = (int(request.axes[0]), int(request.axes[1]))
-        self.move(to, R, float(request.amplitude_m[0]) if circle else 0.0)
+    def circle(self, radius_m: float, omega_rad_s: float, axes: tuple[int, int]) -> None:
+        """Draws circles around where it is now.
+
+        Args:
+            radius_m: radius [m].
+            omega_rad_s: angular frequency [rad/s].
+            axes: indices of the two axes that span the circle's plane.
+        """
+        self._omega, self._axes = omega_rad_s, axes
+        self.move(None, None, radius_m)
 
     def move(self, p: Vector | None, R: Vector | None, radius_m: float = 0.0) -> None:
         """Goes to a place and an orientation, or stays where it is now; draws circles around that."""
-        before = self.row.copy()
+        row = self.row.copy()
+        before = frame_pose.views(row)
         self._from[:], self._R_from[:] = self.p, self.R
         self._to[:] = self.p if p is None else p
         self._turn[:] = 0.0 if R is None else pin.log3(self._R_from.T @ R)
@@ -84,9 +79,9 @@ class HandMotion:
         self._duration = max(_PEAK_OF_MEAN * way / self.speed_m_s, _SHORTEST_S)
         self._t, self._radius, self.at_rest = 0.0, radius_m, False
         self._evaluate()
-        self._blend.start(np.zeros(3), before[12:15] - self.v, before[18:21] - self.a)
-        self._turn_blend.start(np.zeros(3), before[15:18], before[21:24])
-        self.row[:] = before
+        self._blend.start(np.zeros(3), before.v - self.v, before.a - self.a)
+        self._turn_blend.start(np.zeros(3), before.w, before.wdot)
+        self.row[:] = row
 
     def advance(self, dt_s: float) -> None:
         """Moves on by one tick."""

@@ -9,33 +9,22 @@ from typing import Any
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.upper_body.reach import nearest_pose
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 FREE, BASE, WORLD = range(3)
-"""Frame that a hand's job is given in; a free hand has none."""
-HAND_TARGET_SIZE = 13
-"""Frame, place (3), orientation row by row (9; NaN: as it is)."""
+"""Frame of a hand's target; a free hand has no target."""
+TARGET_FRAME, TARGET_P, TARGET_R, HAND_TARGET_SIZE = 0, 1, 4, 13
+"""Where each part of a target begins: frame, position (3), orientation by rows (9; NaN: free); its size."""
 MOST_HANDS = 4
-
-
-class TargetError(ValueError):
-    """A job that the robot cannot do.
-
-    Attributes:
-        loc: where it is among the parameters.
-    """
-
-    def __init__(self, loc: tuple[str | int, ...], sentence: str) -> None:
-        super().__init__(sentence)
-        self.loc = loc
 
 
 def write_hand_targets(
     robot: RobotModel, hands: Mapping[str, Mapping[str, Any]], hand_targets: Vector
 ) -> None:
-    """Writes the job of every hand that is named.
+    """Writes the target of every hand that is named.
 
     Args:
         robot: the robot.
@@ -43,40 +32,42 @@ def write_hand_targets(
         hand_targets: (MOST_HANDS, HAND_TARGET_SIZE) the rows, of free hands.
 
     Raises:
-        TargetError: for a hand that there is not, and for a place that it does not get to.
+        BehaviourError: for a hand that there is not, and for a place that it does not get to.
     """
     for name, target in hands.items():
         if name not in robot.hand_names:
             has = f"it has {', '.join(robot.hand_names)}" if robot.hand_names else "it has none"
-            raise TargetError(("hands", name), f"'{robot.name}' has no hand '{name}'; {has}")
+            raise BehaviourError(("hands", name), f"'{robot.name}' has no hand '{name}'; {has}")
         i = robot.hand_names.index(name)
         if i >= MOST_HANDS:
-            raise TargetError(
-                ("hands", name), f"only the first {MOST_HANDS} hands of a robot can be given jobs"
+            raise BehaviourError(
+                ("hands", name), f"only the first {MOST_HANDS} hands of a robot can be given targets"
             )
         frame = "B" if target.get("p_BH_m") is not None else "W"
         place = _three(target.get(f"p_{frame}H_m"), ("hands", name, f"p_{frame}H_m"))
-        hand_targets[i, 0], hand_targets[i, 1:4] = BASE if frame == "B" else WORLD, place
+        hand_targets[i, TARGET_FRAME] = BASE if frame == "B" else WORLD
+        hand_targets[i, TARGET_P:TARGET_R] = place
         rpy = target.get(f"rpy_{frame}H_rad")
-        hand_targets[i, 4:] = math.nan
+        hand_targets[i, TARGET_R:] = math.nan
         if rpy is not None:
             R = pin.rpy.rpyToMatrix(_three(rpy, ("hands", name, f"rpy_{frame}H_rad")))
-            hand_targets[i, 4:] = R.ravel()
+            hand_targets[i, TARGET_R:] = R.ravel()
         if frame == "B":
             _check_reach(robot, i, hand_targets[i])
 
 
 def _check_reach(robot: RobotModel, i: int, target: Vector) -> None:
-    R_BH = target[4:].reshape(3, 3) if math.isfinite(target[4]) else None
-    nearest = nearest_pose(robot, robot.hands[i], target[1:4], R_BH)
+    R_BH = target[TARGET_R:].reshape(3, 3) if math.isfinite(target[TARGET_R]) else None
+    nearest = nearest_pose(robot, robot.hands[i], target[TARGET_P:TARGET_R], R_BH)
     if nearest.found:
         return
     name = robot.hand_names[i]
-    raise TargetError(("hands", name, "p_BH_m"), f"{name} does not get there{nearest.told(R_BH is not None)}")
+    off = nearest.describe(R_BH is not None)
+    raise BehaviourError(("hands", name, "p_BH_m"), f"{name} does not get there{off}")
 
 
 def _three(value: Any, loc: tuple[str | int, ...]) -> Vector:
     given = np.array(math.nan if value is None else value, dtype=np.float64)
     if given.shape != (3,) or not np.isfinite(given).all():
-        raise TargetError(loc, f"{loc[-1]} should be three numbers, not {value}")
+        raise BehaviourError(loc, f"{loc[-1]} should be three numbers, not {value}")
     return given

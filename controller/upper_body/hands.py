@@ -18,13 +18,21 @@ import pinocchio as pin
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.request import CIRCLE, FOOTSTEPS, REACH, WALK, RequestRow
-from kilohertz.controller.upper_body.hand_kernels import follow_base, follow_trunk, from_level
+from kilohertz.controller.tasks import frame_pose as pose
+from kilohertz.controller.upper_body.hand_kernels import (
+    HEADING,
+    RATE,
+    LevelFrame,
+    follow_base,
+    follow_trunk,
+    from_level,
+)
 from kilohertz.controller.upper_body.hand_motion import HandMotion
-from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
+from kilohertz.controller.upper_body.hand_targets import BASE, TARGET_FRAME, TARGET_P, TARGET_R, WORLD
 from kilohertz.controller.upper_body.reach import arm_joints
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.model.kin import ANGULAR, MOMENT, X, Y, Z
 from kilohertz.robots.model.robot_model import HandModel, RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -38,8 +46,7 @@ _HELD_M, _LOST_M = 0.02, 0.08
 """A hand this close to its place in the world has it, and this far from it has lost it again."""
 _LARGEST_PULL_M = 0.04
 """Further from its place in the world than this, a hand is pulled there no harder."""
-_FIRST_COLUMN = 4
-"""Of the gains of a pose task."""
+_LEVEL = np.eye(3)
 
 
 def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -69,6 +76,7 @@ class _Hand:
         self.name = hand.name
         self.motion = HandMotion(gains.hand.speed_m_s)
         self.ref, self.gain, self.weight = (f(hand.name) for f in (body.reference, body.gain, body.weight))
+        self.des = pose.views(self.ref)
         self.full = self.weight.copy()
         self.frame = body.frame_index[robot.pin_model.frames[hand.frame_id].name]
         self.first = robot.n_base + min(arm_joints(robot, hand), default=0)
@@ -79,7 +87,7 @@ class _Hand:
     def write_weight(self) -> None:
         """Writes as much of the weight as has grown."""
         np.multiply(self.full, _LEAST_WEIGHT ** (1.0 - self.part), out=self.weight)
-        self.weight[3:] *= _LEAST_WEIGHT ** (1.0 - self.turn) if self.turn else 0.0
+        self.weight[MOMENT:] *= _LEAST_WEIGHT ** (1.0 - self.turn) if self.turn else 0.0
 
 
 class Hands:
@@ -104,34 +112,36 @@ class Hands:
         self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
         self.frames = tuple(hand.frame for hand in self._hands)
         self.busy = False
-        self._level = np.zeros(11)
+        self._level = level = LevelFrame(
+            np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(2), body.frame_index.get(robot.base_link, 0)
+        )
         if not robot.floating or not self._hands:
             return
-        kin, vector = body.arrays.kin, "f8[::1]"
-        persistent = {
-            **{name: getattr(kin, name) for name in ("p", "R", "vel", "J")},
-            "vdot": body.solution.vdot,
-            "base": np.array([body.frame_index[robot.base_link]]),
-            "level": self._level,
-        }
+        structs, vdot = {"k": body.arrays.kin, "level": level}, {"vdot": body.solution.vdot}
+        vector = "f8[::1]"
         self._follow = bind(
-            "level_frame", [follow_base], call={"dt_s": "f8", "R_des": "f8[:,::1]"}, persistent=persistent
+            "level_frame",
+            [follow_base],
+            call={"dt_s": "f8", "R_des": "f8[:,::1]"},
+            structs=structs,
+            persistent=vdot,
         )
         self._write = bind(
-            "from_level", [from_level], call={"motion": vector, "ref": vector}, persistent=persistent
+            "from_level", [from_level], call={"motion": vector, "ref": vector}, structs=structs
         )
         self._follow_trunk = bind(
             "follow_trunk",
             [follow_trunk],
             call={"f": "i8", "first": "i8", "ref": vector},
-            persistent=persistent,
+            structs=structs,
+            persistent=vdot,
         )
 
     def retune(self, gains: Gains) -> None:
         """Takes the numbers of these gains; a weight that has not grown all the way goes on growing."""
         for hand in self._hands:
             hand.motion.speed_m_s = gains.hand.speed_m_s
-            hand.full[:3], hand.full[3:] = gains.hand.weight, gains.hand.orientation_weight
+            hand.full[:MOMENT], hand.full[MOMENT:] = gains.hand.weight, gains.hand.orientation_weight
             if hand.on:
                 hand.write_weight()
             else:
@@ -145,33 +155,41 @@ class Hands:
         for i, hand in enumerate(self._hands):
             hand.motion.place(kin.R[hand.frame], kin.p[hand.frame])
             hand.in_base = hand.alone = False
-            hand.gain[_FIRST_COLUMN] = 0.0
+            hand.gain[pose.FIRST_COLUMN] = 0.0
             hand.weight[:] = hand.full
             hand.wanted = hand.turned = stay
             hand.part = hand.turn = float(stay)
             self._switch(i, stay)
 
-    def take(self, request: RequestRow, R_des: Vector) -> None:
-        """Switches to what a request says of the hands.
-
-        A hand of which it says nothing goes on with what it does, or rests there; for a walk it is free.
+    def lead(self, i: int) -> HandMotion:
+        """Switches on the task of a hand that the whole body follows, in the world.
 
         Args:
-            request: of any behaviour.
+            i: index of the hand.
+
+        Returns:
+            Its motion, which begins where the hand is.
+        """
+        self._lead(i, False, False, True, _LEVEL)
+        return self._hands[i].motion
+
+    def take(self, targets: Vector, free: bool, R_des: Vector) -> None:
+        """Switches to other targets.
+
+        A hand without a target goes on with what it does, or rests there, unless it is to be freed.
+
+        Args:
+            targets: (n, HAND_TARGET_SIZE) target of each hand.
+            free: whether hands without a target are freed.
             R_des: (3, 3) heading of the robot.
         """
-        code = int(request.behaviour[0])
-        if code in (REACH, CIRCLE):
-            i = int(request.hand[0])
-            self._lead(i, False, False, True, R_des)
-            self._hands[i].motion.take(request)
-            return
-        for i, (hand, target) in enumerate(zip(self._hands, request.hand_targets(), strict=False)):
-            if target[0] in (BASE, WORLD):
-                turned = math.isfinite(target[4])
-                self._lead(i, target[0] == BASE and self._floating, self._floating, turned, R_des)
-                hand.motion.move(target[1:4], target[4:].reshape(3, 3) if turned else None)
-            elif code in (WALK, FOOTSTEPS):
+        for i, (hand, target) in enumerate(zip(self._hands, targets, strict=False)):
+            if target[TARGET_FRAME] in (BASE, WORLD):
+                turned = math.isfinite(target[TARGET_R])
+                self._lead(i, target[TARGET_FRAME] == BASE and self._floating, self._floating, turned, R_des)
+                R = target[TARGET_R:].reshape(3, 3) if turned else None
+                hand.motion.move(target[TARGET_P:TARGET_R], R)
+            elif free:
                 hand.wanted = False
             elif hand.on:
                 hand.motion.move(None, None)
@@ -185,31 +203,34 @@ class Hands:
         """Gives a hand a job in the level frame or in the world, that begins with the motion that it has."""
         hand, kin = self._hands[i], self._body.arrays.kin
         if in_base and not any(other.on and other.in_base for other in self._hands):
-            self._level[6] = math.atan2(R_des[1, 0], R_des[0, 0])
+            self._level.turn[HEADING] = math.atan2(R_des[1, 0], R_des[0, 0])
         if not hand.on:
             R, vel = kin.R[hand.frame], kin.vel[hand.frame]
-            self._see(hand.motion.row, R, kin.p[hand.frame], R @ vel[:3], R @ vel[3:], in_base, R_des)
+            v, w = R @ vel[:ANGULAR], R @ vel[ANGULAR:]
+            self._see(hand.motion.row, R, kin.p[hand.frame], v, w, in_base, R_des)
             self._switch(i, True)
         elif in_base != hand.in_base:
-            R, p, v, w = hand.ref[:9].reshape(3, 3), hand.ref[9:12], hand.ref[12:15], hand.ref[15:18]
-            self._see(hand.motion.row, R, p, v, w, in_base, R_des)
+            des = hand.des
+            self._see(hand.motion.row, des.R, des.p, des.v, des.w, in_base, R_des)
         hand.in_base, hand.alone, hand.turned, hand.wanted = in_base, alone, turned, True
         hand.held = hand.told = False
-        hand.gain[_FIRST_COLUMN] = hand.first if alone else 0.0
+        hand.gain[pose.FIRST_COLUMN] = hand.first if alone else 0.0
 
     def _see(
         self, row: Vector, R: Vector, p: Vector, v: Vector, w: Vector, in_base: bool, R_des: Vector
     ) -> None:
         """Writes a motion in the world as one in the level frame, or as it is; accelerations are left out."""
-        row[:9], row[9:12], row[12:15], row[15:18], row[18:] = R.ravel(), p, v, w, 0.0
+        motion = pose.views(row)
+        motion.R[:], motion.p[:], motion.v[:], motion.w[:] = R, p, v, w
+        motion.a[:] = motion.wdot[:] = 0.0
         if in_base:
             self._follow(0.0, R_des)
-            level, up = self._level, np.array([0.0, 0.0, float(self._level[7])])
-            turn = pin.rpy.rpyToMatrix(0.0, 0.0, float(level[6])).T
-            row[:9] = (turn @ R).ravel()
-            row[9:12] = turn @ (p - level[:3])
-            row[12:15] = turn @ (v - level[3:6] - np.cross(up, p - level[:3]))
-            row[15:18] = turn @ (w - up)
+            level, up = self._level, np.array([0.0, 0.0, float(self._level.turn[RATE])])
+            turn = pin.rpy.rpyToMatrix(0.0, 0.0, float(level.turn[HEADING])).T
+            motion.R[:] = turn @ R
+            motion.p[:] = turn @ (p - level.p)
+            motion.v[:] = turn @ (v - level.v - np.cross(up, p - level.p))
+            motion.w[:] = turn @ (w - up)
 
     def _switch(self, i: int, on: bool) -> None:
         self._hands[i].on = self.active[i] = on
@@ -239,7 +260,7 @@ class Hands:
                 self._write(motion.row, ref)
             else:
                 ref[:] = motion.row
-            self.p_WH_des[i] = ref[9:12]
+            self.p_WH_des[i] = hand.des.p
             if hand.alone:
                 if not hand.in_base:
                     self._bound(hand)
@@ -262,12 +283,12 @@ class Hands:
 
     def _bound(self, hand: _Hand) -> None:
         """Pulls a hand to a far place in the world no harder than to a near one; lets go of a lost one."""
-        p, ref = self._body.arrays.kin.p[hand.frame].tolist(), hand.ref
-        x, y, z = (a - b for a, b in zip(ref[9:12].tolist(), p, strict=True))
+        p, p_des = self._body.arrays.kin.p[hand.frame].tolist(), hand.des.p
+        x, y, z = (a - b for a, b in zip(p_des.tolist(), p, strict=True))
         off_m = math.sqrt(x * x + y * y + z * z)
         if off_m > _LARGEST_PULL_M:
             part = _LARGEST_PULL_M / off_m
-            ref[9], ref[10], ref[11] = p[0] + part * x, p[1] + part * y, p[2] + part * z
+            p_des[X], p_des[Y], p_des[Z] = p[X] + part * x, p[Y] + part * y, p[Z] + part * z
         if not hand.wanted:
             return
         if off_m < _HELD_M:

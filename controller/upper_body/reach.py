@@ -38,8 +38,8 @@ class Nearest:
         """Whether that is the pose itself."""
         return self.off_m < _CLOSE_M and self.off_rad < _CLOSE_RAD
 
-    def told(self, turned: bool) -> str:
-        """What to say of it after "does not get there".
+    def describe(self, turned: bool) -> str:
+        """Words that follow "does not get there".
 
         Args:
             turned: whether an orientation was asked for.

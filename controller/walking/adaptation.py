@@ -10,10 +10,10 @@ there: a leg at its torque limits lands late, somewhere else, and hits the groun
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.walking.dcm_plan import Point, dcm_in_swing
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.gait import (
@@ -27,9 +27,11 @@ from kilohertz.controller.walking.gait import (
     SHORTEST_STEP_S,
     WIDEST_M,
     Gait,
+    gait_row,
 )
 from kilohertz.controller.walking.swing import SETTLE_S
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 
 _FOOT_SHARE = 0.7
 """Part of the sole that the feedback may spend on the error; the rest is for what comes."""
@@ -59,6 +61,19 @@ TARGET_X, TARGET_Y, TARGET_YAW, DURATION_S = range(4)
 ADAPTED = 4
 
 
+class StepArrays(NamedTuple):
+    """The present step."""
+
+    gait: Floats
+    """The gait, as `gait_row` gives it."""
+    leeway_m: Floats
+    """(1,) how far a foothold may be from its plan, ahead and sideways."""
+    plan: Floats
+    """(STEP,) the step as planned, STANCE_X to END_Y."""
+    adapted: Floats
+    """(ADAPTED,) the step as adapted, TARGET_X to DURATION_S."""
+
+
 class Adaptation:
     """Foothold and duration of the present step, as `adapt` makes them.
 
@@ -67,14 +82,14 @@ class Adaptation:
         leeway_m: how far a foothold may be from its plan, ahead and sideways.
 
     Attributes:
-        step: (STEP,) the step as planned.
-        adapted: (ADAPTED,) the step as adapted.
-        leeway_m: (1,) as given.
+        arrays: the step, as compiled code knows it.
+        step, adapted: (STEP,), (ADAPTED,) of these.
     """
 
     def __init__(self, gait: Gait, leeway_m: float = math.inf) -> None:
         self._gait = gait
-        self.step, self.adapted, self.leeway_m = np.zeros(STEP), np.zeros(ADAPTED), np.array([leeway_m])
+        self.step, self.adapted = np.zeros(STEP), np.zeros(ADAPTED)
+        self.arrays = StepArrays(gait_row(gait), np.array([leeway_m]), self.step, self.adapted)
         self.adapted[DURATION_S] = gait.step_s
 
     @property
@@ -102,30 +117,26 @@ class Adaptation:
 
 
 @kernel
-def within_reach(
-    stance_x: float, stance_y: float, stance_yaw: float, side: float, x: float, y: float, gait: Floats
-) -> tuple[float, float, float]:
+def within_reach(stance: Foothold, side: float, wanted: Point, gait: Floats) -> tuple[float, float, float]:
     """The nearest foothold inside reach, on the swing foot's side of the stance foot.
 
     Args:
-        stance_x: the stance foot [m], [rad], as stance_y and stance_yaw.
-        stance_y: see stance_x.
-        stance_yaw: see stance_x.
+        stance: the stance foot.
         side: 1 where that is the left one.
-        x: wanted [m].
-        y: wanted [m].
+        wanted: x, y [m].
         gait: as `gait_row` gives it.
 
     Returns:
         x, y, and how far the wanted one was out of reach [m].
     """
-    c, s = math.cos(stance_yaw), math.sin(stance_yaw)
-    dx, dy = x - stance_x, y - stance_y
+    x, y, yaw = stance
+    c, s = math.cos(yaw), math.sin(yaw)
+    dx, dy = wanted[0] - x, wanted[1] - y
     ahead, outward = c * dx + s * dy, side * (s * dx - c * dy)
     a = min(max(ahead, -gait[LONGEST_M]), gait[LONGEST_M])
     o = min(max(outward, gait[LEAST_WIDTH_M]), gait[WIDEST_M])
     left = -side * o
-    return stance_x + c * a - s * left, stance_y + s * a + c * left, math.hypot(ahead - a, outward - o)
+    return x + c * a - s * left, y + s * a + c * left, math.hypot(ahead - a, outward - o)
 
 
 def _fastest_s(way_m: float) -> float:
@@ -137,45 +148,29 @@ _fastest = kernel(_fastest_s)
 
 
 @kernel
-def adapt(
-    xi_x: float,
-    xi_y: float,
-    foot_x: float,
-    foot_y: float,
-    t_s: float,
-    dt_s: float,
-    omega: float,
-    gait: Floats,
-    leeway_m: Floats,
-    step: Floats,
-    adapted: Floats,
-) -> None:
+def adapt(xi: Point, foot: Point, t_s: float, dt_s: float, omega: float, step: StepArrays) -> None:
     """Adapts a step to this tick's DCM.
 
     Args:
-        xi_x: the DCM [m], as xi_y.
-        xi_y: see xi_x.
-        foot_x: where the swing foot is [m], as foot_y.
-        foot_y: see foot_x.
+        xi: the DCM [m].
+        foot: where the swing foot is [m].
         t_s: since lift-off.
         dt_s: since the last tick.
         omega: natural frequency [1/s].
-        gait: as `gait_row` gives it.
-        leeway_m: (1,) how far a foothold may be from its plan, ahead and sideways.
-        step: (STEP,) as planned.
-        adapted: (ADAPTED,) written.
+        step: its `adapted` is written.
     """
+    gait, adapted = step.gait, step.adapted
     duration = adapted[DURATION_S]
     if duration - t_s <= _LATEST_S:
         return
-    x, y, cost, shift = _try(xi_x, xi_y, t_s, duration, omega, gait, leeway_m, step)
+    x, y, cost, shift = _try(xi, t_s, duration, omega, step)
     if shift > _NOTEWORTHY_M:
         best = duration
-        way = math.hypot(adapted[TARGET_X] - foot_x, adapted[TARGET_Y] - foot_y)
+        way = math.hypot(adapted[TARGET_X] - foot[0], adapted[TARGET_Y] - foot[1])
         earliest = max(gait[SHORTEST_STEP_S], t_s + max(_LEAST_SWING_S, _fastest(way)))
         for i in range(2):
             other_s = min(max(duration + (2 * i - 1) * _TRY_S, earliest), gait[LONGEST_STEP_S])
-            other_x, other_y, other, _ = _try(xi_x, xi_y, t_s, other_s, omega, gait, leeway_m, step)
+            other_x, other_y, other, _ = _try(xi, t_s, other_s, omega, step)
             if other < cost - _WORTH_M:
                 x, y, cost, best = other_x, other_y, other, other_s
         slew = _TIME_SLEW * dt_s
@@ -186,37 +181,22 @@ def adapt(
         dx, dy = dx * most / way, dy * most / way
     adapted[TARGET_X] += dx
     adapted[TARGET_Y] += dy
-    adapted[TARGET_YAW] = step[PLANNED_YAW]
+    adapted[TARGET_YAW] = step.plan[PLANNED_YAW]
 
 
 @kernel
 def _try(
-    xi_x: float,
-    xi_y: float,
-    t_s: float,
-    duration_s: float,
-    omega: float,
-    gait: Floats,
-    leeway_m: Floats,
-    step: Floats,
+    xi: Point, t_s: float, duration_s: float, omega: float, step: StepArrays
 ) -> tuple[float, float, float, float]:
     """Foothold for a step of this duration, its cost, and the shift that the DCM asks for [m]."""
-    x, y, yaw = step[STANCE_X], step[STANCE_Y], step[STANCE_YAW]
-    planned_x, planned_y = step[PLANNED_X], step[PLANNED_Y]
-    ref_x, ref_y = dcm_in_swing(
-        x,
-        y,
-        planned_x - step[OFF_X],
-        planned_y - step[OFF_Y],
-        t_s,
-        duration_s,
-        step[END_X],
-        step[END_Y],
-        omega,
-        gait[LEG_SHIFT_S2],
-    )
+    plan, gait, leeway_m = step.plan, step.gait, step.leeway_m[0]
+    x, y, yaw = plan[STANCE_X], plan[STANCE_Y], plan[STANCE_YAW]
+    planned_x, planned_y = plan[PLANNED_X], plan[PLANNED_Y]
+    way = (planned_x - plan[OFF_X], planned_y - plan[OFF_Y])
+    end = (plan[END_X], plan[END_Y])
+    ref_x, ref_y = dcm_in_swing((x, y), way, t_s, duration_s, end, omega, gait[LEG_SHIFT_S2])
     c, s = math.cos(yaw), math.sin(yaw)
-    ex, ey = xi_x - ref_x, xi_y - ref_y
+    ex, ey = xi[0] - ref_x, xi[1] - ref_y
     ahead, left = c * ex + s * ey, c * ey - s * ex
     remaining = duration_s - t_s
     share = _FOOT_SHARE * (1.0 - math.exp(-omega * remaining))
@@ -225,10 +205,9 @@ def _try(
     ahead = growth * (ahead - min(max(ahead, -most_ahead), most_ahead))
     left = growth * (left - min(max(left, -most_left), most_left))
     shift = math.hypot(ahead, left)
-    a = min(max(ahead, -leeway_m[0]), leeway_m[0])
-    b = min(max(left, -leeway_m[0]), leeway_m[0])
-    to_x, to_y, out = within_reach(
-        x, y, yaw, step[SIDE], planned_x + c * a - s * b, planned_y + s * a + c * b, gait
-    )
+    a = min(max(ahead, -leeway_m), leeway_m)
+    b = min(max(left, -leeway_m), leeway_m)
+    wanted = (planned_x + c * a - s * b, planned_y + s * a + c * b)
+    to_x, to_y, out = within_reach((x, y, yaw), plan[SIDE], wanted, gait)
     out += math.hypot(ahead - a, left - b)
     return to_x, to_y, _UNREACHABLE * out + shift, shift

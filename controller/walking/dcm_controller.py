@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.profile import minimum_jerk
+from kilohertz.controller.tasks.frame_orientation import views
 from kilohertz.controller.walking.dcm_plan import Point
 from kilohertz.controller.walking.double_support import DoubleSupport
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING, GaitState
@@ -20,6 +21,7 @@ from kilohertz.controller.walking.steps import Steps
 from kilohertz.controller.walking.support import inside_both
 from kilohertz.controller.walking.velocity_reference import VelocityReference
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.kin import Z
 
 LOWERING_S = 0.8
 """Time in which the centre of mass sinks to the height of walking."""
@@ -60,7 +62,7 @@ class DcmController:
             load_transfer,
         )
         self._velocity_reference, self._on_points = velocity_reference, on_points
-        self._upright = [body.reference(name) for name in UPRIGHT if name in body.task_index]
+        self._upright = [views(body.reference(name)) for name in UPRIGHT if name in body.task_index]
         # Only where a trunk above it can stay upright may the pelvis roll.
         self._hips = Hips(body.reference("base")) if "trunk" in body.task_index else None
         self._lift_m = self._height_from = self._t = 0.0
@@ -76,13 +78,13 @@ class DcmController:
         """Takes over from standing, as the robot is seen."""
         refs, kin = self._refs, self._kin
         refs.sole_z[0] = self._gait_state.middle_z
-        self._lift(steps, float(self._carried.p_RC[2]))
+        self._lift(steps, float(self._carried.p_RC[Z]))
         self.sink(LOWERING_S)
         refs.p_WC_des[:], refs.v_WC_des[:] = kin.p_WC, 0.0
 
     def sink(self, duration_s: float) -> None:
         """Begins to bring the centre of mass from where it is to the height of walking, in this time."""
-        self._height_from = float(self._kin.p_WC[2]) - float(self._refs.sole_z[0]) - self._lift_m
+        self._height_from = float(self._kin.p_WC[Z]) - float(self._refs.sole_z[0]) - self._lift_m
         self._lowering_s, self._t = duration_s, 0.0
 
     def end(self) -> None:
@@ -90,11 +92,11 @@ class DcmController:
         if self._hips is not None:
             self._hips.level()
         for ref in self._upright:
-            ref[9:12] = 0.0
+            ref.w[:] = 0.0
 
     def bear_load(self, steps: Steps) -> None:
         """A load lifts the centre of mass: the pendulum grows with it, the robot stays as high as it was."""
-        lift = float(self._carried.p_RC[2])
+        lift = float(self._carried.p_RC[Z])
         if abs(lift - self._lift_m) > _LIFT_STEP_M:
             self._lift(steps, lift)
 
@@ -128,9 +130,7 @@ class DcmController:
         end, follow = steps.touchdown(gait_state, planned, last)
         landing, leading = steps.landing(gait_state), self._leading(steps, dt_s)
         gain = self._gain_per_s
-        steps.single.advance(
-            gait_state.swing, gait_state.t_s, *planned, *end, follow, *landing, gain, *leading
-        )
+        steps.single.advance(gait_state.swing, gait_state.t_s, planned, end, follow, landing, gain, leading)
 
     def _advance_on_both(self, steps: Steps, xi: Point, dt_s: float) -> None:
         gait_state, plan = self._gait_state, steps.plan
@@ -144,10 +144,10 @@ class DcmController:
         k = 1.0 + self._gain_per_s / plan.omega
         z = z_ref[0] + k * (xi[0] - xi_ref[0]), z_ref[1] + k * (xi[1] - xi_ref[1])
         z = inside_both(z, gait_state.feet[0], gait_state.feet[1], steps.gait)
-        self._refs.lead(*xi_ref, *z, *self._leading(steps, dt_s))
+        self._refs.lead(xi_ref, z, self._leading(steps, dt_s))
 
     def _leading(self, steps: Steps, dt_s: float) -> tuple[float, ...]:
-        """What leads the body besides the DCM; see `lead_body`."""
+        """Numbers of `kilohertz.controller.walking.references.Leading`."""
         part, velocity_reference = minimum_jerk(self._t / self._lowering_s)[0], self._velocity_reference
         height = self._height_from + part * (steps.gait.height_m - self._height_from) + self._lift_m
         # Feet that cannot turn have no heading of their own: the base holds that of the velocity reference.

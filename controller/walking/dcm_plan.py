@@ -125,39 +125,33 @@ _before_hold, _leg_shift = kernel(dcm_before_hold), kernel(leg_shift)
 
 @kernel
 def dcm_in_swing(
-    stance_x: float,
-    stance_y: float,
-    way_x: float,
-    way_y: float,
+    stance: Point,
+    way: Point,
     t_s: float,
     duration_s: float,
-    end_x: float,
-    end_y: float,
+    end: Point,
     omega: float,
     leg_shift_s2: float,
 ) -> Point:
     """The DCM within a single support, from the one at its end.
 
     Args:
-        stance_x: the stance foot [m], as stance_y.
-        stance_y: see stance_x.
-        way_x: of the swing foot, from lift-off to target [m], as way_y.
-        way_y: see way_x.
+        stance: the stance foot [m].
+        way: of the swing foot, from lift-off to target [m].
         t_s: since lift-off.
         duration_s: of the single support.
-        end_x: the DCM at its end [m], as end_y.
-        end_y: see end_x.
+        end: the DCM at its end [m].
         omega: natural frequency [1/s].
         leg_shift_s2: as in `Gait`.
     """
     left, half = duration_s - t_s, 0.5 * duration_s
     if left <= 0.0:
-        return end_x, end_y
+        return end
     k = _leg_shift(leg_shift_s2, duration_s)
-    dx, dy = k * way_x, k * way_y
+    dx, dy = k * way[0], k * way[1]
     decay = math.exp(-omega * min(left, half))
-    x, y = _before_hold(end_x, stance_x + dx, decay), _before_hold(end_y, stance_y + dy, decay)
+    x, y = _before_hold(end[0], stance[0] + dx, decay), _before_hold(end[1], stance[1] + dy, decay)
     if left > half:
         decay = math.exp(-omega * (left - half))
-        x, y = _before_hold(x, stance_x - dx, decay), _before_hold(y, stance_y - dy, decay)
+        x, y = _before_hold(x, stance[0] - dx, decay), _before_hold(y, stance[1] - dy, decay)
     return x, y

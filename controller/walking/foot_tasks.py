@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kilohertz.controller.gains.schema import Gains, SwingGains
+from kilohertz.controller.problem.tables import REF
+from kilohertz.controller.tasks.frame_position import P_WF
 from kilohertz.controller.walking.gait import planned_step_s
-from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.joint_friction import FootReferences
 from kilohertz.robots.model.robot_model import RobotModel
 
 _SWING_S = 0.39
@@ -29,6 +34,14 @@ def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
                 )
             )
     return tasks
+
+
+def foot_references(body: WholeBody) -> FootReferences:
+    """Where the references of the feet are, of a controller with `walking_tasks` declared."""
+    tasks, index = body.arrays.tasks, body.task_index
+    rows = [index[f"{name}.position"] for name in body.robot.contact_names]
+    start = [tasks.table[row, REF] + P_WF for row in rows]
+    return FootReferences(tasks.ref, np.array(start, np.int64))
 
 
 def foot_rate_per_s(swing: SwingGains, step_s: float) -> float:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.problem.soles import com_height
 from kilohertz.controller.walking.gait import least_width_m
-from kilohertz.controller.walking.route import MOST_FOOTSTEPS
+from kilohertz.controller.walking.route import CONTACT, MOST_FOOTSTEPS, STEP_X, STEP_YAW
 from kilohertz.controller.walking.speed import walks
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
@@ -23,18 +24,17 @@ _STANDING_M = 0.04
 """The feet may stand this far from their nominal places as the first step is taken."""
 
 
-class FootstepError(ValueError):
+class FootstepError(BehaviourError):
     """A footstep that cannot be walked.
 
     Attributes:
-        index: which one, from 0.
-        loc: where it is among the parameters.
+        index: number of the footstep, from 0.
+        loc: path of the footstep among the parameters.
     """
 
     def __init__(self, index: int, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(("steps", index), sentence)
         self.index = index
-        self.loc: tuple[str | int, ...] = ("steps", index)
 
 
 def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
@@ -59,13 +59,13 @@ def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
     soles -= soles.mean(axis=0)
     side = [1.0 if sole[1] >= soles[1 - c, 1] else -1.0 for c, sole in enumerate(soles)]
     least = least_width_m(robot, height)
-    foot = int(footsteps[0, 0])
+    foot = int(footsteps[0, CONTACT])
     stance = np.array([1 - foot, *soles[1 - foot], 0.0])
     leeway = _STANDING_M
     for index, step in enumerate(footsteps):
-        foot = int(step[0])
+        foot = int(step[CONTACT])
         name = robot.contact_names[foot]
-        if foot == int(stance[0]):
+        if foot == int(stance[CONTACT]):
             raise FootstepError(index, f"is {name} again; feet take turns")
         problem = _out_of_reach(step, stance, side[foot], height, least - leeway)
         if problem:
@@ -75,10 +75,10 @@ def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
 
 def _out_of_reach(step: Vector, stance: Vector, side: float, height: float, least: float) -> str:
     """What is wrong with a step; "" where nothing is."""
-    c, s = math.cos(stance[4]), math.sin(stance[4])
-    dx, dy, dz = (step[1:4] - stance[1:4]).tolist()
+    c, s = math.cos(stance[STEP_YAW]), math.sin(stance[STEP_YAW])
+    dx, dy, dz = (step[STEP_X:STEP_YAW] - stance[STEP_X:STEP_YAW]).tolist()
     ahead, outward = c * dx + s * dy, side * (c * dy - s * dx)
-    turn = abs(math.remainder(float(step[4] - stance[4]), 2.0 * math.pi))
+    turn = abs(math.remainder(float(step[STEP_YAW] - stance[STEP_YAW]), 2.0 * math.pi))
     if outward < least:
         where = "crosses over" if outward < 0.0 else "comes too close to"
         return (

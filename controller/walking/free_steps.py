@@ -5,10 +5,10 @@ from __future__ import annotations
 from kilohertz.controller.walking.dcm_plan import Point
 from kilohertz.controller.walking.footsteps import Foothold, next_foothold
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING, GaitState
-from kilohertz.controller.walking.ground import Ground
 from kilohertz.controller.walking.single_support import SingleSupport
 from kilohertz.controller.walking.steps import Plane, Steps
 from kilohertz.controller.walking.velocity_reference import VelocityReference
+from kilohertz.estimators.ground import Ground
 
 _STILL = (0.0, 0.0, 0.0)
 

@@ -16,7 +16,7 @@ class GaitState:
         left: contact of the left foot.
 
     Attributes:
-        phase: READY, TRANSFER, SWING or SETTLE.
+        phase: READY, DOUBLE_SUPPORT, SWING or SETTLE.
         t_s: since it began.
         feet, soles_z: both feet as seen, and their height [m].
         stance: contact that carries the robot, or will after the transfer.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.walking.dcm_plan import STEPS_AHEAD, Point
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, SWING, GaitState
 from kilohertz.controller.walking.route import Route
 from kilohertz.controller.walking.single_support import SingleSupport
 from kilohertz.controller.walking.steps import Plane, Steps
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.rows import Vector
 
 _LEAST_WAY_M = 0.05

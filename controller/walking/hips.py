@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.tasks.frame_orientation import views
 from kilohertz.controller.walking.gait_state import SETTLE, SETTLE_S, SWING, GaitState
 from kilohertz.controller.walking.swing import State, quintic
+from kilohertz.robots.model.kin import Floats, X, Y
 
 _ROLL_RAD_M, _MOST_RAD = 1.2, 0.2
 """Roll of the pelvis per height of a step, and its most."""
@@ -20,7 +21,7 @@ class Hips:
     """
 
     def __init__(self, base: Floats) -> None:
-        self._ref = base
+        self._ref = views(base)
         self._roll: State = (0.0, 0.0, 0.0)
 
     def level(self) -> None:
@@ -49,8 +50,8 @@ class Hips:
         roll, rate, _ = self._roll
         c, s = math.cos(heading), math.sin(heading)
         cr, sr = math.cos(roll), math.sin(roll)
-        ref = self._ref
-        ref[1], ref[2] = -s * cr, s * sr
-        ref[4], ref[5] = c * cr, -c * sr
-        ref[7], ref[8] = sr, cr
-        ref[9], ref[10] = c * rate, s * rate
+        R, w, _ = self._ref
+        R[0, 1], R[0, 2] = -s * cr, s * sr
+        R[1, 1], R[1, 2] = c * cr, -c * sr
+        R[2, 1], R[2, 2] = sr, cr
+        w[X], w[Y] = c * rate, s * rate

@@ -14,8 +14,7 @@ import numpy as np
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.whole_body.whole_body import WholeBody
-
-_VERTICAL = 2
+from kilohertz.robots.model.kin import Z
 
 
 class Priorities:
@@ -64,8 +63,8 @@ class Priorities:
         """Sets the weights of walking."""
         self._walks = True
         for weight in self._upright:
-            weight[_VERTICAL] = self._heading
-        self._momentum[_VERTICAL] = self._spin
+            weight[Z] = self._heading
+        self._momentum[Z] = self._spin
         self._posture[:] = self._walking_posture
 
     def stand(self) -> None:
@@ -73,8 +72,8 @@ class Priorities:
         self._walks = False
         headings, spin, posture = self._standing
         for weight, heading in zip(self._upright, headings, strict=True):
-            weight[_VERTICAL] = heading
-        self._momentum[_VERTICAL] = spin
+            weight[Z] = heading
+        self._momentum[Z] = spin
         self._posture[:] = posture
 
 

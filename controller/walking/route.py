@@ -13,8 +13,8 @@ from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.robots.model.rows import Vector
 
 MOST_FOOTSTEPS = 40
-FOOTSTEP_SIZE = 5
-"""Contact (index), x, y, z [m], yaw [rad]."""
+CONTACT, STEP_X, STEP_Y, STEP_Z, STEP_YAW, FOOTSTEP_SIZE = range(6)
+"""Contact (index), x, y, z [m] and yaw [rad] of a footstep, and how many numbers that are."""
 
 
 class Route:
@@ -40,7 +40,7 @@ class Route:
             middle: of the soles.
             feet: where the two feet stand.
         """
-        self._count, self.index, self.first = len(footsteps), 0, int(footsteps[0, 0])
+        self._count, self.index, self.first = len(footsteps), 0, int(footsteps[0, CONTACT])
         # The start counts as level: the footsteps' heights are from the middle of the soles.
         self._feet[0], self._feet[1] = feet[self.first], feet[1 - self.first]
         self._heights_m[0] = self._heights_m[1] = 0.0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats, Ints
 from kilohertz.controller.walking.adaptation import (
     DURATION_S,
     END_X,
@@ -24,16 +23,42 @@ from kilohertz.controller.walking.adaptation import (
     TARGET_Y,
     TARGET_YAW,
     Adaptation,
+    StepArrays,
     adapt,
 )
-from kilohertz.controller.walking.dcm_plan import DcmPlan, dcm_in_swing, leg_shift
-from kilohertz.controller.walking.gait import LEG_SHIFT_S2, Gait, gait_row
-from kilohertz.controller.walking.ground import sole_tilt
-from kilohertz.controller.walking.references import LEADING, SEEN_XI, References, lead_body, lead_foot
+from kilohertz.controller.walking.dcm_plan import DcmPlan, Point, dcm_in_swing, leg_shift
+from kilohertz.controller.walking.footsteps import Foothold
+from kilohertz.controller.walking.gait import LEG_SHIFT_S2, Gait
+from kilohertz.controller.walking.references import (
+    FOOT,
+    FOOT_X,
+    FOOT_Y,
+    FOOT_YAW,
+    LEADING,
+    POINT,
+    SEEN_XI,
+    Leading,
+    References,
+    WalkingArrays,
+    lead_body,
+    lead_foot,
+)
 from kilohertz.controller.walking.support import inside_sole
-from kilohertz.controller.walking.swing import TOE_M, YAW, Swing, X, Y, climb, held_back, swing_on, tiptoe
+from kilohertz.controller.walking.swing import (
+    YAW,
+    Swing,
+    SwingArrays,
+    X,
+    Y,
+    climb,
+    held_back,
+    swing_on,
+    tiptoe,
+)
+from kilohertz.estimators.ground import sole_tilt
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Kin
 
 _leg_shift, _sole_tilt = kernel(leg_shift), kernel(sole_tilt)
 
@@ -44,6 +69,7 @@ class SingleSupport:
     Args:
         gait: the gait.
         refs: rows of the tasks that it writes.
+        kin: kinematics of the tick.
         descent_m_s: see `Swing`.
         leeway_m: see `Adaptation`; where there is any, footsteps are given and have edges between them.
 
@@ -52,7 +78,9 @@ class SingleSupport:
         advance: one tick; see `advance_step`.
     """
 
-    def __init__(self, gait: Gait, refs: References, descent_m_s: float, leeway_m: float = math.inf) -> None:
+    def __init__(
+        self, gait: Gait, refs: References, kin: Kin, descent_m_s: float, leeway_m: float = math.inf
+    ) -> None:
         self.gait = gait
         self.plan = DcmPlan(gait)
         self.adaptation = adaptation = Adaptation(gait, leeway_m)
@@ -63,148 +91,124 @@ class SingleSupport:
         self.advance = bind(
             "walking_step_kernel",
             [advance_step],
-            call={"foot": "i8", **{name: "f8" for name in _CALL}},
-            persistent={
-                **refs.arrays,
-                "gait": gait_row(gait),
-                "leeway_m": adaptation.leeway_m,
-                "step": adaptation.step,
-                "adapted": adaptation.adapted,
-                "axes": swing.axes,
-                "flight": swing.flight,
-                "shape": swing.shape,
+            call={
+                "foot": "i8",
+                "t_s": "f8",
+                "planned": "UniTuple(f8, 3)",
+                "end": POINT,
+                "follow": "f8",
+                "landing": "UniTuple(f8, 3)",
+                "gain_per_s": "f8",
+                "leading": LEADING,
+            },
+            structs={
+                "k": kin,
+                "walk": refs.arrays,
+                "step": adaptation.arrays,
+                "swing": swing.arrays,
             },
         )
-
-
-_CALL = (
-    "t_s",
-    "planned_x",
-    "planned_y",
-    "planned_yaw",
-    "end_x",
-    "end_y",
-    "follow",
-    "landing_z",
-    "landing_slope_x",
-    "landing_slope_y",
-    "gain_per_s",
-    *LEADING,
-)
 
 
 @kernel
 def advance_step(
     foot: int,
     t_s: float,
-    planned_x: float,
-    planned_y: float,
-    planned_yaw: float,
-    end_x: float,
-    end_y: float,
+    planned: Foothold,
+    end: Point,
     follow: float,
-    landing_z: float,
-    landing_slope_x: float,
-    landing_slope_y: float,
+    landing: tuple[float, float, float],
     gain_per_s: float,
-    omega: float,
-    ground_x: float,
-    ground_y: float,
-    ground_z: float,
-    slope_x: float,
-    slope_y: float,
-    height: float,
-    heading: float,
-    turn_rad_s: float,
-    dt_s: float,
-    gait: Floats,
-    leeway_m: Floats,
-    step: Floats,
-    adapted: Floats,
-    axes: Floats,
-    flight: Floats,
-    shape: Floats,
-    vel: Floats,
-    seen: Floats,
-    task_refs: Floats,
-    place: Ints,
-    turn: Ints,
-    p_WC: Floats,
-    v_WC: Floats,
-    com: Ints,
-    upright: Ints,
-    height_gain: Floats,
-    sole_z: Floats,
-    xi_des: Floats,
-    p_WC_des: Floats,
-    v_WC_des: Floats,
-    R_des: Floats,
+    leading: tuple[float, ...],
+    k: Kin,
+    walk: WalkingArrays,
+    step: StepArrays,
+    swing: SwingArrays,
 ) -> None:
-    """A tick on one foot, while `foot` swings.
+    """A tick on one foot.
 
     The foothold as planned, the DCM at touch-down there and how far that moves with the foothold are what the
-    step adapts from; it lands on a ground of this height under the stance foot and of this slope. From
-    `omega` to `dt_s` see `lead_body`; arrays are those of `Adaptation`, `Swing` and `References`.
-    """
-    xi_x, xi_y = seen[SEEN_XI], seen[SEEN_XI + 1]
-    stance_x, stance_y, stance_yaw = step[STANCE_X], step[STANCE_Y], step[STANCE_YAW]
-    step[PLANNED_X], step[PLANNED_Y], step[PLANNED_YAW] = planned_x, planned_y, planned_yaw
-    step[END_X], step[END_Y] = end_x, end_y
-    adapt(xi_x, xi_y, axes[X, 0], axes[Y, 0], t_s, dt_s, omega, gait, leeway_m, step, adapted)
-    target_x, target_y, target_yaw = adapted[TARGET_X], adapted[TARGET_Y], adapted[TARGET_YAW]
-    duration = adapted[DURATION_S]
+    step adapts from.
 
-    # The DCM as planned for the step as adapted, and the zero-moment point that takes it there.
-    end_x, end_y = end_x + follow * (target_x - planned_x), end_y + follow * (target_y - planned_y)
-    way_x, way_y = target_x - step[OFF_X], target_y - step[OFF_Y]
-    ref_x, ref_y = dcm_in_swing(
-        stance_x, stance_y, way_x, way_y, t_s, duration, end_x, end_y, omega, gait[LEG_SHIFT_S2]
+    Args:
+        foot: the one that swings.
+        t_s: since lift-off.
+        planned: foothold.
+        end: the DCM at touch-down there [m].
+        follow: how far that moves with the foothold, per metre.
+        landing: ground there: its height under the stance foot [m], rise along x and y.
+        gain_per_s: of the DCM.
+        leading: numbers of `Leading`.
+        k: kinematics.
+        walk: its references are written.
+        step: adapted.
+        swing: moved on.
+    """
+    lead, plan, adapted, axes = Leading(*leading), step.plan, step.adapted, swing.axes
+    xi = (walk.seen[SEEN_XI], walk.seen[SEEN_XI + 1])
+    plan[PLANNED_X], plan[PLANNED_Y], plan[PLANNED_YAW] = planned
+    plan[END_X], plan[END_Y] = end
+    adapt(xi, (axes[X, 0], axes[Y, 0]), t_s, lead.dt_s, lead.omega, step)
+    way = (adapted[TARGET_X] - plan[OFF_X], adapted[TARGET_Y] - plan[OFF_Y])
+    ref, z = follow_dcm(xi, way, t_s, follow, gain_per_s, lead.omega, step)
+    move_foot(foot, way, t_s, landing, lead.dt_s, k, walk, step, swing)
+    lead_foot(foot, swing, walk)
+    lead_body(ref, z, leading, k, walk)
+
+
+@kernel
+def follow_dcm(
+    xi: Point, way: Point, t_s: float, follow: float, gain_per_s: float, omega: float, step: StepArrays
+) -> tuple[Point, Point]:
+    """The DCM as planned for the step as adapted, and the zero-moment point that takes it there.
+
+    Args:
+        xi: the DCM [m].
+        way: of the swing foot, from lift-off to target [m].
+        t_s: since lift-off.
+        follow: how far the DCM at touch-down moves with the foothold, per metre.
+        gain_per_s: of the DCM.
+        omega: natural frequency [1/s].
+        step: as adapted.
+    """
+    plan, adapted, shift_s2 = step.plan, step.adapted, step.gait[LEG_SHIFT_S2]
+    duration = adapted[DURATION_S]
+    stance_x, stance_y, stance_yaw = plan[STANCE_X], plan[STANCE_Y], plan[STANCE_YAW]
+    end = (
+        plan[END_X] + follow * (adapted[TARGET_X] - plan[PLANNED_X]),
+        plan[END_Y] + follow * (adapted[TARGET_Y] - plan[PLANNED_Y]),
     )
-    shift = _leg_shift(gait[LEG_SHIFT_S2], duration)
+    ref_x, ref_y = dcm_in_swing((stance_x, stance_y), way, t_s, duration, end, omega, shift_s2)
+    shift = _leg_shift(shift_s2, duration)
     if t_s < 0.5 * duration:
         shift = -shift
-    k = 1.0 + gain_per_s / omega
-    z_x, z_y = inside_sole(
-        stance_x + k * (xi_x - ref_x), stance_y + k * (xi_y - ref_y), stance_x, stance_y, stance_yaw, gait
-    )
-    z_x, z_y = z_x + shift * way_x, z_y + shift * way_y
+    gain = 1.0 + gain_per_s / omega
+    z = (stance_x + gain * (xi[0] - ref_x), stance_y + gain * (xi[1] - ref_y))
+    z_x, z_y = inside_sole(z, (stance_x, stance_y, stance_yaw), step.gait)
+    return (ref_x, ref_y), (z_x + shift * way[0], z_y + shift * way[1])
 
-    # The foot.
-    x, y, yaw = seen[3 * foot], seen[3 * foot + 1], seen[3 * foot + 2]
-    if held_back(x, y, yaw, vel[foot, 0], vel[foot, 1], axes, shape):
-        climb(x, y, t_s, duration, axes, flight, shape)
-    ground_m = landing_z + landing_slope_x * (target_x - stance_x) + landing_slope_y * (target_y - stance_y)
-    pitch, roll = _sole_tilt(landing_slope_x, landing_slope_y, target_yaw)
-    swing_on(target_x, target_y, target_yaw, ground_m, pitch, roll, t_s, duration, dt_s, axes, flight, shape)
-    tiptoe(
-        math.cos(axes[YAW, 0]) * way_x + math.sin(axes[YAW, 0]) * way_y, t_s, duration, axes, flight, shape
-    )
-    lead_foot(foot, shape[TOE_M], axes, task_refs, place, turn)
 
-    lead_body(
-        ref_x,
-        ref_y,
-        z_x,
-        z_y,
-        omega,
-        ground_x,
-        ground_y,
-        ground_z,
-        slope_x,
-        slope_y,
-        height,
-        heading,
-        turn_rad_s,
-        dt_s,
-        p_WC,
-        v_WC,
-        task_refs,
-        com,
-        upright,
-        height_gain,
-        sole_z,
-        xi_des,
-        p_WC_des,
-        v_WC_des,
-        R_des,
-    )
+@kernel
+def move_foot(
+    foot: int,
+    way: Point,
+    t_s: float,
+    landing: tuple[float, float, float],
+    dt_s: float,
+    k: Kin,
+    walk: WalkingArrays,
+    step: StepArrays,
+    swing: SwingArrays,
+) -> None:
+    """Moves the reference of the swing foot on; arguments as for `advance_step` and `follow_dcm`."""
+    plan, adapted, axes, seen = step.plan, step.adapted, swing.axes, walk.seen
+    duration, at = adapted[DURATION_S], FOOT * foot
+    x, y, yaw = seen[at + FOOT_X], seen[at + FOOT_Y], seen[at + FOOT_YAW]
+    if held_back((x, y, yaw), k.vel[foot, X], k.vel[foot, Y], swing):
+        climb(x, y, t_s, duration, swing)
+    target = (adapted[TARGET_X], adapted[TARGET_Y], adapted[TARGET_YAW])
+    z, slope_x, slope_y = landing
+    ground_m = z + slope_x * (target[0] - plan[STANCE_X]) + slope_y * (target[1] - plan[STANCE_Y])
+    swing_on(target, ground_m, _sole_tilt(slope_x, slope_y, target[2]), t_s, duration, dt_s, swing)
+    ahead_m = math.cos(axes[YAW, 0]) * way[0] + math.sin(axes[YAW, 0]) * way[1]
+    tiptoe(ahead_m, t_s, duration, swing)

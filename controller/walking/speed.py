@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from kilohertz.controller.problem.soles import com_height
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
@@ -20,7 +21,7 @@ def walks(robot: RobotModel) -> bool:
     return robot.floating and len(robot.contacts) == 2
 
 
-def check_speed(robot: RobotModel, velocity: Vector) -> None:
+def check_speed(robot: RobotModel, velocity: Sequence[float] | Vector) -> None:
     """Refuses a walk that the robot cannot do.
 
     Args:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.walking.dcm_plan import Point
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.gait import HALF_LENGTH_M, HALF_WIDTH_M, Gait
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 
 
 @kernel
-def inside_sole(z_x: float, z_y: float, x: float, y: float, yaw: float, gait: Floats) -> Point:
-    """The point of a sole at x, y and yaw that is nearest to z; gait as `gait_row` gives it."""
+def inside_sole(z: Point, sole: Foothold, gait: Floats) -> Point:
+    """The point of a sole that is nearest to z; gait as `gait_row` gives it."""
+    x, y, yaw = sole
     c, s = math.cos(yaw), math.sin(yaw)
-    dx, dy = z_x - x, z_y - y
+    dx, dy = z[0] - x, z[1] - y
     ahead = min(max(c * dx + s * dy, -gait[HALF_LENGTH_M]), gait[HALF_LENGTH_M])
     left = min(max(c * dy - s * dx, -gait[HALF_WIDTH_M]), gait[HALF_WIDTH_M])
     return x + c * ahead - s * left, y + s * ahead + c * left

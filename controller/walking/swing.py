@@ -20,12 +20,14 @@ during human walking", Experimental Brain Research 1994); so does this one.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from kilohertz.controller.motion.profile import minimum_jerk
-from kilohertz.controller.problem.tables import Floats
+from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 
 State = tuple[float, float, float]
 """Position, velocity, acceleration of one axis."""
@@ -68,6 +70,17 @@ CLEARANCE_M, STEP_S, DESCENT_M_S, TOE_M, WAIT, EDGES = range(6)
 """What all flights of a gait have in common; see `Swing`."""
 
 
+class SwingArrays(NamedTuple):
+    """The reference of a swing foot, and what it is made of."""
+
+    axes: Floats
+    """(AXES, 3) position, velocity and acceleration of each axis, X to ROLL, in the world."""
+    flight: Floats
+    """(FLIGHT,) what this flight remembers, FROM_M to OVER_S."""
+    shape: Floats
+    """What all flights have in common, CLEARANCE_M to EDGES."""
+
+
 def quintic(state: State, target: float, duration_s: float, dt_s: float) -> State:
     """One tick along the quintic from a state to rest at a target.
 
@@ -108,9 +121,8 @@ class Swing:
         edges: whether there are edges, as of stairs, between where the foot leaves and where it lands.
 
     Attributes:
-        axes: (AXES, 3) position, velocity and acceleration of each axis, in the world.
-        flight: (FLIGHT,) what this flight remembers.
-        shape: what all flights have in common.
+        arrays: all of it.
+        axes, flight, shape: the same one by one, see `SwingArrays`.
     """
 
     def __init__(
@@ -125,6 +137,7 @@ class Swing:
         self.axes, self.flight = np.zeros((AXES, 3)), np.zeros(FLIGHT)
         wait = _WAIT if edges else 0.0
         self.shape = np.array([clearance_m, step_s, descent_m_s, toe_m, wait, float(edges)])
+        self.arrays = SwingArrays(self.axes, self.flight, self.shape)
 
     def begin(
         self,
@@ -182,15 +195,14 @@ def _go(axes: Floats, axis: int, target: float, duration_s: float, dt_s: float) 
 
 
 @kernel
-def held_back(
-    x: float, y: float, yaw: float, ahead_m_s: float, left_m_s: float, axes: Floats, shape: Floats
-) -> bool:
+def held_back(foot: Foothold, ahead_m_s: float, left_m_s: float, swing: SwingArrays) -> bool:
     """Whether a foot with this velocity in its own heading rests behind its reference, which goes on."""
+    axes, (x, y, yaw) = swing.axes, foot
     vx, vy = axes[X, 1], axes[Y, 1]
     speed = math.hypot(vx, vy)
     if speed < _GOES_ON_M_S:
         return False
-    if vx * (axes[X, 0] - x) + vy * (axes[Y, 0] - y) < _BEHIND * shape[CLEARANCE_M] * speed:
+    if vx * (axes[X, 0] - x) + vy * (axes[Y, 0] - y) < _BEHIND * swing.shape[CLEARANCE_M] * speed:
         return False
     c, s = math.cos(yaw), math.sin(yaw)
     along = vx * (c * ahead_m_s - s * left_m_s) + vy * (s * ahead_m_s + c * left_m_s)
@@ -198,9 +210,7 @@ def held_back(
 
 
 @kernel
-def climb(
-    x: float, y: float, t_s: float, duration_s: float, axes: Floats, flight: Floats, shape: Floats
-) -> None:
+def climb(x: float, y: float, t_s: float, duration_s: float, swing: SwingArrays) -> None:
     """An edge holds the foot back: it draws back a little, and rises before it goes on.
 
     Pulled on as planned it would press against the edge, and could not even rise for friction.
@@ -210,50 +220,40 @@ def climb(
         y: of the sole, where it is [m].
         t_s: since lift-off.
         duration_s: of the step.
-        axes: see `Swing`.
-        flight: see `Swing`.
-        shape: see `Swing`.
+        swing: its reference.
     """
+    axes, flight, clearance = swing.axes, swing.flight, swing.shape[CLEARANCE_M]
     if t_s > _NO_LONGER * duration_s or axes[Z, 0] < flight[OVER_M]:
         return
-    back = _BACK * shape[CLEARANCE_M] / math.hypot(axes[X, 1], axes[Y, 1])
+    back = _BACK * clearance / math.hypot(axes[X, 1], axes[Y, 1])
     axes[X, 0], axes[Y, 0] = x - back * axes[X, 1], y - back * axes[Y, 1]
     axes[X, 1] = axes[X, 2] = axes[Y, 1] = axes[Y, 2] = 0.0
-    flight[OVER_M] = axes[Z, 0] + _OVER * shape[CLEARANCE_M]
+    flight[OVER_M] = axes[Z, 0] + _OVER * clearance
     flight[OVER_S] = t_s + _OVER_S
 
 
 @kernel
 def swing_on(
-    target_x: float,
-    target_y: float,
-    target_yaw: float,
+    target: Foothold,
     ground_m: float,
-    pitch: float,
-    roll: float,
+    tilt: tuple[float, float],
     t_s: float,
     duration_s: float,
     dt_s: float,
-    axes: Floats,
-    flight: Floats,
-    shape: Floats,
+    swing: SwingArrays,
 ) -> None:
     """Moves the foot on by one tick.
 
     Args:
-        target_x: foothold [m], [rad], as target_y and target_yaw.
-        target_y: see target_x.
-        target_yaw: see target_x.
+        target: foothold: x, y [m], yaw [rad].
         ground_m: height at which the sole is to land.
-        pitch: of the ground, toe down [rad].
-        roll: of the ground [rad].
+        tilt: pitch of the ground, toe down, and its roll [rad].
         t_s: since lift-off.
         duration_s: of the step.
         dt_s: the tick.
-        axes: see `Swing`.
-        flight: see `Swing`.
-        shape: see `Swing`.
+        swing: its reference.
     """
+    axes, flight, shape = swing.axes, swing.flight, swing.shape
     clearance, remaining = shape[CLEARANCE_M], duration_s - t_s
     flight[CLIMB_M] = ground_m - flight[LIFT_M]
     most = shape[WAIT] * duration_s
@@ -263,23 +263,31 @@ def swing_on(
     if not rises and t_s >= min(wait, most):
         if remaining > early + _LAST_S:
             settle = remaining - early
-            for axis, target in (
-                (X, target_x),
-                (Y, target_y),
-                (YAW, target_yaw),
-                (NOSE, pitch),
-                (ROLL, roll),
+            for axis, goal in (
+                (X, target[0]),
+                (Y, target[1]),
+                (YAW, target[2]),
+                (NOSE, tilt[0]),
+                (ROLL, tilt[1]),
             ):
-                _go(axes, axis, target, settle, dt_s)
+                _go(axes, axis, goal, settle, dt_s)
         else:
             for axis in (X, Y, YAW):
                 axes[axis, 0] += axes[axis, 1] * dt_s
                 axes[axis, 1] *= _FADE
                 axes[axis, 2] = 0.0
             axes[NOSE, 1] = axes[NOSE, 2] = axes[ROLL, 1] = axes[ROLL, 2] = 0.0
+    rise_and_sink(ground_m, t_s, duration_s, dt_s, swing)
+
+
+@kernel
+def rise_and_sink(ground_m: float, t_s: float, duration_s: float, dt_s: float, swing: SwingArrays) -> None:
+    """Moves the foot's height on by one tick; arguments as for `swing_on`."""
+    axes, flight, shape = swing.axes, swing.flight, swing.shape
+    remaining = duration_s - t_s
     # A hurried step stays low: an apex at full height would take accelerations like T^-2.
     hurry = min(duration_s / shape[STEP_S], 1.0)
-    apex = max(flight[FROM_M], ground_m) + (clearance + flight[HIGHER_M]) * hurry * hurry
+    apex = max(flight[FROM_M], ground_m) + (shape[CLEARANCE_M] + flight[HIGHER_M]) * hurry * hurry
     # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
     # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
     if t_s < flight[OVER_S] - _LAST_S:
@@ -296,13 +304,12 @@ def swing_on(
 
 
 @kernel
-def tiptoe(
-    ahead_m: float, t_s: float, duration_s: float, axes: Floats, flight: Floats, shape: Floats
-) -> None:
+def tiptoe(ahead_m: float, t_s: float, duration_s: float, swing: SwingArrays) -> None:
     """Sets the pitch of a foot that covers this way ahead; arguments as for `swing_on`."""
+    axes = swing.axes
     top = min(_TIPTOE_RAD_M * max(ahead_m, 0.0), _MOST_TIPTOE_RAD)
-    if shape[EDGES] > 0.0:
-        top = min(top + _TIPTOE_UP_RAD_M * max(flight[CLIMB_M], 0.0), _MOST_TIPTOE_UP_RAD)
+    if swing.shape[EDGES] > 0.0:
+        top = min(top + _TIPTOE_UP_RAD_M * max(swing.flight[CLIMB_M], 0.0), _MOST_TIPTOE_UP_RAD)
     up, down = _TIPTOE_UP * duration_s, (_TIPTOE_DOWN - _TIPTOE_UP) * duration_s
     if t_s < up:
         p, v, a = _minimum_jerk(t_s / up)

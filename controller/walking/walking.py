@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.walking.adaptation import DURATION_S
 from kilohertz.controller.walking.dcm_controller import LOWERING_S, DcmController
 from kilohertz.controller.walking.dcm_plan import Point
 from kilohertz.controller.walking.double_support import DoubleSupport
-from kilohertz.controller.walking.foot_tasks import foot_rate_per_s
+from kilohertz.controller.walking.foot_tasks import foot_rate_per_s, foot_references
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.free_steps import FreeSteps
-from kilohertz.controller.walking.friction_estimate import FrictionEstimate
 from kilohertz.controller.walking.gait import Gait, gait_of, gait_on_footsteps
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, READY, SETTLE, SETTLE_S, SWING, GaitState
 from kilohertz.controller.walking.given_steps import GivenSteps
-from kilohertz.controller.walking.ground import sole_tilt
-from kilohertz.controller.walking.joint_friction import JointFriction, learns_friction
 from kilohertz.controller.walking.load_transfer import LoadTransfer
 from kilohertz.controller.walking.modes import Modes
 from kilohertz.controller.walking.priorities import Priorities
@@ -28,7 +26,11 @@ from kilohertz.controller.walking.single_support import SingleSupport
 from kilohertz.controller.walking.steps import Steps
 from kilohertz.controller.walking.velocity_reference import VelocityReference
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.estimators.friction_estimate import FrictionEstimate
+from kilohertz.estimators.ground import sole_tilt
+from kilohertz.estimators.joint_friction import JointFriction, learns_friction
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import X, Y, Z
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -58,7 +60,6 @@ _RESTING_M_S = 0.15
 """A foot that moves faster along its normal is not on the ground."""
 _LONGEST_HOLD_S = 0.15
 """A foot that has landed early waits no longer than this."""
-_NORMAL = 2
 _ANNOUNCE_S = 0.01
 """The contact is planned closed this long before touch-down."""
 
@@ -85,7 +86,12 @@ class Walking:
     """
 
     def __init__(
-        self, robot: RobotModel, gains: Gains, body: WholeBody, standing: list[str], contact: Vector
+        self,
+        robot: RobotModel,
+        gains: Gains,
+        body: WholeBody,
+        standing: list[str],
+        contact: NDArray[np.bool_],
     ) -> None:
         gait = gait_of(robot, gains)
         self._gains = gains.walk
@@ -93,17 +99,20 @@ class Walking:
         self._refs = refs = References(body, robot.contact_names)
         self._on_points = points = gait.half_length_m == 0.0
         self.velocity_reference = VelocityReference(_EAGER_ON_POINTS if points else 1.0)
+        kin = body.arrays.kin
         descent, on_given = gains.walk.descent_m_s, gait_on_footsteps(gait)
-        self._free = FreeSteps(SingleSupport(gait, refs, descent), self.velocity_reference)
-        self._given = GivenSteps(SingleSupport(on_given, refs, descent, _LEEWAY_M), body.arrays.kin.p_WC)
+        self._free = FreeSteps(SingleSupport(gait, refs, kin, descent), self.velocity_reference)
+        self._given = GivenSteps(SingleSupport(on_given, refs, kin, descent, _LEEWAY_M), kin.p_WC)
         self._steps: Steps = self._free
         self._gait_state, self._double_support = GaitState(gait.left), DoubleSupport()
         friction = min(contact.friction for contact in robot.contacts)
+        self._friction_part = 1.0
         self._friction_estimate = FrictionEstimate(friction, math.sqrt(gait.height_m / _REFERENCE_HEIGHT_M))
         self._load_transfer = LoadTransfer(body, gains.contact.largest_load)
         self.friction: JointFriction | None = None
-        if learns_friction(body):
-            self.friction = JointFriction(body, foot_rate_per_s(gains.walk.swing, gait.step_s))
+        if learns_friction(robot, kin):
+            rate_per_s = foot_rate_per_s(gains.walk.swing, gait.step_s)
+            self.friction = JointFriction(robot, kin, foot_references(body), rate_per_s)
         self._ready_s = _READY_ON_POINTS_S if points else LOWERING_S
         self._first_transfer_s = _FIRST_DOUBLE_SUPPORT_ON_POINTS_S if points else _FIRST_DOUBLE_SUPPORT_S
         self._dcm_controller = DcmController(
@@ -136,7 +145,7 @@ class Walking:
 
     @property
     def phase(self) -> int:
-        """READY, TRANSFER, SWING or SETTLE."""
+        """READY, DOUBLE_SUPPORT, SWING or SETTLE."""
         return self._gait_state.phase
 
     @property
@@ -201,7 +210,7 @@ class Walking:
         """
         kin, gait_state = self._body.arrays.kin, self._gait_state
         self._steps = self._free if footsteps is None else self._given
-        self._refs.heading[0] = math.atan2(kin.R[0, 1, 0] + kin.R[1, 1, 0], kin.R[0, 0, 0] + kin.R[1, 0, 0])
+        self._refs.heading[0] = math.atan2(kin.R[0, Y, X] + kin.R[1, Y, X], kin.R[0, X, X] + kin.R[1, X, X])
         self._see(0.0)
         self.velocity_reference.begin(*gait_state.middle)
         if footsteps is not None:
@@ -209,7 +218,7 @@ class Walking:
         self._free.ground.begin()
         for foot in (0, 1):
             self._feel(foot)
-        self._body.gain("com")[:6] = 0.0
+        self._body.gain("com")[:] = 0.0
         self._dcm_controller.begin(self._steps)
         self._priorities.walk()
         self._load_transfer.begin(self._least_N)
@@ -243,7 +252,7 @@ class Walking:
     def forget(self) -> None:
         """Counts on all of the floor's friction again, and on none in the joints: another run."""
         self._friction_estimate.forget()
-        self._friction_estimate.count_on(self._body, self.velocity_reference)
+        self._count_on_friction()
         if self.friction is not None:
             self.friction.forget()
 
@@ -261,8 +270,16 @@ class Walking:
 
     def _feel(self, foot: int) -> None:
         gait_state = self._gait_state
-        nx, ny, nz = self._body.arrays.kin.R[foot, :, 2].tolist()
+        nx, ny, nz = self._body.arrays.kin.R[foot, :, Z].tolist()
         self._free.feel(gait_state.feet[foot], gait_state.soles_z[foot], (nx, ny, nz))
+
+    def _count_on_friction(self) -> None:
+        """Lets contact forces and speed count on the friction that is felt."""
+        estimate = self._friction_estimate
+        self.velocity_reference.fastest_m_s = estimate.fastest_m_s if estimate.felt < 1.0 else math.inf
+        if estimate.part != self._friction_part:
+            self._friction_part = estimate.part
+            self._body.set_friction(estimate.part)
 
     def _friction_observable(self) -> bool:
         """Whether a stance sole that slides says something of the floor.
@@ -307,7 +324,7 @@ class Walking:
         A contact force that follows from joint torques is a guess while a leg swings fast. A step that is
         ended on it with the foot still in the air puts the robot's weight on nothing.
         """
-        return abs(float(self._body.arrays.kin.vel[foot, _NORMAL])) < _RESTING_M_S
+        return abs(float(self._body.arrays.kin.vel[foot, Z])) < _RESTING_M_S
 
     def _off_middle(self) -> float:
         """Distance of the DCM from between the feet [m]."""
@@ -381,7 +398,7 @@ class Walking:
             self.velocity_reference.advance(dt_s)
         if gait_state.phase == SWING and gait_state.t_s > _SETTLED_SOLE_S and self._friction_observable():
             self._friction_estimate.feel(self._slides_m_s[gait_state.stance], dt_s)
-            self._friction_estimate.count_on(self._body, self.velocity_reference)
+            self._count_on_friction()
         gait_state.t_s += dt_s
         self._switch()
         self._dcm_controller.advance(self._steps, self.xi, self._last, dt_s)

@@ -11,8 +11,8 @@ import math
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.controller.problem.tables import Floats
 from kilohertz.controller.whole_body.problem_tables import ProblemTables
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
 
 _RATE_PER_S = 2.5

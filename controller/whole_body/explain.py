@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS, MOMENTUM, MOTION, Floats
+from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS, MOMENTUM, MOTION
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FZ, MOMENT, Floats
 
 _FORCE_SHARE = 1e-3
 _TORQUE_NM = 1e-3
@@ -58,10 +59,10 @@ def missed_rows(body: WholeBody) -> list[str]:
 def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
     """Name of each row of the declared inequalities, and by how much the solution misses it."""
     rows, solution, contacts = body.arrays.rows, body.solution, body.arrays.contacts
-    wrench = np.zeros(6 * len(contacts.offset))
+    wrench = np.zeros((len(contacts.offset), 6))
     for c in np.flatnonzero(contacts.offset >= 0):
         dim = int(contacts.dim[c])
-        wrench[6 * c + contacts.select[c, :dim]] = solution.wrench[c, :dim]
+        wrench[c, contacts.select[c, :dim]] = solution.wrench[c, :dim]
     first = int(rows.size[COST_ROWS])
     for r in range(first, first + int(rows.size[INEQUALITY_ROWS])):
         if rows.space[r] == MOTION:
@@ -69,18 +70,18 @@ def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
         elif rows.space[r] == MOMENTUM:
             value = float(rows.T[r, :6] @ _momentum_rate(body, wrench))
         else:
-            value = float(rows.T[r, : len(wrench)] @ wrench)
+            value = float(rows.T[r, : wrench.size] @ wrench.ravel())
         name = body.inequalities[int(rows.task[r]) // 6].name
         yield name, float(rows.w[r]) * (value - float(rows.b[r]))
 
 
 def _momentum_rate(body: WholeBody, wrench: Floats) -> Floats:
-    """Sum of the wrenches (six numbers of each contact) and gravity about the centre of mass, world axes."""
+    """Sum of the wrenches (C, 6) and gravity about the centre of mass, world axes."""
     kin = body.arrays.kin
     rate = np.zeros(6)
-    rate[2] = -body.robot.mass_kg * GRAVITY_M_S2
-    for c in range(len(wrench) // 6):
-        force, moment = kin.R[c] @ wrench[6 * c : 6 * c + 3], kin.R[c] @ wrench[6 * c + 3 : 6 * c + 6]
-        rate[:3] += force
-        rate[3:] += moment + np.cross(kin.p[c] - kin.p_WC, force)
+    rate[FZ] = -body.robot.mass_kg * GRAVITY_M_S2
+    for c in range(len(wrench)):
+        force, moment = kin.R[c] @ wrench[c, :MOMENT], kin.R[c] @ wrench[c, MOMENT:]
+        rate[:MOMENT] += force
+        rate[MOMENT:] += moment + np.cross(kin.p[c] - kin.p_WC, force)
     return rate

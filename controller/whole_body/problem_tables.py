@@ -24,19 +24,19 @@ from kilohertz.controller.problem.tables import (
     MOMENTUM,
     MOTION,
     REF,
+    RES_INEQUALITY,
     SPACE,
     WRENCH,
     WRENCH_DIAGONAL,
     Arrays,
     Contacts,
-    Floats,
-    Kin,
     Limits,
     Rows,
     Solution,
     Tasks,
 )
 from kilohertz.controller.tasks.kind import KINDS, Kind
+from kilohertz.robots.model.kin import FZ, ORIGIN, POSITION, ROTATION, Floats, Kin
 from kilohertz.robots.model.robot_model import RobotModel
 
 _N_GAINS = 8
@@ -123,11 +123,12 @@ class ProblemTables:
         n_frames, nv = len(self.placements), robot.nv
         address = np.zeros((1 + n_frames, 6), np.int64)
         if robot.floating:
-            address[0, :2] = self._address(data.oMi[1].rotation), self._address(data.oMi[1].translation)
+            address[0, ROTATION] = self._address(data.oMi[1].rotation)
+            address[0, POSITION] = self._address(data.oMi[1].translation)
         placement = np.zeros((n_frames, 4, 3))
         columns, n_columns = np.zeros((n_frames, nv), np.int64), np.zeros(n_frames, np.int64)
         for f, (parent, M) in enumerate(zip(self.parents, self.placements, strict=True)):
-            placement[f, :3], placement[f, 3] = M.rotation, M.translation
+            placement[f, :3], placement[f, ORIGIN] = M.rotation, M.translation
             address[1 + f] = [
                 self._address(array)
                 for array in (
@@ -165,7 +166,7 @@ class ProblemTables:
             v_WC=np.zeros(3),
             L_C=np.zeros(3),
             mass=np.array([robot.mass_kg]),
-            n_base=np.array([robot.n_base, robot.nq_base, len(self.geometry)], np.int64),
+            size=np.array([robot.n_base, robot.nq_base, len(self.geometry)], np.int64),
             s=np.zeros((8, 3)),
         )
 
@@ -173,7 +174,7 @@ class ProblemTables:
         robot, kinds = self._robot, list(KINDS)
         declared: tuple[Task | Inequality, ...] = (*tasks, *inequalities)
         n = len(declared)
-        table, n_ref = np.zeros((n, 7), np.int64), 0
+        table, n_ref = np.zeros((n, HARD + 1), np.int64), 0
         gain, weight = np.zeros((n, _N_GAINS)), np.zeros((n, MAX_TASK_DIM))
         columns, n_columns = np.zeros((n, robot.nv), np.int64), np.zeros(n, np.int64)
         for i, task in enumerate(declared):
@@ -230,7 +231,7 @@ class ProblemTables:
             contacts.dim[c] = dim
             contacts.select[c, :dim] = geometry.select
             contacts.cone[c, :facets, :dim] = geometry.rows
-            contacts.cone[c, facets, geometry.select.index(2)] = 1.0
+            contacts.cone[c, facets, geometry.select.index(FZ)] = 1.0
             contacts.n_rows[c] = facets + 1
             contacts.lower[c, facets], contacts.upper[c, facets] = settings.min_force_N, settings.max_force_N
         return contacts
@@ -277,7 +278,7 @@ class ProblemTables:
             y_tau=np.zeros(robot.na),
             y_vdot=np.zeros(robot.na),
             y_inequality=np.zeros((max(n_inequalities, 1), 6)),
-            residual=np.zeros(7),
+            residual=np.zeros(RES_INEQUALITY + 1),
             zmp=np.zeros(2),
         )
 

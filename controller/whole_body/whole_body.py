@@ -14,16 +14,18 @@ import pinocchio as pin
 
 from kilohertz.controller.problem.contact_geometry import implied_motion
 from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Inequality, Task
-from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH, Floats, Ints
+from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH
 from kilohertz.controller.qp import entry
 from kilohertz.controller.qp.daqp_backend import DaqpBackend, exact_arrays
 from kilohertz.controller.qp.dual_backend import DualBackend, dual_arrays
 from kilohertz.controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
+from kilohertz.controller.qp.stages import KINEMATICS, Run
 from kilohertz.controller.qp.tolerances import Tolerances
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.carried import Carried
 from kilohertz.controller.whole_body.problem_tables import ProblemTables, barrier_gain, row_weights
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import FX, FY, MZ, Floats, Ints
 from kilohertz.robots.model.robot_model import RobotModel
 
 __all__ = ["BarrierSettings", "ContactSettings", "Inequality", "Task", "WholeBody"]
@@ -93,7 +95,7 @@ class WholeBody:
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._whole_cone = self.arrays.contacts.cone.copy()
         self._along_ground = [
-            [t for t, component in enumerate(geometry.select) if component in (0, 1, 5)]
+            [t for t, component in enumerate(geometry.select) if component in (FX, FY, MZ)]
             for geometry in self.geometry
         ]
         self._implied: dict[tuple[int, ...], Ints] = {}
@@ -187,7 +189,7 @@ class WholeBody:
         self.arrays.contacts.upper[c, last] = max_N
 
     @property
-    def compiled(self) -> tuple[entry.Run, Ints]:
+    def compiled(self) -> tuple[Run, Ints]:
         """The compiled stages and the table of arrays they take, for whoever times them bare."""
         return self._run, self._sample.table
 
@@ -206,7 +208,7 @@ class WholeBody:
         """Kinematics and dynamics at (q, v), into `arrays.kin`."""
         pin.crba(self.model, self.data, q, _WORLD)
         pin.nonLinearEffects(self.model, self.data, q, v)
-        self._run(entry.KINEMATICS, self._sample.table, q, v)
+        self._run(KINEMATICS, self._sample.table, q, v)
 
     def assemble(self) -> None:
         """Writes this tick's problem from the references; the exact solver does so in `solve`."""
@@ -234,6 +236,13 @@ class WholeBody:
         y = self.solution
         self._at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
         return solved
+
+    def reset(self) -> None:
+        """Forgets every solution: the next ticks do not depend on those before."""
+        for array in self.solution:
+            array[:] = 0.0
+        self.osqp.reset()
+        self._at_limit, self.iterations = False, 0
 
     def solve_softened(self) -> bool:
         """Solves with limits and contact motion softened; True where finite and inside the wrench cones."""

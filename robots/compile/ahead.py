@@ -1,7 +1,7 @@
-"""Entry points compiled in a second process while the first compiles others: a cold start on two cores.
+"""Compiles entry points in two processes at once, so that a cold start uses two cores.
 
-Both take what is not compiled yet from the same cache, under its locks, from either end of the list. So
-nothing is lost when the second process cannot start or dies: the first finds the rest to do.
+Both processes use the same cache and its locks, and take entry points from opposite ends of the list. If the
+second process cannot start or dies, nothing is lost: the first process compiles the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
-from kilohertz.robots.compile.kernels import Entry
+from kilohertz.robots.compile.cached_entry import Entry
 
 Use = Callable[[ModuleType], None]
 
@@ -23,14 +23,14 @@ _helper: subprocess.Popen[str] | None = None
 
 
 def load_later(name: str, text: str, sources: Iterable[Path], expected_s: float, use: Use) -> None:
-    """Loads a generated module like `load_entry`: now where it is compiled, else at `load_pending`.
+    """Loads a generated module: at once if it is in the cache, else in `load_pending`.
 
     Args:
-        name: see `load_entry`, also for the next three.
-        text: see name.
-        sources: see name.
-        expected_s: see name.
-        use: called with the module.
+        name: name of the module, as for `load_entry`.
+        text: Python source of the module, as for `load_entry`.
+        sources: files that the entry points depend on, as for `load_entry`.
+        expected_s: expected compile time, as for `load_entry` [s].
+        use: called with the loaded module.
     """
     entry = Entry.write(name, text, sources, expected_s)
     if entry.ready or len(os.sched_getaffinity(0)) < 2:
@@ -41,7 +41,7 @@ def load_later(name: str, text: str, sources: Iterable[Path], expected_s: float,
 
 
 def load_pending() -> None:
-    """Loads what `load_later` has put off: what is compiled when this returns is all of the tick."""
+    """Compiles and loads the modules that `load_later` deferred; no tick compiles anything after this."""
     global _helper
     while _pending:
         entry, use = _pending.pop()
@@ -70,7 +70,7 @@ def _ask_helper(entry: Entry) -> None:
 
 
 def _help() -> None:
-    """Compiles the files named on standard input, until there are no more or who asked is gone."""
+    """Compiles the files named on standard input, until the parent process closes it or ends."""
     for line in sys.stdin:
         path = Path(line.rstrip("\n"))
         Entry(path.stem, path, 0.0).load()

@@ -1,4 +1,4 @@
-"""One line that tells that something is compiled, for how long already, and how long it may take."""
+"""A progress line on standard error while machine code is compiled: elapsed time and expected time."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ import time
 from types import TracebackType
 
 FIRST_S = 1.0
-"""What takes less time is not worth a line."""
+"""Time before the first line is shown; shorter compilations show none [s]."""
 PLAIN_EVERY_S = 5.0
-"""Where there is no terminal each line stays, so there are fewer."""
+"""Time between lines if standard error is not a terminal, where each line stays visible [s]."""
 TERMINAL_EVERY_S = 0.5
 
 
 class CompileProgress:
-    """Shows on standard error that `name` is being compiled, while it is entered.
+    """Context manager that shows on standard error that `name` is being compiled.
 
     Args:
-        name: what is compiled.
-        expected_s: how long it may take [s].
+        name: name of the compiled module, for the line.
+        expected_s: expected compile time on an idle machine [s].
+        last_time_s: compile time on this machine last time [s]; None if not known.
     """
 
-    def __init__(self, name: str, expected_s: float) -> None:
+    def __init__(self, name: str, expected_s: float, last_time_s: float | None = None) -> None:
         self._what = f"kilohertz: compiling {name} for this machine, once"
-        self._expected = f"about {max(1.0, expected_s):.0f} s where nothing else runs"
+        if last_time_s is None:
+            self._expected = f"expected about {max(1.0, expected_s):.0f} s on an idle machine"
+        else:
+            self._expected = f"{max(1.0, last_time_s):.0f} s last time"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="compile progress", daemon=True)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in sentences a person can act on."""
+"""Errors in a configuration file: one sentence per problem, with file, line, column and key."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and where.
+    """One problem of a configuration, and its place in the file.
 
     Args:
-        sentence: what is wrong, readable after the key it belongs to.
-        file: the file it is in; None where no file is to blame.
-        line: line in the file, from 1; 0 where the whole file is meant.
+        sentence: description of the problem, which continues the name of the key, as in "should be a number".
+        file: file with the problem; None if no file is concerned.
+        line: line in the file, from 1; 0 if the problem concerns the whole file.
         column: column in the line, from 1.
-        key: path of the key, such as `contacts.left_foot.friction`; empty where none is meant.
+        key: path of the key, such as `contacts.left_foot.friction`; empty if no key is concerned.
     """
 
     sentence: str
@@ -33,12 +33,20 @@ class Problem:
         if self.key:
             parts.append(self.key)
         text = ": ".join([*parts, self.sentence])
-        # Keys and values come from a file and may hold anything; a problem stays one line.
+        # Keys and values come from a file and may contain control characters; a problem is printed in one
+        # line.
         return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `str()` is one line per problem, in the order of the file."""
+    """A configuration cannot be used; the text has one line per problem, in the order of the file.
+
+    Args:
+        problems: one or more problems; a plain string is a problem without a place.
+
+    Attributes:
+        problems: the problems, sorted by file, line and column.
+    """
 
     def __init__(self, *problems: Problem | str) -> None:
         self.problems = tuple(
@@ -51,15 +59,15 @@ class ConfigError(Exception):
 
     @staticmethod
     def raise_if_any(problems: Iterable[Problem]) -> None:
-        """Raises one error that holds all problems; does nothing where there are none."""
+        """Raises one error with all problems; does nothing if there are none."""
         problems = tuple(problems)
         if problems:
             raise ConfigError(*problems)
 
 
 def did_you_mean(wrong: str, candidates: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` with the candidate closest to a misspelt word, or nothing."""
+    """Returns ` (did you mean 'x'?)` with the candidate closest to a misspelt word, or an empty string."""
     names = {name.lower(): name for name in candidates}
-    # In a very short word one wrong letter is already half of it.
+    # One wrong letter in a word of two letters leaves a similarity of only 0.5.
     close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6 if len(wrong) > 3 else 0.5)
     return f" (did you mean '{names[close[0]]}'?)" if close else ""

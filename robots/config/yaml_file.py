@@ -1,18 +1,20 @@
-"""YAML files that are checked against a schema, with every problem at its line and column.
+"""Loading of YAML files that are checked against a schema; every problem is reported with line and column.
 
-The text is parsed to ruamel's node graph, which knows where each key stands; plain data is built from
-it and given to pydantic; pydantic's findings are put into sentences and traced back to the keys.
+The text is parsed to ruamel's node graph, which holds the position of each key. Plain data is built from the
+graph and validated by pydantic. Each of pydantic's errors is turned into a sentence with the position of its
+key.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pydantic
 from pydantic_core import core_schema
 from ruamel.yaml import YAML
@@ -22,7 +24,15 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
 from kilohertz.robots.config.yaml_sentences import Finding, findings, key_path
 
-__all__ = ["Config", "ConfigError", "Positions", "load_yaml", "load_yaml_located"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Positions",
+    "check_data",
+    "load_yaml",
+    "load_yaml_located",
+    "parse_value",
+]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -35,7 +45,7 @@ Loc = tuple[str | int, ...]
 
 
 def _let_lists_fill_tuples(schema: Any) -> None:
-    """Relaxes strictness where YAML has only one kind of list."""
+    """Lets a YAML list fill a tuple or set in strict mode, because YAML has only one kind of list."""
     if isinstance(schema, dict):
         if schema.get("type") in ("tuple", "set", "frozenset"):
             schema["strict"] = False
@@ -47,7 +57,11 @@ def _let_lists_fill_tuples(schema: Any) -> None:
 
 
 class Config(pydantic.BaseModel):
-    """Base of every schema: frozen, no unknown keys, whole numbers pass as numbers, text and bools do not."""
+    """Base class of every schema.
+
+    Models are frozen and forbid unknown keys. Where a number is expected, integers are accepted, but text and
+    booleans are not.
+    """
 
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
@@ -56,8 +70,8 @@ class Config(pydantic.BaseModel):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _remember_keys(cls, data: Any, info: pydantic.ValidationInfo) -> Any:
-        # An unknown key is reported without the keys that would have been right; they are needed to
-        # say what was meant, also inside unions, where the schema is known only here.
+        # pydantic reports an unknown key without the valid keys, which "did you mean" needs. Inside unions
+        # the schema, and so the valid keys, is known only here.
         if isinstance(data, dict) and isinstance(info.context, dict) and KNOWN_KEYS in info.context:
             known = info.context[KNOWN_KEYS].setdefault(id(data), {})
             known.update((spec.alias or name, None) for name, spec in cls.model_fields.items())
@@ -74,7 +88,7 @@ class Config(pydantic.BaseModel):
 
 @dataclass
 class _Place:
-    """Where a key or list entry stands (from 1), and what is inside it."""
+    """Line and column of a key or list entry (from 1), and the places inside it."""
 
     line: int
     column: int
@@ -82,20 +96,20 @@ class _Place:
 
 
 class Positions:
-    """Where each key of a parsed file stands, for problems found after parsing.
+    """Line and column of each key of a parsed file, for problems that are found after parsing.
 
     Attributes:
-        path: the file.
+        path: the file; None for data that came from no file.
         data: the plain data it holds (dicts, lists, text, numbers).
     """
 
-    def __init__(self, path: Path, data: Any, root: _Place) -> None:
+    def __init__(self, path: Path | None, data: Any, root: _Place) -> None:
         self.path = path
         self.data = data
         self._root = root
 
     def value(self, loc: Loc) -> Any:
-        """The plain value at a key path; None where the file does not have it."""
+        """Returns the plain value at a key path; None if the file does not have this key."""
         value = self.data
         for step in loc:
             try:
@@ -107,13 +121,13 @@ class Positions:
     def problem(
         self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None
     ) -> Problem:
-        """A problem at the line of a key, or of its nearest parent that the file has.
+        """Returns a problem at the position of a key, or of its nearest parent that the file has.
 
         Args:
             loc: path of the key, such as ("contacts", "left_foot", "link").
-            sentence: what is wrong, readable after the key.
-            candidates: words that would have been right; the closest becomes "did you mean".
-            wrong: the word that was wrong; by default the value at `loc` if it is text, else the key.
+            sentence: description of the problem, which continues the name of the key.
+            candidates: valid words; the one closest to the wrong word is suggested as "did you mean".
+            wrong: the wrong word; by default the value at `loc` if it is text, else the key.
         """
         place = self._root
         for step in loc:
@@ -131,7 +145,7 @@ class Positions:
     def error(
         self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None
     ) -> ConfigError:
-        """The same as an error of one problem, to raise."""
+        """Returns an exception with one problem; the arguments are those of `problem`."""
         return ConfigError(self.problem(loc, sentence, candidates, wrong))
 
 
@@ -139,15 +153,15 @@ def load_yaml(path: Path, schema: type[M], *, context: dict[str, Any] | None = N
     """Reads a YAML 1.2 file and checks it against a schema.
 
     Args:
-        path: the file.
-        schema: a pydantic model, best derived from `Config`.
-        context: handed to the schema's validators as `info.context`.
+        path: path of the file.
+        schema: a pydantic model, preferably derived from `Config`.
+        context: passed to the schema's validators as `info.context`.
 
     Returns:
         The checked model.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML, or does not fit; all problems at once.
+        ConfigError: the file cannot be read, is not YAML, or does not fit the schema; it lists all problems.
     """
     return load_yaml_located(path, schema, context=context)[0]
 
@@ -157,14 +171,59 @@ def load_yaml_located(
 ) -> tuple[M, Positions]:
     """Like `load_yaml`, and also returns where each key stands, for checks across files."""
     positions = _parse(path, _read(path))
+    return _checked(positions, schema, context), positions
+
+
+def parse_value(text: str, source: str) -> Any:
+    """Plain data of one YAML value given outside a file, such as `0.4` or `[0.4, 0.0]`.
+
+    Args:
+        text: the value.
+        source: named in an error in place of a file.
+
+    Raises:
+        ConfigError: it is not a YAML value.
+    """
+    return _parse(Path(source), text).data
+
+
+def check_data(data: Mapping[str, Any], schema: type[M], source: str = "") -> tuple[M, Positions]:
+    """Checks plain data against a schema, with the sentences of `load_yaml_located`.
+
+    Args:
+        data: nested mappings, lists, tuples, numbers, text and NumPy arrays.
+        schema: a pydantic model, best derived from `Config`.
+        source: named in an error in place of a file, if there is something to name.
+
+    Returns:
+        The checked model, and the positions of its keys, which know no line.
+
+    Raises:
+        ConfigError: the data does not fit; one line per key.
+    """
+    positions = Positions(Path(source) if source else None, _plain(data), _Place(0, 0))
+    return _checked(positions, schema, None), positions
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Lists for tuples and arrays, dicts for other mappings; what YAML cannot hold stays as it is."""
+    if depth > MAX_DEPTH:
+        raise ConfigError("the data is nested too deeply")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry, depth + 1) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry, depth + 1) for entry in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _checked(positions: Positions, schema: type[M], context: dict[str, Any] | None) -> M:
     known: dict[int, dict[str, None]] = {}
     try:
-        model = schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
+        return schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
     except pydantic.ValidationError as error:
         raise ConfigError(
             *(_located(positions, finding, known) for finding in findings(positions.data, error))
         ) from None
-    return model, positions
 
 
 def _located(positions: Positions, finding: Finding, known: dict[int, dict[str, None]]) -> Problem:
@@ -188,7 +247,8 @@ def _read(path: Path) -> str:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigError(Problem(f"cannot be read: {reason.lower()}", path)) from None
     if len(raw) > MAX_BYTES:
-        raise ConfigError(Problem(f"is larger than {MAX_BYTES // 1000} kB, too large for a setting", path))
+        sentence = f"is larger than {MAX_BYTES // 1000} kB, which is too large for a configuration file"
+        raise ConfigError(Problem(sentence, path))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -201,7 +261,7 @@ def _parse(path: Path, text: str) -> Positions:
     yaml = YAML(typ="safe", pure=True)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an anchor used twice: harmless, and not ours to print
+            warnings.simplefilter("ignore")  # ruamel warns of an anchor that is used twice, which is harmless
             root = yaml.compose(io.StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -212,7 +272,7 @@ def _parse(path: Path, text: str) -> Positions:
         raise ConfigError(Problem(f"is not valid YAML: {str(error).splitlines()[0]}", path)) from None
     except RecursionError:
         raise ConfigError(Problem("is nested too deeply", path)) from None
-    except Exception as error:  # the scanner's own slips on broken text (IndexError, AttributeError, ...)
+    except Exception as error:  # on broken text the scanner itself can fail (IndexError, AttributeError, ...)
         raise ConfigError(Problem(f"is not valid YAML: {error}", path)) from None
     if root is None:
         raise ConfigError(Problem("is empty", path, 1, 1))
@@ -224,12 +284,12 @@ def _parse(path: Path, text: str) -> Positions:
 
 
 def _is_text(value: str) -> bool:
-    r"""Whether text has a place in Unicode: an escape such as "\ud800" has none."""
+    r"""Checks that text is valid Unicode: an escape such as "\ud800" is a lone surrogate and is not."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 class _Builder:
-    """Plain data and places from the node graph."""
+    """Builds plain data, and the position of each key, from ruamel's node graph."""
 
     def __init__(self, path: Path, yaml: YAML) -> None:
         self.path = path
@@ -239,7 +299,7 @@ class _Builder:
 
     def build(self, node: Node, place: _Place, loc: Loc) -> Any:
         self._values += 1
-        # Aliases can repeat a few lines without end, or hold themselves.
+        # Aliases can multiply a few lines into an unbounded amount of data, or contain themselves.
         if len(loc) > MAX_DEPTH:
             raise ConfigError(Problem("is nested too deeply", self.path, place.line, place.column))
         if self._values > MAX_VALUES:
@@ -290,7 +350,7 @@ class _Builder:
         except (ValueError, KeyError, OverflowError, YAMLError):
             self._problem(place.line, place.column, loc, f"cannot be read as a value: {str(node.value)[:40]}")
             return None
-        self._problem(place.line, place.column, loc, f"has a tag that is not known here: {node.tag}")
+        self._problem(place.line, place.column, loc, f"has an unknown YAML tag: {node.tag}")
         return None
 
     def _problem(self, line: int, column: int, loc: Loc, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""pydantic's findings, put into sentences about the keys of a file."""
+"""Conversion of pydantic's validation errors to sentences about the keys of a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kilohertz.robots.config.config_error import did_you_mean
 
 Loc = tuple[str | int, ...]
 
-# What a value should be, by the kind of pydantic's finding.
+# Expected kind of value, by the type of pydantic's error.
 SHOULD_BE = {
     "float_type": "a number",
     "float_parsing": "a number",
@@ -42,7 +42,13 @@ WRONG_SHAPE = set(SHOULD_BE) - {"finite_number"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence about the key at a path of the data."""
+    """One problem of the key at a path of the data.
+
+    Attributes:
+        loc: path of the key.
+        sentence: description of the problem, which continues the name of the key.
+        unknown_key: whether the key itself is not part of the schema.
+    """
 
     loc: Loc
     sentence: str
@@ -51,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Raw:
-    """A finding of pydantic, its path split into keys of the data and the union branch it took."""
+    """An error of pydantic, with its path split into keys of the data and branches of unions."""
 
     loc: Loc
     branches: tuple[tuple[int, str], ...]  # (depth in loc, label)
@@ -60,7 +66,7 @@ class _Raw:
 
 
 def key_path(loc: Loc) -> str:
-    """`contacts.left_foot.corners_m[2]` for ("contacts", "left_foot", "corners_m", 2)."""
+    """Formats a path: ("contacts", "left_foot", "corners_m", 2) gives `contacts.left_foot.corners_m[2]`."""
     text = ""
     for step in loc:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
@@ -68,11 +74,11 @@ def key_path(loc: Loc) -> str:
 
 
 def findings(data: Any, error: pydantic.ValidationError) -> list[Finding]:
-    """All findings about the data, one sentence per key.
+    """Converts the errors of a validation to one sentence per key.
 
     Args:
         data: the plain data that was validated.
-        error: what pydantic found.
+        error: pydantic's error for this data.
     """
     raw = [_split(data, entry) for entry in error.errors(include_url=False)]
     raw = _one_branch_of_each_union(raw)
@@ -96,7 +102,7 @@ def _is_missing_entry(one: _Raw) -> bool:
 
 
 def _too_short_lists(data: Any, raw: list[_Raw]) -> dict[Loc, Finding]:
-    """One finding per list of fixed length, where pydantic has one per entry that it lacks."""
+    """Returns one finding per list that is too short, where pydantic reports each missing entry."""
     expected: dict[Loc, int] = {}
     for one in raw:
         if _is_missing_entry(one):
@@ -132,9 +138,10 @@ def _split(data: Any, entry: Any) -> _Raw:
 
 
 def _one_branch_of_each_union(raw: list[_Raw]) -> list[_Raw]:
-    """Keeps, where a value could be one of several kinds, the findings about the kind that was meant.
+    """Keeps, for each union, only the errors of the branch that the author of the file most likely meant.
 
-    The kind that was meant is the one whose shape fits; where none fits all are kept, to be joined.
+    This is the branch whose shape (number, text, list or map) fits the value, with the fewest errors. If no
+    branch fits, all errors are kept, and `_join` joins them to one sentence.
     """
     unions: dict[Loc, dict[str, list[_Raw]]] = {}
     for one in raw:
@@ -155,7 +162,7 @@ def _one_branch_of_each_union(raw: list[_Raw]) -> list[_Raw]:
 
 
 def _without_misspelt(result: dict[Loc, Finding]) -> list[Finding]:
-    """Leaves out "is missing" where the same map has a misspelling of that very key."""
+    """Drops "is missing" for a key if the same map contains a misspelling of this key."""
     unknown: dict[Loc, list[str]] = {}
     for loc, finding in result.items():
         if finding.unknown_key:
@@ -171,7 +178,7 @@ def _without_misspelt(result: dict[Loc, Finding]) -> list[Finding]:
 
 
 def _join(first: str, second: str) -> str:
-    """Makes one sentence of "should be a number, not 'x'" and "should be a map, not 'x'"."""
+    """Joins two sentences, such as "should be a number, not 'x'" and "should be a map, not 'x'", into one."""
     prefix = "should be "
     if first.startswith(prefix) and second.startswith(prefix):
         return f"{first.split(', not ')[0]} or {second.removeprefix(prefix)}"

@@ -1,4 +1,4 @@
-"""A sole of the robot: where it is, and where its frame stands."""
+"""The soles of a robot: their corners and their contact frames."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import pinocchio as pin
 
 from kilohertz.robots.model.rows import Vector
 
-# A sole that is drawn level to within this is meant to be level.
+# A sole whose normal is within this angle of the link's z axis is taken as level.
 LEVEL_DEG = 1.0
-# A foot that is turned out further than this does not point where its link's x does.
+# If the link's x axis points further away from forward than this, it is not taken as the direction of the
+# toes.
 TOES_OUT_DEG = 45.0
 
 
 @dataclass(frozen=True)
 class ContactModel:
-    """A sole. Its frame F stands at the mean of the corners, z out of the ground.
+    """A sole of the robot, with its contact frame F at the mean of the corners and z away from the ground.
 
-    The axes of F are those of the link where its z is the normal of the sole and its x points forward,
-    as they do in most models. Elsewhere z is the normal (of a point or an edge: the vertical of the
-    nominal posture) and x is forward in the nominal posture.
+    F has the axes of the link if the link's z axis is the normal of the sole and its x axis points forward,
+    as in most models. Otherwise the z axis of F is the normal of the sole (for a point or an edge, the
+    vertical of the nominal posture) and its x axis points forward in the nominal posture.
 
     Attributes:
-        name: as in robot.yaml.
-        link: link of the model that carries it.
-        frame_id: of the operational frame "contact/<name>" in the pinocchio model.
-        corners_F: (k, 3) corners in F [m]; k = 1 is a point foot, 2 an edge.
-        friction: coefficient the controller may count on.
-        force_sensor: whether the robot measures the normal force.
+        name: name of the contact in robot.yaml.
+        link: link of the model that carries the sole.
+        frame_id: index of the operational frame "contact/<name>" in the pinocchio model.
+        corners_F: (k, 3) corners in F [m]; a point foot has k = 1, an edge k = 2.
+        friction: Coulomb coefficient that the controller may use.
+        force_sensor: whether the robot measures the normal force of this contact.
     """
 
     name: str
@@ -41,17 +42,17 @@ class ContactModel:
 
 
 def sole_axes(corners: Vector, R_WL: Vector) -> Vector:
-    """Axes of a contact frame: z the normal of the sole, x forward.
+    """Returns the axes of a contact frame: z is the normal of the sole, x points forward.
 
-    They are the link's own where those already are so.
+    The result is the identity if the link's own axes already have these directions.
 
     Args:
         corners: (k, 3) corners in the link's axes, relative to their mean [m].
-        R_WL: (3, 3) the link's rotation in the nominal posture, base level and facing x. It tells the
-            outside of the sole, and the normal where the corners span no plane.
+        R_WL: (3, 3) rotation of the link in the nominal posture, with the base level and its heading along x.
+            It gives the sign of the normal, and the normal itself if the corners span no plane.
 
     Returns:
-        (3, 3) R_LF.
+        (3, 3) rotation R_LF of the contact frame in the link's frame.
     """
     up_L, forward_L = R_WL[2], R_WL[0]
     normal = up_L
@@ -68,7 +69,7 @@ def sole_axes(corners: Vector, R_WL: Vector) -> Vector:
 
 
 def lowest_corner(model: pin.Model, contacts: tuple[ContactModel, ...], q: Vector) -> float:
-    """Height of the lowest corner of all soles in a configuration q [m]."""
+    """Returns the height of the lowest corner of all soles in the world, in a configuration q (nq,) [m]."""
     data = model.createData()
     pin.framesForwardKinematics(model, data, q)
     return min(

@@ -1,4 +1,4 @@
-"""`robot.yaml`: what the robot is, and where the folders that hold one are found."""
+"""The schema of `robot.yaml`, and the search for the folder of a robot."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ ROBOTS_FOLDER = Path(__file__).resolve().parents[1]
 ROBOT_FILE = "robot.yaml"
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-# A support polygon flatter than this has no inside; one that is less planar is not a sole.
+# A support polygon narrower than this spans no area.
 THINNEST_SOLE_M = 1e-3
+# The corners of a sole may be this far from a plane.
 PLANARITY_M = 5e-3
 
 
@@ -29,13 +30,13 @@ def _is_name(text: str) -> str:
 
 def _is_angle(value: float) -> float:
     if abs(value) > 2.0 * np.pi:
-        raise ValueError(f"should be an angle in rad, at most 2 pi, not {value:g}")
+        raise ValueError(f"should be an angle between -2 pi and 2 pi rad, not {value:g}")
     return value
 
 
 def _is_near(value: float) -> float:
     if abs(value) > 10.0:
-        raise ValueError(f"should be a length in m, at most 10, not {value:g}")
+        raise ValueError(f"should be a length between -10 and 10 m, not {value:g}")
     return value
 
 
@@ -49,7 +50,13 @@ Rpy = tuple[Angle, Angle, Angle]
 
 
 class ImuDescription(Config):
-    """The IMU frame I on a link B."""
+    """The pose of the IMU frame I on a link B.
+
+    Attributes:
+        link: link B that carries the IMU.
+        p_BI_m: position of I in B [m].
+        rpy_BI_rad: roll, pitch and yaw of I in B [rad].
+    """
 
     link: str
     p_BI_m: Point = (0.0, 0.0, 0.0)
@@ -65,14 +72,23 @@ def _is_sole(corners: list[Point]) -> list[Point]:
         # Singular values of the centred points: extent along the sole's length, width and normal.
         extents = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
         if extents[1] < THINNEST_SOLE_M:
-            raise ValueError("should span an area: all corners are on one line (give two for a line contact)")
+            raise ValueError(
+                "should span an area: all corners are on one line (give two corners for a line contact)"
+            )
         if len(points) > 3 and extents[2] > PLANARITY_M:
             raise ValueError("should lie in one plane, as a sole does")
     return corners
 
 
 class ContactDescription(Config):
-    """A sole: its support polygon in the frame of a link. One corner: a point foot; two: an edge."""
+    """A sole, given by the corners of its support polygon.
+
+    Attributes:
+        link: link that carries the sole.
+        corners_m: corners in the frame of the link [m]; one corner is a point foot, two are an edge.
+        friction: Coulomb coefficient that the controller may use.
+        force_sensor: whether the robot measures the normal force of this contact.
+    """
 
     link: str
     corners_m: Annotated[list[Point], Field(min_length=1, max_length=16), AfterValidator(_is_sole)]
@@ -81,7 +97,13 @@ class ContactDescription(Config):
 
 
 class HandDescription(Config):
-    """An end effector: frame H on a link L."""
+    """The pose of an end effector's frame H on a link L.
+
+    Attributes:
+        link: link L that carries the end effector.
+        p_LH_m: position of H in L [m].
+        rpy_LH_rad: roll, pitch and yaw of H in L [rad].
+    """
 
     link: str
     p_LH_m: Point = (0.0, 0.0, 0.0)
@@ -89,16 +111,27 @@ class HandDescription(Config):
 
 
 class GazeDescription(Config):
-    """The eyes E, on a link L that looks along its x axis: the trunk, or a head."""
+    """The position of the eyes E on a link L (the trunk or a head); they look along the x axis of L.
+
+    Attributes:
+        link: link L that carries the eyes.
+        p_LE_m: position of E in L [m].
+    """
 
     link: str
     p_LE_m: Point = (0.0, 0.0, 0.0)
 
 
 class FoldDescription(Config):
-    """How the robot folds when it falls, by where the fall goes; joints left out go to the nominal posture.
+    """Joint positions to which the robot folds in a fall, for each direction of the fall.
 
-    Folding lowers the body while the legs can still brake it, and keeps head and hands out of the way.
+    Folding lowers the body while the legs can still brake it, and protects the head and the hands from the
+    impact. Joints that are left out go to the nominal posture.
+
+    Attributes:
+        forward: joint positions for a fall forward, by joint [rad].
+        backward: joint positions for a fall backward, by joint [rad].
+        sideways: joint positions for a fall to either side, by joint [rad].
     """
 
     forward: dict[str, float] = Field(default_factory=dict)
@@ -109,26 +142,26 @@ class FoldDescription(Config):
 class RobotDescription(Config):
     """The content of `robot.yaml`.
 
-    Maps by joint are in the joint's own unit: rad and Nm, or m and N for a sliding joint.
+    Values by joint are in the joint's own unit: rad and Nm, or m and N for a sliding joint.
 
     Attributes:
-        robot: name.
-        model: URDF or MJCF, relative to the file, or PACKAGE:path inside an installed data package.
-        base: whether the root link flies or is bolted to the world.
-        imu: floating base only.
-        contacts: the soles by name; floating base only.
-        hands: the end effectors by name.
-        trunk: link of the main body, which is pushed and loaded in tests; by default the IMU's.
-        gaze: the eyes; by default in the trunk's frame.
-        posture_rad: nominal joint positions; joints left out are 0.
-        fold_rad: joint positions to fold to in a fall; left out, the robot falls damped as it stands.
-        torque_limit_Nm: overrides the model's; one number or per joint.
-        velocity_limit_rad_s: overrides the model's; one number or per joint.
-        armature_kgm2: reflected rotor inertia; one number or per joint.
-        joint_friction_Nm: dry friction of the real joints, as far as it is known.
-        joint_damping_Nms: viscous friction of the real joints, as far as it is known.
-        locked_joints_rad: joints that are held at a position and leave the model.
-        licence: of the model.
+        robot: name of the robot.
+        model: URDF or MJCF file, relative to robot.yaml, or PACKAGE:path inside an installed data package.
+        base: "floating" if the root link moves freely, "fixed" if it is fixed to the world.
+        imu: pose of the IMU; required for a floating base, not allowed for a fixed one.
+        contacts: soles by name; required for a floating base, not allowed for a fixed one.
+        hands: end effectors by name.
+        trunk: link of the main body, to which scenarios apply pushes and payloads; by default the IMU's link.
+        gaze: position of the eyes; by default the origin of the trunk's frame.
+        posture_rad: nominal joint positions; a joint that is left out is at 0.
+        fold_rad: joint positions for a fall; if left out, the robot falls in its posture with damped joints.
+        torque_limit_Nm: replaces the model's torque limits; one number, or a value per joint.
+        velocity_limit_rad_s: replaces the model's velocity limits; one number, or a value per joint.
+        armature_kgm2: reflected rotor inertia; one number, or a value per joint.
+        joint_friction_Nm: dry friction of the real joints, where known.
+        joint_damping_Nms: viscous friction of the real joints, where known.
+        locked_joints_rad: joints that are fixed at a position and removed from the model.
+        licence: licence of the model.
     """
 
     robot: Name
@@ -151,37 +184,41 @@ class RobotDescription(Config):
 
 
 def load_description(folder: Path) -> tuple[RobotDescription, Positions]:
-    """Reads the `robot.yaml` of a folder, and where each of its keys stands.
+    """Reads the `robot.yaml` of a folder, and the position of each of its keys.
 
     Raises:
-        ConfigError: with every problem of the file.
+        ConfigError: the file cannot be used; the error lists every problem of the file.
     """
     description, positions = load_yaml_located(folder / ROBOT_FILE, RobotDescription)
     problems = []
     if description.base == "floating":
         if description.imu is None:
-            problems.append(positions.problem(("imu",), "is missing: a floating base needs one"))
+            problems.append(positions.problem(("imu",), "is missing: a floating base needs an IMU"))
         if not description.contacts:
-            problems.append(positions.problem(("contacts",), "is missing: a floating base needs a sole"))
+            sentence = "is missing: a floating base needs at least one sole"
+            problems.append(positions.problem(("contacts",), sentence))
     else:
         for key in ("imu", "contacts"):
             if getattr(description, key):
-                sentence = "has no meaning for a fixed base: remove it"
+                sentence = "is not used for a fixed base: remove it"
                 problems.append(positions.problem((key,), sentence))
     ConfigError.raise_if_any(problems)
     return description, positions
 
 
 def shipped_robots() -> list[str]:
-    """The names of the robots that ship, sorted."""
+    """Returns the sorted names of the robots that are shipped with Kilohertz."""
     return sorted(path.parent.name for path in ROBOTS_FOLDER.glob(f"*/{ROBOT_FILE}"))
 
 
 def find_robot(name_or_path: str) -> Path:
-    """The folder of a robot that ships, by name, or of the user's own, by path.
+    """Finds the folder of a robot.
+
+    Args:
+        name_or_path: name of a shipped robot, or path of a folder or of its `robot.yaml`.
 
     Raises:
-        ConfigError: there is no such robot, or the folder holds no `robot.yaml`.
+        ConfigError: there is no such robot, or the folder contains no `robot.yaml`.
     """
     shipped = shipped_robots()
     if name_or_path in shipped:
@@ -195,7 +232,7 @@ def find_robot(name_or_path: str) -> Path:
         if path.name == ROBOT_FILE and path.is_file():
             return path.parent
     except (OSError, ValueError):
-        pass  # not a path at all
+        pass  # the text is not a valid path
     raise ConfigError(
         f"there is no robot '{name_or_path[:200]}'{did_you_mean(name_or_path, shipped)}: give the path of a "
         f"folder that holds a {ROBOT_FILE}, or one of {', '.join(shipped)}"

@@ -1,3 +1,3 @@
-"""Gravity: one number for the model, the estimator, the controller and the simulation."""
+"""The acceleration of gravity that model, estimator, controller and simulation use."""
 
 GRAVITY_M_S2 = 9.81

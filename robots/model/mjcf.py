@@ -1,4 +1,4 @@
-"""What pinocchio leaves unread in an MJCF file."""
+"""Reads the parts of an MJCF file that pinocchio ignores: the pose of a fixed root, and actuator limits."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kilohertz.robots.model.rows import Vector
 
 
 def compile_mjcf(path: Path) -> mujoco.MjModel:
-    """MuJoCo's reading of a file.
+    """Compiles an MJCF file with MuJoCo.
 
     Raises:
-        ModelFileError: MuJoCo cannot read it.
+        ModelFileError: MuJoCo cannot read the file.
     """
     try:
         return mujoco.MjModel.from_xml_path(str(path))
@@ -25,9 +25,13 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
 
 
 def check_joints(model: mujoco.MjModel, joint_names: tuple[str, ...]) -> None:
-    """Refuses a file in which pinocchio found other joints than MuJoCo.
+    """Refuses a file for which pinocchio and MuJoCo do not find the same joints.
 
-    pinocchio leaves out joints without attributes, and makes up names where there are none.
+    pinocchio omits joints without attributes, and invents a name for a joint without one.
+
+    Args:
+        model: the file, compiled by MuJoCo.
+        joint_names: names of the joints that pinocchio found.
 
     Raises:
         ModelFileError: the joints differ.
@@ -39,11 +43,13 @@ def check_joints(model: mujoco.MjModel, joint_names: tuple[str, ...]) -> None:
     }
     if found != set(joint_names):
         odd = ", ".join(sorted(f"'{name}'" for name in found ^ set(joint_names)))
-        raise ModelFileError(f"MuJoCo and pinocchio differ in the joints {odd}: name each, give each an axis")
+        raise ModelFileError(
+            f"MuJoCo and pinocchio differ in the joints {odd}: give each joint of the file a name and an axis"
+        )
 
 
 def place_root(pin_model: pin.Model, model: mujoco.MjModel) -> None:
-    """Moves a fixed base to where the file puts its root body: pinocchio leaves it at the origin."""
+    """Moves a fixed base to the pose of its root body in the file; pinocchio puts it at the origin."""
     if model.nbody < 2 or model.body_jntnum[1] > 0:
         return
     placement = pin.SE3(pin.Quaternion(*model.body_quat[1]).matrix(), model.body_pos[1])
@@ -57,14 +63,14 @@ def place_root(pin_model: pin.Model, model: mujoco.MjModel) -> None:
 
 
 def actuator_limits(model: mujoco.MjModel, joint_names: tuple[str, ...]) -> Vector:
-    """Torque limits of joints from the joints' own force range and from the actuators that drive them.
+    """Returns torque limits from the joints' own force ranges and from the actuators that drive them.
 
     Args:
-        model: the compiled file.
-        joint_names: joints of the file, in the order wanted.
+        model: the file, compiled by MuJoCo.
+        joint_names: na joints of the file, in the order of the result.
 
     Returns:
-        (na,) the smallest magnitude each joint is limited to [Nm]; infinite where there is no limit.
+        (na,) smallest magnitude to which each joint is limited [Nm]; infinite for a joint without a limit.
     """
     limits = np.full(len(joint_names), np.inf)
     for index, name in enumerate(joint_names):

@@ -1,8 +1,8 @@
-"""The model file behind a `robot.yaml`: found, read, and made into the text both simulators build from.
+"""Finds and reads the model file of a `robot.yaml`, and converts it to the text from which models are built.
 
-A URDF is rewritten so that pinocchio and MuJoCo cannot read it differently: mesh paths are absolute,
-continuous joints are revolute without limits, locked joints are fixed, mimic tags are gone and a
-floating root joint is left to the reader.
+A URDF is rewritten so that pinocchio and MuJoCo read the same model: mesh paths become absolute, continuous
+joints become revolute joints without limits, locked joints become fixed, mimic tags are removed, and a
+floating root joint is removed because each reader adds its own.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ ModelFormat = Literal["urdf", "mjcf"]
 
 
 class ModelFileError(ValueError):
-    """The model file cannot be used; the text is one sentence."""
+    """The model file cannot be used. The text is one sentence."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model file, read.
+    """A model file that has been read.
 
     Attributes:
-        path: where it is.
-        format: what it is.
-        text: what the models are built from; for MJCF the file itself.
-        source: the bytes of the file.
+        path: path of the file.
+        format: "urdf" or "mjcf".
+        text: text from which the models are built: the rewritten URDF, or the content of the MJCF file.
+        source: bytes of the file.
     """
 
     path: Path
@@ -48,11 +48,11 @@ class ModelFile:
 
 
 def find_model(reference: str, folder: Path) -> Path:
-    """The file a `model:` entry means.
+    """Finds the file to which a `model:` entry refers.
 
     Args:
         reference: path relative to `folder`, or PACKAGE:path inside an installed data package.
-        folder: that of the `robot.yaml`.
+        folder: folder of the `robot.yaml`.
 
     Raises:
         ModelFileError: there is no such package or file.
@@ -86,12 +86,13 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
     """Reads a URDF or MJCF file.
 
     Args:
-        path: the file.
-        locked_rad: joints to hold, with their position [rad, or m for a sliding joint].
-        floating: whether the root link flies.
+        path: path of the file.
+        locked_rad: joints to fix, with their positions [rad, or m for a sliding joint].
+        floating: whether the robot has a floating base.
 
     Raises:
-        ModelFileError: it is neither, is broken, or holds what cannot be controlled.
+        ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
+            controlled.
     """
     try:
         source = path.read_bytes()
@@ -102,7 +103,9 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
         raise ModelFileError(f"'{path}' is not valid XML: {error}") from None
     if root.tag == "mujoco":
         if locked_rad:
-            raise ModelFileError("is MJCF, where joints cannot be locked: remove the joints from the file")
+            raise ModelFileError(
+                "is an MJCF file, in which joints cannot be locked: remove the joints from the file"
+            )
         return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
@@ -116,7 +119,7 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
 
 
 def urdf_joint_names(text: str) -> list[str]:
-    """All joints of a URDF or MJCF text that can move, in the order of the file."""
+    """Returns the names of all movable joints of a URDF or MJCF text, in the order of the file."""
     root = ET.fromstring(text)
     return [
         joint.get("name", "")
@@ -126,7 +129,7 @@ def urdf_joint_names(text: str) -> list[str]:
 
 
 def _check_tree(root: ET.Element) -> None:
-    """Refuses what the parsers behind would refuse in words of their own, or take for something else."""
+    """Refuses a URDF that pinocchio or MuJoCo would reject with an unclear message or misread."""
     links = [link.get("name", "") for link in root.findall("link")]
     joints = root.findall("joint")
     for kind, names in (("link", links), ("joint", [joint.get("name", "") for joint in joints])):
@@ -134,14 +137,14 @@ def _check_tree(root: ET.Element) -> None:
             if not name:
                 raise ModelFileError(f"a {kind} has no name")
             if names.count(name) > 1:
-                raise ModelFileError(f"{kind} '{name}' is there twice")
+                raise ModelFileError(f"{kind} '{name}' is defined twice")
     parent_of: dict[str, str] = {}
     for joint in joints:
         name = joint.get("name", "")
         parent, child = _child(joint, "parent"), _child(joint, "child")
         for link in (parent, child):
             if link not in links:
-                raise ModelFileError(f"joint '{name}' refers to link '{link}', which is not there")
+                raise ModelFileError(f"joint '{name}' refers to link '{link}', which does not exist")
         if child in parent_of:
             raise ModelFileError(f"link '{child}' is the child of two joints")
         parent_of[child] = parent
@@ -154,7 +157,7 @@ def _check_tree(root: ET.Element) -> None:
         reached |= {child for child, parent in parent_of.items() if parent in reached}
     if len(reached) != len(links):
         lost = next(link for link in links if link not in reached)
-        raise ModelFileError(f"link '{lost}' hangs in a loop of joints")
+        raise ModelFileError(f"link '{lost}' is part of a loop of joints; a model must be a tree")
     for element in root.iter():
         for key in ("xyz", "rpy"):
             if key in element.attrib and element.tag in ("origin", "axis"):
@@ -191,7 +194,7 @@ def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
             candidates = [Path(inside)]
         elif "://" in name:
             candidates = [parent / inside for parent in path.parents]
-            # The package may be named after the folder that holds this file.
+            # The package may have the name of a folder above this file.
             within = inside.partition("/")[2]
             candidates += [parent / within for parent in path.parents[:3]]
         else:
@@ -232,16 +235,19 @@ def _normalise_joint(joint: ET.Element, locked_rad: Mapping[str, float]) -> None
         limit.set("lower", str(-UNLIMITED_RAD))
         limit.set("upper", str(UNLIMITED_RAD))
     elif kind not in ("revolute", "prismatic", "fixed"):
-        raise ModelFileError(f"joint '{name}' is of type '{kind}', which cannot be controlled")
+        raise ModelFileError(
+            f"joint '{name}' is of type '{kind}', which cannot be controlled: "
+            "use revolute, continuous, prismatic or fixed"
+        )
 
 
 def _lock(joint: ET.Element, kind: str, position: float) -> None:
-    """Makes a joint fixed at a position by moving its origin."""
+    """Converts a joint to a fixed joint at a position, by changing its origin."""
     element = joint.find("axis")
     axis = _numbers(element.get("xyz") if element is not None else None, (1.0, 0.0, 0.0))
     length = float(np.linalg.norm(axis))
     if length < 1e-9:
-        raise ModelFileError(f"joint '{joint.get('name')}' has an axis without direction")
+        raise ModelFileError(f"joint '{joint.get('name')}' has an axis of length zero")
     axis = axis / length
     origin = joint.find("origin")
     if origin is None:
@@ -252,7 +258,7 @@ def _lock(joint: ET.Element, kind: str, position: float) -> None:
         xyz = xyz + rotation @ axis * position
     else:
         rotation = rotation @ pin.exp3(axis * position)
-    # 17 digits: the simulators must see the same doubles.
+    # 17 digits reproduce a double exactly, so that all readers get the same values.
     origin.set("xyz", " ".join(f"{value:.17g}" for value in xyz))
     origin.set("rpy", " ".join(f"{value:.17g}" for value in pin.rpy.matrixToRpy(rotation)))
     joint.set("type", "fixed")

@@ -1,4 +1,4 @@
-"""The control period: one number for loop, robot side and simulation."""
+"""The control period that the loop, the robot side of the link and the simulation use."""
 
 PERIOD_NS = 1_000_000
 PERIOD_S = 1e-3

@@ -43,8 +43,7 @@ def memory_problem(data: Any) -> str:
         data: a `pinocchio.Data` after `crba` and `nonLinearEffects`.
     """
     last = len(data.oMi) - 1
-    read: Callable[[], NDArray[Any]]
-    for name, read in (
+    results: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("joint rotations", lambda: data.oMi[last].rotation),
         ("joint positions", lambda: data.oMi[last].translation),
         ("linear velocities", lambda: data.v[last].linear),
@@ -55,7 +54,8 @@ def memory_problem(data: Any) -> str:
         ("Jacobian", lambda: data.J),
         ("nonlinear effects", lambda: data.nle),
         ("joint torques", lambda: data.tau),
-    ):
+    )
+    for name, read in results:
         if _address(read()) != _address(read()) or read().dtype != np.float64:
             return f"its {name} are copies, not the memory that it writes"
         if not read().flags.f_contiguous:

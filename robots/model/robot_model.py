@@ -1,4 +1,4 @@
-"""The robot as the controller knows it: kinematics, dynamics, limits, soles, hands, IMU."""
+"""The model of a robot that the controller uses: kinematics, dynamics, limits, soles, hands and IMU."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mujoco
 import numpy as np
 import pinocchio as pin
 
@@ -17,7 +17,6 @@ from kilohertz.robots.config.yaml_file import Positions
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
-from kilohertz.robots.model.mjcf import actuator_limits, check_joints, compile_mjcf, place_root
 from kilohertz.robots.model.model_file import (
     UNLIMITED_RAD,
     ModelFile,
@@ -30,9 +29,12 @@ from kilohertz.robots.model.model_file import (
 from kilohertz.robots.model.pinocchio_memory import require_known_memory
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 
+if TYPE_CHECKING:
+    import mujoco
+
 __all__ = ["ContactModel", "HandModel", "RobotModel"]
 
-# Model files write 0, infinity or a round thousand where nobody knew the limit.
+# Model files contain 0, infinity or a round thousand where the true limit is unknown.
 DUMMY_LIMIT = 1000.0
 DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
 
@@ -41,7 +43,13 @@ ROOT_JOINT = 1
 
 @dataclass(frozen=True)
 class HandModel:
-    """An end effector; `frame_id` is that of the operational frame "hand/<name>"."""
+    """An end effector of the robot.
+
+    Attributes:
+        name: name of the hand in robot.yaml.
+        link: link of the model that carries the hand.
+        frame_id: index of the operational frame "hand/<name>" in the pinocchio model.
+    """
 
     name: str
     link: str
@@ -50,33 +58,34 @@ class HandModel:
 
 @dataclass(frozen=True, eq=False)
 class RobotModel:
-    """Everything about one robot that does not change while it runs.
+    """The constant data of one robot: model, limits, contacts, hands and IMU.
 
-    Joint arrays are (na,) in the order of `joint_names`, which is pinocchio's.
+    Joint arrays have the shape (na,) and the order of `joint_names`, which is pinocchio's.
 
     Attributes:
-        name: from robot.yaml.
-        folder: that holds robot.yaml.
+        name: name of the robot in robot.yaml.
+        folder: folder of robot.yaml.
         description: content of robot.yaml.
-        model_path, model_format: the model file.
-        urdf_text: text that both this model and the simulator's are built from; for MJCF the file's own.
-        pin_model: with a free-flyer root if floating, armature set, operational frames added.
-        floating: whether the base flies.
-        n_base, nq_base: entries of v and q that belong to the base (6 and 7, or 0).
-        nq, nv, na: sizes of q, v, and of the joint arrays.
-        joint_names: joints that can be commanded.
-        torque_limit_Nm, velocity_limit_rad_s: symmetric limits.
-        position_lower_rad, position_upper_rad: infinite for continuous joints.
-        armature_kgm2: reflected rotor inertia, also in `pin_model.armature`.
-        mass_kg: of everything that moves.
-        q_nominal: (nq,) nominal posture; a floating base is level, at the origin, as high as puts the
-            lowest corner of the soles at z = 0.
-        fold_rad: (na,) joint positions to fold to in a fall "forward", "backward" or "sideways"; empty where
-            robot.yaml gives none.
-        contacts, hands: in the order of robot.yaml.
-        imu_frame_id: of the IMU frame; None for a fixed base.
-        model_sha256: of the model file.
-        config_sha256: of the content of robot.yaml, whatever its layout.
+        model_path, model_format: path and format of the model file.
+        urdf_text: text from which this model and the simulator's are built; for MJCF the content of the file.
+        pin_model: pinocchio model, with a free-flyer root if the base is floating, armature, and the frames
+            of IMU, hands and contacts.
+        floating: whether the base is floating.
+        n_base, nq_base: number of entries of v and of q that belong to the base (6 and 7, or 0 and 0).
+        nq, nv, na: sizes of q, of v, and of the joint arrays.
+        joint_names: names of the joints that can be commanded.
+        torque_limit_Nm, velocity_limit_rad_s: (na,) symmetric limits.
+        position_lower_rad, position_upper_rad: (na,) position limits; infinite for continuous joints.
+        armature_kgm2: (na,) reflected rotor inertia, also in `pin_model.armature`.
+        mass_kg: total mass of all moving links.
+        q_nominal: (nq,) nominal posture. A floating base is level and above the origin, at the height that
+            puts the lowest corner of the soles at z = 0.
+        fold_rad: (na,) joint positions for a fall, with the keys "forward", "backward" and "sideways"; empty
+            if robot.yaml gives none.
+        contacts, hands: soles and end effectors, in the order of robot.yaml.
+        imu_frame_id: index of the IMU frame in the pinocchio model; None for a fixed base.
+        model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
+        config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
     """
 
     name: str
@@ -119,23 +128,32 @@ class RobotModel:
 
     @property
     def base_link(self) -> str:
-        """Link that the base's position is that of; of a floating base only."""
+        """Name of the link whose frame is the base frame B; only for a floating base."""
         frames = self.pin_model.frames
         return str(
             next(f.name for f in frames if f.parentJoint == ROOT_JOINT and f.type == pin.FrameType.BODY)
         )
 
+    def nominal_point(self, frame_id: int) -> Vector:
+        """(3,) origin of a frame in the world at the nominal posture [m]."""
+        data = self.pin_model.createData()
+        pin.framesForwardKinematics(self.pin_model, data, self.q_nominal)
+        return np.array(data.oMf[frame_id].translation)
+
     def new_sensor_row(self) -> SensorRow:
-        """An empty sensor row of this robot's size."""
+        """Returns a new sensor row of this robot's size, filled with zeros."""
         return SensorRow(self.na, len(self.contacts))
 
     def new_command_row(self) -> CommandRow:
-        """An empty command row of this robot's size."""
+        """Returns a new command row of this robot's size, filled with zeros."""
         return CommandRow(self.na)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> RobotModel:
-        """Loads a robot that ships, by name, or the user's own, by the path of its folder.
+        """Loads a robot.
+
+        Args:
+            name_or_path: name of a shipped robot, or path of a folder that contains a robot.yaml.
 
         Raises:
             ConfigError: robot.yaml or its model cannot be used; one line per problem.
@@ -148,7 +166,7 @@ class RobotModel:
 
 
 class _Build:
-    """Builds one RobotModel; `problems` collects what does not fit between robot.yaml and its model."""
+    """Builds one RobotModel; `problems` collects the contradictions between robot.yaml and the model file."""
 
     def __init__(self, folder: Path, description: RobotDescription, positions: Positions) -> None:
         self.folder = folder
@@ -156,7 +174,7 @@ class _Build:
         self.positions = positions
         self.floating = description.base == "floating"
         self.problems: list[Problem] = []
-        self.mj_model: mujoco.MjModel | None = None  # of an MJCF file
+        self.mj_model: mujoco.MjModel | None = None  # MuJoCo's model if the file is MJCF
 
     def run(self) -> RobotModel:
         description = self.description
@@ -249,6 +267,9 @@ class _Build:
     def _pin_model(self, file: ModelFile) -> pin.Model:
         try:
             if file.format == "mjcf":
+                # Here, so that the controller of a robot with a URDF runs without MuJoCo.
+                from kilohertz.robots.model.mjcf import compile_mjcf, place_root
+
                 self.mj_model = compile_mjcf(file.path)
                 model = pin.buildModelFromMJCF(str(file.path))
                 place_root(model, self.mj_model)
@@ -272,20 +293,22 @@ class _Build:
         return model
 
     def _check_model(self) -> None:
-        """Refuses a model whose joints or masses are none that can be controlled."""
+        """Refuses a model whose joints or masses do not allow control."""
         model = self.pin_model
         for index in range(ROOT_JOINT + self.floating, model.njoints):
             if model.joints[index].nq != 1 or model.joints[index].nv != 1:
                 raise self._unusable(
-                    f"joint '{model.names[index]}' has {model.joints[index].nv} degrees of freedom; each "
-                    "joint needs one, and a body of an MJCF at most one joint"
+                    f"joint '{model.names[index]}' has {model.joints[index].nv} degrees of freedom; every "
+                    "joint must have one, and a body of an MJCF file at most one joint"
                 )
         if not self.joint_names:
             raise self._unusable("has no joint that can move")
         masses = np.array([inertia.mass for inertia in model.inertias])
         if not (masses >= 0.0).all() or not masses.sum() > 0.0:
-            raise self._unusable("has no mass, or a link of negative mass")
+            raise self._unusable("has no mass, or a link with a negative mass")
         if self.mj_model is not None:
+            from kilohertz.robots.model.mjcf import check_joints
+
             try:
                 check_joints(self.mj_model, self.joint_names)
             except ModelFileError as error:
@@ -300,11 +323,13 @@ class _Build:
             if joint not in names:
                 sentence = "is not a joint of the model"
                 if key != "locked_joints_rad" and joint in self.description.locked_joints_rad:
-                    sentence = "is a joint that is locked"
+                    sentence = (
+                        "is a locked joint, which takes no value: remove it here or in locked_joints_rad"
+                    )
                 self.problems.append(self.positions.problem((key, joint), sentence, names, wrong=joint))
 
     def _per_joint(self, key: str, default: Vector) -> Vector:
-        """The model's values, overridden by one number or a map by joint."""
+        """Returns the model's values, replaced by one number for all joints or by a value per joint."""
         value = getattr(self.description, key)
         self._check_joint_names(key, self.joint_names)
         result = np.array(default, dtype=float)
@@ -317,6 +342,8 @@ class _Build:
 
     def _torque_limits(self, effort: Vector) -> Vector:
         if self.mj_model is not None:
+            from kilohertz.robots.model.mjcf import actuator_limits
+
             effort = actuator_limits(self.mj_model, self.joint_names)
         unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
         torque = self._per_joint("torque_limit_Nm", np.where(unknown, np.nan, effort))
@@ -351,7 +378,7 @@ class _Build:
             sentence = (
                 f"should be within the joint's limits {low:g} to {high:g}, not {value:g}"
                 if given
-                else f"needs '{joint}': its limits {low:g} to {high:g} leave out 0"
+                else f"needs a value for '{joint}': its limits {low:g} to {high:g} exclude the default 0"
             )
             self.problems.append(self.positions.problem(loc, sentence, wrong=""))
         return posture
@@ -400,7 +427,7 @@ class _Build:
 
     def _add_frame(self, name: str, link: str, pose_LF: pin.SE3) -> int:
         model = self.pin_model
-        # pinocchio returns the old frame, silently, when a name is taken (an MJCF site "imu", say).
+        # If the name exists already (such as an MJCF site "imu"), pinocchio silently returns the old frame.
         while model.existFrame(name):
             name += "_"
         link_id = model.getFrameId(link, pin.FrameType.BODY)

@@ -1,7 +1,7 @@
-"""The rows that cross the link each tick: what the robot measured, what it is told.
+"""The sensor and command rows that a link transfers in each tick.
 
-A row is one flat float64 array with named views into it, so recording, replaying and sending a tick
-is copying one block of memory, and reading a field costs nothing.
+A row is one flat float64 array with named views into it. Recording, replaying or sending a tick therefore
+copies one block of memory, and reading a field costs nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ Vector = NDArray[np.float64]
 
 
 class Row:
-    """A flat float64 array with named, fixed views.
+    """A flat float64 array with a named, fixed view for each field.
 
     Args:
         fields: name and length of each field, in order; length 0 is allowed.
+
+    Attributes:
+        fields: name and length of each field, in order.
+        data: (n,) the whole row.
     """
 
     def __init__(self, fields: tuple[tuple[str, int], ...]) -> None:
@@ -33,16 +37,18 @@ class Row:
 
 
 class SensorRow(Row):
-    """What the robot measured at one instant.
+    """The sensor values that the robot measured at one instant.
 
-    Joint vectors follow the order of `RobotModel.joint_names`. Fields (all views, shape in brackets):
-        seq [1]: rising number of the sample.
-        t_s [1]: the robot's own stamp [s].
-        q [na], v [na]: encoder position [rad], joint velocity [rad/s].
+    Joint vectors follow the order of `RobotModel.joint_names`.
+
+    Fields (all are views, with the length in brackets):
+        seq [1]: number of the sample, which increases with every sample.
+        t_s [1]: time of the measurement on the robot's clock [s].
+        q [na], v [na]: encoder position [rad] and joint velocity [rad/s].
         tau [na]: joint torque, measured or estimated by the drive [Nm].
-        gyro [3]: w_WI_I, angular velocity of the IMU in its own frame [rad/s]; 0 for a fixed base.
+        gyro [3]: w_WI_I, angular velocity of the IMU in the IMU frame [rad/s]; 0 for a fixed base.
         accel [3]: specific force in the IMU frame, +9.81 upwards at rest [m/s^2]; 0 for a fixed base.
-        contact_force_N [nc]: measured normal force of each contact; NaN where there is no sensor.
+        contact_force_N [nc]: measured normal force of each contact [N]; NaN for a contact without a sensor.
     """
 
     seq: Vector
@@ -70,10 +76,14 @@ class SensorRow(Row):
 
 
 class CommandRow(Row):
-    """What each drive is told; it applies tau_ff + kp (q_des - q) + kd (v_des - v).
+    """The command for all drives; each drive applies tau_ff + kp (q_des - q) + kd (v_des - v).
 
-    Fields: seq [1], t_s [1] (stamp of the sensor row this answers, s), then per joint
-    q_des [rad], v_des [rad/s], kp [Nm/rad], kd [Nms/rad], tau_ff [Nm].
+    Fields (all are views, with the length in brackets):
+        seq [1]: number of the command, which increases with every command.
+        t_s [1]: time stamp of the sensor row that the command answers [s].
+        q_des [na], v_des [na]: desired joint position [rad] and velocity [rad/s].
+        kp [na], kd [na]: position gain [Nm/rad] and velocity gain [Nms/rad].
+        tau_ff [na]: feed-forward torque [Nm].
     """
 
     seq: Vector

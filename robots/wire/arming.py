@@ -1,8 +1,11 @@
-"""The self-test before a robot is armed: still, inside its limits, feeling gravity, torques the right way.
+"""The self-test before a robot is armed.
 
-The signs of torques are read from what holds the robot still, and not from a pulse: a biped on its feet must
-not be moved by its joints before it is balanced, an arm without brakes not before its gravity is carried.
-Where the drives hold nothing, damping a robot that lies or hangs, there is nothing to be read.
+The robot must stand still with every joint inside its limits, its accelerometer must measure gravity, and the
+measured joint torques must have the sign that holds the robot against gravity.
+
+The signs are checked with the torques that hold the robot still, not with a torque pulse. A biped on its feet
+must not be moved before it is balanced, and an arm without brakes must not be moved before its weight is
+compensated. The check is skipped where the drives hold no load, as when they damp a robot that lies or hangs.
 """
 
 from __future__ import annotations
@@ -18,21 +21,24 @@ from kilohertz.robots.model.rows import SensorRow, Vector
 
 GRAVITY_TOLERANCE_M_S2 = 0.5
 STILL_RAD_S = 0.05
-# A joint's velocity reading, and the gyroscope's, may be this far off while the encoders stand still.
+# Largest velocity that a velocity sensor or the gyroscope may report while the encoder positions are
+# constant.
 STILL_READING_RAD_S = 0.15
 STEEPEST_DEG = 30.0
 BEYOND_RAD = 0.01
 SAMPLES = 20
 TELLING, TELLING_ON_FEET = 0.05, 0.07
-"""Share of the torque limit above which a sign means something; feet may press against each other."""
+"""Shares of the torque limit above which the sign of a torque is checked.
+
+The share is larger for a robot on its feet, because the feet may press against each other."""
 
 
 class SelfTest:
-    """Judges a robot by the mean of its latest samples, so that noise neither hides nor fakes a motion.
+    """Checks the mean of the latest samples, so that noise neither hides a motion nor looks like one.
 
     Args:
-        robot: limits, IMU and nominal posture.
-        dt_s: between samples [s].
+        robot: model with the limits, the IMU and the nominal posture.
+        dt_s: time between samples [s].
     """
 
     def __init__(self, robot: RobotModel, dt_s: float) -> None:
@@ -44,14 +50,14 @@ class SelfTest:
         self._up_B = _up_in_imu(robot)
 
     def add(self, sensors: SensorRow) -> None:
-        """Takes one more sample. Hot path."""
+        """Stores one sample. Hot path."""
         self._rows[self._count % SAMPLES] = sensors.data
         self._count += 1
 
     def problem(self) -> str | None:
-        """Why the robot must not be armed, in one sentence; None where nothing speaks against it."""
+        """Returns one sentence that says why the robot must not be armed; None if the test is passed."""
         if self._count < SAMPLES:
-            return f"only {self._count} of {SAMPLES} samples have come so far"
+            return f"only {self._count} of {SAMPLES} sensor samples have been received so far; try again"
         self._mean.data[:] = self._rows.mean(axis=0)
         robot, mean = self._robot, self._mean
         for name, q, low, high in zip(
@@ -64,13 +70,14 @@ class SelfTest:
                 return f"{name} moves at {v:.3f} rad/s; it must be slower than {STILL_RAD_S} rad/s"
             if not abs(v_read) < STILL_READING_RAD_S:
                 return (
-                    f"{name} says that it moves at {v_read:.3f} rad/s, and its encoder that it stands still"
+                    f"{name} reports a velocity of {v_read:.3f} rad/s while its encoder position is "
+                    "constant: check its velocity sensor"
                 )
         problem = self._problem_of_base() if robot.floating else None
         return problem or self._problem_of_torques()
 
     def _encoder_speed(self) -> Vector:
-        """(na,) mean speed over the samples, from positions [rad/s]."""
+        """Returns the (na,) mean joint velocity over the samples, from encoder positions [rad/s]."""
         half = SAMPLES // 2
         ordered = np.roll(self._rows, -(self._count % SAMPLES), axis=0)
         first, second = ordered[:half].mean(axis=0), ordered[half:].mean(axis=0)
@@ -88,7 +95,7 @@ class SelfTest:
         felt = float(np.linalg.norm(accel))
         if not abs(felt - GRAVITY_M_S2) <= GRAVITY_TOLERANCE_M_S2:
             return (
-                f"the accelerometer feels {felt:.2f} m/s2 at rest, "
+                f"the accelerometer measures {felt:.2f} m/s2 at rest, "
                 f"not {GRAVITY_M_S2} +- {GRAVITY_TOLERANCE_M_S2} m/s2"
             )
         tilt = math.degrees(math.acos(max(-1.0, min(1.0, float(accel @ self._up_B) / felt))))
@@ -98,7 +105,7 @@ class SelfTest:
 
     def _problem_of_torques(self) -> str | None:
         robot, tau = self._robot, self._mean.tau
-        # Whether it hangs or stands is told by the sizes: the signs are in question.
+        # Whether the robot hangs or stands is decided by the magnitudes, because the signs are being tested.
         best = min(
             self._holding_torques(),
             key=lambda expected: float(np.linalg.norm(np.abs(tau) - np.abs(expected))),
@@ -110,13 +117,13 @@ class SelfTest:
             telling = abs(expected) > share * limit and abs(measured) > 0.5 * abs(expected)
             if telling and measured * expected < 0.0:
                 return (
-                    f"{name} reports {measured:.1f} Nm where {expected:.1f} Nm would hold it: "
+                    f"{name} reports {measured:.1f} Nm, but {expected:.1f} Nm would hold it against gravity: "
                     "check the signs of its angle and its torque"
                 )
         return None
 
     def _holding_torques(self) -> list[Vector]:
-        """(na,) torques that would hold the robot as it is: hanging, and on its soles where it has any."""
+        """Returns the (na,) torques that hold the measured posture: hanging, and standing on any soles."""
         robot = self._robot
         model, data = robot.pin_model, robot.pin_model.createData()
         if not robot.floating:
@@ -132,13 +139,13 @@ class SelfTest:
             J = pin.getFrameJacobian(model, data, contact.frame_id, frame)
             rows.append(J if len(contact.corners_F) >= 3 else J[:3])
         J = np.vstack(rows)
-        # Of all wrenches on the soles that carry the robot, the smallest.
+        # The smallest of all sole wrenches that carry the robot.
         wrench = np.linalg.lstsq(J[:, : robot.n_base].T, gravity[: robot.n_base], rcond=None)[0]
         on_soles = gravity - J.T @ wrench
         return [gravity[robot.n_base :], on_soles[robot.n_base :]]
 
     def _orientation(self) -> Vector:
-        """(4,) quaternion of the base as the accelerometer tells it, facing ahead."""
+        """Returns the (4,) quaternion (x, y, z, w) of the base from the accelerometer, with zero heading."""
         R_BI = _imu_rotation(self._robot)
         up_B = R_BI @ self._mean.accel
         turn = pin.Quaternion.FromTwoVectors(up_B / np.linalg.norm(up_B), np.array([0.0, 0.0, 1.0]))
@@ -147,7 +154,7 @@ class SelfTest:
 
 
 def _imu_rotation(robot: RobotModel) -> Vector:
-    """(3, 3) from the IMU's axes to the base's, at the nominal posture."""
+    """Returns the (3, 3) rotation R_BI from the IMU's axes to the base's, at the nominal posture."""
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
     base = pin.Quaternion(robot.q_nominal[3:7]).matrix()
@@ -156,7 +163,7 @@ def _imu_rotation(robot: RobotModel) -> Vector:
 
 
 def _up_in_imu(robot: RobotModel) -> Vector:
-    """(3,) where up is for the IMU of a level base; its place in the trunk is part of the posture."""
+    """Returns the (3,) upward direction in IMU axes when the robot stands level in its nominal posture."""
     if robot.imu_frame_id is None:
         return np.zeros(3)
     data = robot.pin_model.createData()

@@ -1,14 +1,15 @@
-"""What a driver calls things: order, sign, offset, gear and unit of its joints, as configuration.
+"""Conversion between the model's joints and a driver's motors: order, sign, offset, gear ratio and unit.
 
-`driver.yaml` beside robot.yaml, for a driver that is not like the model; all keys are optional:
+A `driver.yaml` beside robot.yaml describes a driver whose motors differ from the model's joints. All keys are
+optional:
 
     joints: [m0, m1, "-", m2]          # the driver's motors in its own order; "-" is a slot without a joint
-    names: {m0: shoulder_joint}        # which joint a motor moves; left out, the one of the same name
-    sign: {shoulder_joint: -1}         # of the motor's angle against the joint's
-    offset_rad: {shoulder_joint: 0.1}  # joint angle where the motor says 0
+    names: {m0: shoulder_joint}        # joint that a motor moves; default: the joint of the same name
+    sign: {shoulder_joint: -1}         # -1 if the motor turns against the joint
+    offset_rad: {shoulder_joint: 0.1}  # joint angle at motor angle 0
     gear: {shoulder_joint: 9}          # turns of the motor per turn of the joint
-    position_unit: rad                 # rad | deg | turns: of the motor's angle and speed
-    adds_gravity: false                # whether the robot adds gravity torques to what it is told
+    position_unit: rad                 # unit of the motor's angle and speed: rad, deg or turns
+    adds_gravity: false                # true if the robot adds gravity torques to the commanded torques
 """
 
 from __future__ import annotations
@@ -35,34 +36,41 @@ RAD_PER_UNIT = {"rad": 1.0, "deg": math.pi / 180.0, "turns": 2.0 * math.pi}
 class DriverConfig(Config):
     """The content of driver.yaml."""
 
-    joints: tuple[str, ...] | None = Field(None, description="the driver's motors, in its order")
-    names: dict[str, str] = Field(default_factory=dict, description="which joint a motor moves")
-    sign: dict[str, Literal[1, -1]] = Field(default_factory=dict, description="motor against joint")
-    offset_rad: dict[str, float] = Field(default_factory=dict, description="joint where the motor says 0")
+    joints: tuple[str, ...] | None = Field(None, description="the driver's motors, in the driver's order")
+    names: dict[str, str] = Field(default_factory=dict, description="joint that each motor moves")
+    sign: dict[str, Literal[1, -1]] = Field(
+        default_factory=dict, description="-1 if the motor turns against the joint"
+    )
+    offset_rad: dict[str, float] = Field(default_factory=dict, description="joint angle at motor angle 0")
     gear: dict[str, float] = Field(default_factory=dict, description="motor turns per joint turn")
-    position_unit: Literal["rad", "deg", "turns"] = Field("rad", description="of the motor's angle")
-    adds_gravity: bool = Field(False, description="the robot adds gravity torques itself")
+    position_unit: Literal["rad", "deg", "turns"] = Field(
+        "rad", description="unit of the motor's angle and speed"
+    )
+    adds_gravity: bool = Field(
+        False, description="whether the robot adds gravity torques to the commanded torques"
+    )
 
 
 class Driver:
-    """Turns rows of the model into blocks of the driver, and back; hot path, in place.
+    """Converts the model's rows to the driver's blocks and back, in place; hot path.
 
-    A motor's angle is m, in units of u rad: q = sign m u / gear + offset. Torques are the motor's, in Nm.
+    A motor angle m, in a unit of u rad, gives the joint angle q = sign m u / gear + offset. The driver's
+    torques are those of the motors, before the gear [Nm].
 
     Args:
-        robot: the model.
-        config: how the driver differs.
-        positions: where its keys stand, for the sentences.
+        robot: model of the robot.
+        config: content of driver.yaml.
+        positions: lines of the keys in driver.yaml, for error messages.
 
     Attributes:
-        joints: the driver's names, in its order.
-        units: of the driver, for the handshake.
-        state: (3 n,) all blocks of a state, in the order of the wire.
-        q, v, tau: (n,) these blocks.
-        q_des, v_des, kp, kd, tau_ff: (n,) blocks of a command.
+        joints: n names of the driver's motors, in the driver's order.
+        units: the driver's units, for the handshake.
+        state: (3 n,) joint blocks of a state message, in the order of the wire protocol.
+        q, v, tau: (n,) views of these blocks: motor angle, speed and torque.
+        q_des, v_des, kp, kd, tau_ff: (n,) joint blocks of a command message.
 
     Raises:
-        ConfigError: a joint is missing, unknown or named twice; one line per problem.
+        ConfigError: a joint is missing, unknown or named twice; the error has one line per problem.
     """
 
     def __init__(self, robot: RobotModel, config: DriverConfig, positions: Positions | None = None) -> None:
@@ -79,7 +87,7 @@ class Driver:
         )
         self._to_joint = sign * RAD_PER_UNIT[unit] / gear
         self._torque_to_joint = sign * gear
-        # kp acts on the motor's angle and gives the motor's torque: both are turned around the gear.
+        # kp maps a motor angle to a motor torque. The gear ratio enters both, hence its square.
         self._gain_to_motor = RAD_PER_UNIT[unit] / gear**2
         self._offset = offset
         self.state = np.zeros(3 * n)
@@ -92,7 +100,7 @@ class Driver:
         self._q = np.zeros(robot.nq)
 
     def read(self, row: SensorRow) -> None:
-        """Fills the joint fields of a row from the blocks `q`, `v` and `tau`."""
+        """Fills the joint fields of a sensor row from the blocks `q`, `v` and `tau`."""
         slots = self._slots
         np.take(self.q, slots, out=row.q, mode="clip")
         row.q *= self._to_joint
@@ -105,7 +113,7 @@ class Driver:
             self._q[:] = row.q
 
     def write(self, command: CommandRow) -> None:
-        """Fills the blocks of a command from a row."""
+        """Fills the blocks of a command message from a command row."""
         work, slots = self._work, self._slots
         np.subtract(command.q_des, self._offset, out=work)
         work /= self._to_joint
@@ -124,15 +132,22 @@ class Driver:
 
     @property
     def command_blocks(self) -> tuple[Vector, ...]:
-        """Blocks of a command, in the order of the wire."""
+        """The blocks of a command message, in the order of the wire protocol."""
         return self.q_des, self.v_des, self.kp, self.kd, self.tau_ff
 
 
 def load_driver(robot: RobotModel, path: Path | None = None) -> Driver | None:
-    """The driver of a robot: driver.yaml beside its robot.yaml; None where there is none.
+    """Loads the driver.yaml that stands beside a robot's robot.yaml.
+
+    Args:
+        robot: model of the robot.
+        path: file to read; by default driver.yaml in the robot's folder.
+
+    Returns:
+        The driver; None if there is no such file.
 
     Raises:
-        ConfigError: the file cannot be used; one line per problem.
+        ConfigError: the file cannot be used; the error has one line per problem.
     """
     path = path if path is not None else robot.folder / FILE
     if not path.exists():
@@ -158,7 +173,8 @@ def _problems(robot: RobotModel, config: DriverConfig, positions: Positions | No
             )
     for joint in robot.joint_names:
         if moved.count(joint) != 1:
-            yield problem(("joints",), f"'{joint}' is moved by {moved.count(joint)} motors, not by one")
+            sentence = f"'{joint}' should be moved by one motor, not by {moved.count(joint)}"
+            yield problem(("joints",), sentence)
     for name in ("sign", "offset_rad", "gear"):
         table = getattr(config, name)
         for joint, value in table.items():
@@ -166,6 +182,12 @@ def _problems(robot: RobotModel, config: DriverConfig, positions: Positions | No
                 sentence = f"there is no joint '{joint}'{did_you_mean(joint, robot.joint_names)}"
                 yield problem((name, joint), sentence)
             if name == "gear" and not value > 0.0:
-                yield problem((name, joint), f"a gear ratio is positive, not {value:g}; use sign")
+                yield problem(
+                    (name, joint),
+                    f"should be positive, not {value:g}; use `sign` for a motor that turns backwards",
+                )
     if config.adds_gravity and robot.floating:
-        yield problem(("adds_gravity",), "only a robot that is fixed to the ground can add gravity torques")
+        yield problem(
+            ("adds_gravity",),
+            "should be false: only a robot that is fixed to the ground can add gravity torques",
+        )

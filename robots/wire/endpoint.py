@@ -1,9 +1,8 @@
-"""Where a robot is reached: by whom without keys, and who has keys.
+"""Endpoints of a link, and the CURVE keys that a link to another computer needs.
 
-Without keys a link stays on this computer: an ipc file in a folder of the user's own, or the loopback
-address.
-Every other address takes CURVE keys on both ends: the controller knows the robot's public key, the robot a
-list of the controllers' ones.
+A link without keys stays on this computer: it uses an ipc file in a folder of the user's own, or the loopback
+address. Every other address needs CURVE keys at both ends: the controller has the robot's public key, and the
+robot has a list of the controllers' public keys.
 """
 
 from __future__ import annotations
@@ -27,10 +26,13 @@ _TCP = re.compile(r"tcp://(\[[0-9a-fA-F:]+\]|[^\[\]:/]+):(\d{1,5})")
 
 
 def default_endpoint(robot: str) -> str:
-    """The ipc endpoint of a robot on this computer, in a folder that only this user may enter.
+    """Returns the default ipc endpoint of a robot, in a folder that only this user can access.
+
+    Args:
+        robot: name of the robot.
 
     Raises:
-        ConfigError: the folder belongs to somebody else.
+        ConfigError: the folder cannot be created, or other users can access it.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     folder = (
@@ -40,44 +42,49 @@ def default_endpoint(robot: str) -> str:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
     except OSError as error:
-        raise ConfigError(f"{folder} cannot hold the robot's endpoint: {error.strerror}; give one") from None
+        raise ConfigError(
+            f"{folder} cannot hold the robot's endpoint ({error.strerror}); give an endpoint elsewhere"
+        ) from None
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise ConfigError(f"{folder} is open to others: remove it, or give an endpoint elsewhere")
+        raise ConfigError(f"{folder} is open to others: remove this folder, or give an endpoint elsewhere")
     return f"ipc://{folder}/{robot}"
 
 
 def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
-    """Refuses an endpoint that cannot be, or that would let strangers at a robot.
+    """Refuses an endpoint that is not valid, or that would let unknown peers connect to a robot.
 
     Args:
         endpoint: `ipc://PATH` or `tcp://HOST:PORT`.
-        keys: whether both ends authenticate themselves.
-        bind: whether we are to open it, and not another process.
+        keys: whether both ends authenticate themselves with CURVE keys.
+        bind: whether this process will bind the endpoint; False if it will connect to it.
 
     Raises:
-        ConfigError: one sentence.
+        ConfigError: the endpoint is refused; the text is one sentence.
     """
     if endpoint.startswith("ipc://"):
         path = Path(endpoint[6:])
         if not path.name or len(str(path)) > LONGEST_IPC_PATH:
-            raise ConfigError(f"{endpoint}: the path must have 1 to {LONGEST_IPC_PATH} characters")
+            raise ConfigError(f"{endpoint}: an ipc path must have 1 to {LONGEST_IPC_PATH} characters")
         if not path.parent.is_dir():
             raise ConfigError(f"{endpoint}: there is no folder {path.parent}")
         if bind and _is_served(path):
-            raise ConfigError(f"{endpoint}: another process serves a robot there")
+            raise ConfigError(
+                f"{endpoint}: another process serves a robot there; stop that process, "
+                "or give another endpoint"
+            )
         return
     match = _TCP.fullmatch(endpoint)
     if match is None or not 0 < int(match[2]) < 65536:
-        raise ConfigError(f"'{endpoint}' is no endpoint: write ipc://PATH or tcp://HOST:PORT")
+        raise ConfigError(f"'{endpoint}' is not an endpoint: write ipc://PATH or tcp://HOST:PORT")
     if not keys and not _is_loopback(match[1].strip("[]")):
         raise ConfigError(
-            f"{endpoint} can be reached by others: make keys with `khz keys new` and give them with --key, "
-            "or stay on tcp://127.0.0.1"
+            f"{endpoint} can be reached from other computers: make keys with `khz keys new` and give "
+            "them with --key, or use tcp://127.0.0.1"
         )
 
 
 def _is_served(path: Path) -> bool:
-    # Binding would silently take the file away from its owner.
+    # Binding an ipc path that is in use would silently take it over from the process that serves it.
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
@@ -90,20 +97,28 @@ def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        # A name may be resolved to anything, but for this one.
+        # Only this host name is sure to resolve to the loopback address.
         return host == "localhost"
 
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A CURVE key pair, both in Z85."""
+    """A CURVE key pair.
+
+    Attributes:
+        public: public key in Z85 (40 characters).
+        secret: secret key in Z85 (40 characters).
+    """
 
     public: str
     secret: str
 
 
 def keys_folder() -> Path:
-    """`$KILOHERTZ_KEYS`, else `kilohertz/keys` in the user's folder of configuration."""
+    """Returns the folder of the key files.
+
+    This is `$KILOHERTZ_KEYS` if set, else `kilohertz/keys` in `$XDG_CONFIG_HOME` or `~/.config`.
+    """
     named = os.environ.get("KILOHERTZ_KEYS")
     if named:
         return Path(named)
@@ -111,13 +126,19 @@ def keys_folder() -> Path:
 
 
 def new_key(name: str) -> Path:
-    """Makes a key pair: NAME.public, to be copied to the other end, and NAME.secret, which stays.
+    """Makes a key pair of two files: NAME.public, to be copied to the other computer, and NAME.secret.
+
+    Args:
+        name: name of the key pair.
+
+    Returns:
+        The path of the secret key file, which must stay on this computer.
 
     Raises:
-        ConfigError: the name is no good or taken, or the folder cannot be written.
+        ConfigError: the name is not valid or exists already, or the folder cannot be written.
     """
     if not KEY_NAME.fullmatch(name):
-        raise ConfigError(f"'{name}' cannot name a key: use letters, digits, '-', '_' and '.'")
+        raise ConfigError(f"'{name}' cannot name a key: use at most 41 letters, digits, '-', '_' and '.'")
     folder = keys_folder()
     public, secret = (key.decode() for key in zmq.curve_keypair())
     path = folder / f"{name}.secret"
@@ -127,37 +148,43 @@ def new_key(name: str) -> Path:
             file.write(f"{public}\n{secret}\n")
         (folder / f"{name}.public").write_text(f"{public}\n")
     except FileExistsError:
-        raise ConfigError(f"there is a key '{name}' already in {folder}") from None
+        raise ConfigError(f"there is already a key '{name}' in {folder}; use another name") from None
     except OSError as error:
-        raise ConfigError(f"no key could be written into {folder}: {error.strerror}") from None
+        raise ConfigError(f"the key could not be written into {folder}: {error.strerror}") from None
     return path
 
 
 def load_key(name: str) -> KeyPair:
-    """Our own key pair.
+    """Loads this computer's own key pair of a given name.
 
     Raises:
-        ConfigError: there is none of this name, others can read it, or it is none.
+        ConfigError: there is no key of this name, other users can read it, or the file holds no key pair.
     """
     path = keys_folder() / f"{name}.secret"
     lines = _key_lines(path, "make it with `khz keys new`")
     if path.stat().st_mode & 0o077:
-        raise ConfigError(f"{path} can be read by others: `chmod 600 {path}`, or make a new key")
+        raise ConfigError(f"{path} can be read by others: run `chmod 600 {path}`, or make a new key")
     if len(lines) != 2:
-        raise ConfigError(f"{path} holds no key pair")
+        raise ConfigError(f"{path} holds no key pair: make one with `khz keys new`")
     return KeyPair(lines[0], lines[1])
 
 
 def load_public(name: str) -> str:
-    """The public key of the other end.
+    """Loads the public key of the other end of a link.
+
+    Args:
+        name: name of the key file, without the ending `.public`.
+
+    Returns:
+        The key in Z85.
 
     Raises:
-        ConfigError: there is none of this name, or it is none.
+        ConfigError: there is no key of this name, or the file holds no public key.
     """
     path = keys_folder() / f"{name}.public"
     lines = _key_lines(path, f"copy {name}.public from the other computer into this folder")
     if len(lines) != 1:
-        raise ConfigError(f"{path} holds no public key")
+        raise ConfigError(f"{path} holds no public key: copy the file from the other computer again")
     return lines[0]
 
 
@@ -167,17 +194,17 @@ def _key_lines(path: Path, remedy: str) -> list[str]:
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"there is no key {path}: {remedy}") from None
     if not all(_Z85.fullmatch(line) for line in lines):
-        raise ConfigError(f"{path} holds no key")
+        raise ConfigError(f"{path} holds no key: {remedy}")
     return lines
 
 
 def list_keys() -> list[tuple[str, str, bool]]:
-    """Name, public key, and whether the secret is here too, of every key in the folder."""
+    """Lists all keys in the folder: name, public key, and whether the secret key is there too."""
     folder = keys_folder()
     names = sorted(path.stem for path in folder.glob("*.public"))
     return [(name, load_public(name), (folder / f"{name}.secret").exists()) for name in names]
 
 
 def trusted_keys() -> frozenset[str]:
-    """Public keys of everybody who may connect: all in the folder."""
+    """Returns the public keys of all peers that may connect: every public key in the folder."""
     return frozenset(public for _, public, _ in list_keys())

@@ -1,7 +1,7 @@
-"""Franka arms, through `pylibfranka` (extra `franka`).
+"""Franka arms, controlled through the library `pylibfranka` (extra `franka`).
 
-The arm sends a state each millisecond and wants an answer to each; twenty missing in a row stop it. It adds
-gravity and friction itself, and stops where a torque changes by more than 1000 Nm/s.
+The arm sends a state every millisecond and expects an answer to each; it stops after twenty missing answers
+in a row. It compensates gravity and friction itself, and stops if a torque changes by more than 1000 Nm/s.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ JOINTS = 7
 
 
 class FrankaArm:
-    """See `kilohertz.robots.wire.maker_arm.Arm`.
+    """A Franka arm with the interface of `kilohertz.robots.wire.maker_arm.Arm`.
 
     Args:
-        address: of the arm's control box.
-        enforce_realtime: whether the maker's library refuses a kernel that is not real-time.
+        address: network address of the arm's control box.
+        enforce_realtime: whether the manufacturer's library refuses a kernel that is not real-time.
 
     Raises:
         ConfigError: the library is missing or refuses this host.
@@ -54,7 +54,7 @@ class FrankaArm:
         self._mode: Any = None
 
     def read(self) -> None:
-        """Waits for the next state."""
+        """Waits for the next state of the arm and stores it in the attributes."""
         try:
             state = self._robot.read_once() if self._control is None else self._control.readOnce()[0]
         except RuntimeError as error:
@@ -66,27 +66,27 @@ class FrankaArm:
         self._mode = state.robot_mode
 
     def problem(self) -> str | None:
-        """Only an idle arm may be controlled."""
+        """Returns why torque control must not begin; None for an arm in mode Idle."""
         if self._control is not None or self._mode in (None, self._vendor.RobotMode.Idle):
             return None
         return f"the arm is in mode {self._mode.name}, not Idle: recover or unlock it in Desk"
 
     def engage(self) -> None:
-        """Begins torque control."""
+        """Begins torque control; see `Arm.engage`."""
         try:
             self._control = self._robot.start_torque_control()
         except RuntimeError as error:
             self._fail(error)
 
     def write(self, tau: Vector) -> None:
-        """Answers the state read last."""
+        """Sends torques without gravity as the answer to the last state read [Nm]."""
         try:
             self._control.writeOnce(self._vendor.Torques(tau.tolist()))
         except RuntimeError as error:
             self._fail(error)
 
     def release(self) -> None:
-        """Answers the state read last with the end of the motion."""
+        """Ends torque control, as the answer to the last state read."""
         last = self._vendor.Torques([0.0] * JOINTS)
         last.motion_finished = True
         control, self._control = self._control, None
@@ -96,11 +96,11 @@ class FrankaArm:
             self._fail(error)
 
     def close(self) -> None:
-        """The library lets go of the arm when nobody refers to it."""
+        """Closes the connection: the library does so when its last reference is dropped."""
         self._control = self._robot = None
 
     def _fail(self, error: RuntimeError) -> None:
         self._control = None
         if isinstance(error, self._vendor.NetworkException):
             raise LinkLostError(f"the Franka arm does not answer any more: {error}") from None
-        raise ArmStoppedError(f"the arm has stopped: {error}") from None
+        raise ArmStoppedError(f"the Franka arm has stopped: {error}") from None

@@ -1,26 +1,28 @@
-"""The one interface through which the loop meets a robot, simulated or real."""
+"""The interfaces through which a run meets a robot: in this process or behind the wire."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from kilohertz.robots.model.rows import CommandRow, SensorRow
+    from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 
 
 class LinkLostError(Exception):
     """The robot does not answer; one sentence."""
 
 
-class RobotLink(Protocol):
-    """A robot that can be read and commanded once a tick.
+class TickLink(Protocol):
+    """A robot that can be read and commanded once a tick: all that the control loop needs of it."""
 
-    A simulated robot in lockstep moves on by one period in `write`; hardware moves on by itself and
-    `read` waits for its next state.
-    """
+    @property
+    def lost_because(self) -> str:
+        """Why `read` returned False, one sentence; "" where the link cannot say."""
+        ...
 
     def read(self, sensors: SensorRow) -> bool:
-        """Fills the row with the newest state.
+        """Fills the row with the newest state; hot path.
 
         Returns:
             False when no state came within the link's own time limit; the row is then untouched.
@@ -28,9 +30,114 @@ class RobotLink(Protocol):
         ...
 
     def write(self, command: CommandRow) -> None:
-        """Sends the command; never blocks."""
+        """Sends the command; never blocks; hot path."""
+        ...
+
+
+class RobotTruth(Protocol):
+    """The true state of a simulated robot, at the instant of the newest sensor sample.
+
+    Arrays keep their address and are updated in place. For hardware, `known` is False and all values are NaN.
+    Frames: W world, B base, C centre of mass of everything that moves, R centre of mass of the robot without
+    its payload, F contact, H hand.
+
+    Attributes:
+        known: whether the values below are known.
+        t_s: time since the start of the run [s].
+        q: (nq,) configuration in pinocchio's convention (base orientation as quaternion x, y, z, w).
+        v: (nv,) velocity in pinocchio's convention (that of the base in the axes of the base).
+        p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s].
+        p_WR: (3,) centre of mass of the robot without its payload [m].
+        p_WF: (nc, 3) origins of the contact frames [m].
+        contact_force_W: (nc, 3) force of the ground on each contact [N].
+        normal_force_N: (nc,) component of that force along the normal of the ground.
+        cop_W: (nc, 3) centre of pressure of each contact [m]; NaN where it carries no load.
+        tau: (na,) torque that the drives applied [Nm].
+        p_WH: (nh, 3) positions of the hands [m].
+        R_WH: (nh, 3, 3) orientations of the hands.
+    """
+
+    known: bool
+    t_s: float
+    q: Vector
+    v: Vector
+    p_WC: Vector
+    v_WC: Vector
+    p_WR: Vector
+    p_WF: Vector
+    contact_force_W: Vector
+    normal_force_N: Vector
+    cop_W: Vector
+    tau: Vector
+    p_WH: Vector
+    R_WH: Vector
+
+
+class RobotLink(TickLink, Protocol):
+    """A robot as a run needs it, from the first sample to the figures at the end.
+
+    Calls come in this order: `first_sample` (any number of times), `arm`, then `read`, `write` and `advance`
+    once a tick, `close`, `figures`.
+    """
+
+    @property
+    def truth(self) -> RobotTruth:
+        """The true state; always the same object."""
+        ...
+
+    @property
+    def hardware(self) -> bool:
+        """Whether this is a robot that moves in real time and may not be simulated: its host must be fit."""
+        ...
+
+    @property
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """What happened on the robot's side so far: dicts of t_s [s], kind and text, in order of time."""
+        ...
+
+    @property
+    def fell(self) -> bool | None:
+        """Whether the robot fell; None where that is not known."""
+        ...
+
+    @property
+    def fell_at_s(self) -> float | None:
+        """When it fell [s since the start of the run]; None if it did not, or where that is not known."""
+        ...
+
+    @property
+    def robot_stopped(self) -> bool:
+        """Whether the robot was stopped from its own side, by an operator or by another program."""
+        ...
+
+    def first_sample(self, sensors: SensorRow) -> None:
+        """Fills the row with a sample of the robot at rest, before it is armed.
+
+        Raises:
+            LinkLostError: no state came.
+        """
+        ...
+
+    def arm(self) -> None:
+        """Takes control; the robot then waits for its first command.
+
+        Raises:
+            ConfigError: the robot must not be armed.
+            LinkLostError: the robot does not answer.
+        """
+        ...
+
+    def advance(self) -> None:
+        """Ends a tick: a simulation in lockstep moves on by one period.
+
+        It does nothing for a robot that moves in real time.
+        """
         ...
 
     def close(self) -> None:
         """Leaves the robot damping and frees the link."""
+        ...
+
+    def figures(self) -> Mapping[str, Any] | None:
+        """How the link did, for the summary, after `close`; None for a robot in this process."""
         ...

@@ -1,4 +1,7 @@
-"""What a bridge needs of a bought arm: torques in, joint states out; gravity is the arm's own business."""
+"""Interface between a bridge and a manufacturer's arm: torques in, joint states out.
+
+The arm compensates gravity itself.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,20 @@ from kilohertz.robots.model.rows import Vector
 
 
 class ArmStoppedError(Exception):
-    """The arm has stopped by itself, or does not do what it is told; one sentence."""
+    """The arm has stopped by itself, or does not accept torque commands. The text is one sentence."""
 
 
 class Arm(Protocol):
-    """An arm that adds gravity torques itself and holds its position while nobody controls it.
+    """An arm that adds gravity torques itself and holds its position while it is not controlled.
 
     Attributes:
-        maker: for the sentences.
-        joints: how many.
-        periods: milliseconds from one of its states to the next.
-        measures_torque: whether `tau` is measured; else the bridge fills in what it has asked for.
-        q, v, tau: of the newest state [rad, rad/s, Nm]; tau with gravity.
-        t_s: its time, on the arm's clock [s].
+        maker: short name of the manufacturer, for messages.
+        joints: number of joints, n.
+        periods: control periods of 1 ms from one state of the arm to the next.
+        measures_torque: whether the arm measures `tau`; if not, the bridge reports the commanded torque.
+        q, v: (n,) joint positions and velocities of the newest state [rad, rad/s].
+        tau: (n,) joint torques of the newest state, gravity included [Nm].
+        t_s: time of the newest state on the arm's clock [s].
     """
 
     maker: str
@@ -34,52 +38,61 @@ class Arm(Protocol):
     t_s: float
 
     def read(self) -> None:
-        """Waits for the next state.
+        """Waits for the next state of the arm and stores it in the attributes.
 
         Raises:
-            ArmStoppedError: it has stopped by itself.
-            LinkLostError: it does not answer any more.
+            ArmStoppedError: the arm has stopped by itself.
+            LinkLostError: the arm does not answer any more.
         """
         ...
 
     def problem(self) -> str | None:
-        """Why torque control must not begin, as of the newest state; None where it may."""
+        """Returns why the newest state does not allow torque control; None if it does."""
         ...
 
     def engage(self) -> None:
-        """Begins torque control: from now on each `read` is followed by one `write`, or by `release`.
+        """Begins torque control; from now on each `read` must be followed by one `write` or by `release`.
 
         Raises:
-            ArmStoppedError: it refuses.
+            ArmStoppedError: the arm refuses torque control.
         """
         ...
 
     def write(self, tau: Vector) -> None:
-        """Sends torques without gravity, for the state read last [Nm].
+        """Sends the torques that answer the last state read.
+
+        Args:
+            tau: (n,) joint torques without gravity [Nm].
 
         Raises:
-            ArmStoppedError: it has stopped by itself.
+            ArmStoppedError: the arm has stopped by itself.
         """
         ...
 
     def release(self) -> None:
-        """Ends torque control of an arm at rest, which holds its position from now on."""
+        """Ends torque control of an arm at rest; the arm then holds its position."""
         ...
 
     def close(self) -> None:
-        """Frees the connection."""
+        """Closes the connection to the arm."""
         ...
 
 
 def vendor_module(name: str, extra: str) -> Any:
-    """A maker's own library.
+    """Imports a manufacturer's Python library.
+
+    Args:
+        name: name of the module.
+        extra: extra of the kilohertz package that installs the library.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: the library is not installed or cannot be imported.
     """
     import importlib
 
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ConfigError(f"{name} cannot be used ({error}): pip install 'kilohertz[{extra}]'") from None
+        raise ConfigError(
+            f"the library {name} cannot be imported ({error}): run pip install 'kilohertz[{extra}]'"
+        ) from None

@@ -1,9 +1,9 @@
-"""A bought arm behind the wire protocol: to a controller it is a robot like any other.
+"""A manufacturer's arm behind the wire protocol, so that a controller uses it like any other robot.
 
-What the arm's maker wants is met here: torques at the arm's own rate, without the gravity that the arm adds,
-changing no faster than they may, and from the first state of torque control to the last without a gap. Torque
-control begins with the lease. When nobody commands any more, the arm is braked until it rests and then handed
-back to its maker's controller, which holds it.
+The bridge meets the manufacturer's requirements: torques at the arm's own rate, without the gravity torques
+that the arm adds, with a limited rate of change, and as an answer to every state while torque control is on.
+Torque control begins with the lease. When the lease ends, the bridge brakes the arm until it rests. Then it
+returns control to the manufacturer's controller, which holds the arm.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from kilohertz.robots.wire.robot_port import RobotPort
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.row_messages import identity
 
-# How long an arm waits for the answer to its state before it gets what was asked last.
+# Time that the bridge waits for the answer to a state before it sends the torque of the last command.
 ANSWER_NS = 300_000
 LARGEST_RATE_NM_S = 900.0
-# Braking: the torque limit is reached at this speed, far from where it would shake a light joint.
+# While braking, the torque limit is reached at this joint speed. The gain is then far below the one at which
+# a light joint would oscillate.
 BRAKING_SPEED_RAD_S = 5.0
 STABLE_BRAKING = 0.3
 AT_REST_RAD_S = 0.02
@@ -40,31 +41,31 @@ LAST_CYCLES = 2000
 
 
 def sleep_until(due_ns: int) -> None:
-    """Sleeps until a stamp of the monotonic clock."""
+    """Sleeps until a time of the monotonic clock [ns]."""
     remaining_ns = due_ns - time.monotonic_ns()
     if remaining_ns > 0:
         time.sleep(1e-9 * remaining_ns)
 
 
 class ArmBridge:
-    """Serves one arm at one endpoint; call `cycle` for ever, then `close`.
+    """Serves one arm at one endpoint; call `cycle` repeatedly, then `close`.
 
     Args:
-        robot: model of the arm, with its joints in the maker's order.
-        arm: the maker's side.
-        endpoint: where controllers reach it.
-        answer_ns: how long to wait for the answer to each state [ns].
-        realtime: whether the link's own thread asks for real-time priority.
-        core: where `cycle` will be called; None for any.
-        key: our key pair; needed where others can reach us.
+        robot: model of the arm, with its joints in the manufacturer's order.
+        arm: connection to the arm.
+        endpoint: address at which controllers reach the arm.
+        answer_ns: time to wait for the answer to each state [ns].
+        realtime: whether the link's I/O thread asks for real-time priority.
+        core: CPU core on which `cycle` will be called; None for any core.
+        key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
-        sleep: waits for a stamp of the monotonic clock.
+        sleep: function that sleeps until a time of the monotonic clock [ns].
 
     Attributes:
-        side: mode, lease and counts.
+        side: protocol state machine, with mode, lease and counts.
 
     Raises:
-        ConfigError: the model is none of this arm, or the endpoint cannot be used.
+        ConfigError: the model does not fit the arm, or the endpoint cannot be used.
     """
 
     def __init__(
@@ -81,9 +82,14 @@ class ArmBridge:
         sleep: Callable[[int], None] = sleep_until,
     ) -> None:
         if robot.floating or robot.na != arm.joints:
-            raise ConfigError(f"'{robot.name}' is no arm of {arm.joints} joints, as '{arm.maker}' needs")
+            raise ConfigError(
+                f"'{robot.name}' is not an arm of {arm.joints} joints, which a bridge to '{arm.maker}' needs"
+            )
         if load_driver(robot) is not None:
-            raise ConfigError(f"{robot.folder / FILE}: the bridge knows its arm; move this file away")
+            raise ConfigError(
+                f"{robot.folder / FILE}: the bridge converts nothing, so that this file would "
+                "have no effect; remove it"
+            )
         self._arm = arm
         self._answer_ns = answer_ns
         self._sleep = sleep
@@ -112,11 +118,11 @@ class ArmBridge:
 
     @property
     def engaged(self) -> bool:
-        """Whether the arm obeys torques, and not its maker's controller."""
+        """Whether the arm is under torque control; False while the manufacturer's controller holds it."""
         return self._engaged
 
     def cycle(self) -> None:
-        """One cycle of the arm: its state, our answer. Hot path.
+        """Runs one cycle of the arm: reads its state and writes the torques that answer it. Hot path.
 
         Raises:
             LinkLostError: the arm does not answer any more.
@@ -139,7 +145,8 @@ class ArmBridge:
         for period in range(arm.periods):
             if period:
                 self._sleep(start_ns + period * PERIOD_NS)
-            # Between two states of an arm that has fewer than we tell, its joints go on at their speed.
+            # An arm with a cycle of several periods has no state for each of them: in between, the joint
+            # positions are extrapolated at constant velocity.
             np.multiply(arm.v, period * PERIOD_S, out=self._work)
             np.add(arm.q, self._work, out=sensors.q)
             sensors.t_s[0] = arm.t_s + period * PERIOD_S
@@ -148,7 +155,7 @@ class ArmBridge:
                 self._drive()
 
     def _tick(self) -> None:
-        """One period of the wire protocol: what came, the next state, and its answer."""
+        """Runs one period of the wire protocol: handles packets, sends a state, and waits for its answer."""
         port, side = self._port, self.side
         port.take_in()
         side.tick()
@@ -178,7 +185,7 @@ class ArmBridge:
         self._was_damping = damping
 
     def _drive(self) -> None:
-        """Begins torque control, goes on with it, or ends it."""
+        """Begins, continues or ends torque control, depending on the mode."""
         arm = self._arm
         commanded = self.side.mode in (wire.ARMED, wire.ACTIVE)
         try:
@@ -204,10 +211,10 @@ class ArmBridge:
         return self._cycles_at_rest >= AT_REST_CYCLES
 
     def _set_torque(self) -> None:
-        """What the command asks for at this state, without gravity, within the limits; into `_written`."""
+        """Computes the commanded torque, without gravity and within the limits, into `_written`."""
         arm, command, tau, work = self._arm, self._command, self._tau, self._work
         share = self.side.held_share if self.side.mode == wire.ACTIVE else 0.0
-        # Braking; it takes over as a command that is not renewed fades away.
+        # The braking torque replaces the command's torque gradually while no new command is received.
         np.multiply(self._braking_kd, arm.v, out=tau)
         tau *= share - 1.0
         if share > 0.0:
@@ -222,7 +229,7 @@ class ArmBridge:
             work *= command.kd
             work *= share
             tau += work
-        # The limit holds for the motor, which bears the gravity too.
+        # The torque limit applies to the motor's whole torque, gravity included.
         np.subtract(self._limit, self._gravity, out=self._bound)
         np.minimum(tau, self._bound, out=tau)
         np.add(self._limit, self._gravity, out=self._bound)
@@ -233,26 +240,26 @@ class ArmBridge:
         self._written += tau
 
     def _stopped(self, error: ArmStoppedError) -> None:
-        """The arm holds or brakes by itself; whoever commanded it has lost the lease."""
+        """Revokes the lease after the arm has stopped by itself; the arm then holds or brakes on its own."""
         self._engaged = False
         self._written[:] = 0.0
         self.side.damp(str(error)[: wire.MAX_TEXT])
         self._tell_damping()
 
     def close(self) -> None:
-        """Brakes the arm until it rests, hands it back, and frees both ends."""
-        self.side.damp("the bridge ends")
+        """Brakes the arm until it rests, ends torque control, and closes both connections."""
+        self.side.damp("the bridge is closing")
         try:
             for _ in range(LAST_CYCLES):
                 self.cycle()
                 if not self._engaged:
                     break
         except LinkLostError:
-            pass  # it brakes by itself
+            pass  # an arm that has lost its connection brakes by itself
         finally:
             self.abandon()
 
     def abandon(self) -> None:
-        """Frees both ends as they are; for an arm that is lost."""
+        """Closes both connections at once, for an arm that does not answer any more."""
         self._port.close()
         self._arm.close()

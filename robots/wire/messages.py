@@ -1,7 +1,7 @@
-"""The messages between a controller and a robot, as PROTOCOL.md describes them: packing and strict unpacking.
+"""Packing and strict unpacking of the messages between a controller and a robot (see PROTOCOL.md).
 
-Whatever arrives, unpacking returns a message or None; it never raises and never builds more than the few
-kilobytes that a message may have.
+For any bytes, `unpack` returns a message or None. It never raises an exception and never allocates more than
+the few kilobytes that a message may have.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ STANDBY, ARMED, ACTIVE, DAMPING = range(4)
 MODES = ("standby", "armed", "active", "damping")
 
 Message = tuple[str, tuple[Any, ...]]
-"""Kind of a message, and its fields."""
+"""The kind of a message and the tuple of its fields."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What both ends of a link must agree on before anything moves.
+    """Robot, joint order, period, model and units, which both ends of a link must agree on before motion.
 
     Attributes:
-        robot: name.
-        joints: names, in the order of all joint blocks.
-        contacts: names, in the order of the contact force block.
-        dt_s: period [s].
-        model_sha256: of the model file, in hexadecimal.
-        units: see `UNITS`.
+        robot: name of the robot.
+        joints: names of the joints, in the order of all joint blocks.
+        contacts: names of the contacts, in the order of the contact force block.
+        dt_s: control period [s].
+        model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
+        units: units of all blocks, as in `UNITS`.
     """
 
     robot: str
@@ -48,10 +48,14 @@ class Identity:
     units: str = UNITS
 
     def difference(self, other: Identity) -> tuple[str, str] | None:
-        """The first field in which the other end differs, and how, in words; None where all agree.
+        """Compares the robot's identity (this one) with the controller's.
 
         Args:
-            other: what the controller says; this is what the robot says.
+            other: the identity that the controller expects.
+
+        Returns:
+            The name of the first field that differs and a sentence with both values; None if all fields
+            agree.
         """
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
@@ -60,28 +64,28 @@ class Identity:
         return None
 
     def packed(self) -> tuple[Any, ...]:
-        """The fields as they stand in a message."""
+        """Returns the fields in the order in which a message carries them."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
 def _difference(mine: Any, theirs: Any) -> str:
     if not isinstance(mine, tuple):
-        return f"the robot has {mine!r}, the controller {theirs!r}"[:MAX_TEXT]
+        return f"the robot has {mine!r}, the controller has {theirs!r}"[:MAX_TEXT]
     if len(mine) != len(theirs):
         missing = [name for name in mine if name not in theirs] or [
             name for name in theirs if name not in mine
         ]
         named = f"; only one of them has {missing[0]!r}" if missing else ""
-        return f"the robot has {len(mine)}, the controller {len(theirs)}{named}"
+        return f"the robot has {len(mine)} entries, the controller has {len(theirs)}{named}"
     place = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
-    return f"number {place} is {mine[place]!r} on the robot and {theirs[place]!r} in the controller"
+    return f"entry {place} is {mine[place]!r} on the robot and {theirs[place]!r} in the controller"
 
 
 _Check = Callable[[Any], bool]
 
 
 def _is_number(value: Any) -> bool:
-    # Exactly int: a bool is one too, and no number here.
+    # In Python a bool is an int too; in a message it is not a valid number.
     return type(value) is int and value >= 0
 
 
@@ -123,7 +127,7 @@ _FIELDS: dict[str, tuple[_Check, ...]] = {
     "armed": (_is_number,),
     # epoch
     "disarm": (_is_number,),
-    # accepted, refused, late, round trip [us]
+    # accepted, refused, late, round trip percentiles [us]
     "disarmed": (_is_number, _is_number, _is_number, _is_block),
     # reason
     "stop": (_is_text,),
@@ -142,18 +146,19 @@ KINDS = tuple(_FIELDS)
 
 
 def pack(kind: str, *values: Any) -> bytes:
-    """A message as bytes.
+    """Packs a message into bytes.
 
     Args:
-        kind: one of `KINDS`.
-        values: its fields, in the order of PROTOCOL.md; blocks as bytes or contiguous float64 arrays.
+        kind: kind of the message, one of `KINDS`.
+        values: fields of the message in the order of PROTOCOL.md; a block is bytes or a contiguous float64
+            array.
     """
     packed: bytes = msgpack.packb((VERSION, kind, *values), use_bin_type=True)
     return packed
 
 
 def unpack(payload: bytes) -> Message | None:
-    """The message in a payload; None for anything that is not exactly one valid message of this version."""
+    """Decodes a payload; returns None unless it is exactly one valid message of this protocol version."""
     if not 0 < len(payload) <= MAX_BYTES:
         return None
     try:
@@ -168,7 +173,7 @@ def unpack(payload: bytes) -> Message | None:
             max_map_len=0,
             max_ext_len=0,
         )
-    except Exception:  # Hostile bytes make the parser raise whatever they like, except out of here.
+    except Exception:  # malformed bytes can make the parser raise any exception; none may leave this function
         return None
     if type(content) is not tuple or len(content) < 2:
         return None
@@ -185,11 +190,12 @@ def unpack(payload: bytes) -> Message | None:
 
 
 def foreign_version(payload: bytes) -> int | None:
-    """The version of a message that is like ours in all but its version; None for all others."""
+    """Returns the version of a message of another protocol version; None for any other payload."""
     if not 0 < len(payload) <= MAX_BYTES:
         return None
     try:
-        # An array of up to 15 or up to 65535 elements; a small whole number is its own byte.
+        # msgpack arrays of up to 15 elements begin with 0x9n, those of up to 65535 with 0xDC and two bytes of
+        # length. An integer below 128 is encoded as one byte.
         start = {0x90: 1, 0xDC: 3}[payload[0] if payload[0] == 0xDC else payload[0] & 0xF0]
         version = payload[start]
     except (KeyError, IndexError):
@@ -198,5 +204,5 @@ def foreign_version(payload: bytes) -> int | None:
 
 
 def identity_at(values: tuple[Any, ...], start: int) -> Identity:
-    """The identity whose fields stand in a message's fields from `start` on."""
+    """Builds the identity whose six fields begin at index `start` of a message's fields."""
     return Identity(*values[start : start + len(_IDENTITY)])

@@ -1,4 +1,4 @@
-"""The robot's end of the link as a socket: takes in packets, answers, and tells all peers."""
+"""The robot's socket: receives packets, sends the answers, and sends states to all peers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GOODBYE_MS = 200
 
 
 class RobotPort:
-    """A socket for a `RobotSide`.
+    """The socket of a `RobotSide`.
 
     Args:
-        side: what the packets are for.
-        endpoint: where to be reached.
+        side: protocol state machine that handles the packets.
+        endpoint: address to bind, `ipc://PATH` or `tcp://HOST:PORT`.
         realtime: whether the I/O thread asks for real-time priority.
-        core: of whoever calls us, for the I/O thread too; None for any.
-        key: our key pair; needed where others can reach us.
+        core: CPU core of the calling thread, used for the I/O thread too; None for any core.
+        key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
 
     Raises:
@@ -48,10 +48,10 @@ class RobotPort:
         self._socket = robot_socket(self._context, endpoint, key)
 
     def take_in(self) -> bool:
-        """Looks at what has come, and answers. Hot path.
+        """Handles the packets that have been received, at most 64, and sends the answers. Hot path.
 
         Returns:
-            Whether anything had come.
+            Whether any packet had been received.
         """
         if self._doorkeeper is not None:
             self._doorkeeper.answer()
@@ -72,11 +72,16 @@ class RobotPort:
         return True
 
     def wait(self, timeout_ms: float) -> None:
-        """Waits until something comes."""
+        """Waits until a packet is received, at most `timeout_ms`."""
         self._socket.poll(timeout_ms)
 
     def listen(self, until_ns: int, enough: Callable[[], bool] | None = None) -> None:
-        """Takes in what comes, as it comes, until then or until it is enough. Hot path."""
+        """Handles packets as they are received. Hot path.
+
+        Args:
+            until_ns: time of the monotonic clock at which to return [ns].
+            enough: returns True if no more packets are awaited; None to use the whole time.
+        """
         while enough is None or not enough():
             if self.take_in():
                 continue
@@ -86,23 +91,23 @@ class RobotPort:
             select.select([self._socket], [], [], remaining_ns * 1e-9)
 
     def tell(self, payload: bytes) -> None:
-        """Sends to every peer."""
+        """Sends a packet to every peer that has completed the handshake."""
         for peer in self._side.peers:
             self.send(peer, payload)
 
     def send(self, peer: bytes, payload: bytes) -> None:
-        """Sends to one peer; one that does not read loses what it does not read."""
+        """Sends a packet to one peer; drops it if the peer's queue is full."""
         try:
             self._socket.send_multipart((peer, payload), zmq.NOBLOCK)
         except zmq.Again:
             return
 
     def close(self) -> None:
-        """Frees the endpoint, once what was said last has gone out."""
+        """Frees the endpoint after the last packets have been sent."""
         self._free(GOODBYE_MS)
 
     def abandon(self) -> None:
-        """Frees the endpoint without a word, as if the process had died."""
+        """Frees the endpoint at once and sends nothing, as if the process had been killed."""
         self._free(0)
 
     def _free(self, linger_ms: int) -> None:

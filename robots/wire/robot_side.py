@@ -1,7 +1,7 @@
-"""The robot's end of the wire protocol: who may command, which command counts, when to damp alone.
+"""The robot's end of the wire protocol: leases, checks of commands, and the watchdog that damps the robot.
 
-It knows no socket, no clock and no simulator: bytes come in, answers go out, and `tick` is called once a
-period. A driver written in Python is this class between a socket and the motors.
+This module uses no socket, clock or simulator: `handle` maps a packet to its answer, and `tick` is called
+once per period. A driver written in Python connects this class to a socket and to the motors.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ TestSelf = Callable[[], str | None]
 
 @dataclass
 class Peer:
-    """A controller that has been welcomed."""
+    """A controller whose handshake has succeeded.
+
+    Attributes:
+        name: name that the controller gave in its `hello`.
+        wants_truth: whether the controller is sent the true state of a simulated robot.
+        heard_ns: monotonic time of its last packet [ns].
+    """
 
     name: str
     wants_truth: bool
@@ -43,13 +49,14 @@ class Peer:
 
 @dataclass
 class Counts:
-    """What became of the packets that came in.
+    """Counts of the packets received since the last lease was granted.
 
     Attributes:
-        accepted: commands that were acted on.
-        refused: what was no valid message, or a command from a peer or of an epoch without the lease.
-        stale: commands whose number was not newer than the last one's, or that answer no recent state.
-        late: commands past their deadline.
+        accepted: commands that were accepted.
+        refused: packets that were not valid messages, and commands from a peer without the lease, with
+            another epoch, or with values out of range.
+        stale: commands whose number was not above that of the last command, or that answer no recent state.
+        late: commands that were received after their deadline.
     """
 
     accepted: int = 0
@@ -61,28 +68,27 @@ class Counts:
 class RobotSide:
     """State machine, leases and watchdog of a robot.
 
-    Modes: standby (nobody commands), armed (a lease is given, its first command is awaited), active, and
-    damping,
-    which is latched: only a new `arm` that passes the self-test ends it. The lease is a number, the epoch,
-    which
-    grows with every grant and with every damping: a controller that was stopped and wakes up holds an old
-    one.
+    Modes: standby (no controller holds the lease), armed (a lease is granted and its first command is
+    awaited), active, and damping. Damping is latched: only a new `arm` that passes the self-test ends it. A
+    lease is identified by a number, its epoch, which increases with every grant and every damping. A
+    controller that was suspended and resumes therefore sends an old epoch, and its commands are refused.
 
     Args:
-        robot: sizes and limits.
-        identity: what every controller must agree with.
-        take: called with each command that is accepted, and the number of the state it answers; the row is
-            overwritten by the next.
-        test_self: says why the robot must not be armed, or None.
-        options: what a controller may ask for beside the protocol's core.
+        robot: model with the sizes and limits.
+        identity: identity that every controller must agree with.
+        take: called with each accepted command and the number of the state that it answers; the row is
+            overwritten by the next command.
+        test_self: returns the reason why the robot must not be armed, or None.
+        options: optional features that a controller may request.
 
     Attributes:
-        mode: one of `wire.STANDBY` and so on.
-        epoch: of the lease in force, or of the last one.
-        counts: of packets.
+        mode: `wire.STANDBY`, `wire.ARMED`, `wire.ACTIVE` or `wire.DAMPING`.
+        epoch: epoch of the current lease, or of the last one.
+        counts: counts of received packets.
         silent_ticks: periods since the last accepted command.
-        reason: why it damps.
-        reason_kind: `STOPPED` where it was told to, else `damping`.
+        peers: controllers whose handshake has succeeded, by routing id.
+        reason: why the mode last changed to standby or damping; empty while armed or active.
+        reason_kind: `STOPPED` if a controller commanded the stop, else `damping`.
     """
 
     def __init__(
@@ -94,8 +100,8 @@ class RobotSide:
         options: tuple[str, ...] = (),
     ) -> None:
         self.mode = wire.STANDBY
-        # Random, so that packets recorded before a restart carry no epoch of today; small enough for a signed
-        # number, and for 2^15 centuries of leases.
+        # Random, so that packets recorded before a restart do not carry a valid epoch. It fits a signed
+        # 64-bit integer with enough room for 2^15 centuries of leases.
         self.epoch = secrets.randbits(62) | 1 << 61
         self.counts = Counts()
         self.silent_ticks = 0
@@ -122,25 +128,25 @@ class RobotSide:
 
     @property
     def holder(self) -> str:
-        """Who holds the lease; empty where nobody does."""
+        """Name of the controller that holds the lease; empty if no controller holds it."""
         return self.peers[self._holder].name if self._holder is not None else ""
 
     @property
     def held_share(self) -> float:
-        """How much of the last command counts: 1 while fresh, from 3 ms of silence falling to 0 at 20 ms."""
+        """Weight of the last command: 1 until 3 periods of silence, then linearly to 0 at 20 periods."""
         fading = (self.silent_ticks - HOLD_TICKS) / (WATCHDOG_TICKS - HOLD_TICKS)
         return min(1.0, max(0.0, 1.0 - fading))
 
     def handle(self, peer: bytes, payload: bytes, now_ns: int) -> bytes | None:
-        """Takes in one packet; hot path for commands.
+        """Handles one received packet; hot path for commands.
 
         Args:
-            peer: who sent it, as the transport knows it.
-            payload: anything.
-            now_ns: the robot's monotonic clock.
+            peer: routing id of the sender.
+            payload: received bytes, valid or not.
+            now_ns: time of the robot's monotonic clock [ns].
 
         Returns:
-            What to answer, if anything.
+            The answer to send to the peer; None if the packet needs no answer.
         """
         message = wire.unpack(payload)
         if message is None:
@@ -148,7 +154,7 @@ class RobotSide:
             version = wire.foreign_version(payload)
             if version is None:
                 return None
-            text = f"the robot speaks version {wire.VERSION}, the controller version {version}"
+            text = f"the robot uses protocol version {wire.VERSION}, the controller uses version {version}"
             return wire.pack("refused", "protocol", text)
         kind, values = message
         known = self.peers.get(peer)
@@ -160,12 +166,14 @@ class RobotSide:
         if kind == "hello":
             return self._hello(peer, values, now_ns)
         if kind == "stop":
-            # From anyone that the transport lets in: stopping needs no lease.
-            self.damp(f"by {values[0]}" if values[0] else "by somebody", STOPPED)
+            # Any peer that the transport lets in may stop the robot; a stop needs no lease.
+            self.damp(f"stopped by {values[0]}" if values[0] else "stopped by a peer without a name", STOPPED)
             return wire.pack("stopped")
         if known is None or kind not in ("arm", "disarm", "heartbeat"):
             self.counts.refused += 1
-            return wire.pack("refused", "hello", "say hello first") if kind == "arm" else None
+            if kind != "arm":
+                return None
+            return wire.pack("refused", "hello", "the handshake is missing: send `hello` before `arm`")
         if kind == "arm":
             return self._arm(peer)
         if kind == "disarm":
@@ -203,7 +211,7 @@ class RobotSide:
         if difference is not None:
             return wire.pack("refused", *difference)
         if peer not in self.peers and len(self.peers) >= MOST_PEERS:
-            # Whoever has been silent for longest makes room; never the one that commands.
+            # Forget the peer that has been silent for longest, but never the holder of the lease.
             others = (name for name in self.peers if name != self._holder)
             del self.peers[min(others, key=lambda name: self.peers[name].heard_ns)]
         options = values[7]
@@ -214,10 +222,11 @@ class RobotSide:
 
     def _arm(self, peer: bytes) -> bytes:
         if peer == self._holder and self.mode == wire.ARMED:
-            # It asked again before our first answer came; another epoch would cross its first command.
+            # The holder repeated its request before it received the first answer. A new epoch would make its
+            # first command invalid.
             return wire.pack("armed", self.epoch)
         if self.mode in (wire.ARMED, wire.ACTIVE):
-            return wire.pack("refused", "lease", f"'{self.holder}' commands this robot")
+            return wire.pack("refused", "lease", f"'{self.holder}' already commands this robot")
         problem = self._test_self()
         if problem is not None:
             return wire.pack("refused", "self-test", problem[: wire.MAX_TEXT])
@@ -235,7 +244,7 @@ class RobotSide:
         if peer != self._holder or epoch != self.epoch:
             self.counts.refused += 1
             return None
-        self._release(wire.STANDBY, "the controller has let go")
+        self._release(wire.STANDBY, "the controller gave the lease back")
         counts = self.counts
         trip = self.round_trip_us()
         return wire.pack(
@@ -243,18 +252,27 @@ class RobotSide:
         )
 
     def round_trip_us(self) -> Vector:
-        """p50, p99, p99.9 of the time from a state sent to its command taken [us]; empty before any."""
+        """Percentiles of the time from sending a state to accepting its command.
+
+        Returns:
+            (3,) p50, p99 and p99.9 [us]; an empty array before the first command.
+        """
         taken = min(self._trips, ROUND_TRIPS_KEPT)
         return np.percentile(self._trip_us[:taken], TRIP_PERCENTILES) if taken else np.zeros(0)
 
     def damp(self, reason: str, kind: str = "damping") -> None:
-        """Damps now, and until a new `arm`; whoever held the lease has lost it."""
+        """Starts damping, which lasts until the next successful `arm`, and revokes the lease.
+
+        Args:
+            reason: reason for the damping, as text for people.
+            kind: `STOPPED` if a controller commanded the stop, else `damping`.
+        """
         if self.mode != wire.DAMPING:
             self.reason_kind = kind
             self._release(wire.DAMPING, reason)
 
     def stand_by(self, reason: str) -> None:
-        """Takes the lease back; for whoever has put the robot back on its feet."""
+        """Revokes the lease and returns to standby, as after the robot has been put back on its feet."""
         self._release(wire.STANDBY, reason)
 
     def _release(self, mode: int, reason: str) -> None:
@@ -264,17 +282,22 @@ class RobotSide:
         self._holder = None
 
     def tick(self) -> None:
-        """One period has passed; called after its packets were handled. Hot path."""
+        """Advances the watchdog by one period, after the packets of the period were handled. Hot path."""
         self._tick += 1
         self.silent_ticks = 0 if self._fresh else self.silent_ticks + 1
         self._fresh = False
         if self.mode == wire.ACTIVE and self.silent_ticks >= WATCHDOG_TICKS:
-            self.damp(f"no command for {WATCHDOG_TICKS} periods")
+            self.damp(f"no command was accepted for {WATCHDOG_TICKS} periods")
         elif self.mode == wire.ARMED and self.silent_ticks >= ARMED_TICKS:
-            self._release(wire.STANDBY, "armed, but no command came")
+            self._release(wire.STANDBY, f"armed, but no command was received for {ARMED_TICKS} periods")
 
     def state(self, sensors: SensorRow, now_ns: int) -> bytes:
-        """The state message of this period; gives it the next number. Hot path."""
+        """Packs the state message of this period with the next state number. Hot path.
+
+        Args:
+            sensors: measured values of this period.
+            now_ns: time of the robot's monotonic clock [ns].
+        """
         self._state_seq += 1
         slot = self._state_seq % STATES_REMEMBERED
         self._tick_of[slot] = self._tick
@@ -283,15 +306,15 @@ class RobotSide:
 
     @property
     def state_seq(self) -> int:
-        """Number of the newest state."""
+        """Number of the newest state message."""
         return self._state_seq
 
     def truth(self, row: TruthRow) -> bytes:
-        """The truth that belongs to the next state message."""
+        """Packs the true state that belongs to the next state message."""
         return wire.pack(TRUTH, self._state_seq + 1, row.data.data)
 
     def forget_silent(self, now_ns: int) -> None:
-        """Drops peers that have said nothing for 2 s."""
+        """Forgets peers that have sent nothing for 2 s, except the holder of the lease."""
         for peer, known in list(self.peers.items()):
             if now_ns - known.heard_ns > SILENT_PEER_NS and peer != self._holder:
                 del self.peers[peer]

@@ -1,4 +1,4 @@
-"""Rows to and from messages: states, commands and, from a simulated robot, the truth."""
+"""Codecs between rows and wire messages: states, commands and the true state of a simulated robot."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ COMMANDED_TORQUE_OF_LIMIT = 2.0
 BEYOND_RAD = np.pi
 
 _F8 = np.dtype("<f8")
-# Rows of states and of commands begin with number and time; their blocks follow.
+# Sensor and command rows begin with `seq` and `t_s`; the joint blocks follow.
 _JOINTS_AT = 2
 
 
 def identity(robot: RobotModel, dt_s: float, driver: Driver | None = None) -> wire.Identity:
-    """What a link to this robot must agree on.
+    """Returns the identity that both ends of a link to this robot must agree on.
 
     Args:
-        robot: the robot.
-        dt_s: period [s].
-        driver: how its driver differs from the model; None where it does not.
+        robot: model of the robot.
+        dt_s: control period [s].
+        driver: conversion between the model's joints and the driver's; None if the driver uses the model's.
     """
     joints, units = (driver.joints, driver.units) if driver is not None else (robot.joint_names, wire.UNITS)
     return wire.Identity(robot.name, joints, robot.contact_names, dt_s, robot.model_sha256, units)
 
 
 class _Range:
-    """Whether all entries of an array lie within fixed bounds, without allocating."""
+    """Checks without allocation whether all entries of an array lie within fixed bounds."""
 
     def __init__(self, low: Vector, high: Vector) -> None:
         self._low, self._high = low, high
@@ -48,7 +48,7 @@ class _Range:
         self._below: NDArray[np.bool_] = np.zeros(low.shape, dtype=bool)
 
     def holds(self, data: Vector) -> bool:
-        # Comparisons with NaN are false: what is not finite is out of range.
+        # Comparisons with NaN are false, so that a value that is not finite counts as out of range.
         np.greater_equal(data, self._low, out=self._above)
         np.less_equal(data, self._high, out=self._below)
         self._above &= self._below
@@ -56,11 +56,11 @@ class _Range:
 
 
 class _Blocks:
-    """Blocks of fixed lengths that follow each other in one array.
+    """Copies received blocks of fixed lengths, one after another, into one array.
 
     Args:
-        into: where they go.
-        lengths: how many numbers each has; all together fill the array.
+        into: (n,) array that receives the blocks.
+        lengths: number of float64 values of each block; the lengths add up to n.
     """
 
     def __init__(self, into: Vector, *lengths: int) -> None:
@@ -68,21 +68,21 @@ class _Blocks:
         self._bytes = [8 * length for length in lengths]
 
     def read(self, blocks: Sequence[bytes]) -> bool:
-        """Copies blocks into the array; False, with it untouched, where one is too long or too short."""
+        """Copies the blocks into the array; returns False and copies nothing if a length is wrong."""
         for block, length in zip(blocks, self._bytes, strict=True):
             if len(block) != length:
                 return False
-        # One copy of all takes a third of the time of one copy each.
+        # Joining the blocks and copying once takes a third of the time of one copy per block.
         self._into[:] = np.frombuffer(b"".join(blocks), _F8)
         return True
 
 
 class StateCodec:
-    """States of one robot.
+    """Converts between sensor rows and state messages of one robot.
 
     Args:
-        robot: its limits say what a believable state is.
-        driver: how the blocks differ from the model's rows; None where they do not.
+        robot: model of the robot; its limits define which values are plausible.
+        driver: conversion between the driver's joint blocks and the model's; None if they are the same.
     """
 
     def __init__(self, robot: RobotModel, driver: Driver | None = None) -> None:
@@ -106,7 +106,7 @@ class StateCodec:
         into = driver.state if driver is not None else row.data[_JOINTS_AT : _JOINTS_AT + 3 * joints]
         self._joints = _Blocks(into, joints, joints, joints)
         contacts = len(robot.contacts)
-        # The IMU and the forces come last in the row, as they do in the message.
+        # The IMU blocks and the contact forces come last in the row, as they do in the message.
         self._others = (
             _Blocks(row.data[-6 - contacts :], 3, 3, contacts)
             if self._floating
@@ -115,7 +115,7 @@ class StateCodec:
         self._force = row.contact_force_N
 
     def pack(self, epoch: int, seq: int, t_host_ns: int, mode: int, row: SensorRow) -> bytes:
-        """A state message; `row.seq` is not sent, the wire has its own."""
+        """Packs a state message; `seq` is sent instead of `row.seq`."""
         inertial = (row.gyro.data, row.accel.data) if self._floating else (b"", b"")
         return wire.pack(
             "state",
@@ -135,11 +135,11 @@ class StateCodec:
         )
 
     def read(self, values: tuple[Any, ...], sensors: SensorRow) -> bool:
-        """Fills a row from the fields of a state message.
+        """Fills a sensor row from the fields of a state message.
 
         Returns:
-            False, with the row untouched, where a block has the wrong length or a value is not finite or
-            not believable.
+            False if a block has the wrong length, or if a value is not finite or not plausible; `sensors` is
+            then left unchanged.
         """
         row = self._row
         if not self._joints.read(values[6:9]):
@@ -151,7 +151,7 @@ class StateCodec:
         row.seq[0], row.t_s[0] = values[1], values[2]
         if not self._range.holds(row.data[: self._checked]):
             return False
-        # NaN is no sensor; anything else must be a force.
+        # NaN means that the contact has no force sensor; any other value must be a plausible force.
         for force in self._force:
             if not (force != force or abs(force) <= LARGEST_FORCE_N):
                 return False
@@ -160,10 +160,10 @@ class StateCodec:
 
 
 class CommandCodec:
-    """Commands for one robot.
+    """Converts between command rows and command messages of one robot.
 
     Args:
-        robot: its limits say what a sane command is.
+        robot: model of the robot; its limits define the accepted range of each value.
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -189,7 +189,7 @@ class CommandCodec:
         row: CommandRow,
         driver: Driver | None = None,
     ) -> bytes:
-        """A command message; `row.seq` is not sent, the wire has its own."""
+        """Packs a command message; `seq` is sent instead of `row.seq`."""
         blocks: tuple[Vector, ...] = (row.q_des, row.v_des, row.kp, row.kd, row.tau_ff)
         if driver is not None:
             driver.write(row)
@@ -197,10 +197,13 @@ class CommandCodec:
         return wire.pack("command", epoch, seq, state_seq, deadline_us, *[block.data for block in blocks])
 
     def read(self, values: tuple[Any, ...], command: CommandRow) -> bool:
-        """Fills a row from the fields of a command message; t_s is left at 0, the receiver knows its own.
+        """Fills a command row from the fields of a command message.
+
+        The message carries no time stamp, so that `command.t_s` is set to 0.
 
         Returns:
-            False, with the row untouched, where a block has the wrong length or a value is out of range.
+            False if a block has the wrong length or a value is out of range; `command` is then left
+            unchanged.
         """
         row = self._row
         if not self._blocks.read(values[4:9]):
@@ -213,10 +216,11 @@ class CommandCodec:
 
 
 class TruthRow(Row):
-    """Where a simulated robot truly is; fields and shapes as in the simulator, flattened.
+    """The true state of a simulated robot as one flat row.
 
-    Fields: t_s [1], fell_at_s [1] (NaN: has not), mass_kg [1], q [nq], v [nv]; p_WC, v_WC, p_WR [3]; p_WF,
-    contact_force_W, cop_W [nc * 3], normal_force_N [nc]; tau [na]; p_WH [nh * 3], R_WH [nh * 9].
+    Fields (length in brackets), with the meaning that `kilohertz.sim.truth.Truth` documents: t_s [1],
+    fell_at_s [1] (time of the fall [s]; NaN before a fall), mass_kg [1], q [nq], v [nv]; p_WC, v_WC, p_WR
+    [3]; p_WF, contact_force_W, cop_W [nc * 3], normal_force_N [nc]; tau [na]; p_WH [nh * 3], R_WH [nh * 9].
     """
 
     t_s: Vector
@@ -260,5 +264,5 @@ class TruthRow(Row):
         self._block = _Blocks(self.data, self.data.size)
 
     def read(self, values: tuple[Any, ...]) -> bool:
-        """Takes over the fields of a truth message; False where the block has another length."""
+        """Fills this row from the fields of a truth message; returns False if the block's length is wrong."""
         return self._block.read(values[1:2])

@@ -1,4 +1,4 @@
-"""How long a robot has been silent, as whoever waits for it can tell."""
+"""Detection of a lost link: the time since the last message of a robot, measured by the receiver."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ PREDICT_AFTER_POLLS = 2
 
 
 class Silence:
-    """Tells a robot that says nothing from a host that did not let us listen.
+    """Distinguishes a robot that sends nothing from a host that did not run the receiving process.
 
-    A host that stops both ends for a while is no lost link: of the time of silence, a third must have been
-    spent listening, poll by poll of a millisecond.
+    A host that suspends both ends for a while is not a lost link. The link therefore counts as lost only if
+    at least a third of the silent time was spent polling the socket, in polls of one millisecond.
 
     Args:
-        limit_ms: how long is too long.
-        predict_after_polls: how many that bring nothing make a state overdue.
+        limit_ms: time without a message after which the link is lost [ms].
+        predict_after_polls: number of empty polls in a row after which a state is overdue.
 
     Attributes:
-        polls: in a row that brought nothing.
+        limit_ms: time without a message after which the link is lost [ms].
+        polls: number of polls in a row that received nothing.
     """
 
     def __init__(self, limit_ms: int, predict_after_polls: int = PREDICT_AFTER_POLLS) -> None:
@@ -29,15 +30,15 @@ class Silence:
         self._since_s = time.monotonic()
 
     def broken(self) -> None:
-        """The robot has said something. Hot path."""
+        """Restarts the time of silence, because a state was received. Hot path."""
         self.polls = 0
         self._since_s = time.monotonic()
 
     def goes_on(self) -> bool:
-        """One more poll has brought nothing. Hot path.
+        """Counts one poll that received nothing. Hot path.
 
         Returns:
-            Whether it has lasted too long.
+            Whether the link is lost: both the time and the number of polls exceed their limits.
         """
         self.polls += 1
         waited_ms = 1e3 * (time.monotonic() - self._since_s)
@@ -45,5 +46,5 @@ class Silence:
 
     @property
     def worth_predicting(self) -> bool:
-        """Whether a state is overdue, and not only late."""
+        """Whether the next state is overdue and should be predicted, not only slightly late."""
         return self.polls >= self._predict_after_polls

@@ -1,4 +1,4 @@
-"""ZeroMQ contexts and sockets as a 1 kHz link wants them."""
+"""ZeroMQ contexts and sockets with the settings that a 1 kHz link needs."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 
 
 def new_context(*, realtime: bool, core: int | None = None) -> Any:
-    """A context whose I/O thread runs at real-time priority where the host lets it.
+    """Makes a context whose I/O thread runs at real-time priority if the host permits it.
 
-    The thread inherits its policy when the first socket is made. Set later, or left ordinary, the link's p99
-    grows twenty-fold on a busy host.
+    The thread inherits its scheduling policy when the first socket is made. If the policy is set later, or
+    left at the default, the link's p99 latency is twenty times as large on a busy host.
 
     Args:
-        realtime: whether to ask for it; a link in lockstep, which is always busy, must not.
-        core: where to keep the thread in real time: on the core of the loop that it serves, so that neither
-            wakes the other on a core that sleeps, and an isolated core keeps the link, too, from the crowd.
+        realtime: whether to ask for real-time priority; a link in lockstep, which is always busy, must not.
+        core: CPU core for a real-time I/O thread: that of the loop which it serves. Neither then wakes the
+            other on a sleeping core, and an isolated core keeps other programs away from the link too. None
+            for any.
     """
     context = zmq.Context()
-    # libzmq ends the whole process where the host refuses what it was told to set.
+    # libzmq aborts the whole process if the host refuses one of these settings.
     if realtime and _may_be_realtime(IO_PRIORITY):
         context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)
         context.set(zmq.THREAD_PRIORITY, IO_PRIORITY)
@@ -65,10 +66,15 @@ def _may_run_on(core: int) -> bool:
 
 
 def robot_socket(context: Any, endpoint: str, key: KeyPair | None) -> Any:
-    """The robot's end: bound, and full for nobody but the peer that does not read.
+    """Makes and binds the robot's socket; each peer has its own send queue, so a slow peer delays no other.
+
+    Args:
+        context: ZeroMQ context.
+        endpoint: address to bind.
+        key: the robot's key pair; None for a link without keys.
 
     Raises:
-        ConfigError: it cannot be bound.
+        ConfigError: the endpoint cannot be bound.
     """
     router = context.socket(zmq.ROUTER)
     router.set(zmq.LINGER, 200)
@@ -83,15 +89,21 @@ def robot_socket(context: Any, endpoint: str, key: KeyPair | None) -> Any:
         router.bind(endpoint)
     except zmq.ZMQError as error:
         router.close(0)
-        raise ConfigError(f"{endpoint} cannot be opened: {error.strerror}") from None
+        raise ConfigError(f"the endpoint {endpoint} cannot be opened: {error.strerror}") from None
     return router
 
 
 def controller_socket(context: Any, endpoint: str, key: KeyPair | None, robot_key: str | None) -> Any:
-    """The controller's end; what cannot be sent now is not sent at all.
+    """Makes and connects the controller's socket; a message that cannot be sent at once is dropped.
+
+    Args:
+        context: ZeroMQ context.
+        endpoint: address of the robot.
+        key: the controller's key pair; None for a link without keys.
+        robot_key: the robot's public key in Z85; None for a link without keys.
 
     Raises:
-        ConfigError: the endpoint is none.
+        ConfigError: the endpoint is not valid.
     """
     dealer = context.socket(zmq.DEALER)
     dealer.set(zmq.LINGER, 0)
@@ -109,12 +121,12 @@ def controller_socket(context: Any, endpoint: str, key: KeyPair | None, robot_ke
         dealer.connect(endpoint)
     except zmq.ZMQError as error:
         dealer.close(0)
-        raise ConfigError(f"{endpoint} cannot be connected to: {error.strerror}") from None
+        raise ConfigError(f"the link cannot connect to {endpoint}: {error.strerror}") from None
     return dealer
 
 
 def send(dealer: Any, payload: bytes) -> bool:
-    """Sends now, or not at all: False."""
+    """Sends a message without waiting; returns False if it could not be sent and was dropped."""
     try:
         dealer.send(payload, zmq.NOBLOCK)
     except zmq.Again:
@@ -123,12 +135,16 @@ def send(dealer: Any, payload: bytes) -> bool:
 
 
 def has_come(socket: Any) -> bool:
-    """Whether there is something to receive; asked first it spares an exception, which takes longer."""
+    """Checks whether a message can be received; this is faster than the exception of a failed receive."""
     return bool(socket.get(zmq.EVENTS) & zmq.POLLIN)
 
 
 def receive(dealer: Any, flags: int = 0) -> bytes | None:
-    """One payload; waits for at most POLL_MS, and not at all with NOBLOCK."""
+    """Receives one payload; waits at most `POLL_MS`, and not at all if `flags` contains NOBLOCK.
+
+    Returns:
+        The payload; None if none was received, and empty bytes for a message of several parts.
+    """
     if flags & zmq.NOBLOCK and not has_come(dealer):
         return None
     try:
@@ -136,7 +152,7 @@ def receive(dealer: Any, flags: int = 0) -> bytes | None:
     except zmq.Again:
         return None
     if dealer.getsockopt(zmq.RCVMORE):
-        # No message of ours has parts: not even its last one is worth a look.
+        # No message of the protocol has several parts: all of them are dropped.
         while dealer.getsockopt(zmq.RCVMORE):
             dealer.recv(zmq.NOBLOCK)
         return b""
@@ -151,19 +167,22 @@ def ask(
     timeout_s: float,
     between: Callable[[], None] | None = None,
 ) -> tuple[Any, ...]:
-    """Asks until the robot answers; returns the fields of the answer.
+    """Repeats a request until the robot answers.
 
     Args:
-        dealer: the socket.
-        endpoint: its endpoint, for the sentence.
-        question: a message.
-        answer: kind of the message that answers it.
-        timeout_s: patience [s].
-        between: called while waiting.
+        dealer: the controller's socket.
+        endpoint: endpoint of the robot, for error messages.
+        question: request, a packed message.
+        answer: kind of the message that answers the request.
+        timeout_s: time to wait for the answer [s].
+        between: called repeatedly while waiting.
+
+    Returns:
+        The fields of the answer.
 
     Raises:
-        ConfigError: it refuses, or speaks another version of the protocol.
-        LinkLostError: nobody answers in time.
+        ConfigError: the robot refuses, or uses another version of the protocol.
+        LinkLostError: no robot answers in time.
     """
     until_s = time.monotonic() + timeout_s
     again_s = 0.0
@@ -180,8 +199,8 @@ def ask(
             version = wire.foreign_version(payload)
             if version is not None:
                 raise ConfigError(
-                    f"{endpoint}: wrong robot: protocol: the robot speaks version {version}, "
-                    f"the controller version {wire.VERSION}"
+                    f"{endpoint}: wrong robot: protocol: the robot uses protocol version {version}, "
+                    f"the controller uses version {wire.VERSION}"
                 )
             continue
         kind, values = message
@@ -190,18 +209,20 @@ def ask(
         if kind == "refused":
             what = "not armed" if values[0] in ("lease", "self-test") else "wrong robot"
             raise ConfigError(f"{endpoint}: {what}: {values[0]}: {values[1]}")
-    raise LinkLostError(f"{endpoint}: no robot answers there within {timeout_s:g} s")
+    raise LinkLostError(f"{endpoint}: no robot answers at this endpoint within {timeout_s:g} s")
 
 
 class Doorkeeper:
-    """Lets in the peers whose public keys are listed; asked by libzmq at each new connection, through ZAP.
+    """Accepts only connections of peers whose public keys are listed.
+
+    libzmq asks for the decision at each new connection through ZAP (the ZeroMQ authentication protocol).
 
     Args:
-        context: that of the robot's socket, which must not have been made yet.
-        trusted: public keys in Z85.
+        context: context of the robot's socket; that socket must be made after this object.
+        trusted: accepted public keys in Z85.
 
     Attributes:
-        turned_away: how many were not let in.
+        turned_away: number of refused connections.
     """
 
     def __init__(self, context: Any, trusted: frozenset[str]) -> None:
@@ -212,7 +233,7 @@ class Doorkeeper:
         self.turned_away = 0
 
     def answer(self) -> None:
-        """Answers one question, if there is one; never waits."""
+        """Answers one pending authentication request, if there is one; never waits."""
         if not has_come(self._socket):
             return
         try:
@@ -228,5 +249,5 @@ class Doorkeeper:
         self._socket.send_multipart([frames[0], b"", b"1.0", frames[3], *status, b"", b""])
 
     def close(self) -> None:
-        """Lets nobody in any more."""
+        """Closes the authentication socket; no further peer is accepted."""
         self._socket.close(0)

@@ -1,7 +1,8 @@
-"""Arms of Universal Robots, through `ur-rtde` (extra `ur`) and its `directTorque`.
+"""Arms of Universal Robots, controlled through the library `ur-rtde` (extra `ur`) and its `directTorque`.
 
-The arm has a cycle of 2 ms, adds gravity and most of its friction itself, and goes back to holding its
-position where a cycle brings no torque. That needs an e-Series or newer with PolyScope 5.25.1 or 10.12.1.
+The arm has a cycle of 2 ms. It compensates gravity and most of its friction itself, and holds its position
+again if it receives no torque in a cycle. Torque control needs an e-Series arm or a newer one, with PolyScope
+5.25.1 or 10.12.1.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ RUNNING = 7
 
 
 class UniversalRobotsArm:
-    """See `kilohertz.robots.wire.maker_arm.Arm`.
+    """An arm of Universal Robots with the interface of `kilohertz.robots.wire.maker_arm.Arm`.
 
     Args:
-        address: of the arm's control box.
+        address: network address of the arm's control box.
 
     Raises:
-        ConfigError: the library is missing, or the arm has another cycle.
+        ConfigError: the library is missing, or the arm's cycle is not 2 ms.
         LinkLostError: no arm answers at the address.
     """
 
     maker = "ur"
     joints = JOINTS
     periods = 2
-    # What it calls measured are currents.
+    # The arm's "measured" values are motor currents, not torques.
     measures_torque = False
 
     def __init__(self, address: str) -> None:
@@ -52,13 +53,14 @@ class UniversalRobotsArm:
         if abs(cycle_s - CYCLE_S) > 1e-6:
             self.close()
             raise ConfigError(
-                f"{address}: the arm has a cycle of {1e3 * cycle_s:g} ms; torques need one of 2 ms"
+                f"{address}: the arm has a cycle of {1e3 * cycle_s:g} ms; "
+                "torque control needs a cycle of 2 ms"
             )
         self._cycle: Any = None
         self._engaged = False
 
     def read(self) -> None:
-        """Waits for the end of the cycle, and takes the newest state."""
+        """Waits for the end of the cycle and stores the newest state in the attributes."""
         if self._cycle is not None:
             self._control.waitPeriod(self._cycle)
         self._cycle = self._control.initPeriod()
@@ -72,34 +74,34 @@ class UniversalRobotsArm:
             raise ArmStoppedError(problem)
 
     def problem(self) -> str | None:
-        """Only an arm that runs and is not stopped may be controlled."""
+        """Returns why torque control must not begin; None for an arm that runs and is not stopped."""
         if self._receive.isEmergencyStopped():
-            return "the arm is in emergency stop"
+            return "the arm is in emergency stop: release it at its panel"
         if self._receive.isProtectiveStopped():
             return "the arm is in protective stop: unlock it at its panel"
         mode = self._receive.getRobotMode()
         return None if mode == RUNNING else f"the arm is in robot mode {mode}, not {RUNNING} (running)"
 
     def engage(self) -> None:
-        """Sees to it that the program runs which takes the torques."""
+        """Starts the arm's program that receives the torques, unless it runs already."""
         if not self._control.isProgramRunning() and not self._control.reuploadScript():
             raise ArmStoppedError(
-                "the program that takes torques does not run: is the arm in remote control?"
+                "the arm's program that receives torques does not run: switch the arm to remote control"
             )
         self._engaged = True
 
     def write(self, tau: Vector) -> None:
-        """Sends the torques of this cycle."""
+        """Sends the torques of this cycle, without gravity [Nm]."""
         if not self._control.directTorque(tau.tolist()):
             self._engaged = False
-            raise ArmStoppedError(self.problem() or "the arm takes no torques any more")
+            raise ArmStoppedError(self.problem() or "the arm does not accept torques any more")
 
     def release(self) -> None:
-        """Without torques it holds its position by itself."""
+        """Ends torque control; without torques the arm holds its position."""
         self._engaged = False
 
     def close(self) -> None:
-        """Ends the program and both connections."""
+        """Stops the arm's program and closes both connections."""
         self._control.stopScript()
         self._control.disconnect()
         self._receive.disconnect()

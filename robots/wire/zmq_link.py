@@ -1,4 +1,4 @@
-"""A robot behind the wire protocol, as a RobotLink: the controller's end."""
+"""The controller's end of the wire protocol: a RobotLink over ZeroMQ."""
 
 from __future__ import annotations
 
@@ -43,34 +43,34 @@ GOODBYE_MS = 200
 
 
 class ZmqLink:
-    """Commands a robot over ZeroMQ; `connect`, `arm`, then `read` and `write` in the tick.
+    """Commands a robot over ZeroMQ: call `connect`, then `arm`, then `read` and `write` in each tick.
 
     Args:
-        robot: the robot that must be at the other end.
-        endpoint: where it is.
-        dt_s: period that must be agreed on [s].
-        truth: whether to ask a simulated robot for the truth.
-        lockstep: whether the robot's time waits for our commands: then ours may take its time.
-        silent_ms: after how long without a state to give up; None for 9 ms, or 5 s in lockstep.
-        slow_motion: how many times longer than agreed the periods of a simulated robot last.
-        core: where `read` and `write` will be called; None for any.
-        driver: how its driver differs from the model; None where it does not.
-        key, robot_key: our key pair and the robot's public key; needed off this computer.
+        robot: model of the robot that must be at the other end.
+        endpoint: address of the robot, `ipc://PATH` or `tcp://HOST:PORT`.
+        dt_s: control period that the robot must agree with [s].
+        truth: whether to request the true state of a simulated robot.
+        lockstep: whether the simulated robot waits for each command, so that a command may be late.
+        silent_ms: time without a state after which the link is lost [ms]; None for 9 ms, or 5 s in lockstep.
+        slow_motion: factor by which each period of a simulated robot is longer than `dt_s`.
+        core: CPU core on which `read` and `write` will be called; None for any core.
+        driver: conversion between the model's joints and the driver's; None if the driver uses the model's.
+        key, robot_key: the controller's key pair and the robot's public key; needed for a robot on another
+            computer.
 
     Attributes:
-        epoch: our lease; 0 while we hold none.
-        lost_because: why `read` gave up, one sentence.
-        truth: where the simulated robot truly is, as of the sample read last; None where it does not tell.
-        events: what the simulated robot told on the way: dicts of t_s, kind, text.
-        refused_states: samples that were not believable.
-        predicted: samples that did not come and were predicted.
-        unsent: commands that could not be handed to the network.
-        farewell: what the robot said at the end: commands accepted, refused and late, and p50, p99, p99.9
-        of the
-            round trip state -> command [us]; None before.
+        epoch: epoch of the controller's lease; 0 without a lease.
+        lost_because: why `read` returned False, in one sentence.
+        truth: true state of the simulated robot at the last sample read; None if the robot does not send it.
+        events: events that the robot has reported: dicts of t_s, kind and text.
+        refused_states: number of states that were not valid or not plausible.
+        predicted: number of samples that were overdue and were predicted.
+        unsent: number of commands that could not be handed to the network.
+        farewell: the robot's last report: numbers of commands accepted, refused and late, and p50, p99 and
+            p99.9 of the round trip state -> command [us]; None before the lease is given back.
 
     Raises:
-        ConfigError: the endpoint must not be used, or cannot.
+        ConfigError: the endpoint is refused or cannot be used.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ZmqLink:
         self._silence = Silence(
             silent_ms if silent_ms is not None else usual_ms, slow_motion * PREDICT_AFTER_POLLS
         )
-        # A robot that waits for our commands does not move on meanwhile.
+        # A robot that waits for each command does not advance, so that its state cannot be predicted.
         self._predicts = not lockstep
         self._ahead = False
         self._dt_s = dt_s
@@ -135,15 +135,15 @@ class ZmqLink:
             raise
 
     def connect(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
-        """Shakes hands.
+        """Performs the handshake, in which both ends compare their identities.
 
         Args:
-            timeout_s: patience for the answer [s].
-            between: as in `arm`.
+            timeout_s: time to wait for the answer [s].
+            between: called repeatedly while waiting, as in `arm`.
 
         Raises:
-            ConfigError: it is another robot, or speaks another version; names the field.
-            LinkLostError: nobody answers.
+            ConfigError: it is another robot, or uses another protocol version; the text names the field.
+            LinkLostError: no robot answers.
         """
         client = f"{platform.node()}:{os.getpid()}"[: wire.MAX_NAME]
         options = (TRUTH,) if self._wants_truth else ()
@@ -157,17 +157,17 @@ class ZmqLink:
             self.truth = TruthRow(self.robot)
 
     def arm(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
-        """Takes the lease of a robot that stands as it should; from now on it waits for our first command.
+        """Acquires the lease of a robot that passes the self-test; the robot then awaits the first command.
 
         Args:
-            timeout_s: patience for each answer [s].
-            between: called while waiting; moves on a robot that lives in our own thread.
+            timeout_s: time to wait for each answer [s].
+            between: called repeatedly while waiting; it advances a robot that is simulated in this thread.
 
         Raises:
-            ConfigError: the self-test speaks against it, or somebody else commands the robot.
-            LinkLostError: nobody answers.
+            ConfigError: the self-test fails, or another controller commands the robot.
+            LinkLostError: no robot answers.
         """
-        # A robot forgets whoever has not said anything for a while, and we may have been compiling.
+        # A robot forgets a peer that is silent for 2 s, and compiling since `connect` may have taken longer.
         self.connect(timeout_s, between)
         self._watch(SAMPLES, timeout_s, between)
         problem = self._self_test.problem()
@@ -177,15 +177,15 @@ class ZmqLink:
         self._seq = self.unsent = 0
         self.lost_because = ""
         self._taken_t_s, self._ahead = np.nan, False
-        # States of before the grant may still be on their way.
+        # States that were sent before the grant may still be in transit.
         armed = "the robot grants no lease"
         self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, armed, between)
 
     def peek(self, sensors: SensorRow, timeout_s: float = ANSWER_S) -> None:
-        """Fills the row with a state of the robot at rest; before `arm`.
+        """Fills a sensor row with the next state of the robot; for use before `arm`.
 
         Raises:
-            LinkLostError: none comes.
+            LinkLostError: no state is received within `timeout_s`.
         """
         self._watch(1, timeout_s)
         sensors.data[:] = self._row.data
@@ -205,7 +205,7 @@ class ZmqLink:
                 self._self_test.add(self._row)
             return seen >= samples
 
-        self._wait(enough, timeout_s, "no states come from the robot", between)
+        self._wait(enough, timeout_s, "the robot sends no states", between)
 
     def _wait(
         self, done: Callable[[], bool], timeout_s: float, failure: str, between: Between | None
@@ -237,14 +237,14 @@ class ZmqLink:
         return receive(self._socket, flags)
 
     def read(self, sensors: SensorRow) -> bool:
-        """Waits for a state that is newer than the last one, and takes the newest there is. Hot path.
+        """Waits for a new state and fills the row with the newest one received. Hot path.
 
-        Where one is overdue the sample is predicted from the last: joints go on at their speed, the IMU says
-        the same. So a few lost states cost nothing, and a lost link ends in a smooth way.
+        If a state is overdue, the sample is predicted from the last one with constant joint velocities and
+        constant IMU values. A few lost states therefore do no harm, and a lost link ends smoothly.
 
         Returns:
-            False where none came for 9 ms, three in a row could not be believed, or the lease is lost; the
-            attribute `lost_because` says which.
+            False if no state was received for 9 ms (`silent_ms`), three states in a row were not plausible,
+            or the lease is lost; the attribute `lost_because` says which.
         """
         state_follows = False
         while True:
@@ -253,11 +253,13 @@ class ZmqLink:
                 self.take_in(payload)
                 payload = self._receive(zmq.NOBLOCK)
             if self._bad_in_a_row >= BAD_STATES:
-                self.lost_because = f"{BAD_STATES} states in a row from the robot could not be believed"
+                self.lost_because = f"{BAD_STATES} states in a row from the robot were not plausible"
                 return False
             if self._state_seq > self._taken_seq:
                 if self._mode_of_lease() not in (wire.ARMED, wire.ACTIVE):
-                    self.lost_because = "the robot has taken our lease away: it damps, or obeys somebody else"
+                    self.lost_because = (
+                        "the robot has revoked the lease: it damps, or another controller commands it"
+                    )
                     return False
                 self._taken_seq = self._state_seq
                 self._silence.broken()
@@ -266,26 +268,27 @@ class ZmqLink:
                     sensors.data[:] = self._row.data
                     sensors.seq[0] = self._state_seq
                     return True
-                # A simulated robot's time stands still until the first command: no new sample. If that
-                # command came too late to be taken, it is given once more as an answer to this state.
+                # A simulated robot's time stands still until its first command, so that its states repeat the
+                # same sample. If that command was late and dropped, it is sent again to answer this state.
                 if self._mode == wire.ARMED and self._seq:
                     self._same_times += 1
                     if self._same_times % self._most_same_times == 0:
                         self.write(self._last)
                 continue
             if self._truth_seq > self._state_seq and not state_follows:
-                # The truth comes right before its state: one more look, before that one is overdue.
+                # The true state is sent right before the state that it belongs to: poll once more before this
+                # state counts as overdue.
                 state_follows = True
                 continue
             if self._silence.goes_on():
-                self.lost_because = f"no state came from the robot for {self._silence.limit_ms} ms"
+                self.lost_because = f"no state was received from the robot for {self._silence.limit_ms} ms"
                 return False
             if self._predicts and self._mode_of_lease() == wire.ACTIVE and self._silence.worth_predicting:
                 self._predict(sensors)
                 return True
 
     def _is_news(self, t_s: float) -> bool:
-        """Whether a state of this time is one that no tick has been given for."""
+        """Checks whether a state of this time is new; False if its sample was already read or predicted."""
         behind_s = self._taken_t_s - t_s
         if behind_s == 0.0 or (self._ahead and -0.5 * self._dt_s < behind_s < LATEST_S):
             return False
@@ -301,7 +304,7 @@ class ZmqLink:
         sensors.t_s[0] = self._taken_t_s
 
     def take_in(self, payload: bytes) -> None:
-        """Takes what the robot says; `read` does so with all that has come. Hot path."""
+        """Handles one received payload; `read` calls this for every payload received. Hot path."""
         message = wire.unpack(payload)
         if message is None:
             self._bad_in_a_row += 1
@@ -309,7 +312,7 @@ class ZmqLink:
             return
         kind, values = message
         if kind == "state":
-            # Late, doubled and replayed states have numbers that are not new.
+            # Late, duplicated and replayed states have numbers that are not above the last one.
             if values[1] <= self._state_seq:
                 return
             if not self._states.read(values, self._row):
@@ -329,24 +332,25 @@ class ZmqLink:
 
     @property
     def mode(self) -> str:
-        """What the robot does, as of its newest state: one of `wire.MODES`."""
+        """Mode of the robot in its newest state: one of `wire.MODES`."""
         return wire.MODES[self._mode]
 
     @property
     def newest_state(self) -> int:
-        """Number of the newest state that has come in."""
+        """Number of the newest state received."""
         return self._state_seq
 
     @property
     def commands_sent(self) -> int:
-        """Commands of this lease that were handed to the network."""
+        """Number of commands of this lease that were handed to the network."""
         return self._seq - self.unsent
 
     def write(self, command: CommandRow) -> None:
-        """Sends the command as the answer to the state read last. Hot path; never blocks."""
+        """Sends a command as the answer to the last state read. Hot path; never blocks."""
         self._seq += 1
         self._last.data[:] = command.data
-        # The state that a prediction answers, or the last words, is older than any deadline for states.
+        # Commands for predicted samples, and the last ones after a lost link, answer an old state: they need
+        # a longer deadline.
         late = self._predicts and (self._ahead or self.lost_because)
         deadline_us = PREDICTED_DEADLINE_US if late else self._deadline_us
         payload = CommandCodec.pack(
@@ -356,7 +360,7 @@ class ZmqLink:
             self.unsent += 1
 
     def close(self) -> None:
-        """Gives the lease back, which leaves the robot damping, and frees the link."""
+        """Gives the lease back, which leaves the robot damping, and closes the link."""
         if self._socket.closed:
             return
         if self.epoch:
@@ -370,7 +374,7 @@ class ZmqLink:
         self._context.term()
 
     def abandon(self) -> None:
-        """Frees the link without a word, as if the process had died."""
+        """Closes the link at once and sends nothing, as if the process had been killed."""
         if not self._socket.closed:
             self._socket.close(0)
             self._context.term()
@@ -384,11 +388,18 @@ def stop_robot(
     robot_key: str | None = None,
     timeout_s: float = ANSWER_S,
 ) -> None:
-    """Makes a robot damp at once; needs neither lease nor handshake.
+    """Makes a robot damp at once; this needs neither lease nor handshake.
+
+    Args:
+        endpoint: address of the robot.
+        reason: reason for the stop, as text for people.
+        key: the controller's key pair; needed for a robot on another computer.
+        robot_key: the robot's public key; needed for a robot on another computer.
+        timeout_s: time to wait for the answer [s].
 
     Raises:
-        ConfigError: the endpoint must not be used, or cannot.
-        LinkLostError: nobody answers.
+        ConfigError: the endpoint is refused or cannot be used.
+        LinkLostError: no robot answers.
     """
     check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
     context = new_context(realtime=False)

@@ -1,4 +1,95 @@
-"""A 1 kHz whole-body controller for bipeds and arms."""
+"""Kilohertz: a 1 kHz whole-body controller for bipeds and arms.
+
+Run a scenario and look at what came of it::
+
+    import kilohertz as khz
+
+    run = khz.simulate("g1", scenario="walk", duration_s=1.0)
+    print(run.fell, run.summary["tracking"]["mean_velocity_m_s"])
+    t_s, p_WC = run.history["t_s"], run.history["p_WC"]
+
+`Simulation` runs step by step, `Controller` works with a simulator or a driver of the user's own, `replay`
+repeats a recorded run. Importing this package loads nothing else; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 if __name__ != "kilohertz":
     raise ImportError("this package is installed as 'kilohertz': import that")
+
+if TYPE_CHECKING:
+    from kilohertz.batch import simulate as simulate
+    from kilohertz.history import History as History
+    from kilohertz.models import load_robot as load_robot
+    from kilohertz.models import robot_names as robot_names
+    from kilohertz.models import scenario_names as scenario_names
+    from kilohertz.own_loop import Controller as Controller
+    from kilohertz.own_loop import Sensors as Sensors
+    from kilohertz.refused import Refused as Refused
+    from kilohertz.replaying import replay as replay
+    from kilohertz.robots.model.robot_model import RobotModel as RobotModel
+    from kilohertz.rt.run.replay import ReplayResult as ReplayResult
+    from kilohertz.run_result import RunResult as RunResult
+    from kilohertz.stepwise import Simulation as Simulation
+    from kilohertz.stepwise import State as State
+
+    __version__: str
+
+__all__ = [
+    "Controller",
+    "History",
+    "Refused",
+    "ReplayResult",
+    "RobotModel",
+    "RunResult",
+    "Sensors",
+    "Simulation",
+    "State",
+    "__version__",
+    "load_robot",
+    "replay",
+    "robot_names",
+    "scenario_names",
+    "simulate",
+]
+
+_MODULES = {
+    "Controller": "own_loop",
+    "History": "history",
+    "Refused": "refused",
+    "ReplayResult": "rt.run.replay",
+    "RobotModel": "robots.model.robot_model",
+    "RunResult": "run_result",
+    "Sensors": "own_loop",
+    "Simulation": "stepwise",
+    "State": "stepwise",
+    "load_robot": "models",
+    "replay": "replaying",
+    "robot_names": "models",
+    "scenario_names": "models",
+    "simulate": "batch",
+}
+
+
+# Hidden from type checkers, for which any misspelt name would exist otherwise.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Loads a public name when it is first used (PEP 562)."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value: Any = version("kilohertz")
+        elif name in _MODULES:
+            value = getattr(importlib.import_module(f"kilohertz.{_MODULES[name]}"), name)
+        else:
+            raise AttributeError(f"module 'kilohertz' has no attribute '{name}'")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Load from other processes, as a busy robot computer has it, to be turned on and off."""
+"""Load from other processes, as on a busy robot computer, that can be switched on and off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kilohertz.robots.config.config_error import ConfigError
 if TYPE_CHECKING:
     from kilohertz.rt.run.session import Session
 
-# Processors, memory, disk, sockets and timers at once.
+# Loads processors, memory, disk, sockets and timers at the same time.
 STRESS = "--cpu 2 --vm 1 --vm-bytes 64M --io 1 --sock 1 --timer 1 --quiet"
 
 _HOG = "while True: pass"
@@ -31,10 +31,10 @@ PROGRAMS = {"CPU hog": _HOG, "1 MB pickles at 100 Hz": _PICKLES}
 
 
 class Disturbance:
-    """A Python program in another process; it starts paused.
+    """A Python program in another process, which starts suspended.
 
     Args:
-        program: its source.
+        program: source code of the program.
     """
 
     def __init__(self, program: str) -> None:
@@ -42,35 +42,35 @@ class Disturbance:
         self.pause()
 
     def pause(self) -> None:
-        """Stops it where it is."""
+        """Suspends the process."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Lets it go on."""
+        """Resumes the process."""
         os.kill(self._process.pid, signal.SIGCONT)
 
     def end(self) -> None:
-        """Ends it for good."""
+        """Kills the process and waits for its end."""
         self._process.kill()
         self._process.wait()
 
 
 class RecorderAtWork:
-    """The recorder of a run, to be held up and let go on with all that has come meanwhile.
+    """The recorder process of a run; after a pause it has a backlog of rows to write.
 
     Args:
-        session: of the run.
+        session: the session of the run.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def pause(self) -> None:
-        """Stops it where it is."""
+        """Suspends the recorder."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Lets it go on."""
+        """Resumes the recorder."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
@@ -80,13 +80,13 @@ class RecorderAtWork:
 
 @contextmanager
 def stress(on: bool = True) -> Iterator[None]:
-    """The whole computer under load, by stress-ng.
+    """Puts the whole computer under load with stress-ng.
 
     Args:
-        on: whether to; for loops that measure with and without.
+        on: False adds no load.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: stress-ng is not installed.
     """
     if not on:
         yield
@@ -103,6 +103,6 @@ def stress(on: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        # To all of its workers, which it does not always take along.
+        # To the whole process group: stress-ng does not always end its workers.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,10 +1,9 @@
-"""What work in other processes does to the tick: `khz bench --isolation`.
+"""Effect of load in other processes on the duration of the tick: `khz bench isolation`.
 
-One run at 1 kHz. Every half second another disturbance goes on in another process, or none; so quiet and
-disturbed ticks are neighbours, and what the host does by itself falls on all alike. A disturbance is held
-against all quiet ticks. The quiet blocks make two pools besides, whose difference is what the figures are
-worth; and since one tick in a thousand is few, each difference comes with the range that other blocks of the
-same might have given.
+One run at 1 kHz in blocks of half a second. In every second block a disturbance runs in another process, so
+that quiet and disturbed ticks alternate and changes of the host affect both alike. Each disturbance is
+compared with all quiet ticks. Quiet blocks are also compared with each other (A/A control). Each change of
+p99.9 comes with a 90 % bootstrap interval over blocks, because few ticks decide p99.9.
 """
 
 from __future__ import annotations
@@ -26,17 +25,16 @@ from kilohertz.rt.bench.disturb import PROGRAMS, Disturbance, RecorderAtWork
 from kilohertz.rt.log.recorder import can_record
 from kilohertz.rt.loop.control_loop import ControlLoop
 from kilohertz.rt.loop.histogram import PERCENTILES
+from kilohertz.rt.loop.outcome import EXIT_INTERRUPTED
 from kilohertz.rt.loop.stamps import START, WRITE
 from kilohertz.rt.run.session import RunPlan, Session
 
-# Some 27,000 ticks beside each disturbance: fewer say little of one in a thousand.
-SECONDS = 120.0
 BLOCK_TICKS = 500
-# What was paused needs a moment to be gone from the caches.
+# After a disturbance is suspended, its data stays in the caches for a moment.
 SETTLING_TICKS = 50
 ROWS_KEPT = 1000
-QUIET, CONTROL = "nothing", "nothing, again"
-RECORDER = "recorder catching up"
+QUIET, CONTROL = "none", "none (A/A control)"
+RECORDER = "recorder with backlog"
 LARGEST_MOVE = 0.05
 TAIL = "p99.9"
 RESAMPLINGS = 400
@@ -48,16 +46,15 @@ Blocks = dict[str, list[Vector]]
 
 @dataclass(frozen=True)
 class Disturbed:
-    """The tick beside one disturbance.
+    """Duration of the tick under one disturbance.
 
     Attributes:
-        disturbance: what went on in another process.
-        ticks: how many were timed.
-        tick_us: by percentile.
-        moved: p99.9 against that of quiet ticks, 0.05 for 5 % more; None for the quiet ones, and the second
-            pool of them against the first.
-        likely: between what and what `moved` is in nine of ten choices of as many blocks among those that
-            were timed.
+        disturbance: what ran in another process.
+        ticks: number of ticks that were timed.
+        tick_us: duration of the tick by percentile [us].
+        moved: relative change of p99.9 against quiet ticks, 0.05 for 5 % more. None for the quiet ticks; for
+            the A/A control it compares the second half of the quiet blocks with the first.
+        likely: 90 % bootstrap interval of `moved`, resampled by blocks.
     """
 
     disturbance: str
@@ -68,40 +65,42 @@ class Disturbed:
 
 
 class Switch(Protocol):
-    """What disturbs, in another process."""
+    """A disturbance in another process."""
 
     def resume(self) -> None:
-        """Lets it go on."""
+        """Resumes it."""
 
     def pause(self) -> None:
-        """Stops it where it is."""
+        """Suspends it."""
 
 
 class Alternation:
-    """Turns disturbances on and off between ticks, and times the ticks by what goes on.
+    """Switches disturbances on and off between ticks, and records the ticks under each of them.
 
     Args:
-        disturbances: by name.
-        loop: whose ticks to time; its own stamps are read.
-        ticks: how many at most.
+        disturbances: disturbances by name.
+        loop: the loop to time, from its stage stamps.
+        ticks: largest number of ticks.
     """
 
-    def __init__(self, disturbances: Mapping[str, Switch], loop: ControlLoop, ticks: int) -> None:
+    def __init__(
+        self, disturbances: Mapping[str, Switch], loop: ControlLoop[Any, Any, Any], ticks: int
+    ) -> None:
         quiet = (QUIET, CONTROL)
         order = [name for at, disturbed in enumerate(disturbances) for name in (quiet[at % 2], disturbed)]
-        # With an odd number the two quiet pools change their places from round to round.
+        # With an odd number of disturbances the two quiet halves swap places from round to round.
         if len(disturbances) % 2:
             order += [
                 name for at, disturbed in enumerate(disturbances) for name in (quiet[1 - at % 2], disturbed)
             ]
         self.order = tuple(order)
-        # Written here for the first time, not in the tick.
+        # Memory is written here for the first time, so that the tick causes no page fault.
         self._durations_ns = memoryview(bytearray(8 * ticks)).cast("q")
         self._disturbances = disturbances
         self._loop = loop
 
     def __call__(self, tick: int) -> None:
-        """Called after each tick."""
+        """Takes the tick that has just ended, and switches disturbances at the start of a block."""
         block, within = divmod(tick, BLOCK_TICKS)
         name = self.order[block % len(self.order)]
         if within == 0:
@@ -117,7 +116,7 @@ class Alternation:
             self._durations_ns[tick] = stages.cells[row + WRITE] - stages.cells[row + START]
 
     def blocks_us(self) -> Blocks:
-        """The ticks of each block, by what went on; missed and settling ones are left out [us]."""
+        """Duration of the ticks of each block, by disturbance, without missed and settling ticks [us]."""
         durations_us: Vector = np.frombuffer(self._durations_ns, dtype=np.int64).astype(np.float64) / 1000.0
         blocks: Blocks = {name: [] for name in self.order}
         for block, start in enumerate(range(0, len(durations_us), BLOCK_TICKS)):
@@ -128,11 +127,11 @@ class Alternation:
 
 
 def run_isolation(robot: str, seconds: float) -> list[Disturbed]:
-    """Times ticks beside each of the disturbances.
+    """Times the tick under each disturbance.
 
     Args:
         robot: name or folder.
-        seconds: of the whole run.
+        seconds: duration of the run [s].
 
     Raises:
         ConfigError: the robot cannot be used.
@@ -161,15 +160,16 @@ def run_isolation(robot: str, seconds: float) -> list[Disturbed]:
             if tick == ticks - 1:
                 recorder.resume()
 
-        session.run(each_tick=each_tick)
+        if session.run(each_tick=each_tick).exit_code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
     return compare(alternation.blocks_us())
 
 
 def compare(blocks: Blocks) -> list[Disturbed]:
-    """Each pool of ticks beside the quiet ones.
+    """Compares the ticks under each disturbance with the quiet ones.
 
     Args:
-        blocks: ticks by what went on, block by block [us].
+        blocks: duration of the ticks of each block, by disturbance [us].
     """
     random = np.random.default_rng(0)
     quiet = blocks[QUIET] + blocks[CONTROL]
@@ -190,9 +190,9 @@ def compare(blocks: Blocks) -> list[Disturbed]:
 def _moved(
     own: Sequence[Vector], against: Sequence[Vector], random: np.random.Generator
 ) -> tuple[float, tuple[float, float]]:
-    """How much longer the tail of one pool is than that of another, and the likely range of that.
+    """Relative change of p99.9 between two pools of blocks, and its bootstrap interval.
 
-    Whole blocks are drawn again, not ticks: what the host does lasts for many ticks.
+    Blocks are resampled, not ticks, because a disturbance by the host lasts for many ticks.
     """
 
     def tail_us(blocks: Sequence[Vector]) -> float:
@@ -207,14 +207,14 @@ def _moved(
 
 
 def isolation_table(results: list[Disturbed]) -> Table:
-    """A line for each pool of ticks."""
+    """Table with one line for each disturbance."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
-    table.add_column("in another process")
+    table.add_column("disturbance")
     table.add_column("ticks", justify="right")
     for name in results[0].tick_us:
         table.add_column(f"{name} µs", justify="right")
-    table.add_column(f"{TAIL} moved", justify="right")
-    table.add_column("likely", justify="right")
+    table.add_column(f"change of {TAIL}", justify="right")
+    table.add_column("90 % interval", justify="right")
     for result in results:
         times = ("-" if value is None else f"{value:.1f}" for value in result.tick_us.values())
         moved = "" if result.moved is None else f"{100.0 * result.moved:+.1f} %"
@@ -225,7 +225,7 @@ def isolation_table(results: list[Disturbed]) -> Table:
         )
         table.add_row(result.disturbance, str(result.ticks), *times, moved, likely)
     blank = [""] * (1 + len(results[0].tick_us))
-    table.add_row("at most", *blank, f"{100.0 * LARGEST_MOVE:+.1f} %")
+    table.add_row("limit", *blank, f"{100.0 * LARGEST_MOVE:+.1f} %")
     return table
 
 

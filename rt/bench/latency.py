@@ -1,8 +1,8 @@
-"""How long each stage of the tick takes on this host: `khz bench`.
+"""Latency of every stage of the tick on this host: `khz bench latency`.
 
-A run at 1 kHz as on a robot, pinned and at FIFO priority where the host allows it, with a biped that sways
-on both feet, an arm that moves its hand, or any scenario. The simulator steps between ticks and is not part
-of them.
+The loop runs at 1 kHz as on a robot, on a core of its own and at FIFO priority where the host allows both. A
+biped sways on both feet, an arm moves its hand, or any scenario runs. The simulator advances between ticks;
+its time is not part of the tick.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from kilohertz.controller.problem.soles import can_rest
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.footprint import Footprint
@@ -34,18 +35,19 @@ BINS_PER_DECADE = 30
 
 @dataclass(frozen=True)
 class BenchReport:
-    """What was measured.
+    """Result of a latency measurement.
 
     Attributes:
         robot, scenario, solver: what was run.
-        ticks, overruns: ticks timed, and periods that passed without one.
-        latency: histograms by stage.
-        halves: the tick in even and in odd seconds of the same run: what differs between the two is the
-            host, so no smaller difference between two runs means anything.
-        footprint: page faults, garbage passes and memory, once warm.
-        host: what the host granted.
-        exit_code: of the run.
-        provenance: as in a run's summary.
+        ticks: number of ticks that were timed.
+        overruns: periods that passed without a tick.
+        latency: histogram of each stage.
+        halves: A/A control: the tick in even and in odd seconds of the run. Both halves run the same code, so
+            a difference between two runs that is smaller than the difference between the halves is noise.
+        footprint: page faults, garbage collections and growth of memory after the warm-up.
+        host: real-time privileges that the host granted.
+        exit_code: exit status of the run.
+        provenance: versions and hashes, as in the summary of a run.
     """
 
     robot: str
@@ -61,7 +63,7 @@ class BenchReport:
     provenance: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain objects for JSON."""
+        """The report as plain objects for JSON; times in microseconds."""
         edges_us, counts = log_bins(self.latency["tick"], BINS_PER_DECADE)
         bins = zip(edges_us[:-1].tolist(), edges_us[1:].tolist(), counts.tolist(), strict=True)
         return {
@@ -89,9 +91,9 @@ class BenchReport:
 
 
 class _Halves:
-    """Times the tick in even and odd seconds apart, from the loop's own stamps."""
+    """Histograms of the tick in even and in odd seconds, from the stage stamps of the loop."""
 
-    def __init__(self, loop: ControlLoop) -> None:
+    def __init__(self, loop: ControlLoop[Any, Any, Any]) -> None:
         self.histograms = (LatencyHistogram(), LatencyHistogram())
         self._loop = loop
 
@@ -105,20 +107,20 @@ class _Halves:
 def run_bench(
     robot: str, ticks: int, solver: Literal["osqp", "exact"] | None = None, scenario: str | None = None
 ) -> BenchReport:
-    """Times that many ticks of a robot, in real time.
+    """Times the ticks of a robot in real time.
 
     Args:
         robot: name or folder.
-        ticks: how many.
-        solver: instead of the one its gains name.
-        scenario: name or file, which then lasts as long as that; left out, swaying or an arm's default.
+        ticks: number of ticks; the scenario is cut or prolonged to as many milliseconds.
+        solver: QP solver to use, instead of the one in the robot's gains.
+        scenario: name or file; None lets a robot with flat soles sway and takes the default of any other.
 
     Raises:
         ConfigError: the robot or the scenario cannot be used.
     """
     if scenario is None:
         model = RobotModel.load(robot)
-        scenario = "sway" if model.floating else default_scenario_name(model)
+        scenario = "sway" if model.floating and can_rest(model) else default_scenario_name(model)
     duration_s = ticks * PERIOD_S
     session = Session(RunPlan(robot, scenario, duration_s, realtime=True, solver=solver, rows_kept=ROWS_KEPT))
     halves = _Halves(session.loop)
@@ -139,7 +141,7 @@ def run_bench(
 
 
 def print_bench(console: Console, report: BenchReport) -> None:
-    """Prints the table of stages, the histogram, the control, and what the run took from the host."""
+    """Prints stage latencies, histogram, A/A control, footprint, and what the host granted."""
     title = Text.assemble(
         (f"{report.robot} · {report.scenario}", "bold"),
         f"   {report.ticks:,} ticks at 1 kHz, {report.solver}",
@@ -155,9 +157,9 @@ def print_bench(console: Console, report: BenchReport) -> None:
 
 
 def control_table(report: BenchReport) -> Table:
-    """The same tick in even and odd seconds: the difference is the host's, not the loop's."""
+    """A/A control: the same tick in even and in odd seconds of the run."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
-    table.add_column("control µs")
+    table.add_column("A/A control, µs")
     for name in PERCENTILES:
         table.add_column(name, justify="right")
     for name, histogram in zip(("even seconds", "odd seconds"), report.halves, strict=True):
@@ -167,7 +169,7 @@ def control_table(report: BenchReport) -> Table:
 
 
 def footprint_table(footprint: Footprint) -> Table:
-    """What the run took from the host once warm."""
+    """Page faults, garbage collections and growth of memory after the warm-up."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right")

@@ -1,9 +1,9 @@
-"""How long a state takes to its command over the link, idle and under stress-ng: `khz bench --link`.
+"""Round trip from a sent state to the received command over the wire protocol: `khz bench link`.
 
-A simulation served by another process at 1 kHz, the whole controller here; the robot's own clock measures,
-from the state that is ready to be sent to its command that has come: packing and sending, the network threads
-of both ends, every wake-up, unpacking, the tick, and the same way back. What the robot does before it has a
-state, which here is the simulation, is not the link's.
+Another process serves a simulated robot at 1 kHz and the controller runs here, idle and under stress-ng. The
+clock of the robot process measures from the state that is ready to send to the command that has arrived:
+packing, sending, the network threads of both processes, every wake-up, unpacking and the tick. The simulation
+step is not part of the round trip.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from rich.table import Table
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.bench.disturb import stress
+from kilohertz.rt.loop.outcome import EXIT_INTERRUPTED
 from kilohertz.rt.run.background_server import served
 from kilohertz.rt.run.session import RunPlan, Session
 
-SECONDS = 60.0
 LARGEST_P99_US = 600.0
 
-Say = Callable[[str], object]
+Progress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """The link under one load.
+    """Round trips under one load.
 
     Attributes:
         load: `idle` or `stress-ng`.
-        robot: what was controlled.
-        ticks, overruns: of the controller.
-        accepted, late: commands, as the robot counts them.
-        predicted: states that did not come in time.
-        round_trip_us: from a state sent to its command taken, by percentile.
-        tick_us: of that, the controller's own time, by percentile.
-        exit_code: of the run.
+        robot: name of the robot.
+        ticks: number of ticks of the controller.
+        overruns: periods that the controller missed.
+        accepted, late: commands that the robot accepted, and that arrived too late.
+        predicted: states that did not arrive in time and were predicted.
+        round_trip_us: from state sent to command received, by percentile [us].
+        tick_us: the controller's part of the round trip, by percentile [us].
+        exit_code: exit status of the run.
     """
 
     load: str
@@ -52,13 +53,13 @@ class RoundTrip:
     exit_code: int
 
 
-def run_link_bench(robot: str, seconds: float, say: Say) -> list[RoundTrip]:
+def run_link_bench(robot: str, seconds: float, progress: Progress) -> list[RoundTrip]:
     """Runs a robot over the link, idle and under stress-ng.
 
     Args:
         robot: name or folder.
-        seconds: of each run.
-        say: told what goes on.
+        seconds: duration of each of the two runs [s].
+        progress: called with each line of progress.
 
     Raises:
         ConfigError: the robot cannot be used, or stress-ng is missing.
@@ -70,9 +71,11 @@ def run_link_bench(robot: str, seconds: float, say: Say) -> list[RoundTrip]:
     for load in ("idle", "stress-ng"):
         with served(plan) as endpoint:
             session = Session(replace(plan, endpoint=endpoint))
-            say(f"{load}: {seconds:g} s ...")
+            progress(f"{load}: {seconds:g} s ...")
             with stress(load != "idle"):
                 result = session.run()
+        if result.exit_code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
         link = result.summary["link"]
         results.append(
             RoundTrip(
@@ -92,7 +95,7 @@ def run_link_bench(robot: str, seconds: float, say: Say) -> list[RoundTrip]:
 
 
 def link_table(results: list[RoundTrip]) -> Table:
-    """A line for each load."""
+    """Table with one line for each load."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     table.add_column("load")
     names = list(results[0].round_trip_us)
@@ -105,7 +108,7 @@ def link_table(results: list[RoundTrip]) -> Table:
         counts = (result.accepted, result.late, result.overruns, result.predicted)
         shown = ["-" if value is None else f"{value:.0f}" for value in (*times, *counts)]
         table.add_row(result.load, *shown)
-    table.add_row("at most", *("" if name != "p99" else f"{LARGEST_P99_US:.0f}" for name in names))
+    table.add_row("limit", *("" if name != "p99" else f"{LARGEST_P99_US:.0f}" for name in names))
     return table
 
 

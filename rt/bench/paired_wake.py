@@ -1,7 +1,7 @@
-"""Our wake-ups beside cyclictest's, on one core at once: `khz bench --against cyclictest`.
+"""Wake-up latency of the loop and of cyclictest on the same core: `khz bench against cyclictest`.
 
-Both wake each millisecond, 150 us apart, with the phases swapped each block, because what disturbs a host is
-often locked to the millisecond. Idle, and under stress-ng.
+Both wake every millisecond, 150 us apart, idle and under stress-ng. Their order is swapped after each block,
+because disturbances of a host are often synchronous with the millisecond.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from kilohertz.rt.doctor.measure import LARGEST_REFERENCE_P99_US, WakeUps, measu
 from kilohertz.rt.host.footprint import StealMeter
 from kilohertz.rt.host.realtime import DEFAULT_PRIORITY, prepare_realtime
 
-# 40,000 wakes under each load: in half as many, p99.9 is decided by a single stall of the host.
-SECONDS = 80.0
 BLOCKS = 8
 BARS = {"p50": 1.3, "p90": 1.3, "p99": 1.3, "p99.9": 1.5}
 LARGEST_STOLEN_SHARE = 0.02
 
-Say = Callable[[str], object]
+Progress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,13 @@ class PairedWake:
 
     Attributes:
         load: `idle` or `stress-ng`.
-        wakes, missed: of ours.
-        ours_us, cyclictest_us: by percentile.
-        ratio: ours by cyclictest's, by percentile.
-        stolen_share: of the time, what the hypervisor took; None where the kernel does not tell.
-        conclusive: whether it says more of the loop than of the host.
-        holds: whether all ratios are within their bars.
+        wakes: number of wake-ups of the loop.
+        missed: periods that the loop missed.
+        ours_us, cyclictest_us: latency of the loop and of cyclictest, by percentile [us].
+        ratio: latency of the loop over that of cyclictest, by percentile.
+        stolen_share: share of the time taken by the hypervisor; None where the kernel does not report it.
+        conclusive: whether cyclictest was on time, so that the ratios describe the loop and not the host.
+        holds: whether every ratio is within its limit in `BARS`.
     """
 
     load: str
@@ -55,10 +54,10 @@ class PairedWake:
 
 
 def compare(load: str, wake_ups: WakeUps, stolen_share: float | None) -> PairedWake:
-    """What was measured under a load, judged.
+    """Compares the wake-ups under one load.
 
     Raises:
-        ConfigError: cyclictest gave no figures.
+        ConfigError: cyclictest reported no figures.
     """
     ours, other = wake_ups.ours.summary_us(), wake_ups.reference.summary_us()
     if not wake_ups.reference.total:
@@ -79,12 +78,12 @@ def compare(load: str, wake_ups: WakeUps, stolen_share: float | None) -> PairedW
     )
 
 
-def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
+def run_paired_wake(block_s: float, progress: Progress) -> list[PairedWake]:
     """Measures idle and under stress-ng.
 
     Args:
         block_s: length of each of the 2 x 8 blocks, whole seconds [s].
-        say: told what goes on.
+        progress: called with each line of progress.
 
     Raises:
         ConfigError: cyclictest or stress-ng is missing, or there is no FIFO priority.
@@ -93,8 +92,8 @@ def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
         raise ConfigError("cyclictest is not installed: apt install rt-tests")
     results = []
     for load in ("idle", "stress-ng"):
-        say(f"{load}: {BLOCKS * block_s:g} s ...")
-        # The load starts before we are bound to our core, or it would all be there.
+        progress(f"{load}: {BLOCKS * block_s:g} s ...")
+        # The load starts first: once this process is bound to its core, the load would inherit that core.
         with stress(load != "idle"), prepare_realtime() as host:
             if not host.granted(f"FIFO priority {DEFAULT_PRIORITY}"):
                 raise ConfigError("there is no FIFO priority: run as root, or see `khz doctor`")
@@ -109,21 +108,21 @@ def run_paired_wake(block_s: float, say: Say) -> list[PairedWake]:
 
 
 def wake_table(results: list[PairedWake]) -> Table:
-    """Ours, cyclictest's and their ratio by percentile, for each load."""
+    """Table of both latencies and their ratio by percentile, for each load."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
-    for name in ("load", "wake-up µs"):
+    for name in ("load", "wake-up, µs"):
         table.add_column(name)
     for name in BARS:
         table.add_column(name, justify="right")
     table.add_column("")
     for result in results:
         missed = f"{result.missed} of {result.wakes} missed"
-        table.add_row(result.load, "here", *(f"{result.ours_us[name]:.1f}" for name in BARS), missed)
+        table.add_row(result.load, "Kilohertz", *(f"{result.ours_us[name]:.1f}" for name in BARS), missed)
         table.add_row("", "cyclictest", *(f"{result.cyclictest_us[name]:.1f}" for name in BARS))
-        verdict = "holds" if result.holds else "does not hold"
-        verdict = verdict if result.conclusive else f"inconclusive ({verdict}): the host itself is late"
+        verdict = "within limits" if result.holds else "above limits"
+        verdict = verdict if result.conclusive else f"inconclusive ({verdict}): cyclictest itself was late"
         table.add_row("", "ratio", *(f"{result.ratio[name]:.2f}" for name in BARS), verdict)
-    table.add_row("", "at most", *(f"{bar:.1f}" for bar in BARS.values()))
+    table.add_row("", "limit", *(f"{bar:.1f}" for bar in BARS.values()))
     return table
 
 

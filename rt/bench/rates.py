@@ -1,8 +1,8 @@
-"""What control rate buys: the push that a robot survives at 10 to 1000 Hz, `khz bench --rates`.
+"""Largest push that a simulated biped survives at control rates of 10 to 1000 Hz: `khz bench rates`.
 
-Estimator and controller tick at the rate, with the same gains; between two ticks the simulated drives hold
-the last torques, while the world goes on at 1 kHz. A push survived is the largest that bisection finds in the
-worst of four directions, with default noise, delay and friction.
+Estimator and controller run at the given rate with the same gains; the simulated drives hold the last torque
+between two ticks, and the simulation runs at 1 kHz. The largest survivable push in the worst of four
+directions is found by bisection, with default noise, delay and friction.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ _LARGEST_NS, _RESOLUTION_NS = 32.0, 0.5
 
 @dataclass(frozen=True)
 class SurvivedPush:
-    """What a robot survives at one rate.
+    """Largest push that a robot survives at one control rate.
 
     Attributes:
-        rate_hz: of estimator and controller.
-        motion: STANDING, with the feet where they are, or STEPPING.
-        direction: the worst one.
-        impulse_Ns: largest impulse over 0.1 s at the trunk survived from there; 0 where it falls unpushed.
+        rate_hz: rate of estimator and controller.
+        motion: STANDING without steps, or STEPPING.
+        direction: direction in which the least push makes the robot fall.
+        impulse_Ns: largest impulse at the trunk over 0.1 s that the robot survives in that direction; 0 where
+            it falls without a push.
     """
 
     rate_hz: int
@@ -52,17 +53,17 @@ class SurvivedPush:
 
 
 def run_rates(
-    name: str, rates_hz: Sequence[int] = RATES_HZ, told: Callable[[str], None] = lambda text: None
+    name: str, rates_hz: Sequence[int] = RATES_HZ, progress: Callable[[str], None] = lambda text: None
 ) -> list[SurvivedPush]:
-    """Pushes a robot at each rate.
+    """Finds the largest survivable push at each rate.
 
     Args:
-        name: a robot on two feet.
-        rates_hz: divisors of 1000.
-        told: called with a line of progress.
+        name: a biped with flat soles, name or folder.
+        rates_hz: control rates, divisors of 1000 [Hz].
+        progress: called with each line of progress.
 
     Raises:
-        ValueError: a rate that is no divisor of 1000 Hz, or a robot that cannot step.
+        ValueError: a rate does not divide 1000 Hz, or the robot does not step on two flat soles.
     """
     robot = RobotModel.load(name)
     if not (walks(robot) and can_rest(robot)):
@@ -72,24 +73,24 @@ def run_rates(
         for rate in rates_hz:
             worst = SurvivedPush(rate, motion, "", _LARGEST_NS)
             for direction in DIRECTIONS:
-                # A direction that survives the worst so far cannot be worse.
+                # Bisection ends at the worst push so far: a larger one does not change the result.
                 impulse = _largest(robot, gains, rate, motion, direction, worst.impulse_Ns)
                 if impulse < worst.impulse_Ns:
                     worst = SurvivedPush(rate, motion, direction, impulse)
-            told(f"{motion} at {rate} Hz: {worst.impulse_Ns:g} Ns")
+            progress(f"{motion} at {rate} Hz: {worst.impulse_Ns:g} Ns")
             pushes.append(worst)
     return pushes
 
 
 def without_steps(gains: Gains) -> Gains:
-    """The same gains for a robot that keeps its feet where they are while it stands."""
+    """The same gains without steps while standing."""
     return gains.model_copy(update={"stand": gains.stand.model_copy(update={"steps": False})})
 
 
 def _largest(
     robot: RobotModel, gains: Gains, rate_hz: int, motion: str, direction: str, most_Ns: float
 ) -> float:
-    """By bisection, at most most_Ns."""
+    """Largest survivable impulse by bisection, at most `most_Ns` [Ns]."""
     if survives(robot, gains, rate_hz, motion, direction, most_Ns):
         return most_Ns
     if not survives(robot, gains, rate_hz, motion, direction, 0.0):
@@ -107,7 +108,7 @@ def _largest(
 def survives(
     robot: RobotModel, gains: Gains, rate_hz: int, motion: str, direction: str, impulse_Ns: float
 ) -> bool:
-    """Whether the robot still stands or steps some time after one push."""
+    """Whether the robot still stands or steps 1.8 s after one push."""
     held = round(1.0 / (rate_hz * STEP_S))
     if held < 1 or abs(held * rate_hz * STEP_S - 1.0) > 1e-9:
         raise ValueError(f"{rate_hz} Hz does not divide 1000 Hz")
@@ -129,7 +130,7 @@ def survives(
             if output.state != "active":
                 return False
             command.copy_from(output.command)
-        # The drives damp on their own where no fresh command comes: a held one is sent again.
+        # Without a fresh command the drives would damp after 20 ms: the held command is sent again.
         command.seq[0] = tick + 1.0
         simulated.write(command)
         if simulated.fell:
@@ -138,17 +139,17 @@ def survives(
 
 
 def _no_mark(stage: int) -> None:
-    """Nothing is timed here."""
+    """Does nothing: the stages are not timed."""
 
 
 def rates_table(pushes: Sequence[SurvivedPush]) -> Table:
-    """One line for each rate, the motions beside each other."""
+    """Table with one line for each rate and one column for each motion."""
     motions = list(dict.fromkeys(push.motion for push in pushes))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     table.add_column("rate Hz", justify="right")
     for motion in motions:
         table.add_column(f"{motion} Ns", justify="right")
-        table.add_column("worst")
+        table.add_column("worst direction")
     by_rate: dict[int, dict[str, SurvivedPush]] = {}
     for push in pushes:
         by_rate.setdefault(push.rate_hz, {})[push.motion] = push

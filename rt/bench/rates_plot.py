@@ -1,4 +1,4 @@
-"""The push that is survived over the control rate, as a picture."""
+"""Plot of the largest survivable push over the control rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kilohertz.rt.show.plot_style import ESTIMATE, STYLE, TRUTH
 
 
 def write_rates_plot(folder: Path, pushes: Sequence[SurvivedPush]) -> Path:
-    """Draws it into a folder."""
+    """Writes the plot to `rates.png` in a folder and returns its path."""
     with mpl.rc_context(STYLE):
         path = folder / "rates.png"
         rates_figure(pushes).savefig(path)
@@ -21,7 +21,7 @@ def write_rates_plot(folder: Path, pushes: Sequence[SurvivedPush]) -> Path:
 
 
 def rates_figure(pushes: Sequence[SurvivedPush]) -> Figure:
-    """One line for each motion."""
+    """Figure with one line for each motion."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     panel = figure.subplots()
     for motion in dict.fromkeys(push.motion for push in pushes):
@@ -33,8 +33,8 @@ def rates_figure(pushes: Sequence[SurvivedPush]) -> Figure:
     rates = sorted({push.rate_hz for push in pushes})
     panel.set_xticks(rates, [str(rate) for rate in rates])
     panel.minorticks_off()
-    panel.set(xlabel="control rate [Hz]", ylabel="push survived, worst of 4 directions [Ns]")
+    panel.set(xlabel="control rate [Hz]", ylabel="largest survivable push, worst of 4 directions [Ns]")
     panel.set_ylim(0.0, 1.1 * max(1.0, *(push.impulse_Ns for push in pushes)))
-    panel.set_title("What control rate buys")
+    panel.set_title("Largest survivable push over control rate")
     panel.legend(loc="upper left")
     return figure

@@ -1,45 +1,125 @@
-"""`khz gains`: check, show and describe a robot's gains."""
+"""`khz gains`: check, show, compare and describe the gains of a robot."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kilohertz.rt.cli.options import GainsOption, RobotArgument
-from kilohertz.rt.cli.output import warn_of_unfinished
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.rt.cli.options import GainsOption, JsonOption, RobotArgument
+from kilohertz.rt.cli.output import check_file, say, warn_of_unfinished, write_json
 
-gains_app = typer.Typer(help="The controller's gains of a robot.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from kilohertz.controller.gains.schema import Gains
+
+gains_app = typer.Typer(help="Check, show and compare the controller gains of a robot.", no_args_is_help=True)
+
+_COMPARED = "A gains file, or a robot (name or folder) whose gains are taken."
 
 
 @gains_app.command()
-def check(robot: RobotArgument, gains: GainsOption = None) -> None:
-    """Check a robot's gains; every mistake is told with its file and line."""
+def check(robot: RobotArgument, gains: GainsOption = None, json_file: JsonOption = None) -> None:
+    """Check the gains of a robot and report every mistake with its file and line.
+
+    Exit status: 0 no mistakes; 3 mistakes.
+    """
+    check_file(json_file)
     from kilohertz.controller.gains.schema import gains_path, load_gains
     from kilohertz.robots.model.robot_model import RobotModel
 
     model = RobotModel.load(robot)
-    load_gains(model, gains)
     path = gains or gains_path(model)
+    report = {"robot": model.name, "file": str(path) if path else None}
+    try:
+        load_gains(model, gains)
+    except ConfigError as error:
+        problems = [{**asdict(problem), "file": str(problem.file or "")} for problem in error.problems]
+        write_json(json_file, {**report, "valid": False, "problems": problems})
+        raise
     warn_of_unfinished(path)
-    typer.echo(f"{path}: good" if path else f"{model.name} has no gains.yaml: the defaults are used")
+    say(f"{path}: valid" if path else f"{model.name} has no gains.yaml: the defaults are used", json_file)
+    write_json(json_file, {**report, "valid": True, "problems": []})
 
 
 @gains_app.command()
-def show(robot: RobotArgument, gains: GainsOption = None) -> None:
-    """Print the gains in use, defaults included, as a gains.yaml with what each one means."""
+def show(robot: RobotArgument, gains: GainsOption = None, json_file: JsonOption = None) -> None:
+    """Print all gains of a robot, defaults included, as a gains.yaml with a comment on each key."""
+    check_file(json_file)
     from kilohertz.controller.gains.schema import load_gains
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.rt.live.gains_text import gains_yaml
 
-    typer.echo(gains_yaml(load_gains(RobotModel.load(robot), gains)), nl=False)
+    loaded = load_gains(RobotModel.load(robot), gains)
+    say(gains_yaml(loaded).rstrip("\n"), json_file)
+    write_json(json_file, loaded.model_dump(mode="json"))
 
 
 @gains_app.command()
 def schema(robot: RobotArgument) -> None:
-    """Print the JSON Schema of gains.yaml, with which an editor completes and checks it."""
+    """Print the JSON Schema of gains.yaml, which an editor uses to complete and check the file."""
     from kilohertz.controller.gains.schema import Gains
     from kilohertz.robots.model.description import find_robot
 
     find_robot(robot)
     typer.echo(json.dumps(Gains.model_json_schema(), indent=2))
+
+
+@gains_app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help=_COMPARED)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_COMPARED)],
+    robot: Annotated[
+        str | None,
+        typer.Option(
+            "--robot",
+            metavar="ROBOT",
+            help="Robot of a gains file; without it, names of contacts and joints are not checked.",
+        ),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """List the gains that differ between A and B, defaults included."""
+    check_file(json_file)
+    before, after = (_values(_gains_of(each, robot).model_dump(mode="json")) for each in (a, b))
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    for key in keys:
+        say(f"{key}: {_text(before.get(key))} -> {_text(after.get(key))}", json_file)
+    if not keys:
+        say("no gains differ", json_file)
+    changed = [{"key": key, "a": before.get(key), "b": after.get(key)} for key in keys]
+    write_json(json_file, {"a": a, "b": b, "differences": changed})
+
+
+def _gains_of(source: str, robot: str | None) -> Gains:
+    """Gains of a file or of a robot.
+
+    Raises:
+        ConfigError: the file has mistakes, or there is no such robot.
+    """
+    from kilohertz.controller.gains.schema import Gains, load_gains
+    from kilohertz.robots.config.yaml_file import load_yaml
+    from kilohertz.robots.model.robot_model import RobotModel
+
+    path = Path(source)
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        return load_gains(RobotModel.load(source))
+    if robot is not None:
+        return load_gains(RobotModel.load(robot), path)
+    return load_yaml(path, Gains)
+
+
+def _values(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Single values by their dotted key; a list is one value."""
+    values: dict[str, Any] = {}
+    for key, value in section.items():
+        name = f"{prefix}{key}"
+        values.update(_values(value, f"{name}.") if isinstance(value, dict) and value else {name: value})
+    return values
+
+
+def _text(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)

@@ -1,49 +1,62 @@
-"""The commands of `khz` that reach a robot over the wire: serve, bridge, run, stop and keys."""
+"""Commands that use a robot over the wire protocol: serve, bridge, run, stop and keys."""
 
 from __future__ import annotations
 
 import enum
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kilohertz.rt.cli import options as options
-from kilohertz.rt.cli.output import check_file, check_folder
+from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
+from kilohertz.rt.cli.output import check_file, check_folder, progress, say, write_json
 from kilohertz.rt.cli.run import run_plan
 
 BindOption = Annotated[
     str | None,
-    typer.Option("--bind", metavar="ENDPOINT", help="ipc://PATH or tcp://HOST:PORT; left out, an ipc file."),
+    typer.Option(
+        "--bind",
+        metavar="ENDPOINT",
+        help="Endpoint to open: ipc://PATH or tcp://HOST:PORT; without it, an ipc socket of this user.",
+    ),
 ]
 ConnectOption = Annotated[
     str,
-    typer.Option("--connect", metavar="ENDPOINT", help="Where the robot is: ipc://PATH or tcp://HOST:PORT."),
+    typer.Option(
+        "--connect", metavar="ENDPOINT", help="Endpoint of the robot: ipc://PATH or tcp://HOST:PORT."
+    ),
 ]
-KeyOption = Annotated[str | None, typer.Option("--key", metavar="NAME", help="Our own key; see `khz keys`.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", metavar="NAME", help="Name of the key pair of this computer; see `khz keys`."),
+]
 RobotKeyOption = Annotated[
-    str | None, typer.Option("--robot-key", metavar="NAME", help="The robot's public key; see `khz keys`.")
+    str | None,
+    typer.Option("--robot-key", metavar="NAME", help="Name of the robot's public key; see `khz keys`."),
 ]
-
 AllowOption = Annotated[
-    bool, typer.Option("--allow-no-rt", help="Command hardware from a host that `khz doctor` finds unfit.")
+    bool,
+    typer.Option("--allow-no-rt", help="Command hardware even if `khz doctor` finds this host unfit."),
 ]
 
 
 class Maker(enum.Enum):
-    """Whose arms there is a bridge for."""
+    """Makers of arms with a bridge."""
 
     UR = "ur"
     FRANKA = "franka"
 
 
-keys_app = typer.Typer(help="Keys for robots on other computers.", no_args_is_help=True)
+keys_app = typer.Typer(help="Create and list the keys for robots on other computers.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """Hangs the commands onto the app."""
-    for command in (serve, bridge, run, stop):
+    """Adds the commands to the app."""
+    for command in (serve, bridge, stop):
         app.command()(command)
+    app.command(cls=WithAssignments)(run)
     app.add_typer(keys_app, name="keys")
 
 
@@ -53,14 +66,17 @@ def serve(
     bind: BindOption = None,
     seed: options.SeedOption = 0,
     lockstep: Annotated[
-        bool, typer.Option("--lockstep", help="Wait for each command, instead of keeping real time.")
+        bool,
+        typer.Option("--lockstep", help="Wait for each command before the next step, instead of real time."),
     ] = False,
     key: KeyOption = None,
     slow_motion: options.SlowMotionOption = 1,
 ) -> None:
-    """Be a robot: simulate one in real time behind the wire protocol, until stopped.
+    """Simulate a robot in real time behind the wire protocol, until a signal stops it.
 
-    Of the scenario this end takes ground, plant, sensors and events; `khz run` takes the commands.
+    The scenario sets ground, plant, sensors and events here; its commands are sent by `khz run`.
+
+    Exit status: 0 stopped by SIGTERM; 3 refused; 130 stopped by Ctrl-C.
     """
     from kilohertz.robots.model.period import PERIOD_NS
     from kilohertz.robots.model.robot_model import RobotModel
@@ -75,20 +91,25 @@ def serve(
     serving = Serving(server, GridClock(slow_motion * PERIOD_NS))
     serving.run()
     typer.echo(serving.farewell())
+    _exit_by(serving.stopped_by)
 
 
 def bridge(
-    maker: Annotated[Maker, typer.Argument(metavar="ur|franka", help="Who made the arm.")],
+    maker: Annotated[Maker, typer.Argument(metavar="ur|franka", help="Maker of the arm.")],
     robot: options.RobotArgument,
-    robot_ip: Annotated[str, typer.Option("--robot-ip", metavar="HOST", help="The arm's control box.")],
+    robot_ip: Annotated[
+        str, typer.Option("--robot-ip", metavar="HOST", help="Address of the arm's control box.")
+    ],
     bind: BindOption = None,
     key: KeyOption = None,
     allow_no_rt: AllowOption = False,
 ) -> None:
-    """Be the robot for an arm of Universal Robots or Franka, until stopped.
+    """Connect an arm of Universal Robots or Franka to the wire protocol, until a signal stops it.
 
-    It needs the maker's library: `pip install 'kilohertz[ur]'` or `pip install 'kilohertz[franka]'`. The arm
-    stays with its maker's controller until `khz run` arms it, and goes back to it afterwards.
+    Needs the maker's library: `pip install 'kilohertz[ur]'` or `pip install 'kilohertz[franka]'`. The arm
+    stays under its maker's controller until `khz run` arms it, and returns to it afterwards.
+
+    Exit status: 0 stopped by SIGTERM; 3 refused; 4 the arm does not answer; 130 stopped by Ctrl-C.
     """
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.robots.wire.endpoint import default_endpoint
@@ -100,11 +121,18 @@ def bridge(
     endpoint = bind if bind is not None else default_endpoint(model.name)
     warning = require_fit_host(allow_no_rt)
     if warning is not None:
-        typer.echo(warning, err=True)
+        progress(warning)
     arm = connect_arm(maker.value, robot_ip, enforce_realtime=warning is None)
     bridging = Bridging(build_bridge(model, arm, endpoint, key=key))
     typer.echo(f"{READY} {model.name} at {endpoint}")
     bridging.run()
+    _exit_by(bridging.stopped_by)
+
+
+def _exit_by(signal_number: int | None) -> None:
+    """Ends the command with the status for Ctrl-C where that stopped it."""
+    if signal_number == signal.SIGINT:
+        raise typer.Exit(options.EXIT_INTERRUPTED)
 
 
 def run(
@@ -112,13 +140,20 @@ def run(
     connect: ConnectOption,
     scenario: options.ScenarioOption = None,
     duration: options.DurationOption = None,
+    solver: options.SolverOption = None,
     gains: options.GainsOption = None,
+    assignments: options.SetOption = None,
     watch_gains: options.WatchGainsOption = False,
     json_file: options.JsonOption = None,
     log: options.LogOption = None,
     plot: options.PlotOption = None,
+    no_film: options.NoFilmOption = False,
     lockstep: Annotated[
-        bool, typer.Option("--lockstep", help="The robot is simulated and waits for our commands.")
+        bool,
+        typer.Option(
+            "--lockstep",
+            help="The robot runs `khz serve --lockstep` and waits for each command.",
+        ),
     ] = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
@@ -127,9 +162,11 @@ def run(
 ) -> None:
     """Control a robot over the wire protocol.
 
-    Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, such as a
-    wrong robot or an unfit host; 4 the link was lost.
+    Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, for
+    example the wrong robot or an unfit host; 4 the link was lost; 5 internal error; 130 stopped by Ctrl-C,
+    with all files written.
     """
+    overrides = check_assignments(assignments, watch_gains)
     check_file(json_file)
     check_folder(log)
     check_folder(plot)
@@ -140,6 +177,7 @@ def run(
         scenario,
         duration,
         gains=gains,
+        solver=solver,
         watch_gains=watch_gains,
         endpoint=connect,
         lockstep=lockstep,
@@ -148,12 +186,13 @@ def run(
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
         log=log,
+        overrides=overrides,
     )
-    run_plan(plan, json_file, plot)
+    run_plan(plan, json_file, plot, film=not no_film)
 
 
 def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOption = None) -> None:
-    """Make a robot damp at once, whoever commands it; it stays so until it is armed again."""
+    """Command a robot to damp at once, whoever commands it; it keeps damping until it is armed again."""
     from kilohertz.robots.wire.endpoint import load_key, load_public
     from kilohertz.robots.wire.zmq_link import stop_robot
 
@@ -163,27 +202,37 @@ def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOptio
         key=load_key(key) if key is not None else None,
         robot_key=load_public(robot_key) if robot_key is not None else None,
     )
-    typer.echo("the robot damps")
+    typer.echo("the robot is damping")
 
 
 @keys_app.command()
-def new(name: Annotated[str, typer.Argument(metavar="NAME", help="Such as this computer's name.")]) -> None:
-    """Make a key pair.
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the key pair, for example this computer's name.")
+    ],
+) -> None:
+    """Create a key pair.
 
-    Copy NAME.public into the same folder on the other computer: a robot lets in whoever's public key it has.
+    Copy NAME.public to the same folder on the other computer: a robot accepts connections from every public
+    key in that folder.
     """
     from kilohertz.robots.wire.endpoint import new_key
 
     path: Path = new_key(name)
     typer.echo(
-        f"{path} (secret: leave it here)\n{path.with_name(name + '.public')} (copy it to the other computer)"
+        f"{path} (secret key: do not copy it)\n"
+        f"{path.with_name(name + '.public')} (public key: copy it to the other computer)"
     )
 
 
 @keys_app.command("list")
-def list_all() -> None:
-    """List the keys that are here: everybody who may connect, and whether the secret is here too."""
+def list_all(json_file: options.JsonOption = None) -> None:
+    """List the keys on this computer: the public keys that may connect, and which secret keys exist here."""
+    check_file(json_file)
     from kilohertz.robots.wire.endpoint import list_keys
 
-    for name, public, own in list_keys():
-        typer.echo(f"{name:20} {public} {'ours' if own else 'trusted'}")
+    keys = list(list_keys())
+    for name, public, own in keys:
+        say(f"{name:20} {public} {'own key pair' if own else 'trusted'}", json_file)
+    content = [{"name": name, "public": public, "own_key_pair": own} for name, public, own in keys]
+    write_json(json_file, {"keys": content})

@@ -1,4 +1,4 @@
-"""`khz log`: what was recorded: info, plot, replay and export."""
+"""`khz log`: inspect, plot, export and replay the log of a run."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kilohertz.rt.cli import options as options
-from kilohertz.rt.cli.output import RefusedError, check_file, check_folder, drawing_into, screen, write_json
+from kilohertz.rt.cli.output import (
+    RefusedError,
+    check_file,
+    check_folder,
+    drawing_into,
+    say,
+    screen,
+    write_json,
+)
 from kilohertz.rt.cli.run import ProgressLine
 
 if TYPE_CHECKING:
     from kilohertz.rt.log.file import LogReader
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log, as `khz sim --log` writes it.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log file written by `--log`.")]
 
-log_app = typer.Typer(help="Logs of runs: what is in them, and the same run again.", no_args_is_help=True)
+log_app = typer.Typer(help="Inspect, plot, export and replay logs of runs.", no_args_is_help=True)
 
 
 @log_app.command()
 def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
-    """Tell what was run, when, how long, what is missing, what happened, and how long the ticks took."""
+    """Summarise a log: robot, scenario, time, duration, missing rows, events and latency."""
     from kilohertz.rt.log.recorder import require_library
 
     check_file(json_file)
@@ -32,7 +40,7 @@ def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
 
     with LogReader(file) as reader:
         figures = figures_of(reader)
-    print_log(screen(), figures)
+    print_log(screen(json_file), figures)
     write_json(json_file, figures)
 
 
@@ -41,21 +49,26 @@ def export(
     file: FileArgument,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="A line for each tick, a column for each number."),
+        typer.Option("--csv", metavar="FILE", help="Write CSV: one line per tick, one column per number."),
     ] = None,
     npz: Annotated[
-        Path | None, typer.Option("--npz", metavar="FILE", help="An array of NumPy for each field.")
+        Path | None,
+        typer.Option("--npz", metavar="FILE", help="Write NumPy .npz: one array per field of the log."),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="GROUP", help="Such as sensors or command; may be repeated."),
+        typer.Option(
+            "--only",
+            metavar="GROUP",
+            help="Export only this group, such as sensors; may be repeated.",
+        ),
     ] = None,
 ) -> None:
-    """Write a log as a table for other programs. Foxglove and PlotJuggler open it as it is."""
+    """Export a log to CSV or NumPy. Foxglove and PlotJuggler open the log file itself."""
     from kilohertz.rt.log.recorder import require_library
 
     if csv is None and npz is None:
-        raise typer.BadParameter("say what to write: --csv FILE or --npz FILE")
+        raise typer.BadParameter("nothing to write: give --csv FILE or --npz FILE")
     for path in (csv, npz):
         check_file(path)
     require_library()
@@ -78,10 +91,10 @@ def export(
 def plot(
     file: FileArgument,
     folder: Annotated[
-        Path, typer.Option("--plot", metavar="DIR", help="Draw the log into this folder: PNG plots.")
+        Path, typer.Option("--plot", metavar="DIR", help="Folder to write the plots (PNG) to.")
     ],
 ) -> None:
-    """Draw a log: latency, every tick, torques, balance."""
+    """Plot a log: latency histogram, duration of every tick, torques and balance."""
     from kilohertz.rt.log.recorder import require_library
 
     check_folder(folder)
@@ -99,42 +112,56 @@ def plot(
 def replay(
     file: FileArgument,
     robot: Annotated[
-        str | None, typer.Option("--robot", metavar="ROBOT", help="The robot, if it is not where it was.")
+        str | None,
+        typer.Option(
+            "--robot",
+            metavar="ROBOT",
+            help="Folder of the robot, if it is no longer where the log says.",
+        ),
     ] = None,
+    json_file: options.JsonOption = None,
 ) -> None:
-    """Run the controller again on what was recorded, and demand the same commands, bit by bit.
+    """Run the controller again on the recorded inputs and compare its commands with the recorded ones.
 
-    Exit status: 0 no bit differs; 1 some do, and where it begins; 3 refused: another version, model or
-    configuration, or rows are missing.
+    Exit status: 0 no bit differs; 1 at least one bit differs, with the first tick and field in the text; 3
+    refused: the log is from another version, model or configuration, or rows are missing.
     """
     from kilohertz.rt.log.recorder import require_library
 
+    check_file(json_file)
     require_library()
     from kilohertz.rt.log.file import LogReader
     from kilohertz.rt.run.replay import replay
 
     with LogReader(file) as reader, ProgressLine() as show:
 
-        def told(t_s: float) -> None:
+        def on_progress(t_s: float) -> None:
             if show is not None:
                 show(f"replayed {t_s:.1f} s")
 
-        result = replay(reader, robot, told)
+        result = replay(reader, robot, on_progress)
     _warn(reader)
+    figures = {"ticks": result.ticks, "ticks_that_differ": result.differ, "bits_that_differ": result.bits}
+    first = result.first if result.differ else None
+    write_json(json_file, {**figures, "first": first, "other_machine": result.other_machine or None})
     if not result.differ:
-        typer.echo(f"{result.ticks} ticks replayed: 0 bits of the commands differ")
+        say(f"{result.ticks} ticks replayed: 0 bits of the commands differ", json_file)
         return
-    typer.echo(
-        f"{result.differ} of {result.ticks} ticks differ, by {result.bits} bits; the first is {result.first}"
+    say(
+        f"{result.differ} of {result.ticks} ticks differ, by {result.bits} bits; the first is {result.first}",
+        json_file,
     )
     if result.other_machine:
-        typer.echo(f"the log is from another processor ({result.other_machine}), which may round differently")
-    raise typer.Exit(options.EXIT_FAULT)
+        say(
+            f"the log is from another processor ({result.other_machine}), which may round differently",
+            json_file,
+        )
+    raise typer.Exit(options.EXIT_SAFETY_STOP)
 
 
 def _warn(reader: LogReader) -> None:
-    """Of what a log lacks."""
+    """Warns on standard error of damage and of rows that were not recorded."""
     if reader.damage:
-        typer.echo(f"{reader.path}: {reader.damage}; what is before is whole", err=True)
+        typer.echo(f"{reader.path}: {reader.damage}; the rows before it are complete", err=True)
     if reader.lost:
-        typer.echo(f"{reader.path}: {reader.lost} rows were lost", err=True)
+        typer.echo(f"{reader.path}: {reader.lost} rows are missing from the log", err=True)

@@ -1,6 +1,6 @@
 """The `khz` command.
 
-Everything heavy is imported inside the commands: `khz --help` must not wait for a physics engine.
+Commands import what they need when they run: `khz --help` must not load NumPy or a physics engine.
 """
 
 from __future__ import annotations
@@ -17,38 +17,23 @@ from typer.exceptions import TyperException
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.link import LinkLostError
-from kilohertz.rt.cli import (
-    bench as cli_bench,
+from kilohertz.rt.cli import bench as cli_bench
+from kilohertz.rt.cli import faults as cli_faults
+from kilohertz.rt.cli import gains as cli_gains
+from kilohertz.rt.cli import link as cli_link
+from kilohertz.rt.cli import log as cli_log
+from kilohertz.rt.cli import options as options
+from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
+from kilohertz.rt.cli.options import Link
+from kilohertz.rt.cli.output import (
+    RefusedError,
+    check_file,
+    check_folder,
+    progress,
+    say,
+    screen,
+    write_json,
 )
-from kilohertz.rt.cli import (
-    faults as cli_faults,
-)
-from kilohertz.rt.cli import (
-    gains as cli_gains,
-)
-from kilohertz.rt.cli import (
-    link as cli_link,
-)
-from kilohertz.rt.cli import (
-    log as cli_log,
-)
-from kilohertz.rt.cli.options import (
-    EXIT_FAULT,
-    EXIT_LINK_LOST,
-    EXIT_REFUSED,
-    EXIT_USAGE,
-    DurationOption,
-    GainsOption,
-    JsonOption,
-    Link,
-    LogOption,
-    PlotOption,
-    RobotArgument,
-    ScenarioOption,
-    SeedOption,
-    WatchGainsOption,
-)
-from kilohertz.rt.cli.output import RefusedError, check_file, check_folder, screen, write_json
 from kilohertz.rt.cli.run import run_plan
 from kilohertz.rt.host.threads import limit_math_threads
 
@@ -56,19 +41,19 @@ LONGEST_SENTENCE = 300
 
 
 class _Sentences(TyperGroup):
-    """Turns what goes wrong into a sentence on standard error and an exit status."""
+    """Reports every error as one sentence on standard error, with the exit status of its kind."""
 
     def main(self, args: Any = None, *rest: Any, **named: Any) -> Any:
-        """Parses the command line and runs the command it names; wrong usage ends with status 2."""
+        """Parses the command line and runs the command; wrong usage ends with status 2."""
         named["standalone_mode"] = False
         try:
             status = super().main(args, *rest, **named)
         except TyperException as error:
             message = error.format_message().strip()
-            # A group that is called without a command has printed its help instead.
+            # The message is empty for a group without a command: it has printed its help.
             if message:
-                typer.echo(f"{message.rstrip('.')}. Try '{_command_path(error)} --help'.", err=True)
-            sys.exit(EXIT_USAGE)
+                progress(f"{message.rstrip('.')}. Try '{_command_path(error)} --help'.")
+            sys.exit(options.EXIT_USAGE)
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
@@ -77,18 +62,21 @@ class _Sentences(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            progress("stopped by Ctrl-C")
+            raise typer.Exit(options.EXIT_INTERRUPTED) from None
         except LinkLostError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(EXIT_LINK_LOST) from None
+            progress(str(error))
+            raise typer.Exit(options.EXIT_LINK_LOST) from None
         except (ConfigError, RefusedError) as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(EXIT_REFUSED) from None
+            progress(str(error))
+            raise typer.Exit(options.EXIT_REFUSED) from None
         except Exception as error:
             if os.environ.get("KILOHERTZ_TRACEBACK"):
                 raise
             what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_SENTENCE]
-            typer.echo(f"khz failed, and should not: {what} (KILOHERTZ_TRACEBACK=1 shows where)", err=True)
-            raise typer.Exit(EXIT_FAULT) from None
+            progress(f"internal error in khz: {what} (KILOHERTZ_TRACEBACK=1 shows the traceback)")
+            raise typer.Exit(options.EXIT_INTERNAL_ERROR) from None
 
 
 def _command_path(error: TyperException) -> str:
@@ -99,19 +87,20 @@ def _command_path(error: TyperException) -> str:
 app = typer.Typer(
     cls=_Sentences,
     help="Kilohertz: a 1 kHz whole-body controller for bipeds and arms.",
+    epilog="Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused; "
+    "4 the link was lost; 5 internal error; 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cli_gains.gains_app, name="gains")
 
 
 def main() -> None:
     """Entry point of the `khz` command."""
-    # BLAS reads the number of its threads once, when numpy is imported: nothing above may do that.
+    # BLAS reads its number of threads once, when NumPy is imported: nothing above may import NumPy.
     limit_math_threads()
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that knows no bars or micro signs gets question marks, and the run's figures with them.
+        # A terminal whose encoding lacks block or micro signs shows question marks in their place.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     app()
@@ -128,59 +117,93 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _khz(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version of Kilohertz."
+        ),
     ] = False,
 ) -> None:
     pass
 
 
-@app.command()
+@app.command(cls=WithAssignments)
 def sim(
-    robot: RobotArgument,
-    scenario: ScenarioOption = None,
-    duration: DurationOption = None,
-    seed: SeedOption = 0,
+    robot: options.RobotArgument,
+    scenario: options.ScenarioOption = None,
+    duration: options.DurationOption = None,
+    seed: options.SeedOption = 0,
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="One tick a millisecond, instead of as fast as it goes.")
+        bool,
+        typer.Option("--realtime", help="Run at 1 kHz in real time, instead of as fast as possible."),
     ] = False,
-    gains: GainsOption = None,
-    watch_gains: WatchGainsOption = False,
-    json_file: JsonOption = None,
-    log: LogOption = None,
-    plot: PlotOption = None,
+    solver: options.SolverOption = None,
+    gains: options.GainsOption = None,
+    assignments: options.SetOption = None,
+    watch_gains: options.WatchGainsOption = False,
+    json_file: options.JsonOption = None,
+    log: options.LogOption = None,
+    plot: options.PlotOption = None,
+    no_film: options.NoFilmOption = False,
     link: Annotated[
-        Link, typer.Option(help="inproc: simulated in this process; zmq: in another, over the wire protocol.")
+        Link,
+        typer.Option(
+            help="inproc: simulate in this process; zmq: in another process, over the wire protocol."
+        ),
     ] = Link.INPROC,
 ) -> None:
-    """Run a robot in simulation, with the controller in the loop.
+    """Run the controller on a simulated robot and report how well it did.
 
-    Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused.
+    Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused (the text
+    names file, line and key); 5 internal error; 130 stopped by Ctrl-C, with all files written.
     """
+    overrides = check_assignments(assignments, watch_gains)
     check_file(json_file)
     check_folder(log)
     check_folder(plot)
     from kilohertz.rt.run.session import RunPlan
 
-    plan = RunPlan(robot, scenario, duration, seed, realtime, gains, watch_gains=watch_gains, log=log)
+    plan = RunPlan(
+        robot,
+        scenario,
+        duration,
+        seed,
+        realtime,
+        gains,
+        solver=solver,
+        watch_gains=watch_gains,
+        log=log,
+        overrides=overrides,
+    )
     if link is Link.INPROC:
-        run_plan(plan, json_file, plot)
+        run_plan(plan, json_file, plot, film=not no_film)
     from kilohertz.rt.run.background_server import served
 
     with served(plan) as endpoint:
-        run_plan(replace(plan, endpoint=endpoint, lockstep=not realtime), json_file, plot)
+        run_plan(replace(plan, endpoint=endpoint, lockstep=not realtime), json_file, plot, film=not no_film)
 
 
 @app.command()
 def doctor(
-    json_file: JsonOption = None,
+    json_file: options.JsonOption = None,
     hints: Annotated[
-        bool, typer.Option("--fix-hints", help="Print the remedies as a shell script, without measuring.")
+        bool,
+        typer.Option(
+            "--fix-hints",
+            help="Print a shell script that makes the recommended changes; measures nothing.",
+        ),
     ] = False,
     seconds: Annotated[
-        float, typer.Option("--seconds", metavar="S", min=0.0, max=3600.0, help="How long to measure.")
+        float,
+        typer.Option(
+            "--seconds",
+            metavar="S",
+            min=0.0,
+            max=3600.0,
+            help="Duration of the wake-up latency measurement in seconds; 0 measures nothing.",
+        ),
     ] = 10.0,
 ) -> None:
-    """Is this host fit for 1 kHz, and what to change.
+    """Check whether this host can run a 1 kHz loop, and list what to change.
 
     Exit status: 0 fit, with or without warnings; 3 unfit.
     """
@@ -188,27 +211,47 @@ def doctor(
     from kilohertz.rt.doctor.report import as_table, examine, fix_hints
 
     if seconds and not hints:
-        typer.echo(f"measuring for {seconds:g} s ...", err=True)
+        progress(f"measuring for {seconds:g} s ...")
     report = examine(measure_s=0.0 if hints else seconds)
     if hints:
-        typer.echo(fix_hints(report), nl=False)
+        say(fix_hints(report).rstrip("\n"), json_file)
     else:
-        screen().print(as_table(report))
+        screen(json_file).print(as_table(report))
     write_json(json_file, report.as_json())
     raise typer.Exit(report.exit_status)
 
 
 @app.command()
-def robots() -> None:
-    """List the robots that ship, with their degrees of freedom and licences."""
+def robots(json_file: options.JsonOption = None) -> None:
+    """List the shipped robots with their joints, base, mass and licence."""
+    check_file(json_file)
     from kilohertz.robots.model.description import shipped_robots
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.rt.show.screen import robots_table
 
-    screen().print(robots_table(RobotModel.load(name) for name in shipped_robots()))
+    models = [RobotModel.load(name) for name in shipped_robots()]
+    screen(json_file).print(robots_table(models))
+    write_json(
+        json_file,
+        {
+            "robots": [
+                {
+                    "robot": model.name,
+                    "joints": model.na,
+                    "base": "floating" if model.floating else "fixed",
+                    "mass_kg": model.mass_kg,
+                    "contacts": list(model.contact_names),
+                    "hands": list(model.hand_names),
+                    "licence": model.description.licence,
+                }
+                for model in models
+            ]
+        },
+    )
 
 
-cli_bench.register(app)
 cli_link.register(app)
+cli_bench.register(app)
+app.add_typer(cli_gains.gains_app, name="gains")
 app.add_typer(cli_faults.faults_app, name="faults")
 app.add_typer(cli_log.log_app, name="log")

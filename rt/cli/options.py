@@ -4,67 +4,104 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-EXIT_FAULT = 1
+EXIT_SAFETY_STOP = 1
+"""The robot fell or a safety stop ended the run; for a check, it was not passed."""
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_LINK_LOST = 4
+EXIT_INTERNAL_ERROR = 5
+EXIT_INTERRUPTED = 130
 SHORTEST_RUN_S, LONGEST_RUN_S = 0.001, 86_400.0
 
 RobotArgument = Annotated[
     str,
     typer.Argument(
-        metavar="ROBOT", help="A robot that ships (see `khz robots`), or a folder that holds a robot.yaml."
+        metavar="ROBOT",
+        help="Name of a shipped robot (see `khz robots`), or path of a folder that contains a robot.yaml.",
     ),
 ]
 GainsOption = Annotated[
-    Path | None, typer.Option("--gains", metavar="FILE", help="Gains instead of the robot's own gains.yaml.")
+    Path | None,
+    typer.Option("--gains", metavar="FILE", help="Use this gains file instead of the robot's gains.yaml."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE ...",
+        help="Override gains, for example `--set walk.dcm_gain_per_s=4 com.weight=40`.",
+    ),
 ]
 WatchGainsOption = Annotated[
     bool,
-    typer.Option("--watch-gains", help="Take changes of that file while it runs; what goes wrong goes back."),
+    typer.Option(
+        "--watch-gains",
+        help="Apply changes of the gains file while the robot runs. "
+        "Reverts a change if tracking, torque or joint motion gets worse.",
+    ),
 ]
 JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to this file, as JSON.")
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE|-",
+        help="Write the figures as JSON to this file. With `-`, standard output contains only the JSON.",
+        allow_dash=True,
+    ),
 ]
-
-
 PlotOption = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="DIR", help="Draw the run into this folder: PNG plots and a GIF."),
+    typer.Option("--plot", metavar="DIR", help="Write plots (PNG) and a film (GIF) to this folder."),
+]
+NoFilmOption = Annotated[
+    bool, typer.Option("--no-film", help="With --plot, write the plots but do not render the film.")
 ]
 LogOption = Annotated[
     Path | None,
-    typer.Option("--log", metavar="DIR", help="Record every tick, into a file in this folder."),
+    typer.Option("--log", metavar="DIR", help="Record every tick to a log file in this folder."),
 ]
 ScenarioOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME|FILE", help="What happens; left out, the robot's default scenario."),
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Name of a shipped scenario or a scenario file; without it, the robot's default scenario.",
+    ),
 ]
 DurationOption = Annotated[
     float | None,
     typer.Option(
-        metavar="S", min=SHORTEST_RUN_S, max=LONGEST_RUN_S, help="Seconds, instead of the scenario's."
+        metavar="S",
+        min=SHORTEST_RUN_S,
+        max=LONGEST_RUN_S,
+        help="Duration of the run in seconds, instead of the scenario's duration.",
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Of noise, biases, model error and terrain.")
+    int,
+    typer.Option(metavar="N", min=0, help="Random seed for sensor noise, biases, model error and terrain."),
 ]
-
-
+SolverOption = Annotated[
+    Literal["osqp", "exact"] | None,
+    typer.Option(metavar="osqp|exact", help="QP solver to use, instead of the one in the gains."),
+]
 SlowMotionOption = Annotated[
     int,
     typer.Option(
-        "--slow-motion", metavar="N", min=1, max=100, help="A simulated robot N times slower; at both ends."
+        "--slow-motion",
+        metavar="N",
+        min=1,
+        max=100,
+        help="Run a simulation N times slower than real time. `khz serve` and `khz run` need the same N.",
     ),
 ]
 
 
 class Link(enum.Enum):
-    """Where the simulated robot is."""
+    """Where the simulated robot runs."""
 
     INPROC = "inproc"
     ZMQ = "zmq"

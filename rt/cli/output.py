@@ -1,9 +1,10 @@
-"""What the commands of `khz` print and write, and how they refuse what cannot be written."""
+"""Output of the `khz` commands: tables, JSON, folders of plots, and checks that they can be written."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +16,47 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NARROWEST_SCREEN = 110
+STANDARD_OUTPUT = Path("-")
+"""The path that stands for standard output in `--json -`."""
 
 
 class RefusedError(Exception):
-    """Something that cannot be done, in one sentence for the user."""
+    """A request that cannot be carried out; the text is one sentence for the user."""
 
 
-def screen() -> Console:
-    """Standard output, for tables."""
+def screen(json_file: Path | None = None) -> Console:
+    """Console on standard output.
+
+    Args:
+        json_file: the command's `--json`; a console for `-` prints nothing, so that standard output holds
+            only the JSON.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False)
-    # What is not a terminal has no width, and tables read by a program should not be broken into lines.
-    return console if console.is_terminal else Console(highlight=False, width=NARROWEST_SCREEN)
+    quiet = json_file == STANDARD_OUTPUT
+    console = Console(highlight=False, quiet=quiet)
+    # Output that is not a terminal has no width; a program that reads a table needs its lines unbroken.
+    return console if console.is_terminal else Console(highlight=False, width=NARROWEST_SCREEN, quiet=quiet)
+
+
+def say(text: str, json_file: Path | None = None) -> None:
+    """Prints one line on standard output, unless the JSON goes there (`--json -`)."""
+    if json_file != STANDARD_OUTPUT:
+        typer.echo(text)
+
+
+def progress(text: str) -> None:
+    """Prints one line of progress on standard error."""
+    typer.echo(text, err=True)
 
 
 def check_file(path: Path | None) -> None:
-    """Refuses a file that could not be written, before the work and not after it."""
-    if path is None:
+    """Refuses a file that cannot be written; called before the work starts.
+
+    Raises:
+        RefusedError: it is a folder, its folder does not exist, or writing is not permitted.
+    """
+    if path is None or path == STANDARD_OUTPUT:
         return
     if path.is_dir():
         raise RefusedError(f"{path} is a folder, not a file to write to")
@@ -43,65 +67,99 @@ def check_file(path: Path | None) -> None:
 
 
 def check_folder(path: Path | None) -> None:
-    """Refuses a folder that could be neither made nor written to."""
+    """Refuses a folder that can be neither created nor written to.
+
+    Raises:
+        RefusedError: a file is in the way, or writing is not permitted.
+    """
     if path is None:
         return
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not existing.is_dir():
         raise RefusedError(f"{path} cannot be a folder: {existing} is a file")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise RefusedError(f"nothing can be written into {path}: permission denied at {existing}")
+        raise RefusedError(f"{path} cannot be written: permission denied for {existing}")
 
 
-def write_json(path: Path | None, content: dict[str, Any]) -> None:
-    """Writes what `--json` asks for, where it does."""
+def write_json(path: Path | None, content: Any) -> None:
+    """Writes the figures of a command to the file of `--json`, or to standard output for `-`.
+
+    Args:
+        path: None writes nothing.
+        content: plain objects without NaN.
+
+    Raises:
+        RefusedError: the file could not be written.
+    """
     if path is None:
         return
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
     try:
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RefusedError(f"{path} could not be written: {error.strerror}") from None
 
 
 @contextmanager
-def drawing_into(folder: Path) -> Iterator[list[Path]]:
-    """Makes the folder and tells what was drawn into it; says so where the library for it is missing.
+def drawing_into(folder: Path, json_file: Path | None = None) -> Iterator[list[Path]]:
+    """Creates a folder for plots and lists on the screen what was written to it.
+
+    Without matplotlib it prints a warning and writes nothing.
+
+    Args:
+        folder: created with its parents.
+        json_file: the command's `--json`.
 
     Yields:
-        Where the paths of what is drawn are put.
+        A list to which the caller adds the path of each plot.
+
+    Raises:
+        RefusedError: the plots could not be written.
     """
     drawn: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield drawn
     except ImportError as error:
-        typer.echo(f"no plots: matplotlib cannot be used here ({error})", err=True)
+        typer.echo(f"no plots were written: matplotlib cannot be imported ({error})", err=True)
         return
     except OSError as error:
         raise RefusedError(f"the plots could not be written: {error}") from None
-    screen().print(f"\n  drawn into {folder}: {', '.join(path.name for path in drawn)}", soft_wrap=True)
+    names = ", ".join(path.name for path in drawn)
+    screen(json_file).print(f"\n  written to {folder}: {names}", soft_wrap=True)
 
 
 def check_block(path: Path | None, command: str) -> str:
-    """What the command's table in a document is now; empty where none is named.
+    """Text between a command's markers in a document; called before the work starts.
+
+    Returns:
+        The text; empty where `path` is None.
 
     Raises:
-        RefusedError: the document has no place for it; to be told before the work and not after it.
+        RefusedError: the document cannot be read or written, or lacks the markers.
     """
     if path is None:
         return ""
     check_file(path)
-    from kilohertz.rt.bench.markers import block_of
+    from kilohertz.rt.bench.develop.markers import block_of
 
     with _table_of(path):
         return block_of(path.read_text("utf-8"), command)
 
 
 def write_block(path: Path | None, command: str, block: str) -> None:
-    """Puts a table between the command's markers in a document, where one is named."""
+    """Replaces the text between a command's markers in a document; None writes nothing.
+
+    Raises:
+        RefusedError: the document cannot be read or written, or lacks the markers.
+    """
     if path is None:
         return
-    from kilohertz.rt.bench.markers import between_markers
+    from kilohertz.rt.bench.develop.markers import between_markers
 
     with _table_of(path):
         path.write_text(between_markers(path.read_text("utf-8"), command, block), encoding="utf-8")
@@ -112,11 +170,11 @@ def _table_of(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        raise RefusedError(f"{path} cannot take the table: {error}") from None
+        raise RefusedError(f"the table cannot be written to {path}: {error}") from None
 
 
 def warn_of_unfinished(gains_file: Path | None) -> None:
-    """Says on standard error where a file of gains looks as if it were not all there."""
+    """Warns on standard error if a gains file ends within a line and may be incomplete."""
     from kilohertz.controller.gains.schema import unfinished
 
     problem = unfinished(gains_file) if gains_file is not None else None

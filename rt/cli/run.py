@@ -1,4 +1,4 @@
-"""What `khz sim` and `khz run` do with a plan: run it, show it, write it, draw it."""
+"""The part that `khz sim` and `khz run` share: run a plan, print its result, write files, draw plots."""
 
 from __future__ import annotations
 
@@ -10,49 +10,59 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from kilohertz.rt.cli.output import drawing_into, screen, warn_of_unfinished, write_json
+from kilohertz.rt.cli.output import drawing_into, progress, screen, warn_of_unfinished, write_json
 
 if TYPE_CHECKING:
-    from kilohertz.rt.run.session import RunPlan, RunResult
+    from kilohertz.rt.run.session import RunPlan, SessionResult
 
 
-def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None) -> NoReturn:
-    """Runs what is planned, shows it, writes what was asked for, and ends the command."""
+def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: bool = True) -> NoReturn:
+    """Runs a plan, prints and writes its result, and ends the command with the exit status of the run.
+
+    Args:
+        plan: what to run.
+        json_file: file for the summary, `-` for standard output.
+        plot: folder for plots and film.
+        film: whether to render the film.
+    """
     from kilohertz.rt.loop.clock import process_age_s
     from kilohertz.rt.run.session import Session
     from kilohertz.rt.show.screen import print_run
 
     session = Session(plan)
     if session.warning is not None:
-        typer.echo(session.warning, err=True)
+        progress(session.warning)
     warn_of_unfinished(session.gains_file)
     if plan.paced:
-        typer.echo(f"running {session.scenario.duration_s:g} s in real time ...", err=True)
+        progress(f"running {session.scenario.duration_s:g} s in real time ...")
     setup_s = process_age_s()
     with ProgressLine() as show:
 
-        def told(t_s: float) -> None:
+        def on_progress(t_s: float) -> None:
             if show is not None:
                 show(f"simulated {t_s:.1f} of {session.scenario.duration_s:g} s")
 
-        result = session.run(told)
+        result = session.run(on_progress)
 
-    print_run(screen(), result, setup_s)
+    print_run(screen(json_file), result, setup_s)
     if result.log is not None:
-        screen().print(f"\n  recorded into {result.log}", soft_wrap=True)
+        screen(json_file).print(f"\n  log written to {result.log}", soft_wrap=True)
     write_json(json_file, result.summary)
     if plot is not None:
-        _draw(plot, result)
+        _draw(plot, result, json_file, film=film)
     for event in result.events:
         if event["kind"] == "link_lost":
-            typer.echo(f"the link was lost after {event['t_s']:.3f} s: {event['text']}", err=True)
-    if result.loop.error is not None and os.environ.get("KILOHERTZ_TRACEBACK"):
-        raise result.loop.error
+            progress(f"the link was lost after {event['t_s']:.3f} s: {event['text']}")
+    if result.loop.error is not None:
+        if os.environ.get("KILOHERTZ_TRACEBACK"):
+            raise result.loop.error
+        what = " ".join(f"{type(result.loop.error).__name__}: {result.loop.error}".split())
+        progress(f"internal error in the control loop: {what} (KILOHERTZ_TRACEBACK=1 shows the traceback)")
     raise typer.Exit(result.exit_code)
 
 
 class ProgressLine:
-    """One line on standard error that is written over; says nothing where that is not a terminal."""
+    """A progress line on standard error that is overwritten; prints nothing where that is not a terminal."""
 
     def __enter__(self) -> Callable[[str], None] | None:
         return self._show if sys.stderr.isatty() else None
@@ -66,9 +76,9 @@ class ProgressLine:
         sys.stderr.flush()
 
 
-def _draw(folder: Path, result: RunResult) -> None:
-    """Plots and film of a run."""
-    with drawing_into(folder) as drawn:
+def _draw(folder: Path, result: SessionResult, json_file: Path | None, *, film: bool) -> None:
+    """Writes plots and, where it is wanted and possible, the film of a run."""
+    with drawing_into(folder, json_file) as drawn:
         from kilohertz.rt.show.plots import write_plots
 
         drawn += write_plots(
@@ -79,21 +89,21 @@ def _draw(folder: Path, result: RunResult) -> None:
             result.loop.latency,
             realtime=result.plan.paced,
         )
-        film = _film(folder / "run.gif", result)
-        drawn += [film] if film else []
+        path = _film(folder / "run.gif", result) if film else None
+        drawn += [path] if path else []
 
 
-def _film(path: Path, result: RunResult) -> Path | None:
-    """The film; it tells how far it is, as without a graphics card it takes longer than the run."""
+def _film(path: Path, result: SessionResult) -> Path | None:
+    """Renders the film, with progress: without a graphics card this takes longer than the run."""
     from kilohertz.sim.render import render_gif
 
     with ProgressLine() as show:
 
-        def told(drawn: int, of: int) -> None:
+        def on_progress(drawn: int, of: int) -> None:
             if show is not None:
-                show(f"drawing the film: {drawn} of {of} pictures")
+                show(f"rendering the film: {drawn} of {of} frames")
             elif drawn == 0:
-                typer.echo(f"drawing the film: {of} pictures ...", err=True)
+                progress(f"rendering the film: {of} frames ...")
 
         return render_gif(
             path,
@@ -102,5 +112,5 @@ def _film(path: Path, result: RunResult) -> Path | None:
             result.trace.kept("t_s"),
             result.trace.kept("q_true"),
             seed=result.plan.seed,
-            progress=told,
+            progress=on_progress,
         )

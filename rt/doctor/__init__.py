@@ -1,1 +1,1 @@
-"""Is this host fit for 1 kHz?"""
+"""Checks whether this host is fit to run a 1 kHz control loop."""

@@ -1,4 +1,4 @@
-"""The words of the doctor: a check, its status, and the files of a host as it reads them."""
+"""Defines a check of the host, its status, and access to the host's files in /proc and /sys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GROUPS = {
 
 
 class Status(enum.StrEnum):
-    """What a check found; `unknown` is where the host does not say, and is never taken for good."""
+    """Result of a check; `unknown` means that the host does not report it, and never counts as ok."""
 
     OK = "ok"
     WARN = "warn"
@@ -37,15 +37,15 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at.
+    """One check of the host and its result.
 
     Attributes:
         group: key of `GROUPS`.
-        name: what was looked at.
-        status: what was found.
-        figure: the value behind it.
-        remedy: exactly what to change; empty where nothing needs to.
-        fix: the same for a script, as far as a script can do it.
+        name: the property that was checked.
+        status: the result.
+        figure: the value that led to the result.
+        remedy: what to change; empty where nothing needs to change.
+        fix: the remedy as data for a script; `NO_FIX` where a script cannot do it.
     """
 
     group: int
@@ -66,7 +66,17 @@ def judge(
     fix: Fix = NO_FIX,
     fatal: bool = False,
 ) -> Check:
-    """A check that is ok, unknown (None), or bad: a warning, or a failure where it is fatal."""
+    """Makes a check from its result.
+
+    Args:
+        group: key of `GROUPS`.
+        name: the property that was checked.
+        good: True for ok, None for unknown, False for a warning or a failure.
+        figure: the value that led to the result.
+        remedy: what to change; dropped where the check is ok.
+        fix: the remedy as data for a script.
+        fatal: whether False is a failure instead of a warning.
+    """
     if good:
         return Check(group, name, Status.OK, figure)
     if good is None:
@@ -75,35 +85,35 @@ def judge(
 
 
 class HostFiles:
-    """The files through which a kernel tells about itself.
+    """Reads the files in which a kernel reports its state and settings.
 
     Args:
-        root: where the host's tree starts; another one in tests.
+        root: root of the file tree; tests pass another one.
     """
 
     def __init__(self, root: Path = Path("/")) -> None:
         self.root = root
 
     def path(self, path: str) -> Path:
-        """A path of the host in this tree."""
+        """Returns the location of an absolute path of the host in this tree."""
         return self.root / path.lstrip("/")
 
     def text(self, path: str) -> str | None:
-        """What the file says, stripped; None where it is absent or may not be read."""
+        """Returns the stripped content of a file; None if it is absent or may not be read."""
         try:
             return self.path(path).read_text(errors="replace").strip()
         except OSError:
             return None
 
     def number(self, path: str) -> int | None:
-        """The whole number in a file; None where there is none."""
+        """Returns the integer in a file; None if there is none."""
         try:
             return int(self.text(path) or "")
         except ValueError:
             return None
 
     def names(self, path: str) -> list[str]:
-        """The names in a folder, numbers in their order; empty where there is none."""
+        """Returns the names in a folder, with numbers in numerical order; empty if there is no folder."""
         try:
             names = [entry.name for entry in self.path(path).iterdir()]
         except OSError:
@@ -111,12 +121,12 @@ class HostFiles:
         return sorted(names, key=lambda name: (int(name) if name.isdigit() else -1, name))
 
     def cores(self, path: str) -> set[int] | None:
-        """The cores of a list such as `0,2-3`; None where there is no file."""
+        """Returns the cores of a list such as `0,2-3`; None if there is no file."""
         text = self.text(path)
         return None if text is None else parse_cpu_list(text)
 
     def mask(self, path: str) -> set[int] | None:
-        """The cores of a hexadecimal mask such as `ff,00000003`; None where there is none."""
+        """Returns the cores of a hexadecimal mask such as `ff,00000003`; None if there is none."""
         try:
             bits = int((self.text(path) or "").replace(",", ""), 16)
         except ValueError:
@@ -124,13 +134,13 @@ class HostFiles:
         return {core for core in range(bits.bit_length()) if bits >> core & 1}
 
     def command_line(self) -> dict[str, str]:
-        """The kernel's boot parameters by name."""
+        """Returns the kernel's boot parameters by name."""
         words = (self.text("/proc/cmdline") or "").split()
         return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def cpu_list(cores: set[int]) -> str:
-    """Cores as the kernel writes them: `0,2-3`."""
+    """Returns cores in the kernel's list format, such as `0,2-3`."""
     parts: list[str] = []
     ordered = sorted(cores)
     for core in ordered:
@@ -142,17 +152,17 @@ def cpu_list(cores: set[int]) -> str:
 
 
 def cpu_mask(cores: set[int]) -> str:
-    """Cores as a hexadecimal mask in groups of 32 bits, as the kernel takes it."""
+    """Returns cores as a hexadecimal mask in groups of 32 bits, the format that the kernel reads."""
     digits = f"{sum(1 << core for core in cores):x}"
     groups = [digits[max(0, end - 8) : end] for end in range(len(digits), 0, -8)]
     return ",".join(reversed(groups))
 
 
 def online_cores(files: HostFiles) -> set[int]:
-    """All cores in use."""
+    """Returns all cores that are online."""
     return files.cores("/sys/devices/system/cpu/online") or {0}
 
 
 def other_cores(files: HostFiles, core: int) -> set[int]:
-    """Where everything else should go: all cores in use but this one; core 0 where there is no other."""
+    """Returns all online cores except the loop's, for all other work; core 0 if there is no other."""
     return (online_cores(files) - {core}) or {0}

@@ -1,4 +1,4 @@
-"""Checks of the core that the loop runs on: who else may use it, and how it clocks and sleeps."""
+"""Checks the loop's core: other users of the core, its clock frequency and its idle states."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ GOOD_CLOCK_SOURCES = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_s
 
 
 def isolation(files: HostFiles, core: int) -> list[Check]:
-    """Group 4: are ordinary tasks, the timer tick and RCU callbacks kept off the core."""
+    """Checks whether ordinary tasks, the timer tick and RCU callbacks are kept off the core (group 4)."""
     cores = online_cores(files)
     if core not in cores:
-        figure = f"core {core} is not in use, only {cpu_list(cores)}"
+        figure = f"core {core} is not online; online are {cpu_list(cores)}"
         return [judge(4, "the core", False, figure, f"choose one of {cpu_list(cores)}", fatal=True)]
     if len(cores) == 1:
         return [judge(4, "isolated core", False, "there is only one core", "use a host with two or more")]
@@ -34,7 +34,7 @@ def isolation(files: HostFiles, core: int) -> list[Check]:
     command_line = files.command_line()
     isolated = files.cores("/sys/devices/system/cpu/isolated")
     nohz = files.cores("/sys/devices/system/cpu/nohz_full")
-    # nohz_full takes the callbacks of read-copy-update along.
+    # nohz_full implies rcu_nocbs.
     offloaded = parse_cpu_list(command_line.get("rcu_nocbs", "")) | (nohz or set())
     return [
         _in_list("isolcpus", core, isolated, remedy, fix),
@@ -46,29 +46,29 @@ def isolation(files: HostFiles, core: int) -> list[Check]:
 
 def _in_list(name: str, core: int, cores: set[int] | None, remedy: str, fix: Fix) -> Check:
     if cores is None:
-        return judge(4, name, None, "this kernel does not say", remedy)
+        return judge(4, name, None, "this kernel does not report it", remedy)
     return judge(4, name, core in cores, cpu_list(cores) or "none", remedy, fix=fix)
 
 
 def _managed_interrupts(core: int, isolcpus: str, remedy: str, fix: Fix) -> Check:
-    """Interrupts whose cores the kernel itself chooses, such as a disk's, heed no affinity but this word."""
+    """Checks for managed_irq: only this flag moves interrupts that the kernel places, e.g. of disks."""
     kept_off = "managed_irq" in isolcpus.split(",") and core in parse_cpu_list(isolcpus)
     figure = "kept off" if kept_off else "isolcpus does not keep them off"
     return judge(4, "managed interrupts", kept_off, figure, remedy, fix=fix)
 
 
 def interrupts(files: HostFiles, core: int) -> list[Check]:
-    """Group 5: are device interrupts kept off the core, now and for devices to come."""
+    """Checks whether interrupts of present and future devices are kept off the core (group 5)."""
     others = other_cores(files, core)
     lists = {number: files.cores(f"/proc/irq/{number}/smp_affinity_list") for number in _used_irqs(files)}
-    remedy = "mount /proc and run as root to see them"
+    remedy = "mount /proc and run as root to read them"
     if not lists or None in lists.values():
         checks = [judge(5, "device interrupts", None, "their affinities cannot be read", remedy)]
     else:
         here = [number for number, cores in lists.items() if core in (cores or ())]
         move = f"for i in {' '.join(here)}; do echo {cpu_list(others)} > /proc/irq/$i/smp_affinity_list"
         figure = f"{len(here)} of {len(lists)} may run on core {core}"
-        # Some interrupts cannot be moved, which must not end a script.
+        # Some interrupts cannot be moved; the script must go on after that error.
         fix = Fix(commands=(f"{move} || true; done",))
         checks = [judge(5, "IRQ affinity", not here, figure, f"{move}; done", fix=fix)]
     default = files.mask("/proc/irq/default_smp_affinity")
@@ -87,7 +87,7 @@ def interrupts(files: HostFiles, core: int) -> list[Check]:
 
 
 def _used_irqs(files: HostFiles) -> list[str]:
-    """Interrupts that have a handler: the kernel makes a folder for each in theirs."""
+    """Returns the interrupts that have a handler: the kernel makes a subfolder for each handler."""
     numbers = [name for name in files.names("/proc/irq") if name.isdigit()]
     return [
         number
@@ -105,26 +105,28 @@ def _irqbalance(files: HostFiles, core: int) -> Check:
     for line in (files.text("/etc/default/irqbalance") or "").splitlines():
         name, _, value = line.partition("=")
         if name.strip() == "IRQBALANCE_BANNED_CPULIST" and core in parse_cpu_list(value.strip("\"' ")):
-            return judge(5, "irqbalance", True, f"leaves core {core} alone", "")
+            return judge(5, "irqbalance", True, f"running, but banned from core {core}", "")
     remedy = (
-        f"systemctl disable --now irqbalance, or IRQBALANCE_BANNED_CPULIST={core} in /etc/default/irqbalance"
+        "systemctl disable --now irqbalance, "
+        f"or set IRQBALANCE_BANNED_CPULIST={core} in /etc/default/irqbalance"
     )
     fix = Fix(commands=("systemctl disable --now irqbalance",))
     return judge(5, "irqbalance", False, f"running, and may use core {core}", remedy, fix=fix)
 
 
 def interrupt_rate(before: str | None, after: str | None, core: int, seconds: float) -> Check:
-    """Group 5: interrupts taken by the idle core between two readings of /proc/interrupts."""
+    """Counts interrupts on the idle core between two readings of /proc/interrupts (group 5)."""
     name = "interrupts taken while idle"
     first, last = _counts(before or "", core), _counts(after or "", core)
     if not last:
-        return judge(5, name, None, f"/proc/interrupts says nothing of core {core}", "mount /proc")
+        return judge(5, name, None, f"/proc/interrupts does not list core {core}", "mount /proc")
     rates = {key: (last[key] - first.get(key, 0)) / seconds for key in last}
     total = sum(rates.values())
     worst = sorted((key for key in rates if rates[key] > 0), key=lambda key: -rates[key])[:3]
     figure = f"{total:.0f}/s" + "".join(f", {key} {rates[key]:.1f}/s" for key in worst)
     remedy = (
-        "isolate the core and move the interrupts away, as above (LOC timer, CAL and RES calls, TLB flushes)"
+        "isolate the core and move the interrupts to other cores, as above "
+        "(LOC: timer, CAL and RES: calls between cores, TLB: flushes)"
     )
     return judge(5, name, total <= QUIET_INTERRUPTS_PER_S, figure, remedy)
 
@@ -141,13 +143,13 @@ def _counts(text: str, core: int) -> dict[str, int]:
         values = rest.split()
         if len(values) > column and values[column].isdigit():
             source = key.strip()
-            # A device's line ends in its name; its number alone says little.
+            # The last word of a device's line is its name, which says more than its number.
             counts[f"{source} {values[-1]}" if source.isdigit() else source] = int(values[column])
     return counts
 
 
 def kernel_workers(files: HostFiles, core: int) -> list[Check]:
-    """Group 6: isolcpus moves neither of these."""
+    """Checks the cores of kernel workqueues and writeback, which isolcpus does not move (group 6)."""
     others = cpu_mask(other_cores(files, core))
     checks = []
     for name, path in (
@@ -163,11 +165,11 @@ def kernel_workers(files: HostFiles, core: int) -> list[Check]:
 
 
 def frequency(files: HostFiles, core: int) -> list[Check]:
-    """Group 7: does the core change its clock rate, or sleep so deeply that it wakes late."""
+    """Checks whether the core changes its frequency or uses idle states with a long wake-up (group 7)."""
     folder = f"/sys/devices/system/cpu/cpu{core}"
     path = f"{folder}/cpufreq/scaling_governor"
     governor = files.text(path)
-    figure = governor or "no cpufreq here: whether the clock rate changes is not known"
+    figure = governor or "no cpufreq: frequency changes are not reported"
     remedy = (
         f"echo performance > {path}"
         if governor
@@ -178,7 +180,10 @@ def frequency(files: HostFiles, core: int) -> list[Check]:
     checks = [judge(7, "frequency governor", good, figure, remedy, fix=fix)]
     no_turbo = files.number("/sys/devices/system/cpu/intel_pstate/no_turbo")
     if no_turbo is not None:
-        remedy = "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo for a rate that heat does not change"
+        remedy = (
+            "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo "
+            "(the frequency then does not depend on temperature)"
+        )
         fix = Fix(files={"/sys/devices/system/cpu/intel_pstate/no_turbo": "1"})
         checks.append(judge(7, "turbo", no_turbo == 1, "off" if no_turbo else "on", remedy, fix=fix))
     device = files.path("/dev/cpu_dma_latency")
@@ -194,10 +199,8 @@ def frequency(files: HostFiles, core: int) -> list[Check]:
 def _idle_states(files: HostFiles, folder: str, holds_awake: bool) -> Check:
     states = files.names(f"{folder}/cpuidle")
     if not states:
-        remedy = "boot with idle=poll or ask the hypervisor, if wake-ups turn out late"
-        return judge(
-            7, "idle states", None, "no cpuidle here: how deeply the core sleeps is not known", remedy
-        )
+        remedy = "if measured wake-ups are late, boot with idle=poll or change the hypervisor's settings"
+        return judge(7, "idle states", None, "no cpuidle: idle states are not reported", remedy)
     slow = []
     for state in states:
         latency_us = files.number(f"{folder}/cpuidle/{state}/latency") or 0
@@ -205,14 +208,14 @@ def _idle_states(files: HostFiles, folder: str, holds_awake: bool) -> Check:
             slow.append(f"{files.text(f'{folder}/cpuidle/{state}/name') or state} {latency_us} us")
     figure = ", ".join(slow) or f"none slower than {SLOW_IDLE_STATE_US} us"
     if slow and holds_awake:
-        return judge(7, "idle states", True, f"{figure}; avoided while the loop runs", "")
+        return judge(7, "idle states", True, f"{figure}; disabled while the loop runs", "")
     remedy = f"for s in {folder}/cpuidle/state*; do echo 1 > $s/disable; done"
     fix = Fix(files={f"{folder}/cpuidle/state*/disable": "1"})
     return judge(7, "idle states", not slow, figure, remedy, fix=fix)
 
 
 def siblings(files: HostFiles, core: int) -> list[Check]:
-    """Group 8: does another hardware thread share the core, and is reading the clock cheap."""
+    """Checks for a hardware thread that shares the core, and for a clock that is fast to read (group 8)."""
     folder = "/sys/devices/system/cpu"
     remedy = f"echo off > {folder}/smt/control, or isolate the sibling too"
     active = files.number(f"{folder}/smt/active")
@@ -222,7 +225,7 @@ def siblings(files: HostFiles, core: int) -> list[Check]:
     if active == 0 or (threads is not None and not sharing):
         check = judge(8, "sibling thread", True, "none", "")
     elif threads is None:
-        check = judge(8, "sibling thread", None, "this kernel does not say", remedy)
+        check = judge(8, "sibling thread", None, "this kernel does not report it", remedy)
     else:
         good = sharing <= isolated
         figure = f"shares its core with {cpu_list(sharing)}" + (", which is isolated too" if good else "")

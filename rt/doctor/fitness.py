@@ -1,4 +1,4 @@
-"""Whether this host may command hardware: only one that the doctor finds nothing fatal on."""
+"""Refuses to command hardware from a host on which a check of `khz doctor` fails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MOST_NAMED = 3
 
 
 def unfit_because() -> str | None:
-    """What speaks against commanding hardware from here, in words; None where nothing does.
+    """Returns the failed checks in words, or None if there are none.
 
-    It takes the word of the host's files and of what it grants: measuring would take seconds.
+    Only settings and granted rights are checked: measuring the wake-up latency would take seconds.
     """
     failures = examine(measure_s=0.0).failures
     if not failures:
@@ -22,20 +22,23 @@ def unfit_because() -> str | None:
 
 
 def require_fit_host(allow_unfit: bool) -> str | None:
-    """Refuses to command hardware from an unfit host, unless that is allowed.
+    """Refuses to command hardware from an unfit host, unless the user allows it.
+
+    Args:
+        allow_unfit: whether an unfit host only gives a warning.
 
     Returns:
-        A warning where the host is unfit and was allowed all the same; None where it is fit.
+        A warning if the host is unfit and allowed; None if it is fit.
 
     Raises:
-        ConfigError: the host is unfit.
+        ConfigError: the host is unfit and not allowed.
     """
     reason = unfit_because()
     if reason is None:
         return None
     if allow_unfit:
-        return f"not a real-time host, as --allow-no-rt allows: {reason}"
+        return f"this host is not fit for real time, but --allow-no-rt is given: {reason}"
     raise ConfigError(
-        f"this host is not fit to command hardware: {reason}; `khz doctor --fix-hints` says what to change, "
-        "--allow-no-rt goes on all the same"
+        f"this host is not fit to command hardware: {reason}; `khz doctor --fix-hints` says what to change; "
+        "--allow-no-rt ignores these failures"
     )

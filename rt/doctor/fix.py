@@ -1,7 +1,7 @@
-"""What would make a host fit, as settings that outlast a restart, and as a script that makes them.
+"""Collects the host settings that the checks request, and writes a shell script that makes them permanent.
 
-A check that complains carries the `Fix` for it. Several checks may ask for one and the same setting, and all
-kernel parameters must go into one line: so fixes are data, put together at the end.
+Each check that is not ok carries a `Fix`. Several checks may request the same setting, and all boot
+parameters must go into one line; therefore fixes are data, and the script is put together at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SYSCTL_FILE = "/etc/sysctl.d/99-realtime.conf"
 TMPFILES_FILE = "/etc/tmpfiles.d/99-realtime.conf"
 GRUB_FILE = "/etc/default/grub.d/99-realtime.cfg"
 
-# Whatever its distribution calls it; only these two have one in their own archive.
+# Package names differ by distribution; only these two ship a real-time kernel in their own archive.
 INSTALL_REALTIME_KERNEL = (
     ". /etc/os-release",
     'case "$ID" in',
@@ -39,13 +39,13 @@ GRANT_DMA_LATENCY = (
 
 @dataclass(frozen=True)
 class Fix:
-    """What to change.
+    """Settings and commands that resolve one check.
 
     Attributes:
-        boot: parameters for the kernel's command line, by name; an empty value is a parameter without one.
+        boot: kernel boot parameters, by name; an empty value means a parameter without a value.
         sysctl: settings below /proc/sys, by name.
-        files: what to write into files of /sys and /proc, by path; the last part may hold a wildcard.
-        commands: lines of a shell, for all that is no setting.
+        files: values to write to files in /sys and /proc, by path; the last path part may hold a wildcard.
+        commands: shell lines for everything that is not a setting.
     """
 
     boot: Mapping[str, str] = field(default_factory=dict)
@@ -58,13 +58,13 @@ NO_FIX = Fix()
 
 
 def script(complaints: Iterable[tuple[str, str, Fix]], host: str) -> str:
-    """A shell script that makes all settings, with a comment for what no command can do.
+    """Returns a shell script that makes all settings; remedies that no command can apply become comments.
 
     Args:
-        complaints: what was found, its remedy in words, and its fix.
-        host: what the script is for, one line.
+        complaints: for each check that is not ok: the result, the remedy in words, and the fix.
+        host: one line that says for which host the script was written.
     """
-    # A figure may be the name of somebody's process, and must not become a command.
+    # A figure may contain the name of a foreign process, which must not become a command.
     complaints = [(_one_line(found), _one_line(remedy), fix) for found, remedy, fix in complaints]
     fixes = [fix for _, _, fix in complaints]
     boot: dict[str, str] = {}
@@ -77,7 +77,7 @@ def script(complaints: Iterable[tuple[str, str, Fix]], host: str) -> str:
     lines = [
         "#!/bin/sh",
         f"# {_one_line(host)}",
-        "# Read it, run it as root, restart, and ask `khz doctor` again.",
+        "# Read this script, run it as root, restart the computer, then run `khz doctor` again.",
         "set -eu",
     ]
     lines += _commands(complaints)
@@ -86,7 +86,7 @@ def script(complaints: Iterable[tuple[str, str, Fix]], host: str) -> str:
         lines += ["", *_written(SYSCTL_FILE, settings), f"sysctl --quiet --load={SYSCTL_FILE}"]
     if files:
         settings = [f"w {path} - - - - {value}" for path, value in files.items()]
-        lines += ["", "# Written at every start, and now.", *_written(TMPFILES_FILE, settings)]
+        lines += ["", "# These values are set at every start, and now.", *_written(TMPFILES_FILE, settings)]
         lines.append(f"systemd-tmpfiles --create {TMPFILES_FILE}")
     if boot:
         words = " ".join(f"{name}={value}" if value else name for name, value in boot.items())
@@ -95,7 +95,7 @@ def script(complaints: Iterable[tuple[str, str, Fix]], host: str) -> str:
         lines += [*_written(GRUB_FILE, [setting]), "update-grub"]
     by_hand = [(found, remedy) for found, remedy, fix in complaints if fix == NO_FIX]
     if by_hand:
-        lines += ["", "# By hand, where it matters:"]
+        lines += ["", "# To be done by hand, where it matters:"]
         lines += [f"# {found}: {remedy}" for found, remedy in by_hand]
     return "\n".join([*lines, ""])
 
@@ -113,5 +113,5 @@ def _one_line(text: str) -> str:
 
 
 def _written(path: str, lines: Iterable[str]) -> list[str]:
-    """Lines of a shell that write a file; nothing in it is expanded."""
+    """Returns shell lines that write a file; the shell expands nothing in its content."""
     return [f"cat > {path} <<'END'", *lines, "END"]

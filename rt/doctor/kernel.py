@@ -1,4 +1,4 @@
-"""Checks of the kernel as a whole: its kind, throttling, memory and housekeeping, virtualisation."""
+"""Checks kernel-wide settings: preemption model, throttling, memory, housekeeping and virtualisation."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from kilohertz.rt.doctor.fix import INSTALL_REALTIME_KERNEL, Fix
 
 LARGEST_RT_SHARE = 0.9
 
-# Key under /proc/sys, the value to set, why. An interval may also be longer.
+# Key under /proc/sys, value to set, effect of the present value. An interval may also be longer.
 _HOUSEKEEPING = (
-    ("kernel/numa_balancing", 0, "unmaps pages to see who uses them"),
+    ("kernel/numa_balancing", 0, "unmaps pages to detect which core uses them"),
     ("vm/compaction_proactiveness", 0, "moves pages in the background"),
-    ("vm/stat_interval", 10, "wakes every core to fold statistics"),
+    ("vm/stat_interval", 10, "wakes every core to collect statistics"),
     ("kernel/timer_migration", 0, "moves timers of idle cores to busy ones"),
-    ("kernel/watchdog", 0, "wakes every core to see that it lives"),
-    ("kernel/nmi_watchdog", 0, "interrupts every core to see that it lives"),
+    ("kernel/watchdog", 0, "wakes every core to detect lock-ups"),
+    ("kernel/nmi_watchdog", 0, "interrupts every core to detect lock-ups"),
 )
 
 
 def preemption(files: HostFiles) -> list[Check]:
-    """Group 1: is it a real-time kernel; by its version or by its own word, as some lack the one or other."""
+    """Checks for a PREEMPT_RT kernel; its version text or /sys/kernel/realtime may be missing (group 1)."""
     version = files.text("/proc/sys/kernel/version")
     realtime = files.number("/sys/kernel/realtime")
     if version is None and realtime is None:
-        return [judge(1, "PREEMPT_RT", None, "the kernel does not tell its version", "mount /proc and /sys")]
+        return [judge(1, "PREEMPT_RT", None, "the kernel version cannot be read", "mount /proc and /sys")]
     good = realtime == 1 or "PREEMPT_RT" in (version or "")
     remedy = (
         "install a kernel with PREEMPT_RT and boot it (Debian: apt install linux-image-rt-amd64; "
-        "Ubuntu: apt install ubuntu-realtime; else Linux 6.12 or newer built with CONFIG_PREEMPT_RT)"
+        "Ubuntu: apt install ubuntu-realtime; others: Linux 6.12 or newer built with CONFIG_PREEMPT_RT)"
     )
     fix = Fix(commands=INSTALL_REALTIME_KERNEL)
     figure = version or f"/sys/kernel/realtime is {realtime}"
@@ -35,7 +35,7 @@ def preemption(files: HostFiles) -> list[Check]:
 
 
 def throttling(files: HostFiles, core: int) -> list[Check]:
-    """Group 3: how much of a second the kernel leaves to real-time tasks."""
+    """Checks how much of each second the kernel allows real-time tasks to use (group 3)."""
     checks = []
     runtime_us = files.number("/proc/sys/kernel/sched_rt_runtime_us")
     period_us = files.number("/proc/sys/kernel/sched_rt_period_us") or 1_000_000
@@ -51,19 +51,19 @@ def throttling(files: HostFiles, core: int) -> list[Check]:
     path = f"/sys/kernel/debug/sched/fair_server/cpu{core}/runtime"
     runtime_ns = files.number(path)
     if runtime_ns is not None:
-        figure = f"{runtime_ns / 1e6:g} ms of each second go to others if the core is never left idle"
+        figure = f"{runtime_ns / 1e6:g} ms of each second go to ordinary tasks if the core is never idle"
         fix = Fix(files={path: "0"})
         checks.append(judge(3, "fair server", runtime_ns == 0, figure, f"echo 0 > {path}", fix=fix))
     elif files.names("/sys/kernel/debug/sched"):
         checks.append(judge(3, "fair server", True, "none in this kernel", ""))
     else:
-        remedy = "run as root with debugfs mounted to see it"
+        remedy = "run as root with debugfs mounted to check it"
         checks.append(judge(3, "fair server", None, "/sys/kernel/debug/sched cannot be read", remedy))
     return checks
 
 
 def housekeeping(files: HostFiles) -> list[Check]:
-    """Group 9: what the kernel does to memory and cores behind our back."""
+    """Checks background work of the kernel on memory and cores (group 9)."""
     checks = [_huge_pages(files), _page_merging(files), _swap(files)]
     for key, wanted, why in _HOUSEKEEPING:
         value = files.number(f"/proc/sys/{key}")
@@ -110,35 +110,35 @@ def _swap(files: HostFiles) -> Check:
 
 
 def virtualisation(files: HostFiles) -> list[Check]:
-    """Group 12: is there somebody below the kernel who takes the core away."""
+    """Checks for a hypervisor and for firmware interrupts, which take the core from the kernel (group 12)."""
     text = files.text("/proc/cpuinfo")
     flags = _cpu_flags(text or "")
-    remedy = "run on the machine itself: what a hypervisor takes shows up as latency of ours"
+    remedy = "run on the machine itself: time taken by a hypervisor appears as latency of the loop"
     if not flags:
-        checks = [judge(12, "hypervisor", None, "/proc/cpuinfo names no flags", remedy)]
+        checks = [judge(12, "hypervisor", None, "/proc/cpuinfo lists no flags", remedy)]
     else:
         virtual = "hypervisor" in flags
         checks = [judge(12, "hypervisor", not virtual, "yes" if virtual else "none", remedy)]
     tracers = _tracers(files)
     watching = sorted({"hwlat", "osnoise", "timerlat"} & set(tracers))
-    remedy = "use a kernel with CONFIG_OSNOISE_TRACER and CONFIG_HWLAT_TRACER, and rtla hwnoise, to see them"
+    remedy = "measure them with rtla hwnoise on a kernel with CONFIG_OSNOISE_TRACER and CONFIG_HWLAT_TRACER"
     good = True if watching else None
-    figure = f"can be traced by {', '.join(watching)}" if watching else "no tracer to see them"
+    figure = f"can be traced by {', '.join(watching)}" if watching else "no tracer in this kernel"
     checks.append(judge(12, "firmware interrupts", good, figure, remedy))
     return checks
 
 
 def stolen_time(stolen_s: float | None, seconds: float) -> Check:
-    """Group 12: processor time the hypervisor took from all cores during a measurement."""
-    remedy = "give the guest cores of its own, or run on the machine itself"
+    """Checks the processor time that the hypervisor took from all cores during a measurement (group 12)."""
+    remedy = "dedicate cores to the virtual machine, or run on the machine itself"
     if stolen_s is None:
-        return judge(12, "stolen time", None, "/proc/stat does not count it", remedy)
+        return judge(12, "stolen time", None, "/proc/stat does not report it", remedy)
     figure = f"{1000 * stolen_s:.0f} ms of {seconds:.1f} s"
     return judge(12, "stolen time", stolen_s == 0.0, figure, remedy)
 
 
 def tracing(files: HostFiles) -> Check:
-    """Group 11: a tracer that is on slows every system call."""
+    """Checks for an active tracer, which slows every system call (group 11)."""
     for folder in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
         tracer = files.text(f"{folder}/current_tracer")
         if tracer is not None:

@@ -1,4 +1,4 @@
-"""How late this host wakes us, and how late it wakes cyclictest on the same core at the same time."""
+"""Measures the wake-up latency of our clock, and of cyclictest on the same core at the same time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass
 class WakeUps:
-    """Wake-up latencies, pooled over blocks.
+    """Wake-up latencies, pooled over all blocks.
 
     Attributes:
-        ours: of our clock.
-        missed: grid points it skipped.
-        reference: of cyclictest on the same core and priority; empty where it did not run.
+        ours: wake-up latencies of our clock.
+        missed: periods that our clock skipped.
+        reference: latencies of cyclictest on the same core and priority; empty if it did not run.
     """
 
     ours: LatencyHistogram = field(default_factory=LatencyHistogram)
@@ -40,13 +40,13 @@ class WakeUps:
 
 
 def measure_wake_ups(clock: GridClock, seconds: float, wake_ups: WakeUps, phase_ns: int = 0) -> None:
-    """Sleeps on the grid for a while and adds how late each wake was.
+    """Sleeps until each point of a time grid and adds the latency of each wake-up to the histograms.
 
     Args:
-        clock: wakes us.
-        seconds: how long, missed periods included [s].
-        wake_ups: what to add to.
-        phase_ns: distance of the grid from whole periods of the clock [ns].
+        clock: clock under test.
+        seconds: duration, missed periods included [s].
+        wake_ups: histograms to add to.
+        phase_ns: offset of the grid from whole periods of the monotonic clock [ns].
     """
     record = wake_ups.ours.record
     clock.start(phase_ns)
@@ -60,15 +60,15 @@ def measure_wake_ups(clock: GridClock, seconds: float, wake_ups: WakeUps, phase_
 def measure_paired(core: int, priority: int, seconds: float, blocks: int = 2) -> WakeUps:
     """Measures our wake-ups and cyclictest's at once, 150 us apart, with the phases swapped each block.
 
-    What disturbs the host is often locked to the millisecond; without the swap one side gets all of it.
-    Both are measured over the same seconds: what a host does now and then must fall on both, and starting and
-    ending cyclictest, which takes milliseconds of our core at our priority, on neither.
-    The calling thread must already be at its priority and on its core.
+    Disturbances of a host often recur every millisecond; without the swap they would all hit one side. Both
+    are measured over the same seconds, so that rare disturbances hit both. Starting and ending cyclictest
+    takes milliseconds of our core at our priority; it happens outside the measured seconds.
+    The calling thread must already have its priority and its core.
 
     Args:
-        core: core of both.
+        core: core on which both run.
         priority: FIFO priority of cyclictest.
-        seconds: length of all blocks together [s]; each takes whole seconds, and up to two to begin.
+        seconds: duration of all blocks together [s]; a block takes whole seconds, and up to two to start.
         blocks: number of blocks, even.
     """
     wake_ups = WakeUps()
@@ -76,7 +76,7 @@ def measure_paired(core: int, priority: int, seconds: float, blocks: int = 2) ->
     sleep_until = absolute_sleeper()
     for block in range(blocks):
         reference_phase_us = (block % 2) * PHASE_NS // 1000
-        # cyclictest begins with the next whole second: started right after one, it has time to get ready.
+        # cyclictest starts measuring at a whole second: start it right after one, to be ready by the next.
         start_ns = _next_second_ns()
         sleep_until(start_ns)
         process = _start_cyclictest(core, priority, block_s, reference_phase_us)
@@ -115,11 +115,11 @@ def _output(process: subprocess.Popen[str]) -> str:
 
 
 def add_cyclictest(text: str, histogram: LatencyHistogram) -> None:
-    """Adds the histogram that cyclictest printed; what it counts as overflows goes to its maximum.
+    """Adds the histogram that cyclictest printed; its overflows are counted at its maximum latency.
 
     Args:
-        text: output of `cyclictest -q -h N` of one thread; anything else adds nothing.
-        histogram: what to add to; each count in the middle of its microsecond.
+        text: output of `cyclictest -q -h N` for one thread; any other text adds nothing.
+        histogram: histogram to add to; each count is placed in the middle of its microsecond.
     """
     for us, count in re.findall(r"^(\d{6}) (\d{6,})$", text, re.MULTILINE):
         for _ in range(int(count)):
@@ -132,12 +132,12 @@ def add_cyclictest(text: str, histogram: LatencyHistogram) -> None:
 
 
 def wake_up_checks(wake_ups: WakeUps) -> list[Check]:
-    """Group 13: what was measured, and whether it is the host or us that is late."""
+    """Checks the wake-up latency, alone and against cyclictest, which shows that of the host (group 13)."""
     ours = wake_ups.ours.summary_us()
     p99 = ours["p99"]
     if p99 is None:
         return [Check(13, "wake-up", Status.UNKNOWN, "not measured", "measure for longer")]
-    remedy = "work through the warnings above, from isolation on; then measure again on the idle host"
+    remedy = "resolve the warnings above, starting with isolation; then measure again on the idle host"
     fatal = p99 >= UNFIT_P99_US
     total = wake_ups.ours.total
     checks = [
@@ -146,11 +146,13 @@ def wake_up_checks(wake_ups: WakeUps) -> list[Check]:
     ]
     reference = wake_ups.reference.summary_us()
     if reference["p99"] is None:
-        remedy = "apt install rt-tests, and run it with FIFO priority, to tell the host's latency from ours"
+        remedy = (
+            "apt install rt-tests and allow FIFO priority: cyclictest separates the host's latency from ours"
+        )
         checks.append(Check(13, "cyclictest", Status.UNKNOWN, "did not run", remedy))
     else:
         ratio = p99 / reference["p99"] if reference["p99"] else 1.0
-        figure = f"{_figures(reference)}; our p99 is {ratio:.2f} of it"
+        figure = f"{_figures(reference)}; our p99 is {ratio:.2f} times its p99"
         good = None if reference["p99"] > LARGEST_REFERENCE_P99_US else ratio <= 1.5
         remedy = (
             "measure on an idle host: cyclictest itself is late" if good is None else "measure for longer"
@@ -165,7 +167,13 @@ def _figures(summary: dict[str, float | None]) -> str:
 
 
 def measure(host: HostState, priority: int, seconds: float) -> WakeUps:
-    """Measures for about so long, beside cyclictest where it is installed and we have its priority."""
+    """Measures wake-ups, paired with cyclictest if it is installed and FIFO priority was granted.
+
+    Args:
+        host: what the host granted.
+        priority: FIFO priority of the loop.
+        seconds: approximate duration [s].
+    """
     if host.granted(f"FIFO priority {priority}") and shutil.which("cyclictest"):
         return measure_paired(host.core, priority, seconds)
     wake_ups = WakeUps()

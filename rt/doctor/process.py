@@ -1,4 +1,4 @@
-"""Checks of rights and of processes: what we may do, who competes, and what state we are in ourselves."""
+"""Checks the granted rights, competing real-time tasks, and the state of this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kilohertz.rt.host.threads import math_thread_problems
 
 LEAST_LOCKED_SHARE = 0.95
 
-# One of each per core, at the top priority, by the kernel's design: they run only when a core is reassigned.
+# The kernel has one of each per core at the top priority; they run only when a core is reassigned.
 _KERNEL_OWN = ("migration/", "watchdog/", "idle_inject/", "cpuhp/", "posixcputmr/")
 _OF_THE_KERNEL = ("locked memory", "core", "FIFO")
 _NEEDED = ("locked memory", "FIFO")
@@ -20,7 +20,7 @@ _REALTIME_POLICIES = {1: "FIFO", 2: "RR", 6: "DEADLINE"}
 
 
 def rights(host: HostState) -> list[Check]:
-    """Group 2: what the kernel granted when it was really asked; limits alone do not tell."""
+    """Checks the rights that the kernel granted on request, which limits alone do not show (group 2)."""
     return [
         judge(
             2,
@@ -37,7 +37,7 @@ def rights(host: HostState) -> list[Check]:
 
 
 def competitors(files: HostFiles, core: int, priority: int) -> list[Check]:
-    """Group 10: real-time tasks that may preempt us on the core, and network interrupts that we would."""
+    """Checks for tasks that can preempt the loop, and network interrupts that it can preempt (group 10)."""
     rivals, network = [], []
     interfaces = [name for name in files.names("/sys/class/net") if name != "lo"]
     seen = False
@@ -60,19 +60,22 @@ def competitors(files: HostFiles, core: int, priority: int) -> list[Check]:
     if not seen:
         return [judge(10, "real-time tasks", None, "/proc shows no tasks", "mount /proc without hidepid")]
     others = cpu_list(other_cores(files, core))
-    remedy = f"move them off the core (taskset -cp {others} PID) or below (chrt -f -p {priority - 1} PID)"
+    remedy = (
+        f"move them to other cores (taskset -cp {others} PID) "
+        f"or to a lower priority (chrt -f -p {priority - 1} PID)"
+    )
     figure = ", ".join(rivals) or f"none at {priority} or above on core {core}"
     checks = [judge(10, "real-time tasks", not rivals, figure, remedy)]
     if network:
         remedy = (
             f"if the robot is on Ethernet: chrt -f -p {priority + 1} PID, and ethtool -C INTERFACE rx-usecs 0"
         )
-        checks.append(judge(10, "network interrupts below us", None, ", ".join(network), remedy))
+        checks.append(judge(10, "network interrupts below our priority", None, ", ".join(network), remedy))
     return checks
 
 
 def _realtime_task(stat: str | None) -> tuple[str, int, int] | None:
-    """Name, policy and priority of a task, from its `stat`; its name may hold spaces and brackets."""
+    """Returns name, policy and priority of a task from its `stat`; the name may hold spaces and brackets."""
     if not stat:
         return None
     name = stat[stat.find("(") + 1 : stat.rfind(")")]
@@ -95,17 +98,17 @@ def own_process(
     frozen_objects: int,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Check]:
-    """Group 11: this process while it is prepared as the loop would be.
+    """Checks this process after it was prepared like a control loop (group 11).
 
     Args:
-        files: the host's.
-        host: what it granted.
-        frozen_objects: how many objects the garbage collector leaves alone.
-        environment: the environment variables.
+        files: files of the host.
+        host: what the host granted.
+        frozen_objects: number of objects that the garbage collector ignores.
+        environment: environment variables of the process.
     """
     threads = files.names("/proc/self/task")
     names = ", ".join(files.text(f"/proc/self/task/{thread}/comm") or thread for thread in threads)
-    remedy = "move the work of other threads to other processes: they share the interpreter's lock"
+    remedy = "move the work of other threads to other processes: threads share the interpreter lock"
     one_thread = None if not threads else len(threads) == 1
     checks = [judge(11, "threads", one_thread, names or "not known", remedy)]
     problems = math_thread_problems(environment)
@@ -114,8 +117,8 @@ def own_process(
     figure = f"{frozen_objects} objects frozen"
     checks.append(judge(11, "garbage collector", frozen_objects > 0, figure, "call gc.freeze after set-up"))
     checks.append(_locked(files))
-    kept = host.granted("heap kept by the process")
-    figure = "kept when freed" if kept else "given back when freed"
+    kept = host.granted("heap trimming disabled")
+    figure = "freed memory is kept" if kept else "freed memory is returned to the system"
     checks.append(judge(11, "heap", kept, figure, "use a Python built on the GNU C library"))
     return checks
 

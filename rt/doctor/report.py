@@ -1,4 +1,4 @@
-"""Is this host fit for 1 kHz, and what exactly to change: `khz doctor`."""
+"""Runs all checks of the host and reports whether it is fit for 1 kHz, and what to change (`khz doctor`)."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red", 
 
 @dataclass(frozen=True)
 class Report:
-    """What the doctor found.
+    """Results of all checks of this host.
 
     Attributes:
         core: core that a loop would run on.
-        priority: its FIFO priority.
-        checks: all that was looked at, by group.
-        wake_ups: what was measured; None where nothing was.
+        priority: FIFO priority of that loop.
+        checks: all checks, ordered by group.
+        wake_ups: measured wake-up latencies; None if they were not measured.
     """
 
     core: int
@@ -65,16 +65,16 @@ class Report:
 
     @property
     def failures(self) -> list[Check]:
-        """What makes the host unfit."""
+        """The checks that make the host unfit."""
         return [check for check in self.checks if check.status is Status.FAIL]
 
     @property
     def exit_status(self) -> int:
-        """0, or 3 for an unfit host."""
+        """Exit status of `khz doctor`: 0, or 3 for an unfit host."""
         return EXIT_UNFIT if self.verdict == UNFIT else EXIT_FIT
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain objects for JSON; figures that were not measured are None."""
+        """Returns the report as plain objects for JSON; figures that were not measured are None."""
         wake_ups = self.wake_ups if self.wake_ups is not None else WakeUps()
         measured = wake_ups.ours.total
         return {
@@ -101,7 +101,7 @@ class Report:
 
 
 def examine_files(files: HostFiles, core: int, priority: int) -> list[Check]:
-    """Everything that a host's files tell, without asking or measuring anything."""
+    """Returns all checks that only read files; nothing is requested from the kernel or measured."""
     return [
         *doctor_kernel.preemption(files),
         *doctor_kernel.throttling(files, core),
@@ -125,14 +125,14 @@ def examine(
     kernel: Kernel | None = None,
     measure_s: float = 10.0,
 ) -> Report:
-    """Examines this host: its files, what it grants, and how late it wakes us.
+    """Examines this host: its settings, the rights that it grants, and its wake-up latency.
 
     Args:
         core: core that a loop would run on; None for the default one.
-        priority: its FIFO priority.
-        root: where the host's files start; another tree in tests.
-        kernel: the calls that ask for rights; other ones in tests.
-        measure_s: how long to measure [s]; 0 to measure nothing.
+        priority: FIFO priority of that loop.
+        root: root of the host's file tree; tests pass another one.
+        kernel: system calls that request rights; tests pass other ones.
+        measure_s: duration of the latency measurement [s]; 0 for no measurement.
     """
     core = core if core is not None else default_core()
     files = HostFiles(root)
@@ -159,7 +159,7 @@ def _watch_idle_core(files: HostFiles, core: int) -> Check:
 
 @contextmanager
 def _stolen_time(files: HostFiles, checks: list[Check]) -> Iterator[None]:
-    """Notes what the hypervisor took in the meantime, so that it is not taken for latency of ours."""
+    """Adds a check of the time that the hypervisor stole meanwhile: it would look like our own latency."""
     steal = StealMeter(str(files.path("/proc/stat")))
     before_s, start_s = steal.read_s(), time.monotonic()
     yield
@@ -170,7 +170,7 @@ def _stolen_time(files: HostFiles, checks: list[Check]) -> Iterator[None]:
 
 
 def fix_hints(report: Report) -> str:
-    """A shell script of all remedies, for the user to read and to run."""
+    """Returns a shell script with all remedies, for the user to read and to run."""
     complaints = [
         (f"{GROUPS[check.group]}: {check.name}: {check.status}, {check.figure}", check.remedy, check.fix)
         for check in report.checks
@@ -181,7 +181,7 @@ def fix_hints(report: Report) -> str:
 
 
 def as_table(report: Report) -> Table:
-    """The report for a terminal: a line for each check, with its remedy where there is one."""
+    """Returns the report as a table for a terminal: a line for each check, with its remedy if it has one."""
     title = f"core {report.core}, FIFO priority {report.priority}: {report.verdict}"
     table = Table(title=title, title_justify="left", show_lines=False)
     for heading in ("topic", "check", "status"):
@@ -192,7 +192,7 @@ def as_table(report: Report) -> Table:
     for check in report.checks:
         topic = GROUPS[check.group] if check.group != group else ""
         group = check.group
-        # As plain text: a figure like `[always] madvise` is no markup.
+        # Text, not str: a figure like `[always] madvise` must not be read as markup.
         status = Text(str(check.status), style=_COLOURS[check.status])
         table.add_row(topic, Text(check.name), status, Text(check.figure), Text(check.remedy))
     return table

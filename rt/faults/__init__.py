@@ -1,1 +1,1 @@
-"""Faults, provoked on purpose: the table, the injectors, and the runs that measure what comes of them."""
+"""Injects faults on purpose: the fault table, the injectors, and runs that measure the reactions."""

@@ -1,4 +1,4 @@
-"""A robot, a link and a fault proxy between them, moved on period by period from one thread."""
+"""Test bench of a simulated robot, a controller's link and a fault proxy, stepped from one thread."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ ATTEMPTS = 10
 
 @contextmanager
 def loop_priority() -> Iterator[None]:
-    """Gives this thread, and those it starts meanwhile, a control loop's priority, where the host lets us.
+    """Gives this thread, and threads started meanwhile, a control loop's priority, if the host grants it.
 
-    An ordinary thread beside other programs is kept from its core for 5 to 10 ms now and then; how soon it
-    answers says nothing of the loop.
+    While other programs run, an ordinary thread sometimes waits 5 to 10 ms for its core; its reaction time
+    would not represent that of a control loop.
     """
     kernel = LinuxKernel()
     before = kernel.scheduler()
@@ -49,7 +49,7 @@ def loop_priority() -> Iterator[None]:
 
 
 def waited_for_core_ms() -> float:
-    """For how long this thread was ready to run but not let, since it began; 0 where nobody tells."""
+    """Returns how long this thread has waited for a core since it started [ms]; 0 if it is not reported."""
     try:
         return 1e-6 * int(Path("/proc/thread-self/schedstat").read_text().split()[1])
     except (OSError, IndexError, ValueError):
@@ -57,15 +57,16 @@ def waited_for_core_ms() -> float:
 
 
 class LinkBench:
-    """Time passes only in `tick`, so figures in periods do not depend on the host; a context manager.
+    """Steps a robot and a controller's link through a fault proxy; use it as a context manager.
+
+    Simulated time advances only in `tick`, so figures in periods do not depend on the host.
 
     Args:
         robot: name of the robot.
-        patient: whether the controller waits as long as the host needs; not so where its own deadline counts.
+        patient: whether the controller waits for the host; False where its own deadline is under test.
 
     Attributes:
-        controller_us: processor time that the controller's end took in the last tick, which begins with the
-            state there [us].
+        controller_us: processor time that the controller's side used to send the last command [us].
     """
 
     def __init__(self, robot: str = ROBOT, *, patient: bool = True) -> None:
@@ -82,7 +83,7 @@ class LinkBench:
         self.endpoint = f"ipc://{folder / 'robot'}"
         front = f"ipc://{folder / 'proxy'}"
         scenario = load_scenario("stand", self.robot)
-        # Noise on a velocity is a step in a damping torque, and no fault.
+        # Velocity noise would cause steps of the damping torque, which are not faults.
         scenario = scenario.model_copy(update={"sensors": Sensors.model_validate({"noise": "none"})})
         self._scenario = scenario
         self.server = SimulatedServer(self.robot, scenario, self.endpoint)
@@ -95,12 +96,12 @@ class LinkBench:
         self._stack.close()
 
     def replace_robot(self) -> None:
-        """The robot dies without a word, and another one, which knows nothing of it, takes its place."""
+        """Ends the robot's server without a message, and starts a new one at the same endpoint."""
         self.server.abandon()
         self.server = SimulatedServer(self.robot, self._scenario, self.endpoint)
 
     def new_link(self, *, through_proxy: bool = True) -> ZmqLink:
-        """One more controller."""
+        """Returns the link of one more controller."""
         endpoint = self.proxy.front if through_proxy else self.endpoint
         silent_ms = ARRIVAL_MS if self._patient else None
         link = ZmqLink(self.robot, endpoint, truth=False, lockstep=self._patient, silent_ms=silent_ms)
@@ -108,13 +109,13 @@ class LinkBench:
         return link
 
     def arm(self) -> None:
-        """Puts the robot back, mends the proxy, arms, and lets the controller command a few periods.
+        """Places the robot at its start, removes the fault, arms, and runs a few periods.
 
-        A busy host may make a state late or, as time passes faster here than it should, fill a queue; that is
-        not the fault that is looked for.
+        This is retried: a busy host may delay a state, or fill a queue because simulated time runs faster
+        than real time. Neither is the fault under test.
 
         Raises:
-            LinkLostError: it does not work for other reasons.
+            LinkLostError: arming failed in all attempts.
         """
         for attempt in range(ATTEMPTS):
             try:
@@ -128,7 +129,7 @@ class LinkBench:
         self.proxy.up = self.proxy.down = forward
         self.server.hang_up()
         self.link.arm(between=self.server.serve_tick)
-        # On a busy host states are still under way, and an answer to an old one comes too late.
+        # On a busy host states may still be in transit, and a command based on an old state would be late.
         while self.link.newest_state < self.server.side.state_seq:
             self.link.peek(self.sensors)
         self.command.copy_from(self.server.simulated.drives.commanded)
@@ -137,8 +138,8 @@ class LinkBench:
                 raise LinkLostError(self.link.lost_because)
 
     def tick(self) -> bool:
-        """One period of both ends: state, command, and the command's way; whether the controller goes on."""
-        if not self._news():
+        """Runs one period of both sides, until the command has arrived; returns False if the link is lost."""
+        if not self._receive_state():
             return False
         counts = self.server.side.counts
         accepted = counts.accepted
@@ -152,8 +153,8 @@ class LinkBench:
                 break
         return True
 
-    def _news(self) -> bool:
-        """One period of the robot, whose state the controller reads; another one where a queue lost it."""
+    def _receive_state(self) -> bool:
+        """Runs one period of the robot and reads its state; repeats if a queue has dropped the state."""
         for _ in range(ATTEMPTS if self._patient else 1):
             self.server.serve_tick()
             if self.link.read(self.sensors):
@@ -163,7 +164,7 @@ class LinkBench:
         return False
 
     def ticks_to_damping(self) -> int:
-        """Periods of the robot alone until it damps; MOST_TICKS if it does not."""
+        """Returns the periods of the robot alone until it is in damping; MOST_TICKS if it never is."""
         for ticks in range(1, MOST_TICKS):
             self.server.serve_tick()
             if self.server.side.mode == wire.DAMPING:
@@ -172,5 +173,5 @@ class LinkBench:
 
     @property
     def tau_fraction(self) -> np.ndarray:
-        """(na,) torque of the drives over its limit."""
+        """(na,) torque of each drive divided by its limit."""
         return self.server.simulated.drives.tau / self.robot.torque_limit_Nm

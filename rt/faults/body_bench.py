@@ -1,7 +1,7 @@
-"""A whole controller and a simulated robot in one thread, with a rule of the fault proxy between them.
+"""Test bench of a complete controller and a simulated robot in one thread, with a fault between them.
 
-Sockets and processes add nothing to a fault of the sensors or of the whole-body problem but time: the states
-are packed, harmed and unpacked as on the wire, and the controller is built once for many faults.
+Faults of sensors or of the whole-body problem need no sockets or processes, which would only take time.
+States are packed, corrupted and unpacked as on the wire; the controller is built once for many faults.
 """
 
 from __future__ import annotations
@@ -29,24 +29,25 @@ from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.scenario_schema import Scenario, Sensors
 from kilohertz.sim.simulated_robot import SimulatedRobot
 
-"""Of a tick."""
-
 
 class BodyBench:
-    """One robot under its controller, tick by tick.
+    """Steps one simulated robot and its controller tick by tick.
 
     Args:
         robot: the robot, or its name.
-        noise: of the sensors: "default" or "none".
-        gains: if not the robot's own.
+        noise: sensor noise, "default" or "none".
+        gains: gains; None for those of the robot.
 
     Attributes:
-        robot, brain, estimator: what it was built of.
-        simulated: the robot; another one after each `place`.
-        gains: its gains; row: by which they change, if they do.
-        rule: what becomes of each state on its way to the controller.
-        lost: whether so many states in a row could not be believed that a link would have given up.
-        output: of the last tick.
+        robot: model of the robot.
+        brain: controller under test.
+        estimator: estimator of the controller.
+        simulated: simulated robot; a new one after each `place`.
+        gains: gains at the start.
+        row: live gains that replace `gains`; None if gains do not change.
+        rule: fault rule that each state passes on its way to the controller.
+        lost: whether so many invalid states arrived in a row that a link would have been declared lost.
+        output: output of the controller in the last tick.
     """
 
     def __init__(self, robot: str | RobotModel, noise: str = "default", gains: Gains | None = None) -> None:
@@ -69,36 +70,36 @@ class BodyBench:
         self._seq = 0
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._damping = damping_command(robot.na, damping_Nms)
-        self._words = robot.new_command_row()
+        self._faded = robot.new_command_row()
         self.request: RequestRow = make_request(robot, "stand", {})
         self.place()
 
     def place(self, scenario: Scenario | None = None, seed: int = 0) -> None:
-        """Puts the robot where its scenario starts, and arms."""
+        """Makes a new simulated robot at the start of a scenario, and arms it."""
         self.simulated = SimulatedRobot(self.robot, scenario or self.scenario, seed)
         self.rearm()
 
     def rearm(self) -> None:
-        """Starts the controller from the robot as it is, with a rule that does no harm."""
+        """Restarts the controller from the robot's present state, without a fault."""
         self.rule = forward
         self.lost = False
-        self._unbelievable = self._said = 0
+        self._bad_states = self._fade_ticks = 0
         self.simulated.rearm()
         self.simulated.read(self._sensors)
         self.brain.reset(self._sensors)
 
     def recover(self) -> None:
-        """After a fault: a robot that has been damped is put back, one that still stands goes on."""
+        """Ends a fault: a robot in damping is placed at its start, a standing one continues."""
         if self.active and not self.simulated.fell:
             self.rearm()
         else:
             self.place()
 
     def tick(self) -> BrainOutput:
-        """One period: a state on its way to the controller, the answer, and the world moved on.
+        """Runs one period: passes a state through the fault, steps the controller and the simulation.
 
-        Where no state arrives the controller is not asked, as on a robot whose state is lost; where so many
-        could not be believed that it has given up, it says its last words.
+        Without a valid state the controller is not stepped, as on a robot whose state message is lost. After
+        too many invalid states the last command is faded to damping, as the loop does.
         """
         self.simulated.read(self._sensors)
         self._seq += 1
@@ -106,23 +107,23 @@ class BodyBench:
         for delay_s, delivered in self.rule(payload) if not self.lost else ():
             message = wire.unpack(delivered) if delay_s <= 0.0 else None
             if message is not None and self._codec.read(message[1], self._sensors):
-                self._unbelievable = 0
+                self._bad_states = 0
                 self.output = self.brain.step(self._sensors, self.request, self.row or self.gains, _no_mark)
                 self.simulated.write(self.output.command)
                 return self.output
-            self._unbelievable += 1
-            self.lost |= self._unbelievable >= BAD_STATES
-        if self.lost and self._said < FADE_TICKS:
-            self._said += 1
+            self._bad_states += 1
+            self.lost |= self._bad_states >= BAD_STATES
+        if self.lost and self._fade_ticks < FADE_TICKS:
+            self._fade_ticks += 1
             self._damping.seq[0] = self.output.command.seq[0] + 1.0
-            fade(self.output.command, self._damping, self._said, self._words)
-            self.simulated.write(self._words)
+            fade(self.output.command, self._damping, self._fade_ticks, self._faded)
+            self.simulated.write(self._faded)
         else:
             self.simulated.advance()
         return self.output
 
     def run(self, ticks: int, each: Callable[[int], None] | None = None) -> None:
-        """Some periods; `each` is called after every one."""
+        """Runs a number of periods; `each` is called with the index after every one."""
         for k in range(ticks):
             self.tick()
             if each is not None:
@@ -130,26 +131,26 @@ class BodyBench:
 
     @property
     def active(self) -> bool:
-        """Whether neither the controller has given up nor its link would have."""
+        """Whether the controller is active and its link would not have been declared lost."""
         return self.output.state == "active" and not self.lost
 
     @property
     def torque(self) -> Vector:
-        """(na,) torque of the drives over its limit, a copy."""
+        """(na,) torque of each drive divided by its limit, a copy."""
         fraction: Vector = self.simulated.drives.tau / self.robot.torque_limit_Nm
         return fraction
 
     def tilt_error_rad(self) -> float:
-        """Angle between the true and the estimated vertical."""
+        """Returns the angle between the true and the estimated vertical [rad]."""
         true, estimated = _up(self.simulated.truth.q), _up(self.estimator.q)
         return float(np.arctan2(np.linalg.norm(np.cross(true, estimated)), true @ estimated))
 
 
 def _up(q: Vector) -> Vector:
-    """(3,) the world's vertical in the base's axes."""
+    """Returns the (3,) unit vector of the world's vertical in the base frame."""
     x, y, z, w = q[3:7]
     return np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])
 
 
 def _no_mark(stage: int) -> None:
-    """Stages are not timed here."""
+    """Does nothing: stages are not timed here."""

@@ -1,4 +1,4 @@
-"""Runs of the faults that strike the whole-body problem and the body: what is asked cannot be had."""
+"""Injects faults of the whole-body problem and of the body, such as contradictory constraints and falls."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ OVERSHOOT_RAD = 0.01
 LIMIT_TICKS = 150
 BALANCED = 2e-3
 FALL_TICKS = 2500
-NOTICED_MS = 10
+DETECTED_MS = 10
 TILT_DEG, CAPTURE_LOST_TICKS = 45.0, 100
 ROUNDING_NM = 1e-9
 _STEPPED = {"com": 9, "posture": 6, "angular_momentum": 3}
-"""How much of the references of a task are places, speeds and accelerations; what follows are weights."""
+"""Number of reference values of a task that are positions, velocities, accelerations; then come weights."""
 
 
 class _Steps:
-    """Watches what a controller commands, tick by tick: finite, and no step beyond the guard's.
+    """Checks the commands of a controller in each tick: finite, and torque steps within the guard's limit.
 
     Args:
-        bench: the robot.
+        bench: test bench of the robot.
+
+    Attributes:
+        worst: largest torque step, divided by the guard's limit.
+        wild: number of commands that are not finite or beyond `LARGEST`.
     """
 
     def __init__(self, bench: BodyBench) -> None:
@@ -58,19 +62,19 @@ class _Steps:
         self._before = tau
 
     def forget(self) -> None:
-        """The next torque starts anew: the robot has been armed again."""
+        """Ignores the next torque step, after the robot was re-armed."""
         self._before = None
 
 
 def _stand_again(bench: BodyBench, steps: _Steps) -> None:
-    """Puts a robot that has given up back on its feet."""
+    """Places a robot at its start if it has fallen or its controller is in damping."""
     if not bench.active or bench.simulated.fell:
         bench.place()
         steps.forget()
 
 
 def f08_no_solution(n: int) -> Outcome:
-    """Asks for loads, torques and joint limits that contradict each other, and takes the solver away."""
+    """Makes loads, torque limits or joint limits contradict each other, or makes the solver fail."""
     bench = standing_biped()
     bench.place()
     body, rng = bench.brain.body, bench.rng
@@ -90,8 +94,9 @@ def f08_no_solution(n: int) -> Outcome:
         bench.run(20, steps)
         _stand_again(bench, steps)
     text = (
-        f"{steps.wild} commands not finite or beyond 1e6, largest step {steps.worst:.2f} of what is allowed, "
-        f"rungs {', '.join(map(str, sorted(reached)))}, rows named within {slowest_ms:.1f} ms"
+        f"{steps.wild} commands not finite or beyond 1e6; largest torque step {steps.worst:.2f} of the "
+        f"guard's limit; ladder rungs {', '.join(map(str, sorted(reached)))} reached; "
+        f"violated rows named within {slowest_ms:.1f} ms"
     )
     safe = steps.wild == 0 and steps.worst <= 1.0 and unnamed == 0
     return Outcome(n, text, safe and slowest_ms <= EXPLAIN_MS, safe)
@@ -99,7 +104,7 @@ def f08_no_solution(n: int) -> Outcome:
 
 @contextmanager
 def _contradiction(bench: BodyBench, kind: int) -> Iterator[None]:
-    """For as long as it lasts, no torque does all that is asked."""
+    """Makes the whole-body problem infeasible for the duration of a `with` block."""
     body = bench.brain.body
     contacts, limits = body.arrays.contacts, body.arrays.limits
     arrays = (contacts.lower, contacts.upper, limits.tau, limits.position_lower, limits.position_upper)
@@ -130,10 +135,10 @@ def _no_solution() -> bool:
 
 
 def f09_slow_solver(n: int) -> Outcome:
-    """Weights far apart, and a solver that may only iterate once: what it returns is checked again here."""
+    """Sets extreme weights, or limits the solver to one iteration; accepted solutions are checked again."""
     bench = BodyBench("g1")
     body, rng = bench.brain.body, bench.rng
-    steps, unchecked, used = _Steps(bench), 0, 0
+    steps, violating, used = _Steps(bench), 0, 0
     times_ms: list[float] = []
     solve = body.solve
 
@@ -156,17 +161,17 @@ def f09_slow_solver(n: int) -> Outcome:
             steps(k)
             if bench.output.rung == SOLVED:
                 used += 1
-                unchecked += not _is_balanced(bench)
+                violating += not _is_balanced(bench)
         weights[:] = kept
         _set_iterations(bench, usual)
         bench.run(5, steps)
         _stand_again(bench, steps)
     worst_ms = float(np.percentile(times_ms, WORST_PERCENT))
     text = (
-        f"{unchecked} of {used} solutions used that do not hold, solve {worst_ms:.2f} ms (p99), "
-        f"largest step {steps.worst:.2f} of what is allowed"
+        f"{violating} of {used} accepted solutions violate dynamics or torque limits; "
+        f"solve {worst_ms:.2f} ms (p99); largest torque step {steps.worst:.2f} of the guard's limit"
     )
-    safe = unchecked == 0 and steps.worst <= 1.0 and steps.wild == 0
+    safe = violating == 0 and steps.worst <= 1.0 and steps.wild == 0
     return Outcome(n, text, safe and worst_ms <= SOLVE_MS, safe)
 
 
@@ -178,7 +183,7 @@ def _set_iterations(bench: BodyBench, most: int) -> None:
 
 
 def _is_balanced(bench: BodyBench) -> bool:
-    """Whether torque and wrenches give the accelerations that they claim, by the equations of motion."""
+    """Returns whether a solution satisfies the equations of motion and the torque limits."""
     arrays, robot = bench.brain.body.arrays, bench.robot
     kin, contacts, solution = arrays.kin, arrays.contacts, arrays.solution
     force = kin.M @ solution.vdot + kin.h
@@ -193,13 +198,13 @@ def _is_balanced(bench: BodyBench) -> bool:
 
 
 def f11_joint_limits(n: int) -> Outcome:
-    """Throws an arm's joints at their limits, all at once, and offers the guard torque out there.
+    """Drives all joints of an arm to their limits at once, and gives the guard outward torques beyond them.
 
-    The arm meets neither the ground nor itself: what a blow does to a joint is no matter of its limit.
+    Collisions with the ground and the arm itself are disabled: the effect of an impact is not under test.
     """
     bench = BodyBench(ARM)
-    touchable = bench.simulated.world.model
-    touchable.geom_contype[:] = touchable.geom_conaffinity[:] = 0
+    world = bench.simulated.world.model
+    world.geom_contype[:] = world.geom_conaffinity[:] = 0
     robot, body, rng = bench.robot, bench.brain.body, bench.rng
     posture = body.reference("posture")
     low, high = robot.position_lower_rad, robot.position_upper_rad
@@ -216,7 +221,7 @@ def f11_joint_limits(n: int) -> Outcome:
     for hand in robot.hand_names:
         body.weight(hand)[:] = 0.0
     for _ in range(n):
-        # Most joints stay pressed against where they are; crossing their range takes a second.
+        # Most joints stay at the limit where they are; crossing the range takes a second.
         upwards ^= rng.random(robot.na) < 0.1
         beyond = rng.uniform(0.0, 1.0, robot.na)
         posture[: robot.na] = np.where(upwards, high + beyond, low - beyond)
@@ -224,13 +229,13 @@ def f11_joint_limits(n: int) -> Outcome:
         bench.run(LIMIT_TICKS, look)
         _stand_again(bench, steps)
     outward = _outward_torques(bench, n)
-    text = f"overshoot {overshoot:.4f} rad, {outward} torques outwards of {n}"
+    text = f"overshoot at most {overshoot:.4f} rad; {outward} of {n} torques directed outwards"
     passed = overshoot <= OVERSHOOT_RAD and outward == 0 and steps.worst <= 1.0
     return Outcome(n, text, passed, passed)
 
 
 def _outward_torques(bench: BodyBench, n: int) -> int:
-    """How often the guard lets a torque pass that drives a joint further out."""
+    """Returns how often the guard passes a torque that drives a joint further out of its limits."""
     guard, robot, rng = bench.brain._guard, bench.robot, bench.rng
     outward = 0
     for _ in range(n):
@@ -245,7 +250,7 @@ def _outward_torques(bench: BodyBench, n: int) -> int:
 
 
 def f12_torque_spike(n: int) -> Outcome:
-    """Steps of weights and references, a thousandfold and metres wide, between two ticks."""
+    """Changes weights by up to a factor of 1000 and references by metres between two ticks."""
     benches = [standing_biped(), BodyBench(ARM)]
     worst = wild = 0.0
     for bench in benches:
@@ -279,15 +284,15 @@ def f12_torque_spike(n: int) -> Outcome:
             _stand_again(bench, steps)
         del body.assemble
         worst, wild = max(worst, steps.worst), wild + steps.wild
-    text = f"largest step {worst:.3f} of what is allowed, {wild:g} commands not finite"
+    text = f"largest torque step {worst:.3f} of the guard's limit; {wild:g} commands not finite"
     passed = worst <= 1.0 and wild == 0
     return Outcome(n, text, passed, passed)
 
 
 def f15_fall(n: int) -> Outcome:
-    """Pushes of 5 to 200 Ns from all sides."""
+    """Pushes the trunk of a standing biped by 5 to 200 Ns in random horizontal directions."""
     bench = standing_biped()
-    late_ms, fastest, limp, falls, woke = 0, 0.0, 0, 0, 0
+    late_ms, fastest, limp, falls, reactivated = 0, 0.0, 0, 0, 0
     for i in range(n):
         impulse = 5.0 * 40.0 ** ((i + 1) / n)
         bench.place(_pushed(bench, impulse, bench.rng.uniform(0.0, 2.0 * np.pi)), seed=i)
@@ -297,12 +302,12 @@ def f15_fall(n: int) -> Outcome:
         late_ms = max(late_ms, watch.late_ms)
         fastest = max(fastest, watch.fastest)
         limp += watch.limp
-        woke += watch.woke
+        reactivated += watch.reactivated
     text = (
-        f"{falls} falls, noticed {late_ms} ms after the condition at the latest, joint speed on the way "
-        f"down up to {fastest:.2f} of the limit, {limp} ticks limp, {woke} commanded again"
+        f"{falls} falls, detected at most {late_ms} ms after the condition; joint speed while falling up to "
+        f"{fastest:.2f} of the limit; {limp} ticks without damping; {reactivated} ticks active after damping"
     )
-    safe = late_ms <= NOTICED_MS and limp == 0 and woke == 0
+    safe = late_ms <= DETECTED_MS and limp == 0 and reactivated == 0
     return Outcome(n, text, safe and fastest <= 1.0, safe)
 
 
@@ -314,10 +319,16 @@ def _pushed(bench: BodyBench, impulse_Ns: float, angle: float) -> Scenario:
 
 
 class _FallWatch:
-    """Sees a fall in the simulator's truth, and what the controller makes of it.
+    """Detects a fall from the simulator's true state, and checks the controller's reaction.
 
     Args:
-        bench: the robot.
+        bench: test bench of the robot.
+
+    Attributes:
+        late_ms: time from the fall condition until damping [ms].
+        fastest: largest joint speed before the impact, divided by its limit.
+        limp: ticks in damping with a joint that has no damping gain.
+        reactivated: ticks outside damping after damping had begun.
     """
 
     def __init__(self, bench: BodyBench) -> None:
@@ -326,7 +337,7 @@ class _FallWatch:
         self._damped = False
         height_m = float(bench.simulated.truth.p_WC[2] - bench.simulated.truth.p_WF[:, 2].min())
         self._omega = np.sqrt(GRAVITY_M_S2 / height_m)
-        self.late_ms = self.limp = self.woke = 0
+        self.late_ms = self.limp = self.reactivated = 0
         self.fastest = 0.0
 
     def __call__(self, k: int) -> None:
@@ -339,14 +350,14 @@ class _FallWatch:
         fallen |= self._lost_ticks >= CAPTURE_LOST_TICKS
         self._fallen_ticks += bool(fallen)
         if bench.output.state != "damping":
-            self.woke += self._damped
+            self.reactivated += self._damped
             self.late_ms = max(self.late_ms, self._fallen_ticks)
             return
         self._damped = True
         command = bench.output.command
         self.limp += not (command.kd > 0.0).all()
         if bench.simulated.fell:
-            # What the ground does to an arm that hits it is no motion of ours.
+            # Joint speeds after the impact are caused by the ground, not by the controller.
             return
         speed = np.abs(truth.v[bench.robot.n_base :]) / bench.robot.velocity_limit_rad_s
         self.fastest = max(self.fastest, float(speed.max()))

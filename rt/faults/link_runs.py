@@ -1,4 +1,4 @@
-"""Runs of the faults that strike the link: what breaks is harmed by the proxy, or by a signal."""
+"""Injects faults of the link between controller and robot, with the fault proxy or with signals."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ RECORDED = 1000
 SLOWER_US = 20.0
 WALKER = "bolt"
 STEP_LIMIT_PER_TICK = 0.1
-"""Of the torque limit: the guard's own rate."""
+"""Largest torque step per tick, as a fraction of the torque limit: the rate limit of the guard."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of provoking a fault.
+    """Result of injecting a fault.
 
     Attributes:
-        n: how often it was provoked.
-        worst: the figure, in words.
-        passed: whether it was as the table asks.
-        safe: whether what no busy host excuses was so: no command taken that should not be, no jump. A host
-            that keeps one of the two processes waiting can only spoil times.
+        n: number of injections.
+        worst: measured figures, in words.
+        passed: whether the criterion of the fault table is met.
+        safe: whether all criteria are met that do not depend on the host's load, such as no wrong command
+            accepted and no torque jump. A busy host can only spoil reaction times.
     """
 
     n: int
@@ -55,7 +55,7 @@ class Outcome:
 
 
 def f01_command_link_lost(n: int) -> Outcome:
-    """Cuts the way to the robot at random moments."""
+    """Drops all commands to the robot from random moments on."""
     worst, step, latched = 0, 0.0, True
     with LinkBench() as bench:
         for _ in range(n):
@@ -71,18 +71,18 @@ def f01_command_link_lost(n: int) -> Outcome:
             worst = max(worst, ticks)
             bench.server.serve_tick()
             latched &= bench.server.side.mode == wire.DAMPING
-    text = f"damping after {worst} ms, largest step {step:.3f} of the torque limit"
+    text = f"damping after at most {worst} ms; largest torque step {step:.3f} of the limit"
     safe = step <= STEP_LIMIT_PER_TICK and latched
     return Outcome(n, text, worst <= DAMPING_TICKS and safe, safe)
 
 
 def f02_state_link_lost(n: int) -> Outcome:
-    """Cuts the way from the robot; the controller must predict, give up, and not come back unarmed."""
-    taken = 0
+    """Drops all states from the robot; the controller predicts, then damps, and needs re-arming."""
+    accepted_later = 0
     figures = np.zeros((n, 3))
     with ExitStack() as stack:
         with loop_priority():
-            # The proxy's thread keeps it: both wait for the same interpreter lock.
+            # The proxy's thread keeps this priority: it shares the interpreter lock with the controller.
             bench = stack.enter_context(LinkBench(patient=False))
         for i in range(n):
             bench.arm()
@@ -94,23 +94,29 @@ def f02_state_link_lost(n: int) -> Outcome:
             bench.link.write(bench.command)
             bench.server.wait_for_packet(20)
             bench.server.serve_tick()
-            taken += bench.server.side.counts.accepted - accepted
+            accepted_later += bench.server.side.counts.accepted - accepted
     times_ms, waits_ms, predicted = figures.T
     worst = int(np.argmax(times_ms))
     usual_ms = float(np.percentile(times_ms, 90.0))
-    # That a host keeps a thread from its core is told; the rest is ours.
+    # Time that the thread waited for a core is caused by the host; the rest is ours.
     own_ms = float((times_ms - waits_ms).max())
     text = (
-        f"given up after {times_ms[worst]:.1f} ms, {waits_ms[worst]:.1f} ms of it kept from the core "
-        f"(median {np.median(times_ms):.1f} ms, p90 {usual_ms:.1f} ms), {np.median(predicted):.0f} samples "
-        f"predicted, {taken} commands taken later"
+        f"damping commanded after at most {times_ms[worst]:.1f} ms, {waits_ms[worst]:.1f} ms of it waiting "
+        f"for a core (median {np.median(times_ms):.1f} ms, p90 {usual_ms:.1f} ms); "
+        f"{np.median(predicted):.0f} samples predicted; {accepted_later} commands accepted later"
     )
     in_time = own_ms <= STATE_LOSS_MS and usual_ms <= STATE_LOSS_MS
-    return Outcome(n, text, bool(in_time and np.median(predicted) > 0 and taken == 0), taken == 0)
+    safe = accepted_later == 0
+    return Outcome(n, text, bool(in_time and np.median(predicted) > 0 and safe), safe)
 
 
 def _lose_the_state(bench: LinkBench) -> tuple[float, float, float]:
-    """Time from the last state to the last words, how much of it was waiting for a core [ms], predictions."""
+    """Drops all states until the link is lost.
+
+    Returns:
+        Time from the last state to the last command [ms], part of it spent waiting for a core [ms], and
+        number of predicted samples.
+    """
     bench.proxy.down = drop
     bench.server.serve_tick()
     start_s, waited_ms = time.monotonic(), waited_for_core_ms()
@@ -118,7 +124,7 @@ def _lose_the_state(bench: LinkBench) -> tuple[float, float, float]:
     while bench.link.read(bench.sensors):
         expected += 1
         if bench.link.predicted != expected:
-            # A state that was under way when the link was cut.
+            # This state was in transit when the link was cut.
             start_s, waited_ms = time.monotonic(), waited_for_core_ms()
             expected = bench.link.predicted
         bench.link.write(bench.command)
@@ -128,29 +134,29 @@ def _lose_the_state(bench: LinkBench) -> tuple[float, float, float]:
 
 
 def f03_not_finite(n: int) -> Outcome:
-    """Puts NaN and infinities into every field of the state, and three bad states in a row onto the link."""
+    """Puts NaN and infinities into every field of the state, and sends three bad states in a row."""
     with LinkBench() as bench:
         walker = RobotModel.load(WALKER)
         codec, row, kept = StateCodec(walker), walker.new_sensor_row(), walker.new_sensor_row()
-        # The number, which comes first, has no block, and a force of NaN is only no sensor.
+        # The sequence number comes first and is not part of a block; a NaN force means "no force sensor".
         fields = row.data.size - 1 - len(walker.contacts)
-        taken = 0
+        accepted = 0
         rng = np.random.default_rng(0)
         for i in range(n):
             row.data[:] = 0.0
             row.data[1 + i % fields] = rng.choice([np.nan, np.inf, -np.inf])
             message = wire.unpack(codec.pack(1, 1, 0, 0, row))
-            taken += message is not None and codec.read(message[1], kept)
+            accepted += message is not None and codec.read(message[1], kept)
         bench.arm()
         edit = Edit(_with_nan)
         bench.proxy.down = edit
-        survived = 0
+        bridged = 0
         for _ in range(20):
             edit.left = 2
-            # Two bad samples are skipped, and the next good one is taken.
+            # Two bad samples are skipped, and the next good one is accepted.
             for _ in range(3):
                 bench.server.serve_tick()
-            survived += bench.link.read(bench.sensors)
+            bridged += bench.link.read(bench.sensors)
             bench.link.write(bench.command)
             bench.server.wait_for_packet(100)
         edit.left = 10**6
@@ -158,9 +164,12 @@ def f03_not_finite(n: int) -> Outcome:
         for _ in range(BAD_STATES_TICKS):
             bench.server.serve_tick()
             ticks += 1
-        gave_up = not bench.link.read(bench.sensors)
-    text = f"{taken} of {n} taken, {survived} of 20 pairs survived, given up within {ticks} ms"
-    return Outcome(n, text, taken == 0 and survived == 20 and gave_up, taken == 0)
+        lost = not bench.link.read(bench.sensors)
+    text = (
+        f"{accepted} of {n} bad states accepted; {bridged} of 20 pairs of bad states bridged; "
+        f"link declared lost within {ticks} ms"
+    )
+    return Outcome(n, text, accepted == 0 and bridged == 20 and lost, accepted == 0)
 
 
 def _with_nan(payload: bytes) -> bytes:
@@ -173,7 +182,7 @@ def _with_nan(payload: bytes) -> bytes:
 
 
 def f17_wrong_robot(n: int) -> Outcome:
-    """Changes every field of the handshake in turn; both ends must name it."""
+    """Changes every field of the handshake in turn; the refusal must name the field."""
     with LinkBench() as bench:
         side = bench.server.side
         good = identity(bench.robot, 1e-3)
@@ -196,14 +205,14 @@ def f17_wrong_robot(n: int) -> Outcome:
         version = msgpack.packb((2, "hello", "stranger"))
         answer = side.handle(b"stranger", version, 0)
         message = wire.unpack(answer) if answer is not None else None
-        told = message is not None and message[1][0] == "protocol"
-    text = f"{refused} of {n} refused, naming the field"
-    passed = refused == n and told and not side.peers.get(b"stranger")
+        version_refused = message is not None and message[1][0] == "protocol"
+    text = f"{refused} of {n} refused with the name of the field"
+    passed = refused == n and version_refused and not side.peers.get(b"stranger")
     return Outcome(n, text, passed, passed)
 
 
 def f18_hostile_packets(n: int) -> Outcome:
-    """Floods the robot with what should not be, about ten packets a period, while it is commanded."""
+    """Floods a commanded robot with invalid packets, about ten per period."""
     with LinkBench() as bench:
         record = Record(RECORDED)
         bench.arm()
@@ -225,9 +234,9 @@ def f18_hostile_packets(n: int) -> Outcome:
                         attacker.send(_hostile(rng, record.seen), zmq.NOBLOCK)
                         sent += 1
                 if not bench.tick():
-                    return Outcome(sent, f"the controller gave up: {bench.link.lost_because}", False)
+                    return Outcome(sent, f"the controller lost the link: {bench.link.lost_because}", False)
                 times_us[flooded].append(bench.controller_us)
-            strangers = strange_commands(bench)
+            foreign = foreign_commands(bench)
             refused = bench.server.side.counts.refused
             grown_kB = _rss_kB() - rss_before
         finally:
@@ -237,15 +246,18 @@ def f18_hostile_packets(n: int) -> Outcome:
         for share in (99.0, 99.9)
     )
     text = (
-        f"{strangers} taken, {refused} refused, memory +{grown_kB} kB, "
-        f"controller's p99 {slower_us:+.0f} us, p99.9 {slowest_us:+.0f} us while flooded"
+        f"{foreign} packets accepted, {refused} refused; memory +{grown_kB} kB; "
+        f"controller's p99 {slower_us:+.0f} us, p99.9 {slowest_us:+.0f} us during the flood"
     )
-    safe = strangers == 0 and grown_kB < 20_000
+    safe = foreign == 0 and grown_kB < 20_000
     return Outcome(n, text, safe and refused > 0 and slower_us < SLOWER_US, safe)
 
 
-def strange_commands(bench: LinkBench) -> int:
-    """How many commands did not come from the bench's controller, or kept one of its own from being taken."""
+def foreign_commands(bench: LinkBench) -> int:
+    """Returns the difference between the commands that the bench has sent and those the robot has accepted.
+
+    It is not 0 if a foreign command was accepted, or prevented one of the bench from being accepted.
+    """
     for _ in range(5):
         bench.tick()
     bench.server.serve_tick()
@@ -269,7 +281,7 @@ def _hostile(rng: np.random.Generator, recorded: list[bytes]) -> bytes:
     if kind == 3:
         return b"\x91" * 3000
     if kind == 4:
-        # A replay: right in everything but who sends it.
+        # A replay: correct except for its sender.
         return good
     if kind == 5:
         flipped = bytearray(good)
@@ -279,8 +291,8 @@ def _hostile(rng: np.random.Generator, recorded: list[bytes]) -> bytes:
 
 
 def f19_second_commander(n: int) -> Outcome:
-    """A second controller asks for the lease, and sends commands with the first one's number."""
-    told = 0
+    """A second controller requests the lease, and sends commands with the first one's epoch."""
+    named = 0
     attempts = (n + 49) // 50
     context = new_context(realtime=False)
     with LinkBench() as bench:
@@ -294,14 +306,17 @@ def f19_second_commander(n: int) -> Outcome:
                 try:
                     ask(rival, bench.endpoint, wire.pack("arm"), "armed", 5.0, lambda: _tick(bench))
                 except ConfigError as error:
-                    told += first in str(error)
+                    named += first in str(error)
             side = bench.server.side
             send(rival, CommandCodec.pack(side.epoch, 10**9 + i, side.state_seq, 10**6, bench.command))
             _tick(bench)
-        strangers = strange_commands(bench)
+        foreign = foreign_commands(bench)
     context.destroy(linger=0)
-    text = f"{strangers} commands of the rival taken, told the holder's name {told} of {attempts} times"
-    return Outcome(n, text, strangers == 0 and told == attempts, strangers == 0)
+    text = (
+        f"{foreign} commands of the second controller accepted; refused with the holder's name in "
+        f"{named} of {attempts} attempts"
+    )
+    return Outcome(n, text, foreign == 0 and named == attempts, foreign == 0)
 
 
 def _tick(bench: LinkBench) -> None:
@@ -309,7 +324,11 @@ def _tick(bench: LinkBench) -> None:
 
 
 def _controlled(bench: LinkBench, controllers: Victims) -> int:
-    """A process that commands the robot, which is moved on until it has been active for a while."""
+    """Starts a controller process, and steps the robot until it has been active for a random time.
+
+    Returns:
+        Process id of the controller.
+    """
     bench.server.hang_up()
     process = controllers.new()
     until_s = time.monotonic() + PATIENCE_S
@@ -321,7 +340,7 @@ def _controlled(bench: LinkBench, controllers: Victims) -> int:
 
 
 def _serve_for(bench: LinkBench, seconds: float) -> None:
-    """Moves the robot on in about real time."""
+    """Steps the robot approximately in real time for a duration [s]."""
     until_s = time.monotonic() + seconds
     while True:
         bench.server.wait_for_packet(1)
@@ -331,18 +350,18 @@ def _serve_for(bench: LinkBench, seconds: float) -> None:
 
 
 def f23_controller_killed(n: int) -> Outcome:
-    """SIGKILL at random moments."""
+    """Kills the controller process with SIGKILL at random moments."""
     worst = 0
     with LinkBench() as bench, victims(ROBOT, bench.endpoint) as controllers:
         for _ in range(n):
             os.kill(_controlled(bench, controllers), signal.SIGKILL)
             worst = max(worst, bench.ticks_to_damping())
-    return Outcome(n, f"damping after {worst} ms", worst <= DAMPING_TICKS)
+    return Outcome(n, f"damping after at most {worst} ms", worst <= DAMPING_TICKS)
 
 
 def f24_controller_stopped(n: int) -> Outcome:
-    """SIGSTOP for 100 ms: the robot has damped by then, and takes nothing when the controller wakes."""
-    worst, taken, noticed = 0, 0, 0
+    """Stops the controller for 100 ms: the robot damps, and accepts no command when it resumes."""
+    worst, accepted_later, ended = 0, 0, 0
     with LinkBench() as bench, victims(ROBOT, bench.endpoint) as controllers:
         for _ in range(n):
             process = _controlled(bench, controllers)
@@ -354,16 +373,19 @@ def f24_controller_stopped(n: int) -> Outcome:
             until_s = time.monotonic() + PATIENCE_S
             while not is_gone(process) and time.monotonic() < until_s:
                 _serve_for(bench, 0.001)
-            noticed += is_gone(process)
-            taken += bench.server.side.counts.accepted - accepted
-    text = f"damping after {worst} ms, {taken} commands taken after waking, {noticed} of {n} noticed"
-    safe = taken == 0 and noticed == n
+            ended += is_gone(process)
+            accepted_later += bench.server.side.counts.accepted - accepted
+    text = (
+        f"damping after at most {worst} ms; {accepted_later} commands accepted after SIGCONT; "
+        f"{ended} of {n} controllers detected the loss"
+    )
+    safe = accepted_later == 0 and ended == n
     return Outcome(n, text, worst <= DAMPING_TICKS and safe, safe)
 
 
 def f25_robot_killed(n: int) -> Outcome:
-    """The robot's process dies, and another one takes its place: nothing moves without arming again."""
-    times_ms, taken, worst = [], 0, 0.0
+    """Replaces the robot's server by a new one: the new one accepts no command before it is armed again."""
+    times_ms, accepted, worst = [], 0, 0.0
     with LinkBench(patient=False) as bench:
         for _ in range(n):
             bench.arm()
@@ -376,10 +398,13 @@ def f25_robot_killed(n: int) -> Outcome:
             for _ in range(20):
                 bench.link.write(bench.command)
                 _serve_for(bench, 0.001)
-            taken += bench.server.side.counts.accepted
+            accepted += bench.server.side.counts.accepted
             bench.arm()
             worst = max(worst, float(np.abs(bench.tau_fraction).max()) / static)
     median_ms = float(np.median(times_ms))
-    text = f"given up after {median_ms:.1f} ms (median), {taken} commands taken, torque {worst:.3f} of before"
-    safe = taken == 0 and worst <= WOUND_UP
+    text = (
+        f"link declared lost after {median_ms:.1f} ms (median); {accepted} commands accepted; "
+        f"torque after re-arming at most {worst:.3f} of that before"
+    )
+    safe = accepted == 0 and worst <= WOUND_UP
     return Outcome(n, text, median_ms <= STATE_LOSS_MS and safe, safe)

@@ -1,4 +1,4 @@
-"""Runs of the fault that strikes what a run writes: its recorder killed, stopped, its disk full."""
+"""Injects faults of the log: the recorder is killed or stopped, or its disk is full."""
 
 from __future__ import annotations
 
@@ -37,51 +37,55 @@ BLOCK_TICKS = 250
 SETTLING_TICKS = 25
 WARM_UP_TICKS = 1000
 LONGEST_S = 3600.0
-MOVED = 0.05
+LARGEST_CHANGE = 0.05
 PATIENCE_S = 30.0
-QUIET, KILLED, STOPPED, FULL = "nothing", "killed", "stopped", "disk full"
-HARMS = (KILLED, STOPPED, FULL)
+UNDISTURBED, KILLED, STOPPED, FULL = "undisturbed", "killed", "stopped", "disk full"
+DISTURBANCES = (KILLED, STOPPED, FULL)
 
 Block = tuple[str, int, int]
 
 
 def f20_log(n: int) -> Outcome:
-    """Kills and stops the recorder of a run in real time and fills its disk, in turn, calm in between."""
+    """Kills and stops the recorder of a real-time run and fills its disk, with undisturbed times between."""
     if not can_record():
         return Outcome(0, MISSING, passed=False)
     with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder, _controller() as (child, ring, log):
-        harmed = _Harmed(Path(folder), ring, *log)
+        recorders = _DisturbedRecorders(Path(folder), ring, *log)
         for i in range(n):
-            harmed.harm(HARMS[i % len(HARMS)])
-        harmed.finish()
-        found = np.array(json.loads(child.readline()))
-        whole = harmed.whole_logs()
+            recorders.disturb(DISTURBANCES[i % len(DISTURBANCES)])
+        recorders.finish()
+        ticks_us = np.array(json.loads(child.readline()))
+        whole = recorders.whole_logs()
         lost = ring.lost
-    moved = {kind: _moved(found, harmed.blocks, kind) for kind in HARMS}
-    tails_us = {kind: _tail_us(found, harmed.blocks, kind) for kind in (QUIET, *HARMS)}
-    limit = max(MOVED, SLOWER_US / tails_us[QUIET])
-    told = _full_disk_is_told()
-    figures = ", ".join(f"{kind} {tails_us[kind]:.0f} us ({100.0 * moved[kind]:+.0f} %)" for kind in HARMS)
-    text = (
-        f"tick's p99.9 with the recorder at work {tails_us[QUIET]:.0f} us, {figures}; {whole} of "
-        f"{len(harmed.logs)} logs whole to their last chunk, {lost} rows written over; "
-        f"a full disk is told: {'yes' if told else 'no'}"
+    blocks, logs = recorders.blocks, recorders.logs
+    changes = {kind: _relative_change(ticks_us, blocks, kind) for kind in DISTURBANCES}
+    tails_us = {kind: _tail_us(ticks_us, blocks, kind) for kind in (UNDISTURBED, *DISTURBANCES)}
+    limit = max(LARGEST_CHANGE, SLOWER_US / tails_us[UNDISTURBED])
+    reported = _full_disk_is_reported()
+    figures = ", ".join(
+        f"{kind} {tails_us[kind]:.0f} us ({100.0 * changes[kind]:+.0f} %)" for kind in DISTURBANCES
     )
-    safe = whole == len(harmed.logs) and told
-    return Outcome(n, text, safe and max(moved.values()) <= limit, safe)
+    text = (
+        f"tick p99.9 with the recorder running {tails_us[UNDISTURBED]:.0f} us, {figures}; {whole} of "
+        f"{len(logs)} logs readable up to their last chunk; {lost} rows overwritten; "
+        f"full disk reported: {'yes' if reported else 'no'}"
+    )
+    safe = whole == len(logs) and reported
+    return Outcome(n, text, safe and max(changes.values()) <= limit, safe)
 
 
-class _Harmed:
-    """The recorders of a run, one after the other, and what was done to them.
+class _DisturbedRecorders:
+    """Runs one recorder after the other on the ring of a run, and disturbs them.
 
     Args:
-        folder: for their logs.
-        ring: of the run.
-        header, schema: of the logs.
+        folder: folder for the logs.
+        ring: ring buffer of the run.
+        header: header of the logs.
+        schema: definition of the rows.
 
     Attributes:
-        blocks: what went on from which row of the ring to which, by turns nothing and a harm.
-        logs: that were written, with the rows that must be in each.
+        blocks: (kind, first row, end row) of undisturbed and disturbed times, alternating.
+        logs: path of each log, and the number of rows that it must contain.
     """
 
     def __init__(self, folder: Path, ring: Ring, header: LogHeader, schema: str) -> None:
@@ -99,9 +103,9 @@ class _Harmed:
         self._wait_until(lambda: self._ring.behind <= SETTLING_TICKS)
         return new
 
-    def harm(self, kind: str) -> None:
-        """A block of calm, then one with a harm, then all is mended."""
-        self._block(QUIET)
+    def disturb(self, kind: str) -> None:
+        """Runs an undisturbed block, then a disturbed one, then restores the recorder."""
+        self._block(UNDISTURBED)
         pid = self._recording.pid
         if kind == FULL:
             size = self._path.stat().st_size
@@ -114,7 +118,7 @@ class _Harmed:
             self._wait_until(lambda: self._ring.behind <= SETTLING_TICKS)
         else:
             if kind == FULL:
-                # Its chunk may not have been full before.
+                # Only complete chunks are written, so a write fails only when the present chunk is full.
                 self._wait_until(lambda: self._ring.errno != 0)
             self._end_recorder()
             self._recording = self._new_recorder()
@@ -130,12 +134,12 @@ class _Harmed:
         self._stack.close()
 
     def finish(self) -> None:
-        """Lets the run end."""
+        """Ends the run and the last recorder."""
         self._ring.end()
         self._end_recorder()
 
     def whole_logs(self) -> int:
-        """How many logs can be read, row after row, at least to the last chunk that their recorder wrote."""
+        """Returns how many logs can be read in order, at least up to the last chunk that was written."""
         from kilohertz.rt.log.file import LogReader, read_rows
 
         whole = 0
@@ -155,33 +159,34 @@ class _Harmed:
         end_s = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > end_s:
-                raise TimeoutError("the run or its recorder does not go on")
+                raise TimeoutError("the run or its recorder makes no progress")
             time.sleep(0.005)
 
 
-def _ticks_us(found: NDArray[np.float64], block: Block) -> NDArray[np.float64]:
-    """Durations of a block's ticks, but for those right after something was done [us]."""
-    return found[block[1] + SETTLING_TICKS : block[2]]
+def _block_us(ticks_us: NDArray[np.float64], block: Block) -> NDArray[np.float64]:
+    """Returns the durations of a block's ticks [us], without those right after its start."""
+    return ticks_us[block[1] + SETTLING_TICKS : block[2]]
 
 
-def _tail_us(found: NDArray[np.float64], blocks: list[Block], kind: str) -> float:
-    """The p99.9 of all ticks of a kind [us]."""
-    return float(np.percentile(np.concatenate([_ticks_us(found, b) for b in blocks if b[0] == kind]), 99.9))
+def _tail_us(ticks_us: NDArray[np.float64], blocks: list[Block], kind: str) -> float:
+    """Returns the p99.9 of all ticks in blocks of a kind [us]."""
+    chosen = [_block_us(ticks_us, block) for block in blocks if block[0] == kind]
+    return float(np.percentile(np.concatenate(chosen), 99.9))
 
 
-def _moved(found: NDArray[np.float64], blocks: list[Block], kind: str) -> float:
-    """The p99 of a block over that of the calm right before it, less one: the median of all blocks.
+def _relative_change(ticks_us: NDArray[np.float64], blocks: list[Block], kind: str) -> float:
+    """Returns the relative change of the p99 from the preceding undisturbed block, median over all blocks.
 
-    A host has times of half a minute in which everything takes longer; neighbours share them.
+    On some hosts everything is slower for half a minute at a time; this affects neighbouring blocks equally.
     """
-    pairs = [(calm, harm) for calm, harm in itertools.pairwise(blocks) if harm[0] == kind]
-    tails = [[np.percentile(_ticks_us(found, block), 99.0) for block in pair] for pair in pairs]
-    return float(np.median([harm / calm for calm, harm in tails])) - 1.0
+    pairs = [(before, block) for before, block in itertools.pairwise(blocks) if block[0] == kind]
+    tails = [[np.percentile(_block_us(ticks_us, block), 99.0) for block in pair] for pair in pairs]
+    return float(np.median([disturbed / before for before, disturbed in tails])) - 1.0
 
 
 @contextmanager
 def _controller() -> Iterator[tuple[Any, Ring, tuple[LogHeader, str]]]:
-    """A run in a process of its own, that fills a ring until that is ended, and says then what it saw."""
+    """Starts `controller` in a separate process; yields its output, its ring and the header and schema."""
     code = "from kilohertz.rt.faults.log_runs import controller; controller()"
     child = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -190,11 +195,11 @@ def _controller() -> Iterator[tuple[Any, Ring, tuple[LogHeader, str]]]:
     )
     assert child.stdout is not None
     try:
-        said = json.loads(child.stdout.readline())
-        fd = os.open(f"/proc/{child.pid}/fd/{said['fd']}", os.O_RDWR)
+        setup = json.loads(child.stdout.readline())
+        fd = os.open(f"/proc/{child.pid}/fd/{setup['fd']}", os.O_RDWR)
         try:
-            log = LogHeader.of_text(said["header"]), said["schema"]
-            yield child.stdout, Ring(said["cells"], fd), log
+            log = LogHeader.of_text(setup["header"]), setup["schema"]
+            yield child.stdout, Ring(setup["cells"], fd), log
         finally:
             os.close(fd)
     finally:
@@ -203,8 +208,11 @@ def _controller() -> Iterator[tuple[Any, Ring, tuple[LogHeader, str]]]:
 
 
 def controller() -> None:
-    """The run: tells where its ring is, and at the end how long the tick of each row took [us]."""
-    # The folder is not used: those that record it are not of this process.
+    """Runs a controller until its ring is ended.
+
+    Prints the ring's file descriptor and the log's header first, and at the end each tick's duration [us].
+    """
+    # The log folder is not used: recorders of another process read the ring.
     session = Session(RunPlan(ROBOT, "stand", LONGEST_S, realtime=True, rows_kept=1, log=Path()))
     assert session.log is not None
     ring, loop = session.log.ring, session.loop
@@ -216,20 +224,20 @@ def controller() -> None:
         if ring.ended:
             loop.stop()
 
-    said = {
+    setup = {
         "fd": ring.fd,
         "cells": ring.row.size,
         "header": session.header(datetime.now()).as_text(),
         "schema": schema_text(session.row_type),
     }
-    print(json.dumps(said), flush=True)
+    print(json.dumps(setup), flush=True)
     session.recorded = nullcontext  # type: ignore[method-assign]
     session.run(each_tick=look)
     print(json.dumps(took_us[: ring.pushed].tolist()), flush=True)
 
 
-def _full_disk_is_told() -> bool:
-    """Whether a run whose results go to a full disk says so, in a sentence."""
+def _full_disk_is_reported() -> bool:
+    """Returns whether `khz sim` with results on a full disk ends with an error message."""
     arguments = ["sim", ROBOT, "--scenario", "stand", "--duration", "0.05", "--json", "/dev/full"]
     done = subprocess.run(
         [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()", *arguments],

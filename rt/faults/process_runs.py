@@ -1,4 +1,4 @@
-"""Runs of the faults that strike the controller's process and its host: each in a process of its own."""
+"""Injects faults of the controller's process and of its host; each run has a separate process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOBODY = 65534
 
 
 def f10_overrun(n: int) -> Outcome:
-    """A stage that takes 5 ms, ten such in a row, and SIGSTOP for 5 ms, in a run in real time."""
+    """Delays a stage by 5 ms once and ten times in a row, and stops the process for 5 ms, in real time."""
     ticks = EVERY_TICKS * (n + 3)
     child = _child(f"overrun({ticks}, {n})")
     stops = 0
@@ -46,16 +46,21 @@ def f10_overrun(n: int) -> Outcome:
             found = json.loads(line)
     child.wait()
     text = (
-        f"{found['double']} ticks twice in a period, {found['kept']} of {found['late']} late stages in the "
-        f"flight record, {found['overruns']} periods lost and counted, {stops} stops, "
-        f"degraded {found['degraded']} times"
+        f"{found['double']} periods with two ticks; {found['kept']} of {found['late']} late stages in the "
+        f"flight record; {found['overruns']} deadline misses counted; {stops} times SIGSTOP; "
+        f"{found['degraded']} degraded events"
     )
     safe = found["double"] == 0 and found["kept"] == found["late"] and found["degraded"] > 0
     return Outcome(n, text, safe and found["overruns"] >= found["late"] * (LATE_S * 1e3 - 1), safe)
 
 
 def overrun(ticks: int, n: int) -> None:
-    """The run that is late; tells what it saw."""
+    """Runs a controller with delayed stages and prints what was recorded, as JSON.
+
+    Args:
+        ticks: duration of the run in ticks.
+        n: number of groups of delayed ticks.
+    """
     session = Session(RunPlan(ROBOT, "stand", ticks * PERIOD_NS * 1e-9, realtime=True))
     update = session.brain.body.update
     late: set[int] = set()
@@ -91,19 +96,20 @@ def overrun(ticks: int, n: int) -> None:
 
 
 def f31_memory(n: int) -> Outcome:
-    """Runs for so many ticks in real time, and looks at faults, garbage passes and memory."""
-    found = json.loads(_child(f"take_nothing({n})").communicate()[0].splitlines()[-1])
+    """Runs n ticks in real time, and counts page faults, garbage collections and memory growth."""
+    found = json.loads(_child(f"measure_footprint({n})").communicate()[0].splitlines()[-1])
     text = (
-        f"{found['major_faults']} major faults, {found['minor_faults']} minor, {found['full_collections']} "
-        f"full collections, memory +{(found['rss_growth_bytes'] or 0) // 1024} kB in {n} ticks"
+        f"{found['major_faults']} major page faults, {found['minor_faults']} minor, "
+        f"{found['full_collections']} full garbage collections, "
+        f"memory +{(found['rss_growth_bytes'] or 0) // 1024} kB in {n} ticks"
     )
     safe = found["major_faults"] == 0 and (found["rss_growth_bytes"] or 0) < GROWN_BYTES
     passed = safe and found["minor_faults"] == 0 and found["full_collections"] == 0
     return Outcome(n, text, passed, safe)
 
 
-def take_nothing(ticks: int) -> None:
-    """A run in real time that tells what it took from the host."""
+def measure_footprint(ticks: int) -> None:
+    """Runs in real time and prints the host resources used, as JSON."""
     from dataclasses import asdict
 
     from kilohertz.rt.bench.latency import run_bench
@@ -112,22 +118,22 @@ def take_nothing(ticks: int) -> None:
 
 
 def f32_host_is_not_real_time(n: int) -> Outcome:
-    """Takes the rights to real time away: no hardware is commanded, a simulation says what it lacks."""
-    told, ran, refused = 0, 0, 0
+    """Drops the rights to real time: hardware is refused, a simulation runs and reports what is missing."""
+    remedied, ran, refused = 0, 0, 0
     for _ in range(n):
         child = _child("unprivileged()")
         found = json.loads(child.communicate()[0].splitlines()[-1])
-        told += found["refused"] > 0 and found["refused"] == found["remedies"]
+        remedied += found["refused"] > 0 and found["refused"] == found["remedies"]
         ran += found["exit_code"] == 0
         refused += found["hardware_refused"]
-    text = f"hardware refused {refused} of {n} times, remedies told {told} times, {ran} simulated"
-    return Outcome(n, text, told == ran == refused == n, told == refused == n)
+    text = f"hardware refused {refused} of {n} times; remedies given {remedied} times; {ran} simulations ran"
+    return Outcome(n, text, remedied == ran == refused == n, remedied == refused == n)
 
 
 def unprivileged() -> None:
-    """What somebody who has no rights may do: a run in simulation, and no hardware unless it is allowed."""
+    """Drops all rights, runs a simulation, tries to command hardware, and prints the results as JSON."""
     session = Session(RunPlan(ROBOT, "stand", 0.1, realtime=True))
-    version()  # loads what the summary needs, perhaps from where nobody may read
+    version()  # loads what the summary needs; the user `nobody` may not be able to read it later
     for limit in (resource.RLIMIT_RTPRIO, resource.RLIMIT_MEMLOCK):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (0, 0))
@@ -162,6 +168,6 @@ def _environment() -> dict[str, str]:
 
 
 def _child(call: str) -> subprocess.Popen[str]:
-    """A function of this module in a process of its own."""
+    """Calls a function of this module in a separate process."""
     code = f"from kilohertz.rt.faults import process_runs; process_runs.{call}"
     return subprocess.Popen(_python(code), stdout=subprocess.PIPE, text=True, env=_environment())

@@ -1,4 +1,4 @@
-"""A forwarder between controllers and a robot that harms what passes: the one injector of all link faults."""
+"""Forwards packets between controllers and a robot, and injects link faults on the way."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ import numpy as np
 import zmq
 
 Delivery = tuple[float, bytes]
-"""When to hand a payload on, counted from now [s], and the payload."""
+"""Delay after which a payload is forwarded [s], and the payload."""
 Rule = Callable[[bytes], Iterable[Delivery]]
-"""What becomes of a payload: none, one or many deliveries."""
+"""Fault rule: maps a payload to no, one or several deliveries."""
 
 _WAIT_MS = 1
 
 
 def forward(payload: bytes) -> Iterable[Delivery]:
-    """No fault."""
+    """Forwards a payload unchanged (no fault)."""
     return ((0.0, payload),)
 
 
 def drop(payload: bytes) -> Iterable[Delivery]:
-    """A cut cable."""
+    """Drops a payload, like a cut cable."""
     return ()
 
 
 class Duplicate:
-    """Delivers a share of the packets twice, the copy some time later: doubled and out of order.
+    """Delivers a share of the packets twice; the copy is delayed, and so arrives out of order.
 
     Args:
-        share: of the packets, 0 to 1.
+        share: share of the packets that are duplicated, 0 to 1.
         delay_s: longest delay of a copy [s].
-        seed: of the choice.
+        seed: random seed.
+
+    Attributes:
+        copies: number of packets that were duplicated.
     """
 
     def __init__(self, share: float, delay_s: float, seed: int = 0) -> None:
@@ -44,7 +47,7 @@ class Duplicate:
         self.copies = 0
 
     def __call__(self, payload: bytes) -> Iterable[Delivery]:
-        """Delivers it now, and perhaps once more."""
+        """Delivers the payload now, and a share of them once more later."""
         if self._rng.random() >= self._share:
             return ((0.0, payload),)
         self.copies += 1
@@ -52,11 +55,14 @@ class Duplicate:
 
 
 class Swap:
-    """Lets a share of the packets be overtaken by the next one.
+    """Swaps a share of the packets with the next one.
 
     Args:
-        share: of the packets, 0 to 1.
-        seed: of the choice.
+        share: share of the packets that are held back, 0 to 1.
+        seed: random seed.
+
+    Attributes:
+        swaps: number of packets that were held back.
     """
 
     def __init__(self, share: float, seed: int = 0) -> None:
@@ -66,7 +72,7 @@ class Swap:
         self.swaps = 0
 
     def __call__(self, payload: bytes) -> Iterable[Delivery]:
-        """Holds it back until the next comes, or delivers it and the one held back after it."""
+        """Holds the payload back until the next one, or delivers it followed by the one held back."""
         if self._held is not None:
             held, self._held = self._held, None
             return ((0.0, payload), (0.0, held))
@@ -78,15 +84,19 @@ class Swap:
 
     @property
     def holds(self) -> bool:
-        """Whether one is held back now."""
+        """Whether a packet is held back now."""
         return self._held is not None
 
 
 class Edit:
-    """Changes packets while it is switched on.
+    """Changes a given number of packets.
 
     Args:
-        change: payload to payload.
+        change: function that returns the changed payload.
+
+    Attributes:
+        left: number of packets that are still to be changed.
+        changed: number of packets that were changed.
     """
 
     def __init__(self, change: Callable[[bytes], bytes]) -> None:
@@ -95,7 +105,7 @@ class Edit:
         self.changed = 0
 
     def __call__(self, payload: bytes) -> Iterable[Delivery]:
-        """Changes it if any are left to change."""
+        """Changes the payload if `left` is not 0, and delivers it."""
         if self.left:
             edited = self._change(payload)
             if edited != payload:
@@ -106,10 +116,13 @@ class Edit:
 
 
 class Record:
-    """Forwards, and keeps what passes, to be replayed.
+    """Forwards packets and stores them for a replay.
 
     Args:
-        most: how many are kept; later ones only pass.
+        most: number of packets to store; later ones are only forwarded.
+
+    Attributes:
+        seen: stored payloads.
     """
 
     def __init__(self, most: int = 100_000) -> None:
@@ -117,22 +130,22 @@ class Record:
         self.seen: list[bytes] = []
 
     def __call__(self, payload: bytes) -> Iterable[Delivery]:
-        """Keeps it, while there is room."""
+        """Stores the payload if there is room, and delivers it."""
         if len(self.seen) < self._most:
             self.seen.append(payload)
         return ((0.0, payload),)
 
 
 class FaultProxy:
-    """Stands between a robot and its controllers; a context manager that runs in a thread of its own.
+    """Forwards packets between a robot and its controllers in a separate thread; a context manager.
 
     Args:
         front: endpoint for the controllers.
-        back: the robot's endpoint.
+        back: endpoint of the robot.
 
     Attributes:
-        up: what becomes of packets from controllers to the robot.
-        down: what becomes of those from the robot.
+        up: fault rule for packets from controllers to the robot.
+        down: fault rule for packets from the robot to controllers.
     """
 
     def __init__(self, front: str, back: str) -> None:

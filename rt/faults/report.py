@@ -1,4 +1,4 @@
-"""The fault table as text for a document: what was provoked, how often, and what came of it."""
+"""Writes the results of fault runs as a Markdown table."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _ROW = re.compile(r"\| (F\d+) \|")
 
 
 def fault_rows(results: Sequence[Result], before: str = "") -> str:
-    """A table of Markdown, one row for each fault.
+    """Returns a Markdown table with one row for each fault.
 
     Args:
-        results: what came of the faults.
-        before: the table so far; its rows of other faults stay.
+        results: results of the faults that were injected.
+        before: present table; its rows of other faults are kept.
     """
     rows = {name[1]: line for line in before.splitlines() if (name := _ROW.match(line))}
     for result in results:
         fault, outcome = result.fault, result.outcome
         verdict = "passed" if outcome.passed else "**not passed**"
         rows[fault.name] = f"| {fault.name} | {fault.fault} | {outcome.n} | {outcome.worst} | {verdict} |"
-    head = ["| | fault | times | what came of it | |", "|---|---|---|---|---|"]
+    head = ["| | fault | times | result | verdict |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(rows[name] for name in sorted(rows))])

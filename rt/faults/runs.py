@@ -1,4 +1,4 @@
-"""Which faults can be provoked here, and how often by default."""
+"""Lists the faults that this version can inject, and runs them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from kilohertz.rt.faults.table import Fault, find_fault
 
 @dataclass(frozen=True)
 class FaultRun:
-    """How to provoke a fault.
+    """How to inject a fault.
 
     Attributes:
-        run: provokes it n times.
-        n: how often by default, which takes some seconds.
-        n_full: how often the table asks for, or as often as tells something.
+        run: function that injects the fault n times.
+        n: default number of injections, which takes some seconds.
+        n_full: number of injections that the table requires, or enough for a meaningful figure.
     """
 
     run: Callable[[int], Outcome]
@@ -41,7 +41,7 @@ RUNS: dict[str, FaultRun] = {
     "F03": FaultRun(link_runs.f03_not_finite, 2_000, 100_000),
     "F04": FaultRun(sensor_runs.f04_frozen_sensor, 20, 200),
     "F05": FaultRun(sensor_runs.f05_encoder_jump, 60, 1000),
-    "F06": FaultRun(session_runs.f06_twice_and_out_of_order, 200, 10_000),
+    "F06": FaultRun(session_runs.f06_duplicated_and_reordered, 200, 10_000),
     "F07": FaultRun(session_runs.f07_clock_jump, 20, 1000),
     "F08": FaultRun(body_runs.f08_no_solution, 20, 200),
     "F09": FaultRun(body_runs.f09_slow_solver, 16, 200),
@@ -68,13 +68,13 @@ RUNS: dict[str, FaultRun] = {
 
 @dataclass(frozen=True)
 class Result:
-    """A fault and what came of provoking it."""
+    """A fault and the result of injecting it."""
 
     fault: Fault
     outcome: Outcome
 
     def as_json(self) -> dict[str, Any]:
-        """Row of the report."""
+        """Returns the result as a row of the JSON report."""
         return {
             "fault": self.fault.name,
             "what": self.fault.fault,
@@ -87,10 +87,14 @@ class Result:
 
 
 def run_faults(names: list[str], *, full: bool = False) -> Iterator[Result]:
-    """Provokes faults one after the other; all that can be where no names are given.
+    """Injects faults one after the other and yields each result.
+
+    Args:
+        names: names of the faults, such as F07; empty for all that can be injected.
+        full: whether to inject each fault as often as the table requires.
 
     Raises:
-        ConfigError: a name that is none.
+        ConfigError: there is no fault of a given name.
     """
     for fault in [find_fault(name) for name in names or RUNS]:
         if fault.name not in RUNS:

@@ -1,4 +1,4 @@
-"""Runs of the faults that strike the sensors: states that are harmed on their way to a whole controller."""
+"""Injects sensor faults: states are corrupted on their way to a complete controller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kilohertz.sim.scenario_schema import Event, Flat, Scenario
 
 BIPED, ARM = "g1", "ur5"
 FIELDS = {"q": 6, "v": 7, "gyro": 11, "accel": 12}
-"""Blocks of a state, by their place in its message."""
+"""Index of each block of sensor values in a state message."""
 LEARNING_TICKS = 120
 MOVING_MS, STANDING_MS = 50, 500
 AFTER_TICKS = 30
@@ -33,7 +33,12 @@ DIVERGENCES = ("drift", "turn", "drift", "turn", "slip")
 
 
 def tampered(change: Callable[[dict[str, Vector]], None]) -> Rule:
-    """A rule that changes the blocks of each state."""
+    """Returns a fault rule that changes the sensor values of each state.
+
+    Args:
+        change: changes in place a dict of the blocks in `FIELDS`: joint positions q [rad] and velocities v
+            [rad/s], gyro [rad/s] and accel [m/s^2].
+    """
 
     def rule(payload: bytes) -> Iterable[Delivery]:
         message = wire.unpack(payload)
@@ -51,12 +56,12 @@ def tampered(change: Callable[[dict[str, Vector]], None]) -> Rule:
 
 @cache
 def standing_biped() -> BodyBench:
-    """A biped that stands; for all runs that only need one."""
+    """Returns a standing biped, which several fault runs share."""
     return BodyBench(BIPED)
 
 
 def moving_arm() -> BodyBench:
-    """An arm whose hand draws circles."""
+    """Returns an arm whose hand moves on a circle."""
     bench = BodyBench(ARM)
     parameters = {"hand": bench.robot.hand_names[0], "radius_m": 0.1, "period_s": 1.5, "plane": "yz"}
     bench.request = make_request(bench.robot, "circle", parameters)
@@ -64,7 +69,7 @@ def moving_arm() -> BodyBench:
 
 
 def f04_frozen_sensor(n: int) -> Outcome:
-    """Lets one channel of an arm in motion, or of a biped at rest, say the same for ever."""
+    """Freezes one sensor channel of an arm in motion, or of a biped at rest, at its last value."""
     biped, arm = standing_biped(), moving_arm()
     biped.place()
     worst = {True: 0.0, False: 0.0}
@@ -80,7 +85,7 @@ def f04_frozen_sensor(n: int) -> Outcome:
             ticks += 1
         worst[moving] = max(worst[moving], np.inf if bench.active else ticks)
         bench.rearm()
-    text = f"damping after {worst[True]:g} ms in motion, {worst[False]:g} ms at rest"
+    text = f"damping after at most {worst[True]:g} ms in motion, {worst[False]:g} ms at rest"
     passed = worst[True] <= MOVING_MS and worst[False] <= STANDING_MS
     return Outcome(n, text, passed, passed)
 
@@ -99,10 +104,10 @@ def _hold(field: str, rng: np.random.Generator) -> Callable[[dict[str, Vector]],
 
 
 def f05_encoder_jump(n: int) -> Outcome:
-    """Adds 0.3 rad or a turn to an encoder, flips its sign or one of its bits, for one sample to five."""
+    """Adds 0.3 rad or 2 pi to an encoder, or flips its sign or one of its bits, for 1 to 5 samples."""
     biped, arm = standing_biped(), moving_arm()
     biped.place()
-    step, unnoticed = 0.0, 0
+    step, undetected = 0.0, 0
     for i in range(n):
         bench = arm if i % 2 == 0 else biped
         bench.run(5 + int(bench.rng.integers(20)))
@@ -113,11 +118,11 @@ def f05_encoder_jump(n: int) -> Outcome:
             before = bench.torque
             bench.tick()
             step = max(step, float(np.abs(bench.torque - before).max()))
-        # A flipped sign or bit may be a change that no encoder would be ashamed of.
-        unnoticed += kind < 2 and samples >= BAD_SAMPLES and bench.active
+        # A flipped sign or bit may be too small a change to be detected, so it need not be.
+        undetected += kind < 2 and samples >= BAD_SAMPLES and bench.active
         bench.recover()
-    text = f"largest step {step:.3f} of the torque limit, {unnoticed} lasting jumps not noticed"
-    passed = step <= STEP_LIMIT_PER_TICK and unnoticed == 0
+    text = f"largest torque step {step:.3f} of the limit; {undetected} lasting jumps not detected"
+    passed = step <= STEP_LIMIT_PER_TICK and undetected == 0
     return Outcome(n, text, passed, passed)
 
 
@@ -147,7 +152,7 @@ def _jump(kind: int, samples: int, rng: np.random.Generator) -> Callable[[dict[s
 
 
 def f14_estimator_diverges(n: int) -> Outcome:
-    """A gyroscope that drifts, an IMU that turns in its mount on a walk, ground that gives way."""
+    """Injects gyroscope drift, an IMU that turns in its mount while walking, and slippery ground."""
     bench = standing_biped()
     stand, walk = bench.request, make_request(bench.robot, "walk", WALK)
     worst_deg = dict.fromkeys(DIVERGENCES, 0.0)
@@ -172,15 +177,16 @@ def f14_estimator_diverges(n: int) -> Outcome:
         false_alarms += kind == "slip" and "diverged" in bench.output.reason
     bench.request = stand
     text = (
-        f"tilt error at most {worst_deg['drift']:.1f} deg, {worst_deg['turn']:.1f} deg where an IMU turns on "
-        f"a walk, noticed within {slowest_ms['turn']} ms; {false_alarms} false alarms on slippery ground"
+        f"tilt error at most {worst_deg['drift']:.1f} deg with gyroscope drift, {worst_deg['turn']:.1f} deg "
+        f"with an IMU turned while walking, detected within {slowest_ms['turn']} ms; "
+        f"{false_alarms} false alarms, also on slippery ground"
     )
     passed = too_late == 0 and false_alarms == 0
     return Outcome(n, text, passed, passed)
 
 
 def _turned_mount(rng: np.random.Generator) -> Callable[[dict[str, Vector]], None]:
-    """An IMU that has turned by 5 to 20 deg about an axis that is not the vertical."""
+    """Returns a change that turns the IMU by 5 to 20 deg about a random horizontal axis."""
     axis = np.append(rng.normal(size=2), 0.0)
     R = pin.exp3(np.radians(rng.uniform(5.0, 20.0)) * axis / np.linalg.norm(axis))
 
@@ -191,7 +197,10 @@ def _turned_mount(rng: np.random.Generator) -> Callable[[dict[str, Vector]], Non
 
 
 def _drift(rng: np.random.Generator) -> Callable[[dict[str, Vector]], None]:
-    """A bias of 0.2 to 3 rad/s at once, or one that grows by 0.2 to 10 rad/s each second, about any axis."""
+    """Returns a change that adds a gyroscope bias about a random axis.
+
+    The bias is a step of 0.2 to 3 rad/s, or a ramp of 0.2 to 10 rad/s per second.
+    """
     axis = rng.normal(size=3)
     axis /= np.linalg.norm(axis)
     jump = 0.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.2), np.log(3.0))))

@@ -1,4 +1,4 @@
-"""Runs of the faults that strike a whole controller: estimator, brain and loop at the proxy's other end."""
+"""Injects faults into a complete run: estimator, brain and loop are connected through the fault proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kilohertz.rt.faults.link_runs import STEP_LIMIT_PER_TICK, Outcome
 from kilohertz.rt.faults.proxy import Delivery, Duplicate, FaultProxy, Rule, Swap, forward
 from kilohertz.rt.loop.outcome import EXIT_DONE, EXIT_SAFETY_STOP
 from kilohertz.rt.run.serve import Serving, build_server
-from kilohertz.rt.run.session import RunPlan, RunResult, Session
+from kilohertz.rt.run.session import RunPlan, Session, SessionResult
 
 RUN_S = 0.5
 JUMP_S = 1.0
@@ -36,8 +36,15 @@ def run_through(
     *,
     duration_s: float = RUN_S,
     each_tick: Callable[[int], None] | None = None,
-) -> RunResult:
-    """A run in lockstep with a robot behind a proxy."""
+) -> SessionResult:
+    """Runs a controller in lockstep with a robot behind the fault proxy.
+
+    Args:
+        up: fault rule for packets to the robot.
+        down: fault rule for packets from the robot.
+        duration_s: duration of the run [s].
+        each_tick: called with the tick number after each tick.
+    """
     with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
         back, front = (f"ipc://{Path(folder) / name}" for name in ("robot", "proxy"))
         serving = Serving(build_server(ROBOT, back, scenario="stand", lockstep=True))
@@ -53,28 +60,32 @@ def run_through(
             thread.join()
 
 
-def f06_twice_and_out_of_order(n: int) -> Outcome:
-    """Doubles packets both ways, the copies late: the run must be the same bits; swaps packets both ways."""
+def f06_duplicated_and_reordered(n: int) -> Outcome:
+    """Duplicates packets with delay (the run must be bit-identical), and swaps packets, both ways."""
     clean = run_through().trace.kept("tau")
     copies, different = 0, 0
     seed = 0
     while copies < n:
         up, down = Duplicate(TWICE_SHARE, LATE_S, seed), Duplicate(TWICE_SHARE, LATE_S, seed + 1)
-        harmed = run_through(up, down).trace.kept("tau")
-        different += not np.array_equal(clean, harmed)
+        disturbed = run_through(up, down).trace.kept("tau")
+        different += not np.array_equal(clean, disturbed)
         copies += up.copies + down.copies
         seed += 2
     swaps, backwards = _swapped(n)
     text = (
-        f"{copies} doubled, {different} of {seed // 2} runs differ; {swaps} swapped, "
-        f"{backwards} taken after a newer one"
+        f"{copies} packets duplicated, {different} of {seed // 2} runs differ; {swaps} packets swapped, "
+        f"{backwards} accepted after a newer one"
     )
     passed = different == 0 and backwards == 0
     return Outcome(copies + swaps, text, passed, passed)
 
 
 def _swapped(n: int) -> tuple[int, int]:
-    """Lets states and commands overtake each other until n have: how many, and how many were taken late."""
+    """Swaps states and commands with the next one until n were swapped.
+
+    Returns:
+        Number of swaps, and number of packets that were accepted after a newer one.
+    """
     up, down = Swap(TWICE_SHARE, 0), Swap(TWICE_SHARE, 1)
     backwards, period = 0, 0
     with LinkBench() as bench:
@@ -93,15 +104,15 @@ def _swapped(n: int) -> tuple[int, int]:
             for k, (_, payload) in enumerate(up(command)):
                 accepted = side.counts.accepted
                 side.handle(holder, payload, time.monotonic_ns())
-                # The second of a pair is the one that was overtaken.
+                # The second packet of a pair is the older one.
                 backwards += k == 1 and side.counts.accepted != accepted
-        # Each swap costs one command, and no other is lost.
+        # Each swap makes one command stale; no other command may be lost.
         backwards += side.counts.stale != up.swaps - (up.holds)
     return up.swaps + down.swaps, backwards
 
 
 class _Jump:
-    """Moves the robot's clock by a second, there and back, again and again."""
+    """Moves the robot's clock forwards and backwards by a second, again and again."""
 
     def __init__(self, every: int) -> None:
         self._every = every
@@ -120,7 +131,7 @@ class _Jump:
 
 
 def f07_clock_jump(n: int) -> Outcome:
-    """Jumps of the robot's clock by a second; our own clock cannot jump, it is monotonic."""
+    """Makes the robot's clock jump by a second; our own clock is monotonic and cannot jump."""
     jumps, missed, step = 0, 0, 0.0
     while jumps < n:
         jump = _Jump(every=20)
@@ -129,12 +140,12 @@ def f07_clock_jump(n: int) -> Outcome:
         step = max(step, float(np.abs(np.diff(tau, axis=0)).max()))
         missed += result.loop.overruns
         jumps += jump.jumps
-    text = f"{missed} missed ticks, largest step {step:.3f} of the torque limit"
+    text = f"{missed} deadline misses; largest torque step {step:.3f} of the limit"
     return Outcome(jumps, text, missed == 0 and step <= STEP_LIMIT_PER_TICK, step <= STEP_LIMIT_PER_TICK)
 
 
 def f22_signals(n: int) -> Outcome:
-    """SIGTERM once, for a soft stop, and twice, for damping at once; in the main thread only."""
+    """Sends SIGTERM once, for a soft stop, and twice, for damping at once (only in the main thread)."""
     soft, hard = 0, 0
     longest_soft, longest_hard = 0, 0
     for i in range(n):
@@ -152,6 +163,6 @@ def f22_signals(n: int) -> Outcome:
         else:
             soft += result.exit_code == EXIT_DONE
             longest_soft = max(longest_soft, after)
-    text = f"stopped {longest_soft} ms after one signal, {longest_hard} ms after the second"
+    text = f"stopped within {longest_soft} ms after one signal, {longest_hard} ms after a second one"
     good = soft == n - n // 2 and hard == n // 2
     return Outcome(n, text, good and longest_soft <= LONGEST_STOP_MS and longest_hard <= 2)

@@ -1,4 +1,4 @@
-"""Runs of the faults that a robot is switched on with: where it stands, what its files say."""
+"""Injects faults at start-up: unusual postures, and bad gains files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_S = 1.0
 
 
 def f26_odd_pose(n: int) -> Outcome:
-    """Arms an arm at random places, half of them outside its limits."""
+    """Arms a robot arm in random postures, half of them outside its joint limits."""
     model = RobotModel.load(ARM)
     rng = np.random.default_rng(0)
     low = np.maximum(model.position_lower_rad, -2.5)
@@ -40,7 +40,7 @@ def f26_odd_pose(n: int) -> Outcome:
         joint = int(rng.integers(model.na))
         if outside:
             q[joint] = model.position_upper_rad[joint] + rng.uniform(OUTSIDE_RAD, 0.5)
-        # A model that starts there; its limits and its inertia are the same.
+        # The same model, limits and inertia with another start posture.
         bench.robot = replace(model, q_nominal=q)
         bench.place()
         problem = _self_test(bench)
@@ -52,7 +52,9 @@ def f26_odd_pose(n: int) -> Outcome:
         start = bench.simulated.truth.q.copy()
         bench.run(ARMED_TICKS)
         moved = max(moved, float(np.abs(bench.simulated.truth.q - start).max()))
-    text = f"moved {moved:.4f} rad at most, {wrong} judged wrongly, {unnamed} refused with no joint named"
+    text = (
+        f"moved at most {moved:.4f} rad; {wrong} judged wrongly; {unnamed} refused without the joint's name"
+    )
     passed = moved <= LARGEST_MOVE_RAD and wrong == 0 and unnamed == 0
     return Outcome(n, text, passed, passed)
 
@@ -68,15 +70,15 @@ def _self_test(bench: BodyBench) -> str | None:
 
 
 def f27_bad_gains(n: int) -> Outcome:
-    """Spoils every kind of value of a watched gains.yaml in turn, cuts it at every place, writes a key twice.
+    """Corrupts a watched gains.yaml: wrong values of each kind, truncation anywhere, duplicate keys.
 
-    A file that is cut where a line ends is a whole file that says less; it must not say anything else.
+    A file that is truncated at the end of a line is valid; it may only leave gains out, not change them.
     """
     model = RobotModel.load(BIPED)
     running = Gains()
     good = gains_yaml(running)
     rng = np.random.default_rng(0)
-    accepted, unplaced, slowest_s = 0, 0, 0.0
+    accepted, no_line, slowest_s = 0, 0, 0.0
     with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
         path = Path(folder) / "gains.yaml"
         for i in range(n):
@@ -87,14 +89,15 @@ def f27_bad_gains(n: int) -> Outcome:
             try:
                 accepted += changed_gains(model, path, running) != running or not cut
             except ConfigError as error:
-                unplaced += not any(f"{path}:{line}" in str(error) for line in range(1, text.count("\n") + 3))
+                no_line += not any(f"{path}:{line}" in str(error) for line in range(1, text.count("\n") + 3))
             slowest_s = max(slowest_s, time.monotonic() - start_s)
         path.unlink()
         accepted += _is_accepted(model, path, running)
     text = (
-        f"{accepted} of {n} accepted, {unplaced} refused without a line, told within {1e3 * slowest_s:.0f} ms"
+        f"{accepted} of {n} accepted; {no_line} refused without a line number; "
+        f"reported within {1e3 * slowest_s:.0f} ms"
     )
-    passed = accepted == 0 and unplaced == 0 and slowest_s <= LONGEST_S
+    passed = accepted == 0 and no_line == 0 and slowest_s <= LONGEST_S
     return Outcome(n, text, passed, passed)
 
 
@@ -107,7 +110,7 @@ def _is_accepted(model: RobotModel, path: Path, running: Gains) -> bool:
 
 
 def _spoiled(good: str, i: int, rng: np.random.Generator) -> str:
-    """The file with one mistake."""
+    """Returns the text of a gains file with one mistake."""
     lines = good.splitlines()
     valued = [k for k, line in enumerate(lines) if _number(line) is not None]
     k = valued[int(rng.integers(len(valued)))]

@@ -1,4 +1,4 @@
-"""The fault table: what may break, what must happen then, how it is provoked, and when it is passed."""
+"""Defines the fault table: each fault, the required reaction, its injection and the pass criterion."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kilohertz.robots.config.config_error import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the table; all in words.
+    """One row of the fault table, in words.
 
     Attributes:
-        name: F01 and so on.
-        fault: what breaks.
-        reaction: what must happen.
-        injection: how it is provoked.
-        figure: when it counts as passed.
+        name: number of the fault, such as F01.
+        fault: what fails.
+        reaction: how the system must react.
+        injection: how the fault is injected.
+        figure: criterion for passing.
     """
 
     name: str
@@ -27,10 +27,10 @@ class Fault:
 
 
 def find_fault(name: str) -> Fault:
-    """The row of this name, whatever its case.
+    """Returns the fault of a name; upper and lower case are equal.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no fault of this name.
     """
     by_name = {fault.name: fault for fault in FAULTS}
     if name.upper() not in by_name:
@@ -42,233 +42,242 @@ FAULTS = (
     Fault(
         "F01",
         "command link lost",
-        "robot side: hold last torque <= 3 ms, fade feed-forward to 20 ms, DAMP at 20 ms; latched",
-        "drop-all proxy; tc netem loss 100%",
-        "DAMP <= 22 ms in 1000/1000; jumps <= dTau",
+        "robot side: holds the last torque for at most 3 ms, fades the feed-forward torque out until "
+        "20 ms, is in damping at 20 ms; damping is latched",
+        "proxy that drops all commands; tc netem loss 100%",
+        "damping within 22 ms in 1000 of 1000 cases; torque steps <= the guard's limit",
     ),
     Fault(
         "F02",
         "state link lost",
-        "controller: predict <= 10 ms, then send DAMP + stop integrators; exit code 4",
-        "proxy one way",
-        "DAMP sent <= 12 ms; no reconnect without re-arm",
+        "controller: predicts for at most 10 ms, then commands damping and stops integrators; exit status 4",
+        "proxy that drops all states, but no commands",
+        "damping commanded within 12 ms; no reconnection without re-arming",
     ),
     Fault(
         "F03",
-        "NaN/Inf in any sensor field",
-        "sample refused before estimator and QP; predict; >= 3 in a row -> DAMP",
-        "per-field fuzz, 1e5 packets",
-        "0 non-finite outputs; DAMP <= 5 ms; first clean QP solved (guards 0.1)",
+        "NaN or Inf in any sensor field",
+        "the sample is rejected before estimator and QP, and predicted instead; damping after 3 in a row",
+        "each field in turn, 1e5 packets",
+        "0 non-finite outputs; damping within 5 ms; the QP is solved on the first clean sample (guards 0.1)",
     ),
     Fault(
         "F04",
-        "frozen sensor (time moves, value doesn't)",
-        "flagged; DEGRADED or DAMP",
-        "hold last encoder/IMU",
-        "detect <= 50 ms moving, <= 500 ms standing",
+        "frozen sensor (time stamp advances, value does not)",
+        "detected; degraded event or damping",
+        "last encoder or IMU value is repeated",
+        "detected within 50 ms in motion, within 500 ms at rest",
     ),
     Fault(
         "F05",
-        "encoder jump / bit flip",
-        "reject > v_max*dt+margin; 3 -> DAMP",
-        "+0.3 rad, sign flip, 2pi wrap",
-        "0 torque step > dTau",
+        "encoder jump or bit flip",
+        "changes larger than v_max*dt + margin are rejected; damping after 3 in a row",
+        "+0.3 rad, sign flip, 2*pi wrap",
+        "0 torque steps larger than the guard's limit",
     ),
     Fault(
         "F06",
         "duplicate, reordered, late packets",
-        "strictly increasing seq; late > 2 ms dropped",
-        "shuffling proxy 10 %/1 %",
-        "result bit-equal to in-order run for dup/reorder inside the window",
+        "only rising sequence numbers are accepted; packets more than 2 ms late are dropped",
+        "proxy that duplicates or reorders 10 % / 1 % of the packets",
+        "bit-identical to the undisturbed run for duplicates and reordering inside the window",
     ),
     Fault(
         "F07",
         "clock jump",
-        "monotonic clock only in rt; robot-time jump -> resync, dt clamped [0.5, 3] ms",
-        "libfaketime/settimeofday +-1 h; robot stamp +-1 s",
-        "0 missed ticks; dt error < 50 us; no torque step",
+        "rt uses the monotonic clock only; after a jump of the robot's time it resynchronises, with "
+        "dt limited to 0.5 ... 3 ms",
+        "libfaketime or settimeofday +-1 h; robot's time stamp +-1 s",
+        "0 deadline misses; dt error < 50 us; no torque step",
     ),
     Fault(
         "F08",
         "QP infeasible",
-        "ladder same tick: soft slacks -> last good qdd through ID (<= 5 ticks) -> gravity comp + "
-        "posture PD -> DAMP; event names rows",
-        "contradictory foot/limit constraints",
-        "finite; step <= dTau; explanation <= 10 ms; |x|>1e6 never leaves",
+        "ladder in the same tick: softened limits -> last good qdd through inverse dynamics (<= 5 "
+        "ticks) -> gravity compensation and posture PD -> damping; the event names the rows",
+        "contradictory contact and limit constraints",
+        "finite commands; torque steps <= the guard's limit; explanation within 10 ms; no command beyond 1e6",
     ),
     Fault(
         "F09",
-        "QP slow / max_iter",
-        "max_iter + 400 us limit; accept only if own residual check passes, else ladder",
-        "ill-conditioned weights 1e9, forced 1-iteration",
-        "0 overruns from the QP; 0 unchecked iterates used",
+        "QP slow, or iteration limit reached",
+        "iteration limit and 400 us limit; a solution is accepted only if it passes our own residual "
+        "check, else the ladder",
+        "ill-conditioned weights 1e9; limit of 1 iteration",
+        "0 deadline misses caused by the QP; 0 unchecked solutions used",
     ),
     Fault(
         "F10",
-        "overrun: one 5 ms; ten in a row; SIGSTOP 5 ms",
-        "no burst catch-up; count; > 3 in 100 ms DEGRADED; > 20 ms = F01",
-        "busy loop in a stage; stress-ng on the core; hypervisor steal",
-        "no double tick; flight record holds the tick with stage times",
+        "tick too long: 5 ms once; ten times in a row; SIGSTOP for 5 ms",
+        "no burst to catch up; misses are counted; more than 3 in 100 ms: degraded event; more than "
+        "20 ms: as F01",
+        "busy loop in a stage; stress-ng on the core; time stolen by the hypervisor",
+        "never two ticks in a period; the flight record holds the tick with its stage times",
     ),
     Fault(
         "F11",
-        "joint-limit approach under any task",
-        "damped barrier; beyond limit only inward torque",
-        "random targets outside, 1e4",
-        "overshoot <= 0.01 rad; inward-only 100 %",
+        "joint approaches its limit under any task",
+        "damped barrier; beyond the limit only inward torque",
+        "random targets outside the limits, 1e4",
+        "overshoot <= 0.01 rad; only inward torque in 100 % of cases",
     ),
     Fault(
         "F12",
-        "torque spike asked",
-        "clip + rate limit last in chain, after everything",
-        "step weights, step refs",
-        "max step <= dTau + 1e-9 on all ticks",
+        "torque spike requested",
+        "clipping and rate limit are the last stage before the command is sent",
+        "steps of weights and references",
+        "largest torque step <= the guard's limit + 1e-9 on all ticks",
     ),
     Fault(
         "F13",
-        "tau_meas vs tau_cmd / collision",
-        "residual observer -> STOP2 or DAMP by class",
-        "external wrench in MuJoCo, stuck motor",
-        "arm: <= 20 ms at 2x threshold; 0 false in 1 h",
+        "measured torque differs from the command, or collision",
+        "residual observer; soft stop or damping, depending on the class",
+        "external wrench in MuJoCo; blocked motor",
+        "arm: within 20 ms at 2x the threshold; 0 false alarms in 1 h",
     ),
     Fault(
         "F14",
         "estimator divergence",
-        "innovation chi2 99.9 % over 50 ms, covariance cap, tilt/height bounds -> DAMP",
-        "gyro bias ramp, wrong contact flag, slip; IMU turned in its mount on a walk",
-        "before 5 deg true tilt error, or <= 50 ms",
+        "innovation test (chi-square, 99.9 %, over 50 ms), covariance limit, tilt and height limits "
+        "-> damping",
+        "gyroscope bias ramp; wrong contact flag; slip; IMU turned in its mount while walking",
+        "detected before 5 deg true tilt error, or within 50 ms",
     ),
     Fault(
         "F15",
         "fall",
-        "tilt > 45 deg or capture point lost 100 ms -> damped fall pose, never zero torque; locked",
-        "push sweep 5..200 N s",
-        "<= 10 ms after condition; peak joint speed < motor limit",
+        "tilt > 45 deg, or capture point lost for 100 ms: damped fall posture, never zero torque; latched",
+        "pushes of 5 to 200 Ns",
+        "within 10 ms after the condition; peak joint speed < motor limit",
     ),
     Fault(
         "F16",
-        "payload +-20 %, wrong CoM",
-        "stands; mass estimate shown; refuse arm > 30 % off",
-        "body mass in MuJoCo",
+        "payload +-20 %, wrong centre of mass",
+        "the robot stands and reports the estimated mass; arming is refused if it is off by more than 30 %",
+        "changed body mass in MuJoCo",
         "estimate within 5 % in 2 s; no fall",
     ),
     Fault(
         "F17",
-        "wrong robot/config/model/dt/units",
-        "handshake (id, joint names+order, model sha, dt, protocol) mismatch -> refuse, list differences",
-        "swap yaml, permute joints, dt 2 ms",
-        "100 % refused, exit 3, text names the field",
+        "wrong robot, configuration, model, period or units",
+        "the handshake (id, joint names and order, model hash, dt, protocol) refuses a mismatch and "
+        "lists the differences",
+        "other yaml, permuted joints, dt 2 ms",
+        "100 % refused with exit status 3; the text names the field",
     ),
     Fault(
         "F18",
         "hostile packets",
-        "length cap 4 KiB before decode, typed decode, exact lengths, finite, ranges, auth",
-        "random, truncated, dd 7fffffff, depth 3000, NaN, replayed capture, wrong key; 10 k/s flood",
-        "0 crash, 0 accepted, RSS +0, tick p99.9 + < 20 us",
+        "length limit of 4 KiB before decoding; checks of types, exact lengths, finite values and "
+        "ranges; authentication",
+        "random, truncated, dd 7fffffff, nesting depth 3000, NaN, replayed packets, wrong key; flood "
+        "of 10 k/s",
+        "0 crashes; 0 accepted; no memory growth; tick p99.9 grows by < 20 us",
     ),
     Fault(
         "F19",
-        "second commander",
-        "lease with epoch (fencing token); robot takes only the newest epoch; takeover only in STANDBY",
+        "second controller commands the same robot",
+        "lease with epoch (fencing token): the robot accepts only the newest epoch; takeover only in standby",
         "two controllers",
-        "commands from exactly one source on every tick; loser gets the holder's name",
+        "commands from exactly one controller in every tick; the refused one gets the holder's name",
     ),
     Fault(
         "F20",
-        "log disk full / slow / logger killed",
-        "ring overwrites, lossy: n event, ticks unaffected",
-        "SIGKILL and SIGSTOP of the recorder, a limit on its file's size",
-        "tick p99.9 within 5 % of baseline; log readable to last chunk",
+        "log disk full or slow, recorder killed",
+        "the ring buffer overwrites old rows; a lossy event gives their number; ticks are not affected",
+        "SIGKILL and SIGSTOP of the recorder; a size limit on its file",
+        "tick p99.9 within 5 % of the undisturbed one; log readable up to its last chunk",
     ),
     Fault(
         "F21",
-        "dashboard flood, stopped viewer",
-        "HWM 1 / conflate, drop",
-        "20 clients, one SIGSTOPped, slider storm 1 kHz",
-        "as F20; gain changes <= 1/s accepted",
+        "flood of dashboards, stopped viewer",
+        "queues hold 1 message (high-water mark 1, or conflate); others are dropped",
+        "20 clients, one of them stopped; slider changes at 1 kHz",
+        "as F20; at most 1 gain change per second accepted",
     ),
     Fault(
         "F22",
-        "SIGTERM/SIGINT",
-        "STOP2 -> DAMP -> exit 0; second signal = DAMP now",
+        "SIGTERM or SIGINT",
+        "soft stop -> damping -> exit status 0; second signal: damping at once",
         "kill -TERM",
-        "<= 2 s; 2nd <= 2 ticks",
+        "within 2 s; second signal: within 2 ticks",
     ),
     Fault(
         "F23",
-        "SIGKILL controller",
-        "F01",
-        "kill -9 at random phase x1000",
-        "<= 22 ms 1000/1000; shm cleaned on next start",
+        "SIGKILL of the controller",
+        "as F01",
+        "kill -9 at a random phase, 1000 times",
+        "damping within 22 ms in 1000 of 1000 cases; shared memory cleaned up at the next start",
     ),
     Fault(
         "F24",
-        "SIGSTOP controller 100 ms, SIGCONT",
-        "robot damped; on wake the controller sees its lease lost",
-        "kill -STOP/-CONT",
-        "0 commands accepted after wake without re-arm",
+        "SIGSTOP of the controller for 100 ms, then SIGCONT",
+        "the robot is in damping; the resumed controller detects that its lease is lost",
+        "kill -STOP, kill -CONT",
+        "0 commands accepted after SIGCONT without re-arming",
     ),
     Fault(
         "F25",
-        "SIGKILL/STOP robot or sim side",
-        "F02",
-        "same",
-        "no wind-up: after restart torque <= 1.05x static",
+        "SIGKILL or SIGSTOP of the robot side or simulator",
+        "as F02",
+        "kill -9, kill -STOP",
+        "no integrator wind-up: torque after the restart <= 1.05 of the static torque",
     ),
     Fault(
         "F26",
-        "power-on in odd pose",
-        "limits, |dq|<0.05, 9.81+-0.5, tilt; stiffness ramps from measured pose 1-2 s",
-        "1e3 random poses incl. outside limits",
-        "move at arm <= 0.02 rad, else refuse with joint + value",
+        "power-on in an unusual posture",
+        "checks of joint limits, |dq| < 0.05, 9.81 +- 0.5 and tilt; stiffness ramps up from the "
+        "measured posture in 1 to 2 s",
+        "1e3 random postures, also outside the limits",
+        "motion during arming <= 0.02 rad, else refused with joint and value",
     ),
     Fault(
         "F27",
-        "bad gain file: NaN, negative, 100x, half-written, duplicate key, deleted",
-        "refused, running gains bit-identical",
-        "editor-like writes, truncate at every byte",
-        "100 %; message with line <= 1 s",
+        "bad gains file: NaN, negative, 100x, half-written, duplicate key, deleted",
+        "refused; the running gains stay bit-identical",
+        "writes like those of editors; file truncated at every byte",
+        "100 % refused; message with line number within 1 s",
     ),
     Fault(
         "F28",
-        "in-range but unstable gains",
-        "auto roll-back",
-        "kd/20, kp x2 steps",
-        "back <= 300 ms; joint error < 0.05 rad in sim",
+        "unstable gains within their bounds",
+        "automatic roll-back",
+        "steps of kd/20 and kp x2",
+        "rolled back within 300 ms; joint error < 0.05 rad in simulation",
     ),
     Fault(
         "F29",
-        "motor hot / bus sag",
-        "derate -> sit",
-        "telemetry script",
-        "monotone derate; no trip of drive",
+        "motor hot, or supply voltage drops",
+        "torque limits are reduced, then the robot sits down",
+        "scripted telemetry",
+        "monotonic reduction; no drive trips",
     ),
     Fault(
         "F30",
-        "contact flag wrong, slip, foothold lost",
-        "estimator gates; weight ramp off that foot",
-        "flip flags 100 ms; friction 0.2",
-        "no NaN; margin reported; recover or F15",
+        "wrong contact flag, slip, foothold lost",
+        "estimator rejects inconsistent contacts; weight is ramped off that foot",
+        "flags flipped for 100 ms; friction 0.2",
+        "no NaN; margin reported; recovery, or F15",
     ),
     Fault(
         "F31",
-        "memory/GC/page faults",
-        "gc frozen, mlockall, prefault",
-        "8 h soak in CI nightly (1 h per commit)",
-        "RSS slope < 1 MB/h; major faults 0; minor 0 after warm-up",
+        "memory growth, garbage collection, page faults",
+        "frozen garbage collector, mlockall, memory touched in advance",
+        "8 h run in nightly CI (1 h per commit)",
+        "memory growth < 1 MB/h; 0 major page faults; 0 minor ones after warm-up",
     ),
     Fault(
         "F32",
-        "host not RT (governor, C-states, no FIFO, swap)",
-        "doctor says what and how much; hw needs --allow-no-rt",
-        "container without rtprio",
-        "refuses hw; sim runs with a banner",
+        "host not real-time (governor, C-states, no FIFO priority, swap)",
+        "khz doctor reports what is wrong and by how much; hardware needs --allow-no-rt",
+        "container without the right to real-time priority",
+        "hardware is refused; a simulation runs and prints what is missing",
     ),
     Fault(
         "F33",
-        "joystick/teleop lost",
-        "velocity reference to 0",
-        "unplug",
-        "<= 200 ms, jerk-limited",
+        "joystick or teleoperation lost",
+        "velocity reference goes to 0",
+        "device unplugged",
+        "within 200 ms, jerk-limited",
     ),
 )

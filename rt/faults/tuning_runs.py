@@ -1,4 +1,4 @@
-"""Runs of the fault that gains bring which are in their bounds, and wrong for the robot."""
+"""Injects gains that are within their bounds but unsuitable for the robot."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _OF_ARM = ("hand.kp", "hand.kd", "hand.weight", "hand.orientation")
 
 
 def f28_unstable_gains(n: int) -> Outcome:
-    """Hands gains over that are up to 20 times too large or small, past the watcher who would refuse them.
+    """Sets gains that are up to 20 times too large or small, which the watcher of a gains file would refuse.
 
-    In turn to an arm that holds still, a biped that stands, and one that walks. Which of them are unstable is
-    for the controller to find out: what matters is that no robot falls or swings far.
+    They are given in turn to an arm at rest, a standing biped and a walking one. The controller must detect
+    which gains are unstable; the criterion is that no robot falls and no joint moves far.
     """
     arm, biped = BodyBench(ARM), BodyBench(BIPED)
     trials = [_Trial(bench) for bench in (arm, biped, biped)]
@@ -40,25 +40,25 @@ def f28_unstable_gains(n: int) -> Outcome:
         if not walks:
             error, late_ms = max(error, trial.error), max(late_ms, trial.late_ms)
     text = (
-        f"{rolled_back} rolled back, {late_ms} ms after a joint was {OFF_RAD:g} rad off at the latest, "
-        f"joint error {error:.3f} rad, {fell} falls"
+        f"{rolled_back} rolled back, at most {late_ms} ms after a joint was {OFF_RAD:g} rad off; "
+        f"joint error at most {error:.3f} rad; {fell} falls"
     )
     safe = fell == 0
     return Outcome(n, text, safe and late_ms <= BACK_MS and error < JOINT_ERROR_RAD, safe)
 
 
 class _Trial:
-    """One robot, and gains that are tried on it.
+    """Tries gains on one robot.
 
     Args:
-        bench: the robot.
+        bench: test bench of the robot.
 
     Attributes:
-        bench: the robot.
-        rolled_back: whether the controller went back.
-        fell: whether the robot fell, or the controller gave up.
-        error: farthest that a joint was from where it was before [rad].
-        late_ms: from when a joint was OFF_RAD off to when the good gains were in force again.
+        bench: test bench of the robot.
+        rolled_back: whether the controller rolled the gains back.
+        fell: whether the robot fell, or the controller went to damping.
+        error: largest joint displacement from before the trial [rad].
+        late_ms: time from a joint error of OFF_RAD until the previous gains were in force again [ms].
     """
 
     def __init__(self, bench: BodyBench) -> None:
@@ -68,7 +68,7 @@ class _Trial:
         self.error, self.late_ms = 0.0, 0
 
     def run(self, seed: int, settling_ticks: int) -> None:
-        """Settles, takes the gains, and goes on until the trial is over, or has been ended for a while."""
+        """Lets the robot settle, sets new gains, and runs until the trial is over or was rolled back."""
         bench = self.bench
         bench.place(seed=seed)
         bench.row = row = GainsRow(bench.gains)
@@ -100,7 +100,7 @@ class _Trial:
         return q
 
     def _spoiled(self, rng: np.random.Generator) -> Vector:
-        """One to three of the numbers, far too large or small; not those that the robot has no use for."""
+        """Returns all gains; one to three of those that the robot uses are far too large or small."""
         numbers = self.good.copy()
         names = [".".join(path) for path in live_paths()]
         used = [i for i, name in enumerate(names) if self.bench.robot.floating or name.startswith(_OF_ARM)]

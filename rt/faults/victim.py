@@ -1,6 +1,6 @@
-"""Controllers to be killed and stopped: a process that forks one whenever a line comes in.
+"""Starts controller processes for tests that kill or stop them: forks one for each line of input.
 
-It holds neither sockets nor threads itself, so that its children start in milliseconds and share nothing.
+The forking process has no sockets or threads, so that its children start in milliseconds and share nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOLD_SPEED_RAD_S = 5.0
 
 
 def command_until_lost(robot: RobotModel, endpoint: str) -> None:
-    """Holds the robot where it is, for as long as it lets us."""
+    """Commands the robot to hold its posture until the link is lost."""
     link = ZmqLink(robot, endpoint, truth=False, lockstep=True)
     sensors, command = robot.new_sensor_row(), robot.new_command_row()
     link.arm()
@@ -37,7 +37,7 @@ def command_until_lost(robot: RobotModel, endpoint: str) -> None:
 
 def main(robot: str, endpoint: str) -> None:
     """Forks a controller for each line of standard input, and prints its process id."""
-    # Nobody waits for the children: the system buries them.
+    # Ignoring SIGCHLD lets the system reap the children, as this process does not wait for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     model = RobotModel.load(robot)
     print("ready", flush=True)
@@ -51,13 +51,13 @@ def main(robot: str, endpoint: str) -> None:
 
 
 class Victims:
-    """The process that forks them, seen from outside."""
+    """Controls the process that forks controllers."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def new(self) -> int:
-        """One more controller; its process id."""
+        """Starts one more controller; returns its process id."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(file=self._process.stdin, flush=True)
@@ -66,7 +66,7 @@ class Victims:
 
 @contextmanager
 def victims(robot: str, endpoint: str) -> Iterator[Victims]:
-    """The process, for as long as it is needed."""
+    """Runs the forking process for the duration of a `with` block."""
     code = f"from kilohertz.rt.faults.victim import main; main({robot!r}, {endpoint!r})"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -84,7 +84,7 @@ def victims(robot: str, endpoint: str) -> Iterator[Victims]:
 
 
 def is_gone(process: int) -> bool:
-    """Whether a process has ended."""
+    """Returns whether a process has ended."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,1 +1,1 @@
-"""The host of a real-time process: priorities, cores, memory, threads."""
+"""Prepares the host for a real-time process: priority, core, memory and threads."""

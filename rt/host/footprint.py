@@ -1,4 +1,4 @@
-"""What a run took from the host besides time: page faults, garbage passes, memory, stolen processor time."""
+"""Counts page faults, garbage collections, memory growth and stolen processor time during a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _STEAL_FIELD = 8
 
 @dataclass(frozen=True)
 class Footprint:
-    """Changes between `FootprintMeter.start` and `read`; None where the host does not say.
+    """Host resources used between `FootprintMeter.start` and `read`; None where they are not reported.
 
     Attributes:
-        minor_faults: page faults of the loop's thread served from memory.
-        major_faults: page faults of the loop's thread that went to disk.
+        minor_faults: page faults of the loop's thread that were served from memory.
+        major_faults: page faults of the loop's thread that needed the disk.
         preemptions: involuntary context switches of the loop's thread.
-        full_collections: passes of the garbage collector over the oldest generation.
-        block_growth: memory blocks that the interpreter holds more than before.
-        rss_growth_bytes: resident memory more than before [bytes].
-        steal_s: processor time that the hypervisor gave to others, all cores [s].
+        full_collections: garbage collections of the oldest generation.
+        block_growth: increase of the number of memory blocks allocated by the interpreter.
+        rss_growth_bytes: increase of the resident memory of the process [bytes].
+        steal_s: processor time that the hypervisor took away, summed over all cores [s].
     """
 
     minor_faults: int
@@ -37,10 +37,10 @@ class Footprint:
 
 
 class StealMeter:
-    """The stolen time of /proc/stat, read through a file kept open so that reading it is one call.
+    """Reads the stolen time from /proc/stat; the file stays open, so that each reading is one system call.
 
     Args:
-        path: the file, elsewhere in tests.
+        path: the file to read; tests pass another one.
     """
 
     def __init__(self, path: str = "/proc/stat") -> None:
@@ -51,7 +51,7 @@ class StealMeter:
             self._file = None
 
     def read_s(self) -> float | None:
-        """Time stolen from all cores since boot [s]; None where the kernel does not say."""
+        """Returns the time stolen from all cores since boot [s]; None where the kernel does not report it."""
         if self._file is None:
             return None
         fields = os.pread(self._file, 256, 0).split(b"\n", 1)[0].split()
@@ -60,17 +60,17 @@ class StealMeter:
         return int(fields[_STEAL_FIELD]) / self._ticks_per_s
 
     def close(self) -> None:
-        """Closes the file; further readings are None."""
+        """Closes the file; later readings return None."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
 class FootprintMeter:
-    """Meters the calling thread and its process between `start` and `read`; a context manager.
+    """Measures the calling thread and its process between `start` and `read`; use it as a context manager.
 
     Args:
-        steal: where stolen time is read.
+        steal: meter of the stolen processor time.
     """
 
     def __init__(self, steal: StealMeter) -> None:
@@ -79,14 +79,14 @@ class FootprintMeter:
         self._begin: tuple[resource.struct_rusage, int, int, int | None, float | None] | None = None
 
     def __enter__(self) -> FootprintMeter:
-        """Starts to count the passes of the garbage collector."""
+        """Starts counting garbage collections."""
         gc.callbacks.append(self._on_collection)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops counting."""
+        """Stops counting garbage collections."""
         gc.callbacks.remove(self._on_collection)
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
@@ -94,11 +94,11 @@ class FootprintMeter:
             self._full_collections += 1
 
     def start(self) -> None:
-        """Sets the point from which `read` counts."""
+        """Marks the start of the interval that `read` reports."""
         self._begin = self._sample()
 
     def read(self) -> Footprint:
-        """The changes since `start`, or none where it was never called."""
+        """Returns the changes since `start`; all changes are 0 if `start` was never called."""
         now = self._sample()
         begin = self._begin or now
         return Footprint(

@@ -1,8 +1,9 @@
-"""Gathers the process's memory in huge pages, where the kernel has them.
+"""Moves the memory of the process into huge pages, where the kernel supports them.
 
-A tick touches some two hundred pages, strewn over a heap of a hundred megabytes. After a millisecond of sleep
-most of their addresses have to be looked up again, in a virtual machine twice: 60 us instead of 52 for the
-whole-body controller of a G1 at 1 kHz; back to back there is no difference. PREEMPT_RT kernels have none.
+A tick touches about 200 pages that are scattered over a heap of 100 MB. After 1 ms of sleep most of their
+address translations must be looked up again, in a virtual machine on two levels: the whole-body controller
+of a G1 at 1 kHz then takes 60 us instead of 52 us. When ticks run back to back there is no difference.
+PREEMPT_RT kernels have no huge pages.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ _MADV_HUGEPAGE, _MADV_COLLAPSE = 14, 25
 
 
 def spans(maps: str) -> list[tuple[int, int]]:
-    """The parts of a /proc/self/maps that huge pages can hold: private, writable and of no file.
+    """Returns the memory ranges that huge pages can hold: private, writable and not backed by a file.
+
+    Args:
+        maps: content of /proc/self/maps.
 
     Returns:
-        First address and length of each, in whole huge pages.
+        First address and length of each range [bytes], rounded to whole huge pages.
     """
     found = []
     for line in maps.splitlines():
@@ -34,10 +38,12 @@ def spans(maps: str) -> list[tuple[int, int]]:
 
 
 def gather() -> int:
-    """Moves what can be moved; some 30 ms, so before the loop starts.
+    """Moves the memory of this process into huge pages.
+
+    This takes about 30 ms: call it before the loop starts.
 
     Returns:
-        How much is in huge pages now [bytes]; 0 where the kernel has none or is older than 6.1.
+        Memory that is in huge pages now [bytes]; 0 where the kernel has none or is older than 6.1.
     """
     if not Path("/sys/kernel/mm/transparent_hugepage").exists():
         return 0
@@ -45,7 +51,7 @@ def gather() -> int:
     madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     total = 0
     for first, length in spans(Path("/proc/self/maps").read_text()):
-        # A part that holds nothing yet refuses to be gathered: no harm, nothing is there to look up.
+        # A range without any touched page is refused; that does no harm, as there is nothing to look up.
         if madvise(first, length, _MADV_HUGEPAGE) == 0 and madvise(first, length, _MADV_COLLAPSE) == 0:
             total += length
     return total

@@ -1,4 +1,4 @@
-"""What a real-time loop asks of its host, what was granted, and the way back."""
+"""Requests real-time conditions from the host for the control loop, and reverts them after the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kilohertz.rt.host import huge_pages
-from kilohertz.rt.host.threads import math_thread_problems
+from kilohertz.rt.host.threads import math_thread_limit
 
 DEFAULT_PRIORITY = 80
 LIMITS_REMEDY = (
@@ -38,13 +38,13 @@ Undo = Callable[[], object]
 
 @dataclass(frozen=True)
 class Measure:
-    """One thing asked of the host.
+    """One request to the host and its result.
 
     Attributes:
-        name: what was asked for.
-        granted: whether the host agreed.
-        detail: what was granted, or why not.
-        remedy: what to do about a refusal.
+        name: the request.
+        granted: whether the host granted it.
+        detail: what was granted, or the reason for the refusal.
+        remedy: what the user can change after a refusal.
     """
 
     name: str
@@ -54,17 +54,17 @@ class Measure:
 
     @property
     def banner(self) -> str:
-        """One line: what is missing, why, and what to do about it."""
-        return f"no {self.name} ({self.detail}): {self.remedy}"
+        """Returns one line for a refused request: its name, the reason and the remedy."""
+        return f"not granted: {self.name} ({self.detail}); {self.remedy}"
 
 
 @dataclass(frozen=True)
 class HostState:
-    """What the host granted.
+    """The requests to the host and their results.
 
     Attributes:
-        core: the core the loop is meant for.
-        measures: all that was asked for, in the order of asking.
+        core: number of the core that was requested for the loop.
+        measures: all requests, in the order in which they were made.
     """
 
     core: int
@@ -72,52 +72,52 @@ class HostState:
 
     @property
     def refused(self) -> tuple[Measure, ...]:
-        """What was not granted."""
+        """The requests that were refused."""
         return tuple(measure for measure in self.measures if not measure.granted)
 
     @property
     def banners(self) -> list[str]:
-        """One line for each thing that was refused."""
+        """One line for each refused request."""
         return [measure.banner for measure in self.refused]
 
     def granted(self, name: str) -> bool:
-        """Whether the measure of this name was asked for and granted."""
+        """Returns whether the request of this name was made and granted."""
         return any(measure.name == name and measure.granted for measure in self.measures)
 
 
 class Kernel(Protocol):
-    """The calls that change how the host treats us; each raises OSError where it is refused."""
+    """System calls that change how the host runs this process; each raises OSError if it is refused."""
 
     def set_malloc(self, options: Mapping[int, int]) -> None:
         """Sets options of the C library's allocator."""
 
     def gather_memory(self) -> int:
-        """Moves the process's memory into huge pages; how much of it [bytes]."""
+        """Moves the memory of the process into huge pages; returns how much is there [bytes]."""
 
     def lock_memory(self) -> None:
-        """Keeps all memory of the process resident, now and in future."""
+        """Keeps all present and future memory of the process resident."""
 
     def unlock_memory(self) -> None:
-        """Undoes `lock_memory`."""
+        """Reverts `lock_memory`."""
 
     def hold_awake(self) -> Undo:
-        """Keeps the processors out of idle states that take long to leave; returns how to let go."""
+        """Keeps the processors out of idle states with a long wake-up latency; returns the undo call."""
 
     def affinity(self) -> set[int]:
-        """The cores this thread may run on."""
+        """Returns the cores that this thread may run on."""
 
     def set_affinity(self, cores: set[int]) -> None:
         """Binds this thread to cores."""
 
     def scheduler(self) -> tuple[int, int]:
-        """Policy and priority of this thread."""
+        """Returns scheduling policy and priority of this thread."""
 
     def set_scheduler(self, policy: int, priority: int) -> None:
-        """Sets policy and priority of this thread."""
+        """Sets scheduling policy and priority of this thread."""
 
 
 class LinuxKernel:
-    """`Kernel` by system calls."""
+    """Implements `Kernel` with Linux system calls."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -132,11 +132,11 @@ class LinuxKernel:
             raise OSError("mallopt refused")
 
     def gather_memory(self) -> int:
-        """See `kilohertz.rt.host.huge_pages`."""
+        """Calls `kilohertz.rt.host.huge_pages.gather`."""
         return huge_pages.gather()
 
     def lock_memory(self) -> None:
-        """Calls mlockall, unless a limit would make a later allocation fail instead of this call."""
+        """Calls mlockall, unless RLIMIT_MEMLOCK would let this call pass and a later allocation fail."""
         limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
         if limit != resource.RLIM_INFINITY and not _has_capability(_CAP_IPC_LOCK):
             raise PermissionError(f"at most {limit // 1024} kB may be locked")
@@ -149,7 +149,7 @@ class LinuxKernel:
         self._libc.munlockall()
 
     def hold_awake(self) -> Undo:
-        """Asks for a wake-up latency of 0 us; the wish lasts as long as the file is open."""
+        """Requests a wake-up latency of 0 us; the request holds as long as the file is open."""
         file = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
         os.write(file, struct.pack("i", 0))
         return lambda: os.close(file)
@@ -179,7 +179,7 @@ def _has_capability(number: int) -> bool:
 
 
 def parse_cpu_list(text: str) -> set[int]:
-    """The cores of a kernel list such as `0,2-3`; empty for an empty list, `(null)` or nonsense."""
+    """Returns the cores of a kernel list such as `0,2-3`; empty for no list, `(null)` or invalid text."""
     cores: set[int] = set()
     for part in text.strip().split(","):
         first, _, last = part.partition("-")
@@ -189,12 +189,12 @@ def parse_cpu_list(text: str) -> set[int]:
 
 
 def choose_core(isolated: set[int], allowed: set[int]) -> int:
-    """The core for the loop: the first isolated one, else the last allowed one, away from core 0."""
+    """Returns the core for the loop: the first isolated one, else the last allowed one, to avoid core 0."""
     return min(isolated) if isolated else max(allowed)
 
 
 def default_core() -> int:
-    """The core of `choose_core` on this host."""
+    """Returns the core that `choose_core` selects on this host."""
     try:
         isolated = parse_cpu_list(Path("/sys/devices/system/cpu/isolated").read_text())
     except OSError:
@@ -210,35 +210,35 @@ def prepare_realtime(
     paced: bool = True,
     kernel: Kernel | None = None,
 ) -> Iterator[HostState]:
-    """Makes the calling thread as real-time as the host allows, and undoes all of it at the end.
+    """Gives the calling thread all real-time conditions that the host grants, and reverts them on exit.
 
-    Call it once everything is imported and allocated. A refusal is no error: the state tells.
+    Call it after all imports and allocations. A refused request is not an error: it is listed in the result.
 
     Args:
         core: core to run on; None for `default_core`.
-        priority: FIFO priority, above the interrupt threads' 50.
-        paced: whether the loop sleeps in each period. One that does not, in lockstep, keeps its ordinary
-            priority, memory and core: at FIFO priority it would take the core from the whole system.
-        kernel: the calls, other ones in tests.
+        priority: FIFO priority; interrupt threads have 50, so use a higher one.
+        paced: whether the loop sleeps in each period. A loop that never sleeps (lockstep) keeps its ordinary
+            priority, memory and core: at FIFO priority it would block everything else on its core.
+        kernel: system calls; tests pass other ones.
 
     Yields:
-        What was granted and what was not.
+        The requests, granted and refused.
     """
     kernel = kernel if kernel is not None else LinuxKernel()
     core = core if core is not None else default_core()
     with ExitStack() as stack:
-        measures = [_one_math_thread()]
+        measures = [_one_math_thread(stack)]
         if paced:
             gathered = kernel.gather_memory() >> 20
             measures.append(
-                Measure("memory in huge pages", True, f"{gathered} MB" if gathered else "none here")
+                Measure("memory in huge pages", True, f"{gathered} MB" if gathered else "not supported here")
             )
             for name, ask, remedy in (
-                ("heap kept by the process", _keep_heap, "use a Python built on the GNU C library"),
+                ("heap trimming disabled", _keep_heap, "use a Python built on the GNU C library"),
                 ("locked memory", _lock_memory, LIMITS_REMEDY),
-                ("cores held awake", _hold_awake, DMA_LATENCY_REMEDY),
-                (f"core {core} of its own", _bind, "give a core that exists and that the cpuset allows"),
-                (f"FIFO priority {priority}", _rise, LIMITS_REMEDY),
+                ("core idle states disabled", _hold_awake, DMA_LATENCY_REMEDY),
+                (f"core affinity {core}", _bind, "choose a core that exists and that the cpuset allows"),
+                (f"FIFO priority {priority}", _raise_priority, LIMITS_REMEDY),
             ):
                 measures.append(_try(name, remedy, ask, kernel, core, priority, stack))
         measures.append(_quiet_collector(stack))
@@ -258,14 +258,14 @@ def _try(
     return Measure(name, True, "granted")
 
 
-def _one_math_thread() -> Measure:
-    problems = math_thread_problems()
-    remedy = "set it to 1 before the program starts: a BLAS worker is not real-time and the tick waits for it"
-    return Measure("single-threaded BLAS", not problems, ", ".join(problems) or "granted", remedy)
+def _one_math_thread(stack: ExitStack) -> Measure:
+    """A worker of BLAS is not real-time, and the tick would wait for it."""
+    stack.enter_context(math_thread_limit()())
+    return Measure("single-threaded BLAS", True, "granted")
 
 
 def _keep_heap(kernel: Kernel, core: int, priority: int) -> Undo:
-    """Freed memory stays ours, so that taking it again is no page fault; some is touched in advance."""
+    """Keeps freed memory in the process, so that reusing it is no page fault; touches a reserve now."""
     kernel.set_malloc(_MALLOC_FOR_TICKS)
     bytearray(_HEAP_RESERVE_BYTES)
     return lambda: kernel.set_malloc(_MALLOC_DEFAULTS)
@@ -286,14 +286,14 @@ def _bind(kernel: Kernel, core: int, priority: int) -> Undo:
     return lambda: kernel.set_affinity(before)
 
 
-def _rise(kernel: Kernel, core: int, priority: int) -> Undo:
-    policy, own_priority = kernel.scheduler()
+def _raise_priority(kernel: Kernel, core: int, priority: int) -> Undo:
+    policy, previous_priority = kernel.scheduler()
     kernel.set_scheduler(os.SCHED_FIFO, priority)
-    return lambda: kernel.set_scheduler(policy, own_priority)
+    return lambda: kernel.set_scheduler(policy, previous_priority)
 
 
 def _quiet_collector(stack: ExitStack) -> Measure:
-    """A full pass over everything imported takes 10 ms; frozen, it has nothing to go through."""
+    """Freezes all objects and disables the collector: a full collection of all imports takes 10 ms."""
     was_enabled = gc.isenabled()
     gc.collect()
     gc.freeze()
@@ -301,4 +301,4 @@ def _quiet_collector(stack: ExitStack) -> Measure:
     stack.callback(gc.unfreeze)
     if was_enabled:
         stack.callback(gc.enable)
-    return Measure("quiet garbage collector", True, f"{gc.get_freeze_count()} objects frozen")
+    return Measure("garbage collector disabled", True, f"{gc.get_freeze_count()} objects frozen")

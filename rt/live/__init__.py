@@ -1,1 +1,1 @@
-"""Changes to a running controller: gains that are watched, checked and handed over."""
+"""Changes the gains of a running controller: watches a file, checks it and passes its gains to the loop."""

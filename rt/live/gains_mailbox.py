@@ -1,7 +1,8 @@
-"""Memory that a running loop and the watcher of its gains share: gains one way, what became of them back.
+"""Exchanges gains and their results between the loop and the watcher process through shared memory.
 
-Either side writes its part, then its check sum, then its number; the other takes a part whose number is new
-and whose check sum is right, and tries again in the next tick where it is not. Nobody waits for anybody.
+The watcher sends gains; the loop answers whether they were accepted, rolled back or refused. Each side writes
+its content, then a checksum, then a number. The other side takes content whose number is new and whose
+checksum is right, and otherwise tries again in the next tick. There are no locks and no waiting.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _REASON_BYTES = 240
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of the newest gains.
+    """The loop's answer to the newest gains.
 
     Attributes:
-        generation: which were the newest.
-        in_force: those in force, or on their way.
-        state: as `Tuning.state`.
-        reason: why they were rolled back or refused.
+        generation: number of the newest gains that reached the controller.
+        in_force: number of the gains that are in force, or being faded in.
+        state: result for the newest gains, as in `Tuning.state`.
+        reason: why they were rolled back or refused, in words; else "".
     """
 
     generation: int
@@ -39,12 +40,15 @@ class Answer:
 
 
 class _Part:
-    """A part of the memory that one side writes.
+    """A part of the shared memory that only one side writes.
 
     Args:
-        memory: all of it.
-        at: where the part begins.
-        size: of what it carries, in bytes.
+        memory: the shared memory.
+        at: offset of the part [bytes].
+        size: size of its content [bytes].
+
+    Attributes:
+        body: (size,) bytes of the content.
     """
 
     def __init__(self, memory: mmap.mmap, at: int, size: int) -> None:
@@ -54,28 +58,29 @@ class _Part:
 
     @property
     def number(self) -> int:
-        """Of the newest content."""
+        """Number of the newest complete content."""
         return int(self._head[0])
 
-    def sign(self, number: int) -> None:
-        """Declares that the body is complete."""
+    def publish(self, number: int) -> None:
+        """Declares the content complete and gives it a number."""
         self._head[1] = zlib.crc32(self.body.tobytes())
         self._head[0] = number
 
     def take(self) -> bytes | None:
-        """A copy of the body; None while it is being written."""
+        """Returns a copy of the content; None while it is being written."""
         content = self.body.tobytes()
         return content if zlib.crc32(content) == self._head[1] else None
 
 
 class GainsMailbox:
-    """The memory, seen from either side.
+    """Shared memory for gains and answers; loop and watcher each have an instance.
 
     Args:
-        fd: of memory that `GainsMailbox()` has made, in another process; None makes it.
+        fd: file descriptor of memory made by `GainsMailbox()` in another process; None makes new memory.
 
     Attributes:
-        fd: of the memory, for a child process; gone when nobody has it open any more.
+        fd: file descriptor of the memory, to be passed to a child process; the kernel frees the memory when
+            the last process has closed it.
     """
 
     def __init__(self, fd: int | None = None) -> None:
@@ -90,16 +95,21 @@ class GainsMailbox:
         self._gains = _Part(self._memory, 0, gains_bytes)
         self._answer = _Part(self._memory, 16 + gains_bytes, answer_bytes)
         self._numbers = self._gains.body.view(np.float64)
-        self._said = self._answer.body[:24].view(np.int64)
+        self._answer_numbers = self._answer.body[:24].view(np.int64)
         self._reason = self._answer.body[24:]
 
     def post(self, generation: int, numbers: Vector) -> None:
-        """Hands over new gains; generations rise from 1."""
+        """Sends new gains to the loop.
+
+        Args:
+            generation: number of the gains, rising from 1.
+            numbers: (n,) values of the live gains, in the order of `live_paths`.
+        """
         self._numbers[:] = numbers
-        self._gains.sign(generation)
+        self._gains.publish(generation)
 
     def collect(self, row: GainsRow) -> None:
-        """Puts gains that are new into the row; between two ticks, 0.3 us where there are none."""
+        """Copies new gains into the loop's row; called between two ticks, 0.3 us when there are none."""
         generation = self._gains.number
         if generation != row.generation:
             content = self._gains.take()
@@ -108,15 +118,22 @@ class GainsMailbox:
                 row.generation = generation
 
     def answer(self, tuning: Tuning) -> None:
-        """Tells what became of them."""
-        self._said[:] = tuning.generation, tuning.in_force, tuning.state
+        """Sends the result for the newest gains to the watcher."""
+        self._answer_numbers[:] = tuning.generation, tuning.in_force, tuning.state
         text = tuning.reason.encode()[:_REASON_BYTES]
         self._reason[:] = 0
         self._reason[: len(text)] = np.frombuffer(text, np.uint8)
-        self._answer.sign(self._answer.number + 1)
+        self._answer.publish(self._answer.number + 1)
 
-    def hear(self, known: int) -> tuple[int, Answer | None]:
-        """The number of the newest answer, and the answer if that is not the known one."""
+    def read_answer(self, known: int) -> tuple[int, Answer | None]:
+        """Reads the newest answer of the loop.
+
+        Args:
+            known: number of the last answer that was read; 0 before the first.
+
+        Returns:
+            Number of the newest answer, and the answer; the answer is None if there is no new one.
+        """
         number = self._answer.number
         content = self._answer.take() if number != known else None
         if content is None:

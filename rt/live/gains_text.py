@@ -1,4 +1,4 @@
-"""Gains as the text of a gains.yaml: every key, its value, and what it means."""
+"""Writes gains as the text of a gains.yaml, with every key, its value and its meaning as a comment."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic_core import to_jsonable_python
 
 
 def gains_yaml(gains: BaseModel, indent: str = "") -> str:
-    """A YAML document that gives the same gains when read.
+    """Returns a YAML document that gives the same gains when it is read.
 
     Args:
-        gains: the gains, or a section of them.
-        indent: in front of each line.
+        gains: all gains, or one section of them.
+        indent: text to put in front of each line.
     """
     lines = []
     for name, field in type(gains).model_fields.items():
@@ -22,6 +22,6 @@ def gains_yaml(gains: BaseModel, indent: str = "") -> str:
         if isinstance(value, BaseModel):
             lines.append(f"{indent}{name}:{comment}\n{gains_yaml(value, indent + '  ')}")
         else:
-            # Numbers, strings, lists and null are written alike in JSON and in YAML.
+            # JSON numbers, strings, lists and null are valid YAML too.
             lines.append(f"{indent}{name}: {json.dumps(to_jsonable_python(value))}{comment}\n")
     return "".join(lines)

@@ -1,7 +1,8 @@
-"""The watcher of a gains file: a process of its own, so that no file is read beside the loop.
+"""Watches a gains file in a separate process, so that the loop's process reads no file.
 
-A file that has changed, and lies still, is read and checked as a whole: what is wrong is told with file and
-line and changes nothing, what is right is handed to the loop. What comes of it there is told here.
+A changed file is read when it has not changed for 30 ms, and is checked as a whole. Errors are printed
+with file and line, and the running gains stay as they are. Valid gains are sent to the loop, and the result
+(accepted, rolled back or refused) is printed.
 """
 
 from __future__ import annotations
@@ -23,31 +24,36 @@ from kilohertz.rt.live.gains_mailbox import Answer, GainsMailbox
 
 POLL_S = 0.02
 STILL_S = 0.03
-"""A file that was written this long ago is taken to be complete."""
+"""A file that has not changed for this time is taken as complete."""
 PATIENCE_S = 0.5
-"""For one that is gone or ends within a line, which some editors leave it for a moment."""
-_STAYS = "the running gains stay as they are"
+"""Time to wait for a file that is absent or ends within a line: some editors leave it so for a moment."""
+_UNCHANGED = "the running gains stay as they are"
 
 Signature = tuple[int, int, int] | None
 
 
 def watched_file(robot: RobotModel, path: Path | None) -> Path:
-    """The gains file of a run, which is to be watched.
+    """Returns the gains file that a run watches: `path`, or the robot's gains.yaml if `path` is None.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the robot has no gains.yaml and no path is given.
     """
     path = path or gains_path(robot)
     if path is None:
-        raise ConfigError(f"'{robot.name}' has no gains.yaml to watch: name a file with --gains")
+        raise ConfigError(f"'{robot.name}' has no gains.yaml to watch; give a file with --gains")
     return path
 
 
 def changed_gains(robot: RobotModel, path: Path, running: Gains) -> Gains:
-    """What a gains file says, for a robot that runs with others.
+    """Reads a gains file and checks that a running controller may change to its gains.
+
+    Args:
+        robot: model of the robot.
+        path: the gains file.
+        running: gains that the robot runs with.
 
     Raises:
-        ConfigError: for mistakes, and for what cannot change while a robot runs.
+        ConfigError: the file has errors, or changes a gain that cannot change while the robot runs.
     """
     cut = unfinished(path)
     gains, positions = load_gains_located(robot, path)
@@ -57,14 +63,14 @@ def changed_gains(robot: RobotModel, path: Path, running: Gains) -> Gains:
 
 
 class GainsWatcher:
-    """Looks at a file now and then, hands over what is good, and tells what becomes of it.
+    """Polls a gains file, sends valid gains to the loop, and reports errors and results.
 
     Args:
-        robot: whose gains they are.
-        path: the file.
-        running: the gains that the robot runs with.
-        mailbox: to its loop.
-        say: told everything, in lines.
+        robot: model of the robot.
+        path: the gains file.
+        running: gains that the robot runs with.
+        mailbox: shared memory to the loop.
+        report: called with each message.
     """
 
     def __init__(
@@ -73,28 +79,32 @@ class GainsWatcher:
         path: Path,
         running: Gains,
         mailbox: GainsMailbox,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
-        self._robot, self._path, self._mailbox, self._say = robot, path, mailbox, say
+        self._robot, self._path, self._mailbox, self._report = robot, path, mailbox, report
         self._sent = {0: running}
         self._in_force = running
-        self._bad: list[Gains] = []
-        self._generation = self._heard = 0
+        self._rejected: list[Gains] = []
+        self._generation = self._last_answer = 0
         self._seen = self._taken = _signature(path)
         self._since_s = 0.0
         if not self._is_running():
             self._taken = None
 
     def _is_running(self) -> bool:
-        """Whether the file says what the robot runs with: it may have changed since that was read."""
+        """Returns whether the file still contains the running gains; it may have changed since the start."""
         try:
             return load_gains(self._robot, self._path) == self._in_force
         except ConfigError:
             return False
 
     def look(self, now_s: float) -> None:
-        """Looks once; `now_s` is any clock."""
-        self._listen()
+        """Checks the file and the loop's answer once.
+
+        Args:
+            now_s: time of any monotonic clock [s].
+        """
+        self._read_answer()
         signature = _signature(self._path)
         if signature != self._seen:
             self._seen, self._since_s = signature, now_s
@@ -110,38 +120,38 @@ class GainsWatcher:
         try:
             gains = changed_gains(self._robot, self._path, self._in_force)
         except ConfigError as error:
-            self._say(f"{error}\n{_STAYS}")
+            self._report(f"{error}\n{_UNCHANGED}")
             return
-        if gains in self._bad:
-            self._say(f"{self._path}: these gains were rolled back before; {_STAYS}")
+        if gains in self._rejected:
+            self._report(f"{self._path}: these gains were rolled back before; {_UNCHANGED}")
             return
         differences = list(changes(self._in_force, gains))
         if not differences:
             return
         self._generation += 1
         self._sent[self._generation] = self._in_force = gains
-        told = ", ".join(f"{'.'.join(path)} {old:g} -> {new:g}" for path, old, new in differences)
-        self._say(f"gains {self._generation}: {told}")
+        text = ", ".join(f"{'.'.join(path)} {old:g} -> {new:g}" for path, old, new in differences)
+        self._report(f"gains {self._generation}: {text}")
         self._mailbox.post(self._generation, live_numbers(gains))
 
-    def _listen(self) -> None:
-        self._heard, answer = self._mailbox.hear(self._heard)
+    def _read_answer(self) -> None:
+        self._last_answer, answer = self._mailbox.read_answer(self._last_answer)
         if answer is None:
             return
-        text = told(answer)
+        text = result_text(answer)
         if text:
-            self._say(text)
+            self._report(text)
         if answer.generation == self._generation and answer.state in (ROLLED_BACK, REFUSED):
-            self._bad.append(self._sent[answer.generation])
+            self._rejected.append(self._sent[answer.generation])
             self._in_force = self._sent[answer.in_force]
 
 
-def told(answer: Answer) -> str:
-    """What became of gains, in words; "" while it is not decided."""
+def result_text(answer: Answer) -> str:
+    """Returns the result for the newest gains in words; "" while they are on trial."""
     name = f"gains {answer.generation}"
     return {
         ON_TRIAL: "",
-        GOOD: f"{name} are good",
+        GOOD: f"{name} accepted",
         ROLLED_BACK: f"{name} rolled back to {answer.in_force}: {answer.reason}",
         REFUSED: f"{name} refused: {answer.reason}",
     }[answer.state]
@@ -157,7 +167,16 @@ def _signature(path: Path) -> Signature:
 
 @contextmanager
 def watched(robot: str, path: Path, running: Gains, mailbox: GainsMailbox) -> Iterator[None]:
-    """Has a file watched by another process, which tells on standard error, as long as it lasts."""
+    """Watches a gains file in another process, for the duration of a `with` block.
+
+    The process prints errors and results on standard error.
+
+    Args:
+        robot: name or folder of the robot.
+        path: the gains file.
+        running: gains that the robot runs with.
+        mailbox: shared memory to the loop.
+    """
     command = [sys.executable, "-c", "from kilohertz.rt.live.gains_watch import main; main()"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     process = subprocess.Popen(
@@ -165,7 +184,7 @@ def watched(robot: str, path: Path, running: Gains, mailbox: GainsMailbox) -> It
         stdin=subprocess.PIPE,
         pass_fds=[mailbox.fd],
         env=environment,
-        # Ctrl-C is for the controller.
+        # Ctrl-C must reach the controller only.
         start_new_session=True,
     )
     try:
@@ -179,14 +198,14 @@ def watched(robot: str, path: Path, running: Gains, mailbox: GainsMailbox) -> It
 
 
 def main() -> None:
-    """The watcher's process: ends when it is told to, or when its loop is no more."""
+    """Runs the watcher process until it is terminated, or the loop's process has ended."""
     robot, path, fd, parent = sys.argv[1:]
     running = Gains.model_validate_json(sys.stdin.buffer.read())
-    watcher = GainsWatcher(RobotModel.load(robot), Path(path), running, GainsMailbox(int(fd)), _say)
+    watcher = GainsWatcher(RobotModel.load(robot), Path(path), running, GainsMailbox(int(fd)), _print_error)
     while os.getppid() == int(parent):
         watcher.look(time.monotonic())
         time.sleep(POLL_S)
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

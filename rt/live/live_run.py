@@ -1,4 +1,4 @@
-"""Live gains of one run: what their watcher sends goes into the loop's row, what becomes of it goes back."""
+"""Connects a run to the watcher of its gains file: passes new gains to the loop and results back."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import NONE, ON_TRIAL, ROLLED_BACK, Tuning
 from kilohertz.rt.live.gains_mailbox import Answer, GainsMailbox
-from kilohertz.rt.live.gains_watch import told
+from kilohertz.rt.live.gains_watch import result_text
 
 _EVENTS_KEPT = 1000
 
 
 class LiveRun:
-    """Stands between a run's watcher and its loop.
+    """Passes gains from the watcher process to the loop, and results from the loop to the watcher.
 
     Args:
-        gains: that the run begins with.
-        tuning: of the run's controller.
+        gains: gains at the start of the run.
+        tuning: tuning supervisor of the run's controller.
 
     Attributes:
-        mailbox: for the watcher.
-        row: for the loop, as its gains.
-        events: what became of the gains that came: dicts of t_s [s], kind, text.
+        mailbox: shared memory to the watcher.
+        row: gains that the loop passes to the controller.
+        events: results of gain changes, as dicts of t_s [s], kind and text.
     """
 
     def __init__(self, gains: Gains, tuning: Tuning) -> None:
@@ -35,10 +35,10 @@ class LiveRun:
         self._rolled_back = 0
 
     def between_ticks(self, t_s: float) -> None:
-        """Hands over what is new either way; its time belongs to no tick.
+        """Passes on new gains and results; called between two ticks, outside the measured tick time.
 
         Args:
-            t_s: time of the tick that has ended [s].
+            t_s: time of the last tick [s].
         """
         self.mailbox.collect(self.row)
         tuning = self._tuning
@@ -49,11 +49,11 @@ class LiveRun:
             if len(self.events) < _EVENTS_KEPT:
                 answer = Answer(tuning.generation, tuning.in_force, tuning.state, tuning.reason)
                 trial = f"gains {tuning.generation} on trial"
-                text = trial if tuning.state == ON_TRIAL else told(answer)
+                text = trial if tuning.state == ON_TRIAL else result_text(answer)
                 self.events.append({"t_s": t_s, "kind": "gains", "text": text})
 
     def figures(self) -> dict[str, int]:
-        """For the summary: the newest gains, those in force at the end, how many were rolled back."""
+        """Returns the newest gains' number, the number in force, and the roll-back count, for the summary."""
         tuning = self._tuning
         return {
             "generation": tuning.generation,

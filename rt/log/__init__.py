@@ -1,1 +1,1 @@
-"""Logs: recording every tick, reading logs, exporting them."""
+"""Records every tick of a run in a log, reads logs and exports them."""

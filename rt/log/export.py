@@ -1,4 +1,4 @@
-"""A log as a table for other programs: CSV, or arrays of NumPy."""
+"""Exports a log to CSV or to NumPy arrays (npz)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _WRENCH = ("fx", "fy", "fz", "mx", "my", "mz")
 
 
 def check_groups(row: np.dtype[Any], groups: Sequence[str]) -> list[str]:
-    """The names of groups of a row, as they were asked for; all if none were.
+    """Returns the requested top-level fields of a row type, in its order; all fields if none is requested.
 
     Raises:
-        ConfigError: there is none of a name.
+        ConfigError: a requested field does not exist.
     """
     names = list(row.names or ())
     for group in groups:
@@ -38,7 +38,7 @@ def check_groups(row: np.dtype[Any], groups: Sequence[str]) -> list[str]:
 
 
 def leaves(row: np.dtype[Any]) -> Iterator[tuple[str, ...]]:
-    """Every field of a row that holds numbers: its name, or its group's and its own."""
+    """Yields the path of every numeric field of a row: (name,) or (group, name)."""
     for name in row.names or ():
         if row[name].names:
             yield from ((name, below) for below in row[name].names or ())
@@ -47,7 +47,7 @@ def leaves(row: np.dtype[Any]) -> Iterator[tuple[str, ...]]:
 
 
 def column_names(header: LogHeader, path: tuple[str, ...], length: int) -> list[str]:
-    """Names of the numbers of a field, such as `sensors.q.left_knee_joint`."""
+    """Returns a column name for each number of a field, such as `sensors.q.left_knee_joint`."""
     field = path[-1]
     parts: Sequence[str]
     if field in _JOINT_FIELDS:
@@ -71,7 +71,16 @@ def column_names(header: LogHeader, path: tuple[str, ...], length: int) -> list[
 
 
 def write_csv(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
-    """Writes a line for each tick, every number with all of its digits; how many."""
+    """Writes one CSV line for each recorded tick, every number with full precision.
+
+    Args:
+        reader: open log, at its beginning.
+        file: file to write.
+        groups: top-level fields to write.
+
+    Returns:
+        Number of ticks written.
+    """
     fields = [path for path in leaves(reader.row) if path[0] in groups]
     lengths = [_at(np.empty(1, reader.row), path).shape[1] for path in fields]
     names = [
@@ -91,7 +100,16 @@ def write_csv(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
 
 
 def write_npz(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
-    """Writes an array for each field, (ticks, length) or (ticks,), and the header as JSON; how many ticks."""
+    """Writes one array for each field, (ticks, length) or (ticks,), and the log's header as JSON.
+
+    Args:
+        reader: open log, at its beginning.
+        file: file to write.
+        groups: top-level fields to write.
+
+    Returns:
+        Number of ticks written.
+    """
     rows = read_rows(reader, list(dict.fromkeys(("tick", *groups))))
     rows = rows[rows["tick"] != WARM_UP]
     arrays: dict[str, Any] = {}
@@ -106,7 +124,7 @@ def write_npz(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
 
 
 def _at(rows: NDArray[Any], path: tuple[str, ...]) -> NDArray[Any]:
-    """(n, length) numbers of a field."""
+    """Returns the numbers of a field, (n, length)."""
     values: Any = rows
     for name in path:
         values = values[name]

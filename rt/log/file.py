@@ -1,7 +1,7 @@
-"""The log of a run as a file: MCAP, which Foxglove, Lichtblick and PlotJuggler open.
+"""Writes and reads logs as MCAP files, which Foxglove, Lichtblick and PlotJuggler open.
 
-It begins with all that a replay needs, holds each tick as a message, in chunks, and ends with what came of
-the run. A chunk is whole or not there: whatever happens to the recorder, all before it can be read.
+A log begins with a header for replays, stores each tick as a message, in chunks, and ends with the summary of
+the run. A chunk is written completely or not at all: if the recorder dies, all chunks before can be read.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from kilohertz.rt.log.schema import type_of_schema
 
 TICKS, EVENTS = "/tick", "/events"
 CHUNK_ROWS = 250
-"""A quarter of a second: what is lost at most when the recorder is killed."""
+"""Ticks per chunk, 0.25 s at 1 kHz: the most that is lost when the recorder is killed."""
 SCHEMA_NAME = "kilohertz/Tick"
 _EVENT_SCHEMA = {
     "type": "object",
     "properties": {"t_s": {"type": "number"}, "kind": {"type": "string"}, "text": {"type": "string"}},
 }
-# Of a CDR message: plain, little-endian.
+# Header of a CDR message: plain encoding, little-endian.
 _ENCAPSULATION = b"\x00\x01\x00\x00"
 _HEADER, _END = "kilohertz", "end"
 _SEQUENCE = 0xFFFFFFFF
@@ -42,7 +42,7 @@ BLOCK_ROWS = 1000
 
 
 class _WholeChunks:
-    """The file as `mcap.writer.Writer` sees it: collects what it writes, until it is committed or dropped."""
+    """Output stream for `mcap.writer.Writer` that buffers all data until it is committed or discarded."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -57,13 +57,13 @@ class _WholeChunks:
         return self._written + len(self._pending)
 
     def flush(self) -> None:
-        """Only `commit` writes."""
+        """Does nothing: only `commit` writes to the file."""
 
     def commit(self) -> None:
-        """Writes what is pending, or nothing of it.
+        """Writes all buffered data; on an error it truncates the file, so that no part of the data remains.
 
         Raises:
-            OSError: it could not be written.
+            OSError: the data could not be written.
         """
         end = self.tell()
         try:
@@ -81,16 +81,16 @@ class _WholeChunks:
 
 
 class LogWriter:
-    """Writes a log; for the recorder.
+    """Writes a log file; the recorder process uses it.
 
     Args:
-        path: a file that is not there yet.
-        header: of the run.
-        schema: of its rows, see `kilohertz.rt.log.schema.schema_text`.
+        path: a file that does not exist yet.
+        header: header of the log.
+        schema: definition of the rows, from `kilohertz.rt.log.schema.schema_text`.
 
     Attributes:
-        written: rows that are safe in the file.
-        errno: why nothing is written any more; 0 as long as it is.
+        written: number of rows that are stored in the file.
+        errno: error number after which nothing is written any more; 0 without an error.
 
     Raises:
         OSError: the file cannot be written.
@@ -102,7 +102,7 @@ class LogWriter:
         self._header = header
         self._added = 0
         self._file = _WholeChunks(path)
-        # As untyped as the library leaves it: all it asks for are `write`, `tell` and `flush`.
+        # Typed as Any: the library wants a file object, but only calls `write`, `tell` and `flush`.
         stream: Any = self._file
         self._writer = Writer(stream, chunk_size=_NO_LIMIT)
         self._writer.start(profile="", library=f"kilohertz {header.version}")
@@ -114,12 +114,12 @@ class LogWriter:
         self._file.commit()
 
     def add(self, numbers: NDArray[np.int64], ticks: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
-        """Adds rows.
+        """Adds rows to the log.
 
         Args:
-            numbers: (n,) of the rows, in the order in which they were pushed.
-            ticks: (n,) when they were, in periods.
-            rows: (n, cells).
+            numbers: (n,) sequence numbers of the rows in the ring.
+            ticks: (n,) tick numbers of the rows, in periods since the start.
+            rows: (n, cells) content of the rows, as 8-byte integers.
         """
         if self.errno:
             return
@@ -134,13 +134,13 @@ class LogWriter:
                 self.flush()
 
     def add_event(self, t_s: float, kind: str, text: str) -> None:
-        """Adds an event of the run."""
+        """Adds an event: its time since the start [s], its kind and a sentence."""
         stamp = self._header.started_ns + round(t_s * 1e9)
         content = json.dumps({"t_s": t_s, "kind": kind, "text": text}).encode()
         self._writer.add_message(self._events, stamp, content, stamp)
 
     def flush(self) -> None:
-        """Ends the chunk that was begun, and writes it."""
+        """Ends the open chunk and writes it to the file."""
         if not self.errno:
             self._writer.flush()
             self._commit()
@@ -154,7 +154,7 @@ class LogWriter:
             self.written = self._added
 
     def close(self, summary: dict[str, Any] | None) -> None:
-        """Ends the file with what came of the run; None if nobody said."""
+        """Writes the summary of the run and closes the file; None if there is no summary."""
         self.flush()
         if not self.errno:
             if summary is not None:
@@ -165,7 +165,7 @@ class LogWriter:
 
 
 class _WholeReads:
-    """A file that never gives less than was asked for."""
+    """File wrapper whose `read` returns exactly the requested length, or raises EndOfFile."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -178,22 +178,24 @@ class _WholeReads:
 
 
 class LogReader:
-    """Reads a log from beginning to end, to its last whole chunk if it was cut off; a context manager.
+    """Reads a log once from beginning to end; use it as a context manager.
+
+    A log that was cut off is read up to its last complete chunk.
 
     Args:
-        path: of the log.
+        path: path of the log.
 
     Attributes:
-        header: of the run.
-        row: type of the rows.
-        events: dicts of t_s [s], kind, text; those that were come to.
-        summary: of the run, as `--json` writes it; None until it was come to, or if the controller ended
-            without a word.
-        damage: why reading ended before the log did; "" if it did not.
-        lost: rows that are missing between those that were read.
+        header: header of the log.
+        row: NumPy type of the rows.
+        events: events read so far, as dicts of t_s [s], kind and text.
+        summary: summary of the run, as `--json` writes it; None before the end of the log is read, or if the
+            controller ended without a summary.
+        damage: why reading stopped before the end of the log; "" if it did not.
+        lost: number of rows that are missing between those read so far.
 
     Raises:
-        ConfigError: it cannot be read, or is no log of ours.
+        ConfigError: the file cannot be read, or is not a Kilohertz log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -223,11 +225,11 @@ class LogReader:
             if header is None:
                 raise ValueError(self.damage or "it has no header")
             if not schema:
-                raise ValueError(self.damage or "it holds no tick")
+                raise ValueError(self.damage or "it contains no tick")
             self.header, self.row = header, type_of_schema(schema)
         except (ValueError, TypeError) as error:
             self.close()
-            raise ConfigError(f"{path} is no log of a run: {error}") from None
+            raise ConfigError(f"{path} is not a Kilohertz log: {error}") from None
 
     def __enter__(self) -> LogReader:
         return self
@@ -240,7 +242,7 @@ class LogReader:
         self._file.close()
 
     def blocks(self) -> Iterator[NDArray[Any]]:
-        """The rows, some at a time; once only."""
+        """Yields all rows in blocks of up to `BLOCK_ROWS`, (n,) of type `row`; can be iterated only once."""
         for record in self._records:
             if self._take(record) and len(self._content) == BLOCK_ROWS:
                 yield self._block()
@@ -253,7 +255,7 @@ class LogReader:
         return rows
 
     def _take(self, record: Any) -> bool:
-        """Takes a record; whether it is a row."""
+        """Stores the content of a record; returns whether it is a row."""
         if isinstance(record, Channel):
             self._topics[record.id] = record.topic
         elif isinstance(record, Metadata) and record.name == _END:
@@ -274,18 +276,21 @@ class LogReader:
         try:
             yield from StreamReader(stream, validate_crcs=True, record_size_limit=1 << 30).records
         except EndOfFile:
-            self.damage = "it ends in the middle: recorder or computer stopped, or the disk was full"
+            self.damage = "the log is cut off: the recorder or computer stopped, or the disk was full"
         except Exception as error:
-            # What the library makes of bytes that are not as they should be is not to be foreseen.
-            self.damage = f"it is damaged before byte {self._file.tell()}: {error}"
+            # On damaged bytes the library may raise any exception.
+            self.damage = f"the log is damaged before byte {self._file.tell()}: {error}"
 
 
 def read_rows(reader: LogReader, groups: Sequence[str] | None = None) -> NDArray[Any]:
-    """All rows of a log that are not read yet, or some of their groups.
+    """Reads all remaining rows of a log.
 
     Args:
-        reader: of the log.
-        groups: names of fields at the top of the row; None for all.
+        reader: open log.
+        groups: names of the top-level fields to keep; None for all.
+
+    Returns:
+        (n,) rows, with the kept fields.
     """
     wanted = reader.row if groups is None else repack_fields(reader.row[list(groups)])
     blocks = [np.empty(0, wanted)]

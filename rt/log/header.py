@@ -1,4 +1,4 @@
-"""What a log says of its run before the first tick: all that it takes to run the same brain again."""
+"""Defines the header of a log: robot, scenario, gains and versions, which a replay of the run needs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,35 @@ _LIBRARIES = ("numpy", "scipy", "pin", "osqp", "daqp", "mujoco", "numba")
 
 
 def libraries() -> dict[str, str]:
-    """Versions of what a brain's numbers depend on."""
+    """Returns the versions of the libraries on which the brain's numerical results depend."""
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 @dataclass(frozen=True)
 class LogHeader:
-    """What was run, with all that it takes to run its brain again.
+    """Everything that a replay needs to know about a run.
 
     Attributes:
-        robot: name of a robot that ships, or where its folder was.
-        robot_name, joint_names, contact_names, hand_names, torque_limit_Nm: of the robot.
-        scenario: as its own model writes it.
-        seed: of the simulation.
-        pace: what started a tick.
-        gains: as their own model writes them.
-        live: whether they might change on the way.
-        requests: all that might be asked; a row names them by their place.
-        version, libraries: ours, and of what the brain is made of.
-        config_sha256, model_sha256: as in a run's summary.
-        machine: processor and kernel.
-        started_ns: when, since 1970 [ns].
-        clock_ns: what the clock of the stamps showed then [ns].
-        period_ns: of the ticks.
+        robot: name of a shipped robot, or the path of the robot's folder.
+        robot_name: name of the robot from its robot.yaml.
+        joint_names: names of the joints, in the order of joint vectors.
+        contact_names: names of the contacts, in the order of contact vectors.
+        hand_names: names of the hands, in the order of hand vectors.
+        torque_limit_Nm: torque limit of each joint [Nm].
+        scenario: scenario of the run, as JSON data of its pydantic model.
+        seed: random seed of the simulation.
+        pace: what started each tick: "lockstep", "timer" or "robot".
+        gains: gains at the start, as JSON data of their pydantic model.
+        live: whether gains could change during the run.
+        requests: all requests of the run; a row stores the index of the active one.
+        version: version of Kilohertz.
+        libraries: versions of the libraries from `libraries`.
+        config_sha256: hash of the configuration, as in the summary.
+        model_sha256: hash of the robot model, as in the summary.
+        machine: processor and kernel of the computer.
+        started_ns: start of the run, since 1970 [ns].
+        clock_ns: monotonic clock of the stamps at the start of the run [ns].
+        period_ns: period of the ticks [ns].
     """
 
     robot: str
@@ -58,7 +64,7 @@ class LogHeader:
     period_ns: int
 
     def as_text(self) -> dict[str, str]:
-        """Each field as JSON; strings as they are."""
+        """Returns each field as JSON text; strings are not quoted."""
         return {
             name: value if isinstance(value, str) else json.dumps(value)
             for name, value in asdict(self).items()
@@ -66,15 +72,15 @@ class LogHeader:
 
     @classmethod
     def of_text(cls, text: dict[str, str]) -> LogHeader:
-        """The header that `as_text` has written.
+        """Returns the header that `as_text` has written.
 
         Raises:
-            ValueError: it was not.
+            ValueError: a field is missing, or is not valid JSON.
         """
         values: dict[str, Any] = {}
         for field in fields(cls):
             if field.name not in text:
-                raise ValueError(f"its header has no {field.name}")
+                raise ValueError(f"its header has no field '{field.name}'")
             value = text[field.name]
             values[field.name] = value if field.type == "str" else json.loads(value)
         return cls(**values)

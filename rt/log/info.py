@@ -1,4 +1,4 @@
-"""What is in a log: what was run, when, how long, what is missing, what happened, how long the ticks took."""
+"""Summarises a log for `khz log info`: run, duration, missing rows, events and latency."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kilohertz.rt.loop.histogram import LatencyHistogram, latency_us
 from kilohertz.rt.loop.stamps import ORDER, RECORD, STAGE_COLUMNS
 
 NEEDED = ("tick", "state", "rung", "gains_generation", "stamps_ns")
-NO_WORD = "the controller ended without a word"
+NO_SUMMARY = "the controller ended without a summary (crash, kill or power loss)"
 
 
 def latency_of(stamps_ns: NDArray[Any], pace: str) -> dict[str, LatencyHistogram]:
-    """Histograms of the ticks and their stages, from their stamps.
+    """Returns latency histograms of the tick and of its stages.
 
     Args:
-        stamps_ns: (n,) group of the rows.
-        pace: what started the ticks.
+        stamps_ns: (n,) field `stamps_ns` of the rows.
+        pace: what started each tick: "lockstep", "timer" or "robot".
     """
     histograms = {}
     start = previous = stamps_ns["start"]
@@ -31,7 +31,7 @@ def latency_of(stamps_ns: NDArray[Any], pace: str) -> dict[str, LatencyHistogram
         if column == RECORD:
             continue
         stamp = stamps_ns[STAGE_COLUMNS[column]]
-        # A stage that did not run has an older tick's stamp.
+        # A stage that did not run still has the stamp of an older tick.
         ran = stamp >= previous
         histograms[STAGE_COLUMNS[column]] = _counted((stamp - previous)[ran])
         previous = np.where(ran, stamp, previous)
@@ -48,7 +48,7 @@ def _counted(durations_ns: NDArray[np.int64]) -> LatencyHistogram:
 
 
 def missed_periods(ticks: NDArray[Any], header: LogHeader) -> int:
-    """Periods without a row: ticks that were late, and rows that were lost."""
+    """Returns the number of periods without a row, because of late ticks or lost rows."""
     if header.pace == "timer":
         gaps = np.rint(np.diff(ticks["stamps_ns"]["due"]) / header.period_ns)
     else:
@@ -57,7 +57,7 @@ def missed_periods(ticks: NDArray[Any], header: LogHeader) -> int:
 
 
 def figures_of(reader: LogReader) -> dict[str, Any]:
-    """All of it as plain objects; the log is read to its end."""
+    """Returns the summary of a log as plain objects for JSON; reads the log to its end."""
     header = reader.header
     rows = read_rows(reader, NEEDED)
     ticks = rows[rows["tick"] != WARM_UP]
@@ -76,7 +76,7 @@ def figures_of(reader: LogReader) -> dict[str, Any]:
         "ticks": len(ticks),
         "overruns": missed_periods(ticks, header) - reader.lost,
         "rows_lost": reader.lost,
-        "ended": summary["exit_state"] if summary is not None else reader.damage or NO_WORD,
+        "ended": summary["exit_state"] if summary is not None else reader.damage or NO_SUMMARY,
         "whole": summary is not None and not reader.damage,
         "rungs": np.bincount(ticks["rung"], minlength=5).tolist(),
         "gains": int(ticks["gains_generation"].max(initial=0)),

@@ -1,7 +1,7 @@
-"""The recorder: a process of its own that takes rows out of the ring and writes them to a log.
+"""Runs the recorder: a separate process that takes rows out of the ring buffer and writes them to a log.
 
-It is there before the loop is; nothing that happens to it (killed, stopped, its disk full) is felt in the
-tick, which goes on to fill the ring. What is missing then is counted, in the log and at the end of the run.
+The recorder starts before the loop. If it is killed or stopped, or its disk is full, the tick is not affected
+and continues to fill the ring. Lost rows are counted, in the log and in the summary of the run.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ POLL_MS = 20
 ROWS_AT_ONCE = 512
 PATIENCE_S = 5.0
 NO_CORE = -1
-MISSING = "logs need the library mcap: pip install 'kilohertz[log]'"
+MISSING = "logs need the library mcap; install it with: pip install 'kilohertz[log]'"
 
 
 def can_record() -> bool:
-    """Whether the library that writes and reads logs is installed."""
+    """Returns whether the library that writes and reads logs is installed."""
     return importlib.util.find_spec("mcap") is not None
 
 
 def require_library() -> None:
-    """Refuses to record, or to read what was, where the library for it is not installed.
+    """Raises an error if the library that writes and reads logs is not installed.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: the library is not installed.
     """
     if not can_record():
         raise ConfigError(MISSING)
 
 
 def new_path(folder: Path, name: str, now: datetime) -> Path:
-    """A file for a new log, named by what is run and when; made nobody's yet."""
+    """Returns an unused path for a new log, `NAME-DATE-TIME.mcap`; the file is not created."""
     stem = f"{name}-{now:%Y%m%d-%H%M%S}"
     path, n = folder / f"{stem}.mcap", 1
     while path.exists():
@@ -61,12 +61,12 @@ def new_path(folder: Path, name: str, now: datetime) -> Path:
 
 
 class Recording:
-    """The recorder's process, seen from the loop's.
+    """Controls the recorder process from the loop's process.
 
     Args:
-        process: that runs `main`.
-        ring: that it empties.
-        path: of the log.
+        process: process that runs `main`.
+        ring: ring buffer that it reads.
+        path: path of the log.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], ring: Ring, path: Path) -> None:
@@ -75,35 +75,35 @@ class Recording:
         self._process, self._ring = process, ring
 
     def catch_up(self) -> str:
-        """After the last tick: waits until the recorder has come to it.
+        """Waits, after the last tick, until the recorder has stored all rows.
 
         Returns:
-            What of the run is not in the log, in words; "" if all is.
+            Number of lost rows and the reason, in words; "" if no row is lost.
         """
         ring, until_s = self._ring, time.monotonic() + PATIENCE_S
         ring.end()
         while self._is_behind() and self._process.poll() is None and time.monotonic() < until_s:
             time.sleep(POLL_MS * 1e-3)
         if self._process.poll() is not None:
-            return f"{ring.pushed - ring.written} rows lost: the recorder has ended"
+            return f"{ring.pushed - ring.written} rows lost: the recorder process ended"
         if ring.errno:
             return f"{ring.pushed - ring.written} rows lost: {os.strerror(ring.errno)}"
         if self._is_behind():
-            # It is stopped, or waits for its disk, and would not hear of any end.
+            # A recorder that is stopped, or blocked by its disk, would not react to an end of its input.
             self._process.kill()
-            return f"{ring.pushed - ring.written} rows lost: the recorder hangs"
+            return f"{ring.pushed - ring.written} rows lost: the recorder does not respond"
         return f"{ring.lost} rows lost: the recorder was too slow" if ring.lost else ""
 
     def _is_behind(self) -> bool:
         return self._ring.written + self._ring.lost < self._ring.pushed and not self._ring.errno
 
     def finish(self, summary: dict[str, Any] | None = None) -> None:
-        """Has the log ended, with what came of the run."""
+        """Ends the log, with the summary of the run if there is one, and ends the recorder process."""
         process = self._process
         assert process.stdin is not None
         if process.stdin.closed:
             return
-        # Whoever is dead cannot be told.
+        # A recorder that has ended no longer reads its input.
         with suppress(BrokenPipeError):
             if summary is not None and process.poll() is None:
                 process.stdin.write(json.dumps(summary).encode())
@@ -119,14 +119,14 @@ class Recording:
 def recorded(
     ring: Ring, path: Path, header: LogHeader, schema: str, core: int = NO_CORE
 ) -> Iterator[Recording]:
-    """Has a ring recorded by another process, as long as it lasts.
+    """Records a ring buffer with another process, for the duration of a `with` block.
 
     Args:
-        ring: of the run.
-        path: a file that is not there yet, in a folder that is.
-        header: of the log.
-        schema: of its rows.
-        core: that the process must keep away from.
+        ring: ring buffer of the run.
+        path: a file that does not exist yet, in an existing folder.
+        header: header of the log.
+        schema: definition of the rows, from `kilohertz.rt.log.schema.schema_text`.
+        core: core that the recorder must not use.
 
     Raises:
         ConfigError: the log cannot be written.
@@ -138,7 +138,7 @@ def recorded(
         stdout=subprocess.PIPE,
         pass_fds=[ring.fd],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-        # Ctrl-C is for the controller.
+        # Ctrl-C must reach the controller only.
         start_new_session=True,
     )
     recording = Recording(process, ring, path)
@@ -150,117 +150,117 @@ def recorded(
             process.stdin.flush()
         answer = process.stdout.readline().decode().strip()
         if answer != READY:
-            raise ConfigError(f"{path} cannot be written: {answer or 'its recorder does not start'}")
+            raise ConfigError(f"{path} cannot be written: {answer or 'the recorder does not start'}")
         yield recording
     finally:
         recording.finish()
         process.stdout.close()  # type: ignore[union-attr]
 
 
-class _Words:
-    """What the controller says, on standard input: a line, and when all is over a word about it."""
+class _ControllerPipe:
+    """Reads from the controller on standard input: one line of setup, then at the end the summary."""
 
     def __init__(self, fd: int = 0) -> None:
         self._fd = fd
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
-        self._heard = bytearray()
-        self.over = False
+        self._received = bytearray()
+        self.closed = False
 
-    def line(self) -> bytes:
-        """The first line."""
-        while b"\n" not in self._heard and not self.over:
-            self.listen(POLL_MS)
-        line, _, rest = bytes(self._heard).partition(b"\n")
-        self._heard = bytearray(rest)
+    def first_line(self) -> bytes:
+        """Waits for the first line and returns it."""
+        while b"\n" not in self._received and not self.closed:
+            self.receive(POLL_MS)
+        line, _, rest = bytes(self._received).partition(b"\n")
+        self._received = bytearray(rest)
         return line
 
-    def listen(self, at_most_ms: int) -> None:
-        """Waits for words, but not for long."""
+    def receive(self, at_most_ms: int) -> None:
+        """Waits for data for at most so long [ms] and stores it."""
         if self._poll.poll(at_most_ms):
             data = os.read(self._fd, 1 << 16)
-            self._heard += data
-            self.over = not data
+            self._received += data
+            self.closed = not data
 
-    def last(self) -> dict[str, Any] | None:
-        """What the controller said at the end; None if it ended without a word."""
+    def summary(self) -> dict[str, Any] | None:
+        """Returns the summary that the controller sent at its end; None if it sent none."""
         try:
-            summary: dict[str, Any] = json.loads(self._heard)
+            summary: dict[str, Any] = json.loads(self._received)
         except ValueError:
             return None
         return summary
 
 
 class Drain:
-    """Moves rows from a ring into a log.
+    """Moves rows from a ring buffer into a log.
 
     Args:
-        ring: that the tick fills.
-        writer: of the log.
-        period_s: of the ticks [s].
-        say: told that the log cannot go on, once.
+        ring: ring buffer that the tick fills.
+        writer: writer of the log.
+        period_s: period of the ticks [s].
+        report: called once with a sentence if the log cannot be continued.
     """
 
-    def __init__(self, ring: Ring, writer: LogWriter, period_s: float, say: Callable[[str], None]) -> None:
-        self._ring, self._writer, self._period_s, self._say = ring, writer, period_s, say
+    def __init__(self, ring: Ring, writer: LogWriter, period_s: float, report: Callable[[str], None]) -> None:
+        self._ring, self._writer, self._period_s, self._report = ring, writer, period_s, report
         self._lost = ring.lost
 
     def drain(self, *, last: bool = False) -> None:
-        """Takes all that there is."""
+        """Moves all rows that are in the ring now; `last` is as in `Ring.take`."""
         ring, writer = self._ring, self._writer
-        # What comes meanwhile may wait: there are other things to hear.
+        # Rows that arrive meanwhile wait for the next call, so that input from the controller is read too.
         for _ in range(ring.behind // ROWS_AT_ONCE + 1):
             numbers, rows = ring.take(ROWS_AT_ONCE, last=last)
             if len(numbers):
                 ticks = rows[:, 0]
                 if ring.lost != self._lost:
-                    self._tell_lost(max(int(ticks[0]), 0))
+                    self._add_lossy_event(max(int(ticks[0]), 0))
                 writer.add(numbers, ticks, rows)
         if ring.ended and not ring.behind:
             writer.flush()
         if writer.errno and not ring.errno:
-            self._say(f"the log ends here: {os.strerror(writer.errno)}; the run goes on")
+            self._report(f"the log ends here: {os.strerror(writer.errno)}; the run continues")
         ring.report(writer.written, writer.errno)
 
-    def _tell_lost(self, tick: int) -> None:
+    def _add_lossy_event(self, tick: int) -> None:
         new, self._lost = self._ring.lost - self._lost, self._ring.lost
-        self._writer.add_event(tick * self._period_s, LOSSY, f"{new} rows lost before this")
+        self._writer.add_event(tick * self._period_s, LOSSY, f"{new} rows lost before this time")
 
 
 def main() -> None:
-    """The recorder's process: ends when it is told to, or when its controller is no more."""
+    """Runs the recorder process until the controller ends it, or itself ends."""
     path, fd, cells, core = sys.argv[1:]
-    _step_aside(int(core))
-    words = _Words()
-    told = json.loads(words.line())
-    header = LogHeader.of_text(told["header"])
+    _leave_core(int(core))
+    controller = _ControllerPipe()
+    setup = json.loads(controller.first_line())
+    header = LogHeader.of_text(setup["header"])
     from kilohertz.rt.log.file import LogWriter
 
     try:
-        writer = LogWriter(Path(path), header, told["schema"])
+        writer = LogWriter(Path(path), header, setup["schema"])
     except OSError as error:
         print(error.strerror, flush=True)
         return
     ring = Ring(int(cells), int(fd))
-    drain = Drain(ring, writer, header.period_ns * 1e-9, _say)
+    drain = Drain(ring, writer, header.period_ns * 1e-9, _print_error)
     print(READY, flush=True)
-    while not words.over:
-        words.listen(POLL_MS)
+    while not controller.closed:
+        controller.receive(POLL_MS)
         drain.drain()
     drain.drain(last=True)
-    summary = words.last()
+    summary = controller.summary()
     for event in summary["events"] if summary is not None else ():
         writer.add_event(event["t_s"], event["kind"], event["text"])
     writer.close(summary)
     ring.report(writer.written, writer.errno)
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _step_aside(core: int) -> None:
-    """Leaves the loop's core, and any real-time priority that was inherited."""
+def _leave_core(core: int) -> None:
+    """Leaves the loop's core, and drops a real-time priority inherited from the controller."""
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     others = os.sched_getaffinity(0) - {core}
     if others:

@@ -1,9 +1,9 @@
-"""Rows from the tick to the recorder, through memory that both share: nobody waits for anybody.
+"""Passes rows from the tick to the recorder through a ring buffer in shared memory, without locks.
 
-The tick writes row after row over the oldest one. Each place begins with the number of its row, which is
-wiped before the row is written and set after it; a reader that finds another number than it expected has been
-overtaken, and counts the row as lost. The memory has no name: it is gone with the last process that has it
-open, however that ended, and nothing is left to be cleaned.
+The tick overwrites the oldest row. Each slot begins with the number of its row, which is cleared before the
+row is written and set after it. A reader that finds an unexpected number was overtaken by the writer, and
+counts the row as lost. The memory has no name: the kernel frees it when the last process that has it open
+ends, for whatever reason, so nothing needs to be cleaned up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Cells = NDArray[np.int64]
 
 RING_ROWS = 4096
-"""Four seconds of ticks: how long a recorder may be held up before anything is lost."""
+"""About 4 s of ticks at 1 kHz: the longest delay of the recorder without lost rows."""
 _PUSHED, _SEEN, _LOST, _WRITTEN, _ENDED, _ERRNO = range(6)
 _HEAD_CELLS = 512
 _NO_ROW = -1
@@ -26,17 +26,17 @@ _LOOK_AGAIN_S = 0.001
 
 
 class Ring:
-    """The memory, seen from either side.
+    """A ring buffer of rows in shared memory; writer and reader each have an instance.
 
     Args:
         cells: length of a row, in cells of 8 bytes.
-        fd: of memory that `Ring(cells)` has made, in another process; None makes it.
-        rows: how many it is to hold.
+        fd: file descriptor of memory made by `Ring(cells)` in another process; None makes new memory.
+        rows: number of rows that new memory holds.
 
     Attributes:
-        fd: of the memory, for a child process.
-        rows: how many it holds.
-        row: the row that `push` takes, as 8-byte integers; fill it, or views of it, in place.
+        fd: file descriptor of the memory, to be passed to a child process.
+        rows: number of rows in the ring.
+        row: (cells,) int64 row that `push` copies; fill it, or views of it, in place.
     """
 
     def __init__(self, cells: int, fd: int | None = None, rows: int = RING_ROWS) -> None:
@@ -51,10 +51,10 @@ class Ring:
         everything: Cells = np.frombuffer(self._memory, np.int64)
         self._places = everything[_HEAD_CELLS:].reshape(rows, place)
         if made:
-            # Every page is met here, and not by the tick.
+            # Touch every page here, so that the tick causes no page fault.
             self._places[:] = 0
             self._places[:, 0] = _NO_ROW
-        # For single cells and short copies a memoryview takes a fraction of NumPy's time.
+        # For single cells and short copies a memoryview is much faster than NumPy.
         self._cells = everything.data.cast("B").cast("q")
         self.row: Cells = np.zeros(cells, dtype=np.int64)
         self._row = self.row.data.cast("B").cast("q")
@@ -62,44 +62,44 @@ class Ring:
 
     @property
     def pushed(self) -> int:
-        """How many rows were pushed so far."""
+        """Number of rows that were pushed so far."""
         return self._cells[_PUSHED]
 
     @property
     def lost(self) -> int:
-        """How many of them the reader missed, as far as it has come."""
+        """Number of rows that were overwritten before the reader took them."""
         return self._cells[_LOST]
 
     @property
     def behind(self) -> int:
-        """How many the reader has not come to."""
+        """Number of rows that the reader has not reached yet."""
         return self._cells[_PUSHED] - self._cells[_SEEN]
 
     @property
     def written(self) -> int:
-        """How many rows the reader has in safety."""
+        """Number of rows that the reader has stored, as set by `report`."""
         return self._cells[_WRITTEN]
 
     @property
     def errno(self) -> int:
-        """Why the reader has given up; 0 if it has not."""
+        """Error number for which the reader stopped storing rows, as set by `report`; 0 if there is none."""
         return self._cells[_ERRNO]
 
     def report(self, written: int, errno: int) -> None:
-        """For the reader: sets `written` and `errno`."""
+        """Sets `written` and `errno`; only the reader calls this."""
         self._cells[_WRITTEN], self._cells[_ERRNO] = written, errno
 
     @property
     def ended(self) -> bool:
-        """Whether the writer has said that there is no row to come."""
+        """Whether the writer has called `end`, so that no more rows follow."""
         return bool(self._cells[_ENDED])
 
     def end(self) -> None:
-        """For the writer: there is no row to come."""
+        """Declares that no more rows follow; only the writer calls this."""
         self._cells[_ENDED] = 1
 
     def push(self) -> None:
-        """Adds `row`, over the oldest one if the ring is full. Hot path."""
+        """Copies `row` into the ring; overwrites the oldest row if the ring is full. Hot path."""
         cells = self._cells
         number = cells[_PUSHED]
         at = _HEAD_CELLS + number % self.rows * self._place
@@ -109,9 +109,9 @@ class Ring:
         cells[_PUSHED] = number + 1
 
     def wait_for_room(self) -> None:
-        """Lets the reader catch up if the ring is nearly full: for a writer that has no deadline.
+        """Waits for the reader if the ring is nearly full; only for a writer without a deadline (lockstep).
 
-        A reader that makes no way for two seconds is not waited for again.
+        A reader that takes no row for 2 s in total is not waited for again.
         """
         while self.behind > self.rows - 2 and self._patience_s > 0.0:
             before = self._cells[_SEEN]
@@ -120,20 +120,20 @@ class Ring:
                 self._patience_s -= _LOOK_AGAIN_S
 
     def take(self, most: int, *, last: bool = False) -> tuple[Cells, Cells]:
-        """Takes rows that are new; for the reader, of which there is one.
+        """Takes new rows out of the ring; only the one reader calls this.
 
         Args:
-            most: how many at once.
-            last: whether the writer is no more, or has ended. As long as it may go on, its newest row is left
-                for the next time: a processor may show its number to others before its content.
+            most: largest number of rows to take.
+            last: whether the writer has ended. While it may still write, its newest row is left for the next
+                call: another core may see the row's number before its content.
 
         Returns:
-            Numbers (n,) and rows (n, cells), whole ones only, in order; gaps between the numbers are lost.
+            Numbers (n,) and rows (n, cells) of complete rows in order; missing numbers are lost rows.
         """
         cells = self._cells
         pushed, first = cells[_PUSHED], cells[_SEEN]
         end = min(pushed if last or self.ended else pushed - 1, first + most)
-        # Those that the writer may be over already are not even tried.
+        # Skip rows that the writer may be overwriting already.
         first = max(first, min(end, pushed - self.rows + 1))
         numbers = np.arange(first, max(end, first))
         at = numbers % self.rows

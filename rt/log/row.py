@@ -1,6 +1,6 @@
-"""The row that a log keeps of each tick: what went into the brain, what came out, and when.
+"""Defines the log row of a tick: inputs and outputs of the brain, and time stamps.
 
-All of its numbers are 8 bytes long, so it is one block of memory in the tick, in the ring and in the file.
+All numbers are 8 bytes long, so a row is one contiguous block in the tick, in the ring and in the file.
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ from kilohertz.rt.loop.stamps import READ, RECORD, STAGE_COLUMNS, START, StageRi
 from kilohertz.rt.loop.trace import STATES
 
 WARM_UP = -1
-"""In place of the tick: not a tick, but the sample that the brain was warmed up with and reset to."""
+"""Tick number of a row that is no tick: the sensor sample with which the brain was warmed up and reset."""
 STAMPS = (*STAGE_COLUMNS[:RECORD], STAGE_COLUMNS[READ], "due", "start")
 
 
 def row_type(robot: RobotModel, *, live: bool) -> np.dtype[Any]:
-    """The row of a robot; `live` where its gains may change on the way."""
+    """Returns the row type of a robot.
+
+    Args:
+        robot: model of the robot.
+        live: whether gains may change during the run; the row then contains them.
+    """
     nc, nh = len(robot.contacts), len(robot.hands)
 
     def vectors(**lengths: int) -> list[tuple[Any, ...]]:
@@ -53,17 +58,17 @@ def row_type(robot: RobotModel, *, live: bool) -> np.dtype[Any]:
 
 
 class TickLog:
-    """Fills a row with each tick and pushes it; everything is allocated here.
+    """Writes a row for each tick into a ring buffer; all memory is allocated at construction.
 
     Args:
-        row: its type, as `row_type` gives it.
-        sensors: the row that the brain reads.
-        brain: whose output and estimator are noted; their arrays keep their address.
-        gains: what the loop hands to the brain.
-        requests: all that may be asked of the brain; a row tells which by its place.
+        row: type of the row, from `row_type`.
+        sensors: sensor row that the brain reads.
+        brain: brain whose output and estimate are recorded; its arrays must keep their address.
+        gains: gains that the loop passes to the brain.
+        requests: all requests of the run; a row stores the index of the active one.
 
     Attributes:
-        ring: for the recorder.
+        ring: ring buffer that the recorder reads.
     """
 
     def __init__(
@@ -88,7 +93,7 @@ class TickLog:
         self._live = gains if isinstance(gains, GainsRow) else None
         if self._live is not None:
             copies.append((into["gains"]["numbers"], self._live.numbers))
-        # Between blocks of bytes a memoryview copies in half of NumPy's time.
+        # To copy contiguous blocks, a memoryview takes half of NumPy's time.
         self._blocks = [(_place(cells, place), _bytes(array)) for place, array in copies if _is_block(array)]
         self._others = [(place, array) for place, array in copies if not _is_block(array)]
         self._output = output
@@ -100,11 +105,11 @@ class TickLog:
         self._request: RequestRow | None = None
 
     def warmed_up(self, request: RequestRow) -> None:
-        """Notes that the brain was warmed up on the sample that the sensor row holds, and reset to it."""
+        """Records the sensor sample with which the brain was warmed up and reset."""
         self._push(WARM_UP, request)
 
     def tick(self, tick: int, request: RequestRow, stages: StageRing) -> None:
-        """Notes a tick that has been written. Hot path."""
+        """Records a tick whose command has been sent. Hot path."""
         row, at, head = stages.row, self._stamps, self._head
         head[at : at + RECORD] = stages.cells[row : row + RECORD]
         head[at + RECORD : at + len(STAMPS)] = stages.cells[row + READ : row + START + 1]
@@ -130,7 +135,13 @@ class TickLog:
 
 
 def block_of(cells: NDArray[np.int64], row: np.dtype[Any], name: str) -> Vector:
-    """A field of a row, or a group of them, as one vector."""
+    """Returns a field or a group of fields of a row as one float vector, a view.
+
+    Args:
+        cells: (n,) row as 8-byte integers.
+        row: type of the row.
+        name: name of a top-level field or group.
+    """
     assert row.fields is not None
     first = row.fields[name][1] // 8
     block: Vector = cells[first : first + row[name].itemsize // 8].view(np.float64)
@@ -146,12 +157,12 @@ def _bytes(array: Vector) -> memoryview:
 
 
 def _place(cells: NDArray[np.int64], part: Vector) -> slice:
-    """Where a part of a row lies in it."""
+    """Returns the cells of a row that a view of it covers."""
     first = (part.ctypes.data - cells.ctypes.data) // 8
     return slice(first, first + part.size)
 
 
 def _pairs(into: Any, source: Any) -> list[tuple[Vector, Any]]:
-    """Each field of a group with the array of the same name."""
+    """Pairs each field of a group with the source's array of the same name."""
     arrays = [(name, getattr(source, name)) for name in into.dtype.names]
     return [(into[name].reshape(array.shape), array) for name, array in arrays]

@@ -1,7 +1,7 @@
-"""What is what in a row of a log: the definition of a ROS 2 message, as log viewers know it without plug-ins.
+"""Describes the fields of a log row as a ROS 2 message definition, which log viewers read without plug-ins.
 
-A row has numbers of 8 bytes only, so it has no padding in that format: it is the message. Names have small
-letters only there; where ours have others too, as in p_WC, they stand behind as a comment.
+A row contains only numbers of 8 bytes, so its bytes are the ROS 2 message: that format adds no padding.
+ROS 2 allows only lower-case field names; our name, such as p_WC, follows as a comment where it differs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TYPES = {"int64": "<i8", "float64": "<f8"}
 
 
 def schema_text(row: np.dtype[Any]) -> str:
-    """The row as the definition of a ROS 2 message."""
+    """Returns the ROS 2 message definition of a row type."""
     parts: list[str] = []
     top = _definition(row, parts)
     return "\n".join([top, *parts])
@@ -40,10 +40,10 @@ def _definition(row: np.dtype[Any], parts: list[str]) -> str:
 
 
 def type_of_schema(text: str) -> np.dtype[Any]:
-    """The row that a definition of `schema_text` describes.
+    """Returns the row type that a definition written by `schema_text` describes.
 
     Raises:
-        ValueError: it is not one of those.
+        ValueError: the text is not such a definition.
     """
     top, *parts = text.split(_RULE)
     known: dict[str, np.dtype[Any]] = {}
@@ -60,11 +60,11 @@ def _fields(text: str, known: Mapping[str, np.dtype[Any]]) -> np.dtype[Any]:
             continue
         match = re.fullmatch(r"([\w/]+)(?:\[(\d+)\])? (\w+)(?: # (\w+))?", line)
         if match is None:
-            raise ValueError(f"'{line}' is no field of a tick")
+            raise ValueError(f"'{line}' is not a field definition of a log row")
         kind, length, name, ours = match.groups()
         name = ours or name
         if kind not in _TYPES and kind not in known:
-            raise ValueError(f"'{kind}' is no type of a tick")
+            raise ValueError(f"'{kind}' is not a field type of a log row")
         entry = known.get(kind, _TYPES.get(kind))
         fields.append((name, entry, (int(length),)) if length else (name, entry))
     return np.dtype(fields)

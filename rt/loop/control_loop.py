@@ -8,13 +8,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.model.rows import CommandRow, SensorRow
-from kilohertz.robots.wire.link import RobotLink
+from kilohertz.robots.wire.link import TickLink
 from kilohertz.rt.host.footprint import FootprintMeter, StealMeter
 from kilohertz.rt.loop.clock import GridClock
 from kilohertz.rt.loop.fade import FADE_TICKS, fade
@@ -60,16 +60,46 @@ class Pace(enum.Enum):
     ROBOT = "robot"
 
 
-class Brain(Protocol):
-    """What the loop needs of `kilohertz.controller.brain.Brain`."""
+class Output(Protocol):
+    """What the loop reads of a decision."""
 
-    def step(self, sensors: SensorRow, request: Any, gains: Any, mark: Callable[[int], None], /) -> Any:
-        """One decision; calls `mark(stage)` as each stage ends; its output has `command` and `state`."""
+    @property
+    def command(self) -> CommandRow:
+        """The command row to send."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """State of the controller, such as "active"; a change of it is an event of the run."""
+        ...
+
+    @property
+    def remark(self) -> str:
+        """What could not be done as asked, one sentence; a change of it is an event of the run."""
         ...
 
 
-Observer = Callable[[int, SensorRow, Any, Any], None]
-Schedule = Sequence[tuple[int, Any]]
+# Requests and gains belong to the brain: the loop only carries them there.
+Request = TypeVar("Request")
+GainsLike = TypeVar("GainsLike")
+Decision = TypeVar("Decision", bound=Output)
+_Request = TypeVar("_Request", contravariant=True)
+_Gains = TypeVar("_Gains", contravariant=True)
+_Decision = TypeVar("_Decision", bound=Output, covariant=True)
+
+
+class Brain(Protocol[_Request, _Gains, _Decision]):
+    """What the loop needs of `kilohertz.controller.brain.Brain`."""
+
+    def step(
+        self, sensors: SensorRow, request: _Request, gains: _Gains, mark: Callable[[int], None], /
+    ) -> _Decision:
+        """One decision; calls `mark(stage)` as each stage ends."""
+        ...
+
+
+Observer = Callable[[int, SensorRow, Request, Decision], None]
+Schedule = Sequence[tuple[int, Request]]
 
 
 class _Stop:
@@ -88,7 +118,7 @@ class _Stop:
             self.now = True
 
 
-class ControlLoop:
+class ControlLoop(Generic[Request, GainsLike, Decision]):
     """Runs a brain against a link, and measures every tick of it.
 
     Args:
@@ -107,11 +137,11 @@ class ControlLoop:
 
     def __init__(
         self,
-        link: RobotLink,
-        brain: Brain,
+        link: TickLink,
+        brain: Brain[Request, GainsLike, Decision],
         sensors: SensorRow,
         damping: CommandRow,
-        gains: Any = None,
+        gains: GainsLike,
         *,
         clock: GridClock | None = None,
         handle_signals: bool = True,
@@ -123,9 +153,9 @@ class ControlLoop:
         self._sensors = sensors
         self._damping = damping
         self._handle_signals = handle_signals
-        self._prepare(((0, None),), None)
+        self._prepare((), None)
 
-    def _prepare(self, schedule: Schedule, stop_request: Any) -> None:
+    def _prepare(self, schedule: Schedule[Request], stop_request: Request | None) -> None:
         self.stages = StageRing(now=self.clock.now)
         self._histograms = {name: LatencyHistogram() for name in (*STAGE_COLUMNS, "tick", "wake", "period")}
         self._by_stage = [
@@ -135,7 +165,8 @@ class ControlLoop:
         self._schedule = schedule
         self._next_entry = 0
         self._next_at = 0
-        self._request: Any = None
+        if schedule:
+            self._request = schedule[0][1]
         self._stop_request = stop_request
         self._stopping = False
         self._tick = 0
@@ -164,11 +195,11 @@ class ControlLoop:
     def run(
         self,
         n_ticks: int,
-        schedule: Schedule,
+        schedule: Schedule[Request],
         *,
         pace: Pace = Pace.LOCKSTEP,
-        observer: Observer | None = None,
-        stop_request: Any = None,
+        observer: Observer[Request, Decision] | None = None,
+        stop_request: Request | None = None,
     ) -> LoopResult:
         """Runs for n_ticks periods and tells how it went; no exception of a tick leaves it.
 
@@ -211,7 +242,7 @@ class ControlLoop:
             raise error
         return result
 
-    def _tick_on(self, pace: Pace, observer: Observer | None) -> None:
+    def _tick_on(self, pace: Pace, observer: Observer[Request, Decision] | None) -> None:
         """Ticks until the last; hot path: nothing here or below grows, waits or writes a file."""
         read = {
             Pace.LOCKSTEP: self._read_now,
@@ -274,7 +305,7 @@ class ControlLoop:
             self._histograms["period"].record(start_ns - self._previous_start_ns)
         self._previous_start_ns = start_ns
 
-    def _current_request(self) -> Any:
+    def _current_request(self) -> Request:
         if self._stop.signals and not self._stopping:
             self._begin_to_stop()
         while self._tick >= self._next_at:
@@ -293,7 +324,7 @@ class ControlLoop:
             self._request = self._stop_request
             self._last_tick = min(self._last_tick, self._tick + STOP_TICKS)
 
-    def _record(self, output: Any) -> None:
+    def _record(self, output: Output) -> None:
         stages = self.stages
         cells, row = stages.cells, stages.row
         previous_ns = start_ns = cells[row + START]
@@ -371,9 +402,7 @@ class ControlLoop:
             self._events.append(LoopEvent(t_s, "fault", f"the tick failed: {type(error).__name__}: {error}"))
         elif self._link_lost:
             exit_state, exit_code = "link_lost", EXIT_LINK_LOST
-            text = getattr(self._link, "lost_because", "") or (
-                "no state came from the robot within the link's time limit"
-            )
+            text = self._link.lost_because or "no state came from the robot within the link's time limit"
             self._events.append(LoopEvent(t_s, "link_lost", text))
         elif self._stop.name is not None:
             self._events.append(LoopEvent(t_s, "stopped", f"stopped by {self._stop.name}"))

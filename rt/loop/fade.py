@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +30,7 @@ def damping_command(na: int, kd_Nms_rad: Vector | float) -> CommandRow:
     return command
 
 
-def fade(last: Any, damping: CommandRow, step: int, out: CommandRow) -> None:
+def fade(last: CommandRow, damping: CommandRow, step: int, out: CommandRow) -> None:
     """Writes command number `step` of FADE_TICKS on the way from the last command to damping.
 
     Numbers rise from one to the next: a robot takes only what is newer.

@@ -10,6 +10,8 @@ from kilohertz.rt.loop.histogram import LatencyHistogram
 EXIT_DONE = 0
 EXIT_SAFETY_STOP = 1
 EXIT_LINK_LOST = 4
+EXIT_INTERNAL_ERROR = 5
+EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ long run keeps every n-th tick, but the counts and the worst values come from ev
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.link import RobotTruth
 
 Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 # 120 s of G1 at 1 kHz is about 300 MB; a longer run keeps fewer ticks of the same length of memory.
 ROWS_KEPT = 120_000
@@ -21,6 +23,35 @@ STATES = ("idle", "armed", "active", "soft_stop", "damping")
 RUNGS = 5
 ITERATIONS_KEPT = 5_000
 SATURATED_FRACTION = 0.999
+
+
+class TracedOutput(Protocol):
+    """What is kept of each decision; see `kilohertz.controller.brain.BrainOutput`."""
+
+    state: str
+    rung: int
+    qp_iterations: int
+    dynamics_residual_N: float
+    cone_violation_N: float
+    p_WC: Vector
+    v_WC: Vector
+    p_WC_des: Vector
+    v_WC_des: Vector
+    p_WS: Vector
+    p_RC: Vector
+    zmp_des: Vector
+    w_F: Vector
+    tau: Vector
+    p_WH_des: Vector
+    hand_active: Flags
+
+
+class TracedEstimator(Protocol):
+    """What is kept of each estimate; see `kilohertz.controller.brain.Estimator`."""
+
+    q: Vector
+    v: Vector
+    contact: Flags
 
 
 class Trace:
@@ -91,7 +122,7 @@ class Trace:
         column.fill(0.0)
         return column
 
-    def record(self, output: Any, estimator: Any, truth: Any) -> None:
+    def record(self, output: TracedOutput, estimator: TracedEstimator, truth: RobotTruth) -> None:
         """Copies one tick; hot path, in place.
 
         Args:
@@ -135,7 +166,7 @@ class Trace:
         self.rung[i] = output.rung
         self.rows = i + 1
 
-    def _count(self, output: Any, truth: Any) -> None:
+    def _count(self, output: TracedOutput, truth: RobotTruth) -> None:
         self.exit_state = output.state
         self.rung_ticks[output.rung] += 1
         self.iteration_ticks[min(output.qp_iterations, ITERATIONS_KEPT)] += 1

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.link import LinkLostError
-from kilohertz.rt.run.session import RunPlan
+from kilohertz.rt.run.plan import RunPlan
 
 READY = "serving"
 START_S = 120.0
@@ -22,10 +23,16 @@ END_S = 5.0
 
 
 def serve_command(plan: RunPlan, endpoint: str) -> list[str]:
-    """The command line that serves the robot of a plan."""
+    """The command line that serves the robot of a plan.
+
+    Raises:
+        ConfigError: its scenario is in no file.
+    """
     arguments = ["serve", plan.robot, "--bind", endpoint, "--seed", str(plan.seed)]
+    if isinstance(plan.scenario, Mapping):
+        raise ConfigError("a scenario for a robot in another process must be a name or a file")
     if plan.scenario is not None:
-        arguments += ["--scenario", plan.scenario]
+        arguments += ["--scenario", str(plan.scenario)]
     if not plan.realtime:
         arguments.append("--lockstep")
     return [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()", *arguments]

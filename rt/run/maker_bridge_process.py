@@ -65,15 +65,23 @@ class Bridging:
 
     Args:
         bridge: what to run.
+
+    Attributes:
+        stopped_by: number of the signal that ended `run`; None where `stop` did.
     """
 
     def __init__(self, bridge: ArmBridge) -> None:
         self.bridge = bridge
+        self.stopped_by: int | None = None
         self._stopped = False
 
     def stop(self) -> None:
         """Ends `run` after this cycle."""
         self._stopped = True
+
+    def _on_signal(self, number: int) -> None:
+        self.stopped_by = number
+        self.stop()
 
     def run(self) -> None:
         """Serves the arm; at the end it is braked and handed back to its maker's controller.
@@ -82,7 +90,7 @@ class Bridging:
             LinkLostError: the arm does not answer any more.
         """
         with ExitStack() as stack:
-            stack.enter_context(told_by_signals(lambda _: self.stop()))
+            stack.enter_context(told_by_signals(self._on_signal))
             stack.enter_context(prepare_realtime(core=server_core()))
             try:
                 while not self._stopped:

@@ -89,7 +89,13 @@ class RemoteRobot:
             self.link.close()
             raise
         self.truth = RemoteTruth(robot, self.link.truth)
+        self._lockstep = lockstep
         self._start_t_s = math.nan
+
+    @property
+    def hardware(self) -> bool:
+        """Whether it keeps its own time and does not know where it truly is, as only a simulated one can."""
+        return not (self._lockstep or self.truth.known)
 
     @property
     def fell(self) -> bool | None:

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.request import request_from_numbers
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.row import WARM_UP, block_of, row_type
-from kilohertz.rt.run.session import config_sha256, estimator_of, no_mark, warm_up
-from kilohertz.rt.run.summary import version
+from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
+from kilohertz.rt.run.summary import config_sha256, version
 
 Cells = NDArray[np.int64]
 
@@ -29,8 +29,8 @@ PROGRESS_TICKS = 250
 
 
 @dataclass(frozen=True)
-class Replay:
-    """What came of it.
+class ReplayResult:
+    """How a replay went.
 
     Attributes:
         ticks: that were run again.
@@ -45,6 +45,11 @@ class Replay:
     bits: int
     first: str
     other_machine: str
+
+    @property
+    def identical(self) -> bool:
+        """Whether no bit of any command differs."""
+        return self.differ == 0
 
 
 class RecordedEstimator:
@@ -68,7 +73,7 @@ class RecordedEstimator:
     def reset(self, sensors: SensorRow) -> None:
         """What it knows comes from the log."""
 
-    def update(self, sensors: SensorRow, planned_contact: Vector, dt_s: float) -> None:
+    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """What it knows comes from the log."""
 
 
@@ -105,7 +110,7 @@ class ReplayedBrain:
         estimator: Any = self._told or estimator_of(model, gains)
         self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9)
         self.command: Vector = self._brain.output.command.data
-        self._requests = [_request(numbers) for numbers in header.requests]
+        self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
         self._sensors = model.new_sensor_row()
         self._gains = GainsRow(gains) if header.live else gains
         self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
@@ -131,7 +136,7 @@ class ReplayedBrain:
 
 def replay(
     reader: LogReader, robot: str | None = None, progress: Callable[[float], None] | None = None
-) -> Replay:
+) -> ReplayResult:
     """Runs all of a log again, and compares the commands bit by bit.
 
     Args:
@@ -168,7 +173,7 @@ def replay(
                 progress(ticks * header.period_ns * 1e-9)
     processor = header.machine["processor"]
     other = "" if processor == llvm.get_host_cpu_name() else processor
-    return Replay(ticks, differ, bits, first, other)
+    return ReplayResult(ticks, differ, bits, first, other)
 
 
 def _difference(header: LogHeader, row: np.dtype[Any], cells: Cells, command: Vector, at: int) -> str:
@@ -191,11 +196,3 @@ def _require_same_versions(header: LogHeader) -> None:
     for name, theirs in {"kilohertz": header.version, **header.libraries}.items():
         if ours.get(name) != theirs:
             raise ConfigError(f"the log was made with {name} {theirs}, this is {ours.get(name, 'without')}")
-
-
-def _request(numbers: list[float]) -> RequestRow:
-    row = RequestRow()
-    if len(numbers) != row.data.size:
-        raise ConfigError("the log's requests are not those of this version")
-    row.data[:] = numbers
-    return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import load_key, trusted_keys
@@ -30,7 +31,7 @@ def build_server(
         ConfigError: robot, scenario, endpoint or key cannot be used.
     """
     model = RobotModel.load(robot)
-    world = load_scenario(scenario or default_scenario_name(model), model)
+    world = load_scenario(scenario or default_scenario_name(model), model, behaviour_schemas(model))
     return SimulatedServer(
         model,
         world,
@@ -49,23 +50,31 @@ class Serving:
     Args:
         server: what to run.
         clock: one tick a period; not used in lockstep.
+
+    Attributes:
+        stopped_by: number of the signal that ended `run`; None where `stop` did.
     """
 
     def __init__(self, server: SimulatedServer, clock: GridClock | None = None) -> None:
         self.server = server
         self.clock = clock if clock is not None else GridClock()
+        self.stopped_by: int | None = None
         self._stopped = False
 
     def stop(self) -> None:
         """Ends `run` after this tick."""
         self._stopped = True
 
+    def _on_signal(self, number: int) -> None:
+        self.stopped_by = number
+        self.stop()
+
     def run(self) -> None:
         """Serves; closes the server at the end, which leaves the robot damping."""
         server, clock = self.server, self.clock
         with ExitStack() as stack:
             stack.callback(server.close)
-            stack.enter_context(told_by_signals(lambda _: self.stop()))
+            stack.enter_context(told_by_signals(self._on_signal))
             if server.lockstep:
                 while not self._stopped:
                     server.wait_for_command()

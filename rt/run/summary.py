@@ -5,6 +5,7 @@ A figure that a run did not produce is None, never made up.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import itertools
 import math
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.sim.scenario_schema import Scenario
@@ -206,6 +208,12 @@ def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
         "peak_fraction": _number(float(trace.peak_torque_fraction.max())),
         "saturated_joints": [joint_names[i] for i in np.flatnonzero(share > SATURATED_SHARE).tolist()],
     }
+
+
+def config_sha256(robot: RobotModel, gains: Gains) -> str:
+    """Of all that robot.yaml and gains say."""
+    configuration = f"{robot.config_sha256}\n{gains.model_dump_json()}"
+    return hashlib.sha256(configuration.encode()).hexdigest()
 
 
 def provenance(robot: RobotModel, gains_sha256: str) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What people look at: the screen after a run, plots, histograms."""
+"""Shows the results of a run: a summary in the terminal, plots and histograms."""

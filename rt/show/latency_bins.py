@@ -1,4 +1,4 @@
-"""A latency histogram in few bins, for pictures and for the terminal."""
+"""Converts a latency histogram to a few logarithmic bins, for plots and for the terminal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Vector = NDArray[np.float64]
 
 
 def log_bins(histogram: LatencyHistogram, per_decade: int) -> tuple[Vector, Vector]:
-    """The same counts in bins of equal ratio.
+    """Returns the counts of a histogram in bins of equal ratio.
 
     Args:
-        histogram: not empty.
-        per_decade: bins from 100 us to 1000 us, say.
+        histogram: latency histogram, not empty.
+        per_decade: number of bins per factor of ten.
 
     Returns:
-        (n + 1,) edges, from below the shortest duration to above the longest [us], and (n,) counts.
+        (n + 1,) bin edges, from below the shortest duration to above the longest [us], and (n,) counts.
     """
     recorded = [
         (item.value_iterated_to, item.count_added_in_this_iter_step)
@@ -27,7 +27,7 @@ def log_bins(histogram: LatencyHistogram, per_decade: int) -> tuple[Vector, Vect
     value_us = np.maximum([value for value, _ in recorded], 1) / 1000.0
     first, last = np.floor(per_decade * np.log10(value_us[[0, -1]]))
     edges_us = 10.0 ** (np.arange(first, last + 2.0) / per_decade)
-    # Rounding may put a value on the wrong side of its own edge.
+    # Because of rounding, the first or last value may lie outside the computed edges.
     edges_us[0], edges_us[-1] = min(edges_us[0], value_us[0]), max(edges_us[-1], value_us[-1])
     counts, _ = np.histogram(value_us, edges_us, weights=[count for _, count in recorded])
     return edges_us, counts

@@ -1,4 +1,4 @@
-"""The latency of a run as a picture."""
+"""Plots the latency of a run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kilohertz.rt.show.latency_bins import log_bins
 from kilohertz.rt.show.plot_style import ESTIMATE, LIMIT, REFERENCE, THIRD, TRUTH
 
 MOST_FINE = 2000.0
-"""Between the ends of an axis that has room for three numbers a decade."""
+"""Largest ratio of the ends of an axis that has room for three tick labels per decade."""
 
 _MARKS = (("p50", "o", TRUTH), ("p99", "s", ESTIMATE), ("p99.9", "D", THIRD), ("max", "X", LIMIT))
 
 
 def latency_figure(stages: Mapping[str, LatencyHistogram], title: str, *, realtime: bool) -> Figure:
-    """The histogram of the whole tick (both axes logarithmic), and the spread of every stage."""
+    """Plots the histogram of the whole tick (both axes logarithmic), and percentiles of each stage."""
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     tick = stages["tick"]
@@ -60,7 +60,7 @@ def latency_figure(stages: Mapping[str, LatencyHistogram], title: str, *, realti
 
 
 def _log_time(axis: Any) -> None:
-    """A logarithmic axis that says 200 and not 2 x 10^2; over many decades of what is drawn, only 100."""
+    """Makes an axis logarithmic, with labels like 200 instead of 2 x 10^2; long axes show powers of 10."""
     axis.axes.set_xscale("log")
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < MOST_FINE * low else (1.0,)))
@@ -69,5 +69,5 @@ def _log_time(axis: Any) -> None:
 
 
 def _at_least(value: float | None, floor_us: float = 0.05) -> float:
-    """A duration for a logarithmic axis, on which 0 has no place."""
+    """Returns a duration of at least `floor_us` [us], because a logarithmic axis cannot show 0."""
     return max(value or 0.0, floor_us)

@@ -1,4 +1,4 @@
-"""A log as pictures: latency, the ticks one by one, torques, and balance as the controller saw it."""
+"""Plots a log: latency, each tick, joint torques, and balance as estimated by the controller."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ POINTS_DRAWN = 3000
 
 
 def write_log_plots(folder: Path, reader: LogReader) -> list[Path]:
-    """Draws what a log has figures for.
+    """Writes every plot for which the log has data.
 
     Args:
         folder: an existing folder to write PNG files to.
-        reader: of the log, at its beginning.
+        reader: open log, at its beginning.
 
     Returns:
-        The files written, in the order of reading.
+        The files written, in the order in which to look at them.
     """
     header = reader.header
     rows = read_rows(reader)
@@ -57,14 +57,14 @@ def _few(rows: NDArray[Any]) -> slice:
 
 
 def ticks_figure(rows: NDArray[Any], header: LogHeader, events: list[dict[str, Any]], title: str) -> Figure:
-    """How long every tick took, and its solver; when something happened."""
+    """Plots the duration of every tick and QP solution, with events, ladder rung and gain changes."""
     figure = Figure(figsize=(11, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     t_s, stamps = _times(rows, header), rows["stamps_ns"]
-    # All of them: it is the single late tick that one looks for.
+    # Draw every tick: the user looks for single late ones.
     above.plot(t_s, (stamps["write"] - stamps["start"]) / 1e3, ".", color=TRUTH, markersize=2, label="tick")
     above.plot(
-        t_s, (stamps["solve"] - stamps["assemble"]) / 1e3, ".", color=ESTIMATE, markersize=2, label="solve"
+        t_s, (stamps["solve"] - stamps["assemble"]) / 1e3, ".", color=ESTIMATE, markersize=2, label="QP solve"
     )
     if header.pace != "lockstep":
         above.axhline(header.period_ns / 1e3, color=LIMIT, linewidth=1.0, label="period")
@@ -73,8 +73,8 @@ def ticks_figure(rows: NDArray[Any], header: LogHeader, events: list[dict[str, A
         above.axvline(event["t_s"], color=FOURTH, linewidth=0.8, alpha=0.6)
         above.annotate(f" {event['kind']}", (event["t_s"], 1.0), xycoords=("data", "axes fraction"),
                        fontsize=7, color=FOURTH, rotation=90, va="top")  # fmt: skip
-    below.step(t_s, rows["rung"], color=REFERENCE, where="post", label="rung of the ladder")
-    below.step(t_s, rows["gains_generation"], color=THIRD, where="post", label="gains")
+    below.step(t_s, rows["rung"], color=REFERENCE, where="post", label="ladder rung")
+    below.step(t_s, rows["gains_generation"], color=THIRD, where="post", label="gain changes")
     highest = max(int(rows["rung"].max()), int(rows["gains_generation"].max()), 1)
     below.set(xlabel="time [s]", xlim=(t_s[0], t_s[-1] + 1e-9), ylim=(-0.1, highest + 0.5))
     below.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -85,7 +85,7 @@ def ticks_figure(rows: NDArray[Any], header: LogHeader, events: list[dict[str, A
 
 
 def torques_figure(rows: NDArray[Any], header: LogHeader, title: str) -> Figure:
-    """Torque of every joint over its limit: as commanded, and as its drive says."""
+    """Plots the commanded and the measured torque of each joint divided by its limit."""
     joints = header.joint_names
     columns = min(6, len(joints))
     lines = -(-len(joints) // columns)
@@ -94,12 +94,12 @@ def torques_figure(rows: NDArray[Any], header: LogHeader, title: str) -> Figure:
     few = _few(rows)
     t_s = _times(rows, header)[few]
     limits = np.array(header.torque_limit_Nm)
-    told, measured = rows["command"]["tau_ff"] / limits, rows["sensors"]["tau"] / limits
+    commanded, measured = rows["command"]["tau_ff"] / limits, rows["sensors"]["tau"] / limits
     for joint, name in enumerate(joints):
         plot = axes[joint]
-        plot.plot(t_s, told[few, joint], color=ESTIMATE, linewidth=0.8, label="commanded")
+        plot.plot(t_s, commanded[few, joint], color=ESTIMATE, linewidth=0.8, label="commanded")
         plot.plot(t_s, measured[few, joint], color=TRUTH, linewidth=0.8, label="measured")
-        share = f"{100.0 * np.abs(told[:, joint]).max():.0f} % of {limits[joint]:.3g} Nm"
+        share = f"{100.0 * np.abs(commanded[:, joint]).max():.0f} % of {limits[joint]:.3g} Nm"
         plot.set_title(f"{name.removesuffix('_joint')}  {share}", fontsize=7.0, fontweight="normal")
         plot.tick_params(labelsize=7)
     for plot in axes[len(joints) :]:
@@ -112,7 +112,7 @@ def torques_figure(rows: NDArray[Any], header: LogHeader, title: str) -> Figure:
 
 
 def balance_figure(rows: NDArray[Any], header: LogHeader, title: str) -> Figure:
-    """Centre of mass as estimated and as asked, and what the soles were to carry."""
+    """Plots estimated and desired centre of mass, and the desired normal force of each contact."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     axes = figure.subplots(4, 1, sharex=True)
     few = _few(rows)
@@ -125,8 +125,8 @@ def balance_figure(rows: NDArray[Any], header: LogHeader, title: str) -> Figure:
     for contact, name in enumerate(header.contact_names):
         colour = (TRUTH, ESTIMATE, THIRD, FOURTH)[contact % 4]
         axes[3].plot(t_s, balance["w_F"][:, 6 * contact + 2], color=colour, linewidth=0.9, label=name)
-    axes[3].set(ylabel="normal force\nasked [N]", xlabel="time [s]", xlim=(t_s[0], t_s[-1] + 1e-9))
+    axes[3].set(ylabel="desired normal\nforce [N]", xlabel="time [s]", xlim=(t_s[0], t_s[-1] + 1e-9))
     axes[3].legend(loc="upper left", ncols=4)
-    figure.suptitle(f"{title}: centre of mass, as estimated", fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(f"{title}: estimated centre of mass", fontweight="bold", x=0.01, ha="left")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure

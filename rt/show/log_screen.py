@@ -1,4 +1,4 @@
-"""The figures of a log on one screen of a terminal."""
+"""Prints the summary of a log on one screen of a terminal."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def print_log(console: Console, figures: Mapping[str, Any]) -> None:
     lost = figures["rows_lost"]
     lines: list[RenderableType] = [
         Text(
-            f"{figures['ticks']} ticks recorded, {lost} rows lost, {figures['overruns']} periods missed; "
-            f"{figures['bytes'] / 1e6:.1f} MB, {rate:.0f} MB a minute",
+            f"{figures['ticks']} ticks recorded, {lost} rows lost, {figures['overruns']} deadline misses; "
+            f"{figures['bytes'] / 1e6:.1f} MB, {rate:.0f} MB/min",
             style="yellow" if lost or figures["overruns"] else "",
         ),
         Text(
-            f"ended {figures['ended']}" if figures["whole"] else figures["ended"],
+            f"state at the end: {figures['ended']}" if figures["whole"] else figures["ended"],
             style="" if figures["whole"] else "yellow",
         ),
     ]
     if figures["gains"]:
-        lines.append(Text(f"new gains on the way: {figures['gains']}"))
+        lines.append(Text(f"gain changes during the run: {figures['gains']}"))
     events = figures["events"]
     for event in events[:EVENTS_SHOWN]:
         lines.append(Text(f"{event['t_s']:8.3f} s  {event['kind']}: {event['text']}", style="dim"))
     if len(events) > EVENTS_SHOWN:
-        lines.append(Text(f"and {len(events) - EVENTS_SHOWN} events more", style="dim"))
+        lines.append(Text(f"and {len(events) - EVENTS_SHOWN} more events", style="dim"))
     console.print(_padded(*lines))
     console.print(_padded(latency_table(figures["latency_us"])))
     made = figures["provenance"]

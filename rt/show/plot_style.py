@@ -1,4 +1,4 @@
-"""How every picture of a run looks: truth blue, estimates orange, references grey, limits red."""
+"""Defines the style of all plots: truth is blue, estimates orange, references grey, limits red."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
+# Colours of Okabe and Ito, which colour-blind readers can distinguish.
 TRUTH, ESTIMATE, REFERENCE, LIMIT = "#0072B2", "#E69F00", "#4D4D4D", "#D55E00"
 THIRD, FOURTH = "#009E73", "#CC79A7"
 STYLE: Any = {
@@ -31,7 +31,7 @@ STYLE: Any = {
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Writes each figure into a file of its name; returns the files."""
+    """Writes each figure to `NAME.png` in a folder; returns the paths."""
     paths = []
     for name, figure in figures.items():
         path = folder / f"{name}.png"

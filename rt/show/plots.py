@@ -1,6 +1,6 @@
-"""A run as pictures: latency, balance, contact forces, torques, estimation errors, hands.
+"""Plots a run: latency, balance, footsteps, contact forces, torques, estimation errors and hands.
 
-They are drawn after the run, from its trace alone, so that they cost the tick nothing.
+The plots are drawn after the run from its trace, so that they take no time from the tick.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ POINTS_DRAWN = 3000
 BEYOND_LIMIT = 1.15
 TITLE_OVER_PUSHES = 16.0
 STANDS_SHARE, STANDS_S = 0.06, 0.1
-"""A sole stands where it carries this much of the robot's weight, for this long."""
+"""A sole counts as a foothold if it carries this share of the robot's weight for this time."""
 
 
 def write_plots(
@@ -53,18 +53,18 @@ def write_plots(
     *,
     realtime: bool,
 ) -> list[Path]:
-    """Draws every picture that the run has figures for.
+    """Writes every plot for which the run has data.
 
     Args:
         folder: an existing folder to write PNG files to.
-        trace: the history of the run, at least two rows.
+        trace: history of the run; with fewer than two rows only the latency is plotted.
         robot: the robot of the run.
-        scenario: what it was asked to do.
-        stages: latency of the tick and of its stages, by the contract's names.
+        scenario: the scenario of the run.
+        stages: latency of the tick and of its stages, by their names in the summary.
         realtime: whether ticks were paced, so that the period is a deadline.
 
     Returns:
-        The files written, in the order of reading.
+        The files written, in the order in which to look at them.
     """
     title = f"{robot.name} · {scenario.name}"
     figures: dict[str, Figure] = {}
@@ -86,14 +86,14 @@ def write_plots(
 
 
 def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
-    """Centre of mass, its reference, centre of pressure and capture point: from above and over time."""
+    """Plots centre of mass, its reference, centre of pressure and capture point, from above and over time."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.5))
     above = figure.add_subplot(grid[:, 0])
     t_s, few = trace.kept("t_s"), _few(trace)
     com = judged_com(trace)
-    # The reference as the controller sees it lives in its drifting world: shown around the true soles.
-    # What is damped follows none.
+    # The controller's reference is in its estimated world frame, which drifts: draw it relative to the true
+    # soles. While damping there is no reference.
     reference = np.where(active(trace)[:, None], com + com_error(trace), np.nan)
     cop = center_of_pressure(trace)
     capture = com[:, :2] + trace.kept("v_WC_true")[:, :2] / pendulum_frequency(trace)[:, None]
@@ -110,7 +110,7 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     above.plot(com[few, 0], com[few, 1], color=TRUTH, label="CoM, true")
     above.set_aspect("equal", adjustable="datalim")
     above.set(xlabel="x [m]", ylabel="y [m]")
-    above.set_title("From above")
+    above.set_title("Top view")
 
     for row, (axis, name) in enumerate(zip(range(3), "xyz", strict=True)):
         plot = figure.add_subplot(grid[row, 1])
@@ -132,7 +132,12 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
 
 
 def footholds(trace: Trace, robot: RobotModel) -> list[tuple[int, int]]:
-    """(contact, row) in the middle of each time that a sole stood, in order; none if no foot was lifted."""
+    """Finds every foothold of a run.
+
+    Returns:
+        (contact index, trace row in the middle of the stance) of each foothold, in order of time; empty if no
+        foot was lifted.
+    """
     down = trace.kept("normal_true_N") > STANDS_SHARE * robot.mass_kg * GRAVITY_M_S2
     if down.all():
         return []
@@ -147,18 +152,18 @@ def footholds(trace: Trace, robot: RobotModel) -> list[tuple[int, int]]:
 
 
 _FOOTSTEPS_WIDTH = 11.1
-"""Of the axes in a figure of 12 inches."""
+"""Width of the axes in a figure that is 12 inches wide [inch]."""
 
 
 def footsteps_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
-    """Every foothold, with centre of mass, capture point and centre of pressure: from above and the side."""
+    """Plots footholds, centre of mass, capture point and centre of pressure, from above and from the side."""
     few, com = _few(trace), trace.kept("p_WR_true")
     cop = center_of_pressure(trace)
     capture = com[:, :2] + trace.kept("v_WC_true")[:, :2] / pendulum_frequency(trace)[:, None]
     soles = [(c, row, _sole_outline(trace, robot, c, row)) for c, row in footholds(trace, robot)]
     shown = np.vstack([com[:, :2], *[sole for _, _, sole in soles]])
     middle, (x_span, y_span) = (shown.max(axis=0) + shown.min(axis=0)) / 2.0, np.ptp(shown, axis=0) + 0.2
-    # As wide as it is long, seen from above: a robot that goes sideways needs a taller figure.
+    # Both axes of the top view have the same scale: a robot that walks sideways needs a taller figure.
     height = float(np.clip(_FOOTSTEPS_WIDTH * y_span / x_span, 2.4, 7.0))
     figure = Figure(figsize=(12, height + 4.0), layout="constrained")
     above, side = figure.subplots(2, 1, sharex=True, height_ratios=(height, 2.4))
@@ -183,16 +188,16 @@ def footsteps_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title:
     above.set(ylabel="y [m]", xlim=middle[0] + np.array([-x_half, x_half]))
     y_half = x_half * height / _FOOTSTEPS_WIDTH
     above.set(ylim=middle[1] + np.array([-y_half, y_half]))
-    above.set_title("From above")
+    above.set_title("Top view")
     side.set(xlabel="x [m]", ylabel="z [m]")
-    side.set_title("From the side")
+    side.set_title("Side view")
     figure.suptitle(f"{title}: footsteps", fontweight="bold", x=0.01, ha="left")
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 def pendulum_frequency(trace: Trace) -> Vector:
-    """(n,) natural frequency of the linear inverted pendulum over the stance feet [rad/s].
+    """Returns (n,) natural frequency of the linear inverted pendulum above the feet [rad/s].
 
     Source: Pratt et al., "Capture Point", Humanoids 2006.
     """
@@ -203,7 +208,7 @@ def pendulum_frequency(trace: Trace) -> Vector:
 
 
 def center_of_pressure(trace: Trace) -> Vector:
-    """(n, 3) true centre of pressure over all contacts in the world [m]; NaN in flight."""
+    """Returns (n, 3) true centre of pressure of all contacts in the world [m]; NaN without contact force."""
     normal_N = trace.kept("normal_true_N")
     moment = np.einsum("nc,ncx->nx", normal_N, np.nan_to_num(trace.kept("cop_true_W")))
     total_N = normal_N.sum(axis=1, keepdims=True)
@@ -212,7 +217,7 @@ def center_of_pressure(trace: Trace) -> Vector:
 
 
 def contact_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
-    """Normal force of each contact, and its tangential force against what friction allows."""
+    """Plots the normal force of each contact, and the tangential force with its friction limit."""
     contacts = robot.contacts
     figure = Figure(figsize=(12, 6.2), layout="constrained")
     axes = figure.subplots(2, len(contacts), sharex=True, sharey="row", squeeze=False)
@@ -242,7 +247,7 @@ def contact_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
 
 
 def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
-    """Torque of every joint as a fraction of its limit; each panel names the limit and its largest share."""
+    """Plots the torque of each joint divided by its limit; panel titles give the limit and the peak ratio."""
     joints = robot.joint_names
     columns = min(6, len(joints))
     rows = -(-len(joints) // columns)
@@ -283,7 +288,7 @@ def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
 
 
 def estimation_figure(trace: Trace, scenario: Scenario, title: str) -> Figure:
-    """Errors of the estimated base: velocity, tilt and position."""
+    """Plots the estimation errors of the base: velocity, tilt and position."""
     figure = Figure(figsize=(11, 7), layout="constrained")
     velocity, tilt, position = figure.subplots(3, 1, sharex=True)
     few = _few(trace)
@@ -307,7 +312,7 @@ def estimation_figure(trace: Trace, scenario: Scenario, title: str) -> Figure:
 
 
 def hand_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str) -> Figure:
-    """Every hand that was asked to be somewhere: reference and truth, and the distance between them."""
+    """Plots reference, true position and tracking error of each hand that had a target."""
     hands = [h for h in range(len(robot.hand_names)) if trace.kept("hand_active")[:, h].any()]
     figure = Figure(figsize=(max(5.5 * len(hands), 8.0), 7), layout="constrained")
     axes = figure.subplots(4, len(hands), sharex=True, squeeze=False)
@@ -336,14 +341,14 @@ def hand_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str)
 
 
 def _show_at_least(plot: Axes, span: float) -> None:
-    """Widens the vertical axis where nothing happened: noise drawn large looks like trouble."""
+    """Widens the vertical axis to at least `span`, so that small noise does not look like large motion."""
     low, high = plot.get_ylim()
     missing = max(0.0, span - (high - low)) / 2.0
     plot.set_ylim(low - missing, high + missing)
 
 
 def _few(trace: Trace) -> slice:
-    """A run has more ticks than a picture has columns."""
+    """Returns a slice that thins the trace to about `POINTS_DRAWN` rows; a plot has fewer pixels."""
     return slice(None, None, max(1, trace.rows // POINTS_DRAWN))
 
 
@@ -364,7 +369,7 @@ def _mark_pushes(plot: Axes, scenario: Scenario, *, named: bool) -> None:
 
 
 def _sole_outline(trace: Trace, robot: RobotModel, contact: int, row: int) -> Vector:
-    """(k, 2) corners of a sole from above, at its true place and the heading of the base [m]."""
+    """Returns (k, 2) corners of a sole in the world [m], at its true position and the heading of the base."""
     orientation = np.repeat(trace.kept("q_true")[row : row + 1, 3:7], 1, axis=0)
     ahead = rotate(orientation, np.array([1.0, 0.0, 0.0]))[0]
     heading = np.arctan2(ahead[1], ahead[0])

@@ -1,4 +1,4 @@
-"""What a run looked like, on one screen of a terminal."""
+"""Prints the summary of a run on one screen of a terminal."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from kilohertz.controller.problem.soles import can_rest
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.loop.histogram import LatencyHistogram
-from kilohertz.rt.run.session import RunResult
+from kilohertz.rt.run.result import SessionResult
 from kilohertz.rt.show.latency_bins import log_bins
 from kilohertz.sim.scenario_schema import Scenario
 
 BAR_CELLS = 36
 MOST_BARS = 16
-# Finer where all durations are alike.
+# The finest of these that needs at most MOST_BARS bars is used.
 BINS_PER_DECADE = (20, 12, 6, 3)
 EVENTS_SHOWN = 12
 SMALLEST_SHOWN = 1e-12
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
-def print_run(console: Console, result: RunResult, setup_s: float | None = None) -> None:
-    """Prints what was asked, how it went, the figures under their names in the JSON, and the latency.
+def print_run(console: Console, result: SessionResult, setup_s: float | None = None) -> None:
+    """Prints the commands, the outcome, the figures with their names in the JSON, and the latency.
 
     Args:
-        console: to print on.
-        result: what came of the run.
-        setup_s: from the command's start to the first tick [s].
+        console: console to print on.
+        result: result of the run.
+        setup_s: time from the start of the command to the first tick [s]; None if unknown.
     """
     summary = result.summary
     pace = "in real time" if result.plan.paced else "in lockstep"
     if result.plan.endpoint is not None:
         pace += f" over {result.plan.endpoint}"
     setup = "" if setup_s is None else f", after {setup_s:.1f} s of set-up"
-    told_truth = result.scenario.estimator == "truth"
+    uses_truth = result.scenario.estimator == "truth"
     console.print()
     console.print(
         Text.assemble(
             (f"{result.robot.name} · {result.scenario.name}", "bold"),
             f"   {summary['duration_s']:g} s simulated {pace}, which took {result.wall_s:.1f} s{setup};"
-            f" seed {result.plan.seed}" + (", estimator told the truth" if told_truth else ""),
+            f" seed {result.plan.seed}" + (", true state instead of an estimate" if uses_truth else ""),
         )
     )
-    console.print(_padded(asked(result.scenario), verdict(result)))
+    console.print(_padded(scenario_table(result.scenario), verdict(result)))
     console.print(_padded(figures_table(summary)))
     console.print(_padded(latency_table(summary["latency_us"])))
     console.print(_padded(tick_bars(result.loop.latency["tick"])))
@@ -60,8 +60,8 @@ def print_run(console: Console, result: RunResult, setup_s: float | None = None)
         console.print(_padded(host_lines(result.host, result.loop.overruns)))
 
 
-def asked(scenario: Scenario) -> RenderableType:
-    """The scenario's commands and events in order of time."""
+def scenario_table(scenario: Scenario) -> RenderableType:
+    """Returns the scenario's commands and events in order of time."""
     rows = [(command.at_s, command.kind, _values(command.params)) for command in scenario.commands]
     for event in scenario.events:
         if event.push is not None:
@@ -71,7 +71,7 @@ def asked(scenario: Scenario) -> RenderableType:
             rows.append((event.at_s, "payload", f"{event.payload.mass_kg:g} kg on {event.payload.link}"))
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
-    # One column for what and how: rich cuts off the words before a column that is empty throughout.
+    # One column for name and values: rich would truncate the names before a column that is empty in all rows.
     width = max(len(kind) for _, kind, _ in rows) if rows else 0
     for at_s, kind, text in sorted(rows, key=lambda row: row[0]):
         what = Text.assemble(kind.ljust(width + 2), (text, "dim")) if text else Text(kind)
@@ -79,8 +79,8 @@ def asked(scenario: Scenario) -> RenderableType:
     return table
 
 
-def verdict(result: RunResult) -> RenderableType:
-    """Whether the robot fell, in what state the run ended, and what happened on the way."""
+def verdict(result: SessionResult) -> RenderableType:
+    """Returns whether the robot fell, the final state if it was stopped, and the last events."""
     lines = []
     if result.fell:
         lines.append(Text(f"FELL after {result.fell_at_s:.3f} s", style="bold red"))
@@ -90,16 +90,16 @@ def verdict(result: RunResult) -> RenderableType:
         lines.append(Text("did not fall", style="bold green"))
     else:
         lines.append(Text("done", style="bold green"))
-    told = [event for event in result.events if event["kind"] not in ("push", "payload")]
-    told = [event for event in told if not event["text"].startswith("starts in")]
+    shown = [event for event in result.events if event["kind"] not in ("push", "payload")]
+    shown = [event for event in shown if not event["text"].startswith("starts in")]
     lines += [
-        Text(f"{event['t_s']:8.3f} s  {event['text']}", style="yellow") for event in told[-EVENTS_SHOWN:]
+        Text(f"{event['t_s']:8.3f} s  {event['text']}", style="yellow") for event in shown[-EVENTS_SHOWN:]
     ]
     return Group(*lines)
 
 
 def figures_table(summary: Mapping[str, Any]) -> Table:
-    """Tracking, estimation, solver, torque and payload under the names they have in the JSON."""
+    """Returns a table of tracking, estimation, solver, torque and payload, with their names in the JSON."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right")
@@ -112,31 +112,31 @@ def figures_table(summary: Mapping[str, Any]) -> Table:
             for part, figure in entries:
                 if figure is not None:
                     key = f"{section}.{name}" + (f".{part}" if part else "")
-                    words = f"{part} {_WORDS[name]}" if part else _WORDS[name]
-                    table.add_row(words, _shown(figure) + _unit(name), key)
+                    label = f"{part} {_LABELS[name]}" if part else _LABELS[name]
+                    table.add_row(label, _shown(figure) + _unit(name), key)
     return table
 
 
-_WORDS = {
-    "com_rms_m": "centre of mass off its reference, RMS",
-    "hand_rms_m": "off its reference, RMS",
-    "hand_max_m": "off its reference, worst",
-    "mean_velocity_m_s": "walked at",
-    "yaw_rate_rad_s": "turned at",
-    "velocity_rms_m_s": "base velocity estimate off, RMS x y z",
-    "tilt_rms_deg": "tilt estimate off, RMS",
-    "position_drift_m": "position estimate drifted x y z",
+_LABELS = {
+    "com_rms_m": "centre of mass tracking error, RMS",
+    "hand_rms_m": "tracking error, RMS",
+    "hand_max_m": "tracking error, max",
+    "mean_velocity_m_s": "mean walking velocity, x y",
+    "yaw_rate_rad_s": "mean yaw rate while walking",
+    "velocity_rms_m_s": "base velocity estimation error, RMS x y z",
+    "tilt_rms_deg": "tilt estimation error, RMS",
+    "position_drift_m": "position estimate drift, x y z",
     "solver": "QP solver",
-    "solved": "ticks solved",
+    "solved": "ticks with a QP solution",
     "softened": "ticks with softened limits",
-    "fallback": "ticks without a solution",
-    "iterations_p99": "iterations, p99",
-    "worst_dynamics_residual_Nm": "dynamics residual, worst",
-    "worst_cone_violation_N": "friction cone violation, worst",
-    "peak_fraction": "largest torque over its limit",
-    "saturated_joints": "joints saturated for over 1 % of ticks",
-    "mass_kg": "payload, as weighed at the end",
-    "p_BP_m": "payload from the base, x y z",
+    "fallback": "ticks without a QP solution",
+    "iterations_p99": "QP iterations, p99",
+    "worst_dynamics_residual_Nm": "dynamics residual, max",
+    "worst_cone_violation_N": "friction cone violation, max",
+    "peak_fraction": "largest ratio of torque to limit",
+    "saturated_joints": "joints saturated in over 1 % of ticks",
+    "mass_kg": "estimated payload mass at the end",
+    "p_BP_m": "estimated payload position in the base frame, x y z",
 }
 
 
@@ -156,7 +156,7 @@ def _unit(name: str) -> str:
 
 
 def latency_table(latency_us: Mapping[str, Mapping[str, float | None]]) -> Table:
-    """Percentiles of the tick and of its stages [us]; stages that were not measured are left out."""
+    """Returns the percentiles of the tick and its stages [us]; stages that were not measured are left out."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     table.add_column("latency µs")
     for name in PERCENTILES:
@@ -169,7 +169,7 @@ def latency_table(latency_us: Mapping[str, Mapping[str, float | None]]) -> Table
 
 
 def tick_bars(histogram: LatencyHistogram) -> RenderableType:
-    """The histogram of the tick as bars whose length is the logarithm of the count."""
+    """Returns the tick's latency histogram as bars; their length is the logarithm of the count."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
     table.add_column(justify="right")
@@ -198,27 +198,31 @@ def _us(value: float) -> str:
 
 
 def link_line(link: Mapping[str, Any]) -> RenderableType:
-    """What became of the commands, and how long they took."""
+    """Returns the counts of accepted and late commands, and the round-trip time.
+
+    Args:
+        link: link figures of the summary; times in us.
+    """
     trip = link["round_trip_us"]
-    parts = [f"{link['commands_accepted']} commands taken by the robot, {link['commands_late']} late"]
+    parts = [f"{link['commands_accepted']} commands accepted by the robot, {link['commands_late']} late"]
     if trip["p50"] is not None:
         times = ", ".join(f"{name} {value:.0f}" for name, value in trip.items())
-        parts.append(f"state -> command µs: {times}")
+        parts.append(f"round trip state -> command [µs]: {times}")
     if link["commands_accepted"] is None:
-        parts = ["the robot did not say goodbye"]
+        parts = ["the robot sent no command counts at the end"]
     return Text("; ".join(parts))
 
 
 def host_lines(host: HostState, overruns: int) -> RenderableType:
-    """How many periods were missed, and what the host did not grant."""
+    """Returns the number of deadline misses, and the real-time requests that the host refused."""
     style = "yellow" if overruns else "green"
-    lines = [Text(f"{overruns} overruns on core {host.core}", style=style)]
+    lines = [Text(f"{overruns} deadline misses on core {host.core}", style=style)]
     lines += [Text(banner, style="yellow") for banner in host.banners]
     return Group(*lines)
 
 
 def robots_table(robots: Iterable[RobotModel]) -> Table:
-    """The robots that ship."""
+    """Returns a table of robots: joints, base, mass and licence."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     for column, justify in (
         ("robot", "left"), ("joints", "right"), ("base", "left"), ("mass kg", "right"), ("licence", "left"),
@@ -227,7 +231,7 @@ def robots_table(robots: Iterable[RobotModel]) -> Table:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for robot in robots:
         base = "floating" if robot.floating else "fixed"
-        note = "" if not robot.floating or can_rest(robot) else "point feet: walks only"
+        note = "" if not robot.floating or can_rest(robot) else "point feet: cannot stand still"
         table.add_row(
             robot.name, str(robot.na), base, f"{robot.mass_kg:.1f}", robot.description.licence, note
         )

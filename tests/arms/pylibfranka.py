@@ -1,8 +1,8 @@
-"""A stand-in for Franka's library: the same names, and the rules of the arm behind it.
+"""Mock of Franka's Python library pylibfranka: the same names, and the rules of the arm.
 
-Rules, from libfranka's documentation: one control at a time, begun on an idle arm; each state of it wants one
-answer, and twenty missing in a row end it; a torque may change by 1000 Nm/s at most and may not exceed its
-limit; a control that is dropped without an end is an error; the arm adds gravity itself.
+Rules, from libfranka's documentation: only one control at a time, started on an idle arm; each state requires
+one command, and 20 missing commands in a row end the control; a torque may change by at most 1000 Nm/s and
+must be within its limit; a control that is not finished properly is an error; the arm compensates gravity.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A stand-in for ur-rtde's controlling half, and the rules of the arm behind it.
+"""Mock of the control interface of ur-rtde: the same names, and the rules of the arm.
 
-Rules, from the script manual and ur-rtde's documentation: torques come once in each cycle of 2 ms, or the arm
-goes back to holding its position; they are finite, within the limits, and without gravity; nothing may be
-asked of a program that was stopped.
+Rules, from the script manual and ur-rtde's documentation: torques must be sent once in each cycle of 2 ms, or
+the arm holds its position again; they must be finite, within the limits, and without gravity; a stopped
+program accepts no calls.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A stand-in for ur-rtde's receiving half: what the arm says of itself."""
+"""Mock of the receive interface of ur-rtde: joint positions, velocities and modes of the arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of the stand-ins for bought arms: gravity is carried for it, and time moves on in whole cycles."""
+"""Simulates the arm behind the mocks: gravity is compensated, and time advances in whole cycles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ STEP_S = 0.5e-3
 
 
 class StandInArm:
-    """Joint torques in, motion out; virtual time, so that a test neither waits nor is late.
+    """Simulates an arm under joint torques in virtual time, independent of the computer's speed.
 
     Attributes:
-        q, v: where it is [rad, rad/s].
-        t_s: its clock [s].
-        violations: what its user did that the maker forbids.
+        q: (n,) joint positions [rad].
+        v: (n,) joint velocities [rad/s].
+        t_s: virtual time [s].
+        violations: violations of the manufacturer's rules by the user of the arm, in words.
     """
 
     def __init__(self, robot: str) -> None:
@@ -32,7 +33,7 @@ class StandInArm:
         return np.array(pin.computeGeneralizedGravity(self._model, self._data, self.q))
 
     def move(self, tau: np.ndarray, seconds: float) -> None:
-        """Moves on under torques without gravity, with a little friction."""
+        """Simulates a duration [s] under torques without gravity, with viscous friction of 0.5 Nms/rad."""
         for _ in range(round(seconds / STEP_S)):
             total = tau + pin.computeGeneralizedGravity(self._model, self._data, self.q) - 0.5 * self.v
             self.v = self.v + STEP_S * pin.aba(self._model, self._data, self.q, self.v, total)
@@ -40,10 +41,10 @@ class StandInArm:
             self.t_s += STEP_S
 
     def hold(self, seconds: float) -> None:
-        """Stays where it is; its own controller brakes hard."""
+        """Stops at once and holds the position for a duration [s], like the arm's own controller."""
         self.v = np.zeros_like(self.v)
         self.t_s += seconds
 
 
 arms: list[StandInArm] = []
-"""Those that were connected to, for the tests; the newest last."""
+"""All arms that were connected to, the newest last."""

@@ -1,10 +1,12 @@
-/* A robot of two joints about vertical axes, simulated here, behind wire protocol 1 of robots/PROTOCOL.md.
+/* Example of a driver: a robot of two joints about vertical axes, simulated in this file, behind version 1 of the wire
+ * protocol (robots/PROTOCOL.md).
  *
  *     cc -O2 -Wall -o two_joints two_joints.c -lzmq -lmsgpackc -lm
  *     ./two_joints ENDPOINT MODEL_SHA256 [wait]
  *
- * It ends on SIGTERM and prints what it counted. With `wait`, while it is active, its time waits for each command
- * (for a second at most): for tests on busy machines. Replace `plant_step` by your motors to get a driver.
+ * The program ends on SIGTERM and prints its counts of packets. With `wait`, the simulated time waits for each command
+ * while the robot is active, for at most one second; this is for tests on busy machines. To get a driver of a real
+ * robot, replace `plant_step` by the exchange with its motors.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -174,12 +176,12 @@ static void hello(Peer *sender, int known, const msgpack_object *field) {
     if (!wrong && !is_text(&field[5], model_sha)) wrong = "model_sha256";
     if (!wrong && !is_text(&field[6], UNITS)) wrong = "units";
     if (wrong) {
-        refuse(sender, wrong, "the two-joint driver has another one");
+        refuse(sender, wrong, "this field has another value in the two_joints driver");
         return;
     }
     if (known < 0) {
         if (n_peers == MAX_PEERS) {
-            refuse(sender, "peers", "enough controllers are connected already");
+            refuse(sender, "peers", "the largest number of controllers is connected already");
             return;
         }
         known = n_peers++;
@@ -211,13 +213,13 @@ static void arm(int peer) {
     }
     if (mode == ARMED || mode == ACTIVE) {
         char text[200];
-        snprintf(text, sizeof text, "'%s' commands this robot", peers[holder].name);
+        snprintf(text, sizeof text, "'%s' already commands this robot", peers[holder].name);
         refuse(&peers[peer], "lease", text);
         return;
     }
     for (int i = 0; i < N; i++)
         if (fabs(q[i]) > POSITION_LIMIT || fabs(v[i]) > 0.05) {
-            refuse(&peers[peer], "self-test", "a joint moves, or is outside its limits");
+            refuse(&peers[peer], "self-test", "a joint moves or is outside its limits");
             return;
         }
     epoch++;
@@ -277,7 +279,7 @@ static void handle(Peer *sender, const msgpack_object *message) {
         if (mode != DAMPING) {
             release(DAMPING);
             damped++;
-            send_event("stopped", "by a stop message");
+            send_event("stopped", "stopped by a stop message");
         }
         msgpack_sbuffer buffer;
         msgpack_packer packer;
@@ -301,7 +303,7 @@ static void handle(Peer *sender, const msgpack_object *message) {
     }
 }
 
-/* Takes one packet, if there is one. */
+/* Handles one received packet, if there is one. */
 static int receive(void) {
     static char payload[MAX_BYTES + 1];
     Peer sender = {.heard = tick};
@@ -329,7 +331,7 @@ static int receive(void) {
         if (unpacked.data.via.array.ptr[0].via.u64 == VERSION)
             handle(&sender, &unpacked.data);
         else
-            refuse(&sender, "protocol", "this robot speaks version 1");
+            refuse(&sender, "protocol", "this robot uses protocol version 1");
     } else {
         refused++;
     }
@@ -380,7 +382,7 @@ int main(int count, char **arguments) {
         if (mode == ACTIVE && silent >= WATCHDOG) {
             release(DAMPING);
             damped++;
-            send_event("damping", "no command for 20 periods");
+            send_event("damping", "no command was accepted for 20 periods");
         } else if (mode == ARMED && silent >= ARMED_PERIODS) {
             release(STANDBY);
         }

@@ -1,0 +1,226 @@
+"""What a behaviour is: the parameters that it takes, what it needs of a robot, and how it moves the robot.
+
+A behaviour is one class in one file: a subclass of `Behaviour` with a `name`. Its file lies in this folder,
+in the folder `behaviours` beside a robot's robot.yaml, or in another distribution that names it in the
+entry-point group `kilohertz.behaviours`. Scenarios, the documentation and every other place that lists
+behaviours read them from the registry.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from kilohertz.controller.motion.behaviour_error import BehaviourError
+from kilohertz.robots.config.yaml_file import Config
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
+
+if TYPE_CHECKING:
+    from kilohertz.controller.gains.schema import Gains
+    from kilohertz.controller.motion.posture_reference import PostureReference
+    from kilohertz.controller.motion.remarks import Remarks
+    from kilohertz.controller.upper_body.hands import Hands
+    from kilohertz.controller.walking.walking import Walking
+    from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+
+Vector3 = Annotated[tuple[float, float, float], Field(description="x, y, z")]
+Positive = Annotated[float, Field(gt=0)]
+Payload = Mapping[str, Vector]
+
+__all__ = [
+    "Behaviour",
+    "BehaviourError",
+    "BehaviourParameters",
+    "Context",
+    "GazeTarget",
+    "HandTarget",
+    "Legs",
+    "Payload",
+    "Positive",
+    "UpperBodyParameters",
+    "Vector3",
+]
+
+
+class Legs(enum.Enum):
+    """What the legs do during a behaviour.
+
+    STAND: all soles stay where they are; the behaviour writes a `PostureReference` each tick.
+    STEP: the robot walks.
+    KEEP: the robot comes to rest on its soles and keeps the posture that it had.
+    RELEASE: the joints are damped and nothing else.
+    """
+
+    STAND = "stand"
+    STEP = "step"
+    KEEP = "keep"
+    RELEASE = "release"
+
+
+class BehaviourParameters(Config):
+    """Parameters of a behaviour, as in a scenario: names carry units, unknown names are refused."""
+
+
+class HandTarget(Config):
+    """A pose that a hand holds during another behaviour.
+
+    Attributes:
+        p_BH_m, rpy_BH_rad: pose from the robot's base, level and along its heading [m, rad].
+        p_WH_m, rpy_WH_rad: pose in the world [m, rad]. An orientation that is left out is free.
+    """
+
+    p_BH_m: Vector3 | None = None
+    rpy_BH_rad: Vector3 | None = None
+    p_WH_m: Vector3 | None = None
+    rpy_WH_rad: Vector3 | None = None
+
+    @model_validator(mode="after")
+    def _one_frame(self) -> HandTarget:
+        if (self.p_BH_m is None) == (self.p_WH_m is None):
+            raise ValueError("say where: exactly one of p_BH_m and p_WH_m")
+        if (self.rpy_WH_rad if self.p_WH_m is None else self.rpy_BH_rad) is not None:
+            raise ValueError(
+                "say place and orientation in the same frame: p_BH_m, rpy_BH_rad or p_WH_m, rpy_WH_rad"
+            )
+        return self
+
+
+class GazeTarget(Config):
+    """Where the robot looks during another behaviour.
+
+    Attributes:
+        p_WG_m: a point in the world [m].
+        yaw_rad, pitch_rad: or a direction from the robot's heading; positive to the left, and down [rad].
+    """
+
+    p_WG_m: Vector3 | None = None
+    yaw_rad: float | None = None
+    pitch_rad: float | None = None
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> GazeTarget:
+        if (self.p_WG_m is None) == (self.yaw_rad is None and self.pitch_rad is None):
+            raise ValueError("say where to: p_WG_m, or yaw_rad and pitch_rad")
+        return self
+
+
+class UpperBodyParameters(BehaviourParameters):
+    """Parameters of a behaviour that leaves hands and gaze free for targets of their own.
+
+    Attributes:
+        hands: target of each named hand; while walking, hands without a target swing.
+        gaze: where to look; while walking, straight ahead if left out.
+    """
+
+    hands: dict[str, HandTarget] | None = None
+    gaze: GazeTarget | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a behaviour may use of the controller.
+
+    Attributes:
+        robot: the robot.
+        gains: its gains as the controller was made with them.
+        body: the whole-body controller: kinematics, and references by task name.
+        hands: references of the hands.
+        remarks: sentences to the operator.
+        walking: the walking controller; None for a robot that does not walk.
+        begin_walk: starts to walk, on the given (n, 5) footsteps or, for None, on free ones; for behaviours
+            with `Legs.STEP`.
+    """
+
+    robot: RobotModel
+    gains: Gains
+    body: WholeBody
+    hands: Hands
+    remarks: Remarks
+    walking: Walking | None
+    begin_walk: Callable[[Vector | None], None]
+
+
+class Behaviour:
+    """One thing that a robot can be asked to do.
+
+    A request carries the numbers of `fields`, which `write` fills outside the tick. An object is made for
+    each brain; `start`, `advance` and `done` run inside the tick: no growing
+    allocation, no exception, no I/O.
+
+    Args:
+        context: what the behaviour may use of the controller.
+
+    Attributes:
+        name: name of the behaviour in scenarios and from Python.
+        Parameters: schema of its parameters.
+        fields: name and length of each vector of numbers in its requests.
+        legs: what the legs do.
+        fixed_base: whether a robot that is bolted to the ground can do it.
+        works_on_points: whether a robot on point feet, which cannot stand still, can do it.
+        joins_walk: whether a robot that is walking takes it over without coming to rest first.
+        frees_hands: whether hands without a target are released to swing.
+        done: whether it has come to its end by itself; the robot then stands.
+    """
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[BehaviourParameters]] = BehaviourParameters
+    fields: ClassVar[tuple[tuple[str, int], ...]] = ()
+    legs: ClassVar[Legs] = Legs.STAND
+    fixed_base: ClassVar[bool] = False
+    works_on_points: ClassVar[bool] = False
+    joins_walk: ClassVar[bool] = False
+    frees_hands: ClassVar[bool] = False
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.done = False
+
+    @classmethod
+    def check(cls, robot: RobotModel, parameters: Any) -> None:
+        """Refuses what this robot cannot do.
+
+        Args:
+            robot: the robot.
+            parameters: an object of `Parameters`.
+
+        Raises:
+            BehaviourError: one sentence with the remedy, and which parameter it is about.
+        """
+
+    @classmethod
+    def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
+        """Writes the numbers of a request; unless overridden, every field is the parameter of its name.
+
+        Args:
+            robot: the robot.
+            parameters: an object of `Parameters` that `check` has accepted.
+            payload: vectors by name of field, zero at first.
+        """
+        for name, _ in cls.fields:
+            payload[name][:] = np.asarray(getattr(parameters, name), dtype=np.float64)
+
+    @classmethod
+    def tasks(cls, robot: RobotModel, gains: Gains) -> list[Task]:
+        """Tasks that the behaviour needs beside those of standing, walking and hands.
+
+        They are off until `context.body.switch(name, True)`.
+        """
+        return []
+
+    def start(self, payload: Payload) -> None:
+        """Begins, with the numbers of a request; called once for each request."""
+
+    def advance(self, t_s: float, reference: PostureReference) -> None:
+        """Moves on by one tick.
+
+        Args:
+            t_s: time since `start` [s].
+            reference: for `Legs.STAND`: offset of the centre of mass and lean of the trunk with their
+                derivatives, zero at first. A change from one behaviour to another is smoothed.
+        """

@@ -1,0 +1,120 @@
+"""Reaching with a hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+from pydantic import model_validator
+
+from kilohertz.controller.behaviours.base import (
+    Behaviour,
+    BehaviourError,
+    BehaviourParameters,
+    Legs,
+    Payload,
+    Vector3,
+)
+from kilohertz.controller.upper_body.reach import nearest_pose
+from kilohertz.robots.config.config_error import did_you_mean
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
+
+_MISSED_M, _MISSED_RAD = 0.02, 0.2
+"""A place or an orientation that the nearest pose misses by more than this is refused."""
+
+
+class Reach(Behaviour):
+    """Bring a hand to a pose in the world: to a point, or by an offset from its nominal place."""
+
+    name = "reach"
+    legs = Legs.KEEP
+    fixed_base = True
+    fields = (("hand", 1), ("p_WH", 3), ("R_WH", 9))
+
+    class Parameters(BehaviourParameters):
+        """Parameters of `reach`.
+
+        Attributes:
+            hand: name of the hand; may be left out on a robot with one hand.
+            p_WH_m: where to, in the world [m].
+            offset_m: or by how much from the hand's place at the nominal posture [m].
+            rpy_WH_rad: orientation in the world; left out, it stays as it is [rad].
+        """
+
+        hand: str | None = None
+        p_WH_m: Vector3 | None = None
+        offset_m: Vector3 | None = None
+        rpy_WH_rad: Vector3 | None = None
+
+        @model_validator(mode="after")
+        def _one_target(self) -> Any:
+            if (self.p_WH_m is None) == (self.offset_m is None):
+                raise ValueError("say where to: exactly one of p_WH_m and offset_m")
+            return self
+
+    @classmethod
+    def check(cls, robot: RobotModel, parameters: Any) -> None:
+        """Refuses a pose that a fixed arm does not get to; a robot on legs leans, crouches and may walk."""
+        i = hand_index(robot, parameters.hand)
+        if robot.floating:
+            return
+        R_WH = None if parameters.rpy_WH_rad is None else _rotation(parameters)
+        nearest = nearest_pose(robot, robot.hands[i], _place(robot, i, parameters), R_WH)
+        if nearest.off_m > _MISSED_M or nearest.off_rad > _MISSED_RAD:
+            key = "p_WH_m" if parameters.offset_m is None else "offset_m"
+            raise BehaviourError(
+                (key,), f"{robot.hand_names[i]} does not get there{nearest.describe(R_WH is not None)}"
+            )
+
+    @classmethod
+    def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
+        """Index of the hand, position in the world [m] and orientation row by row; NaN: as it is."""
+        i = hand_index(robot, parameters.hand)
+        payload["hand"][0] = i
+        payload["p_WH"][:] = _place(robot, i, parameters)
+        payload["R_WH"][:] = math.nan
+        if parameters.rpy_WH_rad is not None:
+            payload["R_WH"][:] = _rotation(parameters).ravel()
+
+    def start(self, payload: Payload) -> None:
+        """Sends the hand there along a straight line."""
+        R_WH = payload["R_WH"]
+        motion = self.context.hands.lead(int(payload["hand"][0]))
+        motion.move(payload["p_WH"], R_WH.reshape(3, 3) if math.isfinite(R_WH[0]) else None)
+
+
+def hand_index(robot: RobotModel, hand: str | None) -> int:
+    """Index of the hand that a request names, or of the only one.
+
+    Raises:
+        BehaviourError: the robot has no such hand, or several and none is named.
+    """
+    if not robot.hands:
+        raise BehaviourError(("hand",), f"'{robot.name}' has no hands in its robot.yaml")
+    if hand is None:
+        if len(robot.hands) == 1:
+            return 0
+        raise BehaviourError(
+            ("hand",),
+            f"is missing, and {robot.name} has not exactly one hand (it has {', '.join(robot.hand_names)})",
+        )
+    if hand not in robot.hand_names:
+        raise BehaviourError(
+            ("hand",), f"'{hand}' is not a hand of {robot.name}{did_you_mean(hand, robot.hand_names)}"
+        )
+    return robot.hand_names.index(hand)
+
+
+def _place(robot: RobotModel, i: int, parameters: Any) -> Vector:
+    if parameters.p_WH_m is not None:
+        return np.array(parameters.p_WH_m, dtype=np.float64)
+    place: Vector = robot.nominal_point(robot.hands[i].frame_id) + np.array(parameters.offset_m)
+    return place
+
+
+def _rotation(parameters: Any) -> Vector:
+    R_WH: Vector = pin.rpy.rpyToMatrix(np.array(parameters.rpy_WH_rad, dtype=np.float64))
+    return R_WH

@@ -1,0 +1,36 @@
+"""Crouching before the joints are damped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kilohertz.controller.behaviours.base import Behaviour, Payload, UpperBodyParameters
+from kilohertz.controller.motion.posture_reference import PostureReference
+from kilohertz.controller.problem.soles import com_height
+from kilohertz.robots.model.robot_model import RobotModel
+
+_DEPTH = 0.3
+"""Lowering of the centre of mass over its nominal height: when damped the robot drops by the rest only."""
+
+
+class Sit(Behaviour):
+    """Crouch and stay there, so that the robot may be damped without a hard drop."""
+
+    name = "sit"
+    fields = (("depth_m", 1),)
+
+    class Parameters(UpperBodyParameters):
+        """Parameters of `sit`."""
+
+    @classmethod
+    def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
+        """The depth follows from the robot's size."""
+        payload["depth_m"][0] = _DEPTH * com_height(robot)
+
+    def start(self, payload: Payload) -> None:
+        """Takes the depth; the switch from the behaviour before is the whole motion."""
+        self._depth_m = float(payload["depth_m"][0])
+
+    def advance(self, t_s: float, reference: PostureReference) -> None:
+        """Keeps the centre of mass low."""
+        reference.p[2] = -self._depth_m

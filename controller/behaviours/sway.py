@@ -1,0 +1,81 @@
+"""Swaying on both soles."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from kilohertz.controller.behaviours.base import (
+    Behaviour,
+    BehaviourError,
+    Payload,
+    Positive,
+    UpperBodyParameters,
+)
+from kilohertz.controller.motion.posture_reference import PostureReference
+from kilohertz.controller.motion.profile import minimum_jerk
+from kilohertz.controller.problem.soles import com_height, sole_corners
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+
+_AXES = {"x": 0, "y": 1}
+_RAMP_S = 1.0
+
+
+class Sway(Behaviour):
+    """Move the centre of mass to and fro along a sine, all soles on the ground."""
+
+    name = "sway"
+    fields = (("amplitude_m", 1), ("period_s", 1), ("axis", 1))
+
+    class Parameters(UpperBodyParameters):
+        """Parameters of `sway`.
+
+        Attributes:
+            amplitude_m: largest offset from the middle of the soles [m].
+            period_s: period of the sine [s].
+            axis: x is forward, y to the left.
+        """
+
+        amplitude_m: Positive
+        period_s: Positive
+        axis: Literal["x", "y"] = "y"
+
+    @classmethod
+    def check(cls, robot: RobotModel, parameters: Any) -> None:
+        """Refuses a sway whose zero-moment point would leave the soles."""
+        half_width_m = float(np.ptp(sole_corners(robot)[:, _AXES[parameters.axis]])) / 2.0
+        height_m = com_height(robot)
+        # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
+        gain = 1.0 + (2.0 * math.pi / parameters.period_s) ** 2 * height_m / GRAVITY_M_S2
+        if parameters.amplitude_m * gain > half_width_m:
+            raise BehaviourError(
+                ("amplitude_m",),
+                f"a sway of {parameters.amplitude_m:.3f} m every {parameters.period_s:.1f} s would tip "
+                f"'{robot.name}' over its soles; ask for at most {half_width_m / gain:.3f} m, or a longer "
+                "period_s",
+            )
+
+    @classmethod
+    def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
+        """Amplitude, period, and the axis by its index."""
+        payload["amplitude_m"][0], payload["period_s"][0] = parameters.amplitude_m, parameters.period_s
+        payload["axis"][0] = _AXES[parameters.axis]
+
+    def start(self, payload: Payload) -> None:
+        """Takes amplitude, period and axis."""
+        self._amplitude_m = float(payload["amplitude_m"][0])
+        self._omega = 2.0 * math.pi / float(payload["period_s"][0])
+        self._axis = int(payload["axis"][0])
+
+    def advance(self, t_s: float, reference: PostureReference) -> None:
+        """A sine whose amplitude grows over the first second."""
+        w, amplitude, axis = self._omega, self._amplitude_m, self._axis
+        ramp, slope, curvature = minimum_jerk(t_s / _RAMP_S)
+        slope, curvature = slope / _RAMP_S, curvature / _RAMP_S**2
+        f, df, ddf = math.sin(w * t_s), w * math.cos(w * t_s), -w * w * math.sin(w * t_s)
+        reference.p[axis] = amplitude * ramp * f
+        reference.v[axis] = amplitude * (ramp * df + slope * f)
+        reference.a[axis] = amplitude * (ramp * ddf + 2 * slope * df + curvature * f)

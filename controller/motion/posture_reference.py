@@ -1,0 +1,93 @@
+"""Where the centre of mass and the trunk should be, from their nominal place over the soles.
+
+A behaviour writes them as functions of time; whatever position, velocity and acceleration were left by the
+behaviour before fade out over a second, so the reference is continuous across requests.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from kilohertz.controller.motion.profile import Blend
+from kilohertz.robots.model.rows import Vector
+
+_SWITCH_S = 1.0
+
+
+class PostureMotion(Protocol):
+    """What writes a posture reference: a behaviour."""
+
+    def advance(self, t_s: float, reference: PostureReference, /) -> None:
+        """Adds its offset and lean at the time t_s since its start [s]."""
+        ...
+
+
+class PostureReference:
+    """Offset of the centre of mass and lean of the trunk; continuous across requests.
+
+    Attributes:
+        p, v, a: (3,) offset [m] and its derivatives, in the heading frame of the soles.
+        lean: (3,) pitch of the trunk, positive forward [rad], its rate and its acceleration.
+        motion: what writes it: a behaviour, or None for the nominal posture.
+        leans: whether the trunk leans or comes back from it.
+    """
+
+    def __init__(self) -> None:
+        self.p, self.v, self.a = np.zeros(3), np.zeros(3), np.zeros(3)
+        self.lean = np.zeros(3)
+        self.leans = False
+        self._blend, self._lean_blend = Blend(_SWITCH_S), Blend(_SWITCH_S, size=1)
+        self._lean = self.lean[:1], self.lean[1:2], self.lean[2:]
+        self.motion: PostureMotion | None = None
+        self._t = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the change from the behaviour before has faded out."""
+        return self._t > _SWITCH_S
+
+    def lean_forward(self, angle_rad: float, rate_rad_s: float, accel_rad_s2: float) -> None:
+        """Sets the pitch of the trunk with its derivatives; for behaviours, in `advance`."""
+        self.leans = True
+        self.lean[0], self.lean[1], self.lean[2] = angle_rad, rate_rad_s, accel_rad_s2
+
+    def start_from(self, p: Vector) -> None:
+        """Begins at rest at the offset p instead of at the nominal place."""
+        self.p[:], self.v[:], self.a[:] = p, 0.0, 0.0
+        self._t = 0.0
+        self._blend.start(self.p.copy(), self.v, self.a)
+
+    def reset(self) -> None:
+        """Forgets any motion, with the trunk upright."""
+        self.motion, self.leans = None, False
+        self.lean[:] = 0.0
+        self._lean_blend.start(*self._lean)
+
+    def switch(self, motion: PostureMotion | None) -> None:
+        """Follows another motion from now on; None for the nominal posture."""
+        before = self.p.copy(), self.v.copy(), self.a.copy()
+        lean = self.lean.copy()
+        self.motion, self._t = motion, 0.0
+        self._evaluate()
+        self._blend.start(before[0] - self.p, before[1] - self.v, before[2] - self.a)
+        if self.leans:
+            lean -= self.lean
+            self._lean_blend.start(lean[:1], lean[1:2], lean[2:])
+
+    def advance(self, dt_s: float) -> None:
+        """Moves on by one tick."""
+        self._t += dt_s
+        self._evaluate()
+        self._blend.add(self.p, self.v, self.a, dt_s)
+        if self.leans:
+            self._lean_blend.add(*self._lean, dt_s)
+            self.leans = not self.settled or bool(self.lean.any())
+
+    def _evaluate(self) -> None:
+        self.p[:], self.v[:], self.a[:] = 0.0, 0.0, 0.0
+        if self.leans:
+            self.lean[:] = 0.0
+        if self.motion is not None:
+            self.motion.advance(self._t, self)

@@ -1,0 +1,1 @@
+"""The supervisor of a robot: its states, and which behaviour moves it."""

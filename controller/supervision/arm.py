@@ -1,0 +1,125 @@
+"""A robot that is bolted to the ground: its posture, and which behaviour moves its hands."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kilohertz.controller.behaviours.base import Context, Legs
+from kilohertz.controller.behaviours.registry import behaviours_of
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.posture_reference import PostureReference
+from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.request import RequestRow
+from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.supervision.rest import RestDetector
+from kilohertz.controller.upper_body.hands import Hands, hand_tasks
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.joint_friction import JointFriction
+from kilohertz.robots.model.robot_model import RobotModel
+
+_HELD_POSTURE_WEIGHT = 0.01
+"""Relative weight of the posture while a hand leads: it decides the null space and nothing else."""
+_NOWHERE = np.full(3, math.nan)
+
+
+def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """Every task that an arm may enable."""
+    posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
+    own = [
+        task for kind in behaviours_of(robot).values() if kind.fixed_base for task in kind.tasks(robot, gains)
+    ]
+    return [posture, *hand_tasks(robot, gains), *own]
+
+
+class Arm:
+    """References of a robot that is fixed to the ground.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        body: the whole-body controller, with `arm_tasks` declared.
+
+    Attributes:
+        hands: references of the hands; from the start they hold where they are.
+        remarks: sentences to the operator about what could not be done.
+        planned, calm, falling, friction: see `Motion`.
+    """
+
+    p_WC_des = v_WC_des = p_WS = _NOWHERE
+    falling: Falling | None = None
+    friction: JointFriction | None = None
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
+        self.robot = robot
+        self._body = body
+        self.calm = True
+        self.planned = np.ones(len(robot.contacts), dtype=bool)
+        self.remarks = Remarks()
+        self.hands = Hands(robot, gains, body, self.remarks)
+        self._posture = body.reference("posture")
+        self._posture[: robot.na] = robot.q_nominal
+        self._reference = PostureReference()
+        self._heading = np.eye(3)
+        self._t_s = 0.0
+        self._rest = RestDetector(body)
+        body.prepare((), ("posture",))
+        context = Context(
+            robot, gains, body, self.hands, self.remarks, None, begin_walk=lambda footsteps: None
+        )
+        self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
+        self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
+        self._behaviour = self._stand
+        self.retune(gains)
+
+    @property
+    def behaviour(self) -> str:
+        """Name of the present behaviour."""
+        return self._behaviour.name
+
+    @property
+    def behaviour_state(self) -> str:
+        """Whether it runs or is done."""
+        return "done" if self._behaviour.done else "running"
+
+    def update_rest(self) -> bool:
+        """Whether the arm rests; called in each tick of a soft stop."""
+        return self._rest.update()
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains."""
+        self._posture[self.robot.na :] = gains.posture.weight * (
+            _HELD_POSTURE_WEIGHT if self.robot.hands else 1.0
+        )
+        self.hands.retune(gains)
+
+    def start(self) -> None:
+        """Holds the robot where it is now."""
+        self._posture[: self.robot.na] = self._body.arrays.kin.q
+        self.hands.start(stay=True)
+        self._behaviour, self._t_s = self._stand, 0.0
+        self._rest.reset()
+        self._body.set_mode((), ("posture",))
+
+    def take(self, request: RequestRow) -> None:
+        """Switches to a new request."""
+        if request.kind.legs is Legs.RELEASE:
+            return
+        self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
+        self._behaviour.done = False
+        self.hands.take(request.hand_targets, False, self._heading)
+        self._behaviour.start(request.payload)
+
+    def advance(self, dt_s: float) -> None:
+        """Writes this tick's references."""
+        self._t_s += dt_s
+        self._behaviour.advance(self._t_s, self._reference)
+        self.hands.advance(dt_s, self._heading)
+
+    def fall_reason(self, upright: float) -> str:
+        """An arm does not fall."""
+        return ""
+
+    def fold(self) -> None:
+        """An arm has no fall to fold for."""

@@ -1,0 +1,304 @@
+"""A robot on legs: which behaviour moves it, standing or walking, and the change between the two."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kilohertz.controller.behaviours.base import Behaviour, Context, Legs
+from kilohertz.controller.behaviours.registry import behaviours_of
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.problem.soles import can_rest
+from kilohertz.controller.request import RequestRow
+from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.standing.recovery import Recovery
+from kilohertz.controller.standing.standing import Standing, standing_tasks
+from kilohertz.controller.standing.tilt_integral import TiltIntegral
+from kilohertz.controller.supervision.rest import RestDetector
+from kilohertz.controller.upper_body.gaze import Gaze
+from kilohertz.controller.upper_body.hands import Hands
+from kilohertz.controller.walking.foot_tasks import walking_tasks
+from kilohertz.controller.walking.speed import walks
+from kilohertz.controller.walking.walking import Walking
+from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.joint_friction import JointFriction
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
+
+_COMPOSED_S = 2.0
+"""A robot that was pushed needs its arms for balance for this long; it takes a few steps."""
+WAITING, RUNNING, DONE = "waiting", "running", "done"
+
+Triple = tuple[float, float, float]
+
+
+def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """Every task that a robot on legs may enable."""
+    tasks = standing_tasks(robot, gains)
+    tasks += walking_tasks(robot, gains) if walks(robot) else []
+    return tasks + [task for kind in behaviours_of(robot).values() for task in kind.tasks(robot, gains)]
+
+
+class Legged:
+    """References of a robot with a floating base.
+
+    Args:
+        robot: the robot.
+        gains: its gains.
+        body: the whole-body controller, with `legged_tasks` declared.
+        contact: (nc,) contact flags of the estimator, which keep their address.
+
+    Attributes:
+        hands: references of the hands, standing and walking.
+        remarks: sentences to the operator about what could not be done.
+        planned: (nc,) contacts that should be closed.
+        calm: to be set; during a disturbance no tilt is integrated (it does not last), and arms give way.
+        falling: detection of a fall and the motion through it.
+        friction: of the joints of swinging legs, as learnt; None for a robot that does not learn it.
+    """
+
+    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: NDArray[np.bool_]) -> None:
+        self.standing = Standing(robot, gains, body)
+        self._tilt = TiltIntegral(body, gains)
+        self.calm = True
+        self.walking: Walking | None = None
+        if walks(robot):
+            self.walking = Walking(robot, gains, body, self.standing.tasks, contact)
+        self.friction: JointFriction | None = self.walking.friction if self.walking is not None else None
+        self._upset = 0.0
+        self._restless = self.walking is not None and not can_rest(robot)
+        self._motion: Standing | Walking = self.standing
+        self._next: RequestRow | None = None
+        self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
+        self.remarks = Remarks()
+        self.hands = Hands(robot, gains, body, self.remarks)
+        self._recovery: Recovery | None = None
+        if self.walking is not None and can_rest(robot) and gains.stand.steps:
+            support_m = self.standing.half_support_m
+            self._recovery = Recovery(robot, gains, body, self.walking, support_m, self.remarks)
+        self._asked: RequestRow | None = None
+        self._gaze = Gaze(body, self.remarks)
+        self._kin, self._n_base = body.arrays.kin, robot.nq_base
+        damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
+        self.falling: Falling | None = Falling(robot, gains.fall, self.standing.height_m, damping_Nms)
+        self._rest = RestDetector(body)
+        context = Context(
+            robot, gains, body, self.hands, self.remarks, self.walking, begin_walk=self._begin_walk
+        )
+        self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values()}
+        self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
+        self._behaviour = self._stand
+
+    def retune(self, gains: Gains) -> None:
+        """Takes the numbers of these gains, in whatever behaviour."""
+        self.standing.retune(gains)
+        self._tilt.retune(gains)
+        self.hands.retune(gains)
+        if self.walking is not None:
+            self.walking.retune(gains)
+        if self._motion is self.standing:
+            self.standing.write_gains()
+
+    @property
+    def p_WC_des(self) -> Vector:
+        """(3,) reference of the centre of mass [m]."""
+        return self._motion.p_WC_des
+
+    @property
+    def v_WC_des(self) -> Vector:
+        """(3,) its velocity [m/s]."""
+        return self._motion.v_WC_des
+
+    @property
+    def p_WS(self) -> Vector:
+        """(3,) mean of the soles as estimated [m]."""
+        return self._motion.p_WS
+
+    @property
+    def R_des(self) -> Vector:
+        """(3, 3) heading."""
+        return self._motion.R_des
+
+    @property
+    def half_support_m(self) -> Vector:
+        """(2,) half extents of where the robot may come to rest, heading axes [m]."""
+        if self._recovery is not None and self._recovery.catching:
+            return self._recovery.half_support_m
+        return self._motion.half_support_m
+
+    @property
+    def behaviour(self) -> str:
+        """Name of the behaviour that was asked for last."""
+        return self._next.kind.name if self._next is not None else self._behaviour.name
+
+    @property
+    def behaviour_state(self) -> str:
+        """Whether it waits for the robot to come to rest, runs, or is done."""
+        if self._next is not None:
+            return WAITING
+        return DONE if self._behaviour.done else RUNNING
+
+    def update_rest(self) -> bool:
+        """Whether the robot rests on its soles; called in each tick of a soft stop."""
+        rests = self._rest.update()
+        return rests and self._motion is self.standing and self.standing.posture.settled
+
+    def start(self) -> None:
+        """Takes the robot as it stands now; one on points starts to step on the spot."""
+        self.planned[:] = True
+        self._tilt.reset()
+        self._motion, self._next, self._asked, self._upset = self.standing, None, None, 0.0
+        if self._recovery is not None:
+            self._recovery.reset()
+        if self.walking is not None:
+            self.walking.forget()
+            if not self.walking.done:
+                self.walking.hand_back()
+        self.hands.start()
+        self._gaze.start()
+        self._behaviour = self._stand
+        self.standing.start()
+        self._rest.reset()
+        if self.falling is not None:
+            self.falling.reset()
+        if self._restless and self.walking is not None:
+            self._motion = self.walking
+            self.walking.begin()
+
+    # Requests
+
+    def take(self, request: RequestRow) -> None:
+        """Switches to a new request; one that walks comes to rest before anything else.
+
+        Given footsteps are walked to their end before that: between two of them there is no place to rest.
+        """
+        behaviour, kind = self._behaviours[request.kind], request.kind
+        if kind.legs is Legs.RELEASE:
+            return
+        R_des = self.R_des
+        if kind.legs is Legs.STEP and self._may_start_walk(kind):
+            self._start(behaviour, request)
+            self._take_targets(request, R_des)
+        elif self._restless and self.walking is not None:
+            self.walking.ask(0.0, 0.0, 0.0)
+        elif self._motion is self.walking:
+            self._next = request
+            if not self._recovering and self.walking is not None:
+                self.walking.stop()
+        else:
+            self._asked = request
+            self._take_targets(request, R_des)
+            self._start(behaviour, request)
+
+    def _start(self, behaviour: Behaviour, request: RequestRow) -> None:
+        behaviour.done = False
+        behaviour.start(request.payload)
+        if behaviour.legs is Legs.STAND:
+            self.standing.posture.switch(behaviour)
+        elif behaviour.legs is Legs.STEP:
+            self.standing.posture.switch(None)
+        self._behaviour = behaviour
+
+    def _may_start_walk(self, kind: type[Behaviour]) -> bool:
+        return self._motion is self.standing or (kind.joins_walk and not self._on_footsteps)
+
+    def _take_targets(self, request: RequestRow, R_des: Vector) -> None:
+        self.hands.take(request.hand_targets, request.kind.frees_hands, R_des)
+        self._gaze.take(request.gaze, request.kind.frees_hands)
+
+    @property
+    def _on_footsteps(self) -> bool:
+        return self.walking is not None and self._motion is self.walking and self.walking.on_footsteps
+
+    @property
+    def _recovering(self) -> bool:
+        return self._recovery is not None and self._recovery.active
+
+    def _begin_walk(self, footsteps: Vector | None) -> None:
+        """Starts to walk for a behaviour, or goes on with a walk on free steps."""
+        self._next = None
+        if footsteps is not None or self._motion is not self.walking:
+            self._walk(footsteps)
+        if footsteps is None and self._recovery is not None:
+            self._recovery.active = False
+
+    def _walk(self, footsteps: Vector | None) -> None:
+        assert self.walking is not None
+        self._next = self._asked = None
+        self._motion = self.walking
+        self.walking.begin(footsteps)
+
+    def _keep_up(self, recovery: Recovery, walking: Walking, dt_s: float) -> None:
+        """Steps where soles that stay cannot hold the robot; its behaviour waits until it stands again."""
+        stands = self._motion is self.standing
+        if stands or walking.rests:
+            if recovery.needed(dt_s):
+                asked = self._asked
+                if stands:
+                    self.hands.let_go()
+                    self._walk(None)
+                    self._next = asked
+                recovery.begin(stands or walking.stopping)
+        elif recovery.active or recovery.catching:
+            recovery.follow(dt_s)
+
+    # The tick
+
+    def advance(self, dt_s: float) -> None:
+        """Writes this tick's references."""
+        if self._recovery is not None and self.walking is not None:
+            self._keep_up(self._recovery, self.walking, dt_s)
+        self._motion.advance(dt_s)
+        if self._motion is self.walking and self.walking.done:
+            self._end_walk()
+            self._motion.advance(dt_s)
+        posture = self.standing.posture
+        if self._behaviour.done and self._behaviour.legs is Legs.STAND and posture.motion is not self._stand:
+            posture.switch(self._stand)
+        if self.hands.busy:
+            self._upset = max(self._upset - dt_s / _COMPOSED_S, 0.0) if self.calm else 1.0
+            self.hands.advance(dt_s, self.R_des, self._upset)
+        if posture.leans and self._motion is self.walking:
+            posture.advance(dt_s)
+        self._gaze.advance(dt_s, self.R_des, posture)
+        if self.calm:
+            self._tilt.advance(dt_s)
+
+    def _end_walk(self) -> None:
+        """Hands over from walking, at rest, to standing and to the request that waits."""
+        self._motion = self.standing
+        if self._recovery is not None:
+            self._recovery.end()
+        self.standing.resume()
+        if self._behaviour.legs is Legs.STEP:
+            self._behaviour.done = True
+        if self._next is not None:
+            request, self._next = self._next, None
+            self.take(request)
+
+    # Falls
+
+    def fall_reason(self, upright: float) -> str:
+        """Why balance is lost, one sentence; "" while it is not.
+
+        Args:
+            upright: cosine of the base's tilt.
+        """
+        assert self.falling is not None
+        p_SC, v_WC = self._over_soles()
+        return self.falling.lost(upright, p_SC, v_WC, self.half_support_m.tolist())
+
+    def fold(self) -> None:
+        """Begins to fold the limbs, while the legs can still brake."""
+        assert self.falling is not None
+        self.falling.start(self._kin.q[self._n_base :], *self._over_soles())
+
+    def _over_soles(self) -> tuple[Triple, Triple]:
+        """Centre of mass from the middle of the soles, and its velocity, in heading axes."""
+        kin = self._kin
+        # Plain numbers: NumPy takes longer for three of them.
+        (c, _, _), (s, _, _), _ = self.R_des.tolist()
+        (x, y, z), (sx, sy, sz), (vx, vy, vz) = kin.p_WC.tolist(), self.p_WS.tolist(), kin.v_WC.tolist()
+        x, y = x - sx, y - sy
+        return (c * x + s * y, c * y - s * x, z - sz), (c * vx + s * vy, c * vy - s * vx, vz)

@@ -1,0 +1,220 @@
+"""Generated entry points of the tick, compiled once and cached on disk so that they never go stale.
+
+A tick calls a few generated entry points; each lives in a file of its own whose name hashes every source it
+depends on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+
+from kilohertz.robots.compile.progress import CompileProgress
+from kilohertz.robots.config.config_error import ConfigError
+
+# Most entry points take less; those that take more say so.
+COMPILE_S = 2.0
+# More than any one of them takes.
+LEAST_FREE_BYTES = 4_000_000
+# Date of every generated file.
+WRITTEN_S = 1_000_000_000.0
+# Characters of the hash in a file's name.
+DIGEST_LENGTH = 16
+
+
+def cache_folder() -> Path:
+    """Where generated entry points and their machine code live.
+
+    `$KILOHERTZ_CACHE`, else `$XDG_CACHE_HOME/kilohertz`, else `~/.cache/kilohertz`; where the first of them
+    cannot be written, the next, and last a temporary folder, with one sentence on standard error.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    wanted = os.environ.get("KILOHERTZ_CACHE")
+    return _first_writable((*([wanted] if wanted else []), os.path.join(base, "kilohertz")))
+
+
+@functools.cache
+def _first_writable(candidates: tuple[str, ...]) -> Path:
+    for candidate in candidates:
+        folder = Path(candidate)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Only a try tells: root passes every check of permissions, also where nothing can be written.
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError:
+            continue
+        if candidate != candidates[0]:
+            print(f"kilohertz: {candidates[0]} cannot be written; {folder} is used instead", file=sys.stderr)
+        return folder
+    temporary = Path(tempfile.mkdtemp(prefix="kilohertz-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    print(
+        f"kilohertz: {candidates[0]} cannot be written, so the next start compiles anew; "
+        "set KILOHERTZ_CACHE to a folder that can",
+        file=sys.stderr,
+    )
+    return temporary
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A generated module of cached entry points.
+
+    Attributes:
+        name: what it compiles, for the progress line.
+        path: its file, named by a hash of all that its machine code depends on.
+        expected_s: how long it takes to compile on an idle machine [s].
+    """
+
+    name: str
+    path: Path
+    expected_s: float
+
+    @classmethod
+    def write(cls, name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> Entry:
+        """The entry of this text, written to the cache folder where it is new; see `load_entry`."""
+        digest = hashlib.sha256(f"{_compiler()}\n{text}".encode())
+        for source in sorted(set(sources)):
+            digest.update(hashlib.sha256(source.read_bytes()).digest())
+        path = cache_folder() / f"kilohertz_{name}_{digest.hexdigest()[:DIGEST_LENGTH]}.py"
+        if not path.exists():
+            # Written beside and renamed: two programs that start together never read half a file.
+            partial = path.with_suffix(f".{os.getpid()}.part")
+            with _room_for_code(path.parent):
+                partial.write_text(text)
+            partial.replace(path)
+        # numba drops machine code whose source has another date, as that of a copied cache has; the name says
+        # already that the content is the same.
+        if path.stat().st_mtime != WRITTEN_S:
+            os.utime(path, (WRITTEN_S, WRITTEN_S))
+        return cls(name, path, expected_s)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is loaded, or its machine code was written down whole."""
+        return self.path.stem in sys.modules or self._done.exists()
+
+    def load(self) -> ModuleType:
+        """The module, compiled first where it is not ready; alone, where others want to compile it too."""
+        if self.ready:
+            try:
+                return self._run()
+            except Exception:  # whatever a damaged file of machine code makes of itself
+                self._done.unlink(missing_ok=True)
+                for damaged in (self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"):
+                    damaged.unlink(missing_ok=True)
+        progress = CompileProgress(self.name, self.expected_s, self._last_time_s())
+        with progress, _alone(self.path), _room_for_code(self.path.parent):
+            compiled_elsewhere = self._done.exists()
+            started_s = time.monotonic()
+            module = self._run()
+            self._done.touch()
+            if not compiled_elsewhere:
+                self._took.write_text(f"{time.monotonic() - started_s:.1f}\n")
+        return module
+
+    def _last_time_s(self) -> float | None:
+        """How long it took to compile the entry of this name on this machine last time [s]."""
+        try:
+            return float(self._took.read_text())
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def _took(self) -> Path:
+        return self.path.with_name(f"{self.path.stem[: -1 - DIGEST_LENGTH]}.seconds")
+
+    @property
+    def _done(self) -> Path:
+        return self.path.with_suffix(".done")
+
+    def _run(self) -> ModuleType:
+        module_name = self.path.stem
+        if module_name in sys.modules:
+            return sys.modules[module_name]
+        spec = importlib.util.spec_from_file_location(module_name, self.path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[module_name]
+            raise
+        return module
+
+
+def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> ModuleType:
+    """Imports a generated module of cached entry points, writing and compiling it first where it is new.
+
+    Args:
+        name: what the module compiles, for its file name and the progress line.
+        text: Python source of the module; its entry points use `numba.njit(cache=True, ...)` with
+            explicit signatures, so that importing it compiles or loads them.
+        sources: every file the entry points depend on; an edit of any gives a new module.
+        expected_s: about how long it takes to compile on an idle machine, for the progress line [s].
+
+    Returns:
+        The imported module.
+    """
+    return Entry.write(name, text, sources, expected_s).load()
+
+
+def _compiler() -> str:
+    """All that machine code depends on beside its sources: versions, processor, numba's switches."""
+    switches = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("NUMBA_"))
+    # Code for a named processor may come from a computer with another one.
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    return "\n".join(
+        [
+            sys.version,
+            *(f"{package.__name__} {package.__version__}" for package in (numba, llvmlite, np)),
+            name or llvm.get_host_cpu_name(),
+            features if name and features is not None else llvm.get_host_cpu_features().flatten(),
+            *switches,
+        ]
+    )
+
+
+@contextmanager
+def _room_for_code(folder: Path) -> Iterator[None]:
+    """Refuses to compile what cannot be written; before a minute of work where the disk is full already."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(LEAST_FREE_BYTES))
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: compiled code cannot be kept there ({(error.strerror or str(error)).lower()}); "
+            "make room for 20 MB, or set KILOHERTZ_CACHE to another folder"
+        ) from None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Holds a lock that the system takes back from a process that dies; where there are no locks, nothing."""
+    with path.open("rb") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

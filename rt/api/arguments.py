@@ -1,0 +1,146 @@
+"""Arguments of the public functions, checked when they are given."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, SupportsIndex, TypeVar
+
+from kilohertz.refused import Refused, refusing
+from kilohertz.robots.config.config_error import did_you_mean
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.run.plan import GainsSource, ScenarioSource
+
+RobotLike = str | Path | RobotModel
+ScenarioLike = str | Path | Mapping[str, Any]
+GainsLike = str | Path | Mapping[str, Any]
+Solver = Literal["osqp", "exact"]
+
+SOLVERS = ("osqp", "exact")
+LONGEST_RUN_S = 86_400.0
+UNNAMED = "unnamed"
+
+T = TypeVar("T")
+
+
+def robot_source(robot: RobotLike) -> str:
+    """The name or folder of a robot.
+
+    Raises:
+        Refused: it is neither a name, nor a path, nor a robot.
+    """
+    if isinstance(robot, RobotModel):
+        return str(robot.folder)
+    return str(_one_of_types("robot", robot, (str, Path), "a robot's name or the path of its folder"))
+
+
+def robot_model(robot: RobotLike) -> RobotModel:
+    """The robot itself.
+
+    Raises:
+        Refused: there is no such robot, or its files cannot be used.
+    """
+    if isinstance(robot, RobotModel):
+        return robot
+    with refusing():
+        return RobotModel.load(robot_source(robot))
+
+
+def scenario_source(scenario: ScenarioLike | None, duration_s: float | None = None) -> ScenarioSource | None:
+    """A scenario's name, file or content; content gets a name, and the duration if it has none.
+
+    Raises:
+        Refused: it is none of these.
+    """
+    if scenario is None:
+        return None
+    kinds = "a scenario's name, the path of its file, or its content as a dict"
+    _one_of_types("scenario", scenario, (str, Path, Mapping), kinds)
+    if isinstance(scenario, Mapping):
+        duration = {} if duration_s is None else {"duration_s": duration_s}
+        return {"name": UNNAMED, **duration, **scenario}
+    return scenario
+
+
+def gains_source(gains: GainsLike | None) -> GainsSource | None:
+    """A gains file, or values that replace those of the robot.
+
+    Raises:
+        Refused: it is neither.
+    """
+    if gains is None or isinstance(gains, Mapping):
+        return gains
+    return Path(_one_of_types("gains", gains, (str, Path), "the path of a gains file, or a dict of values"))
+
+
+def solver_name(solver: Solver | None) -> Solver | None:
+    """The solver.
+
+    Raises:
+        Refused: there is no such solver.
+    """
+    if solver is None or solver in SOLVERS:
+        return solver
+    raise Refused(
+        f"solver should be {' or '.join(SOLVERS)}, not {solver!r}{did_you_mean(str(solver), SOLVERS)}"
+    )
+
+
+def seed_number(seed: SupportsIndex) -> int:
+    """The random seed.
+
+    Raises:
+        Refused: it is not a whole number of at least 0.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise Refused(f"seed should be a whole number of at least 0, not {seed!r}")
+    return number
+
+
+def duration(duration_s: float | None) -> float | None:
+    """A duration [s].
+
+    Raises:
+        Refused: it is not a number above 0, or longer than a day.
+    """
+    if duration_s is None:
+        return None
+    try:
+        seconds = float(duration_s)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0.0 < seconds <= LONGEST_RUN_S:
+        raise Refused(
+            f"duration_s should be a number above 0 and at most {LONGEST_RUN_S:g}, not {duration_s!r}"
+        )
+    return seconds
+
+
+def file_path(file: str | Path) -> Path:
+    """The path of a file to read.
+
+    Raises:
+        Refused: it is no path.
+    """
+    return Path(_one_of_types("file", file, (str, Path), "the path of a file"))
+
+
+def log_folder(log: str | Path | None) -> Path | None:
+    """The folder for a log.
+
+    Raises:
+        Refused: it is no path.
+    """
+    return None if log is None else Path(_one_of_types("log", log, (str, Path), "the path of a folder"))
+
+
+def _one_of_types(name: str, value: T, types: tuple[type, ...], meaning: str) -> T:
+    if not isinstance(value, types):
+        raise Refused(f"{name} should be {meaning}, not {value!r}")
+    return value

@@ -1,0 +1,49 @@
+"""Commands to the controller, checked as those of a scenario are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kilohertz.arguments import LONGEST_RUN_S
+from kilohertz.controller.problem.soles import can_rest
+from kilohertz.controller.request import RequestRow
+from kilohertz.refused import Refused
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.run.schedule import schedule_of
+from kilohertz.sim.scenario import load_scenario_located
+
+_OURS = "commands[0]"
+
+
+def request_for(
+    robot: RobotModel, behaviour: str, params: Mapping[str, Any], at_s: float = 0.0
+) -> RequestRow:
+    """The request of a command.
+
+    Args:
+        robot: the robot that is to do it.
+        behaviour: such as "walk"; those of a scenario.
+        params: its parameters, named as in a scenario.
+        at_s: when it begins [s].
+
+    Raises:
+        Refused: the behaviour or a parameter is unknown, or the robot cannot do it; one line per problem.
+    """
+    command = {"at_s": at_s, str(behaviour): dict(params)}
+    content = {"name": "command", "duration_s": LONGEST_RUN_S, "commands": [command]}
+    try:
+        scenario, positions = load_scenario_located(content, robot)
+        return schedule_of(robot, scenario, positions)[-1][1]
+    except ConfigError as error:
+        problems = [replace(one, key=one.key.removeprefix(_OURS).lstrip(".")) for one in error.problems]
+        raise Refused("\n".join(str(problem) for problem in problems)) from None
+
+
+def resting_command(robot: RobotModel) -> tuple[str, dict[str, Any]]:
+    """What a robot does until it is commanded otherwise: it stands, or steps in place on point feet."""
+    if robot.floating and not can_rest(robot):
+        return "walk", {"velocity_m_s": (0.0, 0.0)}
+    return "stand", {}

@@ -1,0 +1,219 @@
+"""The controller for a simulator or a driver of the user's own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kilohertz.arguments import (
+    GainsLike,
+    RobotLike,
+    Solver,
+    gains_source,
+    robot_model,
+    solver_name,
+)
+from kilohertz.commands import request_for, resting_command
+from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.refused import Refused, refusing
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import SensorRow, Vector
+from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
+from kilohertz.rt.run.preparation import load_gains_of
+
+
+class _Field:
+    """A field of a sensor row: reading gives a view, assigning copies into the row and checks the shape."""
+
+    def __set_name__(self, owner: type[Sensors], name: str) -> None:
+        self._name = name
+
+    def __get__(self, sensors: Sensors, owner: type[Sensors]) -> Vector:
+        view: Vector = getattr(sensors.row, self._name)
+        return view
+
+    def __set__(self, sensors: Sensors, values: ArrayLike) -> None:
+        field = self.__get__(sensors, type(sensors))
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise Refused(f"sensors.{self._name} should be numbers, not {values!r}") from None
+        if array.shape != field.shape:
+            raise Refused(f"sensors.{self._name} should have shape {field.shape}, not {array.shape}")
+        field[:] = array
+
+
+class Sensors:
+    """What the robot measured at one instant, to be filled before each step of a `Controller`.
+
+    Assigning copies: ``sensors.q = data.qpos`` and ``sensors.q[:] = data.qpos`` do the same. Joint vectors
+    follow `RobotModel.joint_names`, contacts `contact_names`.
+
+    Attributes:
+        t_s: time of the sample on the robot's own clock, which rises by about 0.001 from one to the next [s].
+        q: (na,) joint positions [rad; m for a sliding joint].
+        v: (na,) joint velocities [rad/s].
+        tau: (na,) joint torques as measured or estimated by the drives; those commanded last where the drives
+            tell none [Nm].
+        gyro: (3,) angular velocity of the IMU in its own axes [rad/s]; stays 0 for a fixed base.
+        accel: (3,) specific force in the axes of the IMU, +9.81 upwards at rest [m/s2]; stays 0 for a fixed
+            base.
+        contact_force_N: (nc,) measured normal force of each contact [N]; stays NaN where there is no sensor.
+
+    Args:
+        robot: the robot.
+    """
+
+    q, v, tau, gyro, accel, contact_force_N = (_Field() for _ in range(6))
+
+    def __init__(self, robot: RobotModel) -> None:
+        self.row: SensorRow = robot.new_sensor_row()
+        self.row.data[:] = math.nan
+        self.row.seq[0] = 0.0
+        if not robot.floating:
+            self.gyro = self.accel = np.zeros(3)
+
+    @property
+    def t_s(self) -> float:
+        """Time of the sample [s]."""
+        return self.row.t_s.item()
+
+    @t_s.setter
+    def t_s(self, seconds: float) -> None:
+        self.row.t_s[0] = seconds
+
+    def missing(self) -> list[str]:
+        """The fields that hold a value that is not finite; contact forces may."""
+        names = ("t_s", "q", "v", "tau", "gyro", "accel")
+        return [name for name in names if not np.isfinite(getattr(self.row, name)).all()]
+
+
+class Controller:
+    """Estimator and whole-body controller of one robot, for a simulator or a driver of the user's own.
+
+    Fill a `Sensors` row with a sample of the robot at rest and call `reset`; then, once per millisecond, fill
+    it again, call `step` and send the command. The same samples and commands give the same bits. Several
+    controllers may live in one process. MuJoCo is not needed for a robot whose model is a URDF.
+
+    Start Python with OMP_NUM_THREADS=1 where the loop is real-time: a worker thread of BLAS is not.
+
+    Args:
+        robot: name of a robot that ships, path of a robot's folder, or a loaded robot.
+        gains: path of a gains file instead of the robot's own, or a dict of values that replace some of the
+            robot's own.
+        solver: "osqp" or "exact"; None for the one that the gains name.
+
+    Raises:
+        Refused: an argument or a file cannot be used; one line per problem.
+
+    Example::
+
+        import kilohertz as khz
+
+        controller = khz.Controller("panda")
+        sensors = controller.sensors()
+        q_rad = controller.robot.q_nominal  # of a driver, in the order of robot.joint_names
+        sensors.t_s, sensors.q, sensors.v, sensors.tau = 0.0, q_rad, 0.0 * q_rad, 0.0 * q_rad
+        controller.reset(sensors)
+        output = controller.step(sensors)
+        print(output.state, output.command.tau_ff)
+    """
+
+    def __init__(
+        self, robot: RobotLike, gains: GainsLike | None = None, solver: Solver | None = None
+    ) -> None:
+        self.robot = robot_model(robot)
+        chosen = solver_name(solver)
+        with refusing():
+            self._gains, _ = load_gains_of(self.robot, gains_source(gains), chosen)
+            self._estimator = estimator_of(self.robot, self._gains)
+            self._brain = Brain(self.robot, self._gains, self._estimator, dt_s=PERIOD_S)
+        behaviour, params = resting_command(self.robot)
+        self._request = request_for(self.robot, behaviour, params)
+        self._fields = self.robot.new_sensor_row().fields
+        self._started = False
+
+    @property
+    def q(self) -> Vector:
+        """(nq,) estimated configuration in pinocchio's convention; a copy."""
+        return self._estimator.q.copy()
+
+    @property
+    def v(self) -> Vector:
+        """(nv,) estimated velocity in pinocchio's convention; a copy."""
+        return self._estimator.v.copy()
+
+    @property
+    def contact(self) -> NDArray[np.bool_]:
+        """(nc,) which contacts are estimated to be closed; a copy."""
+        return self._estimator.contact.copy()
+
+    def sensors(self) -> Sensors:
+        """An empty row for samples of this robot; it can be filled and used again and again."""
+        return Sensors(self.robot)
+
+    def reset(self, sensors: Sensors) -> None:
+        """Takes over a robot at rest, standing on its contacts; needed before the first step.
+
+        It takes as long as about 100 steps, which warm everything up: not to be called in a real-time loop.
+
+        Args:
+            sensors: a sample of the robot at rest.
+
+        Raises:
+            Refused: the sample is not complete.
+        """
+        self._require_row(sensors)
+        missing = sensors.missing()
+        if missing:
+            raise Refused(f"sensors lack {', '.join(missing)}: fill them with a sample of the robot at rest")
+        warm_up(self._brain, sensors.row, self._request, self._gains)
+        self._started = True
+
+    def command(self, behaviour: str, **params: Any) -> None:
+        """Commands a behaviour from the next step on.
+
+        Args:
+            behaviour: such as "stand", "walk" or "reach"; those of a scenario.
+            params: parameters of the behaviour, named as in a scenario, such as ``velocity_m_s=[0.4, 0.0]``.
+
+        Raises:
+            Refused: the behaviour or a parameter is unknown, or this robot cannot do it. What was commanded
+                before goes on.
+        """
+        self._request = request_for(self.robot, behaviour, params)
+
+    def step(self, sensors: Sensors) -> BrainOutput:
+        """One tick of the controller, to be called once per millisecond.
+
+        Args:
+            sensors: the newest sample. One that is not finite is left out; after three of them in a row the
+                controller damps the robot.
+
+        Returns:
+            The output, one object that the next step overwrites. `command` holds q_des [rad], v_des [rad/s],
+            kp [Nm/rad], kd [Nms/rad] and tau_ff [Nm], each (na,); every drive is to apply
+            tau_ff + kp (q_des - q) + kd (v_des - v). `state` is "active" or "damping", `reason` says why it
+            is damping, `remark` what could not be done as commanded.
+
+        Raises:
+            RuntimeError: `reset` was not called before.
+        """
+        if not self._started:
+            raise RuntimeError("call reset(sensors) with a sample of the robot at rest before the first step")
+        self._require_row(sensors)
+        sensors.row.seq[0] += 1.0
+        return self._brain.step(sensors.row, self._request, self._gains, no_mark)
+
+    def __repr__(self) -> str:
+        return f"<Controller: {self.robot.name}, {self._brain.output.state}>"
+
+    def _require_row(self, sensors: Sensors) -> None:
+        if not isinstance(sensors, Sensors):
+            raise Refused(f"sensors should come from Controller.sensors(), not {sensors!r}")
+        if sensors.row.fields != self._fields:
+            raise Refused(f"these sensors are not those of '{self.robot.name}'")

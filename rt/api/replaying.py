@@ -1,0 +1,34 @@
+"""A recorded run, run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kilohertz.arguments import RobotLike, file_path, robot_source
+from kilohertz.refused import refusing
+from kilohertz.rt.host.threads import math_thread_limit
+from kilohertz.rt.log.recorder import require_library
+from kilohertz.rt.run.replay import ReplayResult
+from kilohertz.rt.run.replay import replay as replay_log
+
+
+def replay(file: str | Path, robot: RobotLike | None = None) -> ReplayResult:
+    """Runs the controller again on the sensor samples of a log, and compares its commands bit by bit.
+
+    Args:
+        file: a log, as `simulate(..., log=folder)` or `khz sim --log` writes it.
+        robot: the robot, where its folder is no longer where it was.
+
+    Returns:
+        How many ticks were run again, and how many commands and bits differ.
+
+    Raises:
+        Refused: the file is no log, or another version, model or configuration has written it.
+    """
+    path = file_path(file)
+    with refusing():
+        require_library()
+        from kilohertz.rt.log.file import LogReader
+
+        with LogReader(path) as reader, math_thread_limit()():
+            return replay_log(reader, None if robot is None else robot_source(robot))

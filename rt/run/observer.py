@@ -1,0 +1,84 @@
+"""What happens between two ticks of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kilohertz.controller.brain import BrainOutput
+from kilohertz.controller.gains.live import GainsRow
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.request import RequestRow
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.rows import SensorRow
+from kilohertz.robots.wire.link import RobotLink
+from kilohertz.rt.live.live_run import LiveRun
+from kilohertz.rt.log.row import TickLog
+from kilohertz.rt.loop.control_loop import ControlLoop
+from kilohertz.rt.loop.trace import Trace, TracedEstimator
+
+PROGRESS_TICKS = 250
+TICKS_TO_LIE = 1500
+
+Progress = Callable[[float], None]
+EachTick = Callable[[int], None]
+RunLoop = ControlLoop[RequestRow, GainsRow | Gains, BrainOutput]
+
+
+class RunObserver:
+    """After each tick: note it, then let the world move on; end the run when a fall has come to rest.
+
+    Args:
+        loop: whose ticks they are.
+        link: to the robot.
+        estimator: of the controller.
+        trace: takes the history.
+        log: takes what is recorded; None for a run that is not.
+        live: hands over new gains between ticks; None for a run whose gains stay.
+        wait_for_log: whether a tick may wait for the recorder; one that is paced may not.
+        progress: called now and then with the time of the run [s].
+        each_tick: called with the number of each tick before the world moves on.
+    """
+
+    def __init__(
+        self,
+        loop: RunLoop,
+        link: RobotLink,
+        estimator: TracedEstimator,
+        trace: Trace,
+        *,
+        log: TickLog | None = None,
+        live: LiveRun | None = None,
+        wait_for_log: bool = True,
+        progress: Progress | None = None,
+        each_tick: EachTick | None = None,
+    ) -> None:
+        self._record = trace.record
+        self._log = log
+        self._loop = loop
+        self._wait_for_log = wait_for_log
+        self._estimator = estimator
+        self._link = link
+        self._truth = link.truth
+        self._live = live
+        self._progress = progress
+        self._each_tick = each_tick
+        self._ticks_to_lie = TICKS_TO_LIE
+
+    def __call__(self, tick: int, sensors: SensorRow, request: RequestRow, output: BrainOutput) -> None:
+        """Notes a tick that was written, and moves the world on."""
+        if self._log is not None:
+            if self._wait_for_log:
+                self._log.ring.wait_for_room()
+            self._log.tick(tick, request, self._loop.stages)
+        self._record(output, self._estimator, self._truth)
+        if self._each_tick is not None:
+            self._each_tick(tick)
+        self._link.advance()
+        if self._live is not None:
+            self._live.between_ticks(tick * PERIOD_S)
+        if self._link.fell:
+            self._ticks_to_lie -= 1
+            if self._ticks_to_lie == 0:
+                self._loop.stop()
+        if self._progress is not None and tick % PROGRESS_TICKS == 0:
+            self._progress(tick * PERIOD_S)

@@ -1,0 +1,168 @@
+"""What came of a run: its events, its exit code and its figures."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.link import RobotLink
+from kilohertz.rt.host.realtime import HostState
+from kilohertz.rt.live.live_run import LiveRun
+from kilohertz.rt.log.recorder import LOSSY, Recording
+from kilohertz.rt.loop.histogram import latency_us
+from kilohertz.rt.loop.outcome import (
+    EXIT_DONE,
+    EXIT_INTERNAL_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_LINK_LOST,
+    EXIT_SAFETY_STOP,
+    LoopEvent,
+    LoopResult,
+)
+from kilohertz.rt.loop.trace import Trace
+from kilohertz.rt.run import summary
+from kilohertz.rt.run.plan import RunPlan
+from kilohertz.sim.scenario_schema import Scenario
+
+Event = Mapping[str, Any]
+SIGINT = signal.SIGINT.name
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """What came of a run.
+
+    Attributes:
+        plan, robot, scenario: what was run.
+        trace: its history.
+        loop: how the loop went: latency, overruns, footprint.
+        host: what the host granted.
+        fell, fell_at_s: whether and when the robot fell [s]; fell is None where nobody knows.
+        events: of loop and simulation, in order of time: dicts of t_s [s], kind, text.
+        wall_s: how long it took [s].
+        exit_code: exit status of the command: 0 done, 1 the robot fell or a safety stop ended the run, 4 the
+            link was lost, 5 an exception in the tick ended it, 130 stopped by SIGINT (Ctrl-C).
+        summary: the figures as `--json` writes them.
+        log: where it was recorded; None if it was not.
+    """
+
+    plan: RunPlan
+    robot: RobotModel
+    scenario: Scenario
+    trace: Trace
+    loop: LoopResult
+    host: HostState
+    fell: bool | None
+    fell_at_s: float | None
+    events: list[Event]
+    wall_s: float
+    exit_code: int
+    summary: dict[str, Any]
+    log: Path | None
+
+
+class RunParts(Protocol):
+    """What a run was made of; see `kilohertz.rt.run.session.Session`."""
+
+    plan: RunPlan
+    robot: RobotModel
+    scenario: Scenario
+    gains: Gains
+    link: RobotLink
+    brain: Brain
+    trace: Trace
+    live: LiveRun | None
+
+
+def conclude(
+    run: RunParts, loop: LoopResult, host: HostState, wall_s: float, recording: Recording | None
+) -> SessionResult:
+    """Puts together what came of a run.
+
+    Args:
+        run: its parts; the link is closed.
+        loop: how the loop went.
+        host: what the host granted.
+        wall_s: how long it took [s].
+        recording: of the run; None where there is none.
+    """
+    link = run.link
+    live = run.live.events if run.live is not None else ()
+    events: list[Event] = [*_loop_events(loop, run.brain.output), *link.events, *live]
+    events = sorted([*events, *_lost_rows(loop, recording)], key=lambda event: float(event["t_s"]))
+    return SessionResult(
+        plan=run.plan,
+        robot=run.robot,
+        scenario=run.scenario,
+        trace=run.trace,
+        loop=loop,
+        host=host,
+        fell=link.fell,
+        fell_at_s=link.fell_at_s,
+        events=events,
+        wall_s=wall_s,
+        exit_code=_exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario),
+        summary=_summary(run, loop, events),
+        log=recording.path if recording is not None else None,
+    )
+
+
+def _loop_events(loop: LoopResult, output: BrainOutput) -> list[Event]:
+    return [{"t_s": event.t_s, "kind": event.kind, "text": _text(event, output)} for event in loop.events]
+
+
+def _text(event: LoopEvent, output: BrainOutput) -> str:
+    """The event in words; damping with its reason, which stays with the output because damping is latched."""
+    told = output.reason and event.text.endswith("to damping")
+    return f"{event.text}: {output.reason}" if told else event.text
+
+
+def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
+    """What the log of the run lacks."""
+    lost = recording.catch_up() if recording is not None else ""
+    return [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
+
+
+def _summary(run: RunParts, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
+    trace, robot, link = run.trace, run.robot, run.link.figures()
+    return {
+        "robot": robot.name,
+        "scenario": run.scenario.name,
+        "duration_s": round(loop.ticks * PERIOD_S, 9),
+        "ticks": loop.ticks,
+        "fell": run.link.fell,
+        "fell_at_s": run.link.fell_at_s,
+        "exit_state": loop.exit_state,
+        "overruns": loop.overruns,
+        "latency_us": latency_us(loop.latency),
+        "qp": summary.qp_figures(trace, run.gains.solver),
+        "estimation": summary.estimation_figures(trace, robot.floating),
+        "tracking": summary.tracking_figures(trace, robot, run.scenario),
+        "torque": summary.torque_figures(trace, robot.joint_names),
+        "payload": summary.payload_figures(run.brain.output),
+        "events": events,
+        "provenance": summary.provenance(robot, summary.config_sha256(robot, run.gains)),
+        **({"gains": run.live.figures()} if run.live is not None else {}),
+        **({"link": link} if link is not None else {}),
+    }
+
+
+def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scenario) -> int:
+    if loop.error is not None:
+        return EXIT_INTERNAL_ERROR
+    if loop.exit_code == EXIT_LINK_LOST:
+        return EXIT_SAFETY_STOP if robot_stopped else EXIT_LINK_LOST
+    damping_asked = scenario.commands[-1].kind == "damp"
+    if loop.stopped_by == SIGINT and not fell and (damping_asked or loop.exit_state != "damping"):
+        return EXIT_INTERRUPTED
+    if loop.stopped_softly and not fell and loop.exit_state in ("active", "soft_stop", "idle"):
+        return EXIT_DONE
+    stopped = loop.exit_state in ("damping", "soft_stop") and not damping_asked
+    return EXIT_SAFETY_STOP if fell or stopped or loop.stopped_by is not None else loop.exit_code
