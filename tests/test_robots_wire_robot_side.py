@@ -295,7 +295,10 @@ def test_an_armed_robot_waits_for_its_first_command_no_longer_than_it_says(bench
         bench.period()
     assert (bench.side.mode, bench.side.epoch) == (wire.ARMED, epoch)
     bench.period()
-    assert (bench.side.mode, bench.side.reason) == (wire.STANDBY, "armed, but no command came")
+    assert (bench.side.mode, bench.side.reason) == (
+        wire.STANDBY,
+        f"armed, but no command was received for {ARMED_TICKS} periods",
+    )
     assert bench.side.epoch > epoch
 
 
@@ -311,7 +314,7 @@ def test_silence_is_counted_from_the_last_command_that_was_taken(bench):
         assert (bench.side.silent_ticks, bench.side.mode) == (silent, wire.ACTIVE)
     bench.period()
     assert (bench.side.mode, bench.side.reason_kind) == (wire.DAMPING, "damping")
-    assert bench.side.reason == f"no command for {WATCHDOG_TICKS} periods"
+    assert bench.side.reason == f"no command was accepted for {WATCHDOG_TICKS} periods"
     assert bench.side.holder == ""
 
 
@@ -319,16 +322,20 @@ def test_the_first_reason_to_damp_stays(bench):
     epoch = bench.arm()
     bench.order(epoch, 1)
     bench.send(B, "stop", "fire")
-    assert (bench.side.reason, bench.side.reason_kind) == ("by fire", "stopped")
+    assert (bench.side.reason, bench.side.reason_kind) == ("stopped by fire", "stopped")
     after = bench.side.epoch
     assert after > epoch
     bench.send(A, "stop", "")
     bench.side.damp("hot")
-    assert (bench.side.reason, bench.side.reason_kind, bench.side.epoch) == ("by fire", "stopped", after)
+    assert (bench.side.reason, bench.side.reason_kind, bench.side.epoch) == (
+        "stopped by fire",
+        "stopped",
+        after,
+    )
     bench.side.stand_by("on its feet")
     assert (bench.side.mode, bench.side.reason) == (wire.STANDBY, "on its feet")
     bench.send(A, "stop", "")
-    assert (bench.side.mode, bench.side.reason) == (wire.DAMPING, "by somebody")
+    assert (bench.side.mode, bench.side.reason) == (wire.DAMPING, "stopped by a peer without a name")
 
 
 def test_who_is_silent_is_forgotten_unless_it_holds_the_lease(bench):
@@ -364,7 +371,10 @@ def test_a_welcome_says_mode_and_the_options_that_are_granted():
 
 
 def test_who_has_not_said_hello_may_only_stop_it(bench):
-    assert bench.send(A, "arm") == ("refused", ("hello", "say hello first"))
+    assert bench.send(A, "arm") == (
+        "refused",
+        ("hello", "the handshake is missing: send `hello` before `arm`"),
+    )
     assert bench.send(A, "heartbeat") is None
     assert bench.send(A, "disarm", 1) is None
     assert bench.send(A, "welcome", *IDENTITY.packed(), 0, ()) is None
