@@ -207,11 +207,15 @@ def test_a_foreign_version_is_read_from_short_and_long_lists_and_from_nothing_el
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("joints", ("hip", "knee", "toe"), "the robot has 2, the controller 3; only one of them has 'toe'"),
-        ("joints", ("knee",), "the robot has 2, the controller 1; only one of them has 'hip'"),
-        ("joints", ("hip", "knee", "knee"), "the robot has 2, the controller 3"),
-        ("joints", ("hip", "toe"), "number 1 is 'knee' on the robot and 'toe' in the controller"),
-        ("robot", "g1", "the robot has 'toy', the controller 'g1'"),
+        (
+            "joints",
+            ("hip", "knee", "toe"),
+            "the robot has 2 entries, the controller has 3; only one of them has 'toe'",
+        ),
+        ("joints", ("knee",), "the robot has 2 entries, the controller has 1; only one of them has 'hip'"),
+        ("joints", ("hip", "knee", "knee"), "the robot has 2 entries, the controller has 3"),
+        ("joints", ("hip", "toe"), "entry 1 is 'knee' on the robot and 'toe' in the controller"),
+        ("robot", "g1", "the robot has 'toy', the controller has 'g1'"),
     ],
 )
 def test_a_difference_is_one_sentence(field, value, told):
