@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kilohertz.controller.behaviours import registry
 from kilohertz.controller.behaviours.registry import load_behaviours
-from kilohertz.controller.request import behaviour_id
+from kilohertz.controller.supervision.request import behaviour_id
 from kilohertz.robots.config.config_error import ConfigError
 
 SHIPPED = {"bow", "circle", "damp", "footsteps", "reach", "sit", "squat", "stand", "sway", "walk"}

@@ -11,8 +11,8 @@ from kilohertz.controller.behaviours.registry import behaviours_of
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody

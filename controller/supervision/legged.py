@@ -10,11 +10,11 @@ from kilohertz.controller.behaviours.registry import behaviours_of
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import can_rest
-from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.standing.recovery import Recovery
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.standing.tilt_integral import TiltIntegral
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.gaze import Gaze
 from kilohertz.controller.upper_body.hands import Hands
