@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
+from kilohertz.controller.behaviours.registry import behaviour_tasks
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
@@ -134,7 +135,8 @@ class Brain:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s
-        self.body = whole_body(robot, gains, self._tasks(gains), gains.solver)
+        own = [task.name for task in behaviour_tasks(robot, gains)]
+        self.body = whole_body(robot, gains, self._tasks(gains), gains.solver, own)
         self.motion: Motion = (
             Legged(robot, gains, self.body, estimator.contact)
             if robot.floating
