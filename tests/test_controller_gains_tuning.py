@@ -9,7 +9,7 @@ from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow, live_numbers, with_numbers
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.gains.tuning import GOOD, NONE, ON_TRIAL, REFUSED, ROLLED_BACK, Tuning, Watch
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.rt.faults.body_bench import BodyBench
 
 JOINTS = ("hip", "knee")

@@ -8,8 +8,8 @@ import pytest
 from bodies import robot
 from kin_arrays import kin_arrays
 
-from kilohertz.controller.behaviours.legged import legged_tasks
 from kilohertz.controller.gains.schema import load_gains
+from kilohertz.controller.supervision.legged import legged_tasks
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
 from kilohertz.estimators.payload_kernels import (

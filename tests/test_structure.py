@@ -36,20 +36,6 @@ MOST_PARAMETERS = 12
 MOST_FUNCTION_LINES = 60
 MOST_MODULE_LINES = 500
 
-# Exceptions to each rule. An entry that is no longer needed fails its test as a new offender does.
-KNOWN: dict[str, set[str]] = {
-    "circles": {
-        "controller controller.supervision",
-    },
-    "arrows": set(),
-    "command line": set(),
-    "not for runs": set(),
-    "start": set(),
-    "parameters": set(),
-    "function lines": set(),
-    "module lines": set(),
-}
-
 
 def short(name: str) -> str:
     return name.removeprefix("kilohertz.")
@@ -197,9 +183,7 @@ def n_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def check(rule: str, offenders: set[str]) -> None:
-    new, mended = offenders - KNOWN[rule], KNOWN[rule] - offenders
-    assert not new, f"{rule}: {sorted(new)}"
-    assert not mended, f"{rule}: no longer needed in KNOWN: {sorted(mended)}"
+    assert not offenders, f"{rule}: {sorted(offenders)}"
 
 
 def test_no_package_imports_itself_through_another() -> None:
@@ -234,8 +218,7 @@ def test_a_run_needs_neither_benchmarks_nor_faults() -> None:
 @pytest.mark.parametrize("start", START)
 def test_starting_loads_neither_benchmarks_nor_faults(start: str) -> None:
     loaded = {name for name in loaded_by(start) if name.startswith(NOT_FOR_RUNS)}
-    known = {name for name in KNOWN["start"] if name.startswith(f"{start} ")}
-    assert {f"{start} {short(name)}" for name in loaded} == known
+    check(f"start of {start}", {short(name) for name in loaded})
 
 
 def test_every_package_is_installed() -> None:
