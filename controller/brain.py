@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
+from kilohertz.controller.behaviours.registry import behaviour_tasks
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
-from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
 from kilohertz.controller.supervision.motion import Motion
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
 from kilohertz.controller.whole_body.explain import missed_rows
@@ -134,7 +135,8 @@ class Brain:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s
-        self.body = whole_body(robot, gains, self._tasks(gains), gains.solver)
+        own = [task.name for task in behaviour_tasks(robot, gains)]
+        self.body = whole_body(robot, gains, self._tasks(gains), gains.solver, own)
         self.motion: Motion = (
             Legged(robot, gains, self.body, estimator.contact)
             if robot.floating

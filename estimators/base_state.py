@@ -11,7 +11,7 @@ from kilohertz.estimators.inekf_layout import Filter
 from kilohertz.estimators.joint_observer import Joints
 from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
 from kilohertz.estimators.so3 import multiply_transposed, quaternion, rotate, rotate_back
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def new_scratch() -> Scratch:
     return Scratch(np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(6), np.zeros((3, 3)))
 
 
-@kernel
+@struct_kernel
 def base_twist(
     omega_I: Array, imu: Imu, joint_velocity: Array, tables: KinematicTables, scratch: Scratch
 ) -> None:
@@ -89,7 +89,7 @@ def base_twist(
     lever[2] += w_B[0] * p_BI[1] - w_B[1] * p_BI[0]
 
 
-@kernel
+@struct_kernel
 def write_state(
     ekf: Filter, joints: Joints, imu: Imu, tables: KinematicTables, state: RobotState, scratch: Scratch
 ) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -62,7 +62,7 @@ class Detection(NamedTuple):
     break_time_s: float
 
 
-@kernel
+@struct_kernel
 def detect_contacts(
     planned: BoolArray, contact: BoolArray, dt: float, contacts: Contacts, detection: Detection
 ) -> None:

@@ -20,7 +20,7 @@ from kilohertz.estimators.base_state import JOINTS_V
 from kilohertz.estimators.contact_detection import LARGEST_FORCE_N, Contacts
 from kilohertz.estimators.joint_observer import contact_forces_at, gyro_at, torques_at
 from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,7 +56,7 @@ class WrenchProblem(NamedTuple):
     """How large its moment may be."""
 
 
-@kernel
+@struct_kernel
 def contact_wrenches(
     tau: Array, p_BF: Array, tables: KinematicTables, problem: WrenchProblem, wrench: Array
 ) -> bool:
@@ -83,7 +83,7 @@ def contact_wrenches(
     return True
 
 
-@kernel
+@struct_kernel
 def start_from_priors(problem: WrenchProblem) -> None:
     """The normal matrix where nothing is known but how large a wrench may be."""
     A = problem.A
@@ -99,7 +99,7 @@ def start_from_priors(problem: WrenchProblem) -> None:
         A[i, i] = 1.0 / (prior * prior)
 
 
-@kernel
+@struct_kernel
 def add_joint_row(
     j: int, torque: float, p_BF: Array, tables: KinematicTables, problem: WrenchProblem
 ) -> None:
@@ -141,7 +141,7 @@ def add_joint_row(
                     A[row, _WRENCH * d + m] += scaled * column[d, m]
 
 
-@kernel
+@struct_kernel
 def add_base_rows(p_BF: Array, problem: WrenchProblem) -> None:
     """Adds the balance of forces and moments of the whole robot to the normal matrix.
 
@@ -165,7 +165,7 @@ def add_base_rows(p_BF: Array, problem: WrenchProblem) -> None:
             add_base_block(A, c, d, p_BF, force, moment)
 
 
-@kernel
+@struct_kernel
 def add_base_block(A: Array, c: int, d: int, p_BF: Array, force: float, moment: float) -> None:
     """Adds what the base rows ask of contacts c and d together.
 
@@ -202,7 +202,7 @@ def add_base_block(A: Array, c: int, d: int, p_BF: Array, force: float, moment: 
     A[row + 5, at + 1] += moment * u
 
 
-@kernel
+@struct_kernel
 def solve_in_place(A: Array, wrench: Array) -> None:
     """Solves the normal equations by Cholesky; the right-hand side rides along as the last row.
 
@@ -228,7 +228,7 @@ def solve_in_place(A: Array, wrench: Array) -> None:
         wrench[i // _WRENCH, i % _WRENCH] = A[n, i]
 
 
-@kernel
+@struct_kernel
 def weigh_contacts(row: Array, contacts: Contacts, tables: KinematicTables, problem: WrenchProblem) -> None:
     """What the contacts carry: measured where there is a sensor, else from the joint torques.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 Vector = NDArray[np.float64]
@@ -35,7 +35,7 @@ MASS, MOMENT_X, MOMENT_Y = 0, 1, 2
 """What the scales read: mass [kg], first moments ahead and to the left [kg m]."""
 
 
-@kernel
+@struct_kernel
 def observe_disturbance(
     momentum: Vector,
     L_C: Vector,
@@ -72,7 +72,7 @@ def observe_disturbance(
         disturbance[MOMENT + i] = rate_per_s * (L_C[i] - memory[ANGULAR_MOMENTUM + i])
 
 
-@kernel
+@struct_kernel
 def weigh_steady(
     force_N: float,
     moment_x_Nm: float,

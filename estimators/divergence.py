@@ -27,7 +27,7 @@ from kilohertz.estimators.inekf_layout import (
     ContactPoses,
     Filter,
 )
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class Doubt(NamedTuple):
     """(1,) before FINDING_S nothing is doubted but the covariance."""
 
 
-@kernel
+@struct_kernel
 def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doubt: Doubt) -> None:
     """How much the filter and the world disagree.
 
@@ -118,7 +118,7 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
     doubt.doubt[0] = total
 
 
-@kernel
+@struct_kernel
 def turn_soles(dt: float, found: bool, ekf: Filter, poses: ContactPoses, doubt: Doubt) -> None:
     """By how much each sole has tilted of late, as the filter has it.
 
@@ -140,7 +140,7 @@ def turn_soles(dt: float, found: bool, ekf: Filter, poses: ContactPoses, doubt: 
                 turned[c, i] = 0.0
 
 
-@kernel
+@struct_kernel
 def common_turn(ekf: Filter, doubt: Doubt) -> tuple[int, float]:
     """Number of closed soles, and the angle [rad] that all of them have turned the same way."""
     soles, turn, way_x, way_y = 0, math.inf, 0.0, 0.0
@@ -155,7 +155,7 @@ def common_turn(ekf: Filter, doubt: Doubt) -> tuple[int, float]:
     return soles, turn
 
 
-@kernel
+@struct_kernel
 def recent_speed(dt: float, ekf: Filter, doubt: Doubt) -> float:
     """How fast the IMU has moved of late [m/s]; `speed_m_s` is written."""
     recent, v = doubt.speed_m_s, ekf.v_WI

@@ -33,7 +33,7 @@ from kilohertz.estimators.joint_observer import (
 from kilohertz.estimators.leg_kinematics import KinematicTables, frame_pose
 from kilohertz.estimators.so3 import cross, rotate, rotate_back
 from kilohertz.estimators.sole_motion import sole_velocity
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -76,7 +76,7 @@ class TickSettings(NamedTuple):
     """Of the turning of a contact that lands."""
 
 
-@kernel
+@struct_kernel
 def before_kinematics(
     row: Array,
     dt: float,
@@ -136,7 +136,7 @@ def before_kinematics(
     return True
 
 
-@kernel
+@struct_kernel
 def place_contacts(tables: KinematicTables, imu: Imu, contacts: Contacts, poses: ContactPoses) -> None:
     """Where IMU and contacts are.
 
@@ -160,7 +160,7 @@ def place_contacts(tables: KinematicTables, imu: Imu, contacts: Contacts, poses:
                 R_IF[c, i, j] = R_BI[0, i] * R_BF[0, j] + R_BI[1, i] * R_BF[1, j] + R_BI[2, i] * R_BF[2, j]
 
 
-@kernel
+@struct_kernel
 def trust_contacts(
     contact: BoolArray, contacts: Contacts, settings: TickSettings, ekf: Filter, poses: ContactPoses
 ) -> None:
@@ -197,7 +197,7 @@ def trust_contacts(
         poses.wanted[c] = contacts.slot_kind[c] if contact[c] else UNUSED
 
 
-@kernel
+@struct_kernel
 def pivot_soles(
     row: Array,
     ekf: Filter,
@@ -228,7 +228,7 @@ def pivot_soles(
         rotate_back(imu.R_BI, velocity, velocity)
 
 
-@kernel
+@struct_kernel
 def run_filter(row: Array, dt: float, joints: Joints, ekf: Filter, poses: ContactPoses) -> None:
     """One step of the filter.
 

@@ -20,7 +20,7 @@ from kilohertz.estimators.contact_detection import Contacts
 from kilohertz.estimators.divergence import Doubt
 from kilohertz.estimators.inekf_layout import CORRECTION, ROTATION, ContactPoses, Filter
 from kilohertz.estimators.so3 import rotate
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -53,7 +53,7 @@ class ImuWatch(NamedTuple):
     """For so long a contact that has landed still moves."""
 
 
-@kernel
+@struct_kernel
 def watch_imu(
     row: Array,
     dt: float,
@@ -103,7 +103,7 @@ def watch_imu(
     doubt.contradiction_m_s2[0] = math.sqrt(x_lacks * x_lacks + y_lacks * y_lacks + lack[2] * lack[2])
 
 
-@kernel
+@struct_kernel
 def compare_with_legs(
     dt: float, ekf: Filter, contact: BoolArray, contacts: Contacts, poses: ContactPoses, watch: ImuWatch
 ) -> float:

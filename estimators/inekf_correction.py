@@ -46,13 +46,13 @@ from kilohertz.estimators.so3 import (
     orthonormalise,
     rotate,
 )
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@kernel
+@struct_kernel
 def innovation_factor(
     rows: Array, target: int, source: int, N: Array, widening: float
 ) -> tuple[float, float, float, float, float, float]:
@@ -91,7 +91,7 @@ def innovation_factor(
     return i00, i11, 1.0 / math.sqrt(s22), l10, l20, l21
 
 
-@kernel
+@struct_kernel
 def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, gate: float) -> float:
     """Takes in one measurement z = xi[target] - xi[source] + noise of covariance N.
 
@@ -149,7 +149,7 @@ def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, 
     return surprise
 
 
-@kernel
+@struct_kernel
 def reduce_covariance(P: Array, rows: Array) -> None:
     """P -= G' G for the first three rows G."""
     n = P.shape[0]
@@ -159,14 +159,14 @@ def reduce_covariance(P: Array, rows: Array) -> None:
             P[i, j] -= a * rows[0, j] + b * rows[1, j] + c * rows[2, j]
 
 
-@kernel
+@struct_kernel
 def turn_covariance(R: Array, N: Array, N_W: Array, work: Array) -> None:
     """N_W = R N R'."""
     multiply(R, N, work)
     multiply_transposed(work, R, N_W)
 
 
-@kernel
+@struct_kernel
 def correct(ekf: Filter, poses: ContactPoses) -> None:
     """Corrects the state with the pose of every contact in use, as the joint encoders give it.
 
@@ -200,7 +200,7 @@ def correct(ekf: Filter, poses: ContactPoses) -> None:
     retract(ekf, delta)
 
 
-@kernel
+@struct_kernel
 def retract(ekf: Filter, delta: Array) -> None:
     """X = Exp(delta) X, biases += delta: applies a correction on the group.
 
@@ -235,7 +235,7 @@ def retract(ekf: Filter, delta: Array) -> None:
             turn_matrix(E, ekf.contacts[c, SLOT_R:].reshape((3, 3)), old)
 
 
-@kernel
+@struct_kernel
 def turn_matrix(E: Array, R: Array, work: Array) -> None:
     """R = E R, kept a rotation."""
     for i in range(3):
@@ -245,7 +245,7 @@ def turn_matrix(E: Array, R: Array, work: Array) -> None:
     orthonormalise(R, work)
 
 
-@kernel
+@struct_kernel
 def open_slot(ekf: Filter, slot: int, poses: ContactPoses, R: Array) -> None:
     """A contact closes: its pose enters the state where the encoders see it now, as sure as the IMU's own.
 
@@ -270,7 +270,7 @@ def open_slot(ekf: Filter, slot: int, poses: ContactPoses, R: Array) -> None:
     ekf.active[slot] = poses.wanted[slot]
 
 
-@kernel
+@struct_kernel
 def copy_block(P: Array, target: int, source: int, N: Array) -> None:
     """Makes error block `target` equal to `source` plus independent noise of covariance N."""
     n = P.shape[0]
@@ -285,7 +285,7 @@ def copy_block(P: Array, target: int, source: int, N: Array) -> None:
             P[target + i, target + j] += N[i, j]
 
 
-@kernel
+@struct_kernel
 def close_slot(P: Array, slot: int, active: IntArray) -> None:
     """A contact opens: its pose leaves the state (marginalised: rows and columns become zero)."""
     n = P.shape[0]
@@ -297,7 +297,7 @@ def close_slot(P: Array, slot: int, active: IntArray) -> None:
     active[slot] = UNUSED
 
 
-@kernel
+@struct_kernel
 def observe_contacts(ekf: Filter, poses: ContactPoses) -> None:
     """Corrects with the contacts that stay, forgets those that opened, takes up those that closed.
 
@@ -321,7 +321,7 @@ def observe_contacts(ekf: Filter, poses: ContactPoses) -> None:
             open_slot(ekf, c, poses, R_before if ekf.reference_quirks else R)
 
 
-@kernel
+@struct_kernel
 def correct_sample(ekf: Filter, poses: ContactPoses) -> None:
     """`observe_contacts`, after which P is symmetric."""
     observe_contacts(ekf, poses)

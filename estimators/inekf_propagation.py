@@ -40,7 +40,7 @@ from kilohertz.estimators.inekf_layout import (
     Filter,
 )
 from kilohertz.estimators.so3 import gammas, multiply, rotate
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,7 +56,7 @@ LONGEST_GAP_S = 1.0
 """A longer time between two samples is not believed."""
 
 
-@kernel
+@struct_kernel
 def add_process_noise(ekf: Filter, dt: float) -> None:
     """P += Adj_X Q Adj_X' dt at the present state.
 
@@ -94,7 +94,7 @@ def add_process_noise(ekf: Filter, dt: float) -> None:
                     P[row + i, column + j] -= gyro * x[bt + i] * x[at + j]
 
 
-@kernel
+@struct_kernel
 def add_slot_noise(ekf: Filter, slot: int, dt: float) -> None:
     """Adds a contact's drift, and a sole's turning, over dt [s] to P."""
     P, noise, pose = ekf.P, ekf.slot_noise, ekf.contacts[slot]
@@ -110,7 +110,7 @@ def add_slot_noise(ekf: Filter, slot: int, dt: float) -> None:
                 P[turning + i, turning + j] += noise[slot, SPIN] * dt * normal_i * normal_j
 
 
-@kernel
+@struct_kernel
 def couple_with_rotation(P: Array, row: int, gyro: float, X0: float, X1: float, X2: float) -> None:
     """Adds gyro * X^ to the block of P at (row, ROTATION), and its transpose to that at (ROTATION, row)."""
     P[row, ROTATION + 1] -= gyro * X2
@@ -127,7 +127,7 @@ def couple_with_rotation(P: Array, row: int, gyro: float, X0: float, X1: float, 
     P[ROTATION + 1, row + 2] += gyro * X0
 
 
-@kernel
+@struct_kernel
 def add_rows(P: Array, target: int, source: int, B: Array) -> None:
     """Three rows of P from `target` += B times the three rows from `source`."""
     n = P.shape[1]
@@ -137,7 +137,7 @@ def add_rows(P: Array, target: int, source: int, B: Array) -> None:
             P[target + i, j] += b0 * P[source, j] + b1 * P[source + 1, j] + b2 * P[source + 2, j]
 
 
-@kernel
+@struct_kernel
 def apply_transition(P: Array, blocks: Array, active: IntArray, dt: float, g: float, half: float) -> None:
     """P = Phi P for the transition matrix of one step.
 
@@ -165,7 +165,7 @@ def apply_transition(P: Array, blocks: Array, active: IntArray, dt: float, g: fl
     add_rows(P, ROTATION, GYRO_BIAS, blocks[R_BG])
 
 
-@kernel
+@struct_kernel
 def transpose(P: Array) -> None:
     """P = P' in place."""
     for i in range(P.shape[0]):
@@ -173,7 +173,7 @@ def transpose(P: Array) -> None:
             P[i, j], P[j, i] = P[j, i], P[i, j]
 
 
-@kernel
+@struct_kernel
 def symmetrise(P: Array, active: IntArray) -> None:
     """P = (P + P') / 2 with a floor under the variances of the states in use."""
     for i in range(P.shape[0]):
@@ -188,7 +188,7 @@ def symmetrise(P: Array, active: IntArray) -> None:
             P[i, i] = VARIANCE_FLOOR
 
 
-@kernel
+@struct_kernel
 def cross_columns(a: Array, B: Array, C: Array) -> None:
     """C = a^ B."""
     for j in range(3):
@@ -197,7 +197,7 @@ def cross_columns(a: Array, B: Array, C: Array) -> None:
         C[2, j] = a[0] * B[1, j] - a[1] * B[0, j]
 
 
-@kernel
+@struct_kernel
 def propagate(ekf: Filter, gyro: Array, accel: Array, dt: float) -> None:
     """One inertial step over dt in which the IMU reads `gyro`, `accel` throughout: exact for the mean.
 
@@ -247,7 +247,7 @@ def propagate(ekf: Filter, gyro: Array, accel: Array, dt: float) -> None:
     add_process_noise(ekf, dt - before)
 
 
-@kernel
+@struct_kernel
 def transition_blocks(ekf: Filter, dt: float) -> None:
     """Rates of velocity and position in one step, and the bias columns of its transition.
 
@@ -287,7 +287,7 @@ def transition_blocks(ekf: Filter, dt: float) -> None:
         cross_columns(ekf.contacts[c], R_bg, blocks[D_BG + c])
 
 
-@kernel
+@struct_kernel
 def believable(gyro: Array, accel: Array) -> bool:
     """Whether an IMU sample is finite and within what any legged robot can feel (100 rad/s, 1000 m/s^2)."""
     good = True
@@ -297,7 +297,7 @@ def believable(gyro: Array, accel: Array) -> bool:
     return good
 
 
-@kernel
+@struct_kernel
 def advance(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
     """Carries the state from the last IMU sample to this one, dt later.
 
@@ -336,7 +336,7 @@ def advance(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
     return True
 
 
-@kernel
+@struct_kernel
 def advance_sample(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
     """`advance`, after which P is symmetric; what a filter does that gets no measurement at once."""
     done = advance(ekf, gyro, accel, dt)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
@@ -48,31 +48,31 @@ class Joints(NamedTuple):
     """Time over which the acceleration forgets itself."""
 
 
-@kernel
+@struct_kernel
 def velocities_at(na: int) -> int:
     """Where the joint velocities start in a sensor row of na joints."""
     return ROW_Q + na
 
 
-@kernel
+@struct_kernel
 def torques_at(na: int) -> int:
     """Where the joint torques start in a sensor row of na joints."""
     return ROW_Q + 2 * na
 
 
-@kernel
+@struct_kernel
 def gyro_at(na: int) -> int:
     """Where the gyro's three numbers start in a sensor row of na joints."""
     return ROW_Q + 3 * na
 
 
-@kernel
+@struct_kernel
 def accel_at(na: int) -> int:
     """Where the accelerometer's three numbers start in a sensor row of na joints."""
     return ROW_Q + 3 * na + 3
 
 
-@kernel
+@struct_kernel
 def contact_forces_at(na: int) -> int:
     """Where the contact forces start in a sensor row of na joints."""
     return ROW_Q + 3 * na + 6
@@ -91,7 +91,7 @@ def reset_joints(joints: Joints, q: Array) -> None:
     joints.P[:] = np.diag((joints.encoder_variance_rad2, _REST_VARIANCE, joints.accel_sd_rad_s2**2))
 
 
-@kernel
+@struct_kernel
 def joint_gains(
     joints: Joints, dt: float, keep: float, to_v: float, to_q: float
 ) -> tuple[float, float, float, float, float, float]:
@@ -142,7 +142,7 @@ def joint_gains(
     return k0, k1, k2, g0, g1, g2
 
 
-@kernel
+@struct_kernel
 def time_shares(accel_time_s: float, dt: float) -> tuple[float, float, float]:
     """What an acceleration leaves of itself after dt, adds to the velocity [s], and to the position [s^2]."""
     keep = math.exp(-dt / accel_time_s)
@@ -150,7 +150,7 @@ def time_shares(accel_time_s: float, dt: float) -> tuple[float, float, float]:
     return keep, to_v, accel_time_s * (dt - to_v)
 
 
-@kernel
+@struct_kernel
 def observe_joints(joints: Joints, q: Array, v: Array, dt: float) -> None:
     """Carries all joints on by dt and corrects them with one sample.
 
@@ -176,7 +176,7 @@ def observe_joints(joints: Joints, q: Array, v: Array, dt: float) -> None:
         joints.vdot[j] = z + g2 * e
 
 
-@kernel
+@struct_kernel
 def believable_joints(q: Array, v: Array) -> bool:
     """Whether all joint measurements are finite and within 1000 rad, 1000 rad/s."""
     good = True
@@ -186,7 +186,7 @@ def believable_joints(q: Array, v: Array) -> bool:
     return good
 
 
-@kernel
+@struct_kernel
 def take_sample(row: Array, dt: float, joints: Joints) -> bool:
     """Observes the joints of a sensor row; returns False, and touches nothing, where it is not believable."""
     na = len(joints.q)

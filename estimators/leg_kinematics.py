@@ -13,7 +13,7 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import float_pointer, kernel
+from kilohertz.robots.compile.kernels import float_pointer, struct_kernel
 
 if TYPE_CHECKING:
     from kilohertz.robots.model.robot_model import RobotModel
@@ -27,7 +27,7 @@ POSE_P = 9
 PLACEMENT_P = 3
 
 
-@kernel
+@struct_kernel
 def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
     """Pose in the base of a frame that is fixed to a joint.
 
@@ -51,7 +51,7 @@ def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
             R[i, j] = a * placement[0, j] + b * placement[1, j] + c * placement[2, j]
 
 
-@kernel
+@struct_kernel
 def joint_column(address: int, axis: Array, point: Array, column: Array) -> None:
     """What one joint's unit velocity does to a point: its column of the point's Jacobian in the base.
 

@@ -110,8 +110,8 @@ class Carriers(NamedTuple):
     """(n, 3) centre of mass of what the carrier's joint moves by itself, in its frame [m]."""
     p_RC: Floats
     """(3,) from the centre of mass of the robot alone to that with its loads, world axes [m]."""
-    robot_kg: float
-    """Mass of the robot alone."""
+    robot_kg: Floats
+    """(1,) mass of the robot alone."""
 
 
 class Load(NamedTuple):
@@ -274,7 +274,7 @@ def find_own_centre(k: Kin, carriers: Carriers) -> None:
     p_RC = carriers.p_RC
     p_RC[:] = 0.0
     for i in range(len(carriers.frame)):
-        f, share = carriers.frame[i], carriers.mass_kg[i] / carriers.robot_kg
+        f, share = carriers.frame[i], carriers.mass_kg[i] / carriers.robot_kg[0]
         if share > 0.0:
             for r in range(3):
                 place = k.p[f, r] - k.p_WC[r]
@@ -307,7 +307,7 @@ def observe_load(
     moment[Z] = moment_C[Z] + p_RC[X] * force_W[Y] - p_RC[Y] * force_W[X]
     for r in range(3):
         momentum[r] = k.mass[0] * k.v_WC[r]
-    weight_N = carriers.robot_kg * GRAVITY_M_S2
+    weight_N = carriers.robot_kg[0] * GRAVITY_M_S2
     observe_disturbance(
         momentum, k.L_C, force_W, moment, weight_N, RATE_PER_S, period_s, load.observer, load.disturbance
     )
@@ -351,7 +351,7 @@ def weigh_by_soles(period_s: float, heading: Heading, k: Kin, carriers: Carriers
         c * my - s * mx,
         period_s,
         held == 0.0,
-        carriers.robot_kg,
+        carriers.robot_kg[0],
         SETTLE_S,
         TARE_S,
         load.scales,
@@ -363,7 +363,7 @@ def weigh_by_soles(period_s: float, heading: Heading, k: Kin, carriers: Carriers
 def weigh_by_arms(period_s: float, arms: Arms, carriers: Carriers, load: Load) -> float:
     """What is in the hands, by what is missing from the torques of their arms [kg]."""
     pull, felt_kg, hand_kg = arms.pull, load.felt_kg, load.hand_kg
-    share, least_kg = min(period_s / _HAND_SETTLE_S, 1.0), _LEAST_IN_HAND * carriers.robot_kg
+    share, least_kg = min(period_s / _HAND_SETTLE_S, 1.0), _LEAST_IN_HAND * carriers.robot_kg[0]
     held = 0.0
     for i in range(len(hand_kg)):
         # What the model has in the hand already is no longer missing from the torques.
@@ -390,7 +390,7 @@ def place_hands(
     hand_kg, hand_place, trunk = load.hand_kg, load.hand_place, carriers.frame[-1]
     c, s = heading
     # What is in the hands weighs on the soles too; arms that swing fast feel more than there is.
-    most_kg = total_kg + (_LEAST_ON_TRUNK * carriers.robot_kg if total_kg > 0.0 else 0.0)
+    most_kg = total_kg + (_LEAST_ON_TRUNK * carriers.robot_kg[0] if total_kg > 0.0 else 0.0)
     in_hands = ahead = left = 0.0
     slow = min(period_s / SETTLE_S, 1.0)
     for i in range(len(hand_kg)):
@@ -412,7 +412,7 @@ def load_trunk(
     in_hands: float, ahead: float, left: float, heading: Heading, k: Kin, carriers: Carriers, load: Load
 ) -> None:
     """Puts on the trunk what the hands do not carry."""
-    judged, raw, kg = load.judged, load.raw, carriers.robot_kg
+    judged, raw, kg = load.judged, load.raw, carriers.robot_kg[0]
     hands = len(load.hand_kg)
     trunk = carriers.frame[hands]
     c, s = heading
@@ -445,7 +445,7 @@ def sum_up(
 
     Arms and soles weigh the same: what they differ by is shared by how well each can tell.
     """
-    judged, raw, p_BP, kg = load.judged, load.raw, load.p_BP, carriers.robot_kg
+    judged, raw, p_BP, kg = load.judged, load.raw, load.p_BP, carriers.robot_kg[0]
     believed = judged[TRUNK_KG] > 0.0
     judged[ARMS_KG] += min(period_s / SETTLE_S, 1.0) * (in_hands - judged[ARMS_KG])
     payload_kg = raw[SUM_KG] if believed or in_hands > 0.0 else 0.0

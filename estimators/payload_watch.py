@@ -127,7 +127,12 @@ class PayloadWatch:
                 "forces": SoleForces(np.zeros(3), np.zeros(3), np.zeros((6, 6)), np.zeros(6)),
                 "arms": Arms(carriers[:-1].copy(), moves_trunk, np.zeros((n - 1, 3)), np.zeros(3)),
                 "carriers": Carriers(
-                    carriers, model.mass_kg, model.p_F, model.own_centre_F, model.p_RC, float(robot.mass_kg)
+                    carriers,
+                    model.mass_kg,
+                    model.p_F,
+                    model.own_centre_F,
+                    model.p_RC,
+                    np.array([robot.mass_kg]),
                 ),
                 "load": load,
             },

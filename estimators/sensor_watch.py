@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kilohertz.estimators.joint_observer import ROW_Q, gyro_at, velocities_at
 from kilohertz.robots.compile.bound_kernel import bind
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
 
@@ -126,7 +126,7 @@ class SensorWatch:
         return "the gyroscope" if index < 2 * na + 3 else "the accelerometer"
 
 
-@kernel
+@struct_kernel
 def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
     """Compiled `SensorWatch.judge`.
 
@@ -145,7 +145,7 @@ def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
     return FROZEN if frozen or contradicts else GOOD
 
 
-@kernel
+@struct_kernel
 def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
     """Whether a joint has moved further, or moves faster, than it can; the culprit is written."""
     na = len(channels.fastest)
@@ -160,7 +160,7 @@ def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
     return False
 
 
-@kernel
+@struct_kernel
 def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
     """Remembers a sample; returns whether a channel that was noisy has stopped to change.
 
@@ -194,7 +194,7 @@ def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
     return frozen
 
 
-@kernel
+@struct_kernel
 def compare_ways(channels: Channels) -> bool:
     """Whether a joint's position and its velocity tell of different ways while one of them repeats itself."""
     na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False

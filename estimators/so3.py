@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 SMALL_ANGLE = 0.05
 
 
-@kernel
+@struct_kernel
 def skew(a: Array, A: Array) -> None:
     """A = a^, so that A b = a x b."""
     A[0, 0] = 0.0
@@ -37,7 +37,7 @@ def skew(a: Array, A: Array) -> None:
     A[2, 2] = 0.0
 
 
-@kernel
+@struct_kernel
 def cross(a: Array, b: Array, c: Array) -> None:
     """Writes c = a x b; c may be a or b."""
     x = a[1] * b[2] - a[2] * b[1]
@@ -48,7 +48,7 @@ def cross(a: Array, b: Array, c: Array) -> None:
     c[2] = z
 
 
-@kernel
+@struct_kernel
 def rotate(R: Array, a: Array, b: Array) -> None:
     """Writes b = R a; b may be a."""
     x = R[0, 0] * a[0] + R[0, 1] * a[1] + R[0, 2] * a[2]
@@ -59,7 +59,7 @@ def rotate(R: Array, a: Array, b: Array) -> None:
     b[2] = z
 
 
-@kernel
+@struct_kernel
 def rotate_back(R: Array, a: Array, b: Array) -> None:
     """Writes b = R' a; b may be a."""
     x = R[0, 0] * a[0] + R[1, 0] * a[1] + R[2, 0] * a[2]
@@ -70,7 +70,7 @@ def rotate_back(R: Array, a: Array, b: Array) -> None:
     b[2] = z
 
 
-@kernel
+@struct_kernel
 def multiply(A: Array, B: Array, C: Array) -> None:
     """C = A B."""
     for i in range(3):
@@ -78,7 +78,7 @@ def multiply(A: Array, B: Array, C: Array) -> None:
             C[i, j] = A[i, 0] * B[0, j] + A[i, 1] * B[1, j] + A[i, 2] * B[2, j]
 
 
-@kernel
+@struct_kernel
 def multiply_transposed(A: Array, B: Array, C: Array) -> None:
     """C = A B'."""
     for i in range(3):
@@ -86,7 +86,7 @@ def multiply_transposed(A: Array, B: Array, C: Array) -> None:
             C[i, j] = A[i, 0] * B[j, 0] + A[i, 1] * B[j, 1] + A[i, 2] * B[j, 2]
 
 
-@kernel
+@struct_kernel
 def gamma_coefficients(angle: float) -> tuple[float, float, float, float]:
     """Coefficients c1..c4 = (sin x)/x, (1 - cos x)/x^2, (x - sin x)/x^3, (x^2/2 - 1 + cos x)/x^4."""
     x2 = angle * angle
@@ -103,7 +103,7 @@ def gamma_coefficients(angle: float) -> tuple[float, float, float, float]:
     return s / angle, versine / x2, (angle - s) / (x2 * angle), (0.5 * x2 - versine) / (x2 * x2)
 
 
-@kernel
+@struct_kernel
 def axis_polynomial(w: Array, one: float, first: float, second: float, A: Array) -> None:
     """A = one I + first w^ + second w^ w^."""
     x, y, z = w[0], w[1], w[2]
@@ -118,27 +118,27 @@ def axis_polynomial(w: Array, one: float, first: float, second: float, A: Array)
     A[2, 1] = second * y * z + first * x
 
 
-@kernel
+@struct_kernel
 def norm3(w: Array) -> float:
     """Length of w."""
     return math.sqrt(w[0] * w[0] + w[1] * w[1] + w[2] * w[2])
 
 
-@kernel
+@struct_kernel
 def exp3(w: Array, R: Array) -> None:
     """R = Exp(w), the rotation by |w| [rad] about w (Rodrigues)."""
     c1, c2, _, _ = gamma_coefficients(norm3(w))
     axis_polynomial(w, 1.0, c1, c2, R)
 
 
-@kernel
+@struct_kernel
 def left_jacobian(w: Array, J: Array) -> None:
     """J = J_l(w), integral of Exp(s w) over s in [0, 1]: Exp(w + d) = Exp(J d) Exp(w) to first order."""
     _, c2, c3, _ = gamma_coefficients(norm3(w))
     axis_polynomial(w, 1.0, c2, c3, J)
 
 
-@kernel
+@struct_kernel
 def gammas(w: Array, G0: Array, G1: Array, G2: Array) -> None:
     """G_m = sum over n of (w^)^n / (n + m)!: rotation, its integral, and its double integral over [0, 1]."""
     c1, c2, c3, c4 = gamma_coefficients(norm3(w))
@@ -147,7 +147,7 @@ def gammas(w: Array, G0: Array, G1: Array, G2: Array) -> None:
     axis_polynomial(w, 0.5, c3, c4, G2)
 
 
-@kernel
+@struct_kernel
 def quaternion(R: Array) -> tuple[float, float, float, float]:
     """Unit quaternion (x, y, z, w), w >= 0, of a rotation; exact for every angle (Shepperd's choice)."""
     trace = R[0, 0] + R[1, 1] + R[2, 2]
@@ -168,7 +168,7 @@ def quaternion(R: Array) -> tuple[float, float, float, float]:
     return scale * x, scale * y, scale * z, scale * w
 
 
-@kernel
+@struct_kernel
 def log3(R: Array, w: Array) -> float:
     """Writes w = Log(R), the shortest rotation vector [rad], through the quaternion: exact up to angle pi.
 
@@ -185,7 +185,7 @@ def log3(R: Array, w: Array) -> float:
     return angle
 
 
-@kernel
+@struct_kernel
 def orthonormalise(R: Array, work: Array) -> None:
     """R = R (3 I - R'R) / 2 in place: one Newton step to the nearest rotation, enough against rounding.
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from kilohertz.estimators.contact_detection import LARGEST_FORCE_N, Contacts, Detection
 from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
 
-@kernel
+@struct_kernel
 def find_pressure(contacts: Contacts, detection: Detection) -> None:
     """Where the force acts on each sole, and how far that is from its edge.
 
@@ -55,7 +55,7 @@ def find_pressure(contacts: Contacts, detection: Detection) -> None:
             margin[c] = max(0.0, min(margin[c], inside))
 
 
-@kernel
+@struct_kernel
 def sole_velocity(
     c: int,
     w_B: Array,

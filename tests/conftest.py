@@ -1,8 +1,9 @@
 """Sorts every test into one of three classes, so that `pytest -m unit` is fast.
 
-`host` tests start processes or depend on this computer: its clock, cores, privileges. In `closed_loop` tests
-a robot runs under its controller in simulation. A file says so with `pytestmark`, or a test with a marker of
-its own; a test without either is a `unit` test, and fails where it starts a process.
+`host` tests start processes, measure, or depend on this computer: its clock, cores, graphics, privileges.
+In `closed_loop` tests a robot moves in simulation, mostly under its controller. A file says so with
+`pytestmark`, or a test with a marker of its own; a test without either is a `unit` test, and fails where it
+starts a process.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from sim_runs import robot, simulate
 
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.schema import Gains, load_gains
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.sim.truth import TruthEstimator

@@ -9,7 +9,7 @@ from sim_runs import robot
 
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.schema import load_gains
-from kilohertz.controller.request import RequestRow, make_request
+from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.controller.walking.gait import Gait
 from kilohertz.controller.walking.pendulum import natural_frequency
 from kilohertz.controller.walking.walking import Walking

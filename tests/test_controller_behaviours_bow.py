@@ -13,7 +13,7 @@ from kilohertz.controller.behaviours import bow
 from kilohertz.controller.behaviours.base import BehaviourError
 from kilohertz.controller.behaviours.registry import behaviours_of
 from kilohertz.controller.motion.posture_reference import PostureReference
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.robots.model.robot_model import RobotModel
 
 DT = 1e-3

@@ -1,13 +1,22 @@
 """Behaviours are found wherever they may live, and what is none is refused with its file and line."""
 
+import shutil
+
 import pytest
+from bodies import robot
 from hypothesis import given
 from hypothesis import strategies as st
+from sim_runs import scenario
 
 from kilohertz.controller.behaviours import registry
 from kilohertz.controller.behaviours.registry import load_behaviours
-from kilohertz.controller.request import behaviour_id
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.gains.schema import load_gains
+from kilohertz.controller.supervision.request import behaviour_id, make_request
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.simulated_robot import SimulatedRobot
+from kilohertz.sim.truth import TruthEstimator
 
 SHIPPED = {"bow", "circle", "damp", "footsteps", "reach", "sit", "squat", "stand", "sway", "walk"}
 HEAD = "from kilohertz.controller.behaviours.base import Behaviour, BehaviourParameters, Positive\n"
@@ -112,3 +121,49 @@ def test_another_distribution_adds_behaviours_by_an_entry_point(tmp_path, monkey
 @given(st.text(max_size=30))
 def test_the_number_of_a_behaviour_is_kept_exactly_by_a_row(name):
     assert int(float(behaviour_id(name))) == behaviour_id(name)
+
+
+POINT = """
+from kilohertz.controller.behaviours.base import Behaviour
+from kilohertz.controller.problem.declarations import Task
+
+
+class Point(Behaviour):
+    \"\"\"Keep the first hand 5 cm above where it is, with a task of its own.\"\"\"
+
+    name = "point"
+
+    @classmethod
+    def tasks(cls, robot, gains):
+        frame = robot.pin_model.frames[robot.hands[0].frame_id].name
+        return [Task("point", "frame_position", 1.0, [100.0, 20.0], frame)]
+
+    def start(self, payload):
+        body = self.context.body
+        hand = self.context.robot.hands[0].frame_id
+        frame = body.frame_index[self.context.robot.pin_model.frames[hand].name]
+        reference = body.reference("point")
+        reference[:3] = body.arrays.kin.p[frame] + [0.0, 0.0, 0.05]
+        reference[3:] = 0.0
+        body.switch("point", True)
+"""
+
+
+@pytest.mark.closed_loop
+def test_a_behaviour_may_bring_a_task_of_its_own(tmp_path):
+    shutil.copytree(robot("g1").folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "behaviours").mkdir()
+    (tmp_path / "behaviours" / "point.py").write_text(POINT)
+    model = RobotModel.load(str(tmp_path))
+    sim = SimulatedRobot(model, scenario(), 0)
+    brain = Brain(model, load_gains(model), TruthEstimator(sim.truth))
+    sensors = model.new_sensor_row()
+    sim.read(sensors)
+    brain.reset(sensors)
+    start_m = float(sim.truth.p_WH[0, 2])
+    requests = [make_request(model, name, {}) for name in ("stand", "point")]
+    for tick in range(2000):
+        sim.read(sensors)
+        sim.write(brain.step(sensors, requests[tick > 500], None, lambda stage: None).command)
+    assert brain.output.state == "active"
+    assert sim.truth.p_WH[0, 2] - start_m == pytest.approx(0.05, abs=0.01)

@@ -13,8 +13,8 @@ from sim_runs import simulate
 from kilohertz.controller.brain import STAGES, Brain
 from kilohertz.controller.gains.schema import load_gains
 from kilohertz.controller.problem.soles import com_height
-from kilohertz.controller.request import make_request, soft_stop
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, LAST_GOOD
+from kilohertz.controller.supervision.request import make_request, soft_stop
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 
 pytestmark = pytest.mark.closed_loop

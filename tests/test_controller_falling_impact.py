@@ -6,7 +6,7 @@ import pytest
 
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.schema import load_gains
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.scenario_schema import Scenario

@@ -9,7 +9,7 @@ from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow, live_numbers, with_numbers
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.gains.tuning import GOOD, NONE, ON_TRIAL, REFUSED, ROLLED_BACK, Tuning, Watch
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.rt.faults.body_bench import BodyBench
 
 JOINTS = ("hip", "knee")
@@ -155,6 +155,7 @@ OTHER = with_numbers(Gains(), live_numbers(Gains()) * np.linspace(0.6, 0.9, live
         ("g1", "walk", {"velocity_m_s": [0.2, 0.0], "yaw_rate_rad_s": 0.0}),
     ],
 )
+@pytest.mark.closed_loop
 def test_a_retuned_controller_equals_one_built_with_the_new_gains(name, kind, parameters):
     gains = load_gains(robot(name))
     other = with_numbers(gains, live_numbers(OTHER))
@@ -169,6 +170,7 @@ def test_a_retuned_controller_equals_one_built_with_the_new_gains(name, kind, pa
     np.testing.assert_array_equal(numbers_of(retuned), before)
 
 
+@pytest.mark.closed_loop
 def test_the_same_rows_with_the_same_gains_give_the_same_bits_and_no_step_of_torque():
     model = robot("panda")
     commands = []
@@ -189,6 +191,7 @@ def test_the_same_rows_with_the_same_gains_give_the_same_bits_and_no_step_of_tor
     np.testing.assert_array_equal(*commands)
 
 
+@pytest.mark.closed_loop
 def test_a_walk_that_was_cut_off_leaves_nothing_behind():
     bench = BodyBench("g1", noise="none")
     brain, fresh = bench.brain, numbers_of(bench.brain)
@@ -205,6 +208,7 @@ def test_a_walk_that_was_cut_off_leaves_nothing_behind():
     assert bench.active
 
 
+@pytest.mark.closed_loop
 def test_gains_without_a_live_row_start_no_trial():
     bench = BodyBench("panda", noise="none")
     bench.run(50)

@@ -5,7 +5,7 @@ import pytest
 from bodies import robot
 
 from kilohertz.controller.motion.posture_reference import PostureReference
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 
 DT = 1e-3
 SWAY = ("sway", {"amplitude_m": 0.03, "period_s": 2.0, "axis": "y"})

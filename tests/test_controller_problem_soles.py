@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kilohertz.controller.problem.soles import can_rest, sole_corners
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.robots.model.robot_model import RobotModel
 
 

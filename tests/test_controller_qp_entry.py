@@ -53,7 +53,7 @@ def test_an_edit_of_any_compiled_file_gives_new_machine_code(generated):
     code = "\n".join(lines)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded = {Path(line) for line in ran.stdout.splitlines() if line}
-    marks = ("@kernel", "@inner_kernel", "@task_kind")
+    marks = ("@kernel", "@struct_kernel", "@inner_kernel", "@task_kind")
     jitted = {path for path in loaded if any(mark in path.read_text() for mark in marks)}
     assert len(jitted) > 10
     assert jitted <= generated[0].sources

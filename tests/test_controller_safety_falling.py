@@ -119,7 +119,7 @@ def test_it_folds_the_way_it_falls(g1, falling, v_WC, way):
     np.testing.assert_allclose(command.q_des, g1.fold_rad[way], atol=1e-12)
 
 
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3000))
 def test_a_falling_robot_is_always_damped_and_its_target_never_jumps(ticks):
     robot = _robot()

@@ -25,7 +25,7 @@ def guard(rate=RATE_PER_S):
     return Guard(MODEL, GuardGains(torque_rate_per_s=rate), DT_S)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(torques, positions), min_size=1, max_size=12))
 def test_every_input_gives_a_finite_torque_within_limits(ticks):
     chain, before = guard(), None

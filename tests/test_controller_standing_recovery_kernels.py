@@ -52,7 +52,7 @@ class Watch:
 poses = {"yaw": st.floats(-7.0, 7.0), "toes_out": st.floats(-0.5, 0.5), "ahead": st.floats(-0.2, 0.2)}
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(**poses, x=st.floats(-0.3, 0.3), y=st.floats(-0.3, 0.3))
 def test_inside_the_soles_it_is_the_distance_from_their_nearest_edge(yaw, toes_out, ahead, x, y):
     watch = Watch(yaw, toes_out, ahead, directions=720)
@@ -62,7 +62,7 @@ def test_inside_the_soles_it_is_the_distance_from_their_nearest_edge(yaw, toes_o
         assert watch.out[OUT_M] == pytest.approx(true, abs=2e-3)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(**poses, way=st.floats(0.0, 6.3), far_m=st.floats(0.0, 0.3))
 def test_out_of_the_soles_it_is_the_distance_from_them_or_with_few_directions_a_little_less(
     yaw, toes_out, ahead, way, far_m

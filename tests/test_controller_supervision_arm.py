@@ -5,7 +5,7 @@ import pytest
 from bodies import ARMS, robot
 from control_runs import run
 
-from kilohertz.controller import request
+from kilohertz.controller.behaviours.reach import Reach
 
 pytestmark = pytest.mark.closed_loop
 
@@ -54,7 +54,7 @@ def test_friction_and_noise_cost_millimetres():
 @pytest.mark.parametrize("seed", range(3))
 def test_no_hand_target_makes_a_joint_leave_its_range(seed, monkeypatch):
     """Far outside the workspace, too, where a request is refused before it gets so far."""
-    monkeypatch.setattr(request, "_check_reach", lambda *_: None)
+    monkeypatch.setattr(Reach, "check", lambda *_: None)
     rng = np.random.default_rng(seed)
     places = [(0.5 * k, "reach", {"p_WH_m": (2.0 * rng.normal(size=3)).tolist()}) for k in range(4)]
     result = run("panda", 2.5, tuple(places))

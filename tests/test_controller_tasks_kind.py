@@ -20,6 +20,7 @@ from kilohertz.controller.problem.tables import (
     WRENCH,
     WRENCH_DIAGONAL,
 )
+from kilohertz.controller.qp import task_rows
 from kilohertz.controller.tasks import kind as kind_module
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.whole_body import Task
@@ -103,23 +104,22 @@ def test_a_new_kind_is_one_file_and_takes_part_in_the_next_set_up(upright, monke
     for array in (arrays.kin.J, arrays.kin.vel, arrays.kin.drift):
         array[:] = rng.normal(size=array.shape)
     arrays.kin.R[f] = pin.exp3(rng.normal(size=3))
-    assert fill_all(generated["text"])(arrays.kin, arrays.tasks, arrays.rows) == 2
+    assert row_writer(generated["text"], monkeypatch)(arrays.kin, arrays.tasks, arrays.rows) == 2
     T, b = upright.spec(arrays.kin, f, body.reference("head_up"), body.gain("head_up"))
     np.testing.assert_allclose(arrays.rows.T[:2], T)
     np.testing.assert_allclose(arrays.rows.b[:2], b)
     np.testing.assert_array_equal(arrays.rows.w[:2], [2.0, 3.0])
 
 
-def fill_all(text):
-    """The generated switch over kinds alone, to be run as plain Python."""
+def row_writer(text, monkeypatch):
+    """What writes the rows of all tasks with the generated switch over kinds, to be run as plain Python."""
     module = ast.parse(text)
-    module.body = [
-        node
-        for node in module.body
-        if isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "name", "") == "fill_all"
-    ]
+    switch = next(node for node in module.body if getattr(node, "name", "") == "fill")
+    switch.decorator_list = []
+    module.body = [node for node in module.body if isinstance(node, (ast.Import, ast.ImportFrom))] + [switch]
     namespace = {}
     exec(compile(module, "generated", "exec"), namespace)
     for name in [name for name in namespace if name.startswith("fill_")]:
         namespace[name] = namespace[name].py_func
-    return namespace["fill_all"]
+    monkeypatch.setattr(task_rows, "clear_diagonals", task_rows.clear_diagonals.py_func)
+    return task_rows.task_row_writer(namespace["fill"]).py_func

@@ -5,7 +5,7 @@ import pytest
 from bodies import robot
 
 from kilohertz.controller.motion.behaviour_error import BehaviourError
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.controller.upper_body.gaze_range import DIRECTION, POINT, gaze_range
 
 

@@ -6,7 +6,7 @@ import pytest
 from bodies import robot
 
 from kilohertz.controller.motion.behaviour_error import BehaviourError
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.controller.upper_body.hand_targets import BASE, FREE, WORLD
 
 TRAY = {"p_BH_m": [0.3, 0.15, 0.1], "rpy_BH_rad": [0.0, 0.0, 0.2]}

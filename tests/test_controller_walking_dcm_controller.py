@@ -8,6 +8,7 @@ from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT
 from kilohertz.controller.walking.pendulum import natural_frequency
 
 
+@pytest.mark.closed_loop
 def test_steps_of_either_kind_begin_with_the_load_that_there_is() -> None:
     run = WalkingRun("g1")
     walking, carried = run.walking, run.brain.body.carried
@@ -22,6 +23,7 @@ def test_steps_of_either_kind_begin_with_the_load_that_there_is() -> None:
         assert sum(weights) == pytest.approx(9.81 * carried.total_kg)
 
 
+@pytest.mark.closed_loop
 def test_between_two_steps_the_centre_of_mass_accelerates_as_the_law_says() -> None:
     run = WalkingRun("g1", seed=1)
     walking, body = run.walking, run.brain.body

@@ -73,7 +73,7 @@ def test_energy_and_centre_of_mass_are_those_of_the_robot_and_its_loads(body):
     expected = (model.mass_kg * own_C + sum(kg * p for kg, p, _ in points)) / total
     np.testing.assert_allclose(kin.p_WC, expected, atol=1e-9)
     carried = body.carried
-    frames, own_kg = np.array(carried.frames), model.mass_kg
+    frames, own_kg = np.array(carried.frames), np.array([model.mass_kg])
     find_own_centre(
         kin, Carriers(frames, carried.mass_kg, carried.p_F, carried.own_centre_F, carried.p_RC, own_kg)
     )

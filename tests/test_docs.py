@@ -19,7 +19,7 @@ import kilohertz
 from kilohertz.controller.behaviours.registry import load_behaviours
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Task
-from kilohertz.controller.request import BehaviourError, make_request
+from kilohertz.controller.supervision.request import BehaviourError, make_request
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.problem_tables import ProblemTables
 from kilohertz.robots.compile.kernels import kernel

@@ -44,6 +44,7 @@ def last(ticks):
 
 @pytest.mark.parametrize("name", ["g1", "talos"])
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.closed_loop
 def test_swaying_base_is_known_to_5_mm_per_second_and_a_third_of_a_degree(name, seed):
     motion = motion_of(name)
     velocity, tilt, joints, force = [], [], [], []
@@ -64,6 +65,7 @@ def test_swaying_base_is_known_to_5_mm_per_second_and_a_third_of_a_degree(name, 
 @pytest.mark.parametrize(
     ("joint", "swing_rad", "velocity_bar"), [("hip_roll", 0.02, 0.007), ("ankle_pitch", 0.02, 0.01)]
 )
+@pytest.mark.closed_loop
 def test_a_simulated_robot_held_by_its_drives_is_known_as_well(joint, swing_rad, velocity_bar):
     """Soft ground, drives, friction that nobody knows. Swinging its ankles it tips back over its heels."""
     robot = robot_of("g1")

@@ -7,10 +7,10 @@ import pytest
 from bodies import random_state, robot
 from gaits import WalkingRun
 
-from kilohertz.controller.behaviours.legged import legged_tasks
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import live_numbers, live_paths, with_numbers
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.supervision.legged import legged_tasks
 from kilohertz.controller.walking.foot_tasks import foot_references
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.controller.whole_body.whole_body import WholeBody

@@ -8,8 +8,8 @@ import pytest
 from bodies import robot
 from kin_arrays import kin_arrays
 
-from kilohertz.controller.behaviours.legged import legged_tasks
 from kilohertz.controller.gains.schema import load_gains
+from kilohertz.controller.supervision.legged import legged_tasks
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
 from kilohertz.estimators.payload_kernels import (
@@ -44,7 +44,9 @@ ROBOT_KG, PERIOD_S = 40.0, 0.02
 def shared_body():
     model = robot("g1")
     gains = load_gains(model)
-    return whole_body(model, gains, legged_tasks(model, gains), gains.solver)
+    body = whole_body(model, gains, legged_tasks(model, gains), gains.solver)
+    body.prepare(model.contact_names, ["com"])
+    return body
 
 
 @pytest.fixture
@@ -119,7 +121,9 @@ class Weighing:
         p, R = np.array([[0.3, 0.0, 0.9], [0.0, 0.0, 1.0]]), np.array([np.eye(3)] * 2)
         self.kin = kin_arrays(q=q, p=p, R=R, p_WC=np.zeros(3))
         places = np.zeros((2, 3))
-        self.carriers = Carriers(np.array([0, 1]), np.zeros(2), places, places.copy(), np.zeros(3), ROBOT_KG)
+        self.carriers = Carriers(
+            np.array([0, 1]), np.zeros(2), places, places.copy(), np.zeros(3), np.array([ROBOT_KG])
+        )
         self.arms = Arms(np.array([0]), np.zeros(1, np.int64), np.zeros((1, 3)), np.zeros(3))
         # What a steady mass in the hand pulls: its weight on the one joint that lifts it.
         per_kg = GRAVITY_M_S2

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from kilohertz.estimators.joint_observer import take_sample
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
 
@@ -92,27 +91,19 @@ def test_an_array_that_compiled_code_cannot_address_is_refused_by_name():
         pushed(ours._replace(position=np.zeros(4)[::2]), path)
 
 
-def joint_observer(state, P, parameters):
-    return bind(
-        "joint_observer",
-        [take_sample],
-        call={"row": "f8[::1]", "dt": "f8"},
-        persistent={"state": state, "P": P, "parameters": parameters},
-        returns="b1",
-    )
+@kernel
+def double(numbers):
+    for i in range(len(numbers)):
+        numbers[i] *= 2.0
 
 
 def test_single_arrays_are_bound_by_the_name_of_a_parameter():
-    ours, theirs = (
-        (np.zeros((3, 4)), 1e-4 * np.eye(3), np.array([1e-8, 4e-4, 10.0, 0.03])) for _ in range(2)
-    )
-    row = np.random.default_rng(0).normal(size=20)
-    assert joint_observer(*ours)(row, 1e-3)
-    assert take_sample(row, 1e-3, *theirs)
-    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-12)
+    numbers = np.arange(3.0)
+    bind("test_double", [double], call={}, persistent={"numbers": numbers, "unused": np.zeros(1)})()
+    np.testing.assert_array_equal(numbers, [0.0, 2.0, 4.0])
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((3, 8))[:, ::2], np.zeros((3, 4), dtype=np.float32)])
+@pytest.mark.parametrize("wrong", [np.zeros(8)[::2], np.zeros(4, dtype=np.float32)])
 def test_single_arrays_that_compiled_code_cannot_address_are_refused(wrong):
-    with pytest.raises(TypeError, match="state is not"):
-        joint_observer(wrong, np.eye(3), np.ones(4))
+    with pytest.raises(TypeError, match="numbers is not"):
+        bind("test_double", [double], call={}, persistent={"numbers": wrong})

@@ -217,7 +217,7 @@ def told(path: Path) -> str:
     return ""
 
 
-FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 yaml_like = st.text(
     alphabet=st.one_of(st.sampled_from("{}[]:,-?&*!|>'\"%@#\n\t ab1.~<=_"), st.characters()), max_size=80

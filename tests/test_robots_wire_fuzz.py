@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from fuzz_wire import fuzz
+
+pytestmark = pytest.mark.host
 
 SECONDS = float(os.environ.get("KILOHERTZ_FUZZ_S", "3"))
 

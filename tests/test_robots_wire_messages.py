@@ -64,7 +64,7 @@ def test_no_field_may_have_another_type(kind):
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @example(b"\xdd\x7f\xff\xff\xff")
 @example(b"\x91" * 3000)
 @example(b"\xc7\xff\x01" + b"a" * 255)
@@ -75,7 +75,7 @@ def test_no_bytes_make_the_decoder_raise(payload):
 
 
 @given(st.sampled_from(wire.KINDS), st.lists(plain, max_size=16))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_is_accepted_is_what_the_protocol_says(kind, values):
     message = wire.unpack(msgpack.packb([wire.VERSION, kind, *values]))
     if message is not None:
@@ -85,7 +85,7 @@ def test_what_is_accepted_is_what_the_protocol_says(kind, values):
 
 
 @given(st.sampled_from(wire.KINDS), st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_flipped_bit_is_refused_or_still_a_message(kind, data):
     payload = bytearray(wire.pack(kind, *MESSAGES[kind]))
     payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))

@@ -200,7 +200,7 @@ values = st.one_of(
         max_size=30,
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_sequence_of_packets_breaks_it_or_makes_it_move(packets):
     bench = Bench()
     epoch = bench.side.epoch

@@ -49,7 +49,7 @@ def test_a_missing_force_sensor_is_no_fault_and_an_infinite_force_is():
 
 
 @given(st.integers(0, 10**6), st.sampled_from([np.nan, np.inf, -np.inf, 1e300]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_number_that_is_none_gets_through(index, value):
     robot = ROBOTS["bolt"]
     codec, sent, got = StateCodec(robot), filled(robot.new_sensor_row()), robot.new_sensor_row()
@@ -62,7 +62,7 @@ def test_no_number_that_is_none_gets_through(index, value):
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda data: 8 * data), min_size=8, max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_blocks_of_any_length_are_read_or_refused(blocks):
     robot = ROBOTS["ur5"]
     message = wire.unpack(wire.pack("state", 1, 2, 0.5, 3, 1, 0, *blocks))
@@ -163,6 +163,19 @@ def test_a_truth_comes_out_as_it_went_in_and_no_other_length_is_taken():
     np.testing.assert_array_equal(got.data, sent.data)
     for wrong in (sent.data[:-1], np.append(sent.data, 0.0), sent.data[:0]):
         assert not got.read((3, wrong.tobytes()))
+
+
+def test_a_truth_has_a_number_for_each_joint_contact_and_hand():
+    robot = ROBOTS["ur5"]
+    row, hands = TruthRow(robot), len(robot.hands)
+    assert (row.t_s.size, row.fell_at_s.size, row.mass_kg.size) == (1, 1, 1)
+    assert (row.q.size, row.v.size, row.tau.size) == (robot.nq, robot.nv, robot.na)
+    assert [row.p_WC.size, row.v_WC.size, row.p_WR.size] == [3, 3, 3]
+    assert (row.p_WH.size, row.R_WH.size) == (3 * hands, 9 * hands)
+    biped = TruthRow(ROBOTS["bolt"])
+    feet = len(ROBOTS["bolt"].contacts)
+    assert (biped.p_WF.size, biped.contact_force_W.size, biped.cop_W.size) == (3 * feet,) * 3
+    assert biped.normal_force_N.size == feet
 
 
 def test_the_identity_is_that_of_robot_yaml_and_its_model():

@@ -9,7 +9,7 @@ import pytest
 from bodies import robot
 
 from kilohertz.commands import request_for, resting_command
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.refused import Refused
 
 

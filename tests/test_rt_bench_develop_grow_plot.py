@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from kilohertz.rt.bench.develop.grow import SOLVERS, GrownTick
 from kilohertz.rt.bench.develop.grow_plot import grow_figure, write_grow_plot
+
+pytestmark = pytest.mark.host
 
 TICKS = [
     GrownTick(joints, contacts, solver, float(joints + 5 * contacts), 0.0, 0.0)

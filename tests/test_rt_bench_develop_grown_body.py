@@ -11,6 +11,8 @@ from kilohertz.controller.whole_body.whole_body import BarrierSettings
 from kilohertz.rt.bench.develop.grown_body import GrownBody, limits_in_force
 from kilohertz.rt.bench.develop.grown_robot import grown_robot
 
+pytestmark = pytest.mark.host
+
 TICKS = 60
 
 

@@ -7,6 +7,8 @@ from bodies import robot
 
 from kilohertz.rt.bench.develop.grown_robot import grown_robot
 
+pytestmark = pytest.mark.host
+
 CONTACTS = {6: 1, 12: 2, 15: 2, 22: 3, 29: 4, 40: 4, 100: 4}
 
 

@@ -126,14 +126,14 @@ def test_output_into_a_folder_of_others_is_refused(option, tmp_path):
 
 
 @given(st.text(max_size=40).filter(lambda text: not text.startswith("-")))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_robot_name_can_crash_it(name):
     result = khz("sim", name, "--json", "/nowhere/x.json")
     assert result.exit_code == REFUSED
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_duration_can_crash_it(text):
     # The robot is refused where the duration is not.
     result = khz("sim", "nobody", f"--duration={text}")

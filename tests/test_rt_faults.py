@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.bench.develop.markers import markers
 from kilohertz.rt.cli.main import app

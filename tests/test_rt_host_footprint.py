@@ -10,6 +10,8 @@ import pytest
 
 from kilohertz.rt.host.footprint import FootprintMeter, StealMeter
 
+pytestmark = pytest.mark.host
+
 PROC_STAT = "cpu  3699 0 2013 137906 241 0 39 {steal} 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
 
 

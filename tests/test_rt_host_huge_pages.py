@@ -9,6 +9,8 @@ import pytest
 
 from kilohertz.rt.host import huge_pages
 
+pytestmark = pytest.mark.host
+
 HUGE = 2 << 20
 MAPS = """\
 00400000-00800000 r-xp 00000000 fe:00 11 /usr/bin/python3

@@ -25,7 +25,7 @@ def test_the_defaults_read_back_as_they_were(folder):
 
 
 @given(st.floats(0.01, 1e4, exclude_min=True), st.sampled_from(["osqp", "exact"]))
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_gains_read_back_as_they_were(folder, weight, solver):
     com = Gains().com.model_copy(update={"weight": weight})
     gains = Gains().model_copy(update={"com": com, "solver": solver})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bodies import robot
 
-from kilohertz.controller.request import RequestRow, make_request
+from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.run.schedule import schedule_of
 from kilohertz.sim.scenario import load_scenario_located

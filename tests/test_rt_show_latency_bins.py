@@ -9,7 +9,7 @@ from kilohertz.rt.show.latency_bins import log_bins
 
 
 @given(st.lists(st.integers(0, 2_000_000_000), min_size=1, max_size=50), st.integers(1, 40))
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_duration_is_in_a_bin(durations_ns, per_decade):
     histogram = LatencyHistogram()
     for duration_ns in durations_ns:

@@ -72,7 +72,7 @@ def test_every_figure_of_the_summary_has_a_label(result):
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=30))
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_bars_count_every_tick(durations_ns):
     histogram = LatencyHistogram()
     for duration_ns in durations_ns:

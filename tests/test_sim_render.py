@@ -7,6 +7,8 @@ from sim_runs import ROBOTS, robot, scenario
 
 from kilohertz.sim.render import Painter, frame_indices, gl_platform, render_gif, render_png
 
+pytestmark = pytest.mark.host
+
 needs_gl = pytest.mark.skipif(gl_platform() is None, reason="neither EGL nor OSMesa on this machine")
 SMALL = (160, 120)
 

@@ -7,6 +7,8 @@ from sim_runs import ROBOTS, SURFACE_FEET, holding_command, random_command, robo
 
 from kilohertz.sim.scenario_schema import Push
 
+pytestmark = pytest.mark.closed_loop
+
 GRAVITY = np.array([0.0, 0.0, -9.81])
 TERRAINS = (
     {"kind": "flat"},

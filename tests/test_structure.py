@@ -36,60 +36,6 @@ MOST_PARAMETERS = 12
 MOST_FUNCTION_LINES = 60
 MOST_MODULE_LINES = 500
 
-# Exceptions to each rule. An entry that is no longer needed fails its test as a new offender does.
-KNOWN: dict[str, set[str]] = {
-    "circles": {
-        "controller controller.behaviours controller.standing controller.upper_body",
-        "controller.gains controller.safety controller.whole_body",
-    },
-    "arrows": set(),
-    "command line": set(),
-    "not for runs": set(),
-    "start": set(),
-    "parameters": {
-        "controller.payload_kernels.add_up_soles",
-        "controller.payload_kernels.feel_hands",
-        "controller.payload_kernels.observe_load",
-        "controller.payload_kernels.share_load",
-        "controller.walking.joint_friction.learn_friction",
-        "controller.walking.references.lead_body",
-        "controller.walking.single_support.advance_step",
-        "estimators.contact_wrench.weigh_contacts",
-        "estimators.divergence.doubt_filter",
-        "estimators.floating_base_tick.before_kinematics",
-        "estimators.floating_base_tick.pivot_soles",
-        "estimators.floating_base_tick.run_filter",
-        "estimators.imu_watch.watch_imu",
-        "estimators.inekf_correction.observe_contacts",
-        "estimators.inekf_propagation.advance",
-    },
-    "function lines": {
-        "controller.payload_kernels.add_up_soles",
-        "controller.payload_kernels.share_load",
-        "controller.qp.dual_rows.fixed_rows",
-        "controller.qp.dual_rows.limit_row",
-        "controller.qp.osqp_assembly.scatter",
-        "controller.qp.residuals.torque_and_residuals",
-        "controller.request.make_request",
-        "controller.standing.recovery_kernels.watch_support",
-        "controller.walking.single_support.advance_step",
-        "controller.walking.swing.swing_on",
-        "estimators.contact_wrench.contact_wrenches",
-        "estimators.divergence.doubt_filter",
-        "estimators.floating_base.FloatingBaseEstimator.__init__",
-        "estimators.floating_base.FloatingBaseEstimator.reset",
-        "estimators.floating_base_tick.before_kinematics",
-        "estimators.floating_base_tick.run_filter",
-        "estimators.imu_watch.watch_imu",
-        "estimators.inekf_correction.absorb",
-        "estimators.inekf_propagation.advance",
-        "estimators.inekf_propagation.propagate",
-        "estimators.sensor_watch.judge_sample",
-        "robots.compile.bound_kernel.bind",
-    },
-    "module lines": set(),
-}
-
 
 def short(name: str) -> str:
     return name.removeprefix("kilohertz.")
@@ -237,9 +183,7 @@ def n_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def check(rule: str, offenders: set[str]) -> None:
-    new, mended = offenders - KNOWN[rule], KNOWN[rule] - offenders
-    assert not new, f"{rule}: {sorted(new)}"
-    assert not mended, f"{rule}: no longer needed in KNOWN: {sorted(mended)}"
+    assert not offenders, f"{rule}: {sorted(offenders)}"
 
 
 def test_no_package_imports_itself_through_another() -> None:
@@ -274,8 +218,7 @@ def test_a_run_needs_neither_benchmarks_nor_faults() -> None:
 @pytest.mark.parametrize("start", START)
 def test_starting_loads_neither_benchmarks_nor_faults(start: str) -> None:
     loaded = {name for name in loaded_by(start) if name.startswith(NOT_FOR_RUNS)}
-    known = {name for name in KNOWN["start"] if name.startswith(f"{start} ")}
-    assert {f"{start} {short(name)}" for name in loaded} == known
+    check(f"start of {start}", {short(name) for name in loaded})
 
 
 def test_every_package_is_installed() -> None:

@@ -14,10 +14,15 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from kilohertz.controller.behaviours.base import Behaviour, BehaviourParameters, Legs
 from kilohertz.robots.config.config_error import ConfigError, did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
+
+if TYPE_CHECKING:
+    from kilohertz.controller.gains.schema import Gains
+    from kilohertz.controller.problem.declarations import Task
 
 ENTRY_POINT_GROUP = "kilohertz.behaviours"
 """Each entry point of this group names a module that defines behaviours."""
@@ -48,6 +53,12 @@ def behaviours_of(robot: RobotModel) -> Behaviours:
 def behaviour_schemas(robot: RobotModel) -> dict[str, type[BehaviourParameters]]:
     """Schema of the parameters of each behaviour of a robot, by name; for scenarios."""
     return {name: kind.Parameters for name, kind in behaviours_of(robot).items()}
+
+
+def behaviour_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
+    """Tasks that the behaviours of a robot declare for themselves, and switch on and off."""
+    kinds = behaviours_of(robot).values()
+    return [task for kind in kinds if robot.floating or kind.fixed_base for task in kind.tasks(robot, gains)]
 
 
 @functools.cache

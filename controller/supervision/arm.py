@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from kilohertz.controller.behaviours.base import Context, Legs
-from kilohertz.controller.behaviours.registry import behaviours_of
+from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
@@ -27,10 +27,7 @@ _NOWHERE = np.full(3, math.nan)
 def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Every task that an arm may enable."""
     posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
-    own = [
-        task for kind in behaviours_of(robot).values() if kind.fixed_base for task in kind.tasks(robot, gains)
-    ]
-    return [posture, *hand_tasks(robot, gains), *own]
+    return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains)]
 
 
 class Arm:

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Behaviour, Context, Legs
-from kilohertz.controller.behaviours.registry import behaviours_of
+from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import can_rest
-from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.standing.recovery import Recovery
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.standing.tilt_integral import TiltIntegral
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.gaze import Gaze
 from kilohertz.controller.upper_body.hands import Hands
@@ -37,7 +37,7 @@ def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Every task that a robot on legs may enable."""
     tasks = standing_tasks(robot, gains)
     tasks += walking_tasks(robot, gains) if walks(robot) else []
-    return tasks + [task for kind in behaviours_of(robot).values() for task in kind.tasks(robot, gains)]
+    return tasks + behaviour_tasks(robot, gains)
 
 
 class Legged:

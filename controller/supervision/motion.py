@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.request import RequestRow
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.rows import Vector

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kilohertz.controller.gains.bounds import inequalities
 from kilohertz.controller.gains.names import frame_names
@@ -12,14 +12,17 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 
 
-def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str) -> WholeBody:
-    """The quadratic program of a robot; its hands may be given something to do in every mode.
+def whole_body(
+    robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str, optional: Collection[str] = ()
+) -> WholeBody:
+    """The quadratic program of a robot; tasks of its hands may be switched on in every mode.
 
     Args:
         robot: the robot.
         gains: its gains; loads on contacts scale with its weight.
         tasks: everything a behaviour may ever ask for.
         solver: "osqp" or "exact".
+        optional: names of further tasks that may be switched on in every mode.
     """
     return WholeBody(
         robot,
@@ -28,7 +31,7 @@ def whole_body(robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: s
         barrier_settings(gains),
         solver,
         inequalities=inequalities(gains.inequalities, frame_names(robot)),
-        optional=[task.name for task in tasks if task.name in robot.hand_names],
+        optional=[task.name for task in tasks if task.name in (*robot.hand_names, *optional)],
     )
 
 

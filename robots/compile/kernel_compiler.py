@@ -2,8 +2,11 @@
 
 By default numba optimises every jitted function, emits its machine code and its Python wrapper, and repeats
 this for each function that calls it. Here a kernel stays as unoptimised LLVM code until an entry point links
-it. The entry point is optimised and emitted once, as a whole. This halves the compile time and inlines
-better.
+it. The entry point is optimised and emitted once, as a whole.
+
+numba has no public switch for that, so this file, and no other, subclasses its internals. With plain
+`numba.njit` in its place the correction of the invariant filter took 15.6 s instead of 8.6 s of processor
+time to compile, and 3.9 us instead of 2.9 us to run (least of 4000 calls, numba 0.68).
 """
 
 from __future__ import annotations

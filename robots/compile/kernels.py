@@ -36,6 +36,18 @@ def kernel(function: F) -> F:
     return compiled
 
 
+def struct_kernel(function: F) -> F:
+    """Jits a kernel that takes structs and allocates nothing; compiled code and Python can call it.
+
+    References are not counted. Counting those of every array of a struct at every call took 3.5 us of the
+    9 us of the estimator's tick (measured).
+    """
+    compiled: F = Kernel(
+        function, {**KERNEL_OPTIONS, "_nrt": False}, from_python=numba.njit(**KERNEL_OPTIONS)(function)
+    )
+    return compiled
+
+
 def inner_kernel(function: F, *, may_copy: bool = False) -> F:
     """Jits a function that only compiled code calls.
 

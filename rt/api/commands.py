@@ -8,7 +8,7 @@ from typing import Any
 
 from kilohertz.arguments import LONGEST_RUN_S
 from kilohertz.controller.problem.soles import can_rest
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.refused import Refused
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel

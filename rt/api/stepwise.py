@@ -24,7 +24,7 @@ from kilohertz.arguments import (
 )
 from kilohertz.commands import request_for, resting_command
 from kilohertz.controller.brain import Brain, BrainOutput, Estimator
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.refused import Refused, refusing
 from kilohertz.robots.config.yaml_file import check_data
 from kilohertz.robots.model.period import PERIOD_S

@@ -17,7 +17,7 @@ from rich.table import Table
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.problem.soles import can_rest
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.controller.walking.speed import walks
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.model.robot_model import RobotModel

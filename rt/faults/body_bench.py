@@ -14,7 +14,7 @@ import numpy as np
 from kilohertz.controller.brain import Brain, BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains, load_gains
-from kilohertz.controller.request import RequestRow, make_request
+from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.model.period import PERIOD_S

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.rows import Vector
 from kilohertz.robots.wire import messages as wire

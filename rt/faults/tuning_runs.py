@@ -6,7 +6,7 @@ import numpy as np
 
 from kilohertz.controller.gains.live import GainsRow, live_bounds, live_numbers, live_paths
 from kilohertz.controller.gains.tuning import ROLLED_BACK
-from kilohertz.controller.request import make_request
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.faults.body_bench import BodyBench
 from kilohertz.rt.faults.link_runs import Outcome

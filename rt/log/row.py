@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow, live_paths
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
 from kilohertz.rt.log.ring import Ring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kilohertz.controller.brain import Brain, Estimator
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.config.config_error import ConfigError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kilohertz.controller.brain import BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.rows import SensorRow
 from kilohertz.robots.wire.link import RobotLink

@@ -10,7 +10,7 @@ from typing import Literal
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.controller.gains.overrides import gains_with, with_overrides
 from kilohertz.controller.gains.schema import Gains, load_gains
-from kilohertz.controller.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.live.gains_watch import watched_file

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.request import request_from_numbers
+from kilohertz.controller.supervision.request import request_from_numbers
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector

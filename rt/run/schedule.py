@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kilohertz.controller.motion.behaviour_error import BehaviourError
-from kilohertz.controller.request import RequestRow, make_request
+from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.config.yaml_file import Positions
 from kilohertz.robots.model.period import PERIOD_S

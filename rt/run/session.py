@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.request import RequestRow, soft_stop
+from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
 from kilohertz.rt.host.realtime import default_core, prepare_realtime

@@ -14,9 +14,9 @@ from kilohertz.controller.behaviours.base import Behaviour, Context
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import can_rest
-from kilohertz.controller.request import make_request
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
+from kilohertz.controller.supervision.request import make_request
 from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody

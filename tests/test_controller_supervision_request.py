@@ -6,7 +6,12 @@ import pytest
 from bodies import robot
 
 from kilohertz.controller.behaviours.base import BehaviourError
-from kilohertz.controller.request import behaviour_id, make_request, request_from_numbers, soft_stop
+from kilohertz.controller.supervision.request import (
+    behaviour_id,
+    make_request,
+    request_from_numbers,
+    soft_stop,
+)
 from kilohertz.robots.config.config_error import ConfigError
 
 GOOD = (
