@@ -242,6 +242,14 @@ def test_the_behaviour_of_the_tutorial_is_one_of_the_robots(tmp_path, monkeypatc
     go2 = RobotModel.load("go2")
     with pytest.raises(BehaviourError, match="is too deep"):
         make_request(go2, "dip", {"depth_m": 0.5, "period_s": 1.0})
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    text = (tmp_path / "go2/behaviours/dip.py").read_text()
+    (wrong / "dip.py").write_text(text.replace("    fields =", "    feilds ="))
+    with pytest.raises(ConfigError) as error:
+        load_behaviours(wrong)
+    told = str(error.value).replace(str(wrong), "go2/behaviours")
+    assert told in (DOCS / "tutorials/behaviour.md").read_text()
     scenario = load_scenario("go2/dip.yaml", go2)
     assert [command.kind for command in scenario.commands] == ["stand", "dip"]
 
