@@ -136,7 +136,7 @@ class Point(Behaviour):
     @classmethod
     def tasks(cls, robot, gains):
         frame = robot.pin_model.frames[robot.hands[0].frame_id].name
-        return [Task("point", "frame_position", 1.0, [100.0, 20.0], frame)]
+        return [Task("point", "frame_position", 50.0, [100.0, 20.0], frame)]
 
     def start(self, payload):
         body = self.context.body

@@ -55,7 +55,7 @@ def test_a_push_that_soles_cannot_take_is_answered_by_steps(way_deg, impulse_Ns,
     body, gains = run.brain.body, run.gains
     assert body.weight("base")[2] == gains.base.weight
     soles = run.sim.truth.p_WF[:, 2].mean()
-    assert run.sim.truth.p_WC[2] - soles == pytest.approx(run.brain.motion.height_m, abs=0.01)
+    assert run.sim.truth.p_WC[2] - soles == pytest.approx(run.brain.motion.standing.height_m, abs=0.01)
 
 
 @pytest.mark.parametrize(("way_deg", "impulse_Ns"), [(0, 9.0), (90, 14.0), (180, 7.5)])

@@ -1,10 +1,12 @@
 """A lasting tilt is taken out, a passing one is not integrated."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.controller.standing.tilt_integral import _LARGEST_RAD_S2, integrate_tilt
+from kilohertz.controller.standing.tilt_integral import _LARGEST_RAD_S2, Tilt, integrate_tilt
 
 KI = 300.0
 
@@ -21,7 +23,8 @@ class Link:
 
     def integrate(self, seconds):
         at = np.zeros(1, np.int64)
-        integrate_tilt(seconds, self.R, self.vel, self.refs, at, at, np.array([KI]), self.integral)
+        tilt = Tilt(at, at, self.refs, np.array([KI]), self.integral)
+        integrate_tilt.py_func(seconds, SimpleNamespace(R=self.R, vel=self.vel), tilt)
         return self.refs[12:15]
 
 

@@ -18,8 +18,8 @@ in_plain_python = plain(dcm_in_swing)
 
 def on_left(way: Point, t_s: float, end: Point) -> Point:
     """The DCM as the right foot swings."""
-    numbers = t_s, GAIT.step_s, *end, GAIT.omega, GAIT.leg_shift_s2
-    return in_plain_python(*LEFT[:2], *way, *numbers)  # type: ignore[no-any-return]
+    numbers = t_s, GAIT.step_s, end, GAIT.omega, GAIT.leg_shift_s2
+    return in_plain_python(LEFT[:2], way, *numbers)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("velocity", [STILL, FORWARD, ARC])

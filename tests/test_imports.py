@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from kilohertz.rt.run.background_server import served
 from kilohertz.rt.run.session import RunPlan
 
@@ -17,6 +19,7 @@ def run_fresh(program: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.host
 def test_a_run_against_a_robot_elsewhere_loads_no_mujoco() -> None:
     program = (
         "import sys; from kilohertz.rt.cli.main import main; from kilohertz.rt.run.session import *;"
@@ -28,6 +31,7 @@ def test_a_run_against_a_robot_elsewhere_loads_no_mujoco() -> None:
         assert run_fresh(program, endpoint) == "[]"
 
 
+@pytest.mark.host
 def test_a_controller_of_a_users_own_loop_loads_no_mujoco() -> None:
     program = (
         "import sys; import kilohertz as khz; controller = khz.Controller('g1');"
@@ -37,6 +41,7 @@ def test_a_controller_of_a_users_own_loop_loads_no_mujoco() -> None:
     assert run_fresh(program) == "[]"
 
 
+@pytest.mark.host
 def test_a_simulation_by_the_command_loads_no_measurement_of_developers() -> None:
     program = (
         "import sys; from kilohertz.rt.cli.main import main\n"

@@ -105,7 +105,7 @@ def told_by_the_progress_line(monkeypatch: pytest.MonkeyPatch, entry: Entry) -> 
 def test_the_time_that_it_took_last_is_told_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told_by_the_progress_line(monkeypatch, Entry.write("test_took", ENTRY.format(2), [])) is None
     (took,) = cache_folder().glob("kilohertz_test_took.seconds")
-    assert 0.0 < float(took.read_text()) < 60.0
+    assert 0.0 <= float(took.read_text()) < 600.0
     took.write_text("12.5\n")
     assert told_by_the_progress_line(monkeypatch, Entry.write("test_took", ENTRY.format(3), [])) == 12.5
     took.write_text("nonsense")
@@ -133,6 +133,7 @@ def test_damaged_machine_code_is_compiled_anew() -> None:
     assert sum(entry.load().twice.stats.cache_hits.values()) == 1
 
 
+@pytest.mark.host
 def test_programs_that_start_together_compile_once() -> None:
     code = (
         "from kilohertz.robots.compile.cached_entry import load_entry\n"
@@ -144,6 +145,7 @@ def test_programs_that_start_together_compile_once() -> None:
     assert said == [["4.0", "0"], ["4.0", "1"]]
 
 
+@pytest.mark.host
 def test_a_program_that_dies_compiling_leaves_the_rest_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         "import os\nif 'DIE_HERE' in os.environ:\n    print('in', flush=True)\n    input()\n"

@@ -19,6 +19,7 @@ def fresh(program: str) -> str:
     return run.stdout.strip()
 
 
+@pytest.mark.host
 def test_importing_loads_nothing_and_changes_nothing() -> None:
     program = (
         "import os, signal, sys; before = dict(os.environ), signal.getsignal(signal.SIGINT);"

@@ -46,7 +46,7 @@ def test_after_a_warm_up_the_brain_is_where_it_was() -> None:
     request = make_request(panda, "reach", {"hand": "hand", "offset_m": (0.0, 0.1, 0.0)})
     warm_up(brain, sensors, request, Gains())
     np.testing.assert_array_equal(brain.estimator.q, sensors.q)
-    assert brain.output.state == "active"
+    assert brain.output.state == "armed"
     first = brain.step(sensors, request, Gains(), no_mark).p_WH_des.copy()
     for _ in range(100):
         brain.step(sensors, request, Gains(), no_mark)

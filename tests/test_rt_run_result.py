@@ -1,4 +1,4 @@
-"""The exit code of a run: 0 done, 1 fell or stopped for safety, 4 link lost."""
+"""The exit code of a run: 0 done, 1 fell or stopped for safety, 4 link lost, 5 internal error, 130 Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kilohertz.rt.run.result import _exit_code, _loop_events
 
 def loop(**fields: Any) -> Any:
     normal = {"exit_code": 0, "exit_state": "active", "stopped_by": None, "stopped_softly": False}
+    normal["error"] = None
     return SimpleNamespace(**(normal | fields))
 
 
@@ -29,9 +30,12 @@ def scenario(last: str = "stand") -> Any:
         ({"exit_state": "damping"}, True, False, "damp", 1),
         ({"exit_code": 4, "exit_state": "link_lost"}, False, False, "stand", 4),
         ({"exit_code": 4, "exit_state": "link_lost"}, False, True, "stand", 1),
-        ({"stopped_by": "SIGINT"}, False, False, "stand", 1),
-        ({"stopped_by": "SIGINT", "stopped_softly": True}, False, False, "stand", 0),
+        ({"stopped_by": "SIGINT"}, False, False, "stand", 130),
+        ({"stopped_by": "SIGINT", "exit_state": "idle", "stopped_softly": True}, False, False, "stand", 130),
         ({"stopped_by": "SIGINT", "stopped_softly": True}, True, False, "stand", 1),
+        ({"stopped_by": "SIGTERM", "exit_state": "idle", "stopped_softly": True}, False, False, "stand", 0),
+        ({"stopped_by": "SIGTERM", "exit_state": "soft_stop"}, False, False, "stand", 1),
+        ({"exit_code": 1, "exit_state": "fault", "error": ValueError()}, False, False, "stand", 5),
         ({"exit_code": 1, "exit_state": "fault"}, False, False, "stand", 1),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_fault_inside_the_tick_ends_the_run_and_still_gives_its_figures(scenar
 
     session.brain.step = failing_step
     result = session.run()
-    assert result.exit_code == 1
+    assert result.exit_code == 5
     assert result.summary["exit_state"] == "fault"
     assert result.summary["ticks"] == good_ticks
     assert "the tick failed" in result.events[-1]["text"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kilohertz.arguments import LONGEST_RUN_S
+from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.controller.problem.soles import can_rest
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.refused import Refused
@@ -35,7 +36,7 @@ def request_for(
     command = {"at_s": at_s, str(behaviour): dict(params)}
     content = {"name": "command", "duration_s": LONGEST_RUN_S, "commands": [command]}
     try:
-        scenario, positions = load_scenario_located(content, robot)
+        scenario, positions = load_scenario_located(content, robot, behaviour_schemas(robot))
         return schedule_of(robot, scenario, positions)[-1][1]
     except ConfigError as error:
         problems = [replace(one, key=one.key.removeprefix(_OURS).lstrip(".")) for one in error.problems]
