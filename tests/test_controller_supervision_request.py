@@ -6,6 +6,7 @@ import pytest
 from bodies import robot
 
 from kilohertz.controller.behaviours.base import BehaviourError
+from kilohertz.controller.behaviours.registry import load_behaviours
 from kilohertz.controller.supervision.request import (
     behaviour_id,
     make_request,
@@ -124,8 +125,7 @@ REFUSED = (
         "g1",
         "dance",
         {},
-        "there is no behaviour 'dance'; there are bow, circle, damp, footsteps, reach, sit, squat, stand, "
-        "sway, walk",
+        f"there is no behaviour 'dance'; there are {', '.join(load_behaviours())}",
     ),
     (
         "panda",
