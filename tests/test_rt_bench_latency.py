@@ -43,5 +43,14 @@ def test_the_screen_shows_stages_histogram_and_control(report):
     console = Console(file=io.StringIO(), width=110)
     print_bench(console, report)
     text = console.file.getvalue()
-    for part in ("panda", "1,200 ticks", "solve", "wake", "█", "even seconds", "minor_faults", "deadline misses"):
+    for part in (
+        "panda",
+        "1,200 ticks",
+        "solve",
+        "wake",
+        "█",
+        "even seconds",
+        "minor_faults",
+        "deadline misses",
+    ):
         assert part in text
