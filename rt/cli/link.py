@@ -106,7 +106,7 @@ def bridge(
 ) -> None:
     """Connect an arm of Universal Robots or Franka to the wire protocol, until a signal stops it.
 
-    Needs the maker's library: `pip install 'kilohertz[ur]'` or `pip install 'kilohertz[franka]'`. The arm
+    Needs the maker's library, which the optional extra `ur` or `franka` of the package installs. The arm
     stays under its maker's controller until `khz run` arms it, and returns to it afterwards.
 
     Exit status: 0 stopped by SIGTERM; 3 refused; 4 the arm does not answer; 130 stopped by Ctrl-C.
