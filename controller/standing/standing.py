@@ -208,8 +208,7 @@ class Standing:
         return self._closed, [*self.tasks, *self._stance.tasks]
 
     def start(self) -> None:
-        """Starts standing; the centre-of-mass reference moves from the present position to the nominal
-        one."""
+        """Starts standing; the centre-of-mass reference moves from the present to the nominal position."""
         kin = self._body.arrays.kin
         self.posture.reset()
         self.write_gains()
