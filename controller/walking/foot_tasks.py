@@ -37,8 +37,7 @@ def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
 
 
 def foot_references(body: WholeBody) -> FootReferences:
-    """Returns the location of the feet's position references in a controller with `walking_tasks`
-    declared."""
+    """Returns where the controller, with `walking_tasks` declared, stores the feet's position references."""
     tasks, index = body.arrays.tasks, body.task_index
     rows = [index[f"{name}.position"] for name in body.robot.contact_names]
     start = [tasks.table[row, REF] + P_WF for row in rows]

@@ -1,4 +1,4 @@
-"""Load transfer from foot to foot: references and weights of the contact wrench tasks of both feet.
+"""Load transfer from foot to foot: the wrench tasks share the weight, with a higher cost on the lighter foot.
 
 The load transfer sets no bounds on the forces, so that it can never make the problem infeasible: the wrench
 of a foot that is about to leave has a high cost, but is not forbidden.
@@ -14,7 +14,7 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FZ, Floats
 
 _MOST = 300.0
-"""Factor on the cost of the wrench, added for a foot that is about to leave."""
+"""Increase of the wrench cost of a foot that is about to leave, as a multiple of its normal cost."""
 _LEAST_LOAD = 1e-3
 """Least normal force of a sole while walking, as a fraction of the weight: a foot may be almost unloaded."""
 

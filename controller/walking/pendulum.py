@@ -1,5 +1,4 @@
-"""Divergent component of motion (DCM) of the linear inverted pendulum, computed backwards in time along a
-plan.
+"""Divergent component of motion (DCM) of the linear inverted pendulum, backwards in time along a plan.
 
 With xi = c + cdot / omega and omega = sqrt(g / h) the motion splits into xidot = omega (xi - z), which
 diverges from the centre of pressure z, and cdot = omega (xi - c), which follows xi on its own
