@@ -26,8 +26,7 @@ from kilohertz.robots.model.kin import Z
 LOWERING_S = 0.8
 """Time in which the centre of mass is lowered to the walking height [s]."""
 _LIFT_STEP_M = 1e-3
-"""The plan is recomputed when the height that a load adds to the centre of mass changes by more than this
-[m]."""
+"""The plan is recomputed when the centre-of-mass lift by a load changes by more than this [m]."""
 
 
 class DcmController:

@@ -27,11 +27,9 @@ _STEP_S, _SHORTEST_STEP_S = 0.40, 0.18
 _STEP_WIDTH_M, _LEAST_WIDTH_M, _WIDEST_M, _LONGEST_M = 0.18, 0.09, 0.60, 0.60
 _CLEARANCE_M = 0.05
 _STEP_ON_POINTS = 0.55
-"""Ratio of the step time on point feet to that on soles. A point foot cannot correct a DCM error within a
-step."""
+"""Ratio of the step time on point feet to that on soles: a point foot corrects no DCM error within a step."""
 _ON_FOOTSTEPS = 1.6
-"""Ratio of the step time on given footsteps to that of a walk: on stairs, the swing foot moves far and
-high."""
+"""Ratio of the step time on given footsteps to that of a walk: on stairs, steps are long and high."""
 _CLEARANCE_ON_FOOTSTEPS = 1.4
 """Ratio of the swing-foot clearance on given footsteps to that of a walk."""
 _LEAST_ON_FOOTSTEPS = 0.6
@@ -56,8 +54,7 @@ class Gait:
         least_width_m, widest_m, longest_m: reach of a foothold from the stance foot [m]: least and largest
             distance sideways, and largest distance ahead or back.
         clearance_m: height of the swing foot's apex over the ground [m].
-        half_length_m, half_width_m: half extents of the part of a sole that the zero-moment point may use
-            [m].
+        half_length_m, half_width_m: half extents of the usable part of a sole for the zero-moment point [m].
         leg_shift_s2: shift of the virtual repellent point per acceleration of the swing foot [m / (m/s^2)].
     """
 

@@ -72,8 +72,7 @@ class GivenSteps(Steps):
         """See `Steps.under`; the plane follows a line from foot to foot, which rises evenly over stairs.
 
         On the way down the line is a parabola that starts level: the ankle of the upper foot limits a step
-            down,
-        and it bends less if the leg stays long.
+        down, and it bends less if the leg stays long.
         """
         if gait_state.phase not in (SWING, DOUBLE_SUPPORT):
             x, y, _ = gait_state.middle

@@ -32,8 +32,7 @@ class Priorities:
         self._momentum = body.weight("angular_momentum")
         self._posture = body.reference("posture")[robot.na :]
         # A point foot transmits no moment, whatever the arms do. On point feet, a yaw moment comes only from
-        # a contact force whose line passes beside the centre of mass, and balance and heading determine that
-        # force.
+        # a contact force that passes beside the centre of mass; balance and heading determine that force.
         self._per_spin = (robot.mass_kg * max(half_sole_m, 0.03)) ** 2 if half_sole_m > 0.0 else math.inf
         self._below_trunk = _below_trunk(body)
         self._walks = False
@@ -42,8 +41,7 @@ class Priorities:
     def _take(self, gains: Gains) -> None:
         walk = gains.walk
         self._heading, self._spin = walk.heading_weight, walk.spin_weight / self._per_spin
-        # A rotation task has the same weight about all axes, except about the vertical after `walk` has set
-        # it.
+        # A rotation task has the same weight about all axes, except where `walk` has changed it.
         self._standing = (
             [float(weight[0]) for weight in self._upright],
             float(self._momentum[0]),

@@ -75,8 +75,7 @@ class WalkingArrays(NamedTuple):
     height_gain: Floats
     """(2,) gains kp [1/s^2] and kd [1/s] of the height of the centre of mass."""
     sole_z: Floats
-    """(1,) height of the ground under the centre of mass, rate-limited, as used in the height reference
-    [m]."""
+    """(1,) rate-limited height of the ground under the centre of mass, for the height reference [m]."""
     xi_des: Floats
     """(2,) planned DCM in the world [m]."""
     p_WC_des: Floats

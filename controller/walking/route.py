@@ -15,8 +15,7 @@ from kilohertz.robots.model.rows import Vector
 MOST_FOOTSTEPS = 40
 """Largest number of footsteps in a route."""
 CONTACT, STEP_X, STEP_Y, STEP_Z, STEP_YAW, FOOTSTEP_SIZE = range(6)
-"""Indices of a footstep: contact (index), x, y, z [m] and yaw [rad]. FOOTSTEP_SIZE is the number of
-values."""
+"""Indices of a footstep: contact (index), x, y, z [m] and yaw [rad]. FOOTSTEP_SIZE is its size."""
 
 
 class Route:

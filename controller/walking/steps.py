@@ -10,8 +10,7 @@ from kilohertz.controller.walking.gait_state import GaitState
 from kilohertz.controller.walking.single_support import SingleSupport
 
 Plane = tuple[float, float, float, float, float]
-"""Plane of the ground: a point x, y, z of it in the world [m], and its slope: rise per metre along x and
-y."""
+"""Plane of the ground: a point x, y, z of it in the world [m], and its rise per metre along x and y."""
 
 
 class Steps(ABC):

@@ -1,15 +1,15 @@
 """Swing-foot reference, replanned every tick from its own state: target and time may change during the step.
 
 Each axis follows the quintic from the present reference to rest at the target (Flash and Hogan's minimum jerk
-for moving ends). Touch-down is exactly at the planned time and at the planned height: with a target that is 5
-mm too low, the DCM error of a walk in place is ten times as large. A foot that finds no ground at that time
-moves on down at a constant speed.
+for moving ends). Touch-down is exactly at the planned time and at the planned height: with a target 5 mm too
+low, the DCM error of a walk in place is ten times as large. A foot that finds no ground at that time moves on
+down at a constant speed.
 
 The foot leaves the ground heel first: the ankle of a trailing leg is close to its limit, and a sole that
 stayed level in the air would need an ankle angle beyond it.
 
-On a step up the foot rises before it moves ahead, and on a step down it moves ahead before it sinks. It so
-passes any edge in between at the height of the higher of the two footholds. It turns from the slope at
+On a step up the foot rises before it moves ahead, and on a step down it moves ahead before it sinks. It thus
+passes an edge between the two footholds at the height of the higher one. The foot turns from the slope at
 lift-off to the slope at landing.
 
 An edge that is not in the plan may still hold the foot back. The foot is then raised further before it moves
@@ -65,8 +65,7 @@ _FADE = 0.9
 """Factor per tick on the horizontal velocity of the reference once that time is over."""
 
 X, Y, Z, YAW, PITCH, NOSE, ROLL = range(7)
-"""Axes of a foot: position, yaw, its own pitch (toe down), and the pitch (NOSE) and roll of the ground that
-it follows."""
+"""Axes of a foot: position, yaw, its own pitch (toe down), and the ground's pitch (NOSE) and roll."""
 AXES = 7
 """Number of axes."""
 FROM_M, LIFT_M, HIGHER_M, CLIMB_M, OVER_M, OVER_S = range(6)
@@ -176,8 +175,8 @@ class Swing:
     def stopped(self, z: float) -> bool:
         """Returns whether the ground has stopped a foot at height z [m] whose reference sinks.
 
-        The contact force alone does not tell: a foot whose toe has met an edge lags behind its reference and
-        measures a force, but does not stand on the ground.
+        The contact force alone is not sufficient: a foot whose toe has met an edge is loaded and lags behind
+        its reference, but does not stand on the ground.
         """
         reference, speed, _ = foot_height(self.axes, self.shape[TOE_M])
         return bool(speed < 0.0 and z > reference + _STOPPED * self.shape[CLEARANCE_M])

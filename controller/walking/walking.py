@@ -35,8 +35,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _READY_ON_POINTS_S = 0.02
-"""Waiting time of robots on point feet before they step [s]: they do not wait until the centre of mass is
-lowered."""
+"""Time before the first step on point feet [s]: it does not wait until the centre of mass is lowered."""
 _FIRST_DOUBLE_SUPPORT_S, _FIRST_DOUBLE_SUPPORT_ON_POINTS_S = 0.4, 0.1
 """Duration of the first double support, on soles and on point feet [s]."""
 _HURRIED_DOUBLE_SUPPORT, _HURRIED_LOWERING = 0.5, 0.75
@@ -47,8 +46,7 @@ pushed sideways by 20 Ns, the G1 then kept walking with stiff legs."""
 _SETTLED_M = 0.02
 """Walking ends when the DCM is closer than this to the middle of the feet [m]."""
 _CAPTURED_M = 0.05
-"""Another step follows the last one if the DCM is further than this from the middle of the feet at its
-landing [m]."""
+"""Another step follows if the DCM at the last landing is over this far from the middle of the feet [m]."""
 _EAGER_ON_POINTS = 3.5
 """Factor on the velocity corrections on point feet. Steps on point feet are shortened more often than not,
 and the robot then moves more slowly than planned."""
@@ -219,8 +217,7 @@ class Walking:
         """Takes over from standing, with both soles on the ground.
 
         Args:
-            footsteps: (n, 5) footsteps as for `Route.begin`, or None for steps that follow the velocity of
-                `ask`.
+            footsteps: (n, 5) footsteps as for `Route.begin`, or None to follow the velocity of `ask`.
         """
         kin, gait_state = self._body.arrays.kin, self._gait_state
         self._steps = self._free if footsteps is None else self._given
@@ -249,8 +246,7 @@ class Walking:
         """
         gait, (x, y, _) = self.gait, self._gait_state.middle
         self._pushed = True
-        # There was no step before. With the shortest duration in its place, `calm` is false and the push
-        # counts.
+        # There was no step before: the shortest duration stands for it, so that `calm` is false.
         self._steps.single.adaptation.adapted[DURATION_S] = gait.shortest_step_s
         self._dcm_controller.sink(_HURRIED_LOWERING * gait.step_s)
         self._begin_double_support(stance, (x, y), _HURRIED_DOUBLE_SUPPORT * gait.double_support_s)
@@ -304,7 +300,7 @@ class Walking:
             self._body.set_friction(estimate.part)
 
     def _friction_observable(self) -> bool:
-        """Returns whether the sliding speed of the stance sole tells the friction of the ground.
+        """Returns whether sliding of the stance sole gives information about the ground friction.
 
         Point feet always slide a little. Soles slide for other reasons after a push, and on stairs, where
         ankles reach their limits.
@@ -329,8 +325,7 @@ class Walking:
                 self._lift()
         elif phase == SWING:
             swing, duration = gait_state.swing, self.step_s
-            # The faster a leg swings, the less accurate is its contact force: a shortened step ends as
-            # planned.
+            # The contact force is less accurate on a leg that swings fast: a shortened step ends as planned.
             hurry = duration / steps.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and t > early and self._rests(swing)
@@ -390,8 +385,7 @@ class Walking:
             self._settle()
             return
         x, y, _ = gait_state.standing
-        # After a shortened step the DCM is outside both soles: the next foot has to lift off as soon as
-        # possible.
+        # After a shortened step the DCM is outside both soles: the next foot lifts off as soon as possible.
         duration, gait = self.step_s, steps.gait
         hurry = min(duration / gait.step_s, 1.0)
         # After an early landing the load transfer waits until the planned time, at which the DCM arrives.
