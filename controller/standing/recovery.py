@@ -157,7 +157,7 @@ class Recovery:
         self.active = self.catching = False
 
     def _narrow(self, dt_s: float) -> None:
-        """Updates `half_support_m`: how far out a foot can still land in time to catch the capture point.
+        """Updates `half_support_m`: how far out the capture point may be for a foot to land in time.
 
         The push continues for a while. Meanwhile the capture point also diverges by itself, and faster the
         further out it is.

@@ -16,9 +16,9 @@ _LEAST_HEIGHT_M = 0.05
 
 OUT_S, OUT_M, AWAY_X, AWAY_Y, LEFT_M = range(5)
 """Indices of `SupportWatch.out`. OUT_S: how long the capture point has been outside the convex hull of the
-soles [s]. OUT_M: its distance outside the hull [m], negative inside. AWAY_X, AWAY_Y: unit vector in which it
-leaves the hull, along the heading and to its left. LEFT_M: how far the capture point is to the left of the
-mean of the corners [m]."""
+soles, reduced by the margin [s]. OUT_M: its distance outside the hull [m], negative inside. AWAY_X, AWAY_Y:
+unit vector in which it leaves the hull, along the heading and to its left. LEFT_M: how far the capture point
+is to the left of the mean of the corners [m]."""
 
 
 class SupportWatch(NamedTuple):
