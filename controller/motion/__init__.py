@@ -1,1 +1,1 @@
-"""What several motions share: time profiles and remarks to the operator."""
+"""Parts that several motions share: time profiles, posture reference and messages to the operator."""

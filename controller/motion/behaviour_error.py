@@ -1,18 +1,18 @@
-"""The one way in which a request is refused."""
+"""Exception with which a behaviour refuses a request."""
 
 from __future__ import annotations
 
 
 class BehaviourError(ValueError):
-    """A request that the robot cannot carry out, in one sentence.
+    """Raised for a request that the robot cannot carry out; the message is one sentence.
 
     Args:
-        loc: path of the parameter that asks for it, such as `("hands", "left_hand", "p_BH_m")`; empty for
-            the request as a whole.
-        sentence: what cannot be done, and what can.
+        loc: path of the parameter that is at fault, such as `("hands", "left_hand", "p_BH_m")`; empty if the
+            request as a whole cannot be carried out.
+        sentence: message that says what cannot be done, and what can.
 
     Attributes:
-        loc: as given.
+        loc: path of the parameter, as in the argument.
     """
 
     def __init__(self, loc: tuple[str | int, ...], sentence: str) -> None:

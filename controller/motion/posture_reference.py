@@ -1,7 +1,8 @@
-"""Where the centre of mass and the trunk should be, from their nominal place over the soles.
+"""Reference of the centre of mass and the trunk, relative to their nominal position over the soles.
 
-A behaviour writes them as functions of time; whatever position, velocity and acceleration were left by the
-behaviour before fade out over a second, so the reference is continuous across requests.
+A behaviour writes it as a function of time. When the behaviour changes, the difference in position, velocity
+and acceleration from the previous one fades out over a second, so the reference is continuous across
+requests.
 """
 
 from __future__ import annotations
@@ -14,24 +15,27 @@ from kilohertz.controller.motion.profile import Blend
 from kilohertz.robots.model.rows import Vector
 
 _SWITCH_S = 1.0
+"""Duration of the transition from one behaviour to the next [s]."""
 
 
 class PostureMotion(Protocol):
-    """What writes a posture reference: a behaviour."""
+    """Interface of a behaviour that writes the posture reference."""
 
     def advance(self, t_s: float, reference: PostureReference, /) -> None:
-        """Adds its offset and lean at the time t_s since its start [s]."""
+        """Adds the behaviour's offset and sets its lean, t_s after its start [s]."""
         ...
 
 
 class PostureReference:
-    """Offset of the centre of mass and lean of the trunk; continuous across requests.
+    """Offset of the centre of mass and lean of the trunk, continuous across requests.
 
     Attributes:
-        p, v, a: (3,) offset [m] and its derivatives, in the heading frame of the soles.
-        lean: (3,) pitch of the trunk, positive forward [rad], its rate and its acceleration.
-        motion: what writes it: a behaviour, or None for the nominal posture.
-        leans: whether the trunk leans or comes back from it.
+        p, v, a: (3,) offset of the centre of mass [m] and its time derivatives [m/s], [m/s^2], in the heading
+            frame of the soles.
+        lean: (3,) pitch of the trunk, positive forward [rad], its rate [rad/s] and its acceleration
+            [rad/s^2].
+        motion: behaviour that writes the reference, or None for the nominal posture.
+        leans: True while the trunk leans or returns to upright.
     """
 
     def __init__(self) -> None:
@@ -45,28 +49,28 @@ class PostureReference:
 
     @property
     def settled(self) -> bool:
-        """Whether the change from the behaviour before has faded out."""
+        """True once the transition from the previous behaviour is over."""
         return self._t > _SWITCH_S
 
     def lean_forward(self, angle_rad: float, rate_rad_s: float, accel_rad_s2: float) -> None:
-        """Sets the pitch of the trunk with its derivatives; for behaviours, in `advance`."""
+        """Sets the pitch of the trunk and its derivatives; behaviours call this in their `advance`."""
         self.leans = True
         self.lean[0], self.lean[1], self.lean[2] = angle_rad, rate_rad_s, accel_rad_s2
 
     def start_from(self, p: Vector) -> None:
-        """Begins at rest at the offset p instead of at the nominal place."""
+        """Starts at rest at the (3,) offset p [m] and moves from there to the reference."""
         self.p[:], self.v[:], self.a[:] = p, 0.0, 0.0
         self._t = 0.0
         self._blend.start(self.p.copy(), self.v, self.a)
 
     def reset(self) -> None:
-        """Forgets any motion, with the trunk upright."""
+        """Removes any motion, and sets the trunk upright without a transition."""
         self.motion, self.leans = None, False
         self.lean[:] = 0.0
         self._lean_blend.start(*self._lean)
 
     def switch(self, motion: PostureMotion | None) -> None:
-        """Follows another motion from now on; None for the nominal posture."""
+        """Starts the transition to another motion; None for the nominal posture."""
         before = self.p.copy(), self.v.copy(), self.a.copy()
         lean = self.lean.copy()
         self.motion, self._t = motion, 0.0
@@ -77,7 +81,7 @@ class PostureReference:
             self._lean_blend.start(lean[:1], lean[1:2], lean[2:])
 
     def advance(self, dt_s: float) -> None:
-        """Moves on by one tick."""
+        """Advances the reference by one tick of dt_s [s]."""
         self._t += dt_s
         self._evaluate()
         self._blend.add(self.p, self.v, self.a, dt_s)

@@ -1,4 +1,4 @@
-"""Smooth references: minimum-jerk moves, and switching from one motion to another without a step."""
+"""Smooth references: minimum-jerk moves, and transitions between motions without a jump."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kilohertz.robots.model.rows import Vector
 
 
 def minimum_jerk(s: float) -> tuple[float, float, float]:
-    """Value, slope and curvature over s of the minimum-jerk step from 0 at s <= 0 to 1 at s >= 1.
+    """Returns the minimum-jerk step from 0 at s <= 0 to 1 at s >= 1: its value, slope and curvature over s.
 
     Source: Flash and Hogan, "The coordination of arm movements", 1985.
     """
@@ -25,11 +25,11 @@ def minimum_jerk(s: float) -> tuple[float, float, float]:
 
 
 class Blend:
-    """Takes a motion over to another one: their difference at the switch dies out along a quintic.
+    """Transition from one motion to another: their difference at the switch fades out along a quintic.
 
     Args:
-        duration_s: of the transition.
-        size: numbers in the motion.
+        duration_s: duration of the transition [s].
+        size: number of coordinates of the motion.
     """
 
     def __init__(self, duration_s: float, size: int = 3) -> None:
@@ -45,17 +45,23 @@ class Blend:
         )
 
     def start(self, dp: Vector, dv: Vector, da: Vector) -> None:
-        """Begins: (dp, dv, da) is old motion less new motion now."""
+        """Starts a transition.
+
+        Args:
+            dp: (size,) old position minus new position, now.
+            dv: (size,) old velocity minus new velocity.
+            da: (size,) old acceleration minus new acceleration.
+        """
         T, c = self._T, self._c
         c[0], c[1], c[2] = dp, dv, 0.5 * da
-        # End at rest at zero: three conditions on the three highest coefficients.
+        # The difference ends at rest at zero: three conditions on the three highest coefficients.
         c[3] = -(10 * dp + 6 * dv * T + 1.5 * da * T * T) / T**3
         c[4] = (15 * dp + 8 * dv * T + 1.5 * da * T * T) / T**4
         c[5] = -(6 * dp + 3 * dv * T + 0.5 * da * T * T) / T**5
         self._t = 0.0
 
     def add(self, p: Vector, v: Vector, a: Vector, dt_s: float) -> None:
-        """Moves on by dt_s and adds what is then left of the difference to (p, v, a), in place."""
+        """Advances by dt_s [s] and adds the remaining difference to (p, v, a) in place."""
         self._t += dt_s
         if self._t < self._T:
             self._add(self._t, p, v, a)
@@ -63,7 +69,7 @@ class Blend:
 
 @kernel
 def add_quintic(t: float, p: Vector, v: Vector, a: Vector, coefficients: Vector) -> None:
-    """Adds a quintic, its slope and its curvature at t to p, v, a; as NumPy expressions this took 9 us."""
+    """Adds a quintic at t and its two derivatives to p, v and a, in place; in NumPy this took 9 us."""
     for i in range(len(p)):
         c0, c1, c2 = coefficients[0, i], coefficients[1, i], coefficients[2, i]
         c3, c4, c5 = coefficients[3, i], coefficients[4, i], coefficients[5, i]

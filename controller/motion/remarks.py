@@ -1,13 +1,14 @@
-"""What could not be done as asked, for whoever watches."""
+"""Messages to the operator, such as that a request could not be carried out as commanded."""
 
 from __future__ import annotations
 
 
 class Remarks:
-    """The last remark.
+    """The most recent message to the operator.
 
     Attributes:
-        last: one sentence, "" while there is none; a new object is a new remark.
+        last: one sentence, or "" if there is none yet. Each assignment of a new string object is a new
+            message.
     """
 
     def __init__(self) -> None:

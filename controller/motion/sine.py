@@ -1,4 +1,4 @@
-"""Sines that something with a mass can follow."""
+"""Acceleration check of sinusoidal motions."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 
 def check_period(what: str, period_s: float, amplitude_m: float, largest_accel_g: float) -> None:
-    """Refuses a sine whose peak acceleration is too large.
+    """Raises an error if the peak acceleration of a sinusoidal motion is too large.
 
     Args:
-        what: the motion in words, such as "a squat of 0.10 m".
-        period_s: of the sine [s].
-        amplitude_m: of the sine [m].
-        largest_accel_g: largest acceleration, in units of gravity.
+        what: name of the motion for the error message, such as "a squat of 0.10 m".
+        period_s: period of the sine [s].
+        amplitude_m: amplitude of the sine [m].
+        largest_accel_g: largest allowed acceleration, in units of gravity.
 
     Raises:
-        BehaviourError: one sentence with the shortest period.
+        BehaviourError: if the period is too short; the message gives the shortest one.
     """
     shortest_s = 2.0 * math.pi * math.sqrt(amplitude_m / (largest_accel_g * GRAVITY_M_S2))
     if period_s < shortest_s:

@@ -1,1 +1,1 @@
-"""Standing on closed contacts: centre of mass, upright trunk, recovery steps."""
+"""Standing with all contacts closed: centre-of-mass control, upright trunk, recovery steps."""

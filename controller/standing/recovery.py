@@ -1,9 +1,9 @@
-"""Steps where standing is not enough: a robot that is pushed off its soles puts a foot there.
+"""Recovery steps: decides when a standing robot has to step after a push, and with which foot.
 
-Standing can move its centre of pressure no further than to the edge of its soles. A capture point (the
-divergent component of motion) beyond that edge runs away from it, whatever the joints do; only a foot
-further out brings it back. The foot that steps is the one that the push unloads: the other one stands
-where the capture point is, and legs do not cross.
+A standing robot can move its centre of pressure no further than the edge of its soles. Once the capture
+point (the divergent component of motion) is beyond that edge it diverges, whatever the joints do; only a
+foothold further out brings it back. The foot that steps is the one that the push unloads: the other foot is
+on the side of the capture point, and the legs do not cross.
 """
 
 from __future__ import annotations
@@ -24,34 +24,38 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _DIRECTIONS = 16
+"""Number of directions in which the edge of the support is checked."""
 _FOR_S = 0.004
-"""The capture point is out of the soles for longer than this: no single bad estimate makes a robot step."""
+"""The capture point must be outside the soles for longer than this [s] before the robot steps, so that a
+single bad estimate does not trigger a step."""
 _FINDING_S = 0.3
-"""After a start the estimate is that of a sample or two: on a slope one stepped that nobody had pushed."""
+"""The robot takes no recovery step for this long after a start [s]. The state estimate then rests on one or
+two samples: on a slope, a robot that had not been pushed took a step."""
 _SEEN, _PUSHES_ON = 0.018, 0.12
-"""What pushes a robot off its soles shows after so long, and goes on for so long, in the time of a step."""
+"""A push is visible in the capture point after the first of these times and is assumed to last for the
+second; both are fractions of the planned step time."""
 _FAR = 0.57
-"""A foot gets to the end of its reach in this part of the time of a step, at the soonest."""
+"""Shortest time in which a foot gets to the end of its reach, as a fraction of the planned step time."""
 
 
 class Recovery:
-    """Tells when to step, with which foot, and when to stop again.
+    """Decides when the robot takes recovery steps, with which foot, and when it stops stepping.
 
     Args:
-        robot: the robot, on two feet with soles.
-        gains: its gains.
-        body: its whole-body controller.
-        walking: what steps.
-        half_support_m: (2,) half extents of the support it stands on, heading axes [m].
-        remarks: where to tell of it.
+        robot: model of a robot on two feet with soles.
+        gains: gains of the robot.
+        body: whole-body controller of the robot.
+        walking: walking controller that makes the steps.
+        half_support_m: (2,) half extents of the support while standing, heading axes [m].
+        remarks: receives the messages to the operator.
 
     Attributes:
-        active: whether it steps because it has to, and is to stand again.
-        catching: whether what the step under way can reach tells a fall: the first one, and those that follow
-            until it stands again.
-        half_support_m: (2,) half extents of where that step may still bring the robot to rest, heading axes,
-            less what the detection of a fall allows beyond them [m].
-        steps: how many it has taken.
+        active: True while the robot takes recovery steps and is to stand again afterwards.
+        catching: True while fall detection uses the reach of the step under way (`half_support_m`). This
+            holds for the first step and, if the robot is to stand again, for all steps until it stands.
+        half_support_m: (2,) half extents of the area in which the step under way can still bring the robot to
+            rest, heading axes, less the margin that fall detection adds to them [m].
+        steps: number of steps taken since `begin`.
     """
 
     def __init__(
@@ -93,21 +97,27 @@ class Recovery:
         )
 
     def reset(self) -> None:
-        """Stands."""
+        """Resets to standing, with no step under way."""
         self.active = self.catching = False
         self._seen[:] = 0.0
         self._finding_s = _FINDING_S
 
     def needed(self, dt_s: float) -> bool:
-        """Whether soles that stay cannot hold the robot; to be asked every tick in which both do."""
+        """Returns whether the robot needs a step because its soles, where they are, cannot hold it.
+
+        Must be called in every tick in which both soles stay where they are.
+
+        Args:
+            dt_s: time since the last call [s].
+        """
         self._finding_s -= dt_s
         return bool(self._watch(dt_s) > _FOR_S and self._finding_s <= 0.0)
 
     def begin(self, stand_again: bool) -> None:
-        """Steps, both soles down as yet.
+        """Starts a recovery step; both soles are still on the ground.
 
         Args:
-            stand_again: whether to stand when that is done, else to walk as asked.
+            stand_again: True to stand after the recovery, False to walk on at the commanded velocity.
         """
         walking = self._walking
         if stand_again:
@@ -123,13 +133,17 @@ class Recovery:
         self._narrow(0.0)
 
     def follow(self, dt_s: float) -> None:
-        """Sees to the steps: stops when the capture point is where it should be."""
+        """Supervises the recovery steps: stops walking once the capture point follows its plan.
+
+        Args:
+            dt_s: time since the last tick [s].
+        """
         walking = self._walking
         swings = walking.phase == SWING
         if swings and not self._swings:
             self.steps += 1
         elif self._swings and not swings:
-            self.catching = self.active  # a robot that walks on is judged as one that walks
+            self.catching = self.active  # if the robot walks on, fall detection treats it as walking
         self._swings = swings
         if self.catching:
             self._narrow(dt_s)
@@ -137,15 +151,15 @@ class Recovery:
             walking.stop()
 
     def end(self) -> None:
-        """Stands again."""
+        """Ends the recovery: the robot stands again."""
         if self.active:
             self._remarks.last = f"stands again after {self.steps} steps"
         self.active = self.catching = False
 
     def _narrow(self, dt_s: float) -> None:
-        """Sees how far out the capture point may be now for a foot to land there in time.
+        """Updates `half_support_m`: how far out the capture point may be for a foot to land in time.
 
-        What pushes goes on for a while; all the time the capture point runs away by itself, the faster the
+        The push continues for a while. Meanwhile the capture point also diverges by itself, and faster the
         further out it is.
         """
         walking = self._walking

@@ -1,4 +1,4 @@
-"""Compiled watch over the support: how far the capture point is out of the soles, one call a tick."""
+"""Compiled check of the support, one call a tick: how far the capture point is outside the soles."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ _LEAST_HEIGHT_M = 0.05
 
 
 OUT_S, OUT_M, AWAY_X, AWAY_Y, LEFT_M = range(5)
-"""Entries of `SupportWatch.out`: for how long the capture point has been out of the soles' hull [s]; how far
-out it is [m], negative inside; the way out, along the heading and to its left; how far to the left of the
-middle of the corners the capture point is [m]."""
+"""Indices of `SupportWatch.out`. OUT_S: how long the capture point has been outside the convex hull of the
+soles, reduced by the margin [s]. OUT_M: its distance outside the hull [m], negative inside. AWAY_X, AWAY_Y:
+unit vector in which it leaves the hull, along the heading and to its left. LEFT_M: how far the capture point
+is to the left of the mean of the corners [m]."""
 
 
 class SupportWatch(NamedTuple):
-    """The support, and where the capture point is from it."""
+    """Support polygon, and the position of the capture point relative to it."""
 
     corners_F: Floats
-    """(n, 3) corners of all soles in their frames [m]."""
+    """(n, 3) corners of all soles, each in the frame of its contact [m]."""
     foot: Ints
-    """(n,) whose they are."""
+    """(n,) index of the contact that each corner belongs to."""
     fan: Floats
-    """(d, 2) directions."""
+    """(d, 2) unit vectors in which the edge of the hull is checked, heading axes."""
     margin_m: Floats
-    """(1,) inside the hull by less than this counts as out of it."""
+    """(1,) a capture point inside the hull by less than this counts as outside [m]."""
     corners: Floats
-    """(n, 2) corners from the capture point, heading axes [m]."""
+    """(n, 2) corners relative to the capture point, heading axes [m]; written each tick."""
     out: Floats
-    """(5,) OUT_S to LEFT_M."""
+    """(5,) result, indexed by OUT_S to LEFT_M."""
 
 
 @kernel
 def place_corners(k: Kin, watch: SupportWatch) -> None:
-    """Writes the corners of all soles, seen from the capture point.
+    """Writes the corners of all soles relative to the capture point, heading axes, into `watch.corners`.
 
     Source: the capture point of Pratt et al., Humanoids 2006, eq. 5.
     """
@@ -64,16 +65,16 @@ def place_corners(k: Kin, watch: SupportWatch) -> None:
 
 @kernel
 def watch_support(dt_s: float, k: Kin, watch: SupportWatch) -> float:
-    """For how long the capture point has been out of the soles' hull, or inside it by less than a margin [s].
+    """Returns how long the capture point has been outside the soles' hull, reduced by a margin [s].
 
-    How far a point is out of a convex hull is the largest of its distances from the hull's tangents; those
-    across the given directions, turned by the heading, stand for all of them. Beyond the edge of its support
-    no centre of pressure brings the capture point back.
+    The distance of a point outside a convex hull is the largest of its distances from the hull's tangents.
+    Only the tangents normal to the given directions, turned by the heading, are checked; they stand for all
+    of them. No centre of pressure brings back a capture point that is beyond the edge of the support.
 
     Args:
-        dt_s: since the last call [s].
-        k: kinematics, frames of the contacts first.
-        watch: its `out` is written.
+        dt_s: time since the last call [s].
+        k: kinematics; the frames of the contacts come first.
+        watch: support polygon; its `corners` and `out` are written.
     """
     place_corners(k, watch)
     corners, out = watch.corners, watch.out

@@ -1,4 +1,4 @@
-"""How the soles are loaded while the robot stands: shares of the weight, centres of pressure."""
+"""Load on the soles while the robot stands: each sole's share of the weight and its centre of pressure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kilohertz.robots.model.rows import Vector
 
 
 def stance_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """The tasks of the soles for which gains.yaml says how they are loaded."""
+    """Returns the tasks of those soles whose weight share or centre of pressure is set in gains.yaml."""
     tasks = []
     for name, stance in gains.stance.items():
         if stance.share is not None:
@@ -26,15 +26,15 @@ def stance_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
 
 
 class Stance:
-    """References of those tasks, and where the centre of mass must be so that they can be had.
+    """References of the `stance_tasks`, and the centre-of-mass offset with which they are feasible.
 
     Args:
-        body: the whole-body controller, with `stance_tasks` declared.
-        gains: of the robot.
+        body: whole-body controller, with `stance_tasks` declared.
+        gains: gains of the robot.
 
     Attributes:
         tasks: names of the tasks.
-        share: (nc,) part of the weight on each sole.
+        share: (nc,) fraction of the weight on each sole.
     """
 
     def __init__(self, body: WholeBody, gains: Gains) -> None:
@@ -55,7 +55,12 @@ class Stance:
                     body.reference(f"{name}.share")[0] = self.share[c]
 
     def offset(self, R_des: Vector, out: Vector) -> None:
-        """Writes where the pressure of all soles is from their mean, heading axes, into out[:2]."""
+        """Writes the position of the total centre of pressure relative to the mean of the contact frames.
+
+        Args:
+            R_des: (3, 3) heading of the soles.
+            out: out[:2] is written, heading axes [m].
+        """
         kin = self._body.arrays.kin
         n = len(self.share)
         pressure = [kin.p[c] + kin.R[c] @ self._cop_C[c] for c in range(n)]

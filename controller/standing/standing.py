@@ -1,9 +1,10 @@
-"""A floating-base robot on its soles: centre of mass, base and trunk upright, posture.
+"""Standing of a floating-base robot on its soles: centre of mass, upright base and trunk, posture.
 
-The horizontal law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer,
-"Three-dimensional bipedal walking control based on divergent component of motion", T-RO 2015): with xi = c +
-v / omega, asking for cdd = omega^2 (c - z) and z = z_ref + (1 + k / omega) (xi - xi_ref) is a spring and
-damper on c with kp = omega k and kd = omega + k, which is how it is given to the task.
+The horizontal control law is that of the divergent component of motion (Englsberger, Ott, Albu-Schaeffer,
+"Three-dimensional bipedal walking control based on divergent component of motion", T-RO 2015). With
+xi = c + v / omega, the commands cdd = omega^2 (c - z) and z = z_ref + (1 + k / omega) (xi - xi_ref) are equal
+to a spring and damper on c with kp = omega k and kd = omega + k. These are the gains of the centre-of-mass
+task.
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ from kilohertz.robots.model.kin import FZ, MOMENT, Z
 from kilohertz.robots.model.robot_model import RobotModel
 
 _LARGEST_OFFSET_M = 0.06
-"""Horizontal: what the integral may shift the zero-moment point by."""
+"""Largest horizontal shift of the zero-moment point by the integral [m]."""
 _OFF_THE_STOP_RAD = 0.02
-"""A joint whose nominal place is its stop rests this far from it: there its barrier would be hit half of the
-time (Talos' grippers, in 46 % of all ticks), and a tick that hits a limit is solved twice."""
+"""A joint whose nominal position is at its stop is held this far from the stop [rad]. At the stop its limit
+would be active about half of the time (Talos' grippers, in 46 % of all ticks), and a tick with an active
+limit is solved twice."""
 _LARGEST_LIFT_G = 0.5
-"""Vertical: what the integral may add, in units of gravity."""
+"""Largest vertical acceleration that the integral may add, in units of gravity."""
 
 
 def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """Every task that standing may enable, with its gains and weights."""
+    """Returns every task that standing may enable, with its gains and weights."""
     base_link = robot.base_link
     tasks = [
         Task("com", "com", gains.com.weight),
@@ -73,29 +75,29 @@ def _pair(gains: object) -> list[float]:
 
 
 def _momentum_weight(robot: RobotModel, gains: Gains) -> float:
-    """Weight on [Nm]^2 that equals the given one on accelerations at the height of the centre of mass."""
+    """Returns the weight on [Nm]^2 equivalent to the given one on accelerations at the height of the CoM."""
     return gains.angular_momentum.weight / (robot.mass_kg * com_height(robot)) ** 2
 
 
 class Standing:
-    """References of a robot on its soles, all contacts closed.
+    """Writes the task references of a robot that stands on its soles with all contacts closed.
 
     Args:
-        robot: the robot.
-        gains: its gains.
-        body: the whole-body controller, with `standing_tasks` declared.
+        robot: model of the robot.
+        gains: gains of the robot.
+        body: whole-body controller, with `standing_tasks` declared.
 
     Raises:
-        ConfigError: for a robot that can neither stand still nor walk.
+        ConfigError: if the robot can neither stand still nor walk.
 
     Attributes:
-        p_WC_des, v_WC_des: (3,) reference of the centre of mass [m], [m/s].
-        p_WS: (3,) mean of the soles as estimated [m].
-        R_des: (3, 3) heading of the soles.
-        half_support_m: (2,) half extents of the support at the nominal posture, heading axes.
-        height_m: of the centre of mass over the ground at the nominal posture.
-        posture: offset of the centre of mass and lean of the trunk, as the present behaviour writes them.
-        tasks: names of the tasks that walking keeps, too.
+        p_WC_des, v_WC_des: (3,) reference of the centre of mass in the world [m], [m/s].
+        p_WS: (3,) mean of the estimated sole positions in the world [m].
+        R_des: (3, 3) heading of the soles: rotation about the vertical.
+        half_support_m: (2,) half extents of the support at the nominal posture, heading axes [m].
+        height_m: height of the centre of mass over the ground at the nominal posture [m].
+        posture: offset of the centre of mass and lean of the trunk, as the active behaviour sets them.
+        tasks: names of the tasks that stay enabled while walking.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
@@ -150,7 +152,7 @@ class Standing:
                 ref[WEIGHT + t] = force if component < MOMENT else moment
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains; `write_gains` puts those of the centre of mass into force."""
+        """Applies new gains; those of the centre of mass take effect with the next `write_gains`."""
         omega, com = self._omega, gains.com
         k = com.dcm_gain_per_s
         self._com_gain = [
@@ -166,7 +168,7 @@ class Standing:
         self._posture_weight[self._legs] = gains.posture.leg_weight
 
     def write_gains(self) -> None:
-        """Puts the gains of the centre of mass into force, after another behaviour has set its own."""
+        """Sets the gains of the centre-of-mass task, which another behaviour may have overwritten."""
         self._body.gain("com")[: len(self._com_gain)] = self._com_gain
 
     def _bind_references(self) -> Callable[[float], None]:
@@ -196,7 +198,7 @@ class Standing:
         )
 
     def _leg_joints(self) -> list[int]:
-        """Joints between the base and a contact."""
+        """Returns the indices of the joints between the base and any contact."""
         kin = self._body.arrays.kin
         columns = {int(j) for f in range(self._n_contacts) for j in kin.columns[f, : kin.n_columns[f]]}
         return sorted(j - self.robot.n_base for j in columns if j >= self.robot.n_base)
@@ -206,7 +208,7 @@ class Standing:
         return self._closed, [*self.tasks, *self._stance.tasks]
 
     def start(self) -> None:
-        """Takes the robot as it stands: the reference starts there and moves to the nominal place."""
+        """Starts standing; the centre-of-mass reference moves from the present to the nominal position."""
         kin = self._body.arrays.kin
         self.posture.reset()
         self.write_gains()
@@ -215,7 +217,7 @@ class Standing:
         nominal = pin.centerOfMass(self.robot.pin_model, data, self.robot.q_nominal).copy()
         pin.updateFramePlacements(self.robot.pin_model, data)
         soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
-        # Over the middle of the soles if not loaded otherwise, as high over them as in the nominal posture.
+        # The CoM is above the middle of the soles, unless gains.yaml loads them otherwise, at nominal height.
         self._own_height_m = float(nominal[Z] - soles[Z])
         self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
@@ -225,7 +227,7 @@ class Standing:
         self._body.set_mode(*self._mode)
 
     def resume(self) -> None:
-        """Takes over from another motion that ends at rest with both soles down."""
+        """Takes over from another motion, which ends at rest with both soles on the ground."""
         self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
@@ -236,7 +238,10 @@ class Standing:
         self._body.set_mode(*self._mode)
 
     def _bear_load(self) -> None:
-        """A load lifts the centre of mass and weighs on the soles; the robot stays as high as it was."""
+        """Updates the height and force references for a carried load; the robot itself keeps its height.
+
+        The load raises the common centre of mass and adds to the normal forces of the soles.
+        """
         carried = self._body.carried
         self._nominal_offset[Z] = self._own_height_m + float(carried.p_RC[Z])
         load_N = carried.total_kg * GRAVITY_M_S2
@@ -244,7 +249,7 @@ class Standing:
             ref[normal] = share * load_N
 
     def advance(self, dt_s: float) -> None:
-        """Writes this tick's references; the kinematics must be those of this tick."""
+        """Writes this tick's references; the kinematics must be up to date for this tick."""
         self.posture.advance(dt_s)
         self._bear_load()
         self._write_references(dt_s)

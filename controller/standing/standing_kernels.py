@@ -1,4 +1,4 @@
-"""Compiled references of standing, one call a tick: as NumPy expressions on three numbers they took 12 us."""
+"""Compiled references of standing, one call a tick; as NumPy expressions on (3,) arrays they took 12 us."""
 
 from __future__ import annotations
 
@@ -12,31 +12,39 @@ from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import N_CONTACTS, Floats, Ints, Kin, X, Y
 
 QUIET_M_S = 0.15
-"""Beyond this horizontal speed of the error the integrals wait: a push is no constant offset."""
+"""The integrals are held while the velocity error along a horizontal axis is above this [m/s]: a push is not
+a constant disturbance."""
 
 
 class StandingArrays(NamedTuple):
-    """References of standing, and what they are made of."""
+    """References of standing, and the quantities from which they are computed."""
 
     p_WS: Floats
-    """(3,) middle of the soles [m]."""
+    """(3,) mean of the contact frame positions in the world [m]."""
     R_des: Floats
-    """(3, 3) heading of the soles."""
+    """(3, 3) heading of the soles: rotation about the vertical."""
     nominal_offset: Floats
-    """(3,) nominal place of the centre of mass from the middle of the soles, heading axes [m]."""
+    """(3,) nominal position of the centre of mass relative to the middle of the soles, heading axes [m]."""
     p_WC_des: Floats
+    """(3,) reference position of the centre of mass in the world [m]."""
     v_WC_des: Floats
-    """(3,) reference of the centre of mass [m], [m/s]."""
+    """(3,) reference velocity of the centre of mass in the world [m/s]."""
     com_ref: Floats
-    """Reference of the task `com`."""
+    """Reference of the task `com`, indexed by P_WC, V_WC and A_WC."""
     references: Floats
-    """References of all tasks, one after the other."""
+    """References of all tasks, concatenated."""
     upright: Ints
-    """Where those of the links that are held upright begin."""
+    """Start indices in `references` for the links that are held upright."""
 
 
 class ComOffset(NamedTuple):
-    """Where the centre of mass should be from its nominal place, heading axes, all (3,)."""
+    """Desired offset of the centre of mass from its nominal position, heading axes.
+
+    Attributes:
+        p: (3,) offset [m].
+        v: (3,) its velocity [m/s].
+        a: (3,) its acceleration [m/s^2].
+    """
 
     p: Floats
     v: Floats
@@ -44,21 +52,21 @@ class ComOffset(NamedTuple):
 
 
 class ComIntegral(NamedTuple):
-    """Integral of the centre of mass's error, per axis of the world, all (3,)."""
+    """Integral action on the centre-of-mass error, per world axis; all arrays are (3,)."""
 
     lead_s: Floats
-    """What is integrated is the error and this times its rate."""
+    """Lead time [s]: the integrand is the position error plus this times the velocity error."""
     ki: Floats
-    """Gain [1/s^3]."""
+    """Integral gain [1/s^3]."""
     largest: Floats
-    """Largest value [m/s^2]."""
+    """Bound on the magnitude of `value` [m/s^2]."""
     value: Floats
-    """What is added to the acceleration [m/s^2]."""
+    """Integral, added to the acceleration reference [m/s^2]."""
 
 
 @kernel
 def find_soles(k: Kin, standing: StandingArrays) -> None:
-    """Middle and heading of the soles."""
+    """Writes the mean position and the heading of the soles into `standing.p_WS` and `standing.R_des`."""
     n, p_WS, R_des = k.size[N_CONTACTS], standing.p_WS, standing.R_des
     p_WS[:] = 0.0
     sine = cosine = 0.0
@@ -75,7 +83,7 @@ def find_soles(k: Kin, standing: StandingArrays) -> None:
 
 @kernel
 def place_com(com: ComOffset, standing: StandingArrays) -> None:
-    """Reference of the centre of mass: an offset in the heading frame of the soles, in world axes."""
+    """Writes the centre-of-mass reference, from an offset in heading axes to world axes."""
     R_des, com_ref, p_WC_des, v_WC_des = (
         standing.R_des,
         standing.com_ref,
@@ -96,7 +104,11 @@ def place_com(com: ComOffset, standing: StandingArrays) -> None:
 
 @kernel
 def integrate_com(dt_s: float, k: Kin, standing: StandingArrays, integral: ComIntegral) -> None:
-    """Adds the integral of the error; it leaks nothing, but waits while the robot is being thrown about."""
+    """Adds the integral of the error to the acceleration reference.
+
+    The integral has no leak. It is held, not reset, while the velocity error along a horizontal axis
+    exceeds QUIET_M_S.
+    """
     p_WC_des, v_WC_des, value = standing.p_WC_des, standing.v_WC_des, integral.value
     x, y = v_WC_des[X] - k.v_WC[X], v_WC_des[Y] - k.v_WC[Y]
     quiet = abs(x) <= QUIET_M_S and abs(y) <= QUIET_M_S
@@ -110,7 +122,7 @@ def integrate_com(dt_s: float, k: Kin, standing: StandingArrays, integral: ComIn
 
 @kernel
 def hold_upright(standing: StandingArrays) -> None:
-    """Writes the heading of the soles as the orientation of the base and the trunk."""
+    """Writes the heading of the soles as the reference orientation of the base and the trunk."""
     for start in standing.upright:
         for r in range(3):
             for c in range(3):

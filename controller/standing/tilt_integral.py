@@ -1,4 +1,4 @@
-"""Takes out a lasting tilt of base and trunk: of what pulls on them a part is always unknown."""
+"""Integral action that removes a constant tilt of base and trunk, which unknown loads and moments cause."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import ANGULAR, Floats, Ints, Kin, X, Y, Z
 
 _LARGEST_RAD_S2 = 10.0
-"""What the integral may add at most."""
+"""Largest angular acceleration that the integral may add [rad/s^2]."""
 _QUIET_RAD_S = 1.0
-"""Of a link that turns faster than this the integral waits: a push is nothing lasting."""
+"""The integral is held while the link rotates faster than this [rad/s]: a push is not a constant
+disturbance."""
 
 
 class Tilt(NamedTuple):
-    """The links that are held upright, and what is integrated for each of them."""
+    """Links that are held upright, and the integral of each link's tilt."""
 
     frame: Ints
-    """(n,) frame in `Kin`."""
+    """(n,) index of each link's frame in `Kin`."""
     start: Ints
-    """(n,) where the reference of the link's orientation begins in `references`."""
+    """(n,) start index in `references` of each link's orientation task."""
     references: Floats
-    """References of all tasks, one after the other."""
+    """References of all tasks, concatenated."""
     ki_per_s3: Floats
-    """(n,) gain."""
+    """(n,) integral gain [1/s^3]."""
     integral: Floats
-    """(n, 2) about the world's x and y axes [rad/s^2]."""
+    """(n, 2) integral: angular acceleration about the world's x and y axes [rad/s^2]."""
 
 
 class TiltIntegral:
-    """Integral part of the tasks that hold base and trunk upright.
+    """Integral action of the tasks that hold base and trunk upright.
 
     Args:
-        body: the whole-body controller; of the references of "base" and "trunk" this writes the angular
-            acceleration about the horizontal axes.
-        gains: of the robot.
+        body: whole-body controller. In the references of its tasks "base" and "trunk", the angular
+            acceleration about the horizontal axes is written.
+        gains: gains of the robot.
     """
 
     def __init__(self, body: WholeBody, gains: Gains) -> None:
@@ -65,18 +66,21 @@ class TiltIntegral:
         )
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains; what has been integrated stays as it is."""
+        """Applies new gains; the integral keeps its value."""
         self._ki[:] = (gains.base.ki_per_s3, gains.trunk.ki_per_s3)[: len(self._ki)]
 
     def reset(self) -> None:
-        """Starts from nothing."""
+        """Resets the integral to zero."""
         self._integral[:] = 0.0
         self.advance(0.0)
 
 
 @kernel
 def integrate_tilt(dt_s: float, k: Kin, tilt: Tilt) -> None:
-    """Integrates what turns each link's z axis into that of its reference, about the world's x and y axes."""
+    """Integrates the tilt error of each link about the world's x and y axes.
+
+    The error is the cross product of the link's z axis with that of its reference.
+    """
     refs, integral = tilt.references, tilt.integral
     for i in range(len(tilt.frame)):
         f, R_des = tilt.frame[i], tilt.start[i] + R_WF

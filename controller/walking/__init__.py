@@ -1,1 +1,1 @@
-"""Walking: footsteps, the divergent component of motion over them, steps that adapt in place and time."""
+"""Walking: footsteps, the plan of the divergent component of motion, adaptation of foothold and step time."""

@@ -1,10 +1,11 @@
-"""Where and when to land so that the next steps go on as planned: foothold and step time follow the DCM.
+"""Adaptation of foothold and step time to the DCM error, so that the next steps can go on as planned.
 
-An error of the DCM that the stance foot cannot take back before touch-down grows by exp(omega t) until
-then; the foot lands that much further. Where it cannot reach, the step becomes shorter in time instead
-(Khadiv, Herzog, Moosavian, Righetti, "Walking control based on step timing adaptation", T-RO 2020; here a
-search by two neighbours a tick, as every tick asks again), but never so short that the foot cannot get
-there: a leg at its torque limits lands late, somewhere else, and hits the ground on the way.
+A DCM error that the stance foot cannot correct before touch-down grows by exp(omega t) until then, and the
+foothold moves by the grown error. If the foot cannot reach that foothold, the step time is reduced instead
+(Khadiv, Herzog, Moosavian, Righetti, "Walking control based on step timing adaptation", T-RO 2020). Here two
+neighbouring step times are tried per tick, because the search is repeated every tick. The step is never made
+so short that the foot cannot get to its target: a leg at its torque limits lands late, in another place, and
+hits the ground on the way.
 """
 
 from __future__ import annotations
@@ -34,56 +35,66 @@ from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import Floats
 
 _FOOT_SHARE = 0.7
-"""Part of the sole that the feedback may spend on the error; the rest is for what comes."""
+"""Fraction of the sole that the feedback may use for the present error; the rest is kept for later errors."""
 _FOOTHOLD_M_S = 8.0
+"""Largest speed at which the target foothold moves [m/s]."""
 _TIME_SLEW = 6.0
+"""Largest rate at which the step time is reduced [s/s]."""
 _LATEST_S = 0.07
-"""Nothing changes this close to touch-down: a foot whose target still moves lands at speed, and slides on."""
+"""The step is not changed in this time before touch-down [s]: a foot whose target still moves lands with a
+horizontal velocity and slides."""
 _LEAST_SWING_S = 0.10
+"""Shortest remaining swing time to which a step may be shortened [s]."""
 _MOST_M_S2 = 80.0
-"""Acceleration that a swing foot is asked for at most; where it cannot follow it lands anywhere."""
+"""Largest acceleration commanded to a swing foot [m/s^2]; a foot that cannot follow its reference misses its
+foothold."""
 _PEAK = 10.0 / math.sqrt(3.0)
-"""Largest acceleration of a quintic from rest to rest, times its time squared, over its way."""
+"""Peak acceleration of a quintic from rest to rest, times its duration squared, divided by its distance."""
 _TRY_S = 0.02
+"""Difference between the present step time and the two that are tried [s]."""
 _NOTEWORTHY_M = 0.03
+"""The step time is adapted only if the DCM error asks for a larger shift of the foothold than this [m]."""
 _UNREACHABLE = 10.0
-"""A metre out of reach costs as much as this many metres of shift."""
+"""Cost of a metre out of reach, relative to a metre of foothold shift."""
 _WORTH_M = 0.002
+"""Another step time is taken only if it reduces the cost by more than this [m]."""
 
 STANCE_X, STANCE_Y, STANCE_YAW, SIDE, OFF_X, OFF_Y = range(6)
 PLANNED_X, PLANNED_Y, PLANNED_YAW, END_X, END_Y = range(6, 11)
-"""A step as planned: stance foot, 1 where that is the left one, where the swing foot started, its foothold,
-and the DCM at touch-down."""
+"""Indices of a planned step: the foothold of the stance foot, its side (1 for left, -1 for right), the
+position of the swing foot at lift-off, its planned foothold, and the DCM at touch-down."""
 STEP = 11
+"""Size of a planned step."""
 
 TARGET_X, TARGET_Y, TARGET_YAW, DURATION_S = range(4)
-"""The step as adapted."""
+"""Indices of an adapted step: the target foothold and the duration of the single support [s]."""
 ADAPTED = 4
+"""Size of an adapted step."""
 
 
 class StepArrays(NamedTuple):
-    """The present step."""
+    """The step under way, as planned and as adapted."""
 
     gait: Floats
-    """The gait, as `gait_row` gives it."""
+    """The gait, as returned by `gait_row`."""
     leeway_m: Floats
-    """(1,) how far a foothold may be from its plan, ahead and sideways."""
+    """(1,) largest deviation of a foothold from its plan, ahead and sideways [m]."""
     plan: Floats
-    """(STEP,) the step as planned, STANCE_X to END_Y."""
+    """(STEP,) planned step, indexed by STANCE_X to END_Y."""
     adapted: Floats
-    """(ADAPTED,) the step as adapted, TARGET_X to DURATION_S."""
+    """(ADAPTED,) adapted step, indexed by TARGET_X to DURATION_S."""
 
 
 class Adaptation:
-    """Foothold and duration of the present step, as `adapt` makes them.
+    """Foothold and duration of the step under way, as computed by `adapt`.
 
     Args:
-        gait: the gait.
-        leeway_m: how far a foothold may be from its plan, ahead and sideways.
+        gait: gait of the robot.
+        leeway_m: largest deviation of a foothold from its plan, ahead and sideways [m].
 
     Attributes:
-        arrays: the step, as compiled code knows it.
-        step, adapted: (STEP,), (ADAPTED,) of these.
+        arrays: the step as the arrays that compiled code takes.
+        step, adapted: (STEP,) planned and (ADAPTED,) adapted step; the same memory as in `arrays`.
     """
 
     def __init__(self, gait: Gait, leeway_m: float = math.inf) -> None:
@@ -94,23 +105,23 @@ class Adaptation:
 
     @property
     def target(self) -> Foothold:
-        """Foothold of the present step."""
+        """Adapted foothold of the step under way."""
         x, y, yaw, _ = self.adapted.tolist()
         return x, y, yaw
 
     @property
     def duration_s(self) -> float:
-        """Of its single support."""
+        """Adapted duration of its single support [s]."""
         return float(self.adapted[DURATION_S])
 
     def begin(self, stance: Foothold, side: float, lift_off: Point, target: Foothold) -> None:
-        """At lift-off: the step as planned.
+        """Sets the planned step at lift-off; the adapted step starts equal to it.
 
         Args:
-            stance: the stance foot.
-            side: 1 where that is the left one.
-            lift_off: where the swing foot is.
-            target: its foothold.
+            stance: foothold of the stance foot.
+            side: 1 if the stance foot is the left one, -1 if it is the right one.
+            lift_off: position of the swing foot [m].
+            target: planned foothold of the swing foot.
         """
         self.step[:PLANNED_X] = *stance, side, *lift_off
         self.adapted[:] = *target, self._gait.step_s
@@ -118,16 +129,16 @@ class Adaptation:
 
 @kernel
 def within_reach(stance: Foothold, side: float, wanted: Point, gait: Floats) -> tuple[float, float, float]:
-    """The nearest foothold inside reach, on the swing foot's side of the stance foot.
+    """Returns the nearest foothold within reach, on the swing foot's side of the stance foot.
 
     Args:
-        stance: the stance foot.
-        side: 1 where that is the left one.
-        wanted: x, y [m].
-        gait: as `gait_row` gives it.
+        stance: foothold of the stance foot.
+        side: 1 if the stance foot is the left one, -1 if it is the right one.
+        wanted: desired position x, y of the foothold [m].
+        gait: the gait, as returned by `gait_row`.
 
     Returns:
-        x, y, and how far the wanted one was out of reach [m].
+        x and y of the foothold, and the distance of the desired position from it [m].
     """
     x, y, yaw = stance
     c, s = math.cos(yaw), math.sin(yaw)
@@ -140,7 +151,7 @@ def within_reach(stance: Foothold, side: float, wanted: Point, gait: Floats) -> 
 
 
 def _fastest_s(way_m: float) -> float:
-    """In how little time a foot gets this far, rest to rest on a quintic, and settles."""
+    """Returns the shortest time in which a foot moves way_m [m], rest to rest, and settles [s]."""
     return SETTLE_S + math.sqrt(_PEAK * way_m / _MOST_M_S2)
 
 
@@ -149,15 +160,15 @@ _fastest = kernel(_fastest_s)
 
 @kernel
 def adapt(xi: Point, foot: Point, t_s: float, dt_s: float, omega: float, step: StepArrays) -> None:
-    """Adapts a step to this tick's DCM.
+    """Adapts the foothold and duration of a step to the DCM of this tick.
 
     Args:
-        xi: the DCM [m].
-        foot: where the swing foot is [m].
-        t_s: since lift-off.
-        dt_s: since the last tick.
+        xi: measured DCM [m].
+        foot: position of the swing foot's reference [m].
+        t_s: time since lift-off [s].
+        dt_s: time since the last tick [s].
         omega: natural frequency [1/s].
-        step: its `adapted` is written.
+        step: the step; its `adapted` is written.
     """
     gait, adapted = step.gait, step.adapted
     duration = adapted[DURATION_S]
@@ -188,7 +199,7 @@ def adapt(xi: Point, foot: Point, t_s: float, dt_s: float, omega: float, step: S
 def _try(
     xi: Point, t_s: float, duration_s: float, omega: float, step: StepArrays
 ) -> tuple[float, float, float, float]:
-    """Foothold for a step of this duration, its cost, and the shift that the DCM asks for [m]."""
+    """Returns the foothold for this duration, its cost, and the foothold shift for the DCM error [m]."""
     plan, gait, leeway_m = step.plan, step.gait, step.leeway_m[0]
     x, y, yaw = plan[STANCE_X], plan[STANCE_Y], plan[STANCE_YAW]
     planned_x, planned_y = plan[PLANNED_X], plan[PLANNED_Y]

@@ -1,8 +1,8 @@
-"""What leads the robot while it walks: the DCM law, the height, the heading, and the foot that swings.
+"""Task references of a walking robot: DCM control, centre-of-mass height, heading and swing foot.
 
-The law is that of the divergent component of motion: xi follows its plan with z = z_ref + (1 + k / omega)
-(xi - xi_ref), kept inside the soles, and cdd = omega^2 (c - z) is what the task of the centre of mass is
-asked for (Englsberger, Ott, Albu-Schaeffer, T-RO 2015, eq. 25).
+The control law is that of the divergent component of motion (DCM). xi follows its plan with the zero-moment
+point z = z_ref + (1 + k / omega) (xi - xi_ref), limited to the soles, and the centre-of-mass task is
+commanded cdd = omega^2 (c - z) (Englsberger, Ott, Albu-Schaeffer, T-RO 2015, eq. 25).
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.kin import Z
 
 LOWERING_S = 0.8
-"""Time in which the centre of mass sinks to the height of walking."""
+"""Time in which the centre of mass is lowered to the walking height [s]."""
 _LIFT_STEP_M = 1e-3
-"""The plan is made anew for a load that lifts the centre of mass by this much more or less."""
+"""The plan is recomputed when the centre-of-mass lift by a load changes by more than this [m]."""
 
 
 class DcmController:
-    """Writes the references of a tick.
+    """Writes the task references of walking, once per tick.
 
     Args:
-        body: the whole-body controller, with the tasks of standing and `walking_tasks` declared.
-        refs: rows of the tasks that it writes.
-        gait_state: the step under way.
-        double_support: between two steps.
-        load_transfer: of the feet.
-        velocity_reference: says where to.
-        gains: of the robot.
-        on_points: whether the feet are points.
+        body: whole-body controller, with `standing_tasks` and `walking_tasks` declared.
+        refs: compiled access to the task references that are written.
+        gait_state: phase and feet of the step under way.
+        double_support: zero-moment point during double support.
+        load_transfer: references of the contact wrenches.
+        velocity_reference: commanded velocity, as ramped and corrected.
+        gains: gains of the robot.
+        on_points: True if the feet are points.
     """
 
     def __init__(
@@ -63,19 +63,23 @@ class DcmController:
         )
         self._velocity_reference, self._on_points = velocity_reference, on_points
         self._upright = [views(body.reference(name)) for name in UPRIGHT if name in body.task_index]
-        # Only where a trunk above it can stay upright may the pelvis roll.
+        # The pelvis may roll only if the trunk above it is held upright by a task of its own.
         self._hips = Hips(body.reference("base")) if "trunk" in body.task_index else None
         self._lift_m = self._height_from = self._t = 0.0
         self._lowering_s = LOWERING_S
         self.retune(gains)
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains."""
+        """Applies new gains."""
         self._gain_per_s = gains.walk.dcm_gain_per_s
         self._refs.retune(gains.com)
 
     def begin(self, steps: Steps) -> None:
-        """Takes over from standing, as the robot is seen."""
+        """Takes over from standing, at the measured position of the robot.
+
+        Args:
+            steps: steps that the robot will take.
+        """
         refs, kin = self._refs, self._kin
         refs.sole_z[0] = self._gait_state.middle_z
         self._lift(steps, float(self._carried.p_RC[Z]))
@@ -83,19 +87,22 @@ class DcmController:
         refs.p_WC_des[:], refs.v_WC_des[:] = kin.p_WC, 0.0
 
     def sink(self, duration_s: float) -> None:
-        """Begins to bring the centre of mass from where it is to the height of walking, in this time."""
+        """Starts to move the centre of mass from its present to the walking height, in duration_s [s]."""
         self._height_from = float(self._kin.p_WC[Z]) - float(self._refs.sole_z[0]) - self._lift_m
         self._lowering_s, self._t = duration_s, 0.0
 
     def end(self) -> None:
-        """Hands back to standing."""
+        """Levels the pelvis and zeroes the angular velocity references, before standing takes over."""
         if self._hips is not None:
             self._hips.level()
         for ref in self._upright:
             ref.w[:] = 0.0
 
     def bear_load(self, steps: Steps) -> None:
-        """A load lifts the centre of mass: the pendulum grows with it, the robot stays as high as it was."""
+        """Updates the pendulum height for a carried load, which raises the common centre of mass.
+
+        The robot itself keeps its height.
+        """
         lift = float(self._carried.p_RC[Z])
         if abs(lift - self._lift_m) > _LIFT_STEP_M:
             self._lift(steps, lift)
@@ -109,10 +116,10 @@ class DcmController:
         """Writes this tick's references.
 
         Args:
-            steps: under way.
-            xi: the DCM.
-            last: whether no step is to follow the one under way.
-            dt_s: the tick.
+            steps: steps that the robot takes.
+            xi: measured DCM in the world [m].
+            last: True if no step follows the one under way.
+            dt_s: duration of the tick [s].
         """
         gait_state = self._gait_state
         self._t += dt_s
@@ -147,10 +154,10 @@ class DcmController:
         self._refs.lead(xi_ref, z, self._leading(steps, dt_s))
 
     def _leading(self, steps: Steps, dt_s: float) -> tuple[float, ...]:
-        """Numbers of `kilohertz.controller.walking.references.Leading`."""
+        """Returns the fields of `kilohertz.controller.walking.references.Leading`, in their order."""
         part, velocity_reference = minimum_jerk(self._t / self._lowering_s)[0], self._velocity_reference
         height = self._height_from + part * (steps.gait.height_m - self._height_from) + self._lift_m
-        # Feet that cannot turn have no heading of their own: the base holds that of the velocity reference.
+        # Point feet have no heading of their own: the base follows the heading of the velocity reference.
         heading = velocity_reference.yaw if self._on_points else float(self._refs.heading[0])
         return (
             steps.plan.omega,

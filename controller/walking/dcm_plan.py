@@ -1,8 +1,8 @@
-"""The DCM along the coming steps, by closed-form recursion from the last of them back to now.
+"""Plan of the DCM over the coming steps, by closed-form recursion from the last step back to the present.
 
-In single support the plan's centre of pressure (an eCMP: it includes what the swing leg does to the
-angular momentum) rests in the stance foot, shifted back while the swing leg is accelerated and forward
-while it is braked; in double support it moves on a straight line to the foot that has landed.
+In single support, the planned centre of pressure rests in the stance foot. It is an eCMP: it includes the
+effect of the swing leg on the angular momentum, and is shifted back while the swing leg is accelerated and
+forward while it is braked. In double support, it moves on a straight line to the foot that has landed.
 """
 
 from __future__ import annotations
@@ -15,32 +15,37 @@ from kilohertz.controller.walking.pendulum import dcm_before_hold, dcm_before_ra
 from kilohertz.robots.compile.kernels import kernel
 
 Point = tuple[float, float]
+"""x, y of a point of the horizontal plane in the world [m]."""
 
 STEPS_AHEAD = 4
+"""Number of steps over which the DCM is planned, after the foot that lands."""
 
 
 def leg_shift(leg_shift_s2: float, duration_s: float) -> float:
-    """What the swing leg takes off the stance foot's middle while it is braked, per metre of its way.
+    """Returns the shift of the centre of pressure from the stance foot's middle, per metre of the swing.
 
-    It gives as much while it is accelerated: by 4 D / T^2 in the mean, for a way D in T from rest to rest.
+    The shift is forward while the swing leg is braked, and as large backward while it is accelerated. For a
+    distance D in the time T from rest to rest, the mean acceleration is 4 D / T^2.
 
     Args:
-        leg_shift_s2: as in `Gait`.
-        duration_s: of the single support.
+        leg_shift_s2: shift per acceleration of the swing foot, see `Gait` [s^2].
+        duration_s: duration of the single support [s].
     """
     return 4.0 * leg_shift_s2 / (duration_s * duration_s)
 
 
 class DcmPlan:
-    """Plans over a fixed number of coming steps.
+    """Plans the DCM over a fixed number of coming steps.
 
     Args:
-        gait: the gait.
+        gait: gait of the robot.
 
     Attributes:
-        omega: natural frequency [1/s].
-        follow: how far the DCM at touch-down moves with the foothold and all later ones, per metre.
-        follow_alone: the same where the later ones are given, and stay.
+        omega: natural frequency of the pendulum [1/s].
+        follow: displacement of the DCM at touch-down per metre of foothold displacement, if all later
+            footholds move with it.
+        follow_alone: displacement of the DCM at touch-down per metre of foothold displacement, if the later
+            footholds are given and stay where they are.
     """
 
     def __init__(self, gait: Gait) -> None:
@@ -52,7 +57,7 @@ class DcmPlan:
         self.set_height(gait.height_m)
 
     def set_height(self, height_m: float) -> None:
-        """Plans for a pendulum of this height from now on: a load lifts the centre of mass."""
+        """Sets the height of the pendulum [m], which changes when the robot carries a load."""
         self.omega = natural_frequency(height_m)
         self._asked = ()
         self._half_step_decay = math.exp(-0.5 * self.omega * self._gait.step_s)
@@ -64,15 +69,15 @@ class DcmPlan:
     def at_touchdown(
         self, leaving: Foothold, landing: Foothold, side: float, velocity: tuple[float, float, float]
     ) -> Point:
-        """The DCM as a foot lands.
+        """Returns the DCM at touch-down, for steps that follow a velocity [m].
 
         Args:
-            leaving: the foot that will swing next.
-            landing: the foot that lands.
-            side: of the landing foot, 1 where it is the left one.
-            velocity: of the steps after this one, see `next_foothold`.
+            leaving: foothold of the foot that will swing next.
+            landing: foothold of the foot that lands.
+            side: 1 if the landing foot is the left one, -1 if it is the right one.
+            velocity: velocity of the steps after this one, see `next_foothold`.
         """
-        # Within a step the same is asked tick after tick: 0.3 us instead of 6.7.
+        # The arguments stay the same within a step: the stored result takes 0.3 us instead of 6.7.
         asked = (leaving, landing, side, velocity)
         if asked == self._asked:
             return self._answer
@@ -86,14 +91,14 @@ class DcmPlan:
         return self._answer
 
     def along(self, feet: list[Foothold], count: int) -> Point:
-        """The DCM as the second of these feet lands.
+        """Returns the DCM at touch-down of the second of these footholds [m].
 
         Args:
-            feet: the one that will swing next, the one that lands, and those after them.
-            count: how many of them there are, >= 2.
+            feet: foothold of the foot that swings next, foothold of the foot that lands, and the later ones.
+            count: number of footholds in `feet`, >= 2.
         """
         gait = self._gait
-        # Where the recursion starts matters little: each step shrinks its error by exp(-omega period).
+        # The start of the recursion matters little: its error decays by exp(-omega period) per step.
         x = 0.5 * (feet[count - 2][0] + feet[count - 1][0])
         y = 0.5 * (feet[count - 2][1] + feet[count - 1][1])
         for i in range(count - 3, -1, -1):
@@ -103,7 +108,14 @@ class DcmPlan:
         return x, y
 
     def after_landing(self, leaving: Foothold, stance: Foothold, target: Foothold, xi_end: Point) -> Point:
-        """The DCM at the start of a whole single support, from the one at its end."""
+        """Returns the DCM at the start of a planned single support, from the DCM at its end [m].
+
+        Args:
+            leaving: foothold that the swing foot leaves.
+            stance: foothold of the stance foot.
+            target: foothold at which the swing foot lands.
+            xi_end: DCM at the end of the single support [m].
+        """
         decay = self._half_step_decay
         dx, dy = self._shift * (target[0] - leaving[0]), self._shift * (target[1] - leaving[1])
         x = dcm_before_hold(xi_end[0], stance[0] + dx, decay)
@@ -111,7 +123,14 @@ class DcmPlan:
         return dcm_before_hold(x, stance[0] - dx, decay), dcm_before_hold(y, stance[1] - dy, decay)
 
     def in_transfer(self, z: Point, z_end: Point, left_s: float, xi_end: Point) -> Point:
-        """The DCM within a double support, from the one at its end; z is the centre of pressure now."""
+        """Returns the planned DCM within a double support, from the DCM at its end [m].
+
+        Args:
+            z: planned centre of pressure now [m].
+            z_end: planned centre of pressure at the end of the double support [m].
+            left_s: remaining time [s].
+            xi_end: DCM at the end of the double support [m].
+        """
         if left_s <= 0.0:
             return xi_end
         return (
@@ -133,16 +152,16 @@ def dcm_in_swing(
     omega: float,
     leg_shift_s2: float,
 ) -> Point:
-    """The DCM within a single support, from the one at its end.
+    """Returns the planned DCM within a single support, from the DCM at its end [m].
 
     Args:
-        stance: the stance foot [m].
-        way: of the swing foot, from lift-off to target [m].
-        t_s: since lift-off.
-        duration_s: of the single support.
-        end: the DCM at its end [m].
+        stance: position of the stance foot [m].
+        way: displacement of the swing foot from lift-off to its target [m].
+        t_s: time since lift-off [s].
+        duration_s: duration of the single support [s].
+        end: DCM at the end of the single support [m].
         omega: natural frequency [1/s].
-        leg_shift_s2: as in `Gait`.
+        leg_shift_s2: shift per acceleration of the swing foot, see `Gait` [s^2].
     """
     left, half = duration_s - t_s, 0.5 * duration_s
     if left <= 0.0:

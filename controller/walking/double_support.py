@@ -1,4 +1,4 @@
-"""Both feet down: the zero-moment point goes over from the foot that will leave to the other one."""
+"""Double support: the zero-moment point moves from the foot that leaves next to the other foot."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from kilohertz.controller.walking.pendulum import dcm_before_hold
 
 
 class DoubleSupport:
-    """Way of the zero-moment point to the foot that carries the robot next.
+    """Motion of the zero-moment point to the foot that carries the robot next.
 
     Attributes:
-        whole_s: duration, with what it waits at first.
-        part: of that way that is done.
+        hold_s: time for which the zero-moment point rests at its start [s].
+        whole_s: duration of the double support, including `hold_s` [s].
+        part: fraction of the motion that is done, 0 to 1.
     """
 
     def __init__(self) -> None:
@@ -21,20 +22,26 @@ class DoubleSupport:
         self.hold_s = self.whole_s = self.part = 0.0
 
     def begin(self, z_from: Point, duration_s: float, hold_s: float = 0.0) -> None:
-        """After hold_s the zero-moment point leaves z_from, and has arrived duration_s later."""
+        """Starts a double support.
+
+        Args:
+            z_from: zero-moment point at the start [m].
+            duration_s: time in which the zero-moment point moves to its end [s].
+            hold_s: time for which it rests at z_from before [s].
+        """
         self._from, self.hold_s, self.whole_s = z_from, hold_s, hold_s + duration_s
 
     def advance(self, t_s: float, to: Point, plan: DcmPlan, xi_end: Point) -> tuple[Point, Point]:
-        """Moves on.
+        """Computes the planned DCM and zero-moment point of this tick, and updates `part`.
 
         Args:
-            t_s: since it began.
-            to: where the zero-moment point comes to.
-            plan: of the DCM.
-            xi_end: the DCM as the transfer ends.
+            t_s: time since the double support began [s].
+            to: zero-moment point at the end of the double support [m].
+            plan: plan of the DCM.
+            xi_end: DCM at the end of the double support [m].
 
         Returns:
-            The DCM and the zero-moment point now.
+            The planned DCM and the zero-moment point at t_s [m].
         """
         held, moves_s = self.hold_s - t_s, self.whole_s - self.hold_s
         self.part = part = min(max(-held / moves_s, 0.0), 1.0)

@@ -1,4 +1,4 @@
-"""Tasks of the swing feet: the quicker the steps, the stiffer they are held."""
+"""Tasks of the swing feet; the shorter the step time, the higher their gains."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kilohertz.estimators.joint_friction import FootReferences
 from kilohertz.robots.model.robot_model import RobotModel
 
 _SWING_S = 0.39
-"""The gains of the swing foot are those of a step of this time, or a longer one. In a shorter one the foot
-has less time to come to where it should be, and friction and errors of the model are no less."""
+"""The gains of the swing foot are valid for a step time of this or longer [s]. In a shorter step they are
+raised: the foot has less time to reach its reference, while friction and model errors are not smaller."""
 
 
 def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """The tasks of the swing feet; the rest are those of standing."""
+    """Returns the tasks of the swing feet; the other tasks of walking are those of standing."""
     swing, model = gains.walk.swing, robot.pin_model
     faster = _faster(planned_step_s(robot, gains.walk))
     pair = [swing.kp_per_s2 * faster**2, swing.kd_per_s * faster]
@@ -37,7 +37,7 @@ def walking_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
 
 
 def foot_references(body: WholeBody) -> FootReferences:
-    """Where the references of the feet are, of a controller with `walking_tasks` declared."""
+    """Returns where the controller, with `walking_tasks` declared, stores the feet's position references."""
     tasks, index = body.arrays.tasks, body.task_index
     rows = [index[f"{name}.position"] for name in body.robot.contact_names]
     start = [tasks.table[row, REF] + P_WF for row in rows]
@@ -45,10 +45,10 @@ def foot_references(body: WholeBody) -> FootReferences:
 
 
 def foot_rate_per_s(swing: SwingGains, step_s: float) -> float:
-    """Rate at which the task of a swing foot brings it to its reference, in steps of this time."""
+    """Returns the rate at which a swing foot converges to its reference, for this step time [1/s]."""
     return _faster(step_s) * swing.kp_per_s2 / swing.kd_per_s
 
 
 def _faster(step_s: float) -> float:
-    """How much faster the swing foot has to answer than in the step that its gains are meant for."""
+    """Returns the factor on the bandwidth of the swing-foot tasks, >= 1, for this step time."""
     return max(_SWING_S / step_s, 1.0)

@@ -1,4 +1,4 @@
-"""Whether footsteps that are given can be walked: reach, feet that cross, steps too high."""
+"""Checks whether given footsteps can be walked: reach, crossing feet, height of steps."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _AHEAD, _BACK, _ASIDE, _UP, _DOWN = 0.60, 0.30, 0.55, 0.23, 0.19
-"""Reach of a step from the stance foot over the nominal height of the centre of mass."""
+"""Reach of a step from the stance foot, divided by the nominal height of the centre of mass."""
 _AHEAD_PER_RISE = 1.0
-"""A step up or down reaches this much less far ahead, per height."""
+"""Reduction of the reach ahead per height of a step up or down [m/m]."""
 _TURN_RAD = 0.5
+"""Largest yaw of a step relative to the stance foot [rad]."""
 _STANDING_M = 0.04
-"""The feet may stand this far from their nominal places as the first step is taken."""
+"""Tolerance on the nominal foot distance when the first step is taken [m]."""
 
 
 class FootstepError(BehaviourError):
-    """A footstep that cannot be walked.
+    """Raised for a footstep that cannot be walked.
 
     Attributes:
         index: number of the footstep, from 0.
@@ -38,15 +39,15 @@ class FootstepError(BehaviourError):
 
 
 def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
-    """Refuses footsteps that the robot cannot walk.
+    """Raises an error if the robot cannot walk on these footsteps.
 
     Args:
-        robot: the robot.
-        footsteps: (n, 5) as for `Route.begin`.
+        robot: model of the robot.
+        footsteps: (n, 5) footsteps as for `Route.begin`.
 
     Raises:
-        FootstepError: for the first that cannot be walked; one sentence with the remedy.
-        ValueError: for a robot that does not walk, or for too many.
+        FootstepError: for the first footstep that cannot be walked; the message gives the remedy.
+        ValueError: if the robot does not have two feet, or if there are no footsteps or too many.
     """
     if not walks(robot):
         raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
@@ -74,7 +75,7 @@ def check_footsteps(robot: RobotModel, footsteps: Vector) -> None:
 
 
 def _out_of_reach(step: Vector, stance: Vector, side: float, height: float, least: float) -> str:
-    """What is wrong with a step; "" where nothing is."""
+    """Returns a phrase that says why a step cannot be walked, or "" if it can."""
     c, s = math.cos(stance[STEP_YAW]), math.sin(stance[STEP_YAW])
     dx, dy, dz = (step[STEP_X:STEP_YAW] - stance[STEP_X:STEP_YAW]).tolist()
     ahead, outward = c * dx + s * dy, side * (c * dy - s * dx)

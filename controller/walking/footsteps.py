@@ -1,27 +1,27 @@
-"""Where the next foot goes, from the stance foot and the velocity that is asked for."""
+"""Next foothold, from the stance foot and the commanded velocity."""
 
 from __future__ import annotations
 
 import math
 
 Foothold = tuple[float, float, float]
-"""x, y [m] and yaw [rad] of a sole's middle in the world."""
+"""x, y [m] and yaw [rad] of the middle of a sole in the world."""
 
 
 def next_foothold(
     stance: Foothold, side: float, velocity: tuple[float, float, float], period_s: float, width_m: float
 ) -> Foothold:
-    """The foothold that follows on a stance foot.
+    """Returns the foothold that follows the stance foot.
 
-    The middle line between the feet moves with the velocity. Sideways the leading foot takes both feet's
-    way, and the other one only closes up: so feet never cross.
+    The middle line between the feet moves with the velocity. When the robot walks sideways, the leading foot
+    covers the distance of both steps and the other foot only closes up, so the feet never cross.
 
     Args:
-        stance: of the stance foot.
-        side: 1 where it is the left foot, -1 where it is the right one.
-        velocity: forward, to the left [m/s], turning [rad/s], in the robot's heading.
-        period_s: from step to step.
-        width_m: sideways distance of the feet.
+        stance: foothold of the stance foot.
+        side: 1 if the stance foot is the left foot, -1 if it is the right one.
+        velocity: forward, to the left [m/s] and turning [rad/s], in the robot's heading.
+        period_s: time from one step to the next [s].
+        width_m: sideways distance of the feet [m].
     """
     x, y, yaw = stance
     forward, left, turn = velocity

@@ -1,4 +1,4 @@
-"""Steps that follow the velocity reference, over the ground as the feet have felt it."""
+"""Steps that follow the velocity reference, on the ground plane estimated from the contacts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _STILL = (0.0, 0.0, 0.0)
 
 
 class FreeSteps(Steps):
-    """Steps that a velocity asks for.
+    """Steps whose footholds follow from a velocity.
 
     Args:
-        single: makes them.
-        velocity_reference: says where to.
+        single: single support of these steps.
+        velocity_reference: velocity of the steps.
 
     Attributes:
-        ground: as felt.
+        ground: ground plane, estimated from the contacts.
     """
 
     def __init__(self, single: SingleSupport, velocity_reference: VelocityReference) -> None:
@@ -32,15 +32,21 @@ class FreeSteps(Steps):
         self._answer: Foothold = (0.0, 0.0, 0.0)
 
     def feel(self, foot: Foothold, z: float, normal: tuple[float, float, float]) -> None:
-        """Takes a sole that stands, at this height, with this normal up."""
+        """Adds a contact to the estimate of the ground plane.
+
+        Args:
+            foot: foothold of a sole that stands on the ground.
+            z: height of that sole in the world [m].
+            normal: (3,) upward unit normal of that sole in the world.
+        """
         if self.gait.half_length_m == 0.0:
-            return  # points have no tilt, and are too close together to tell a slope without
+            return  # points have no tilt, and are too close together to estimate a slope
         nx, ny, nz = normal
         self.ground.feel(foot[0], foot[1], z, (-nx / nz, -ny / nz))
 
     @property
     def roughness_m(self) -> float:
-        """How far the ground is from what is known of it, RMS."""
+        """RMS deviation of the measured contact heights from the estimated ground plane [m]."""
         return self.ground.roughness_m
 
     def first_stance(self) -> int:
@@ -53,7 +59,7 @@ class FreeSteps(Steps):
 
     def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
         """See `Steps.foothold`."""
-        # Within a phase the same is asked tick after tick.
+        # The arguments stay the same within a phase, so the last result is stored.
         asked = (gait_state.standing, gait_state.side, _STILL if last else self._velocity_reference.steps)
         if asked != self._asked:
             gait = self.gait
@@ -71,7 +77,7 @@ class FreeSteps(Steps):
         ), self.plan.follow
 
     def landed(self) -> None:
-        """See `Steps.landed`; the velocity reference goes on by itself."""
+        """See `Steps.landed`; nothing to do, as the velocity reference advances with time."""
 
     def landing(self, gait_state: GaitState) -> tuple[float, float, float]:
         """See `Steps.landing`."""

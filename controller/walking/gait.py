@@ -1,8 +1,8 @@
-"""Every number of a gait for one robot: what its gains say, and for the rest what its size says.
+"""All parameters of a robot's gait: from its gains, or else scaled by its size.
 
-Lengths scale with the height of the centre of mass, times with its square root (Froude), so that the
-defaults, which were found on a robot whose centre of mass walks 0.6 m high, are a gait for a robot of any
-size.
+Lengths scale with the height of the centre of mass and times with the square root of it (Froude scaling). The
+defaults were found on a robot whose centre of mass is 0.6 m high while walking; scaled, they give a gait for
+a robot of any size.
 """
 
 from __future__ import annotations
@@ -22,36 +22,39 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _REFERENCE_HEIGHT_M = 0.6
+"""Walking height of the centre of mass for which the defaults below are given [m]."""
 _STEP_S, _SHORTEST_STEP_S = 0.40, 0.18
 _STEP_WIDTH_M, _LEAST_WIDTH_M, _WIDEST_M, _LONGEST_M = 0.18, 0.09, 0.60, 0.60
 _CLEARANCE_M = 0.05
 _STEP_ON_POINTS = 0.55
-"""Step time on point feet over that on soles: a point takes back no error within a step."""
+"""Ratio of the step time on point feet to that on soles: a point foot corrects no DCM error within a step."""
 _ON_FOOTSTEPS = 1.6
-"""Step time on given footsteps over that of a walk: a stair is long and high for a swing."""
+"""Ratio of the step time on given footsteps to that of a walk: on stairs, steps are long and high."""
 _CLEARANCE_ON_FOOTSTEPS = 1.4
+"""Ratio of the swing-foot clearance on given footsteps to that of a walk."""
 _LEAST_ON_FOOTSTEPS = 0.6
-"""Shortest step over the planned one: the foot has an edge to clear."""
+"""Ratio of the shortest to the planned step time on given footsteps, where the foot has to clear an edge."""
 _LEAST_PART_OF_STANCE = 0.7
-"""Step width over that of the nominal posture, at least: legs that hang far apart stay apart."""
+"""Smallest ratio of the step width to the foot distance of the nominal posture, for robots with wide hips."""
 _SIDE_GAP_M = 0.03
-"""Least gap between the soles of two feet side by side."""
+"""Least gap between the soles of two feet side by side, at the reference height [m]."""
 
 
 @dataclass(frozen=True)
 class Gait:
-    """One robot's gait.
+    """Gait of one robot.
 
     Attributes:
-        left, right: which contact is which.
-        height_m: of the centre of mass over the soles.
-        omega: natural frequency at that height [1/s].
-        step_s, shortest_step_s, longest_step_s: single support, as planned and its bounds.
-        double_support_s: double support.
-        width_m: sideways distance of the feet.
-        least_width_m, widest_m, longest_m: reach of a foothold from the stance foot, sideways and ahead.
-        clearance_m: apex of the swing foot.
-        half_length_m, half_width_m: of the part of a sole that the zero-moment point may use.
+        left, right: indices of the contacts of the left and the right foot.
+        height_m: height of the centre of mass over the soles while walking [m].
+        omega: natural frequency of the pendulum of that height [1/s].
+        step_s, shortest_step_s, longest_step_s: duration of single support, as planned and its bounds [s].
+        double_support_s: duration of double support [s].
+        width_m: sideways distance of the feet [m].
+        least_width_m, widest_m, longest_m: reach of a foothold from the stance foot [m]: least and largest
+            distance sideways, and largest distance ahead or back.
+        clearance_m: height of the swing foot's apex over the ground [m].
+        half_length_m, half_width_m: half extents of the usable part of a sole for the zero-moment point [m].
         leg_shift_s2: shift of the virtual repellent point per acceleration of the swing foot [m / (m/s^2)].
     """
 
@@ -85,10 +88,11 @@ class Gait:
     HALF_WIDTH_M,
     LEG_SHIFT_S2,
 ) = range(10)
+"""Indices of the array returned by `gait_row`; see the attributes of `Gait`."""
 
 
 def gait_row(gait: Gait) -> Vector:
-    """What of a gait compiled code takes, in the order of the names above."""
+    """Returns the (10,) parameters that compiled code takes, indexed by STEP_S to LEG_SHIFT_S2."""
     return np.array(
         [
             gait.step_s,
@@ -106,10 +110,10 @@ def gait_row(gait: Gait) -> Vector:
 
 
 def gait_of(robot: RobotModel, gains: Gains) -> Gait:
-    """The gait of a robot on two feet.
+    """Returns the gait of a robot on two feet.
 
     Raises:
-        ValueError: for any other robot.
+        ValueError: if the robot does not stand on two feet.
     """
     if not walks(robot):
         raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
@@ -147,13 +151,16 @@ def gait_of(robot: RobotModel, gains: Gains) -> Gait:
 
 
 def planned_step_s(robot: RobotModel, walk: WalkGains) -> float:
-    """Single support as planned [s]; quick enough for a tick, where the rest of a gait is not."""
+    """Returns the planned duration of single support [s].
+
+    Unlike `gait_of`, this is fast enough to be called within a tick.
+    """
     time = math.sqrt(walk.height * com_height(robot) / _REFERENCE_HEIGHT_M)
     return walk.step_s or _STEP_S * time * (1.0 if _half_sole_m(robot)[0] > 0.0 else _STEP_ON_POINTS)
 
 
 def _half_sole_m(robot: RobotModel) -> tuple[float, float]:
-    """Half extents of the smallest sole."""
+    """Returns half the length and half the width of the smallest sole [m]."""
     half = [np.abs(c.corners_F[:, :2] - c.corners_F[:, :2].mean(axis=0)).min(axis=0) for c in robot.contacts]
     length, width = np.min(half, axis=0).tolist()
     return length, width
@@ -165,12 +172,17 @@ def _least_width_m(robot: RobotModel, length: float) -> float:
 
 
 def least_width_m(robot: RobotModel, nominal_height_m: float) -> float:
-    """Least sideways distance of the feet, for a centre of mass that stands this high."""
+    """Returns the least sideways distance of the feet [m].
+
+    Args:
+        robot: model of the robot.
+        nominal_height_m: height of the centre of mass over the ground at the nominal posture [m].
+    """
     return _least_width_m(robot, WalkGains().height * nominal_height_m / _REFERENCE_HEIGHT_M)
 
 
 def gait_on_footsteps(gait: Gait) -> Gait:
-    """The same robot's gait on footsteps that are given: slower, as they may be stairs."""
+    """Returns the gait of the same robot on given footsteps, which is slower because they may be stairs."""
     step_s = _ON_FOOTSTEPS * gait.step_s
     return replace(
         gait,
@@ -182,10 +194,11 @@ def gait_on_footsteps(gait: Gait) -> Gait:
 
 
 def _leg_shift(robot: RobotModel) -> float:
-    """Angular momentum about the centre of mass per speed of a foot, over the weight; mean of axes and feet.
+    """Returns the angular momentum about the centre of mass per foot speed, divided by the weight [s^2].
 
-    A leg that is accelerated turns the rest of the robot, unless the force of the ground passes beside the
-    centre of mass: by 4 to 8 cm at 0.5 m/s, as much as half a foot.
+    The value is the mean over the horizontal axes and both feet. An accelerated leg rotates the rest of the
+    robot, unless the ground force passes beside the centre of mass: by 4 to 8 cm at 0.5 m/s, as much as half
+    a foot.
     """
     model, data, q = robot.pin_model, robot.pin_model.createData(), robot.q_nominal
     pin.ccrba(model, data, q, np.zeros(robot.nv))

@@ -1,4 +1,4 @@
-"""The step under way: its phase, where the feet are, and where they were as that phase began."""
+"""State of the gait: phase, positions of the feet, and their positions when the phase began."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from kilohertz.controller.walking.footsteps import Foothold
 
 READY, DOUBLE_SUPPORT, SWING, SETTLE = range(4)
 SETTLE_S = 0.8
-"""It takes a robot that has stopped this long to come to rest."""
+"""Shortest duration of the phase SETTLE, in which a robot that has stopped comes to rest [s]."""
 
 
 class GaitState:
-    """Phase and feet.
+    """Phase of the gait and positions of the feet.
 
     Args:
-        left: contact of the left foot.
+        left: index of the left foot's contact.
 
     Attributes:
         phase: READY, DOUBLE_SUPPORT, SWING or SETTLE.
-        t_s: since it began.
-        feet, soles_z: both feet as seen, and their height [m].
-        stance: contact that carries the robot, or will after the transfer.
-        side: 1 where that is the left one.
-        standing, leaving: it and the other one, as the phase began.
-        standing_z, leaving_z: their height then [m].
+        t_s: time since the phase began [s].
+        feet, soles_z: estimated footholds of both feet, and their heights in the world [m].
+        stance: index of the contact that carries the robot, or that will after the load transfer.
+        side: 1 if the stance foot is the left one, -1 if it is the right one.
+        standing, leaving: footholds of the stance foot and of the other foot when the phase began.
+        standing_z, leaving_z: their heights when the phase began [m].
     """
 
     def __init__(self, left: int) -> None:
@@ -32,7 +32,12 @@ class GaitState:
         self.begin(READY, left)
 
     def begin(self, phase: int, stance: int) -> None:
-        """Begins a phase on, or towards, this foot."""
+        """Starts a phase.
+
+        Args:
+            phase: READY, DOUBLE_SUPPORT, SWING or SETTLE.
+            stance: index of the contact that carries the robot in it, or that will after the load transfer.
+        """
         self.phase, self.t_s = phase, 0.0
         self.stance, self.side = stance, 1.0 if stance == self._left else -1.0
         self.standing, self.leaving = self.feet[stance], self.feet[1 - stance]
@@ -40,16 +45,16 @@ class GaitState:
 
     @property
     def swing(self) -> int:
-        """The other contact."""
+        """Index of the contact that is not the stance foot."""
         return 1 - self.stance
 
     @property
     def middle(self) -> Foothold:
-        """Of the feet."""
+        """Mean of the two footholds."""
         a, b = self.feet
         return 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1]), 0.5 * (a[2] + b[2])
 
     @property
     def middle_z(self) -> float:
-        """Height in the middle of the feet [m]."""
+        """Mean height of the two soles in the world [m]."""
         return 0.5 * (self.soles_z[0] + self.soles_z[1])

@@ -1,4 +1,4 @@
-"""Steps on footsteps that are given, which may be stairs."""
+"""Steps on given footsteps, which may be on stairs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.rows import Vector
 
 _LEAST_WAY_M = 0.05
-"""Feet that are less than this apart ahead are side by side."""
+"""Feet with less distance than this along the heading count as side by side [m]."""
 
 
 class GivenSteps(Steps):
-    """Steps on a route.
+    """Steps on the footsteps of a route.
 
     Args:
-        single: makes them.
-        p_WC: (3,) the centre of mass, which keeps its address.
+        single: single support of these steps.
+        p_WC: (3,) centre of mass in the world [m]; the array is updated in place each tick.
 
     Attributes:
-        route: where they go.
+        route: given footsteps.
     """
 
     def __init__(self, single: SingleSupport, p_WC: Floats) -> None:
@@ -35,7 +35,12 @@ class GivenSteps(Steps):
         self._ahead: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
 
     def begin(self, footsteps: Vector, gait_state: GaitState) -> None:
-        """Takes footsteps, (n, 5) as for `Route.begin`, with both soles down."""
+        """Starts a route, with both soles on the ground.
+
+        Args:
+            footsteps: (n, 5) footsteps as for `Route.begin`.
+            gait_state: present positions of the feet.
+        """
         self.route.begin(footsteps, gait_state.middle, gait_state.feet)
 
     def first_stance(self) -> int:
@@ -43,7 +48,7 @@ class GivenSteps(Steps):
         return 1 - self.route.first
 
     def is_last(self, stop: bool) -> bool:
-        """See `Steps.is_last`; footsteps are walked to their end, whatever is asked."""
+        """See `Steps.is_last`; a route is walked to its end, even after a stop command."""
         return self.route.last
 
     def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
@@ -64,10 +69,10 @@ class GivenSteps(Steps):
         return gait_state.standing_z + self.route.rise_m(), 0.0, 0.0
 
     def under(self, gait_state: GaitState) -> Plane:
-        """A line from foot to foot: over stairs it rises evenly.
+        """See `Steps.under`; the plane follows a line from foot to foot, which rises evenly over stairs.
 
-        On the way down it is a parabola that starts level: the ankle of the upper foot is what limits a step
-        down, and it bends the less the longer the leg stays.
+        On the way down the line is a parabola that starts level: the ankle of the upper foot limits a step
+        down, and it bends less if the leg stays long.
         """
         if gait_state.phase not in (SWING, DOUBLE_SUPPORT):
             x, y, _ = gait_state.middle

@@ -1,4 +1,4 @@
-"""The pelvis rolls as a foot steps up or down: the hip goes with the foot, and legs need not bend as far."""
+"""Pelvis roll for steps up or down: the hip moves with the foot, so that the legs bend less."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kilohertz.controller.walking.swing import State, quintic
 from kilohertz.robots.model.kin import Floats, X, Y
 
 _ROLL_RAD_M, _MOST_RAD = 1.2, 0.2
-"""Roll of the pelvis per height of a step, and its most."""
+"""Roll of the pelvis per height of a step [rad/m], and its largest value [rad]."""
 
 
 class Hips:
-    """Roll of the pelvis.
+    """Reference of the pelvis roll.
 
     Args:
-        base: reference of the base's orientation.
+        base: reference of the base's orientation task; it is written.
     """
 
     def __init__(self, base: Floats) -> None:
@@ -25,20 +25,20 @@ class Hips:
         self._roll: State = (0.0, 0.0, 0.0)
 
     def level(self) -> None:
-        """Starts level."""
+        """Resets the roll to zero."""
         self._roll = (0.0, 0.0, 0.0)
 
     def advance(
         self, gait_state: GaitState, rise_m: float, step_s: float, heading: float, dt_s: float
     ) -> None:
-        """Writes this tick's reference over that of a level base.
+        """Writes this tick's roll into the reference of the base, which has been written level before.
 
         Args:
-            gait_state: the step under way.
-            rise_m: what it lands above its stance foot.
-            step_s: its duration.
-            heading: of the base [rad].
-            dt_s: the tick.
+            gait_state: phase and feet of the step under way.
+            rise_m: height of its foothold over the stance foot [m].
+            step_s: duration of the step [s].
+            heading: yaw of the base [rad].
+            dt_s: duration of the tick [s].
         """
         roll, left_s = self._roll[0], dt_s
         if gait_state.phase == SWING:

@@ -1,4 +1,4 @@
-"""Contacts and tasks of a robot on both feet, and on either of them."""
+"""Contacts and enabled tasks in double support and in single support on either foot."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from kilohertz.controller.whole_body.whole_body import WholeBody
 
 
 class Modes:
-    """Modes of the whole-body controller while it walks.
+    """Modes of the whole-body controller while the robot walks.
 
     Args:
-        body: the whole-body controller, in which they are prepared.
+        body: whole-body controller, in which the modes are prepared.
         standing: names of the tasks that are enabled while standing.
     """
 
@@ -27,9 +27,9 @@ class Modes:
             body.prepare(*mode)
 
     def on_both(self) -> None:
-        """Stands on both feet."""
+        """Switches to double support."""
         self._body.set_mode(*self._both)
 
     def on(self, foot: int) -> None:
-        """Stands on this foot, and swings the other one."""
+        """Switches to single support on the contact with this index; the other foot swings."""
         self._body.set_mode(*self._on_one[foot])

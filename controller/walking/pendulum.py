@@ -1,10 +1,10 @@
-"""The divergent component of motion of the linear inverted pendulum, and its way back in time along a plan.
+"""Divergent component of motion (DCM) of the linear inverted pendulum, backwards in time along a plan.
 
 With xi = c + cdot / omega and omega = sqrt(g / h) the motion splits into xidot = omega (xi - z), which
 diverges from the centre of pressure z, and cdot = omega (xi - c), which follows xi on its own
 (Englsberger, Ott, Albu-Schaeffer, "Three-dimensional bipedal walking control based on divergent component
-of motion", T-RO 2015, eq. 9 to 12). As xi diverges, a plan is followed backwards: from where xi has to be
-at the end, to where it has to be now.
+of motion", T-RO 2015, eq. 9 to 12). As xi diverges, the plan is computed backwards: from the required xi at
+the end to the required xi now.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 
 
 def natural_frequency(height_m: float) -> float:
-    """Omega of a pendulum of this height [1/s].
+    """Returns the natural frequency of a linear inverted pendulum of this height [1/s].
 
     Raises:
         ValueError: if height_m is not positive.
@@ -26,12 +26,12 @@ def natural_frequency(height_m: float) -> float:
 
 
 def dcm_before_hold(xi_end: float, z: float, decay: float) -> float:
-    """One axis of the DCM before a time in which z rests, from the DCM after it.
+    """Returns the DCM along one axis before an interval in which z is constant, from the DCM after it [m].
 
     Args:
-        xi_end: at the end [m].
+        xi_end: DCM at the end of the interval [m].
         z: centre of pressure [m].
-        decay: exp(-omega T) for a time T.
+        decay: exp(-omega T) for an interval of duration T.
 
     Source: Englsberger 2015, eq. 18.
     """
@@ -39,13 +39,13 @@ def dcm_before_hold(xi_end: float, z: float, decay: float) -> float:
 
 
 def dcm_before_ramp(xi_end: float, z_start: float, z_end: float, duration_s: float, omega: float) -> float:
-    """One axis of the DCM before a time in which z moves on a straight line, from the DCM after it.
+    """Returns the DCM along one axis before an interval in which z moves linearly, from the DCM after it [m].
 
     Args:
-        xi_end: at the end [m].
+        xi_end: DCM at the end of the interval [m].
         z_start: centre of pressure at the start [m].
-        z_end: at the end [m].
-        duration_s: > 0.
+        z_end: centre of pressure at the end [m].
+        duration_s: duration of the interval, > 0 [s].
         omega: natural frequency [1/s].
     """
     lead = (z_end - z_start) / (duration_s * omega)

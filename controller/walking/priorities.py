@@ -1,9 +1,9 @@
-"""What matters differently while walking: the turning of the robot about the vertical.
+"""Task weights that differ between walking and standing: those on rotation about the vertical.
 
-A leg that swings forward turns the robot; the stance sole alone, narrow and with its friction already
-spent on the rest, cannot hold that. So the trunk's heading gives way, and the arms swing against the
-legs: both follow from weights, on the heading (low), on the rate of the angular momentum about the
-vertical (high) and on the arms (low).
+A leg that swings forward exerts a yaw moment on the robot. The stance sole alone cannot balance it: it is
+narrow, and its friction is already used for other forces. Therefore the heading of the trunk yields, and the
+arms swing against the legs. Both follow from the weights: low on the heading, high on the rate of the angular
+momentum about the vertical, and low on the arms.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from kilohertz.robots.model.kin import Z
 
 
 class Priorities:
-    """Weights of walking, and back to those of standing.
+    """Switches between the task weights of walking and those of standing.
 
     Args:
-        body: the whole-body controller, with the weights of standing.
-        gains: of the robot.
-        half_sole_m: half the length of a sole; 0 for a point.
+        body: whole-body controller, with the weights of standing set.
+        gains: gains of the robot.
+        half_sole_m: half the usable length of a sole [m]; 0 for a point foot.
     """
 
     def __init__(self, body: WholeBody, gains: Gains, half_sole_m: float) -> None:
@@ -31,8 +31,8 @@ class Priorities:
         self._upright = [body.weight(name) for name in ("base", "trunk") if name in body.task_index]
         self._momentum = body.weight("angular_momentum")
         self._posture = body.reference("posture")[robot.na :]
-        # A point holds no moment, whatever the arms do: what turns a robot on points about the vertical is a
-        # force that goes past the centre of mass, and that is for its balance and its heading.
+        # A point foot transmits no moment, whatever the arms do. On point feet, a yaw moment comes only from
+        # a contact force that passes beside the centre of mass; balance and heading determine that force.
         self._per_spin = (robot.mass_kg * max(half_sole_m, 0.03)) ** 2 if half_sole_m > 0.0 else math.inf
         self._below_trunk = _below_trunk(body)
         self._walks = False
@@ -41,7 +41,7 @@ class Priorities:
     def _take(self, gains: Gains) -> None:
         walk = gains.walk
         self._heading, self._spin = walk.heading_weight, walk.spin_weight / self._per_spin
-        # Of a rotation the weights about all axes are alike, but for what `walk` has set.
+        # A rotation task has the same weight about all axes, except where `walk` has changed it.
         self._standing = (
             [float(weight[0]) for weight in self._upright],
             float(self._momentum[0]),
@@ -52,7 +52,7 @@ class Priorities:
             self._walking_posture[joint] = self._posture[joint]
 
     def retune(self, gains: Gains) -> None:
-        """Takes these gains, after the weights of standing that follow from them have been written."""
+        """Applies new gains; the weights of standing must already have been updated from them."""
         self._take(gains)
         if self._walks:
             self.walk()
@@ -60,7 +60,7 @@ class Priorities:
             self.stand()
 
     def walk(self) -> None:
-        """Sets the weights of walking."""
+        """Applies the weights of walking."""
         self._walks = True
         for weight in self._upright:
             weight[Z] = self._heading
@@ -68,7 +68,7 @@ class Priorities:
         self._posture[:] = self._walking_posture
 
     def stand(self) -> None:
-        """Sets the weights of standing."""
+        """Applies the weights of standing."""
         self._walks = False
         headings, spin, posture = self._standing
         for weight, heading in zip(self._upright, headings, strict=True):
@@ -78,7 +78,7 @@ class Priorities:
 
 
 def _below_trunk(body: WholeBody) -> list[int]:
-    """Joints between base and trunk: they hold the trunk up and are no arms."""
+    """Returns the indices of the joints between base and trunk, which carry the trunk and are not arms."""
     if "trunk" not in body.task_index:
         return []
     tasks, i = body.arrays.tasks, body.task_index["trunk"]

@@ -1,8 +1,8 @@
-"""Given footsteps: where each foot goes, one after the other, in the order in which they are taken.
+"""Given footsteps: the foothold of each step, in the order in which the steps are taken.
 
-They are given from the middle of the soles as the robot stands when it begins, so that what can be walked
-can be told before. Each step lands as much above the foot that it leaves as the footsteps say: the height
-of the stance foot is felt, whatever the estimator has lost of the height over the run.
+The footsteps are given relative to the middle of the soles at the start, so that they can be checked before
+the robot walks. The height of each foothold is taken relative to the stance foot, whose height is measured.
+Drift of the estimated height over the run therefore has no effect.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.robots.model.rows import Vector
 
 MOST_FOOTSTEPS = 40
+"""Largest number of footsteps in a route."""
 CONTACT, STEP_X, STEP_Y, STEP_Z, STEP_YAW, FOOTSTEP_SIZE = range(6)
-"""Contact (index), x, y, z [m] and yaw [rad] of a footstep, and how many numbers that are."""
+"""Indices of a footstep: contact (index), x, y, z [m] and yaw [rad]. FOOTSTEP_SIZE is its size."""
 
 
 class Route:
-    """Footsteps in the world, with the two feet that they start from before them.
+    """Footsteps in the world, preceded by the two initial footholds.
 
     Attributes:
-        index: of the step that is next, or under way.
-        first: contact that moves first.
+        index: number of the next step or the step under way, from 0.
+        first: index of the contact that moves first.
     """
 
     def __init__(self) -> None:
@@ -33,15 +34,15 @@ class Route:
         self.first = 0
 
     def begin(self, footsteps: Vector, middle: Foothold, feet: list[Foothold]) -> None:
-        """Takes a list of footsteps.
+        """Starts a route on these footsteps.
 
         Args:
-            footsteps: (n, 5) rows of FOOTSTEP_SIZE numbers, from the middle of the soles; feet alternate.
-            middle: of the soles.
-            feet: where the two feet stand.
+            footsteps: (n, 5) one footstep per row, relative to the middle of the soles; the feet alternate.
+            middle: mean foothold of the two feet in the world.
+            feet: present footholds of the two feet in the world.
         """
         self._count, self.index, self.first = len(footsteps), 0, int(footsteps[0, CONTACT])
-        # The start counts as level: the footsteps' heights are from the middle of the soles.
+        # The ground at the start is taken as level: footstep heights are relative to the middle of the soles.
         self._feet[0], self._feet[1] = feet[self.first], feet[1 - self.first]
         self._heights_m[0] = self._heights_m[1] = 0.0
         x0, y0, yaw0 = middle
@@ -52,15 +53,19 @@ class Route:
 
     @property
     def last(self) -> bool:
-        """Whether the next step is the last one that is given, or one on the spot after it."""
+        """True if the next step is the last of the route, or a step in place after it."""
         return self.index >= self._count - 1
 
     def foothold(self, ahead: int = 0) -> Foothold:
-        """Of the next step, or of one after it; beyond the last the feet stay where they are."""
+        """Returns a coming foothold; after the end of the route, the steps are in place.
+
+        Args:
+            ahead: number of steps after the next one.
+        """
         return self._feet[self._place(self.index + ahead)]
 
     def rise_m(self) -> float:
-        """What the next step lands above its stance foot."""
+        """Returns the height of the next foothold over its stance foot [m]."""
         return self._heights_m[self._place(self.index)] - self._heights_m[self._place(self.index - 1)]
 
     def _place(self, step: int) -> int:
@@ -68,10 +73,14 @@ class Route:
         return step + 2 if beyond < 0 else self._count + beyond % 2
 
     def lay_out(self, stance: Foothold, feet: list[Foothold]) -> int:
-        """Writes the stance foot and the coming footholds into a list, as many as fit and as there are.
+        """Writes the stance foot and the coming footholds, up to the end of the list or of the route.
+
+        Args:
+            stance: foothold of the stance foot.
+            feet: list that is written, from its start.
 
         Returns:
-            How many were written, at least two.
+            Number of footholds written, at least two.
         """
         feet[0] = stance
         count = min(max(self._count - self.index, 1), len(feet) - 1)

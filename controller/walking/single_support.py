@@ -1,6 +1,6 @@
-"""A tick on one foot: the step adapts, the foot swings on, and the DCM follows its plan.
+"""Single support, one tick: adapts the step, moves the swing foot, and controls the DCM along its plan.
 
-Compiled as one: in plain Python, with a few compiled calls, it took 16 us.
+All of it is one compiled call; in plain Python with a few compiled calls it took 16 us.
 """
 
 from __future__ import annotations
@@ -64,18 +64,19 @@ _leg_shift, _sole_tilt = kernel(leg_shift), kernel(sole_tilt)
 
 
 class SingleSupport:
-    """What makes steps of one gait.
+    """Single support of the steps of one gait.
 
     Args:
-        gait: the gait.
-        refs: rows of the tasks that it writes.
-        kin: kinematics of the tick.
+        gait: gait of the steps.
+        refs: compiled access to the task references that are written.
+        kin: kinematics, updated each tick.
         descent_m_s: see `Swing`.
-        leeway_m: see `Adaptation`; where there is any, footsteps are given and have edges between them.
+        leeway_m: see `Adaptation`. If it is finite, the footsteps are given and may have edges between them.
 
     Attributes:
-        gait, plan, adaptation, swing: of these steps.
-        advance: one tick; see `advance_step`.
+        gait, plan, adaptation, swing: gait, DCM plan, step adaptation and swing-foot reference of these
+            steps.
+        advance: kernel that computes one tick; see `advance_step`.
     """
 
     def __init__(
@@ -125,24 +126,23 @@ def advance_step(
     step: StepArrays,
     swing: SwingArrays,
 ) -> None:
-    """A tick on one foot.
+    """Computes one tick of single support.
 
-    The foothold as planned, the DCM at touch-down there and how far that moves with the foothold are what the
-    step adapts from.
+    The adaptation of the step starts from the planned foothold and from the DCM planned at touch-down there.
 
     Args:
-        foot: the one that swings.
-        t_s: since lift-off.
-        planned: foothold.
-        end: the DCM at touch-down there [m].
-        follow: how far that moves with the foothold, per metre.
-        landing: ground there: its height under the stance foot [m], rise along x and y.
-        gain_per_s: of the DCM.
-        leading: numbers of `Leading`.
+        foot: index of the contact that swings.
+        t_s: time since lift-off [s].
+        planned: planned foothold.
+        end: planned DCM at touch-down at that foothold [m].
+        follow: displacement of that DCM per metre of foothold displacement.
+        landing: ground plane of the landing: height at the stance foot [m], rise per metre along x and y.
+        gain_per_s: gain of the DCM control [1/s].
+        leading: fields of `Leading`, in their order.
         k: kinematics.
-        walk: its references are written.
-        step: adapted.
-        swing: moved on.
+        walk: measurements; its references are written.
+        step: step under way; it is adapted.
+        swing: reference of the swing foot; it is advanced by one tick.
     """
     lead, plan, adapted, axes = Leading(*leading), step.plan, step.adapted, swing.axes
     xi = (walk.seen[SEEN_XI], walk.seen[SEEN_XI + 1])
@@ -160,16 +160,16 @@ def advance_step(
 def follow_dcm(
     xi: Point, way: Point, t_s: float, follow: float, gain_per_s: float, omega: float, step: StepArrays
 ) -> tuple[Point, Point]:
-    """The DCM as planned for the step as adapted, and the zero-moment point that takes it there.
+    """Returns the planned DCM of the adapted step, and the zero-moment point that controls the DCM to it [m].
 
     Args:
-        xi: the DCM [m].
-        way: of the swing foot, from lift-off to target [m].
-        t_s: since lift-off.
-        follow: how far the DCM at touch-down moves with the foothold, per metre.
-        gain_per_s: of the DCM.
+        xi: measured DCM [m].
+        way: displacement of the swing foot from lift-off to its target [m].
+        t_s: time since lift-off [s].
+        follow: displacement of the DCM at touch-down per metre of foothold displacement.
+        gain_per_s: gain of the DCM control [1/s].
         omega: natural frequency [1/s].
-        step: as adapted.
+        step: step under way, already adapted in this tick.
     """
     plan, adapted, shift_s2 = step.plan, step.adapted, step.gait[LEG_SHIFT_S2]
     duration = adapted[DURATION_S]
@@ -200,7 +200,10 @@ def move_foot(
     step: StepArrays,
     swing: SwingArrays,
 ) -> None:
-    """Moves the reference of the swing foot on; arguments as for `advance_step` and `follow_dcm`."""
+    """Advances the reference of the swing foot by one tick of dt_s [s].
+
+    The other arguments are those of `advance_step` and `follow_dcm`.
+    """
     plan, adapted, axes, seen = step.plan, step.adapted, swing.axes, walk.seen
     duration, at = adapted[DURATION_S], FOOT * foot
     x, y, yaw = seen[at + FOOT_X], seen[at + FOOT_Y], seen[at + FOOT_YAW]

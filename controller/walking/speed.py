@@ -1,4 +1,4 @@
-"""How fast a robot of a given size can be asked to walk."""
+"""Largest walking speed that can be commanded for a robot of a given size."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _FORWARD, _BACKWARD, _SIDEWAYS = 0.33, 0.16, 0.11
-"""Fastest walk over sqrt(g h), h the nominal height of the centre of mass."""
+"""Largest walking speed divided by sqrt(g h), where h is the nominal height of the centre of mass."""
 _TURN = 0.27
-"""Fastest turn over sqrt(g / h)."""
+"""Largest yaw rate divided by sqrt(g / h)."""
 
 
 def walks(robot: RobotModel) -> bool:
-    """Whether this is a robot on two feet."""
+    """Returns whether the robot has a floating base and exactly two contacts, so that it can walk."""
     return robot.floating and len(robot.contacts) == 2
 
 
 def check_speed(robot: RobotModel, velocity: Sequence[float] | Vector) -> None:
-    """Refuses a walk that the robot cannot do.
+    """Raises an error if the robot cannot walk at this velocity.
 
     Args:
-        robot: the robot.
-        velocity: (3,) forward, to the left [m/s], turning [rad/s].
+        robot: model of the robot.
+        velocity: (3,) forward, to the left [m/s] and turning [rad/s].
 
     Raises:
-        ValueError: one sentence, with the fastest walk.
+        ValueError: if the velocity is too large, or the robot does not have two feet; the message gives the
+            largest velocity.
     """
     if not walks(robot):
         raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")

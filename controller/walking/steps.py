@@ -1,4 +1,4 @@
-"""What a walk asks of its steps, whoever says where they go."""
+"""Interface of the steps of a walk, whether they follow a velocity or are given footsteps."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from kilohertz.controller.walking.gait_state import GaitState
 from kilohertz.controller.walking.single_support import SingleSupport
 
 Plane = tuple[float, float, float, float, float]
-"""Ground, by a point of it and its slope there: x, y, z [m], rise along x and y."""
+"""Plane of the ground: a point x, y, z of it in the world [m], and its rise per metre along x and y."""
 
 
 class Steps(ABC):
     """Steps of one gait.
 
     Args:
-        single: makes them.
+        single: single support of this gait.
 
     Attributes:
-        single, gait, plan: as given, and its own.
+        single: single support, as in the argument.
+        gait, plan: gait and DCM plan of `single`.
     """
 
     def __init__(self, single: SingleSupport) -> None:
@@ -28,39 +29,54 @@ class Steps(ABC):
 
     @property
     def roughness_m(self) -> float:
-        """How far the ground is from what is known of it, RMS."""
+        """RMS deviation of the measured contact heights from the estimated ground plane [m]."""
         return 0.0
 
     @abstractmethod
     def first_stance(self) -> int:
-        """Contact that carries the first step."""
+        """Returns the index of the stance contact of the first step."""
 
     @abstractmethod
     def is_last(self, stop: bool) -> bool:
-        """Whether a step that leaves now is the last one; `stop` where rest is asked for."""
+        """Returns whether a step that starts now is the last one.
+
+        Args:
+            stop: True if the robot has been commanded to stop.
+        """
 
     @abstractmethod
     def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
-        """Of the foot that swings, or will after the transfer; `last` where no step is to follow."""
+        """Returns the foothold of the foot that swings, or that will after the load transfer.
+
+        Args:
+            gait_state: phase and feet.
+            last: True if no step follows.
+        """
 
     @abstractmethod
     def touchdown(self, gait_state: GaitState, foothold: Foothold, last: bool) -> tuple[Point, float]:
-        """The DCM as that foot lands there, and how far it moves with the foothold, per metre."""
+        """Returns the DCM at touch-down [m], and its displacement per metre of foothold displacement.
+
+        Args:
+            gait_state: phase and feet.
+            foothold: planned foothold, as returned by `foothold`.
+            last: True if no step follows.
+        """
 
     @abstractmethod
     def landing(self, gait_state: GaitState) -> tuple[float, float, float]:
-        """Ground where that foot is to land: its height under the stance foot [m], and its slope."""
+        """Returns the ground plane of the landing: world height at the stance foot [m], and slope."""
 
     @abstractmethod
     def under(self, gait_state: GaitState) -> Plane:
-        """Ground that the centre of mass goes by."""
+        """Returns the ground plane over which the height of the centre of mass is controlled."""
 
     @abstractmethod
     def landed(self) -> None:
-        """Takes a step to be over."""
+        """Advances to the next step; called when a foot has landed."""
 
     def before_swing(self, gait_state: GaitState) -> Point:
-        """The DCM as the transfer ends and a foot leaves."""
+        """Returns the planned DCM at the end of double support, when a foot lifts off [m]."""
         foothold = self.foothold(gait_state, last=False)
         end, _ = self.touchdown(gait_state, foothold, last=False)
         return self.plan.after_landing(gait_state.leaving, gait_state.standing, foothold, end)

@@ -1,4 +1,4 @@
-"""Where the zero-moment point may be: the usable part of the soles on the ground."""
+"""Limits on the zero-moment point: the usable area of the soles on the ground."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from kilohertz.robots.model.kin import Floats
 
 @kernel
 def inside_sole(z: Point, sole: Foothold, gait: Floats) -> Point:
-    """The point of a sole that is nearest to z; gait as `gait_row` gives it."""
+    """Returns the point of the usable area of a sole that is nearest to z.
+
+    Args:
+        z: a point [m].
+        sole: foothold of the sole.
+        gait: the gait, as returned by `gait_row`.
+    """
     x, y, yaw = sole
     c, s = math.cos(yaw), math.sin(yaw)
     dx, dy = z[0] - x, z[1] - y
@@ -23,7 +29,14 @@ def inside_sole(z: Point, sole: Foothold, gait: Floats) -> Point:
 
 
 def inside_both(z: Point, a: Foothold, b: Foothold, gait: Gait) -> Point:
-    """The nearest point of the box around two soles, along their mean heading."""
+    """Returns the point nearest to z in the box around the usable areas of two soles.
+
+    Args:
+        z: a point [m].
+        a: foothold of one sole.
+        b: foothold of the other sole; the box is aligned with the mean heading of both.
+        gait: gait of the robot.
+    """
     yaw = 0.5 * (a[2] + b[2])
     c, s = math.cos(yaw), math.sin(yaw)
     a_ahead, a_left = c * a[0] + s * a[1], c * a[1] - s * a[0]

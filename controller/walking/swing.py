@@ -1,20 +1,20 @@
-"""The swing foot, planned anew every tick from its own reference: target and time may change in flight.
+"""Swing-foot reference, replanned every tick from its own state: target and time may change during the step.
 
-Each axis is the quintic from the present reference to rest at the target (Flash and Hogan's minimum jerk
-for moving ends). Touch-down comes exactly at the planned time and at the planned height: 5 mm of a too
-low target cost ten times the DCM error of a walk in place. A foot that finds no ground then goes on down
-at a steady speed.
+Each axis follows the quintic from the present reference to rest at the target (Flash and Hogan's minimum jerk
+for moving ends). Touch-down is exactly at the planned time and at the planned height: with a target 5 mm too
+low, the DCM error of a walk in place is ten times as large. A foot that finds no ground at that time moves on
+down at a constant speed.
 
-The foot leaves the ground heel first: the ankle of a leg that trails behind is close to its limit, and a
-sole that stayed level in the air would ask it to go further.
+The foot leaves the ground heel first: the ankle of a trailing leg is close to its limit, and a sole that
+stayed level in the air would need an ankle angle beyond it.
 
-On the way up the foot rises before it goes ahead, on the way down it goes ahead before it sinks: whatever
-edge lies between, the foot passes it at a height that both ends know. It turns from the slope that it
-leaves to the slope that it lands on.
+On a step up the foot rises before it moves ahead, and on a step down it moves ahead before it sinks. It thus
+passes an edge between the two footholds at the height of the higher one. The foot turns from the slope at
+lift-off to the slope at landing.
 
-An edge that nobody knows of may still hold it back. A person who stumbles lifts the foot higher and goes on
-(the elevating strategy: Eng, Winter, Patla, "Strategies for recovery from a trip in early and late swing
-during human walking", Experimental Brain Research 1994); so does this one.
+An edge that is not in the plan may still hold the foot back. The foot is then raised further before it moves
+on, as people do when they trip (the elevating strategy: Eng, Winter, Patla, "Strategies for recovery from a
+trip in early and late swing during human walking", Experimental Brain Research 1994).
 """
 
 from __future__ import annotations
@@ -30,72 +30,80 @@ from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import Floats
 
 State = tuple[float, float, float]
-"""Position, velocity, acceleration of one axis."""
+"""Position, velocity and acceleration of one axis."""
 
 _RISE = 0.45
-"""Part of the step in which the foot still aims for its apex."""
+"""Fraction of the step time up to which the target height is the apex."""
 _TIPTOE_RAD_M, _MOST_TIPTOE_RAD = 0.7, 0.4
-"""Pitch of the foot per way ahead, toe down, and its most."""
+"""Pitch of the foot (toe down) per distance ahead [rad/m], and its largest value [rad]."""
 _TIPTOE_UP_RAD_M, _MOST_TIPTOE_UP_RAD = 2.0, 0.6
-"""What the foot points down besides, and at most, per height that it climbs: so far no ankle bends up."""
+"""Additional pitch (toe down) per height of a step up [rad/m], and the largest pitch there [rad]: no ankle
+can bend up far enough to keep the sole level."""
 _TIPTOE_UP, _TIPTOE_DOWN = 0.3, 0.85
-"""Parts of the step in which the pitch is at its largest, and is gone."""
+"""Fractions of the step time at which the pitch is largest, and at which it is back at zero."""
 _WAIT = 0.28
-"""Part of the step by which the foot waits to go ahead if it has to climb an edge, and by which it is ahead
-early if it has to sink below one."""
+"""Largest fraction of the step time by which the horizontal motion starts late on a step up, or ends early on
+a step down; it is reached at a height difference of one clearance."""
 _EARLY_UP = 0.25
-"""On the way up it is early by this part of that: the heel too passes the edge before the foot sinks."""
+"""On a step up the horizontal motion also ends early, by this fraction of the delay at its start, so that the
+heel too passes the edge before the foot sinks."""
 _GOES_ON_M_S, _HELD_M_S, _BEHIND = 0.3, 0.1, 0.4
-"""A foot is held back that is this slow and, in clearances, this far behind a reference this fast."""
+"""A foot counts as held back if its reference is at least as fast as the first value [m/s], the foot is
+slower than the second [m/s], and it lags behind by at least the third, in clearances."""
 _BACK, _OVER, _OVER_S, _ALMOST = 0.8, 0.8, 0.10, 0.2
-"""It draws back and rises by these parts of the clearance in this time, and goes on when it almost has."""
+"""A foot that is held back is drawn back by _BACK and raised by _OVER, both in clearances, within _OVER_S
+[s]. It moves on when it is raised to within _ALMOST, in clearances, of that height."""
 _NO_LONGER = 0.6
-"""Part of the step after which it does not try that."""
+"""Fraction of the step time after which a foot that is held back is not raised any more."""
 _STOPPED = 0.08
-"""A foot this many clearances above where it is to be on its way down has met the ground."""
+"""A sinking foot that is more than this above its reference, in clearances, has met the ground."""
 SETTLE_S = 0.02
-"""The foot is over its target this long before it lands."""
+"""Time before landing at which the foot has reached its target horizontally [s]."""
 _LAST_S = 0.01
+"""No quintic to a moving target is planned with less time than this [s]."""
 _FADE = 0.9
+"""Factor per tick on the horizontal velocity of the reference once that time is over."""
 
 X, Y, Z, YAW, PITCH, NOSE, ROLL = range(7)
-"""Axes of a foot: its place, its yaw, its own pitch (toe down), and pitch and roll of the ground as it
-follows them."""
+"""Axes of a foot: position, yaw, its own pitch (toe down), and the ground's pitch (NOSE) and roll."""
 AXES = 7
+"""Number of axes."""
 FROM_M, LIFT_M, HIGHER_M, CLIMB_M, OVER_M, OVER_S = range(6)
-"""What a flight remembers: the highest ground known of, where it began, what it clears besides, what it
-climbs, and how high, until when, it rises over an edge that has held it back."""
+"""Indices of the state of a swing. FROM_M: highest known ground. LIFT_M: height at lift-off. HIGHER_M:
+additional clearance. CLIMB_M: height of the landing over the lift-off. OVER_M: height to which the foot is
+raised over an edge that has held it back. OVER_S: time since lift-off until which it is raised [s]."""
 FLIGHT = 6
+"""Size of the state of a swing."""
 CLEARANCE_M, STEP_S, DESCENT_M_S, TOE_M, WAIT, EDGES = range(6)
-"""What all flights of a gait have in common; see `Swing`."""
+"""Indices of the parameters that all swings of a gait share; see `Swing`."""
 
 
 class SwingArrays(NamedTuple):
-    """The reference of a swing foot, and what it is made of."""
+    """Reference of a swing foot, and the state and parameters from which it is computed."""
 
     axes: Floats
-    """(AXES, 3) position, velocity and acceleration of each axis, X to ROLL, in the world."""
+    """(AXES, 3) position, velocity and acceleration of each axis, X to ROLL, in the world [m], [rad]."""
     flight: Floats
-    """(FLIGHT,) what this flight remembers, FROM_M to OVER_S."""
+    """(FLIGHT,) state of the present swing, indexed by FROM_M to OVER_S."""
     shape: Floats
-    """What all flights have in common, CLEARANCE_M to EDGES."""
+    """(6,) parameters of all swings, indexed by CLEARANCE_M to EDGES."""
 
 
 def quintic(state: State, target: float, duration_s: float, dt_s: float) -> State:
-    """One tick along the quintic from a state to rest at a target.
+    """Returns the state after one tick along the quintic from a state to rest at a target.
 
     Args:
-        state: now.
-        target: where to come to rest.
-        duration_s: until then.
-        dt_s: the tick; a duration that it fills ends at rest in the target.
+        state: present position, velocity and acceleration.
+        target: position at which the motion comes to rest.
+        duration_s: remaining time until then [s].
+        dt_s: duration of the tick [s]; if the remaining time is less than 1.5 ticks, the target is returned.
     """
     T = duration_s
     if 1.5 * dt_s > T:
         return target, 0.0, 0.0
     p, v, a = state
     if p == target and v == a == 0.0:
-        return state  # as the tilt on level ground
+        return state  # for example the tilt on level ground
     d0, d1, d2 = target - p - v * T - 0.5 * a * T * T, -v - a * T, -a
     T2 = T * T
     c3 = (10.0 * d0 - 4.0 * d1 * T + 0.5 * d2 * T2) / (T2 * T)
@@ -110,19 +118,19 @@ def quintic(state: State, target: float, duration_s: float, dt_s: float) -> Stat
 
 
 class Swing:
-    """Reference of the swing foot, as `swing_on` moves it.
+    """Reference of the swing foot, which `swing_on` advances.
 
     Args:
-        clearance_m: height of the foot's apex.
-        step_s: duration of a step as planned.
-        descent_m_s: speed of a foot that has found no ground in time.
-        toe_m: from the middle of the sole to its toe, about which the foot turns as it points down: the toe
-            so keeps its height, and is not the first to meet an edge that nobody knows of.
-        edges: whether there are edges, as of stairs, between where the foot leaves and where it lands.
+        clearance_m: height of the foot's apex over the ground [m].
+        step_s: planned duration of a step [s].
+        descent_m_s: speed at which a foot moves down if it has found no ground in time [m/s].
+        toe_m: distance from the middle of the sole to its toe [m]. The foot pitches about the toe, so the toe
+            keeps its height and is not the first part to meet an edge that is not in the plan.
+        edges: True if there may be edges, such as those of stairs, between lift-off and landing.
 
     Attributes:
-        arrays: all of it.
-        axes, flight, shape: the same one by one, see `SwingArrays`.
+        arrays: the arrays that compiled code takes.
+        axes, flight, shape: fields of `arrays`; see `SwingArrays`.
     """
 
     def __init__(
@@ -149,32 +157,38 @@ class Swing:
         tilt: tuple[float, float] = (0.0, 0.0),
         higher_m: float = 0.0,
     ) -> None:
-        """At lift-off, from rest where the foot is.
+        """Starts a swing at lift-off, from rest at the position of the foot.
 
         Args:
-            x: of the sole [m].
-            y: of the sole [m].
-            z: of the sole [m].
-            yaw: of the sole [rad].
-            ground_m: the highest ground that is known of on the way.
+            x: x of the sole in the world [m].
+            y: y of the sole in the world [m].
+            z: z of the sole in the world [m].
+            yaw: yaw of the sole [rad].
+            ground_m: height of the highest known ground along the swing [m].
             tilt: pitch (toe down) and roll of the sole [rad].
-            higher_m: what the foot clears besides the clearance.
+            higher_m: additional clearance [m].
         """
         self.axes[:] = 0.0
         self.axes[:, 0] = x, y, z, yaw, 0.0, *tilt
         self.flight[:] = max(z, ground_m), z, higher_m, 0.0, -math.inf, 0.0
 
     def stopped(self, z: float) -> bool:
-        """Whether a foot at this height, that is to sink, does not.
+        """Returns whether the ground has stopped a foot at height z [m] whose reference sinks.
 
-        One that has met an edge with its toe hangs behind its reference, and feels a force, on no ground.
+        The contact force alone is not sufficient: a foot whose toe has met an edge is loaded and lags behind
+        its reference, but does not stand on the ground.
         """
         reference, speed, _ = foot_height(self.axes, self.shape[TOE_M])
         return bool(speed < 0.0 and z > reference + _STOPPED * self.shape[CLEARANCE_M])
 
 
 def foot_height(axes: Floats, toe_m: float) -> State:
-    """Of the middle of the sole, that of a foot on tiptoe about its toe included."""
+    """Returns height, velocity and acceleration of the middle of the sole, with the pitch about the toe.
+
+    Args:
+        axes: (AXES, 3) as in `SwingArrays`.
+        toe_m: distance from the middle of the sole to its toe [m].
+    """
     p, rate, accel = axes[PITCH, 0], axes[PITCH, 1], axes[PITCH, 2]
     c, s = math.cos(p), math.sin(p)
     return (
@@ -189,14 +203,21 @@ _quintic, _minimum_jerk = kernel(quintic), kernel(minimum_jerk)
 
 @kernel
 def _go(axes: Floats, axis: int, target: float, duration_s: float, dt_s: float) -> None:
-    """Moves one axis on along its quintic."""
+    """Advances one axis along its quintic by one tick."""
     state = (axes[axis, 0], axes[axis, 1], axes[axis, 2])
     axes[axis, 0], axes[axis, 1], axes[axis, 2] = _quintic(state, target, duration_s, dt_s)
 
 
 @kernel
 def held_back(foot: Foothold, ahead_m_s: float, left_m_s: float, swing: SwingArrays) -> bool:
-    """Whether a foot with this velocity in its own heading rests behind its reference, which goes on."""
+    """Returns whether something holds the foot back while its reference moves on.
+
+    Args:
+        foot: measured position and yaw of the foot.
+        ahead_m_s: measured velocity of the foot along its heading [m/s].
+        left_m_s: measured velocity of the foot to its left [m/s].
+        swing: reference of the foot.
+    """
     axes, (x, y, yaw) = swing.axes, foot
     vx, vy = axes[X, 1], axes[Y, 1]
     speed = math.hypot(vx, vy)
@@ -211,16 +232,17 @@ def held_back(foot: Foothold, ahead_m_s: float, left_m_s: float, swing: SwingArr
 
 @kernel
 def climb(x: float, y: float, t_s: float, duration_s: float, swing: SwingArrays) -> None:
-    """An edge holds the foot back: it draws back a little, and rises before it goes on.
+    """Draws back a foot that an edge holds back, and raises it before it moves on.
 
-    Pulled on as planned it would press against the edge, and could not even rise for friction.
+    If its reference moved on as planned, the foot would press against the edge, and friction would keep it
+    from rising.
 
     Args:
-        x: of the sole, where it is [m].
-        y: of the sole, where it is [m].
-        t_s: since lift-off.
-        duration_s: of the step.
-        swing: its reference.
+        x: measured x of the sole in the world [m].
+        y: measured y of the sole in the world [m].
+        t_s: time since lift-off [s].
+        duration_s: duration of the step [s].
+        swing: reference of the foot; it is changed.
     """
     axes, flight, clearance = swing.axes, swing.flight, swing.shape[CLEARANCE_M]
     if t_s > _NO_LONGER * duration_s or axes[Z, 0] < flight[OVER_M]:
@@ -242,16 +264,16 @@ def swing_on(
     dt_s: float,
     swing: SwingArrays,
 ) -> None:
-    """Moves the foot on by one tick.
+    """Advances the reference of the swing foot by one tick.
 
     Args:
-        target: foothold: x, y [m], yaw [rad].
-        ground_m: height at which the sole is to land.
-        tilt: pitch of the ground, toe down, and its roll [rad].
-        t_s: since lift-off.
-        duration_s: of the step.
-        dt_s: the tick.
-        swing: its reference.
+        target: foothold at which the foot lands: x, y [m], yaw [rad].
+        ground_m: height at which the sole lands [m].
+        tilt: pitch (toe down) and roll of the ground there [rad].
+        t_s: time since lift-off [s].
+        duration_s: duration of the step [s].
+        dt_s: duration of the tick [s].
+        swing: reference of the foot; it is advanced.
     """
     axes, flight, shape = swing.axes, swing.flight, swing.shape
     clearance, remaining = shape[CLEARANCE_M], duration_s - t_s
@@ -282,14 +304,14 @@ def swing_on(
 
 @kernel
 def rise_and_sink(ground_m: float, t_s: float, duration_s: float, dt_s: float, swing: SwingArrays) -> None:
-    """Moves the foot's height on by one tick; arguments as for `swing_on`."""
+    """Advances the height of the foot's reference by one tick; the arguments are those of `swing_on`."""
     axes, flight, shape = swing.axes, swing.flight, swing.shape
     remaining = duration_s - t_s
-    # A hurried step stays low: an apex at full height would take accelerations like T^-2.
+    # A shortened step stays low: at full apex height the accelerations would grow like T^-2.
     hurry = min(duration_s / shape[STEP_S], 1.0)
     apex = max(flight[FROM_M], ground_m) + (shape[CLEARANCE_M] + flight[HIGHER_M]) * hurry * hurry
-    # Above its apex a step that has just become hurried comes down at once. Its apex is no place to be
-    # at in the few milliseconds left until half time: on the way there it would be thrown at the ground.
+    # A foot above the apex of a step that has just been shortened comes down at once. A quintic to the apex
+    # in the few milliseconds left until half time would throw the foot towards the ground.
     if t_s < flight[OVER_S] - _LAST_S:
         height, within_s = max(flight[OVER_M], apex), flight[OVER_S] - t_s
     elif t_s < _RISE * duration_s and axes[Z, 0] < apex:
@@ -305,7 +327,10 @@ def rise_and_sink(ground_m: float, t_s: float, duration_s: float, dt_s: float, s
 
 @kernel
 def tiptoe(ahead_m: float, t_s: float, duration_s: float, swing: SwingArrays) -> None:
-    """Sets the pitch of a foot that covers this way ahead; arguments as for `swing_on`."""
+    """Sets the pitch of the foot for a step of ahead_m [m] along its heading.
+
+    The other arguments are those of `swing_on`.
+    """
     axes = swing.axes
     top = min(_TIPTOE_RAD_M * max(ahead_m, 0.0), _MOST_TIPTOE_RAD)
     if swing.shape[EDGES] > 0.0:

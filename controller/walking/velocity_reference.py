@@ -1,8 +1,8 @@
-"""The course: velocity as asked, ramped, and corrected so that a straight line is straight.
+"""Velocity reference: the commanded velocity, ramped, and corrected for drift from the commanded path.
 
-The asked velocity is integrated to where the robot should be; the distance from there is taken back
-slowly, through the steps. A push off that line moves the reference along with the
-robot, which does not walk back to it.
+The ramped velocity is integrated to the reference pose of the robot. The steps correct the deviation from
+that pose slowly. If a push moves the robot far off the path, the reference moves with the robot, which does
+not walk back to the old path.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ def _towards(now: float, asked: float, most: float) -> float:
 
 
 class VelocityReference:
-    """Where the robot should be, and how fast its steps should go to get there.
+    """Reference pose of the robot, and the velocity of the steps that lead to it.
 
     Args:
-        eager: rate and largest speed of corrections, over those of a robot on soles.
+        eager: factor on the rate and the largest speed of corrections; 1 for a robot on soles.
 
     Attributes:
-        velocity: forward, to the left [m/s], turning [rad/s]: ramped, without corrections.
-        steps: the same with corrections; what footsteps are planned with.
-        asked: the velocity as asked.
-        fastest_m_s: what is asked beyond this is walked at this.
-        x, y, yaw: where the robot should be [m], [rad].
+        velocity: ramped velocity without corrections: forward, to the left [m/s] and turning [rad/s].
+        steps: ramped velocity with corrections, with which the footsteps are planned.
+        asked: commanded velocity.
+        fastest_m_s: limit on the horizontal speed [m/s]; a faster command is scaled down to it.
+        x, y, yaw: reference pose of the robot in the world [m], [rad].
     """
 
     def __init__(self, eager: float = 1.0) -> None:
@@ -43,21 +43,21 @@ class VelocityReference:
         self.fastest_m_s = math.inf
 
     def begin(self, x: float, y: float, yaw: float) -> None:
-        """Starts at rest in this pose."""
+        """Starts at rest at this pose in the world [m], [rad]."""
         self.velocity = self.steps = self.asked = self._correction = (0.0, 0.0, 0.0)
         self.x, self.y, self.yaw = x, y, yaw
 
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
-        """Asks for a velocity in the heading of the velocity reference."""
+        """Sets the commanded velocity, expressed in the heading of the reference pose."""
         self.asked = (forward_m_s, left_m_s, turn_rad_s)
 
     @property
     def resting(self) -> bool:
-        """Whether nothing is asked and nothing is left of what was."""
+        """True if both the commanded and the ramped velocity are zero."""
         return self.asked == (0.0, 0.0, 0.0) == self.velocity
 
     def advance(self, dt_s: float) -> None:
-        """Moves on by one tick."""
+        """Advances the ramped velocity and the reference pose by one tick of dt_s [s]."""
         asked, more = self.asked, self._correction
         slower = min(1.0, self.fastest_m_s / max(math.hypot(asked[0], asked[1]), 1e-9))
         if slower < 1.0 or self.velocity != asked:
@@ -73,7 +73,13 @@ class VelocityReference:
         self.yaw += turn * dt_s
 
     def correct(self, x: float, y: float, yaw: float) -> None:
-        """Compares with where the robot is: the middle of its feet as one lands, [m], [rad]."""
+        """Updates the corrections from the measured pose of the robot; called when a foot lands.
+
+        Args:
+            x: middle of the feet in the world [m].
+            y: middle of the feet in the world [m].
+            yaw: mean yaw of the feet [rad].
+        """
         dx, dy = self.x - x, self.y - y
         off = math.hypot(dx, dy)
         if off > _LEASH_M:

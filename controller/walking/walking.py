@@ -1,4 +1,4 @@
-"""Walking: what a robot on two feet does when, and what it is told meanwhile."""
+"""Walking of a robot on two feet: the phases of the gait, and the task references in each of them."""
 
 from __future__ import annotations
 
@@ -35,54 +35,62 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _READY_ON_POINTS_S = 0.02
-"""Robots on points do not wait for their centre of mass to sink before they step."""
+"""Time before the first step on point feet [s]: it does not wait until the centre of mass is lowered."""
 _FIRST_DOUBLE_SUPPORT_S, _FIRST_DOUBLE_SUPPORT_ON_POINTS_S = 0.4, 0.1
+"""Duration of the first double support, on soles and on point feet [s]."""
 _HURRIED_DOUBLE_SUPPORT, _HURRIED_LOWERING = 0.5, 0.75
-"""Of a robot that is pushed as it stands: time before its first step over the double support of a walk, and
-time in which it sinks over that of a step. A leg from high up reaches no far foothold, and a knee that is
-straight at its end stays so: pushed aside by 20 Ns the G1 then walked on and on, stiff-legged."""
+"""For a robot that is pushed while it stands: duration of the double support before its first step, relative
+to that of a walk, and time in which the centre of mass is lowered, relative to the step time. With the hips
+high, a leg cannot reach a far foothold, and a knee that is straight at the end of its reach stays straight:
+pushed sideways by 20 Ns, the G1 then kept walking with stiff legs."""
 _SETTLED_M = 0.02
+"""Walking ends when the DCM is closer than this to the middle of the feet [m]."""
 _CAPTURED_M = 0.05
-"""A last step that leaves the DCM further than this from between the feet is not the last one."""
+"""Another step follows if the DCM at the last landing is over this far from the middle of the feet [m]."""
 _EAGER_ON_POINTS = 3.5
-"""Steps on points are hurried more often than not, and hurried steps go slower than they were planned to."""
+"""Factor on the velocity corrections on point feet. Steps on point feet are shortened more often than not,
+and the robot then moves more slowly than planned."""
 _ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
-"""What a foot clears besides, and looks for the ground deeper, over the roughness that was felt."""
+"""Additional clearance of the swing foot, and additional depth to which it searches for the ground, both
+relative to the estimated roughness of the ground."""
 _REFERENCE_HEIGHT_M = 0.6
+"""Walking height of the centre of mass for which the friction estimate has its parameters [m]."""
 _SETTLED_SOLE_S = 0.05
-"""A sole has come to rest this long after the other one has left."""
+"""Time after lift-off of the other foot at which the stance sole has come to rest [s]."""
 _PUSHED_M = 0.025
+"""A robot whose DCM error is larger than this counts as pushed [m]."""
 _CALM = 0.95
-"""A step of at least this part of its planned time was not hurried."""
+"""A step that lasts at least this fraction of its planned time does not count as shortened."""
 _LEEWAY_M = 0.03
-"""A foothold that is given may be off by this, and no more: a tread ends somewhere."""
+"""Largest deviation from a given foothold [m]: a stair tread has limited space."""
 _RESTING_M_S = 0.15
-"""A foot that moves faster along its normal is not on the ground."""
+"""A foot that moves faster than this vertically is not at rest on the ground [m/s]."""
 _LONGEST_HOLD_S = 0.15
-"""A foot that has landed early waits no longer than this."""
+"""Longest time for which the load transfer waits after an early landing [s]."""
 _ANNOUNCE_S = 0.01
-"""The contact is planned closed this long before touch-down."""
+"""Time before the planned touch-down from which the contact is planned as closed [s]."""
 
 
 class Walking:
-    """References of a robot that walks.
+    """Writes the task references of a robot that walks.
 
     Args:
-        robot: the robot, on two feet.
-        gains: its gains.
-        body: the whole-body controller, with the tasks of standing and `walking_tasks` declared.
+        robot: model of a robot on two feet.
+        gains: gains of the robot.
+        body: whole-body controller, with `standing_tasks` and `walking_tasks` declared.
         standing: names of the tasks that are enabled while standing.
-        contact: (2,) contact flags of the estimator, which keep their address.
+        contact: (2,) contact flags of the estimator; the array is updated in place each tick.
 
     Attributes:
-        p_WC_des, v_WC_des: (3,) the plan's centre of mass [m], [m/s].
-        p_WS: (3,) mean of the soles as estimated [m].
-        R_des: (3, 3) heading.
+        p_WC_des, v_WC_des: (3,) planned position and velocity of the centre of mass in the world [m], [m/s].
+        p_WS: (3,) mean of the estimated sole positions in the world [m].
+        R_des: (3, 3) heading: rotation about the vertical.
         half_support_m: (2,) reach of the steps ahead and sideways [m].
-        xi, xi_des: the DCM, as estimated and as planned [m].
-        planned: (2,) contacts that should be closed.
-        friction: of the joints of swinging legs, as learned; None for a robot that does not learn it.
-        done: whether the robot stands again.
+        xi, xi_des: (2,) estimated and planned DCM in the world [m].
+        planned: (2,) flags of the contacts that are planned as closed.
+        velocity_reference: commanded velocity, as ramped and corrected.
+        friction: estimate of the joint friction of swinging legs; None for a robot without this estimate.
+        done: True once standing can take over.
     """
 
     def __init__(
@@ -140,60 +148,63 @@ class Walking:
 
     @property
     def gait(self) -> Gait:
-        """The gait that it walks."""
+        """Gait of the present steps."""
         return self._steps.gait
 
     @property
     def phase(self) -> int:
-        """READY, DOUBLE_SUPPORT, SWING or SETTLE."""
+        """Phase of the gait: READY, DOUBLE_SUPPORT, SWING or SETTLE."""
         return self._gait_state.phase
 
     @property
     def target(self) -> Foothold:
-        """Foothold of the present step, as adapted."""
+        """Adapted foothold of the present step."""
         return self._steps.single.adaptation.target
 
     @property
     def step_s(self) -> float:
-        """Duration of the present step, as adapted [s]."""
+        """Adapted duration of the present step [s]."""
         return self._steps.single.adaptation.duration_s
 
     @property
     def omega(self) -> float:
-        """Natural frequency of the pendulum that it walks with [1/s]."""
+        """Natural frequency of the pendulum in the DCM plan [1/s]."""
         return self._steps.plan.omega
 
     @property
     def rests(self) -> bool:
-        """Whether both feet stay where they are for now, and are free to go anywhere then."""
+        """True if both feet are at rest and the next step is not on given footsteps."""
         return (
             self._gait_state.phase == READY or self._gait_state.phase == SETTLE
         ) and self._steps is self._free
 
     @property
     def stopping(self) -> bool:
-        """Whether it is to come to rest."""
+        """True if the robot has been commanded to stop."""
         return self._stop
 
     @property
     def calm(self) -> bool:
-        """Whether a step has ended that nothing had hurried, with the DCM where it was to be."""
+        """True in double support after a step that was not shortened, with a small DCM error."""
         if self._gait_state.phase != DOUBLE_SUPPORT or self.step_s < _CALM * self.gait.step_s:
             return False
         return self._off_m < _PUSHED_M
 
     @property
     def swung_s(self) -> float:
-        """Time since a foot was lifted, 0 while both are down [s]."""
+        """Time since lift-off, 0 while both feet are on the ground [s]."""
         return self._gait_state.t_s if self._gait_state.phase == SWING else 0.0
 
     @property
     def on_footsteps(self) -> bool:
-        """Whether it walks on given footsteps."""
+        """True if the robot walks on given footsteps."""
         return self._steps is self._given
 
     def retune(self, gains: Gains) -> None:
-        """Takes these gains, which give the same gait, after the weights of standing have been written."""
+        """Applies new gains, after the weights of standing have been updated from them.
+
+        The gains must give the same gait as before.
+        """
         self._gains = gains.walk
         self._dcm_controller.retune(gains)
         self._priorities.retune(gains)
@@ -203,10 +214,10 @@ class Walking:
     # Requests
 
     def begin(self, footsteps: Vector | None = None) -> None:
-        """Takes over from standing, both soles down.
+        """Takes over from standing, with both soles on the ground.
 
         Args:
-            footsteps: those to walk on, (n, 5) as for `Route.begin`; else steps follow `ask`.
+            footsteps: (n, 5) footsteps as for `Route.begin`, or None to follow the velocity of `ask`.
         """
         kin, gait_state = self._body.arrays.kin, self._gait_state
         self._steps = self._free if footsteps is None else self._given
@@ -228,21 +239,25 @@ class Walking:
         self._modes.on_both()
 
     def hurry(self, stance: int) -> None:
-        """Steps at once, both soles down as yet, with the other foot than this one."""
+        """Starts a step at once, while both soles are still on the ground.
+
+        Args:
+            stance: index of the contact that stays; the other foot steps.
+        """
         gait, (x, y, _) = self.gait, self._gait_state.middle
         self._pushed = True
-        # There was no step before, and what came in its place was no calm one.
+        # There was no step before: the shortest duration stands for it, so that `calm` is false.
         self._steps.single.adaptation.adapted[DURATION_S] = gait.shortest_step_s
         self._dcm_controller.sink(_HURRIED_LOWERING * gait.step_s)
         self._begin_double_support(stance, (x, y), _HURRIED_DOUBLE_SUPPORT * gait.double_support_s)
 
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
-        """Asks for a velocity in the robot's heading."""
+        """Sets the commanded velocity, expressed in the robot's heading."""
         self.velocity_reference.ask(forward_m_s, left_m_s, turn_rad_s)
         self._stop = False
 
     def stop(self) -> None:
-        """Asks to come to rest, feet side by side; `done` tells when.
+        """Commands the robot to stop with its feet side by side; `done` is True when it has stopped.
 
         Given footsteps are walked to their end.
         """
@@ -250,16 +265,19 @@ class Walking:
         self._stop = True
 
     def forget(self) -> None:
-        """Counts on all of the floor's friction again, and on none in the joints: another run."""
+        """Resets the estimates of ground and joint friction for a new run.
+
+        The ground friction returns to that of robot.yaml, and the joint friction to zero.
+        """
         self._friction_estimate.forget()
         self._count_on_friction()
         if self.friction is not None:
             self.friction.forget()
 
-    # What is felt
+    # Measurements
 
     def _see(self, dt_s: float) -> None:
-        """Feet, in the unwrapped heading of the robot, and the DCM."""
+        """Updates the measured feet, with unwrapped yaw, and the DCM."""
         refs, gait_state = self._refs, self._gait_state
         refs.see(dt_s, self._steps.plan.omega)
         x0, y0, yaw0, x1, y1, yaw1, z0, z1, xi_x, xi_y, off, slides0, slides1 = refs.seen.tolist()
@@ -274,7 +292,7 @@ class Walking:
         self._free.feel(gait_state.feet[foot], gait_state.soles_z[foot], (nx, ny, nz))
 
     def _count_on_friction(self) -> None:
-        """Lets contact forces and speed count on the friction that is felt."""
+        """Limits contact forces and walking speed to the estimated friction."""
         estimate = self._friction_estimate
         self.velocity_reference.fastest_m_s = estimate.fastest_m_s if estimate.felt < 1.0 else math.inf
         if estimate.part != self._friction_part:
@@ -282,10 +300,10 @@ class Walking:
             self._body.set_friction(estimate.part)
 
     def _friction_observable(self) -> bool:
-        """Whether a stance sole that slides says something of the floor.
+        """Returns whether sliding of the stance sole gives information about the ground friction.
 
-        Points always slide a little, soles that a push has torn off and those on stairs, where ankles come to
-        their limits, for other reasons.
+        Point feet always slide a little. Soles slide for other reasons after a push, and on stairs, where
+        ankles reach their limits.
         """
         if self._pushed or self._on_points:
             return False
@@ -307,7 +325,7 @@ class Walking:
                 self._lift()
         elif phase == SWING:
             swing, duration = gait_state.swing, self.step_s
-            # The faster a leg swings, the less is its contact force known: a hurried step has to end on plan.
+            # The contact force is less accurate on a leg that swings fast: a shortened step ends as planned.
             hurry = duration / steps.gait.step_s
             early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
             down = bool(self._contact[swing]) and t > early and self._rests(swing)
@@ -319,15 +337,15 @@ class Walking:
             self.hand_back()
 
     def _rests(self, foot: int) -> bool:
-        """Whether the ground has stopped a foot, as its own joints tell.
+        """Returns whether the vertical velocity of a foot, from its joint velocities, is close to zero.
 
-        A contact force that follows from joint torques is a guess while a leg swings fast. A step that is
-        ended on it with the foot still in the air puts the robot's weight on nothing.
+        A contact force computed from joint torques is unreliable while a leg swings fast. If it ended the
+        step with the foot still in the air, the robot would shift its weight to a foot without support.
         """
         return abs(float(self._body.arrays.kin.vel[foot, Z])) < _RESTING_M_S
 
     def _off_middle(self) -> float:
-        """Distance of the DCM from between the feet [m]."""
+        """Returns the distance of the DCM from the middle of the feet [m]."""
         x, y, _ = self._gait_state.middle
         return math.hypot(self.xi[0] - x, self.xi[1] - y)
 
@@ -342,7 +360,7 @@ class Walking:
     def _lift(self) -> None:
         gait_state, steps, single = self._gait_state, self._steps, self._steps.single
         gait_state.begin(SWING, gait_state.stance)
-        # A foot that was put down in a hurry has not come to rest on the ground.
+        # After a shortened step the foot has not come to rest on the ground yet.
         if self.step_s > _CALM * steps.gait.step_s:
             self._feel(gait_state.stance)
             self._pushed = False
@@ -367,10 +385,10 @@ class Walking:
             self._settle()
             return
         x, y, _ = gait_state.standing
-        # After a hurried step the DCM is out of both soles: the next foot is to leave as soon as it can.
+        # After a shortened step the DCM is outside both soles: the next foot lifts off as soon as possible.
         duration, gait = self.step_s, steps.gait
         hurry = min(duration / gait.step_s, 1.0)
-        # A foot that meets the ground before its time waits for the DCM: it comes when it was to come.
+        # After an early landing the load transfer waits until the planned time, at which the DCM arrives.
         hold_s = min(max(duration - gait_state.t_s, 0.0), _LONGEST_HOLD_S)
         self._begin_double_support(gait_state.swing, (x, y), hurry**3 * gait.double_support_s, hold_s)
 
@@ -381,7 +399,7 @@ class Walking:
         self._modes.on_both()
 
     def hand_back(self) -> None:
-        """Gives everything back to standing, be the robot at rest or in the middle of a step."""
+        """Restores the weights, limits and references of standing, at rest or in the middle of a step."""
         self._priorities.stand()
         self._load_transfer.end()
         self._dcm_controller.end()
@@ -390,7 +408,7 @@ class Walking:
     # The tick
 
     def advance(self, dt_s: float) -> None:
-        """Writes this tick's references; the kinematics must be those of this tick."""
+        """Writes this tick's references; the kinematics must be up to date for this tick."""
         gait_state = self._gait_state
         self._dcm_controller.bear_load(self._steps)
         self._see(dt_s)
