@@ -1,6 +1,7 @@
-"""Posture: a diagonal on all joint accelerations, so it costs nothing in the solver.
+"""Task kind for the posture, as a diagonal on all joint accelerations, which adds no work to the solver.
 
-ref: q_des (na) [rad], then the relative weight of each joint (na); gain: kp, kd [1/s^2], [1/s].
+The reference holds q_des (na) [rad], then the relative weight of each joint (na). The gains are kp [1/s^2]
+and kd [1/s].
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Diagonal (1, na) and the desired joint accelerations [rad/s^2]."""
+    """Returns the diagonal (1, na) and the desired joint accelerations [rad/s^2]."""
     na = len(k.v) - int(k.size[NV_BASE])
     q, v = k.q[int(k.size[NQ_BASE]) :], k.v[int(k.size[NV_BASE]) :]
     return ref[na:].reshape(1, na), gain[KP] * (ref[:na] - q) - gain[KD] * v
