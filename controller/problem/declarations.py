@@ -71,7 +71,14 @@ class ContactSettings:
 
 @dataclass(frozen=True)
 class BarrierSettings:
-    """Gains of the joint barriers; see `kilohertz.controller.qp.whole_body_kinematics.barriers`."""
+    """Gains of the joint barriers; see `kilohertz.controller.qp.whole_body_kinematics.barriers`.
+
+    Attributes:
+        position_per_s2: gain on the distance to a position limit.
+        damping_per_s: gain on the joint velocity near a position limit.
+        velocity_per_s: gain on the difference to a velocity limit.
+        largest_rad_s2: largest inward acceleration that a barrier demands.
+    """
 
     position_per_s2: float = 200.0
     damping_per_s: float = 30.0

@@ -32,7 +32,9 @@ RES_FINITE: 1 if all numbers are finite. RES_INEQUALITY: largest violation of a 
 its row]."""
 
 MAX_CONE_ROWS = 32
+"""Largest number of rows on the wrench of one contact: wrench cone and normal force."""
 MAX_TASK_DIM = 6
+"""Largest number of rows of one task."""
 
 
 class Tasks(NamedTuple):

@@ -23,7 +23,9 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FZ, NV_BASE, Floats, Ints, Kin
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
+"""Entries of `ExactArrays.size`."""
 SOFT_MOTION_WEIGHT = 1e3
+"""Weight of each contact motion row when contact motion is softened to a cost."""
 
 
 class ExactArrays(NamedTuple):

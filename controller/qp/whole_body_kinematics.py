@@ -42,8 +42,9 @@ from kilohertz.robots.model.kin import (
 
 _BRAKING_SHARE = 0.6
 """Fraction of the deceleration available at the torque limit that braking relies on: gravity and the motion
-of the other joints change until the joint stops."""
+of the other joints change while the joint brakes."""
 _LEAST_BRAKING_RAD_S2 = 2.0
+"""Smallest deceleration that braking relies on, even if the torque limit leaves less."""
 _LEAD_S = 0.01
 """Time from a sample to the torque that responds to it [s]: delay plus the guard's limit on the torque
 rate."""
@@ -62,8 +63,8 @@ def dot(a: Floats, b: Floats, n: int) -> float:
 def centroid(k: Kin) -> None:
     """Writes centre of mass, its velocity and the angular momentum, from the base rows of M and M v.
 
-    The linear-angular block of M is m [c]x', with c the centre of mass in the base frame; the base rows of M
-    v are the momentum about the base origin.
+    The linear-angular block of M is m [c]x', with c the centre of mass in the base frame; the base rows of
+    M v are the momentum about the base origin.
     """
     M, v, mass = k.M, k.v, k.mass[0]
     nv = len(v)

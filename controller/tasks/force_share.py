@@ -19,7 +19,7 @@ SHARE = 0
 
 @task_kind("force_share", space=WRENCH, dim=1, n_ref=1, components=(FZ,), closed=2)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the row; see `spec`."""
+    """Writes the row and the right-hand side; see `spec`."""
     for c in range(k.size[N_CONTACTS]):
         part = 1.0 - ref[SHARE] if c == f else -ref[SHARE]
         for axis in range(3):

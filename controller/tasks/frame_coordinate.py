@@ -20,7 +20,7 @@ KP, KD = range(2)
 
 @task_kind("frame_coordinate", space=MOTION, dim=1, n_ref=6)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the row; see `spec`."""
+    """Writes the row and the right-hand side; see `spec`."""
     u = k.s[0]
     to_frame(k.R[f], ref, DIRECTION, u)
     for j in range(len(k.v)):

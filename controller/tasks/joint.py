@@ -21,7 +21,7 @@ KP, KD = range(2)
 
 @task_kind("joint", space=MOTION, dim=1, n_ref=3)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the row; see `spec`."""
+    """Writes the row and the right-hand side; see `spec`."""
     T[0, :] = 0.0
     T[0, k.size[NV_BASE] + f] = 1.0
     q, v = k.q[k.size[NQ_BASE] + f], k.v[k.size[NV_BASE] + f]

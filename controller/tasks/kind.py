@@ -50,6 +50,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+"""All registered kinds by name."""
 
 
 def task_kind(

@@ -42,7 +42,7 @@ class Carried:
         own_centre_F: (n, 3) centre of mass, without loads, of the body that each carrier's joint moves, in
             the carrier's frame [m].
         p_RC: (3,) vector from the centre of mass of the robot alone to that of the robot with its loads,
-            world axes [m]; written from outside with the kinematics of this tick.
+            world axes [m]; set by the load estimator from the kinematics of this tick.
     """
 
     def __init__(self, robot: RobotModel, model: pin.Model, tables: ProblemTables) -> None:

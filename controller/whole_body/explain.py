@@ -18,6 +18,8 @@ _FORCE_SHARE = 1e-3
 _TORQUE_NM = 1e-3
 _ACCELERATION = 1e-2
 _INEQUALITY = 1e-2
+"""Tolerances above which a violation is reported: force as a fraction of the robot's weight, torque [Nm],
+acceleration [m/s^2, rad/s^2], and inequality rows, each in its own unit."""
 
 
 def missed_rows(body: WholeBody) -> list[str]:

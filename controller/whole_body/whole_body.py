@@ -227,7 +227,8 @@ class WholeBody:
         Limits are added only when they are hit. If OSQP does not solve the problem, the exact solver does.
 
         Returns:
-            True if the residuals of all blocks are within tolerance.
+            True if the solution is finite, and dynamics, contact motion and wrench cones are within
+            tolerance.
         """
         solved = self._leading.solve()
         self.iterations = self._leading.iterations
