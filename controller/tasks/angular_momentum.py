@@ -27,5 +27,5 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns rows (3, 6) on the momentum rate and the desired rate of the angular momentum [Nm]."""
+    """Rows (3, 6) on the momentum rate and the desired rate of the angular momentum [Nm]."""
     return np.hstack([np.zeros((3, 3)), np.eye(3)]), gain[KP] * (ref[L_C:L_RATE] - k.L_C) + ref[L_RATE:6]

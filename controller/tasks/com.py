@@ -33,7 +33,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns rows (3, 6) on the momentum rate and the desired acceleration of the centre of mass [m/s^2]."""
+    """Rows (3, 6) on the momentum rate and the desired acceleration of the centre of mass [m/s^2]."""
     T = np.hstack([np.eye(3) / k.mass[0], np.zeros((3, 3))])
     p, v, a = ref[P_WC:V_WC], ref[V_WC:A_WC], ref[A_WC:9]
     return T, gain[KP:KD] * (p - k.p_WC) + gain[KD:6] * (v - k.v_WC) + a

@@ -25,5 +25,5 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns the diagonal (1, 6) and the desired wrench (6,) in the contact frame [N, Nm]."""
+    """Diagonal (1, 6) and the desired wrench (6,) in the contact frame [N, Nm]."""
     return ref[WEIGHT:12].reshape(1, 6), ref[WRENCH:WEIGHT]

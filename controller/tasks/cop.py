@@ -27,9 +27,9 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns rows (2, 6 contacts) -my - ref_x fz and mx - ref_y fz, whose desired value is 0.
+    """Rows (2, 6 contacts) of -my - ref_x fz and mx - ref_y fz, and their desired value, 0 [Nm].
 
-    They follow from x_cop fz = -my and y_cop fz = mx.
+    The centre of pressure is at x = -my / fz, y = mx / fz.
     """
     T = np.zeros((2, 6 * int(k.size[N_CONTACTS])))
     T[:, 6 * f : 6 * f + 6] = [[0, 0, -ref[X], 0, -1, 0], [0, 0, -ref[Y], 1, 0, 0]]

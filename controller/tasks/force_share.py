@@ -28,10 +28,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns a row (1, 6 contacts) and its desired value, 0.
-
-    The row is the vertical force of contact f minus ref times the vertical force of all contacts [N].
-    """
+    """Row (1, 6 contacts) of contact f's vertical force minus ref times that of all contacts, and 0 [N]."""
     n = int(k.size[N_CONTACTS])
     vertical = np.hstack([k.R[:n, Z], np.zeros((n, 3))])
     return ((np.eye(n)[f] - ref[SHARE])[:, None] * vertical).reshape(1, 6 * n), np.zeros(1)

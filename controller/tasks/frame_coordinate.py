@@ -34,7 +34,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns a row (1, nv) and the desired acceleration along the direction minus the drift [m/s^2]."""
+    """Row (1, nv) and the desired acceleration along the direction minus the drift [m/s^2]."""
     direction = ref[DIRECTION:PLACE]
     u = k.R[f].T @ direction
     b = gain[KP] * (ref[PLACE] - direction @ k.p[f]) + gain[KD] * (ref[SPEED] - u @ k.vel[f, :ANGULAR])

@@ -34,7 +34,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns rows (3, nv) and the desired angular acceleration minus the drift [rad/s^2]."""
+    """Rows (3, nv) and the desired angular acceleration minus the drift [rad/s^2]."""
     R = k.R[f]
     R_des, w_des, wdot_des = views(ref)
     b = gain[KP] * pin.log3(R.T @ R_des) + gain[KD] * (R.T @ w_des - k.vel[f, ANGULAR:])

@@ -42,7 +42,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns rows (6, nv) and the desired frame acceleration minus the drift [m/s^2, rad/s^2]."""
+    """Rows (6, nv) and the desired frame acceleration minus the drift [m/s^2, rad/s^2]."""
     R = k.R[f]
     des = views(ref)
     error = pin.log6(pin.SE3(R, k.p[f]).actInv(pin.SE3(des.R, des.p))).vector

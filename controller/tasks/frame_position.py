@@ -33,7 +33,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns rows (3, nv) and the desired acceleration of the origin minus the drift [m/s^2]."""
+    """Rows (3, nv) and the desired acceleration of the origin minus the drift [m/s^2]."""
     R = k.R[f]
     p_des, v_des, a_des = ref[P_WF:V_WF], ref[V_WF:A_WF], ref[A_WF:9]
     b = gain[KP] * R.T @ (p_des - k.p[f]) + gain[KD] * (R.T @ v_des - k.vel[f, :ANGULAR])

@@ -29,7 +29,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns a row (1, nv) and the desired acceleration of the joint [rad/s^2]."""
+    """Row (1, nv) and the desired acceleration of the joint [rad/s^2]."""
     T = np.zeros((1, len(k.v)))
     T[0, k.size[NV_BASE] + f] = 1.0
     q, v = k.q[k.size[NQ_BASE] + f], k.v[k.size[NV_BASE] + f]

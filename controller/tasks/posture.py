@@ -26,7 +26,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Returns the diagonal (1, na) and the desired joint accelerations [rad/s^2]."""
+    """Diagonal (1, na) and the desired joint accelerations [rad/s^2]."""
     na = len(k.v) - int(k.size[NV_BASE])
     q, v = k.q[int(k.size[NQ_BASE]) :], k.v[int(k.size[NV_BASE]) :]
     return ref[na:].reshape(1, na), gain[KP] * (ref[:na] - q) - gain[KD] * v
