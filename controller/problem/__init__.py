@@ -1,1 +1,1 @@
-"""The whole-body problem as data: tables of arrays, frames, contact geometry, declarations."""
+"""Data of the whole-body problem: declarations, arrays, frame errors and contact geometry."""

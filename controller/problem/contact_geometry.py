@@ -1,4 +1,4 @@
-"""From the corners of a sole to what it can transmit: its axes, free components and wrench cone."""
+"""Contact geometry from the corners of a sole: contact axes, transmitted components and wrench cone."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from kilohertz.controller.problem.tables import MAX_CONE_ROWS
 from kilohertz.robots.model.kin import Floats, Ints
 
 _FLAT_M = 1e-4
-"""Corners that are closer than this to a line (a point) make a line (point) contact."""
+"""Corners closer than this to one line (or point) make a line (or point) contact [m]."""
 
 _MANY_FACETS = 20
-"""Beyond this the controller works with the largest rectangle inside the sole: a trapezoid's exact cone has
-28 facets, a rectangle's 16, and every row costs time in each tick."""
+"""If the wrench cone has more facets than this, the controller uses the largest rectangle inside the sole:
+the exact cone of a trapezoid has 28 facets, that of a rectangle 16, and every row costs time in each tick."""
 
 
 @dataclass(frozen=True)
 class ContactGeometry:
-    """What a contact can transmit, about its centre, in its own axes.
+    """Wrenches that a contact can transmit, about its centre and in its own axes.
 
     Attributes:
         kind: "surface", "line" or "point".
-        R_FC: (3, 3) the contact's axes in the frame of the sole: z is the sole's normal, x a line's
-            direction.
-        select: spatial components (force 0-2, moment 3-5) that the contact can transmit and whose motion it
-            blocks.
-        rows: (r, len(select)) the wrench cone: rows @ wrench <= 0. Each row is scaled to newtons.
-        corners_C: (k, 3) the corners in the contact's axes [m].
-        cone_corners_C: (k, 3) those that the cone is made of: of the rectangle inside, where that stands in.
+        R_FC: (3, 3) rotation from the contact's axes to the frame of the sole: z is the sole's normal; for a
+            line contact x is the direction of the line.
+        select: indices of the spatial components (force 0-2, moment 3-5) that the contact can transmit and
+            whose motion it blocks.
+        rows: (r, len(select)) wrench cone: rows @ wrench <= 0. Each row is scaled so that its value is in
+            newtons.
+        corners_C: (k, 3) corners of the sole in the contact's axes [m].
+        cone_corners_C: (k, 3) corners that the cone is computed from, in the contact's axes [m]: those of
+            the inscribed rectangle where it replaces the sole.
     """
 
     kind: str
@@ -47,19 +49,19 @@ class ContactGeometry:
 def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
     """Classifies a sole by its corners and computes its contact wrench cone.
 
-    The cone is that of forces at the corners, each inside the pyramid inscribed in the friction cone; its
-    facets are the exact conditions on the wrench (Caron, Pham, Nakamura, "Stability of surface contacts for
-    humanoid robots", ICRA 2015, eq. 13-18 gives them for a rectangle; here any convex sole).
+    The cone contains the wrenches of all forces at the corners that lie inside the pyramid inscribed in the
+    friction cone. Its facets are the exact conditions on the wrench (Caron, Pham, Nakamura, "Stability of
+    surface contacts for humanoid robots", ICRA 2015, eq. 13-18 for a rectangle; here for any convex sole).
 
     Args:
-        corners_F: (k, 3) corners about their mean [m].
-        friction: coefficient of the Coulomb cone, > 0.
+        corners_F: (k, 3) corners relative to their mean, in the frame of the sole [m].
+        friction: coefficient of Coulomb friction, > 0.
 
     Returns:
-        The geometry.
+        The contact's axes, transmitted components and wrench cone.
 
     Raises:
-        ValueError: where the cone has more facets than a contact slot has room for.
+        ValueError: if the cone has more facets than a contact slot has room for.
     """
     select: tuple[int, ...]
     _, spread, axes = np.linalg.svd(corners_F, full_matrices=True)
@@ -95,11 +97,13 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
 
 
 def _inscribed_rectangle(corners: Floats) -> tuple[Floats, Floats | None]:
-    """The largest rectangle inside the sole with its sides through corners, along x or an edge of the sole.
+    """Finds the largest rectangle inside the sole.
+
+    Its sides pass through corners of the sole and are parallel to x or to an edge of the sole.
 
     Returns:
-        (3, 3) rotation to the rectangle's axes, and its corners (4, 3) there; None where there is none of at
-        least half of the sole.
+        (3, 3) rotation to the rectangle's axes, and its corners (4, 3) in these axes [m]; None instead of the
+        corners if no rectangle covers at least half of the sole.
     """
     hull = ConvexHull(corners[:, :2])
     best, best_turn, best_area = None, np.eye(3), 0.5 * hull.volume
@@ -112,7 +116,7 @@ def _inscribed_rectangle(corners: Floats) -> tuple[Floats, Floats | None]:
             for y0, y1 in combinations(np.unique(xy[:, 1]), 2):
                 candidate = np.array([[x, y, 1.0] for x in (x0, x1) for y in (y0, y1)])
                 area = (x1 - x0) * (y1 - y0)
-                # A little more is no reason to turn away from the axes of the link.
+                # An area larger by less than 0.1 % does not justify axes other than those of the link.
                 if area > 1.001 * best_area and (sides @ candidate.T < 1e-9).all():
                     best, best_turn, best_area = candidate, turn, area
     if best is not None:
@@ -121,11 +125,11 @@ def _inscribed_rectangle(corners: Floats) -> tuple[Floats, Floats | None]:
 
 
 def _cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
-    """Facets of the cone spanned by the pyramid edges at every corner, as rows @ wrench <= 0."""
+    """Returns the facets of the cone spanned by the pyramid edges at all corners, as rows @ wrench <= 0."""
     edges = np.array([[sx * mu, sy * mu, 1.0] for sx in (1, -1) for sy in (1, -1)])
     wrenches = np.array([np.hstack([edge, np.cross(corner, edge)]) for corner in corners for edge in edges])
-    # All generators have unit normal force: the cone is the polytope they span in the other components, and a
-    # facet n . x <= c of it is the row (n, -c) on (other components, fz).
+    # All generators have unit normal force, so the cone follows from the polytope that they span in the other
+    # components: a facet n . x <= c of the polytope is the row (n, -c) on (other components, fz).
     others = [component for component in select if component != 2]
     length = float(np.abs(corners).max())
     unit = np.where(np.array(others) >= 3, length, 1.0)
@@ -141,15 +145,16 @@ def _cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
 def implied_motion(
     bodies: Sequence[int], placements: Sequence[pin.SE3], selects: Sequence[tuple[int, ...]]
 ) -> Ints:
-    """Which components' motion of a set of contacts repeats what earlier ones on the same body already fix.
+    """Marks the contact components whose motion earlier contacts on the same body already fix.
 
     Args:
-        bodies: of each contact; contacts move together where it is the same.
-        placements: of each contact's axes in its body.
-        selects: components whose motion each contact blocks.
+        bodies: body index of each contact; contacts with the same index move together.
+        placements: pose of each contact's axes in its body.
+        selects: components whose motion each contact blocks, indices 0 to 5.
 
     Returns:
-        (contacts, 6) 1 where a component is implied.
+        (contacts, 6) 1 where a component's motion is implied by earlier contacts, else 0. Column t is the
+        t-th entry of the contact's `selects`.
     """
     implied = np.zeros((len(bodies), 6), np.int64)
     fixed: dict[int, list[Floats]] = {}

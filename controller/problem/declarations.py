@@ -1,4 +1,4 @@
-"""What a whole-body problem is declared with: tasks, contacts and barriers, as plain data."""
+"""Declarations of a whole-body problem as plain data: tasks, inequalities, contacts and joint barriers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Task:
-    """A task as declared.
+    """Declaration of one task.
 
     Attributes:
-        name: unique; rows, references and explanations carry it.
-        kind: a registered task kind.
-        frame: operational frame or link (frame kinds), joint (kind `joint`), contact (kind `contact_force`).
-        weight: one number for all rows, or one per row; 0 leaves a row out.
-        gain: as the kind documents.
+        name: unique name; rows, references and explanations use it.
+        kind: name of a registered task kind.
+        weight: weight of all rows, or one weight per row; a row of weight 0 is left out.
+        gain: gains in the order and units that the task kind documents.
+        frame: name of an operational frame or link (frame kinds), of a joint (kind `joint`) or of a contact
+            (kinds `contact_force`, `cop` and `force_share`).
     """
 
     name: str
@@ -27,20 +28,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Inequality:
-    """A bound on what a task kind measures, which is never left: its rows may only be on one side of it.
+    """Declaration of a hard bound on the quantity that a task kind controls.
 
-    A kind's rows ask for the acceleration (or force) that brings it to its reference; here that is the most,
-    or the least, that is allowed. So with kp and kd = 2 sqrt(kp) the bound is approached without overshoot,
-    and with kp = 0 it is one on the velocity.
+    The rows of a task ask for the acceleration (or force) that brings its quantity to the reference. The rows
+    of an inequality make this acceleration (or force) the largest or the smallest that is allowed. With kp
+    and kd = 2 sqrt(kp) the quantity approaches the bound without overshoot; with kp = 0 the bound is on the
+    velocity.
 
     Attributes:
-        name: unique among tasks and inequalities; explanations carry it.
-        kind: a registered task kind with rows.
-        side: "at_most" or "at_least".
-        reference: as the kind documents: the bound.
-        gain: as the kind documents.
-        frame: as in `Task`.
-        rows: which of the kind's rows are bounded; all, if left out.
+        name: unique name among tasks and inequalities; explanations use it.
+        kind: name of a registered task kind that has rows.
+        side: "at_most" for an upper bound, "at_least" for a lower bound.
+        reference: the bound, as the reference that the task kind documents.
+        gain: gains in the order and units that the task kind documents.
+        frame: name of a frame, joint or contact, as in `Task`.
+        rows: True for each row of the kind that is bounded; None bounds all rows.
     """
 
     name: str
@@ -54,12 +56,12 @@ class Inequality:
 
 @dataclass(frozen=True)
 class ContactSettings:
-    """How contacts are treated.
+    """Settings shared by all contacts.
 
     Attributes:
-        damping_per_s: the sole's velocity is driven to zero at this rate.
-        min_force_N: least normal force of a closed contact.
-        max_force_N: largest.
+        damping_per_s: rate at which the velocity of a closed contact is driven to zero.
+        min_force_N: smallest normal force of a closed contact.
+        max_force_N: largest normal force of a closed contact.
     """
 
     damping_per_s: float
@@ -69,7 +71,14 @@ class ContactSettings:
 
 @dataclass(frozen=True)
 class BarrierSettings:
-    """Joint barriers; see `kilohertz.controller.qp.whole_body_kinematics.barriers`."""
+    """Gains of the joint barriers; see `kilohertz.controller.qp.whole_body_kinematics.barriers`.
+
+    Attributes:
+        position_per_s2: gain on the distance to a position limit.
+        damping_per_s: gain on the joint velocity near a position limit.
+        velocity_per_s: gain on the difference to a velocity limit.
+        largest_rad_s2: largest inward acceleration that a barrier demands.
+    """
 
     position_per_s2: float = 200.0
     damping_per_s: float = 30.0

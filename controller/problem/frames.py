@@ -1,4 +1,4 @@
-"""Compiled pieces that the frame tasks share: rotating into a frame, rotation and pose errors."""
+"""Compiled functions shared by the frame tasks: rotation into a frame, rotation error and pose error."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import ANGULAR, Floats
 
 _P_REF = 9
-"""Where the position begins in the reference of a pose, after its rotation."""
+"""Index at which the position begins in the reference of a pose; the rotation comes first."""
 
 
 @kernel
 def to_frame(R: Floats, a: Floats, start: int, out: Floats) -> None:
-    """Writes R' a[start : start + 3] into out: a world vector in the frame's axes."""
+    """Rotates a world vector into the frame's axes: writes R' a[start : start + 3] into out."""
     for r in range(3):
         out[r] = R[0, r] * a[start] + R[1, r] * a[start + 1] + R[2, r] * a[start + 2]
 
 
 @kernel
 def copy_row(row: Floats, out: Floats) -> None:
-    """Writes row into out: out[:] = row would be compiled with all it takes to tell that shapes differ."""
+    """Copies row into out. A loop, because `out[:] = row` also compiles the checks of the two shapes."""
     for i in range(len(out)):
         out[i] = row[i]
 
 
 @kernel
 def rotation_error(R: Floats, ref: Floats, out: Floats, E: Floats) -> float:
-    """Writes log3(R' R_ref), in the frame's axes, into out and returns its angle.
+    """Writes the rotation error log3(R' R_ref) into out and returns its angle [rad].
 
     Args:
         R: (3, 3) R_WF.
-        ref: begins with the reference, row by row.
-        out: (3,).
+        ref: array whose first 9 numbers are the reference R_WF, row by row.
+        out: (3,) rotation error in the frame's axes [rad].
         E: (3, 3) scratch.
     """
     for r in range(3):
@@ -44,7 +44,9 @@ def rotation_error(R: Floats, ref: Floats, out: Floats, E: Floats) -> float:
 
 @kernel
 def pose_error(R: Floats, p: Floats, ref: Floats, out: Floats, s: Floats) -> None:
-    """Writes log6 of the reference pose seen from the frame into out; ref is R_ref (9), p_ref (3); s scratch.
+    """Writes the pose error, log6 of the reference pose relative to the frame, into out (6,).
+
+    `ref` holds R_ref row by row (9), then p_ref (3). `s` is scratch.
 
     The linear part is V(w)^-1 R' (p_ref - p), with w the rotation error (Murray, Li, Sastry 1994, A.14).
     """

@@ -1,7 +1,7 @@
-"""The arrays of the quadratic program: allocated once, shared by Python and compiled code, readable by name.
+"""The arrays of the quadratic program: allocated once, shared by Python and compiled code, accessed by name.
 
-Compiled code receives them all as one table of addresses: handing 60 arrays over one by one costs 6 us of
-unboxing a call (measured), as much as the two pinocchio calls of the tick together.
+Compiled code receives all arrays as one table of addresses: passing 60 arrays one by one costs 6 us of
+unboxing per call (measured), as much as the two pinocchio calls of the tick together.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import NamedTuple
 from kilohertz.robots.model.kin import Floats, Ints, Kin
 
 MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL, WRENCH = 0, 1, 2, 3, 4
-"""Spaces a task can live in: rows on vdot; on the rate of the centroidal momentum; a diagonal on the joint
-accelerations; a diagonal on the wrench of one contact; rows on the wrenches of all contacts, one after the
-other, six spatial components each."""
+"""Spaces in which a task can be written. MOTION: rows on vdot. MOMENTUM: rows on the rate of the centroidal
+momentum. JOINT_DIAGONAL: a diagonal on the joint accelerations. WRENCH_DIAGONAL: a diagonal on the wrench of
+one contact. WRENCH: rows on the stacked wrenches of all contacts, six spatial components each."""
 
 # Columns of the integer task table.
 ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD = range(7)
@@ -26,79 +26,88 @@ POSITION_PER_S2, DAMPING_PER_S, VELOCITY_PER_S, LARGEST_RAD_S2 = range(4)
 
 # Entries of `Solution.residual`.
 RES_BASE, RES_MOTION, RES_CONE, RES_TAU, RES_VDOT, RES_FINITE, RES_INEQUALITY = range(7)
-"""Floating base, largest [N, Nm]; contact motion [m/s^2]; wrench cones [N]; torque beyond its limit [Nm];
-acceleration beyond its barrier [rad/s^2]; 1 where all numbers are finite; the inequality that is missed by
-most [its row's unit]."""
+"""RES_BASE: largest residual of the floating-base rows [N, Nm]. RES_MOTION: contact motion [m/s^2]. RES_CONE:
+wrench cones [N]. RES_TAU: torque beyond its limit [Nm]. RES_VDOT: acceleration beyond its barrier [rad/s^2].
+RES_FINITE: 1 if all numbers are finite. RES_INEQUALITY: largest violation of a declared inequality [unit of
+its row]."""
 
 MAX_CONE_ROWS = 32
+"""Largest number of rows on the wrench of one contact: wrench cone and normal force."""
 MAX_TASK_DIM = 6
+"""Largest number of rows of one task."""
 
 
 class Tasks(NamedTuple):
-    """The task table: what was declared. T tasks, the inequalities last."""
+    """The declared tasks and inequalities. T is their number; the inequalities come last."""
 
     table: Ints
-    """(T, 7) columns ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD: 1 for an inequality."""
+    """(T, 7) columns ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD. HARD is 1 for an inequality, else 0."""
     ref: Floats
-    """References of all tasks, one after the other; REF says where each begins."""
+    """References of all tasks, one after the other; column REF is the index at which each begins."""
     gain: Floats
-    """(T, 8) gains, as the kind documents."""
+    """(T, 8) gains, in the order and units that the task kind documents."""
     weight: Floats
-    """(T, 6) weight of each row; a row of weight 0 is left out. Of an inequality: +1 at most, -1 at least."""
+    """(T, 6) weight of each row; a row of weight 0 is left out. For a row of an inequality: +1 for an upper
+    bound, -1 for a lower bound."""
     columns: Ints
-    """(T, nv) the columns of v that the task's motion rows touch."""
+    """(T, nv) the first n_columns entries: indices into v on which the task's motion rows depend."""
     n_columns: Ints
-    """(T,)."""
+    """(T,) number of these indices."""
 
 
 class Rows(NamedTuple):
-    """What the enabled tasks wrote this tick: rows that cost, rows that are inequalities; the diagonals."""
+    """The output of the enabled tasks in this tick: cost rows, inequality rows and the two diagonals."""
 
     T: Floats
-    """(rows, nv) motion rows, momentum rows in the first 6 columns, wrench rows in the first 6 C."""
+    """(rows, max(nv, 6 C)), on a fixed base (rows, nv): a motion row uses the first nv columns, a momentum
+    row the first 6, a wrench row the first 6 C."""
     b: Floats
-    """(rows,) right-hand side."""
+    """(rows,) right-hand side of each row."""
     w: Floats
-    """(rows,) weight."""
+    """(rows,) weight of a cost row; +1 or -1 for an inequality row, as in `Tasks.weight`."""
     space: Ints
-    """(rows,) MOTION, MOMENTUM or WRENCH."""
+    """(rows,) space of each row: MOTION, MOMENTUM or WRENCH."""
     task: Ints
-    """(rows,) index of the task that wrote the row; of an inequality 6 times its own index, and its row."""
+    """(rows,) index of the task that wrote the row. For an inequality: 6 i + r, with i its index among the
+    inequalities and r its row."""
     size: Ints
-    """(3,) COST_ROWS and INEQUALITY_ROWS of this tick; FIRST_HARD: index of the first inequality."""
+    """(3,) COST_ROWS and INEQUALITY_ROWS: numbers of rows in this tick. FIRST_HARD: index of the first
+    inequality in the task table."""
     d: Floats
-    """(na,) diagonal of the joint accelerations."""
+    """(na,) cost diagonal on the joint accelerations."""
     dx: Floats
     """(na,) diagonal times the desired joint acceleration."""
     wrench_d: Floats
-    """(C, 6) diagonal of each contact's wrench."""
+    """(C, 6) cost diagonal on the wrench of each contact."""
     wrench_dx: Floats
     """(C, 6) diagonal times the desired wrench."""
 
 
 class Contacts(NamedTuple):
-    """The contact slots. C contacts; an open one has offset -1 and no columns at all."""
+    """The contact slots. C is the number of contacts; an open contact has offset -1 and no columns."""
 
     frame: Ints
     """(C,) index of the contact's frame in `Kin`."""
     dim: Ints
-    """(C,) components of the wrench: 6 surface, 5 line, 3 point."""
+    """(C,) number of transmitted wrench components: 6 surface, 5 line, 3 point."""
     select: Ints
-    """(C, 6) which of the six spatial components they are."""
+    """(C, 6) the first dim entries: index of each transmitted component among the six spatial components."""
     implied: Ints
-    """(C, 6) 1 where other closed contacts of the same body already fix this component's motion."""
+    """(C, 6) 1 if other closed contacts of the same body already fix the motion of this component, else 0."""
     offset: Ints
-    """(C,) first column of the wrench among all closed contacts."""
+    """(C,) first column of the contact's wrench in the stacked wrenches of the closed contacts; -1 if
+    open."""
     cone: Floats
-    """(C, MAX_CONE_ROWS, 6) rows on the wrench."""
+    """(C, MAX_CONE_ROWS, 6) rows on the wrench: the wrench cone, then the normal force."""
     lower: Floats
-    """(C, MAX_CONE_ROWS)."""
+    """(C, MAX_CONE_ROWS) lower bound of each row [N]."""
     upper: Floats
-    """(C, MAX_CONE_ROWS)."""
+    """(C, MAX_CONE_ROWS) upper bound of each row [N]."""
     n_rows: Ints
-    """(C,)."""
+    """(C,) number of rows in use."""
     damping_per_s: Floats
-    """(C,) the contact's acceleration is driven to -damping * velocity."""
+    """(C,) damping of the contact's motion [1/s]: its acceleration is constrained to -damping *
+    velocity."""
 
 
 class Limits(NamedTuple):
@@ -107,45 +116,48 @@ class Limits(NamedTuple):
     tau: Floats
     """(na,) symmetric torque limit [Nm]."""
     position_lower: Floats
+    """(na,) lower position limit [rad]."""
     position_upper: Floats
+    """(na,) upper position limit [rad]."""
     velocity: Floats
-    """(na,) [rad], [rad], [rad/s]."""
+    """(na,) symmetric velocity limit [rad/s]."""
     gain: Floats
-    """(4,) of the joint barriers: POSITION_PER_S2, DAMPING_PER_S, VELOCITY_PER_S, LARGEST_RAD_S2."""
+    """(4,) gains of the joint barriers: POSITION_PER_S2, DAMPING_PER_S, VELOCITY_PER_S, LARGEST_RAD_S2."""
     vdot_lower: Floats
+    """(na,) lower bound on the joint accelerations in this tick, written by compiled code [rad/s^2]."""
     vdot_upper: Floats
-    """(na,) this tick's bounds on the joint accelerations; compiled code writes them."""
+    """(na,) upper bound on the joint accelerations in this tick, written by compiled code [rad/s^2]."""
 
 
 class Solution(NamedTuple):
-    """The solution of the last tick, by name; every solver fills it and starts warm from it."""
+    """The solution of the last tick. Every solver writes it and uses it as its warm start."""
 
     vdot: Floats
-    """(nv,) generalised acceleration."""
+    """(nv,) generalised acceleration [m/s^2, rad/s^2]."""
     wrench: Floats
-    """(C, 6) contact wrenches in their contact frames (selected components first, the rest 0)."""
+    """(C, 6) contact wrenches in their contact frames [N, Nm]: the selected components first, the rest 0."""
     tau: Floats
     """(na,) joint torque [Nm]."""
     y_base: Floats
     """(6,) multipliers of the floating-base rows."""
     y_motion: Floats
-    """(C, 6) of the contact motion rows."""
+    """(C, 6) multipliers of the contact motion rows."""
     y_cone: Floats
-    """(C, MAX_CONE_ROWS) of the wrench cones."""
+    """(C, MAX_CONE_ROWS) multipliers of the wrench cones."""
     y_tau: Floats
-    """(na,) of the torque limits."""
+    """(na,) multipliers of the torque limits."""
     y_vdot: Floats
-    """(na,) of the acceleration barriers."""
+    """(na,) multipliers of the acceleration barriers."""
     y_inequality: Floats
-    """(I, 6) of the inequalities that were declared, row by row; positive where in force."""
+    """(I, 6) multipliers of the declared inequalities, row by row; positive if the row is active."""
     residual: Floats
-    """(7,) by how much each block of rows is missed, at RES_BASE to RES_INEQUALITY."""
+    """(7,) largest violation of each block of rows, at the indices RES_BASE to RES_INEQUALITY."""
     zmp: Floats
-    """(2,) zero-moment point of the wrenches at the mean height of the soles [m]."""
+    """(2,) zero-moment point of the contact wrenches at the mean height of the soles, world axes [m]."""
 
 
 class Arrays(NamedTuple):
-    """Every group, in the order in which compiled code receives them."""
+    """All groups of arrays, in the order in which compiled code receives them."""
 
     kin: Kin
     tasks: Tasks

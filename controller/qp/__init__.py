@@ -1,1 +1,1 @@
-"""The whole-body quadratic program: its tables, its compiled assembly and its solvers."""
+"""The whole-body quadratic program: compiled kinematics, assembly, solvers and checks."""

@@ -1,4 +1,4 @@
-"""DAQP, a dense dual active-set solver, on the reduced problem: our own gave up, or limits are softened."""
+"""DAQP, a dense dual active-set solver, for softened problems and those that the compiled solver fails on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EQUALITY, _SOFT = 5, 8
 
 
 def exact_arrays(arrays: Arrays) -> ExactArrays:
-    """The reduced problem's memory, for all contacts closed at once."""
+    """Allocates the memory of the reduced problem, for all contacts closed at once."""
     nv, nb = len(arrays.kin.v), int(arrays.kin.size[NV_BASE])
     na = nv - nb
     n = na + int(arrays.contacts.dim.sum())
@@ -45,10 +45,10 @@ class DaqpBackend:
     Args:
         arrays: the shared tables.
         problem: memory of the reduced problem.
-        write_rows: compiled stages, of which ROWS is used.
-        run: the compiled stages of DAQP.
-        table: of all arrays, for both.
-        tolerances: what counts as solved.
+        write_rows: compiled stages of the tick, of which ROWS is used.
+        run: compiled stages of DAQP.
+        table: table of all arrays, for both.
+        tolerances: largest residuals of a solved tick.
     """
 
     name = "daqp"
@@ -74,7 +74,7 @@ class DaqpBackend:
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
-        """Nothing to build: the reduced problem is dense and cheap to size anew."""
+        """Does nothing: the reduced problem is dense, and its size may change each tick at little cost."""
 
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
         """Writes the problem of this tick."""
@@ -83,29 +83,34 @@ class DaqpBackend:
         self._run(DAQP_ASSEMBLY, self._table, NOTHING, NOTHING)
 
     def solve(self) -> bool:
-        """Solves it into the solution: first without torque limits and barriers, then with them where hit.
+        """Solves the problem of this tick and writes the solution.
+
+        Torque limits, barriers and declared inequalities are added in a second solve if the first violates
+        them.
 
         Returns:
-            True where the solution is finite and within tolerance of every block.
+            True if the solution is finite, and dynamics, contact motion and wrench cones are within
+            tolerance.
         """
         self.iterations = 0
         na = len(self._arrays.solution.tau)
         p = self._problem
         solved = self._call(na, na + int(p.size[N_MOTION] + p.size[N_CONE]))
         if solved and not self._tolerances.limits_ok(self._arrays.solution.residual):
-            # The limits as they are, whatever the solver's own tolerance: the guard clips what is left.
+            # The limits are not tightened by the solver's tolerance: the guard clips a remaining violation.
             solved = self._call(0, na + int(p.size[N_ROWS]))
         return solved and self._tolerances.accept(self._arrays.solution.residual)
 
     def solve_softened(self) -> bool:
-        """Solves with limits and contact motion as heavy costs: what is asked for has a solution then.
+        """Solves with limits and contact motion as heavy costs, so that a solution always exists.
 
         Returns:
-            True where the solution is finite and its wrenches are inside their cones.
+            True if the solution is finite, satisfies the dynamics, and its wrenches are inside their cones.
         """
         self._problem.size[SOFTENED] = 1
         p, lower = self._problem, self._arrays.contacts.lower
-        # Contacts may unload fully, so that no wrench at all is feasible; checked against the same bounds.
+        # The smallest normal force is lowered to 0, so that zero wrenches are feasible; the check uses the
+        # same bounds.
         self._contact_lower[:] = lower
         np.minimum(lower, 0.0, out=lower)
         self._write_rows(ROWS, self._table, NOTHING, NOTHING)
@@ -118,7 +123,7 @@ class DaqpBackend:
         return solved and bool(residual[RES_FINITE] == 1.0 and missed_N <= self._tolerances.force_N)
 
     def _call(self, first: int, last: int, soft: bool = False) -> bool:
-        """Solves with the constraints [first, last) of (bounds, motion, cone, torque)."""
+        """Solves with constraints first to last - 1 of (bounds, motion, cone, torque, inequalities)."""
         p = self._problem
         n, na = int(p.size[N]), len(self._arrays.solution.tau)
         rows = last - na
@@ -143,4 +148,4 @@ class DaqpBackend:
         return True
 
     def forget(self) -> None:
-        """Nothing is remembered between ticks."""
+        """Does nothing: the solver keeps no state between ticks."""

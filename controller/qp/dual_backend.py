@@ -1,4 +1,4 @@
-"""The exact solver: our own dual active set, and DAQP where that gives up."""
+"""The exact solver: the compiled dual active-set solver, and DAQP if it fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kilohertz.robots.model.kin import NV_BASE, Ints
 
 
 def dual_arrays(arrays: Arrays) -> DualArrays:
-    """The solver's memory: rows for every task and contact, and for as many limits as there are unknowns."""
+    """Allocates the solver's memory: rows for all tasks and contacts, and as many limits as unknowns."""
     nv, nb = len(arrays.kin.v), int(arrays.kin.size[NV_BASE])
     wrenches = int(arrays.contacts.dim.sum())
     n = nv - nb + wrenches
@@ -49,9 +49,9 @@ class DualBackend:
         arrays: the shared tables.
         dual: memory of the solver.
         run: compiled stages.
-        table: of all arrays, for `run`.
-        tolerances: what counts as solved.
-        fallback: takes over where the solver gives up.
+        table: table of all arrays, for `run`.
+        tolerances: largest residuals of a solved tick.
+        fallback: solver that is used if the dual solver fails.
     """
 
     name = "exact"
@@ -73,16 +73,17 @@ class DualBackend:
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
-        """Nothing to build: the reduced problem is dense and cheap to size anew."""
+        """Does nothing: the reduced problem is dense, and its size may change each tick at little cost."""
 
     def assemble(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
-        """Nothing yet: `solve` writes the problem and solves it in one compiled call, 1 us less than two."""
+        """Does nothing: `solve` writes and solves the problem in one compiled call, 1 us less than in two."""
 
     def solve(self) -> bool:
-        """Solves it into the solution.
+        """Solves the problem of this tick and writes the solution.
 
         Returns:
-            True where the solution is finite and within tolerance of every block.
+            True if the solution is finite, and dynamics, contact motion and wrench cones are within
+            tolerance.
         """
         status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
         self.iterations = 1 + int(self._dual.size[STEPS])
@@ -94,4 +95,4 @@ class DualBackend:
         return solved
 
     def forget(self) -> None:
-        """Nothing is remembered but the last solution."""
+        """Does nothing: the solver keeps no state except the last solution."""

@@ -1,4 +1,4 @@
-"""The growing and shrinking Cholesky factor of the dual solver's Gram matrix."""
+"""Cholesky factor of the dual solver's Gram matrix, updated when rows are added or removed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.kin import Floats
 
 DEPENDENT = 1e-11
-"""A row depends on those before it where its part outside their span (squared, relative) is smaller."""
+"""A row counts as dependent on the rows before it if the squared length of its part outside their span,
+relative to its own squared length, is at most this."""
 
 
 @inner_kernel
 def factor_row(S: Floats, F: Floats, i: int) -> float:
-    """Adds row i of S to the factor of the rows before it.
+    """Adds row i of S to the Cholesky factor F of the rows before it.
 
     Returns:
-        The squared length of the row outside their span; 0 where it depends on them. Such a row then takes
-        no part: its inverse pivot is 0, so its multiplier is 0.
+        Squared length of the row's part outside the span of the rows before it; 0 if it depends on them. A
+        dependent row has no effect: its inverse pivot is 0, so its multiplier is 0.
     """
     row = F[i]
     j = 0
     while (
         j + 3 < i
-    ):  # four columns at a time: one by one, the ends of 280 short loops cost as much as their work
+    ):  # four columns at a time: in 280 short loops, one per column, loop overhead costs as much as the work
         r0, r1, r2, r3 = F[j], F[j + 1], F[j + 2], F[j + 3]
         a0, a1, a2, a3 = S[i, j], S[i, j + 1], S[i, j + 2], S[i, j + 3]
         for q in range(j):
@@ -58,7 +59,7 @@ def factor_row(S: Floats, F: Floats, i: int) -> float:
 
 @inner_kernel
 def solve_upper(F: Floats, m: int, x: Floats) -> None:
-    """Solves F' x = x in place."""
+    """Solves F' x = b for the first m rows, in place: x holds b, then the result."""
     for i in range(m - 1, -1, -1):
         row = F[i]
         x[i] *= row[i]
@@ -69,7 +70,7 @@ def solve_upper(F: Floats, m: int, x: Floats) -> None:
 
 @inner_kernel
 def solve_gram(F: Floats, m: int, b: Floats, x: Floats) -> None:
-    """Solves F F' x = b; b and x may be the same."""
+    """Solves F F' x = b for the first m rows; b and x may be the same array."""
     for i in range(m):
         row = F[i]
         a = b[i]
@@ -81,7 +82,7 @@ def solve_gram(F: Floats, m: int, b: Floats, x: Floats) -> None:
 
 @inner_kernel
 def drop_row(d: DualArrays, i: int, m: int) -> None:
-    """Takes row i out of the first m rows and of S; the caller factors rows i to m - 2 anew."""
+    """Removes row i from the first m rows and from S; the caller then factors rows i to m - 2 again."""
     for r in range(i, m - 1):
         d.b[r], d.limit[r], d.y[r] = d.b[r + 1], d.limit[r + 1], d.y[r + 1]
         d.span[r, START], d.span[r, STOP] = d.span[r + 1, START], d.span[r + 1, STOP]

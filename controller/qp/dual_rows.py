@@ -1,16 +1,16 @@
-"""The reduced problem as rows for the dual solver, in whitened unknowns.
+"""The rows of the reduced problem for the dual solver, in whitened unknowns.
 
-With x = x0 + sigma z (see `exact_assembly`) the cost of the diagonals is |z|^2 / 2 and
-everything else is a row: a task row costs (a'z - b)^2 w / 2, a contact's motion is a'z = b, a limit that is
-hit is a'z >= b.
+With x = x0 + sigma z (see `exact_assembly`) the cost of the diagonals is |z|^2 / 2 and everything else is a
+row: a task row costs (a'z - b)^2 w / 2, the motion of a contact is a'z = b, a limit that is hit is a'z >= b.
 
-A row is never written out. What it says of joints and wrenches is sparse (d: the joints of one leg), what it
-says of the base acceleration K z has six numbers (c), so a = d + K'c and
+A row is never stored as a dense vector. Its part d on joints and wrenches is sparse (for example the joints
+of one leg), and its part c on the base acceleration K z has six numbers, so a = d + K'c and
 
     a_i'a_j = d_i'd_j + (K d_i)'c_j + c_i'(K d_j + K K' c_j),
 
-12 products a pair, and as many as d_i and d_j have columns in common: most have none. With rows written out
-(41 columns for a humanoid on two feet, 24 rows) rows and products took 5.0 us of the tick, so 1.8 us.
+which takes 12 products per pair of rows, plus one for each column that d_i and d_j have in common; most pairs
+have none. For a humanoid on two feet (41 columns, 24 rows) rows and products took 5.0 us of the tick with
+dense rows, and take 1.8 us in this form.
 """
 
 from __future__ import annotations
@@ -35,63 +35,67 @@ from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.kin import NV_BASE, Floats, Ints, Kin
 
 UNKNOWNS, COSTS, FIXED, IN_USE, STEPS, INEQUALITIES = range(6)
-"""What `DualArrays.size` holds."""
+"""Entries of `DualArrays.size`."""
 
 GIVEN_B, GIVEN_D = 6, 7
-"""Columns of `DualArrays.given`: c begins at 0, then the right-hand side, then d."""
+"""Columns of `DualArrays.given`: c begins at 0, the right-hand side is at GIVEN_B, d begins at GIVEN_D."""
 START, STOP, SLOT = range(3)
 """Columns of `DualArrays.span` and `DualArrays.given_span`."""
 
 
 class DualArrays(NamedTuple):
-    """Rows, their Gram matrix and its factor: FIXED rows of tasks and contacts, then the limits in force."""
+    """Rows, their Gram matrix and its factor: FIXED rows of tasks and contacts, then the active limits."""
 
     size: Ints
-    """(6,) UNKNOWNS, COSTS: rows of tasks, FIXED: rows of tasks and contacts, rows IN_USE, STEPS taken,
-    INEQUALITIES that were declared and apply this tick."""
+    """(6,) UNKNOWNS: number of unknowns n. COSTS: number of task rows. FIXED: number of task and contact
+    rows. IN_USE: number of rows in use. STEPS: active-set steps taken. INEQUALITIES: number of declared
+    inequality rows that apply in this tick."""
     D: Floats
-    """(rows, n) what each row is on z directly."""
+    """(rows, n) part d of each row, on z directly."""
     span: Ints
-    """(rows, 2) D is used from column START up to STOP; what lies outside counts as 0."""
+    """(rows, 2) columns of D in use, from START up to but not including STOP; all others count as 0."""
     C: Floats
-    """(rows, 6) what it is on the base acceleration."""
+    """(rows, 6) part c of each row, on the base acceleration."""
     P: Floats
-    """(rows, 6) K d."""
+    """(rows, 6) product K d of each row."""
     CQ: Floats
-    """(12, rows) c, then K d + K K' c, a column for each row."""
+    """(12, rows) one column for each row: c, then K d + K K' c."""
     KK: Floats
-    """(6, 6) K K'."""
+    """(6, 6) product K K'."""
     b: Floats
-    """(rows,) right-hand sides."""
+    """(rows,) right-hand side of each row."""
     soft: Floats
-    """(rows,) 1 / w of cost rows, 0 of all others."""
+    """(rows,) 1 / w for cost rows, 0 for all others."""
     limit: Ints
-    """(rows,) which limit a row is, see `limit_row`: positive for its upper side, negative for its lower."""
+    """(rows,) number of the limit in each row, see `limit_row`; positive for the upper side, negative for the
+    lower side."""
     S: Floats
     """(rows, rows) lower triangle of A A', with 1 / w added to the diagonal of cost rows."""
     F: Floats
-    """(rows, rows) its Cholesky factor; the diagonal is inverted, and 0 for a row that depends on others."""
+    """(rows, rows) Cholesky factor of S. Its diagonal is stored inverted, and is 0 for a row that depends on
+    the rows before it."""
     y: Floats
-    """(rows,) multipliers: z = A' y."""
+    """(rows,) multipliers y, with z = A' y."""
     step: Floats
-    """(rows,) direction of the multipliers while a row enters."""
+    """(rows,) direction in which the multipliers change while a row is added; also scratch."""
     z: Floats
     """(n,) whitened unknowns."""
     pull: Floats
-    """(6, 1) sum of y c: what the rows pull the base acceleration with."""
+    """(6, 1) sum of y c over the rows: their total multiplier on the base acceleration."""
     given: Floats
-    """(inequalities, GIVEN_D + n) those declared, at hand whether in force or not: c, b, then d."""
+    """(inequalities, GIVEN_D + n) declared inequality rows, active or not: c, b, then d."""
     given_span: Ints
-    """(inequalities, 3) span of d; SLOT: which multiplier of `Solution.y_inequality` is theirs."""
+    """(inequalities, 3) START and STOP of d; SLOT: index of the row's multiplier in
+    `Solution.y_inequality`."""
 
 
-# Kernels that run once a row take the arrays they need, not the groups: handing a group of 20 arrays to a
-# function that is not inlined copies 150 words (measured: 122 such calls took 60 us).
+# Kernels that run once per row take single arrays, not groups: passing a group of 20 arrays to a function
+# that is not inlined copies 150 words (measured: 122 such calls took 60 us).
 
 
 @inner_kernel
 def base_gram(K: Floats, n: int, KK: Floats) -> None:
-    """Fills K K'."""
+    """Writes the product K K' of the first n columns into KK."""
     for i in range(6):
         for j in range(i + 1):
             KK[i, j] = KK[j, i] = dot(K[i], K[j], n)
@@ -110,7 +114,7 @@ def gram_row(
     CQ: Floats,
     S: Floats,
 ) -> None:
-    """Row i of S: products with the rows before it and itself."""
+    """Writes row i of S: the products of row i with the rows before it and with itself."""
     start, stop = span[i, START], span[i, STOP]
     d, c, p = D[i], C[i], P[i]
     for r in range(6):
@@ -123,7 +127,7 @@ def gram_row(
     if on_base:
         for r in range(6):
             CQ[6 + r, i] += dot(KK[r], c, 6)
-    # One pass over the rows before, not twelve: it stays in registers.
+    # One pass over the earlier rows instead of twelve, so that the factors stay in registers.
     p0, p1, p2, p3, p4, p5 = p[0], p[1], p[2], p[3], p[4], p[5]
     C0, C1, C2, C3, C4, C5 = CQ[0], CQ[1], CQ[2], CQ[3], CQ[4], CQ[5]
     s = S[i]
@@ -157,7 +161,7 @@ def motion_row(
     span: Ints,
     C: Floats,
 ) -> float:
-    """Writes T on vdot, which is 0 outside these columns, as a row on z; returns its constant part."""
+    """Converts row T on vdot to a row on z; returns the constant part. T is 0 outside `columns`."""
     constant = 0.0
     start, stop = n, 0
     if n_columns > 0:
@@ -181,7 +185,7 @@ def motion_row(
 
 @inner_kernel
 def momentum_row(T: Floats, na: int, n: int, G: Floats, D: Floats, span: Ints, C: Floats) -> float:
-    """Writes T on the momentum rate as a row on z, which is on the wrenches; returns its constant part."""
+    """Converts row T on the momentum rate to a row on the wrenches in z; returns the constant part."""
     span[START], span[STOP] = na, n
     for j in range(na, n):
         D[j] = 0.0
@@ -197,7 +201,7 @@ def momentum_row(T: Floats, na: int, n: int, G: Floats, D: Floats, span: Ints, C
 
 @inner_kernel
 def contact_motion_rows(k: Kin, contacts: Contacts, e: ExactArrays, d: DualArrays) -> None:
-    """Writes the rows of the contacts' motion after those of the tasks, and their Gram matrix."""
+    """Writes the contact motion rows after the task rows, and their rows of the Gram matrix."""
     nb = k.size[NV_BASE]
     n, i = d.size[UNKNOWNS], d.size[COSTS]
     for c in range(len(contacts.offset)):
@@ -224,7 +228,7 @@ def contact_motion_rows(k: Kin, contacts: Contacts, e: ExactArrays, d: DualArray
 def fixed_rows(
     k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d: DualArrays
 ) -> None:
-    """Writes the rows of the tasks and of the contacts' motion, and their Gram matrix."""
+    """Writes the task rows and the contact motion rows, and their Gram matrix."""
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = na
@@ -276,7 +280,7 @@ def fixed_rows(
 
 @inner_kernel
 def put_aside(i: int, at_most: bool, slot: int, d: DualArrays) -> None:
-    """Keeps row i, a declared inequality, as a'z >= b until it is missed."""
+    """Stores row i, a declared inequality, as a'z >= b in `d.given`; it is added when it is violated."""
     g = d.size[INEQUALITIES]
     side = -1.0 if at_most else 1.0
     d.given_span[g, START], d.given_span[g, STOP] = d.span[i, START], d.span[i, STOP]
@@ -293,7 +297,20 @@ def put_aside(i: int, at_most: bool, slot: int, d: DualArrays) -> None:
 def most_missed(
     vdot: Floats, K: Floats, nb: int, first: int, limit: int, worst: float, d: DualArrays
 ) -> tuple[int, float]:
-    """The inequality, counted from `first`, that is missed by more than `worst`, else `limit`; how far."""
+    """Finds the most violated declared inequality.
+
+    Args:
+        vdot: generalised acceleration.
+        K: map from z to the base acceleration.
+        nb: entries of v that belong to the base.
+        first: number of limits that are counted before the inequalities, see `limit_row`.
+        limit: most violated limit so far.
+        worst: its violation.
+        d: rows of the dual solver.
+
+    Returns:
+        The most violated limit and its violation; `limit` and `worst` if no inequality is violated by more.
+    """
     n = d.size[UNKNOWNS]
     for i in range(d.size[INEQUALITIES]):
         row = d.given[i]
@@ -311,7 +328,7 @@ def most_missed(
 def torque_limit_row(
     k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays, j: int, sign: float, i: int
 ) -> None:
-    """Writes the torque limit of joint j as row i; sign is -1 for its upper side, 1 for its lower."""
+    """Writes the torque limit of joint j as row i; sign is -1 for the upper limit, 1 for the lower."""
     nb = k.size[NV_BASE]
     na, n = len(k.v) - nb, d.size[UNKNOWNS]
     row, base, span = d.D[i], d.C[i], d.span[i]
@@ -343,8 +360,8 @@ def limit_row(
 ) -> None:
     """Writes a limit as row i, a'z >= b, and its row of S.
 
-    Limits are counted from 1: wrench cones by slot and row, torque limits, acceleration barriers, then the
-    inequalities that were declared.
+    Limits are numbered from 1: wrench cones by slot and row, torque limits, acceleration barriers, then the
+    declared inequalities. `limit` is positive for the upper side and negative for the lower side.
     """
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
@@ -389,7 +406,7 @@ def limit_row(
 
 @inner_kernel
 def combine_rows(K: Floats, nb: int, y: Floats, m: int, n: int, d: DualArrays) -> None:
-    """Writes z = A'y and the pull on the base."""
+    """Writes z = A'y, and the sum of y c into `d.pull`, over the first m rows."""
     z, pull = d.z, d.pull
     for q in range(n):
         z[q] = 0.0
@@ -410,7 +427,7 @@ def combine_rows(K: Floats, nb: int, y: Floats, m: int, n: int, d: DualArrays) -
 
 @inner_kernel
 def rows_miss(vdot_base: Floats, K: Floats, nb: int, n: int, d: DualArrays) -> None:
-    """Writes into `step` by how much z misses each row in use, with A z = D z + C (K z)."""
+    """Writes the residual of each row in use at z into `d.step`, with A z = D z + C (K z)."""
     for i in range(d.size[IN_USE]):
         row, base = d.D[i], d.C[i]
         a = d.b[i] - d.soft[i] * d.y[i]

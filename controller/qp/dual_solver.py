@@ -2,11 +2,11 @@
 
     min |z|^2 / 2 + sum w (a'z - b)^2 / 2   s.t.  contact motion a'z = b,  limits a'z >= b
 
-Everything but the limits is solved at once in the dual: with y the multipliers of the rows, z = A'y and
-(A A' + 1/w) y = b, 24 unknowns for a humanoid on two feet. Limits enter as in Goldfarb and Idnani, one at a
-time, the most violated first, while the multipliers of the limits in force stay positive. Two things make it
-fast: limits are not written down before they are hit, and those in force last tick are tried first, so most
-ticks add none.
+Without the limits the problem is one linear system in the dual: with y the multipliers of the rows, z = A'y
+and (A A' + 1/w) y = b, 24 unknowns for a humanoid on two feet. Limits are added as in Goldfarb and Idnani,
+one at a time, the most violated first, while the multipliers of the active limits stay positive. The solver
+is fast for two reasons: the row of a limit is written only when the limit is hit, and the solver starts with
+the limits that were active in the last tick, so in most ticks none is added.
 
 Source: Goldfarb and Idnani, "A numerically stable dual method for solving strictly convex quadratic
 programs", Mathematical Programming 27, 1983, section 3.
@@ -46,23 +46,26 @@ from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.kin import NV_BASE, Floats, Kin
 
 SOLVED, NO_SOLUTION, GAVE_UP = range(3)
+"""Results of the dual solver."""
 
 _MAX_STEPS = 200
 _VIOLATION = 1e-6
-"""A limit missed by less [N, Nm, rad/s^2] holds."""
+"""A limit that is violated by less counts as satisfied [N, Nm, rad/s^2]."""
 _ROUNDING = 1e-3
-"""A limit in force that is missed by less is so for rounding; by more, the solver gives up."""
+"""If an active limit is violated by less, the cause is rounding; if by more, the solver gives up."""
 _INEXACT = 1e-9
-"""Contact motion missed by more [m/s^2] asks for refinement: A A' squares the condition of the rows."""
+"""If contact motion is violated by more [m/s^2], the solution is refined: A A' squares the condition
+number."""
 _REFINEMENTS = 3
+"""Largest number of refinements of one solution."""
 _LARGE = 1e300
 _IN_FORCE = 1e-6
-"""Last tick's multipliers above this say that their limit was in force."""
+"""A limit was active in the last tick if its multiplier was larger than this."""
 
 
 @inner_kernel
 def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualArrays, limit: int) -> None:
-    """Puts a limit in force again, unless it depends on those already there."""
+    """Adds a limit to the active set, unless its row depends on the rows in use."""
     i = d.size[IN_USE]
     if i >= len(d.b) - 1:
         return
@@ -75,9 +78,10 @@ def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualAr
 def recall_limits(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
 ) -> None:
-    """Starts with the limits that were in force in the last solution, whichever solver it came from.
+    """Starts with the limits that were active in the last solution, whichever solver computed it.
 
-    Declared inequalities are found anew each tick: to look for them here, too, would cost every tick 0.3 us.
+    Declared inequalities are not recalled, but found again each tick: to look for them here, too, would cost
+    0.3 us in every tick.
     """
     n_contacts = len(contacts.offset)
     na = len(solution.tau)
@@ -97,7 +101,7 @@ def recall_limits(
 
 @inner_kernel
 def release_wrong_limits(d: DualArrays) -> None:
-    """Lets go, one at a time, of recalled limits that would have to pull: what is left is a valid start."""
+    """Removes recalled limits with a negative multiplier, one at a time; the rest is a valid starting set."""
     fixed = d.size[FIXED]
     while True:
         m = d.size[IN_USE]
@@ -117,7 +121,7 @@ def release_wrong_limits(d: DualArrays) -> None:
 
 @inner_kernel
 def refine(solution: Solution, K: Floats, nb: int, d: DualArrays) -> None:
-    """Corrects y by what the rows still miss."""
+    """Corrects y and z with one step of iterative refinement on the residuals of the rows."""
     n, m = d.size[UNKNOWNS], d.size[IN_USE]
     rows_miss(solution.vdot, K, nb, n, d)
     solve_gram(d.F, m, d.step, d.step)
@@ -130,7 +134,7 @@ def refine(solution: Solution, K: Floats, nb: int, d: DualArrays) -> None:
 def write_primal(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
 ) -> None:
-    """Writes vdot, wrenches and torque of z, and by how much every block is missed."""
+    """Writes the vdot, wrenches and torque that belong to z, and the residual of every block."""
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = d.size[UNKNOWNS]
@@ -152,7 +156,10 @@ def write_primal(
 
 @inner_kernel
 def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> tuple[int, float]:
-    """The limit that is missed by most, 0 if none, and by how much."""
+    """Returns the most violated limit and its violation; limit 0 if none is violated.
+
+    Limits are numbered as in `limit_row`.
+    """
     nb = k.size[NV_BASE]
     residual = solution.residual
     worst, limit = _VIOLATION, 0
@@ -183,7 +190,17 @@ def most_violated(k: Kin, contacts: Contacts, limits: Limits, solution: Solution
 
 @inner_kernel
 def enforce(violation: float, d: DualArrays) -> int:
-    """Puts the row after those in use in force; limits whose multiplier would turn negative let go."""
+    """Adds the row after those in use to the active set, and removes limits that block it.
+
+    A limit blocks if its multiplier would become negative.
+
+    Args:
+        violation: violation of the added row.
+        d: rows of the dual solver.
+
+    Returns:
+        SOLVED; NO_SOLUTION if the row contradicts the rows in use; GAVE_UP after too many steps.
+    """
     fixed = d.size[FIXED]
     y, step = d.y, d.step
     while d.size[STEPS] < _MAX_STEPS:
@@ -216,7 +233,7 @@ def enforce(violation: float, d: DualArrays) -> int:
 
 @inner_kernel
 def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactArrays, d: DualArrays) -> None:
-    """Multipliers of the solution by name; positive where an upper side is in force."""
+    """Writes the multipliers into the solution; positive if an upper limit or an inequality is active."""
     solution.y_motion[:] = 0.0
     solution.y_cone[:] = 0.0
     solution.y_tau[:] = 0.0
@@ -245,7 +262,7 @@ def write_multipliers(k: Kin, contacts: Contacts, solution: Solution, e: ExactAr
             slot = d.given_span[index - cones - 2 * na, SLOT]
             solution.y_inequality[slot // 6, slot % 6] = d.y[i]
     if k.size[NV_BASE] == 6:
-        # What the rows ask of the base acceleration, the floating-base rows answer: M_bb y_base = sum y c.
+        # Stationarity in the base acceleration gives the floating-base multipliers: M_bb y_base = sum y c.
         solve_base(e.L, d.pull, 1)
         for r in range(6):
             solution.y_base[r] = d.pull[r, 0]
@@ -260,10 +277,11 @@ def solve_dual(
     e: ExactArrays,
     d: DualArrays,
 ) -> int:
-    """Solves the problem whose fixed rows are written; fills the solution.
+    """Solves the problem whose fixed rows have been written, and writes the solution.
 
     Returns:
-        SOLVED; NO_SOLUTION where the limits contradict each other; GAVE_UP.
+        SOLVED; NO_SOLUTION if the limits contradict each other; GAVE_UP if rounding, memory or the step limit
+        stops the solver.
     """
     nb = k.size[NV_BASE]
     d.size[STEPS] = 0

@@ -1,7 +1,8 @@
 """The compiled entry points of the tick, generated from the registered task kinds.
 
-The switch over kinds is generated from the registry, not from a robot's task list: a new configuration never
-compiles, only a new kind does. See `kilohertz.robots.compile.kernels` for how the machine code is cached.
+The switch over kinds is generated from the registry, not from a robot's task list: a new configuration needs
+no compilation, only a new kind does. See `kilohertz.robots.compile.kernels` for how the machine code is
+cached.
 """
 
 from __future__ import annotations
@@ -94,12 +95,12 @@ def run(stage, A, x, y):
 
 
 def load(groups: dict[str, Any]) -> Run:
-    """Every compiled stage of the tick as one function, compiled at first use.
+    """Returns all compiled stages of the tick as one function, compiled at first use.
 
     Args:
-        groups: every group of arrays by the name compiled code knows it by: the fields of `Arrays`, then
-            `exact`, `dual` and `osqp`. Addresses and shapes come in at run time with the table of a
-            `StructTable` of the same groups, so one function serves every robot.
+        groups: every group of arrays by its name in compiled code: the fields of `Arrays`, then `exact`,
+            `dual` and `osqp`. Addresses and shapes are passed at run time in the table of a `StructTable` of
+            the same groups, so one function works for every robot.
     """
     kinds = load_kinds()
     structs = StructTable.of(groups)
@@ -119,14 +120,16 @@ def load(groups: dict[str, Any]) -> Run:
 
 
 def load_fallback(groups: dict[str, Any]) -> Run:
-    """The stages of DAQP, on rows that ROWS or DUAL_SOLVE has written; compiled beside the others.
+    """Returns the stages of DAQP, which use the rows that ROWS or DUAL_SOLVE has written.
+
+    They are compiled separately from the other stages and may be ready later.
 
     Args:
-        groups: as for `load`; its tables serve here too.
+        groups: every group of arrays, as for `load`; the function takes the same tables.
     """
 
     def run(stage: int, table: Ints, x: Floats, y: Floats) -> int:
-        """Stands in until the stages are compiled."""
+        """Waits until the stages are compiled, then runs them."""
         compile_ahead.load_pending()
         return run(stage, table, x, y)
 

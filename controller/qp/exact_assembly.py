@@ -1,8 +1,8 @@
-"""Compiled reduction of the problem to a small dense one, for exact solvers.
+"""Compiled reduction of the problem to a small dense one, for the exact solvers.
 
-The base acceleration is eliminated with the floating-base rows (M_bb is always positive definite), the joint
+The base acceleration is eliminated with the floating-base rows (M_bb is always positive definite). The joint
 accelerations and wrenches are whitened by their diagonal: z = D^1/2 (x - x0) with x = (vdot_joints,
-wrenches). What is left is
+wrenches). The reduced problem is
 
     min 1/2 z'Hz + f'z,   H = I + sum w_i a_i a_i'      s.t.  contact motion rows, wrench cones, limits.
 """
@@ -23,32 +23,38 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FZ, NV_BASE, Floats, Ints, Kin
 
 N, N_ROWS, N_MOTION, N_CONE, SOFTENED = range(5)
+"""Entries of `ExactArrays.size`."""
 SOFT_MOTION_WEIGHT = 1e3
+"""Weight of each contact motion row when contact motion is softened to a cost."""
 
 
 class ExactArrays(NamedTuple):
-    """The reduced problem; sized for all contacts closed, used up to `size`."""
+    """The reduced problem. Memory is for all contacts closed; `size` is the part in use."""
 
     size: Ints
-    """(5,) unknowns N, constraint rows N_ROWS (motion, cone, torque, inequalities), N_MOTION, N_CONE;
-    SOFTENED: contact motion becomes a heavy cost."""
+    """(5,) N: number of unknowns n. N_ROWS: constraint rows (motion, cone, torque, inequalities). N_MOTION
+    and N_CONE: motion rows and cone rows. SOFTENED: 1 if contact motion is a heavy cost instead of a
+    constraint."""
     H: Floats
-    """(n * n,) row by row with stride N."""
+    """(n * n,) Hessian, row by row with stride N."""
     f: Floats
+    """(n,) linear part of the cost."""
     C: Floats
-    """(rows * n,) constraint rows, with stride N."""
+    """(rows * n,) constraint rows, row by row with stride N."""
     lower: Floats
+    """(na + rows,) lower bounds on the first na unknowns (acceleration barriers), then on the rows."""
     upper: Floats
-    """(na + rows,) bounds on the first na unknowns (acceleration barriers), then on the rows."""
+    """(na + rows,) upper bounds, in the same order."""
     x0: Floats
+    """(n,) offset of the whitening: x = x0 + sigma z."""
     sigma: Floats
-    """(n,) x = x0 + sigma z."""
+    """(n,) scale of the whitening: x = x0 + sigma z."""
     K: Floats
-    """(6, n + 1) base acceleration = K[:, :n] z + K[:, n]."""
+    """(6, n + 1) map to the base acceleration, which is K[:, :n] z + K[:, n]."""
     L: Floats
-    """(6, 6) Cholesky factor of M_bb, inverse diagonal."""
+    """(6, 6) Cholesky factor of M_bb; its diagonal is stored inverted."""
     G: Floats
-    """(6, n + 1) momentum rate = G[:, :n] z + G[:, n]."""
+    """(6, n + 1) map to the momentum rate, which is G[:, :n] z + G[:, n]."""
     row: Floats
     """(n,) scratch row."""
     work: Floats
@@ -57,7 +63,7 @@ class ExactArrays(NamedTuple):
 
 @inner_kernel
 def factor_base(M: Floats, L: Floats) -> None:
-    """Cholesky factor of the 6 x 6 base block, with inverse diagonal."""
+    """Writes the Cholesky factor of the 6 x 6 base block of M into L; its diagonal is stored inverted."""
     for i in range(6):
         for j in range(i + 1):
             a = M[i, j]
@@ -68,7 +74,7 @@ def factor_base(M: Floats, L: Floats) -> None:
 
 @inner_kernel
 def solve_base(L: Floats, K: Floats, n: int) -> None:
-    """K <- M_bb^-1 K on n columns."""
+    """Replaces the first n columns of K by M_bb^-1 K; L is the factor of M_bb from `factor_base`."""
     for r in range(6):
         for q in range(r):
             for j in range(n):
@@ -85,7 +91,7 @@ def solve_base(L: Floats, K: Floats, n: int) -> None:
 
 @inner_kernel
 def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> None:
-    """Fills x0, sigma, K and G."""
+    """Writes x0, sigma, K and G of the reduced problem."""
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
     for j in range(na):
@@ -129,7 +135,7 @@ def whiten(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays, n: int) -> No
 
 @inner_kernel
 def motion_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, out: Floats) -> float:
-    """Row T on vdot as a row on z; returns its constant part T vdot(z = 0)."""
+    """Converts row T on vdot to a row on z in out; returns the constant part T vdot(z = 0)."""
     constant = 0.0
     for j in range(na):
         constant += T[nb + j] * e.x0[j]
@@ -147,7 +153,7 @@ def motion_row(T: Floats, nb: int, na: int, n: int, e: ExactArrays, out: Floats)
 
 @inner_kernel
 def task_row(space: int, T: Floats, contacts: Contacts, e: ExactArrays, n: int, na: int, nb: int) -> float:
-    """A task's row as the row `e.row` on z; returns its constant part."""
+    """Converts the row T of a task to a row on z in `e.row`; returns the constant part."""
     if space == MOTION:
         return motion_row(T, nb, na, n, e, e.row)
     for j in range(n):
@@ -168,7 +174,7 @@ def task_row(space: int, T: Floats, contacts: Contacts, e: ExactArrays, n: int, 
 
 @inner_kernel
 def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
-    """Adds w (row z - b)^2 / 2 to H (lower triangle) and f."""
+    """Adds the cost w (row z - b)^2 / 2 to H (lower triangle) and f, with `row` in `e.row`."""
     row = e.row
     for i in range(n):
         a = w * row[i]
@@ -180,7 +186,11 @@ def add_cost(e: ExactArrays, n: int, w: float, b: float) -> None:
 
 @inner_kernel
 def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb: int) -> int:
-    """Writes the motion rows (equalities; heavy costs if softened), then the cone rows; returns how many."""
+    """Writes the motion rows (equalities, or heavy costs if softened), then the cone rows.
+
+    Returns:
+        Number of constraint rows written.
+    """
     row = 0
     softened = e.size[SOFTENED] == 1
     for c in range(len(contacts.offset)):
@@ -188,7 +198,7 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
             continue
         f = contacts.frame[c]
         for t in range(contacts.dim[c]):
-            if contacts.implied[c, t] == 1:  # the solver takes no equality twice
+            if contacts.implied[c, t] == 1:  # the solver accepts no redundant equality
                 continue
             s = contacts.select[c, t]
             b = -contacts.damping_per_s[c] * k.vel[f, s] - k.drift[f, s]
@@ -225,7 +235,7 @@ def contact_rows(k: Kin, contacts: Contacts, e: ExactArrays, n: int, na: int, nb
 def torque_rows(
     k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, n: int, na: int, nb: int, row: int
 ) -> int:
-    """Writes the torque rows after `row` rows; returns the new count."""
+    """Writes the torque rows after the first `row` rows; returns the new number of rows."""
     for j in range(na):
         constant = k.h[nb + j] + motion_row(k.M[nb + j], nb, na, n, e, e.row)
         for c in range(len(contacts.offset)):
@@ -247,7 +257,7 @@ def torque_rows(
 
 @inner_kernel
 def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limits, e: ExactArrays) -> None:
-    """Fills the reduced problem from the tasks' rows, the contacts and the limits."""
+    """Writes the reduced problem from the first m rows of the tasks, the contacts and the limits."""
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = na
@@ -281,7 +291,10 @@ def reduce_problem(k: Kin, rows: Rows, m: int, contacts: Contacts, limits: Limit
 def expand(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, z: Floats, y: Floats
 ) -> None:
-    """Writes the solution from z and the multipliers y (bounds, then rows; 0 if left out) and checks it."""
+    """Writes the solution and its residuals from z and y.
+
+    y are the multipliers of the bounds, then of the rows; those of constraints that were left out are 0.
+    """
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n = e.size[N]

@@ -1,7 +1,8 @@
-"""Compiled inequalities that a user declared: rows of task kinds, bounded on one side.
+"""Compiled functions for the declared inequalities: rows of task kinds that are bounded on one side.
 
-They are written with the tasks' rows, after those that cost. Here are the reduced problem's rows of them, and
-the check of any solver's solution; the dual solver's rows are in `kilohertz.controller.qp.dual_rows`.
+The inequality rows are written together with the rows of the tasks, after the cost rows. This module adds
+them to the reduced problem and computes their residual for the solution of any solver. The rows for the dual
+solver are in `kilohertz.controller.qp.dual_rows`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _NO_BOUND = 1e30
 
 @inner_kernel
 def reduced_inequalities(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays) -> None:
-    """Appends this tick's inequalities to the rows of the reduced problem."""
+    """Appends the inequalities of this tick to the constraint rows of the reduced problem."""
     nb = k.size[NV_BASE]
     na = len(k.v) - nb
     n, row = e.size[N], e.size[N_ROWS]
@@ -48,7 +49,10 @@ def reduced_inequalities(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays)
 
 @inner_kernel
 def inequality_residual(k: Kin, rows: Rows, contacts: Contacts, solution: Solution, column: Floats) -> None:
-    """Writes by how much the solution misses the inequalities, each in its own unit: the most."""
+    """Writes the largest violation of the inequalities by the solution, each in its own unit.
+
+    `column` is scratch (6,).
+    """
     linear, angular = k.s[0], k.s[1]
     for r in range(3):
         linear[r] = angular[r] = 0.0

@@ -8,7 +8,14 @@ from kilohertz.robots.model.kin import FX, FY, FZ, MOMENT, MX, MY, MZ, Floats, K
 
 @kernel
 def momentum_column(k: Kin, f: int, component: int, out: Floats) -> None:
-    """Writes the momentum rate (world axes, about the centre of mass) per unit of a wrench component."""
+    """Writes the momentum rate (6,) per unit of one wrench component into out.
+
+    Args:
+        k: kinematics.
+        f: index of the contact's frame.
+        component: index of the wrench component in the contact frame, 0 to 5.
+        out: (6,) rate of linear and angular momentum about the centre of mass, world axes.
+    """
     R = k.R[f]
     axis = component % MOMENT
     r0, r1, r2 = R[0, axis], R[1, axis], R[2, axis]

@@ -1,9 +1,9 @@
-"""Compiled assembly of one OSQP problem, and the way back from its answer.
+"""Compiled assembly of one OSQP problem, and conversion of OSQP's result to the solution.
 
     min 1/2 x'Px + g'x   s.t.  l <= A x <= u,   x = (vdot, wrench / force_scale)
 
-Momentum tasks are written on the wrenches (the sum of the wrenches and gravity is the momentum's rate), which
-keeps P almost diagonal: 150 entries instead of 640 for a humanoid in double support.
+Momentum tasks are written as costs on the wrenches, because the momentum rate is the sum of the wrenches and
+gravity. This keeps P almost diagonal: 150 entries instead of 640 for a humanoid in double support.
 """
 
 from __future__ import annotations
@@ -19,46 +19,55 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FZ, NV_BASE, Floats, Ints, Kin
 
 N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT = range(6)
+"""Entries of `OsqpArrays.size`."""
 
 ACTIVE = 1e-9
-"""A row with a larger multiplier, of the unscaled row, is at its bound: OSQP leaves 1e-20 on the others."""
+"""A row is at its bound if the multiplier of the unscaled row is larger than this: on the other rows OSQP
+leaves multipliers of 1e-20."""
 
 
 class OsqpArrays(NamedTuple):
-    """One problem: a set of closed contacts and enabled tasks, with or without the lazy limits."""
+    """Arrays of one problem: a set of closed contacts and enabled tasks, with or without limit rows."""
 
     size: Ints
-    """(6,) N, M_ROWS, N_FORCE, WITH_LIMITS, ROW_TAU, ROW_VDOT."""
+    """(6,) N: number of unknowns n. M_ROWS: number of rows m. N_FORCE: number of wrench unknowns.
+    WITH_LIMITS: 1 if the problem has limit rows. ROW_TAU and ROW_VDOT: first row of the torque limits and of
+    the barriers."""
     force_scale: Floats
-    """(1,) newtons (newton metres) per unit of a wrench unknown."""
+    """(1,) newtons (or newton metres) per unit of a wrench unknown."""
     offset: Ints
-    """(C,) first wrench column of each contact after vdot; -1: not in this problem."""
+    """(C,) first wrench column of each contact, counted after vdot; -1 if it is not in this problem."""
     row_motion: Ints
-    """(C,) first motion row."""
+    """(C,) first motion row of each contact."""
     row_cone: Ints
-    """(C,) first cone row."""
+    """(C,) first cone row of each contact."""
     position_P: Ints
-    """(n, n) where an upper-triangular entry lives in px; -1: nowhere."""
+    """(n, n) index in px of each upper-triangular entry of P; -1 if P has no such entry."""
     position_A: Ints
-    """(m, n) where an entry lives in ax; -1: nowhere."""
+    """(m, n) index in ax of each entry of A; -1 if A has no such entry."""
     px: Floats
+    """Nonzero entries of the upper triangle of P."""
     ax: Floats
+    """Nonzero entries of A."""
     g: Floats
+    """(n,) linear part of the cost."""
     l: Floats  # noqa: E741
+    """(m,) lower bound of each scaled row."""
     u: Floats
+    """(m,) upper bound of each scaled row."""
     row_scale: Floats
-    """(m,) scale of each row: active ones weigh more."""
+    """(m,) scale of each row, larger for active rows."""
     active: Ints
-    """(m,) 1 where the row was active when it was last looked at."""
+    """(m,) 1 if the row was active in the last solution, else 0."""
     G: Floats
-    """(6, n_force) wrench -> momentum rate."""
+    """(6, n_force) map from the wrenches [N, Nm] to the momentum rate."""
     work: Floats
     """(n,) scratch."""
 
 
 @inner_kernel
 def add_motion_rows(k: Kin, tasks: Tasks, rows: Rows, first: int, count: int, problem: OsqpArrays) -> None:
-    """Adds sum w |T vdot - b|^2 of one task's rows to P and g."""
+    """Adds the cost sum w |T vdot - b|^2 / 2 of the rows of one task to P and g."""
     i = rows.task[first]
     columns = tasks.columns[i]
     px, g, position = problem.px, problem.g, problem.position_P
@@ -80,7 +89,7 @@ def add_motion_rows(k: Kin, tasks: Tasks, rows: Rows, first: int, count: int, pr
 def add_force_row(
     w: float, t: Floats, b: float, nv: int, nf: int, px: Floats, g: Floats, position_P: Ints
 ) -> None:
-    """Adds w (t wrench - b)^2 to P and g, the wrench in its own units."""
+    """Adds the cost w (t f - b)^2 / 2 to P and g, with f the scaled wrench unknowns."""
     for j in range(nf):
         a = w * t[j]
         if a != 0.0:
@@ -93,7 +102,7 @@ def add_force_row(
 def add_momentum_row(
     k: Kin, rows: Rows, r: int, nv: int, nf: int, force_scale: float, problem: OsqpArrays
 ) -> None:
-    """Adds w (T (G wrench + m g) - b)^2 to P and g."""
+    """Adds the cost w (T (G wrench + m g) - b)^2 / 2 of row r to P and g."""
     w, T, G, px, g, t = rows.w[r], rows.T[r], problem.G, problem.px, problem.g, problem.work
     b = rows.b[r] + T[FZ] * GRAVITY_M_S2 * k.mass[0]
     for j in range(nf):
@@ -106,7 +115,7 @@ def add_momentum_row(
 
 @inner_kernel
 def scatter_contacts(k: Kin, rows: Rows, contacts: Contacts, problem: OsqpArrays) -> None:
-    """Writes what belongs to the contacts: wrench columns, motion rows and cone rows."""
+    """Writes the parts of the contacts: wrench columns, motion rows and cone rows."""
     nv, nb = len(k.v), k.size[NV_BASE]
     px, ax, g, lower, upper = problem.px, problem.ax, problem.g, problem.l, problem.u
     pos_P, pos_A, scale = problem.position_P, problem.position_A, problem.row_scale
@@ -148,7 +157,7 @@ def scatter_contacts(k: Kin, rows: Rows, contacts: Contacts, problem: OsqpArrays
 
 @inner_kernel
 def scatter_costs(k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, problem: OsqpArrays) -> None:
-    """Adds the first m rows of the tasks to P and g."""
+    """Adds the costs of the first m task rows to P and g."""
     nv, nf, fs = len(k.v), problem.size[N_FORCE], problem.force_scale[0]
     r = 0
     while r < m:
@@ -228,7 +237,7 @@ def scatter(
 
 @inner_kernel
 def read_multiplier(problem: OsqpArrays, row: int, y: Floats) -> float:
-    """Multiplier of a row in the units of the unscaled row."""
+    """Returns the multiplier of a row in the units of the unscaled row."""
     return float(y[row] * problem.row_scale[row])
 
 
@@ -236,10 +245,10 @@ def read_multiplier(problem: OsqpArrays, row: int, y: Floats) -> float:
 def finish(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, problem: OsqpArrays, x: Floats, y: Floats
 ) -> int:
-    """Unscales OSQP's answer into the solution and checks it.
+    """Writes OSQP's unscaled result into the solution, and its residuals.
 
     Returns:
-        1 where the set of active rows has changed, so that the row scaling of the next tick differs.
+        1 if the set of active rows has changed, so that the rows need a new scaling, else 0.
     """
     nv = len(k.v)
     nb = k.size[NV_BASE]

@@ -1,9 +1,14 @@
-"""OSQP, the default solver: one prepared problem per set of closed contacts and enabled tasks.
+"""OSQP, the default solver: one prepared problem for each set of closed contacts and enabled tasks.
 
-What makes it fast, in the order of the effect (measured): no adaptive rho and no Ruiz scaling, but rho small
-and rows scaled by the active set, the last tick's first and where that has changed this one's; little
-over-relaxation; a sparse Hessian; limits that enter only when hit. The raw solver object skips 12 us of the
-wrapper's checks a tick.
+The choices that make it fast, in order of their measured effect:
+
+1. No adaptive rho and no Ruiz scaling, but a small rho, and rows scaled by the active set: first that of
+   the last tick, then, if it has changed, that of this tick.
+2. Little over-relaxation.
+3. A sparse Hessian.
+4. Limits that are added only when they are hit.
+
+The raw solver object is used, because the checks of its wrapper take 12 us per tick.
 """
 
 from __future__ import annotations
@@ -26,25 +31,30 @@ from kilohertz.robots.model.kin import NV_BASE, Floats, Ints
 _SOLVED = int(osqp.SolverStatus.OSQP_SOLVED)
 _MOTION_SCALE = 4.5
 _BASE_SCALE_N, _CONE_SCALE_N = 90.0, 1.0
-"""Force rows are divided by the unit of the wrench unknowns, so that heavy robots converge as light ones do:
-with all of them in newtons, Talos' torque was 0.25 Nm (p99) from the optimum while swaying; now 0.003."""
+"""Force rows are divided by the unit of the wrench unknowns, so that heavy robots converge as fast as light
+robots. With all force rows in newtons, the torque of a swaying Talos was 0.25 Nm (p99) from the optimum; now
+0.003 Nm."""
 _ACTIVE_SCALE = 80.0
-"""Of a row at its bound, against others. Those hold the wrenches back where they were: at 10 to 1 a swaying
-Talos' torque was 6 times as far from the optimum after 20 iterations as at 80 to 1 after 6."""
+"""Scale of a row at its bound, relative to other rows. The other rows slow down the change of the wrenches:
+at a ratio of 10 the torque of a swaying Talos was 6 times as far from the optimum after 20 iterations as at a
+ratio of 80 after 6 iterations."""
 
 
 @dataclass(frozen=True)
 class OsqpSettings:
-    """Settings handed to OSQP; lengths and forces are in SI units, so tolerances are too.
+    """Settings of OSQP. Lengths and forces are in SI units, so the tolerances are too.
 
     Attributes:
-        rho: follows the curvature of the cost, whose smallest weights are 1e-3.
-        relaxation: what an equality misses shrinks by |1 - relaxation| an iteration. With OSQP's own 1.6 a
-            walking G1 took 20 iterations a tick, with 1.1 it takes 6.
-        eps_abs, eps_rel: a walking G1's torque is 0.15 mNm (p99) from the optimum, a swaying Talos' 2 mNm.
-        max_iter: then the exact solver takes over.
-        reweigh_after: iterations until rows that have come to their bounds, or left them, are weighed anew.
-        check_termination: iterations between two looks at the residuals.
+        rho: step size parameter, chosen for the curvature of the cost, whose smallest weights are 1e-3.
+        relaxation: over-relaxation parameter alpha of OSQP. In each iteration the residual of an equality
+            is multiplied by |1 - relaxation|. With OSQP's default 1.6 a walking G1 took 20 iterations
+            per tick, with 1.1 it takes 6.
+        eps_abs: absolute tolerance. With these tolerances the torque of a walking G1 is 0.15 mNm (p99) from
+            the optimum, that of a swaying Talos 2 mNm.
+        eps_rel: relative tolerance.
+        max_iter: iteration limit; beyond it the exact solver is used.
+        reweigh_after: iterations until the rows are rescaled, if rows have reached or left their bounds.
+        check_termination: iterations between two checks of the residuals.
     """
 
     rho: float = 1e-4
@@ -57,14 +67,18 @@ class OsqpSettings:
 
 
 class _Places:
-    """Where the blocks of one problem are among its columns (vdot, wrenches) and its rows.
+    """Positions of the blocks of one problem among its columns (vdot, wrenches) and its rows.
 
     Attributes:
-        n, m, n_force: unknowns, rows, wrench unknowns.
-        offset, row_motion, row_cone: (C,) of each contact, -1 where it is open: its first wrench column after
-            vdot, its first motion row, its first cone row.
-        n_equalities: rows before the first cone.
-        row_tau, row_vdot: first row of the torque limits and of the barriers.
+        n: number of unknowns.
+        m: number of rows.
+        n_force: number of wrench unknowns.
+        offset: (C,) first wrench column of each contact, counted after vdot; -1 for an open contact.
+        row_motion: (C,) first motion row of each contact; -1 for an open contact.
+        row_cone: (C,) first cone row of each contact; -1 for an open contact.
+        n_equalities: number of rows before the first cone row.
+        row_tau: first row of the torque limits.
+        row_vdot: first row of the barriers.
     """
 
     def __init__(self, arrays: Arrays, closed: tuple[int, ...], limits: bool) -> None:
@@ -87,7 +101,7 @@ class _Places:
 
 
 class OsqpProblem:
-    """One fixed sparsity pattern with its solver, updated in place."""
+    """A problem with a fixed sparsity pattern and its own OSQP solver, updated in place."""
 
     def __init__(
         self,
@@ -134,7 +148,7 @@ class OsqpProblem:
             work=np.zeros(max(n, 6)),
         )
         self.table = StructTable.of({**groups, "osqp": self.arrays}).table
-        P.data[:] = _is_diagonal(P)  # any positive definite start; the tick writes the real values
+        P.data[:] = _is_diagonal(P)  # any positive definite matrix will do; the tick writes the real values
         solver = osqp.OSQP()
         solver.setup(
             P, np.zeros(n), A, -np.ones(m), np.ones(m),
@@ -148,7 +162,7 @@ class OsqpProblem:
         self.active_before = np.zeros(m, np.int64)
 
     def warm_start(self, arrays: Arrays) -> None:
-        """Starts from the last solution, wrench by wrench and row by row of its name."""
+        """Warm-starts OSQP from the last solution, even if that came from another problem or solver."""
         p, solution, contacts = self.arrays, arrays.solution, arrays.contacts
         nv, nb = len(arrays.kin.v), int(arrays.kin.size[NV_BASE])
         self.x0[:nv] = solution.vdot
@@ -167,20 +181,20 @@ class OsqpProblem:
         self._send()
 
     def hand_over(self) -> None:
-        """Gives the solver the problem as it is written now."""
+        """Copies the assembled problem into the solver."""
         p = self.arrays
         self.solver.update_data_vec(p.g, p.l, p.u)
         self.solver.update_data_mat(p.px, None, p.ax, None)
 
     def rescale(self) -> None:
-        """Gives rows that are active now their larger weight; the multipliers follow, so nothing moves."""
+        """Rescales the rows by the current active set; the multipliers are converted accordingly."""
         self.x0[:] = self.solver.solution.x
         self.y0[:] = self.solver.solution.y
         self.y0 *= self.arrays.row_scale
         self._send()
 
     def cold_start(self) -> None:
-        """Forgets the last iterate: after a NaN it would poison every later solve."""
+        """Resets the iterate to zero: a NaN in it would make every later solve fail."""
         self.x0[:] = 0.0
         self.y0[:] = 0.0
         self.arrays.active[:] = 0
@@ -200,9 +214,10 @@ class OsqpBackend:
 
     Args:
         arrays: the shared tables.
-        groups: every group of arrays but OSQP's own, as compiled code takes them.
+        groups: every group of arrays except OSQP's own, by its name in compiled code.
         run: compiled stages.
-        tolerances: what counts as solved.
+        tolerances: largest residuals of a solved tick.
+        settings: settings of OSQP.
         force_scale: unit of the wrench unknowns [N], about a tenth of the load.
     """
 
@@ -229,11 +244,11 @@ class OsqpBackend:
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
-        """Builds the problem of a mode; 2 ms, so before the loop starts."""
+        """Builds the problem of a mode. Takes 2 ms, so it must be called before the loop starts."""
         table = self._arrays.tasks.table
         soft = tuple(t for t in enabled if table[t, SPACE] == MOTION)
         if (closed, enabled) not in self._problems:
-            # A fixed base has no other rows: its limits are always in, OSQP wants at least one.
+            # A fixed base always has limit rows: it has no others, and OSQP needs at least one row.
             limits = int(self._arrays.kin.size[NV_BASE]) == 0
             self._problems[closed, enabled] = OsqpProblem(
                 self._arrays, self._groups, closed, soft, limits, self._settings, self._force_scale
@@ -248,11 +263,11 @@ class OsqpBackend:
         self._run(OSQP_ASSEMBLY, problem.table, NOTHING, NOTHING)
 
     def solve(self) -> bool:
-        """Solves it into the solution, but for the limits of a floating base.
+        """Solves the problem of this tick and writes the solution; limits of a floating base are left out.
 
         Returns:
-            True where OSQP got there, and the solution is finite and within tolerance of every block that is
-            in the problem.
+            True if OSQP converged, and the solution is finite and within tolerance in dynamics, contact
+            motion and wrench cones.
         """
         problem = self._current
         assert problem is not None
@@ -267,7 +282,7 @@ class OsqpBackend:
             solver.solve()
             solution = solver.solution
             changed = self._run(OSQP_FINISH, problem.table, solution.x, solution.y)
-            info = solver.info  # a copy each time it is asked for
+            info = solver.info  # a new copy at each access
             self.iterations += info.iter
             if residual[RES_FINITE] == 0.0:
                 self._forget_everything()
@@ -275,21 +290,23 @@ class OsqpBackend:
             solved = bool(info.status_val == _SOLVED)
             done = solved or round_ == self._rounds - 1
             if changed and again and not done:
-                # Where contacts share a load, two sets of rows took turns for ever: by now none is let go.
+                # Where contacts share a load, two active sets alternated for ever: from now on no row is
+                # removed from the set.
                 np.maximum(active, problem.active_before, out=active)
             if changed:
                 problem.rescale()
             if solved:
                 return self._tolerances.accept(residual)
             if changed and not done:
-                # A row that has just come to its bound has a small weight: 200 iterations were not enough.
+                # A row that has just reached its bound still has a small scale: 200 iterations were not
+                # enough.
                 self._run(OSQP_ASSEMBLY, problem.table, NOTHING, NOTHING)
                 problem.hand_over()
-        # At the iteration limit an iterate may hold every constraint and still be newtons from the optimum.
+        # At the iteration limit an iterate may satisfy all constraints and still be newtons from the optimum.
         return False
 
     def _forget_everything(self) -> None:
-        """Clears what the next warm start is made of: one NaN in it and no later tick would be solved."""
+        """Clears solution and iterate: with a NaN in the warm start no later tick would be solved."""
         for array in self._arrays.solution:
             if array is not self._arrays.solution.residual:
                 array[:] = 0.0
@@ -297,18 +314,18 @@ class OsqpBackend:
         self._current.cold_start()
 
     def reset(self) -> None:
-        """Forgets every iterate: the next solve does not depend on what was solved before."""
+        """Resets the iterates of all problems, so that the next solve does not depend on earlier ones."""
         for problem in self._problems.values():
             problem.cold_start()
         self._current = None
 
     def forget(self) -> None:
-        """Starts the next tick from the solution as it is then: it did not come from here."""
+        """Makes the next tick warm-start from `Solution`, because another solver has written it."""
         self._current = None
 
 
 def _hessian_pattern(arrays: Arrays, place: _Places, soft: tuple[int, ...]) -> Any:
-    """(n, n) where P may have an entry: the diagonal, the wrenches, the columns of each of these tasks."""
+    """Returns (n, n) True where P may have an entry: diagonal, wrenches, and columns of each soft task."""
     nv = len(arrays.kin.v)
     pattern = np.eye(place.n, dtype=bool)
     pattern[nv:, nv:] = True
@@ -319,7 +336,7 @@ def _hessian_pattern(arrays: Arrays, place: _Places, soft: tuple[int, ...]) -> A
 
 
 def _row_pattern(arrays: Arrays, place: _Places, closed: tuple[int, ...], limits: bool) -> Any:
-    """(m, n) where A may have an entry."""
+    """Returns (m, n) True where A may have an entry."""
     kin, contacts = arrays.kin, arrays.contacts
     nv, nb = len(kin.v), int(kin.size[NV_BASE])
     na = nv - nb
@@ -339,7 +356,7 @@ def _row_pattern(arrays: Arrays, place: _Places, closed: tuple[int, ...], limits
 
 
 def _pattern(mask: Any) -> tuple[sp.csc_matrix, Ints]:
-    """A sparse matrix of ones with this pattern, and where each entry lives in its data."""
+    """Returns a sparse matrix of ones with this pattern, and the index of each entry in its data (or -1)."""
     matrix = sp.csc_matrix(mask.astype(np.float64))
     position = np.full(mask.shape, -1, np.int64)
     columns = np.repeat(np.arange(mask.shape[1]), np.diff(matrix.indptr))

@@ -1,4 +1,4 @@
-"""Compiled check of a solution: torque and residuals, the same for every solver."""
+"""Compiled computation of joint torque and residuals from a solution, the same for every solver."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kilohertz.robots.model.kin import MOMENT, NV_BASE, Kin
 
 @inner_kernel
 def zero_moment_point(k: Kin, contacts: Contacts, solution: Solution) -> None:
-    """Where the sum of the contact wrenches meets the mean height of the soles without horizontal moment.
+    """Writes the zero-moment point: at mean sole height, where the wrenches have no horizontal moment.
 
     Source: Sardain and Bessonnet, "Forces acting on a biped robot", IEEE T-SMC-A 2004, eq. 18.
     """
@@ -54,14 +54,14 @@ def zero_moment_point(k: Kin, contacts: Contacts, solution: Solution) -> None:
 
 @inner_kernel
 def inverse_dynamics(k: Kin, contacts: Contacts, solution: Solution) -> None:
-    """Writes the joint torque of (vdot, wrench), and what the base rows are missed by as the base residual.
+    """Writes the joint torque for (vdot, wrench), and the residual of the base rows.
 
-    tau = M vdot + h - J' w on the joint rows; what the same expression leaves on the base rows is missing.
+    The joint rows of M vdot + h - J' w are the torque; its base rows should be 0 and are the residual.
     """
     nv = len(k.v)
     nb = k.size[NV_BASE]
     tau, residual = solution.tau, solution.residual
-    base = k.s[0:2]  # the six base rows
+    base = k.s[0:2]  # the six base rows of M vdot + h - J' w
     for i in range(nv):
         force = k.h[i] + dot(k.M[i], solution.vdot, nv)
         if i < nb:
@@ -88,7 +88,7 @@ def inverse_dynamics(k: Kin, contacts: Contacts, solution: Solution) -> None:
 
 @kernel
 def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: Solution) -> None:
-    """Joint torque of (vdot, wrench) by inverse dynamics, and by how much every block is missed."""
+    """Writes the zero-moment point, the joint torque and the residual of every block but the inequalities."""
     zero_moment_point(k, contacts, solution)
     inverse_dynamics(k, contacts, solution)
     nv = len(k.v)

@@ -1,4 +1,4 @@
-"""Compiled: what the enabled tasks write this tick, one after the other, into `Rows`."""
+"""Compiled function that writes the rows of all enabled tasks into `Rows`, one task after the other."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.kin import N_CONTACTS, NV_BASE, Kin
 
 _LEAST_JOINT, _LEAST_WRENCH = 1e-8, 1e-12
-"""Weight of a joint's acceleration, and of a wrench component, of which no task says anything."""
+"""Smallest weight of a joint acceleration and of a wrench component, so that no unknown has weight 0."""
 
 
 @inner_kernel
 def clear_diagonals(rows: Rows, na: int) -> None:
-    """Sets both diagonals to what they are without a task."""
+    """Sets both diagonals to their values without any task."""
     for j in range(na):
         rows.d[j] = _LEAST_JOINT
         rows.dx[j] = 0.0
@@ -41,15 +41,15 @@ def clear_diagonals(rows: Rows, na: int) -> None:
 
 
 def task_row_writer(fill: Callable[..., None]) -> Callable[[Kin, Tasks, Rows], int]:
-    """The compiled function that writes the rows and diagonals of every enabled task.
+    """Returns the compiled function that writes the rows and diagonals of every enabled task.
 
-    A task on a diagonal writes into the last two rows, from where it is added.
+    A task on a diagonal writes into the last two rows as scratch; the result is added to the diagonal.
 
     Args:
         fill: compiled (kind, k, f, ref, gain, T, b), calls the `fill` of this kind.
 
     Returns:
-        (kinematics, task table, rows) -> how many rows cost; those of the inequalities follow.
+        Function (kinematics, task table, rows) -> number of cost rows; the inequality rows follow them.
     """
 
     @inner_kernel

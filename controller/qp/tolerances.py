@@ -1,4 +1,4 @@
-"""What counts as a solved tick, whatever the solver says of itself."""
+"""Tolerances that decide whether a tick is solved, independent of the status that the solver returns."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Tolerances:
     """Largest residual of each block that still counts as solved.
 
     Attributes:
-        force_N: floating-base rows and wrench cones; a thousandth of the weight.
-        motion_m_s2: contact motion rows.
-        torque_Nm: torque beyond a limit that is left to the guard's clip.
-        vdot_rad_s2: acceleration beyond a barrier.
-        inequality: beyond a declared inequality [its row's unit].
+        force_N: residual of floating-base rows and wrench cones; a thousandth of the robot's weight.
+        motion_m_s2: residual of contact motion rows.
+        torque_Nm: torque beyond its limit; the guard clips a torque that is beyond it by less.
+        vdot_rad_s2: acceleration beyond its barrier.
+        inequality: violation of a declared inequality [unit of its row].
     """
 
     force_N: float
@@ -35,8 +35,8 @@ class Tolerances:
     inequality: float = 0.01
 
     def accept(self, residual: Floats) -> bool:
-        """True where dynamics, contact motion and wrench cones hold; limits are judged by `limits_ok`."""
-        r = residual.tolist()  # plain numbers: comparing NumPy's took 0.5 us
+        """Returns True if dynamics, contact motion and wrench cones hold; `limits_ok` checks the limits."""
+        r = residual.tolist()  # Python floats: comparing NumPy scalars took 0.5 us
         return bool(
             r[RES_FINITE] == 1.0
             and r[RES_BASE] <= self.force_N
@@ -45,7 +45,7 @@ class Tolerances:
         )
 
     def limits_ok(self, residual: Floats) -> bool:
-        """True where torque limits, barriers and declared inequalities hold."""
+        """Returns True if torque limits, barriers and declared inequalities hold."""
         return bool(
             residual[RES_TAU] <= self.torque_Nm
             and residual[RES_VDOT] <= self.vdot_rad_s2

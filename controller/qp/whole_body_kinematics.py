@@ -1,8 +1,8 @@
-"""Compiled kinematics: every frame's pose, velocity, drift and Jacobian out of pinocchio's buffers.
+"""Compiled kinematics: pose, velocity, drift and Jacobian of every frame from pinocchio's buffers; barriers.
 
 Two pinocchio calls fill the buffers: crba in the WORLD convention (M, joint placements, joint Jacobians) and
-nonLinearEffects (h, joint velocities and accelerations with gravity). The rest is derived here: 0.5 us for
-three frames, against 1 us a frame for pinocchio's own frame calls from Python.
+nonLinearEffects (h, joint velocities and accelerations with gravity). The rest is computed here in 0.5 us for
+three frames; pinocchio's own frame calls from Python take 1 us per frame.
 """
 
 from __future__ import annotations
@@ -41,15 +41,18 @@ from kilohertz.robots.model.kin import (
 )
 
 _BRAKING_SHARE = 0.6
-"""Of the deceleration that a torque has left: gravity and the other joints change on the way."""
+"""Fraction of the deceleration available at the torque limit that braking relies on: gravity and the motion
+of the other joints change while the joint brakes."""
 _LEAST_BRAKING_RAD_S2 = 2.0
+"""Smallest deceleration that braking relies on, even if the torque limit leaves less."""
 _LEAD_S = 0.01
-"""From a sample to the torque that answers it: delay, and the guard's limit on the torque's rate."""
+"""Time from a sample to the torque that responds to it [s]: delay plus the guard's limit on the torque
+rate."""
 
 
 @inner_kernel
 def dot(a: Floats, b: Floats, n: int) -> float:
-    """Inner product of the first n entries."""
+    """Returns the inner product of the first n entries of a and b."""
     total = 0.0
     for i in range(n):
         total += a[i] * b[i]
@@ -58,10 +61,10 @@ def dot(a: Floats, b: Floats, n: int) -> float:
 
 @kernel
 def centroid(k: Kin) -> None:
-    """Centre of mass, its velocity and the angular momentum, from the base rows of M and M v.
+    """Writes centre of mass, its velocity and the angular momentum, from the base rows of M and M v.
 
-    M's linear-angular block is m [c]x' with c the centre of mass in the base frame; M v is the momentum at
-    the base.
+    The linear-angular block of M is m [c]x', with c the centre of mass in the base frame; the base rows of
+    M v are the momentum about the base origin.
     """
     M, v, mass = k.M, k.v, k.mass[0]
     nv = len(v)
@@ -83,7 +86,7 @@ def centroid(k: Kin) -> None:
 
 @kernel
 def frame_kinematics(k: Kin, f: int) -> None:
-    """Pose, velocity, drift and local Jacobian of frame f."""
+    """Writes pose, velocity, drift and local Jacobian of frame f."""
     address, P = k.address[1 + f], k.placement[f]
     FR, p, vel, drift = k.R[f], k.p[f], k.vel[f], k.drift[f]
     R = carray(float_pointer(address[ROTATION]), (3, 3))
@@ -99,7 +102,7 @@ def frame_kinematics(k: Kin, f: int) -> None:
         p[r] = p_joint[r] + R[0, r] * P[ORIGIN, 0] + R[1, r] * P[ORIGIN, 1] + R[2, r] * P[ORIGIN, 2]
         i, j = (r + 1) % 3, (r + 2) % 3
         t[r] = v_lin[r] + v_ang[i] * P[ORIGIN, j] - v_ang[j] * P[ORIGIN, i]
-        # pinocchio's a_gf carries the gravity field: taking it off leaves the drift alone.
+        # pinocchio's a_gf includes the gravity field; subtracting it leaves the drift.
         d[r] = a_lin[r] - GRAVITY_M_S2 * R[r, 2] + a_ang[i] * P[ORIGIN, j] - a_ang[j] * P[ORIGIN, i]
     to_frame(P, t, 0, vel[LINEAR:ANGULAR])
     to_frame(P, v_ang, 0, vel[ANGULAR:6])
@@ -122,7 +125,7 @@ def frame_kinematics(k: Kin, f: int) -> None:
 
 @kernel
 def kinematics(q: Floats, v: Floats, k: Kin) -> None:
-    """Fills `Kin` from pinocchio's buffers at (q, v)."""
+    """Writes `Kin` from pinocchio's buffers, which must be those at (q, v)."""
     for i in range(len(q)):
         k.q[i] = q[i]
     for i in range(len(v)):
@@ -135,11 +138,18 @@ def kinematics(q: Floats, v: Floats, k: Kin) -> None:
 
 @inner_kernel
 def braking(left_rad: float, v: float, a: float, rate_per_s: float) -> float:
-    """Largest acceleration of a joint that moves towards its limit and can brake by no more than a.
+    """Returns the largest acceleration of a joint that moves towards its position limit [rad/s^2].
 
-    It keeps to a curve of speed over what is left, on which a constant -a brings it near its limit, and from
-    where that would be steeper than the rate to rest at it, without a corner; it returns to the curve at
-    twice the rate.
+    The joint follows a curve of speed over remaining distance. Far from the limit the curve is that of a
+    constant deceleration a. Where the slope of this curve would exceed `rate_per_s`, the curve continues
+    without a corner as a straight line of that slope to rest at the limit. A speed error relative to the
+    curve decays at twice the rate.
+
+    Args:
+        left_rad: distance to the limit [rad].
+        v: speed towards the limit [rad/s].
+        a: largest deceleration that the joint can produce [rad/s^2].
+        rate_per_s: rate of the exponential approach to the limit [1/s].
     """
     left = left_rad - _LEAD_S * v
     corner = a / (rate_per_s * rate_per_s)
@@ -151,16 +161,17 @@ def braking(left_rad: float, v: float, a: float, rate_per_s: float) -> float:
 
 @inner_kernel
 def deceleration(k: Kin, limits: Limits, j: int, outwards: float) -> float:
-    """What the torque of joint j of a robot on a fixed base can brake by, whichever way the others move.
+    """Returns the deceleration that joint j of a robot on a fixed base can produce within its torque limit.
 
     Args:
         k: kinematics.
         limits: torque limits.
-        j: the joint.
-        outwards: sign of its velocity.
+        j: index of the joint.
+        outwards: sign of the joint's velocity.
 
     Returns:
-        Deceleration [rad/s^2] for which the torque suffices while no other joint accelerates more than that.
+        Deceleration [rad/s^2] for which the torque is sufficient as long as no other joint accelerates more
+        than that, in either direction.
     """
     inertia = 0.0
     for i in range(len(k.v)):
@@ -172,12 +183,13 @@ def deceleration(k: Kin, limits: Limits, j: int, outwards: float) -> float:
 
 @inner_kernel
 def barriers(k: Kin, limits: Limits) -> None:
-    """This tick's bounds on the joint accelerations: exponential barriers on position and velocity.
+    """Writes this tick's bounds on the joint accelerations: barriers on position and velocity.
 
     vdot <= min(kq (q_max - q) - kd v, kv (v_max - v)), so a joint comes to rest at its limit without
-    overshoot (kd^2 >= 4 kq); never tighter than +-a_max inwards, so that no joint asks for an acceleration no
-    motor has. On a fixed base, where M and h tell what a torque can brake, a joint also slows down while that
-    is still enough; on legs they do not, as the soles bear what they leave out.
+    overshoot (kd^2 >= 4 kq); both barriers are exponential. The bounds never demand more than a_max inwards,
+    so that no joint has to accelerate more than a motor can. On a fixed base, M and h give the deceleration
+    that a torque can produce, so a joint also slows down early enough for its torque limit. On a floating
+    base they do not, because they leave out the contact forces.
     """
     nb, nq = k.size[NV_BASE], k.size[NQ_BASE]
     kq, kd = limits.gain[POSITION_PER_S2], limits.gain[DAMPING_PER_S]

@@ -1,7 +1,7 @@
-"""Compiled rows on the contact wrenches, in the unknowns of each solver.
+"""Compiled conversion of rows on the contact wrenches to the unknowns of each solver.
 
-A row holds six numbers for every contact slot, open or closed, of which only those count that belong to a
-component that a closed contact transmits.
+A row has six numbers for every contact slot, open or closed. Only the numbers of components that a closed
+contact transmits are used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kilohertz.robots.model.kin import Floats, Ints
 def wrench_row(
     T: Floats, offset: Ints, dim: Ints, select: Ints, x0: Floats, sigma: Floats, out: Floats
 ) -> float:
-    """Writes T on the wrenches x = x0 + sigma z as a row on z; returns its constant part."""
+    """Converts row T on the wrenches x = x0 + sigma z to a row on z in out; returns the constant part."""
     constant = 0.0
     for c in range(len(offset)):
         if offset[c] >= 0:
@@ -29,7 +29,7 @@ def wrench_row(
 
 @inner_kernel
 def scaled_wrench_row(T: Floats, contacts: Contacts, offset: Ints, scale: float, out: Floats) -> None:
-    """Writes T on the wrenches, in units of `scale`; `offset` says where each of them begins."""
+    """Converts row T to wrench unknowns in units of `scale`; `offset` is the first column of each contact."""
     for c in range(len(offset)):
         if offset[c] >= 0:
             for t in range(contacts.dim[c]):
@@ -38,7 +38,7 @@ def scaled_wrench_row(T: Floats, contacts: Contacts, offset: Ints, scale: float,
 
 @inner_kernel
 def wrench_row_value(T: Floats, contacts: Contacts, wrench: Floats) -> float:
-    """T times the wrenches of a solution."""
+    """Returns the value of row T for the wrenches of a solution."""
     total = 0.0
     for c in range(len(contacts.offset)):
         if contacts.offset[c] >= 0:

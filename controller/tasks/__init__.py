@@ -1,1 +1,1 @@
-"""Task kinds, one short file each."""
+"""The task kinds, one short file for each."""

@@ -1,6 +1,6 @@
-"""Angular momentum about the centre of mass: rows on its rate.
+"""Task kind for the angular momentum about the centre of mass, as rows on its rate.
 
-ref: L_C, Ldot_C (6, world); gain: kp (1) [1/s].
+The reference holds L_C (3) [kg m^2/s] and Ldot_C (3) [Nm], in world axes; the gain is kp [1/s].
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import MOMENT, Floats, Kin
 
 L_C, L_RATE = 0, 3
-"""Where each part of the reference begins."""
+"""Index at which each part of the reference begins."""
 KP = 0
 
 
 @task_kind("angular_momentum", space=MOMENTUM, dim=3, n_ref=6)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the rows; see `spec`."""
+    """Writes the rows and the right-hand side; see `spec`."""
     for r in range(3):
         T[r, MOMENT + r] = 1.0
         b[r] = gain[KP] * (ref[L_C + r] - k.L_C[r]) + ref[L_RATE + r]

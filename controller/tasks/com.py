@@ -1,6 +1,7 @@
-"""Centre of mass: rows on the rate of the linear momentum.
+"""Task kind for the centre of mass, as rows on the rate of the linear momentum.
 
-ref: p_WC, v_WC, a_WC (9, world); gain: kp (3), kd (3) per axis [1/s^2], [1/s].
+The reference holds p_WC [m], v_WC [m/s] and a_WC [m/s^2] (3 each), in world axes. The gains are kp (3)
+[1/s^2] and kd (3) [1/s], one per axis.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import Floats, Kin
 
 P_WC, V_WC, A_WC = 0, 3, 6
-"""Where each part of the reference begins."""
+"""Index at which each part of the reference begins."""
 KP, KD = 0, 3
-"""Where each part of the gains begins."""
+"""Index at which each part of the gains begins."""
 
 
 @task_kind("com", space=MOMENTUM, dim=3, n_ref=9)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the rows; see `spec`."""
+    """Writes the rows and the right-hand side; see `spec`."""
     for r in range(3):
         T[r, r] = 1.0 / k.mass[0]
         b[r] = (

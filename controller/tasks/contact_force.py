@@ -1,7 +1,7 @@
-"""Wrench of one contact: a diagonal, which regularises it towards a reference.
+"""Task kind for the wrench of one contact, as a diagonal that regularises it towards a reference.
 
-f: contact slot; ref: the wrench's components in the contact frame (6) [N, Nm], then their relative weights
-(6).
+`f` is the contact slot. The reference holds the wrench in the contact frame (6) [N, Nm], then the relative
+weight of each component (6). There are no gains.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import Floats, Kin
 
 WRENCH, WEIGHT = 0, 6
-"""Where each part of the reference begins."""
+"""Index at which each part of the reference begins."""
 
 
 @task_kind("contact_force", space=WRENCH_DIAGONAL, dim=6, n_ref=12)
@@ -25,5 +25,5 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Diagonal (1, 6) and the desired wrench (6)."""
+    """Diagonal (1, 6) and the desired wrench (6,) in the contact frame [N, Nm]."""
     return ref[WEIGHT:12].reshape(1, 6), ref[WRENCH:WEIGHT]

@@ -1,6 +1,7 @@
-"""Share of one contact in the vertical force of all closed contacts: a row on their wrenches.
+"""Task kind for the share of one contact in the vertical force of all closed contacts, as one row.
 
-f: contact slot; ref: the share (1), 0 to 1. The row is the vertical force beyond that share [N].
+`f` is the contact slot. The reference is the share, 0 to 1. There are no gains. The row is the vertical force
+of the contact beyond that share [N].
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SHARE = 0
 
 @task_kind("force_share", space=WRENCH, dim=1, n_ref=1, components=(FZ,), closed=2)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the row; see `spec`."""
+    """Writes the row and the right-hand side; see `spec`."""
     for c in range(k.size[N_CONTACTS]):
         part = 1.0 - ref[SHARE] if c == f else -ref[SHARE]
         for axis in range(3):
@@ -27,7 +28,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Row (1, 6 contacts): the vertical force of contact f less ref times that of all; 0 is asked for."""
+    """Row (1, 6 contacts) of contact f's vertical force minus ref times that of all contacts, and 0 [N]."""
     n = int(k.size[N_CONTACTS])
     vertical = np.hstack([k.R[:n, Z], np.zeros((n, 3))])
     return ((np.eye(n)[f] - ref[SHARE])[:, None] * vertical).reshape(1, 6 * n), np.zeros(1)

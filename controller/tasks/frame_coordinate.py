@@ -1,7 +1,7 @@
-"""Position of a frame's origin along one direction of the world: a row.
+"""Task kind for the position of a frame's origin along one direction of the world, as one row.
 
-ref: direction (3), then position p_WF . direction, its velocity and acceleration (3) [m], [m/s], [m/s^2];
-gain: kp, kd [1/s^2], [1/s].
+The reference holds the direction in world axes (3), then the position p_WF . direction [m], its velocity
+[m/s] and its acceleration [m/s^2]. The gains are kp [1/s^2] and kd [1/s].
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
 
 DIRECTION, PLACE, SPEED, ACCELERATION = 0, 3, 4, 5
-"""Where each part of the reference begins."""
+"""Index at which each part of the reference begins."""
 KP, KD = range(2)
 
 
 @task_kind("frame_coordinate", space=MOTION, dim=1, n_ref=6)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the row; see `spec`."""
+    """Writes the row and the right-hand side; see `spec`."""
     u = k.s[0]
     to_frame(k.R[f], ref, DIRECTION, u)
     for j in range(len(k.v)):
@@ -34,7 +34,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Row (1, nv) and the desired acceleration along the direction less the drift [m/s^2]."""
+    """Row (1, nv) and the desired acceleration along the direction minus the drift [m/s^2]."""
     direction = ref[DIRECTION:PLACE]
     u = k.R[f].T @ direction
     b = gain[KP] * (ref[PLACE] - direction @ k.p[f]) + gain[KD] * (ref[SPEED] - u @ k.vel[f, :ANGULAR])

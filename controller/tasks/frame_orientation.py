@@ -1,7 +1,7 @@
-"""Orientation of a frame.
+"""Task kind for the orientation of a frame.
 
-ref: R_WF row by row (9), w_WF (3), wdot_WF (3), world axes; gain: kp, kd [1/s^2], [1/s]. Rows in the frame's
-axes.
+The reference holds R_WF row by row (9), then w_WF (3) [rad/s] and wdot_WF (3) [rad/s^2], in world axes. The
+gains are kp [1/s^2] and kd [1/s]. The rows are in the frame's axes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
 
 R_WF, W_WF, WDOT_WF = 0, 9, 12
-"""Where each part of the reference begins."""
+"""Index at which each part of the reference begins."""
 KP, KD = range(2)
 
 
 @task_kind("frame_orientation", space=MOTION, dim=3, n_ref=15)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the rows; see `spec`."""
+    """Writes the rows and the right-hand side; see `spec`."""
     w, a, R = k.s[0], k.s[1], k.R[f]
     rotation_error(R, ref, b, k.s[5:8])
     to_frame(R, ref, W_WF, w)
@@ -34,7 +34,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Rows (3, nv) and the desired angular acceleration less the drift [rad/s^2]."""
+    """Rows (3, nv) and the desired angular acceleration minus the drift [rad/s^2]."""
     R = k.R[f]
     R_des, w_des, wdot_des = views(ref)
     b = gain[KP] * pin.log3(R.T @ R_des) + gain[KD] * (R.T @ w_des - k.vel[f, ANGULAR:])
@@ -42,16 +42,16 @@ def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
 
 
 class Views(NamedTuple):
-    """A reference as the vectors it consists of."""
+    """Named views of the parts of a reference."""
 
     R: Floats
     """(3, 3) R_WF."""
     w: Floats
-    """(3,) w_WF [rad/s]."""
+    """(3,) w_WF in world axes [rad/s]."""
     wdot: Floats
-    """(3,) its derivative [rad/s^2]."""
+    """(3,) wdot_WF, the derivative of w [rad/s^2]."""
 
 
 def views(ref: Floats) -> Views:
-    """Views into the reference of a task of this kind."""
+    """Returns views into the reference of a task of this kind; writing to them changes the reference."""
     return Views(ref[R_WF:W_WF].reshape(3, 3), ref[W_WF:WDOT_WF], ref[WDOT_WF : WDOT_WF + 3])

@@ -1,8 +1,9 @@
-"""Pose of a frame, error on SE(3).
+"""Task kind for the pose of a frame, with the error on SE(3).
 
-ref: R_WF row by row (9), p_WF (3), v_WF (3), w_WF (3), a_WF (3), wdot_WF (3), world axes; gain: kp, kd
-linear, kp, kd angular [1/s^2], [1/s], and the first column of vdot that is to serve the task, 0 for all.
-Rows: 3 linear, 3 angular, in the frame's axes.
+The reference holds R_WF row by row (9), p_WF (3), v_WF (3), w_WF (3), a_WF (3) and wdot_WF (3), in world
+axes. The gains are kp [1/s^2] and kd [1/s] of the linear part, kp and kd of the angular part, and the index
+of the first column of vdot that the task may use (0: all columns). The rows are 3 linear, then 3 angular, in
+the frame's axes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
 
 R_WF, P_WF, V_WF, W_WF, A_WF, WDOT_WF, SIZE = 0, 9, 12, 15, 18, 21, 24
-"""Where each part of the reference begins, and its size."""
+"""Index at which each part of the reference begins, and the size of the reference."""
 KP, KD, KP_ANGULAR, KD_ANGULAR, FIRST_COLUMN = range(5)
-"""Gains."""
+"""Index of each gain."""
 
 
 @task_kind("frame_pose", space=MOTION, dim=6, n_ref=SIZE)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the rows; see `spec`."""
+    """Writes the rows and the right-hand side; see `spec`."""
     v, a, R = k.s[0], k.s[1], k.R[f]
     pose_error(R, k.p[f], ref, b, k.s)
     for half in range(2):
@@ -41,7 +42,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Rows (6, nv) and the desired frame acceleration less the drift."""
+    """Rows (6, nv) and the desired frame acceleration minus the drift [m/s^2, rad/s^2]."""
     R = k.R[f]
     des = views(ref)
     error = pin.log6(pin.SE3(R, k.p[f]).actInv(pin.SE3(des.R, des.p))).vector
@@ -54,7 +55,7 @@ def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
 
 
 class Views(NamedTuple):
-    """A reference as the vectors it consists of."""
+    """Named views of the parts of a reference, in world axes."""
 
     R: Floats
     """(3, 3) R_WF."""
@@ -65,12 +66,12 @@ class Views(NamedTuple):
     w: Floats
     """(3,) w_WF [rad/s]."""
     a: Floats
-    """(3,) derivative of v [m/s^2]."""
+    """(3,) a_WF, the derivative of v [m/s^2]."""
     wdot: Floats
-    """(3,) derivative of w [rad/s^2]."""
+    """(3,) wdot_WF, the derivative of w [rad/s^2]."""
 
 
 def views(ref: Floats) -> Views:
-    """Views into the reference of a task of this kind."""
+    """Returns views into the reference of a task of this kind; writing to them changes the reference."""
     vectors = (ref[start : start + 3] for start in (P_WF, V_WF, W_WF, A_WF, WDOT_WF))
     return Views(ref[R_WF:P_WF].reshape(3, 3), *vectors)

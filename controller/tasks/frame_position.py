@@ -1,6 +1,7 @@
-"""Position of a frame's origin.
+"""Task kind for the position of a frame's origin.
 
-ref: p_WF, v_WF, a_WF (9, world); gain: kp, kd [1/s^2], [1/s]. Rows in the frame's axes.
+The reference holds p_WF [m], v_WF [m/s] and a_WF [m/s^2] (3 each), in world axes. The gains are kp [1/s^2]
+and kd [1/s]. The rows are in the frame's axes.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
 
 P_WF, V_WF, A_WF = 0, 3, 6
-"""Where each part of the reference begins."""
+"""Index at which each part of the reference begins."""
 KP, KD = range(2)
 
 
 @task_kind("frame_position", space=MOTION, dim=3, n_ref=9)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the rows; see `spec`."""
+    """Writes the rows and the right-hand side; see `spec`."""
     v, a, d, R = k.s[0], k.s[1], k.s[2], k.R[f]
     for r in range(3):
         d[r] = ref[P_WF + r] - k.p[f, r]
@@ -32,7 +33,7 @@ def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> Non
 
 
 def spec(k: Any, f: int, ref: Floats, gain: Floats) -> tuple[Floats, Floats]:
-    """Rows (3, nv) and the desired acceleration of the origin less the drift [m/s^2]."""
+    """Rows (3, nv) and the desired acceleration of the origin minus the drift [m/s^2]."""
     R = k.R[f]
     p_des, v_des, a_des = ref[P_WF:V_WF], ref[V_WF:A_WF], ref[A_WF:9]
     b = gain[KP] * R.T @ (p_des - k.p[f]) + gain[KD] * (R.T @ v_des - k.vel[f, :ANGULAR])

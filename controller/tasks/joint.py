@@ -1,6 +1,7 @@
-"""One joint's motion, as a row (a posture is cheaper for many of them).
+"""Task kind for the motion of one joint, as one row. For many joints the kind `posture` is cheaper.
 
-f: index of the joint; ref: q, v, vdot (3) [rad], [rad/s], [rad/s^2]; gain: kp, kd [1/s^2], [1/s].
+`f` is the index of the joint. The reference holds q [rad], v [rad/s] and vdot [rad/s^2]. The gains are kp
+[1/s^2] and kd [1/s].
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import NQ_BASE, NV_BASE, Floats, Kin
 
 Q, V, VDOT = range(3)
-"""Reference."""
+"""Index of each part of the reference."""
 KP, KD = range(2)
 
 
 @task_kind("joint", space=MOTION, dim=1, n_ref=3)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
-    """Writes the row; see `spec`."""
+    """Writes the row and the right-hand side; see `spec`."""
     T[0, :] = 0.0
     T[0, k.size[NV_BASE] + f] = 1.0
     q, v = k.q[k.size[NQ_BASE] + f], k.v[k.size[NV_BASE] + f]

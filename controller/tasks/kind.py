@@ -1,7 +1,8 @@
-"""What a task kind is, and the registry that collects them.
+"""Definition of a task kind, and the registry of all kinds.
 
-A kind is one file in this folder: a compiled `fill` that writes rows and right-hand side, and its plain NumPy
-twin `spec`, which is the specification the tests hold `fill` against. Importing the file registers it.
+A kind is one file in this folder. It has a compiled function `fill`, which writes rows and right-hand side,
+and a plain NumPy version `spec`, which is the specification that tests compare `fill` with. Importing the
+file registers the kind.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ class Kind:
     """A registered kind of task.
 
     Attributes:
-        name: as used in declarations.
-        space: MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL or WRENCH of
+        name: name of the kind in declarations.
+        space: one of MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL or WRENCH of
             `kilohertz.controller.problem.tables`.
-        dim: rows; 0 means one per joint.
-        n_ref: reference numbers; negative means -n_ref numbers per joint.
-        components: of wrench rows: the component of the contact's wrench that each row is about; the row is
-            left out where the contact does not transmit it.
-        closed: of wrench rows: contacts that must be closed for the task to make sense, its own among them.
+        dim: number of rows; 0 means one per joint.
+        n_ref: length of the reference; a negative value means -n_ref numbers per joint.
         fill: compiled (k, f, ref, gain, T, b) -> None, writes rows T and right-hand side b in place.
-        module: where it lives.
+        module: name of the module that defines the kind.
+        components: for wrench rows, the component of the contact's wrench that each row depends on; the row
+            is left out if the contact does not transmit this component.
+        closed: for wrench rows, the number of contacts that must be closed for the task to apply, including
+            its own contact.
     """
 
     name: str
@@ -43,11 +45,12 @@ class Kind:
     closed: int = 0
 
     def ref_length(self, na: int) -> int:
-        """Reference numbers of one task of this kind on a robot of na joints."""
+        """Returns the length of the reference of a task of this kind on a robot with na joints."""
         return self.n_ref if self.n_ref >= 0 else -self.n_ref * na
 
 
 KINDS: dict[str, Kind] = {}
+"""All registered kinds by name."""
 
 
 def task_kind(
@@ -64,10 +67,10 @@ def task_kind(
 
 
 def load_kinds() -> dict[str, Kind]:
-    """Imports every file of this folder and returns the kinds found, by name and in their order."""
+    """Imports every file of this folder and returns all kinds by name, sorted by name."""
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{__package__}.{module.name}")
-    # Who was imported first must not matter: compiled code tells the kinds apart by their place.
+    # Sorted, so that the order of imports does not matter: compiled code identifies a kind by its index.
     for name in sorted(KINDS):
         KINDS[name] = KINDS.pop(name)
     return KINDS

@@ -1,6 +1,7 @@
-"""Posture: a diagonal on all joint accelerations, so it costs nothing in the solver.
+"""Task kind for the posture, as a diagonal on all joint accelerations, which adds no work to the solver.
 
-ref: q_des (na) [rad], then the relative weight of each joint (na); gain: kp, kd [1/s^2], [1/s].
+The reference holds q_des (na) [rad], then the relative weight of each joint (na). The gains are kp [1/s^2]
+and kd [1/s].
 """
 
 from __future__ import annotations

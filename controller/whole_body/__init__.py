@@ -1,1 +1,1 @@
-"""The whole-body controller: a robot's tasks, contacts and limits put together, solved and explained."""
+"""The whole-body controller: builds the problem of a robot, solves it and explains infeasible ones."""

@@ -1,7 +1,8 @@
-"""What a robot carries, in the model that its controller works with: point masses in its hands, on its trunk.
+"""Carried loads in the controller's model of the robot, as point masses at the hands and on the trunk.
 
-Gravity torques, centre of mass, momentum and accelerations then all know of it. What is believed may jump;
-the model follows at a limited speed, so that no torque jumps with it.
+The loads are part of the model's inertias, so gravity torques, centre of mass, momentum and accelerations
+include them. The estimate of a load may jump; the model follows it at a limited rate, so that no torque
+jumps.
 """
 
 from __future__ import annotations
@@ -16,28 +17,32 @@ from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
 
 _RATE_PER_S = 2.5
-"""The model takes on at most this part of the robot's mass a second."""
+"""Largest rate at which a load in the model changes, as a fraction of the robot's mass per second."""
 _REACH = 0.6
-"""No load hangs further from its carrier than this part of the robot's height over its soles."""
+"""Limit on each coordinate of a load in its carrier's frame, as a fraction of the robot's height over its
+soles."""
 
 
 class Carried:
-    """Loads in the inertias of a model.
+    """Adds carried loads to the inertias of the controller's model.
+
+    A carrier is a hand or the trunk.
 
     Args:
         robot: the robot.
-        model: the controller's own copy of its model, which is written.
-        tables: of its problem, whose frames those of hands and trunk are.
+        model: the controller's own copy of the robot's model; its inertias are overwritten.
+        tables: tables of the robot's problem, which contain the frames of hands and trunk.
 
     Attributes:
-        frames: index of each carrier's frame: every hand that has an arm, and last the trunk; empty where a
-            robot has no floating base.
-        mass_kg: (n,) load of each carrier as the model has it now.
-        p_F: (n, 3) where it is, in the carrier's frame [m].
-        total_kg: of the robot and its loads.
-        own_centre_F: (n, 3) centre of mass of what each carrier's joint moves by itself, in its frame [m].
-        p_RC: (3,) from the centre of mass of the robot alone to that with its loads, world axes [m]; to be
-            set, by this tick's kinematics.
+        frames: index of each carrier's frame in `Kin`: every hand that has an arm, then the trunk; empty for
+            a robot without a floating base.
+        mass_kg: (n,) load of each carrier in the model now.
+        p_F: (n, 3) position of each load in its carrier's frame [m].
+        total_kg: mass of the robot with its loads.
+        own_centre_F: (n, 3) centre of mass, without loads, of the body that each carrier's joint moves, in
+            the carrier's frame [m].
+        p_RC: (3,) vector from the centre of mass of the robot alone to that of the robot with its loads,
+            world axes [m]; set by the load estimator from the kinematics of this tick.
     """
 
     def __init__(self, robot: RobotModel, model: pin.Model, tables: ProblemTables) -> None:
@@ -65,7 +70,7 @@ class Carried:
         self._turn = np.zeros((3, 3))
 
     def reset(self) -> None:
-        """Carries nothing, at once."""
+        """Removes all loads from the model at once, without the rate limit."""
         self._goal_kg[:] = 0.0
         self.mass_kg[:] = 0.0
         self.p_RC[:] = 0.0
@@ -73,12 +78,12 @@ class Carried:
             self._write(joint)
 
     def aim(self, carrier: int, mass_kg: float, p_F: Floats) -> None:
-        """Says what a carrier is believed to carry.
+        """Sets the estimated load of a carrier, which `follow` then brings into the model.
 
         Args:
-            carrier: which.
-            mass_kg: its load, 0 for none.
-            p_F: (3,) where, in the carrier's frame [m].
+            carrier: index of the carrier in `frames`.
+            mass_kg: estimated load, 0 for none.
+            p_F: (3,) position of the load in the carrier's frame [m].
         """
         self._goal_kg[carrier] = mass_kg
         if mass_kg > 0.0:
@@ -86,7 +91,11 @@ class Carried:
         self._settled[carrier] = False
 
     def follow(self, carrier: int, dt_s: float) -> None:
-        """Lets the model of one carrier follow for this long; what it had and what it gets mix by mass."""
+        """Moves the modelled load of one carrier towards its estimate, for a time step of dt_s.
+
+        The new position is the mean of the modelled and the estimated position, weighted by their shares of
+        the new mass.
+        """
         if self._settled[carrier]:
             return
         now, goal = float(self.mass_kg[carrier]), float(self._goal_kg[carrier])
@@ -108,8 +117,9 @@ class Carried:
         self._write(self._joint[carrier])
 
     def _write(self, joint: int) -> None:
-        """Writes the inertia of what a joint moves."""
-        # Two bodies turn about their common centre of mass like one point of their reduced mass.
+        """Writes the inertia of the body that a joint moves, with its loads, and the total mass."""
+        # About their common centre of mass, two points rotate like one point of their reduced mass m1 m2 /
+        # (m1 + m2).
         own, inertia, turn = self._own[joint], self._inertia[joint], self._turn
         mass, (cx, cy, cz) = own.mass, own.lever.tolist()
         turn[:] = own.inertia

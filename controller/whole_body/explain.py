@@ -1,6 +1,6 @@
-"""Which rows of an infeasible problem stand against each other, by name.
+"""Names the rows of an infeasible problem that conflict with each other.
 
-The softened solution exists for every problem; the rows that it misses are those that could not all be had.
+The softened problem always has a solution; the rows that this solution violates cannot all be satisfied.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ _FORCE_SHARE = 1e-3
 _TORQUE_NM = 1e-3
 _ACCELERATION = 1e-2
 _INEQUALITY = 1e-2
+"""Tolerances above which a violation is reported: force as a fraction of the robot's weight, torque [Nm],
+acceleration [m/s^2, rad/s^2], and inequality rows, each in its own unit."""
 
 
 def missed_rows(body: WholeBody) -> list[str]:
-    """Names of the rows that the last solution misses, block by block, the farthest missed first.
+    """Returns the names of the rows that the last solution violates, the largest violation first.
 
     Args:
         body: the whole-body controller, after `solve_softened`.
 
     Returns:
-        Names as `left_foot.motion`, `left_foot.force`, `left_knee_joint.torque_limit`,
-        `left_knee_joint.barrier`, and of inequalities the name they were declared with; empty where all rows
-        hold.
+        Names such as `left_foot.motion`, `left_foot.force`, `left_knee_joint.torque_limit` and
+        `left_knee_joint.barrier`; an inequality has the name it was declared with. Empty if all rows hold.
     """
     kin, contacts, limits = body.arrays.kin, body.arrays.contacts, body.arrays.limits
     solution, n_base = body.solution, body.robot.n_base
@@ -57,7 +58,7 @@ def missed_rows(body: WholeBody) -> list[str]:
 
 
 def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
-    """Name of each row of the declared inequalities, and by how much the solution misses it."""
+    """Yields the name and the violation of each declared inequality row, in the row's unit."""
     rows, solution, contacts = body.arrays.rows, body.solution, body.arrays.contacts
     wrench = np.zeros((len(contacts.offset), 6))
     for c in np.flatnonzero(contacts.offset >= 0):
@@ -76,7 +77,7 @@ def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
 
 
 def _momentum_rate(body: WholeBody, wrench: Floats) -> Floats:
-    """Sum of the wrenches (C, 6) and gravity about the centre of mass, world axes."""
+    """Returns the sum (6,) of wrenches (C, 6) and gravity about the centre of mass, world axes."""
     kin = body.arrays.kin
     rate = np.zeros(6)
     rate[FZ] = -body.robot.mass_kg * GRAVITY_M_S2

@@ -1,4 +1,4 @@
-"""A whole-body controller with the contacts and barriers of a robot's gains."""
+"""Builds a whole-body controller with the contact, barrier and inequality settings from a robot's gains."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kilohertz.robots.model.robot_model import RobotModel
 def whole_body(
     robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str, optional: Collection[str] = ()
 ) -> WholeBody:
-    """The quadratic program of a robot; tasks of its hands may be switched on in every mode.
+    """Returns the whole-body controller of a robot. The tasks of its hands can be switched on in every mode.
 
     Args:
         robot: the robot.
-        gains: its gains; loads on contacts scale with its weight.
-        tasks: everything a behaviour may ever ask for.
+        gains: gains of the robot; the limits on contact forces scale with its weight.
+        tasks: all tasks that any behaviour uses.
         solver: "osqp" or "exact".
-        optional: names of further tasks that may be switched on in every mode.
+        optional: names of further tasks that can be switched on in every mode.
     """
     return WholeBody(
         robot,
@@ -36,7 +36,7 @@ def whole_body(
 
 
 def contact_settings(robot: RobotModel, gains: Gains) -> ContactSettings:
-    """How the robot's contacts are treated."""
+    """Returns the contact settings, with force limits scaled by the robot's weight."""
     contact, weight_N = gains.contact, robot.mass_kg * GRAVITY_M_S2
     return ContactSettings(
         contact.damping_per_s, contact.least_load * weight_N, contact.largest_load * weight_N
@@ -44,7 +44,7 @@ def contact_settings(robot: RobotModel, gains: Gains) -> ContactSettings:
 
 
 def barrier_settings(gains: Gains) -> BarrierSettings:
-    """The joint barriers."""
+    """Returns the settings of the joint barriers."""
     limits = gains.limits
     return BarrierSettings(
         limits.position_per_s2, limits.damping_per_s, limits.velocity_per_s, limits.largest_rad_s2

@@ -1,6 +1,6 @@
-"""From declarations to the arrays of the quadratic program: frames, tasks, contacts and limits of one robot.
+"""Builds the arrays of one robot's quadratic program from its declared tasks, contacts and limits.
 
-All of it happens once, at set-up; what the tick reads and writes is allocated here.
+This happens once, at set-up; all memory that the tick reads and writes is allocated here.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ class ProblemTables:
 
     Args:
         robot: the robot.
-        data: pinocchio's buffers; the arrays look into them.
-        tasks: everything that may ever be asked for.
-        contact: treatment of the robot's contacts, all of which are slots.
-        barrier: joint barriers.
-        inequalities: what is never left.
+        data: pinocchio's buffers; some arrays are views into them.
+        tasks: all tasks that any behaviour uses.
+        contact: settings of the contacts; every contact of the robot is a slot.
+        barrier: settings of the joint barriers.
+        inequalities: hard bounds that always hold.
 
     Attributes:
-        arrays: all of them, by name.
-        geometry: of each contact.
-        frame_index: of each frame by name, in `arrays.kin`.
-        placements: of each frame in its parent joint.
-        parents: joint that each frame hangs on.
+        arrays: all arrays, by name.
+        geometry: geometry of each contact.
+        frame_index: index of each frame in `arrays.kin`, by frame name.
+        placements: pose of each frame in its parent joint.
+        parents: index of each frame's parent joint in the pinocchio model.
 
     Raises:
-        ValueError: for a declaration that does not fit the robot.
+        ValueError: if a declaration does not fit the robot.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ProblemTables:
             _index(task, "kind", task.kind, tuple(KINDS))
             if _is_frame_kind(task.kind) and task.frame not in self.frame_index:
                 self._add_frame(str(task.frame), pin.SE3.Identity())
-        if not self.placements:  # compiled code wants at least one frame to look at
+        if not self.placements:  # compiled code needs at least one frame
             self._add_frame(self._model.frames[self._model.nframes - 1].name, pin.SE3.Identity())
         # One evaluation fills the buffers whose addresses are taken below.
         pin.crba(self._model, data, robot.q_nominal, pin.Convention.WORLD)
@@ -284,13 +284,13 @@ class ProblemTables:
 
 
 def row_weights(task: Task) -> Floats:
-    """(6,) weight of each row of a task as declared."""
+    """Returns the (6,) row weights that a task declares."""
     weights: Floats = np.resize(np.asarray(task.weight, float), MAX_TASK_DIM)
     return weights
 
 
 def barrier_gain(barrier: BarrierSettings) -> Floats:
-    """(4,) the joint barriers' numbers, as `Limits.gain` has them."""
+    """Returns the (4,) gains of the joint barriers in the order of `Limits.gain`."""
     return np.array(
         [barrier.position_per_s2, barrier.damping_per_s, barrier.velocity_per_s, barrier.largest_rad_s2]
     )
@@ -301,7 +301,7 @@ def _is_frame_kind(kind: str) -> bool:
 
 
 def _side(given: Inequality, kind: Kind) -> Floats:
-    """+1 for a row with an upper bound, -1 for one with a lower, 0 for one without."""
+    """Returns one number per row: +1 for an upper bound, -1 for a lower bound, 0 for no bound."""
     if kind.space not in _ROWS:
         raise ValueError(f"inequality '{given.name}': {given.kind} has no rows to bound")
     if given.side not in _SIDES:

@@ -1,7 +1,8 @@
-"""The whole-body controller: declared tasks, contacts and limits; two pinocchio calls; one solve a tick.
+"""The whole-body controller: solves one quadratic program per tick for declared tasks, contacts and limits.
 
-Everything is allocated and compiled at set-up. In the tick a behaviour writes references into
-`reference(name)`, then calls `update`, `assemble` and `solve`; the result is in `solution`, by name.
+Everything is allocated and compiled at set-up. In each tick a behaviour writes references into
+`reference(name)`, then calls `update` (two pinocchio calls), `assemble` and `solve`; the result is in
+`solution`.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ _WORLD = pin.Convention.WORLD
 
 
 class WholeBody:
-    """One robot's quadratic program.
+    """The quadratic program of one robot and its solvers.
 
     Args:
         robot: the robot.
-        tasks: everything a behaviour may ever ask for; each starts disabled.
-        contact: treatment of the robot's contacts, all of which are slots.
-        barrier: joint barriers.
+        tasks: all tasks that any behaviour uses; each starts disabled.
+        contact: settings of the contacts; every contact of the robot is a slot.
+        barrier: settings of the joint barriers.
         solver: "osqp" or "exact".
-        osqp_settings: for OSQP.
-        inequalities: what is never left, whatever else is asked; all of them hold from the start.
-        optional: tasks that may be switched on beside those of any mode.
+        osqp_settings: settings of OSQP; None for the defaults.
+        inequalities: hard bounds that hold in every mode, from the start.
+        optional: names of tasks that can be switched on in addition to those of any mode.
 
     Raises:
-        ValueError: for a declaration that does not fit the robot.
+        ValueError: if a declaration does not fit the robot.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class WholeBody:
     ) -> None:
         load_kinds()
         self.robot = robot
-        # A copy: loads that turn up are put into it.
+        # A copy, because carried loads are added to its inertias.
         self.model = robot.pin_model.copy()
         self.data = self.model.createData()
         self.declared = tuple(tasks)
@@ -83,7 +84,7 @@ class WholeBody:
         exact, dual = exact_arrays(self.arrays), dual_arrays(self.arrays)
         settings = osqp_settings or OsqpSettings()
         groups = {**self.arrays._asdict(), "exact": exact, "dual": dual}
-        # The stages that are not OSQP's take any problem of this robot.
+        # The stages of the other solvers do not read OSQP's arrays: they take the table of any OSQP problem.
         sample = OsqpProblem(self.arrays, groups, (), (), True, settings, force_scale)
         self._sample = sample
         every = {**groups, "osqp": sample.arrays}
@@ -109,27 +110,27 @@ class WholeBody:
         self.iterations = 0
 
     def reference(self, task: str) -> Floats:
-        """View of a task's (or inequality's) reference numbers; writing it is how a behaviour asks."""
+        """Returns a view of the reference of a task or inequality; writing to the view sets the reference."""
         index = self.task_index[task]
         row, kind = self.arrays.tasks.table[index], KINDS[self._everything[index].kind]
         view: Floats = self.arrays.tasks.ref[row[REF] : row[REF] + kind.ref_length(self.robot.na)]
         return view
 
     def gain(self, task: str) -> Floats:
-        """View of a task's gains."""
+        """Returns a view of the gains of a task or inequality."""
         view: Floats = self.arrays.tasks.gain[self.task_index[task]]
         return view
 
     def weight(self, task: str) -> Floats:
-        """View of a task's row weights."""
+        """Returns a view of the row weights of a task."""
         view: Floats = self.arrays.tasks.weight[self.task_index[task]]
         return view
 
     def retune(self, tasks: Sequence[Task], contact: ContactSettings, barrier: BarrierSettings) -> None:
-        """Takes the gains and weights of the tasks as they are now declared, by name, and the settings.
+        """Applies new gains and weights of tasks, matched by name, and new contact and barrier settings.
 
-        A weight of 0 stays 0: those are rows that there are not. The limits of contact forces belong to the
-        behaviour that leads.
+        A weight of 0 stays 0, because such a row is not part of the problem. The limits of contact forces do
+        not change, because the active behaviour sets them.
         """
         table = self.arrays.tasks
         for task in tasks:
@@ -140,9 +141,9 @@ class WholeBody:
         self.arrays.limits.gain[:] = barrier_gain(barrier)
 
     def prepare(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
-        """Builds what a set of closed contacts and enabled tasks needs, before the loop starts.
+        """Builds the problems of a mode (closed contacts and enabled tasks), before the loop starts.
 
-        With any of the optional tasks besides.
+        One problem is built for each combination of the optional tasks.
         """
         for some in range(len(self._optional) + 1):
             for beside in itertools.combinations(self._optional, some):
@@ -156,9 +157,9 @@ class WholeBody:
         )
 
     def set_mode(self, closed: Sequence[str], enabled: Sequence[str]) -> None:
-        """Closes these contacts, enables these tasks; the mode must have been prepared.
+        """Closes these contacts and enables these tasks; `prepare` must have been called for this mode.
 
-        Optional tasks stay as they were switched.
+        Optional tasks stay switched on or off as they were.
         """
         self._asked = closed, enabled
         self._closed, self._enabled = self._mode(closed, (*enabled, *self._switched_on))
@@ -175,14 +176,14 @@ class WholeBody:
             table[index, ENABLED] = self._makes_sense(index, given.kind, self._closed)
 
     def switch(self, task: str, on: bool) -> None:
-        """Switches an optional task on or off, in this mode and in all to come."""
+        """Switches an optional task on or off, in the current mode and in all later modes."""
         assert task in self._optional
         (self._switched_on.add if on else self._switched_on.discard)(task)
         if self._asked is not None:
             self.set_mode(*self._asked)
 
     def set_force_limits(self, contact: str, min_N: float, max_N: float) -> None:
-        """Bounds the normal force of a contact; how a contact ramps in and out."""
+        """Sets the bounds on the normal force of a contact [N]; ramping them loads or unloads the contact."""
         c = self.robot.contact_names.index(contact)
         last = int(self.arrays.contacts.n_rows[c]) - 1
         self.arrays.contacts.lower[c, last] = min_N
@@ -190,14 +191,17 @@ class WholeBody:
 
     @property
     def compiled(self) -> tuple[Run, Ints]:
-        """The compiled stages and the table of arrays they take, for whoever times them bare."""
+        """The compiled stages and the table of arrays that they take, for timing them alone."""
         return self._run, self._sample.table
 
     def set_friction(self, part: float) -> None:
-        """Counts on this part of every contact's friction; in (0, 1].
+        """Reduces the assumed friction of every contact to a fraction of its declared value.
 
-        At less friction a wrench is allowed where the one with horizontal force and vertical moment that much
-        larger was: so these columns of the cone's rows grow.
+        A wrench is inside the reduced cone if it is inside the full cone after its tangential force and
+        normal moment are divided by the fraction; so these columns of the cone rows are divided by it.
+
+        Args:
+            part: the fraction, in (0, 1].
         """
         contacts = self.arrays.contacts
         contacts.cone[:] = self._whole_cone
@@ -205,22 +209,26 @@ class WholeBody:
             contacts.cone[c][:, columns] /= part
 
     def update(self, q: Floats, v: Floats) -> None:
-        """Kinematics and dynamics at (q, v), into `arrays.kin`."""
+        """Computes kinematics and dynamics at (q, v) and writes them into `arrays.kin`."""
         pin.crba(self.model, self.data, q, _WORLD)
         pin.nonLinearEffects(self.model, self.data, q, v)
         self._run(KINEMATICS, self._sample.table, q, v)
 
     def assemble(self) -> None:
-        """Writes this tick's problem from the references; the exact solver does so in `solve`."""
-        # While a limit is hit the exact solver leads: OSQP takes hundreds of iterations with the limits in.
+        """Writes the problem of this tick from the references; the exact solver writes it in `solve`."""
+        # The exact solver is used as long as a limit is active: with limit rows OSQP takes hundreds of
+        # iterations.
         self._leading = self.exact if self._at_limit else self.solver
         self._leading.assemble(self._closed, self._enabled)
 
     def solve(self) -> bool:
-        """Solves it into `solution`; limits enter when hit, and what OSQP does not solve is solved exactly.
+        """Solves the problem of this tick and writes `solution`.
+
+        Limits are added only when they are hit. If OSQP does not solve the problem, the exact solver does.
 
         Returns:
-            True where the solution passed the check of every block.
+            True if the solution is finite, and dynamics, contact motion and wrench cones are within
+            tolerance.
         """
         solved = self._leading.solve()
         self.iterations = self._leading.iterations
@@ -238,14 +246,18 @@ class WholeBody:
         return solved
 
     def reset(self) -> None:
-        """Forgets every solution: the next ticks do not depend on those before."""
+        """Clears all solutions and warm starts, so that later ticks do not depend on earlier ones."""
         for array in self.solution:
             array[:] = 0.0
         self.osqp.reset()
         self._at_limit, self.iterations = False, 0
 
     def solve_softened(self) -> bool:
-        """Solves with limits and contact motion softened; True where finite and inside the wrench cones."""
+        """Solves the problem with limits and contact motion softened.
+
+        Returns:
+            True if the solution is finite and inside the wrench cones.
+        """
         self.osqp.forget()
         return self.daqp.solve_softened()
 
@@ -255,7 +267,7 @@ class WholeBody:
         return slots, tuple(i for i in tasks if self._makes_sense(i, self.declared[i].kind, slots))
 
     def _makes_sense(self, index: int, kind: str, closed: tuple[int, ...]) -> bool:
-        """False for rows on the wrench of an open contact, and where there is nobody to share a load with."""
+        """Returns False for wrench rows whose contact is open or that need more closed contacts."""
         table = self.arrays.tasks.table
         if table[index, SPACE] != WRENCH:
             return True
