@@ -1,4 +1,4 @@
-"""The interfaces through which a run meets a robot: in this process or behind the wire."""
+"""Interfaces between a run and a robot, which may be in the same process or connected over a wire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class LinkLostError(Exception):
-    """The robot does not answer; one sentence."""
+    """Raised if the robot does not answer; the message is one sentence."""
 
 
 class TickLink(Protocol):
@@ -18,7 +18,7 @@ class TickLink(Protocol):
 
     @property
     def lost_because(self) -> str:
-        """Why `read` returned False, one sentence; "" where the link cannot say."""
+        """Why `read` returned False, one sentence; "" if the reason is not known."""
         ...
 
     def read(self, sensors: SensorRow) -> bool:
@@ -30,7 +30,7 @@ class TickLink(Protocol):
         ...
 
     def write(self, command: CommandRow) -> None:
-        """Sends the command; never blocks; hot path."""
+        """Sends the command without blocking; hot path."""
         ...
 
 
@@ -45,8 +45,8 @@ class RobotTruth(Protocol):
         known: whether the values below are known.
         t_s: time since the start of the run [s].
         q: (nq,) configuration in pinocchio's convention (base orientation as quaternion x, y, z, w).
-        v: (nv,) velocity in pinocchio's convention (that of the base in the axes of the base).
-        p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s].
+        v: (nv,) velocity in pinocchio's convention (velocity of the base in the axes of the base).
+        p_WC, v_WC: (3,) position and velocity of the centre of mass [m, m/s].
         p_WR: (3,) centre of mass of the robot without its payload [m].
         p_WF: (nc, 3) origins of the contact frames [m].
         contact_force_W: (nc, 3) force of the ground on each contact [N].
@@ -87,22 +87,22 @@ class RobotLink(TickLink, Protocol):
 
     @property
     def hardware(self) -> bool:
-        """Whether this is a robot that moves in real time and may not be simulated: its host must be fit."""
+        """Whether the robot moves in real time and may be real; its host must then be fit for real time."""
         ...
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
-        """What happened on the robot's side so far: dicts of t_s [s], kind and text, in order of time."""
+        """Events on the robot's side so far, in order of time: dicts with `t_s` [s], `kind` and `text`."""
         ...
 
     @property
     def fell(self) -> bool | None:
-        """Whether the robot fell; None where that is not known."""
+        """Whether the robot fell; None if that is not known."""
         ...
 
     @property
     def fell_at_s(self) -> float | None:
-        """When it fell [s since the start of the run]; None if it did not, or where that is not known."""
+        """Time of the fall since the start of the run [s]; None if there was none, or if it is not known."""
         ...
 
     @property
@@ -119,7 +119,7 @@ class RobotLink(TickLink, Protocol):
         ...
 
     def arm(self) -> None:
-        """Takes control; the robot then waits for its first command.
+        """Takes control of the robot, which then waits for its first command.
 
         Raises:
             ConfigError: the robot must not be armed.
@@ -135,9 +135,9 @@ class RobotLink(TickLink, Protocol):
         ...
 
     def close(self) -> None:
-        """Leaves the robot damping and frees the link."""
+        """Damps the robot's joints and releases the link."""
         ...
 
     def figures(self) -> Mapping[str, Any] | None:
-        """How the link did, for the summary, after `close`; None for a robot in this process."""
+        """Returns statistics of the link for the summary, after `close`; None for a robot in this process."""
         ...
