@@ -72,8 +72,10 @@ class HandTarget(Config):
     """A pose that a hand holds during another behaviour.
 
     Attributes:
-        p_BH_m, rpy_BH_rad: pose relative to the robot's base, in a level frame along its heading [m, rad].
-        p_WH_m, rpy_WH_rad: pose in the world [m, rad]. If the orientation is left out, it is free.
+        p_BH_m: position relative to the robot's base, in a level frame along its heading [m].
+        rpy_BH_rad: orientation in that frame, as roll, pitch and yaw [rad]; free if left out.
+        p_WH_m: position in the world [m].
+        rpy_WH_rad: orientation in the world, as roll, pitch and yaw [rad]; free if left out.
     """
 
     p_BH_m: Vector3 | None = None
@@ -97,8 +99,8 @@ class GazeTarget(Config):
 
     Attributes:
         p_WG_m: point in the world at which the robot looks [m].
-        yaw_rad, pitch_rad: direction relative to the robot's heading, instead of a point; yaw is positive to
-            the left, pitch is positive down [rad].
+        yaw_rad: yaw of the gaze from the robot's heading, positive to the left, instead of a point [rad].
+        pitch_rad: pitch of the gaze from the horizontal, positive down, instead of a point [rad].
     """
 
     p_WG_m: Vector3 | None = None
@@ -151,9 +153,9 @@ class Context:
 class Behaviour:
     """Base class of a behaviour, such as standing, walking or bowing, that can be requested of a robot.
 
-    A request carries the numbers of `fields`, which `write` fills outside the tick. Each brain makes its own
-    object of the class. `start`, `advance` and `done` run inside the tick: no growing allocation, no
-    exception, no I/O.
+    A request carries the numbers of `fields`, which `write` fills outside the tick. Each `Brain` has its own
+    object of the class. `start`, `advance` and `done` run inside the tick: they must not allocate growing
+    memory, raise exceptions or do I/O.
 
     Args:
         context: the parts of the controller that the behaviour may use.
@@ -162,7 +164,7 @@ class Behaviour:
         name: name of the behaviour in scenarios and from Python.
         Parameters: schema of its parameters.
         fields: name and length of each vector of numbers in a request for the behaviour.
-        legs: what the legs do.
+        legs: what the legs do, see `Legs`.
         fixed_base: whether a robot that is bolted to the ground can do it.
         works_on_points: whether a robot on point feet, which cannot stand still, can do it.
         joins_walk: whether a walking robot can begin the behaviour without coming to rest first.

@@ -29,7 +29,7 @@ _PEAK = 10.0 / math.sqrt(3.0)
 
 
 class Bow(Behaviour):
-    """Lean the trunk forward by `angle_rad` and come back within `period_s`, then stand; the feet stay."""
+    """Lean the trunk forward by `angle_rad` and back within `period_s`, then stand; the feet do not move."""
 
     name = "bow"
     fields = (("angle_rad", 1), ("period_s", 1))

@@ -24,7 +24,7 @@ _LARGEST_ACCEL_G = 2.0
 
 
 class Circle(Behaviour):
-    """Draw circles with a hand around the place where it is."""
+    """Draw circles with a hand around its present position."""
 
     name = "circle"
     legs = Legs.KEEP

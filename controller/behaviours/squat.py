@@ -26,7 +26,7 @@ _RAMP_S = 1.0
 
 
 class Squat(Behaviour):
-    """Move the centre of mass down by `depth_m` and up again, over and over."""
+    """Move the centre of mass down by `depth_m` and up again, repeatedly."""
 
     name = "squat"
     fields = (("depth_m", 1), ("period_s", 1))

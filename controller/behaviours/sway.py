@@ -25,7 +25,7 @@ _RAMP_S = 1.0
 
 
 class Sway(Behaviour):
-    """Move the centre of mass to and fro along a sine, all soles on the ground."""
+    """Move the centre of mass to and fro along a sine, with all soles on the ground."""
 
     name = "sway"
     fields = (("amplitude_m", 1), ("period_s", 1), ("axis", 1))

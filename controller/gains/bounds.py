@@ -19,7 +19,10 @@ _SIDES = ("at_least", "at_most")
 
 
 class FrameBound(Config):
-    """Bounds on a link, hand or sole along a direction of the world, whose origin is the robot's start."""
+    """Bounds on coordinate and velocity of a link, hand or sole along a direction of the world.
+
+    The origin of the world is where the robot started.
+    """
 
     frame: str = Field(description="name of a hand, a contact, a link or another frame of the model")
     along: tuple[float, float, float] = Field(default=(0.0, 0.0, 1.0), description="direction; up")

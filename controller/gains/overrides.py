@@ -20,10 +20,11 @@ def with_overrides(robot: RobotModel, gains: Gains, assignments: Iterable[str]) 
     Args:
         robot: the robot that the gains belong to.
         gains: the gains to start from.
-        assignments: such as `com.weight=40`; the value is YAML. A later one overrides an earlier one.
+        assignments: texts KEY=VALUE such as `com.weight=40`; the value is YAML. If two of them have the same
+            key, the later one is used.
 
     Returns:
-        New gains; `gains` itself where there are no assignments.
+        New gains; `gains` itself if there are no assignments.
 
     Raises:
         ConfigError: a key is unknown, a value is not allowed, or the robot has no contact, joint or frame of
@@ -49,7 +50,7 @@ def with_overrides(robot: RobotModel, gains: Gains, assignments: Iterable[str]) 
             check_data(alone, Gains, source)
             raise
     if assigned:
-        # Checked after all assignments: the load shares of two feet, for example, take two of them.
+        # Checked after all assignments, because the load shares of two feet, for example, need two of them.
         _check_names(robot, gains, f"{OPTION} {' '.join(assigned)}")
     return gains
 

@@ -173,7 +173,7 @@ class WalkGains(Config):
 
 
 class StandGains(Config):
-    """Standing, and when the robot steps to keep its balance."""
+    """Standing, and the condition under which the robot steps to keep its balance."""
 
     steps: bool = Field(
         default=True, description="whether a push that soles cannot take is answered by steps"
@@ -242,7 +242,7 @@ class GuardGains(Config):
 
 
 class FallGains(Config):
-    """When balance counts as lost, and how the robot folds its limbs during a fall."""
+    """Conditions under which balance counts as lost, and the folding of the limbs during a fall."""
 
     tilt_deg: float = Field(default=45.0, gt=5, le=90, description="tilt of the base that counts as a fall")
     lowest: float = Field(
@@ -284,7 +284,7 @@ class StanceGains(Config):
 
 
 class Gains(Config):
-    """The whole of gains.yaml."""
+    """All gains of a robot, as in gains.yaml."""
 
     solver: Literal["osqp", "exact"] = Field(default="osqp", description="solver of the quadratic program")
     com: CentreOfMassGains = CentreOfMassGains()

@@ -2,8 +2,8 @@
 
 Each step multiplies a gain by the same ratio, so that no step is large relative to the gain; the guard limits
 the torque steps that remain. During the trial the new gains are judged by the robot's motion. They are rolled
-back to the last good gains if joints oscillate, tracking errors grow, torques saturate or the whole-body
-problem has no solution clearly more than before the change.
+back to the last good gains if the oscillation of a joint, the tracking error, the share of saturated torques
+or the share of ticks without a solution is clearly larger than before the change.
 """
 
 from __future__ import annotations

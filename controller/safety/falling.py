@@ -56,8 +56,8 @@ class Falling:
     ) -> str:
         """Returns why balance is lost, as one sentence; "" while it is not lost.
 
-        Balance counts as lost if the capture point is further from the soles than a step reaches, because the
-        robot would come to rest at the capture point.
+        Balance counts as lost if the base tilts too far, if the centre of mass is too low, or if the capture
+        point, at which the robot would come to rest, is further from the soles than a step reaches.
 
         Args:
             upright: cosine of the base's tilt.

@@ -53,7 +53,7 @@ class Guard:
     Args:
         robot: the robot.
         gains: limits of the guard.
-        dt_s: period [s].
+        dt_s: control period [s].
     """
 
     def __init__(self, robot: RobotModel, gains: GuardGains, dt_s: float) -> None:

@@ -172,7 +172,8 @@ class Legged:
     def take(self, request: RequestRow) -> None:
         """Switches to a new request; a walking robot first comes to rest, unless the request is to walk.
 
-        If the robot walks on given footsteps, it completes them first, because it cannot rest between them.
+        If the robot walks on given footsteps, it completes them first, because it cannot rest between them. A
+        robot on point feet cannot rest; it steps in place for a request that is not to walk.
         """
         behaviour, kind = self._behaviours[request.kind], request.kind
         if kind.legs is Legs.RELEASE:

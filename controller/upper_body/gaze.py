@@ -18,7 +18,7 @@ _RATE_PER_S = 6.0
 _FASTEST_RAD_S = 1.0
 _SMALL_RAD = 1e-3
 _MISSED_RAD = 0.2
-"""A remark is written if the gaze target lies further than this outside the range of the joints."""
+"""A remark is written if the gaze target lies further than this outside the range of the joints [rad]."""
 
 
 class _Angle:
@@ -157,7 +157,7 @@ class Gaze:
         return within.angles(cos * x + sin * y, cos * y - sin * x, z)
 
     def _turn_trunk(self, yaw: _Angle, pitch: _Angle) -> None:
-        """Turns the trunk's reference, upright along the heading before: by yaw, then by pitch and lean."""
+        """Turns the trunk's reference, which is upright along the heading, by yaw, then by pitch and lean."""
         R, w, wdot = self._trunk
         c, s = float(R[0, 0]), float(R[1, 0])
         lean, rate, accel = self._lean.tolist()

@@ -1,7 +1,7 @@
 """Pose tasks of the hands, for robots that stand, walk or are bolted to the ground.
 
 A hand's target is a pose in the world or in the level frame of the robot (see `hand_kernels`). While a hand
-has a target, its pose task is active besides the tasks of standing or walking. The weight of the task is
+has a target, its pose task is active in addition to those of standing or walking. The weight of the task is
 ramped up and down by a constant factor per second, so that no torque jumps, and so that an arm that swings
 with the walk comes to its pose gradually. A hand without a target follows the posture task.
 

@@ -31,12 +31,11 @@ import numpy as np
 from kilohertz.robots.compile.progress import CompileProgress
 from kilohertz.robots.config.config_error import ConfigError
 
-# Default of the expected compile time; most entry points take less, and those that take more are bound with
-# their own value.
+# Default of the expected compile time [s]. Most entry points take less; those that take more state their own.
 COMPILE_S = 2.0
 # Free space that is required on the disk before compilation; more than any single entry point takes.
 LEAST_FREE_BYTES = 4_000_000
-# Modification time of every generated file.
+# Modification time of every generated file, since the epoch [s].
 WRITTEN_S = 1_000_000_000.0
 # Number of characters of the hash in a file's name.
 DIGEST_LENGTH = 16

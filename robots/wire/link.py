@@ -14,7 +14,7 @@ class LinkLostError(Exception):
 
 
 class TickLink(Protocol):
-    """A robot that can be read and commanded once a tick: all that the control loop needs of it."""
+    """Interface of a robot that is read and commanded once per tick: all that the control loop needs."""
 
     @property
     def lost_because(self) -> str:
@@ -25,7 +25,7 @@ class TickLink(Protocol):
         """Fills the row with the newest state; hot path.
 
         Returns:
-            False when no state came within the link's own time limit; the row is then untouched.
+            False if no state arrived within the time limit of the link; the row is then unchanged.
         """
         ...
 
@@ -37,7 +37,7 @@ class TickLink(Protocol):
 class RobotTruth(Protocol):
     """The true state of a simulated robot, at the instant of the newest sensor sample.
 
-    Arrays keep their address and are updated in place. For hardware, `known` is False and all values are NaN.
+    The arrays are updated in place. For hardware, `known` is False and all values are NaN.
     Frames: W world, B base, C centre of mass of everything that moves, R centre of mass of the robot without
     its payload, F contact, H hand.
 
@@ -50,11 +50,11 @@ class RobotTruth(Protocol):
         p_WR: (3,) centre of mass of the robot without its payload [m].
         p_WF: (nc, 3) origins of the contact frames [m].
         contact_force_W: (nc, 3) force of the ground on each contact [N].
-        normal_force_N: (nc,) component of that force along the normal of the ground.
-        cop_W: (nc, 3) centre of pressure of each contact [m]; NaN where it carries no load.
+        normal_force_N: (nc,) component of that force along the normal of the ground [N].
+        cop_W: (nc, 3) centre of pressure of each contact [m]; NaN if the contact carries no load.
         tau: (na,) torque that the drives applied [Nm].
         p_WH: (nh, 3) positions of the hands [m].
-        R_WH: (nh, 3, 3) orientations of the hands.
+        R_WH: (nh, 3, 3) orientations of the hands in the world.
     """
 
     known: bool
@@ -74,20 +74,23 @@ class RobotTruth(Protocol):
 
 
 class RobotLink(TickLink, Protocol):
-    """A robot as a run needs it, from the first sample to the figures at the end.
+    """Interface of a robot for a whole run, from the first sample to the figures at the end.
 
-    Calls come in this order: `first_sample` (any number of times), `arm`, then `read`, `write` and `advance`
-    once a tick, `close`, `figures`.
+    The order of the calls is: `first_sample` (any number of times), `arm`, then `read`, `write` and `advance`
+    once per tick, `close`, `figures`.
     """
 
     @property
     def truth(self) -> RobotTruth:
-        """The true state; always the same object."""
+        """True state of the robot; always the same object."""
         ...
 
     @property
     def hardware(self) -> bool:
-        """Whether the robot moves in real time and may be real; its host must then be fit for real time."""
+        """Whether the robot moves in real time and may be hardware.
+
+        The host that controls it must then be fit for real time.
+        """
         ...
 
     @property
@@ -114,7 +117,7 @@ class RobotLink(TickLink, Protocol):
         """Fills the row with a sample of the robot at rest, before it is armed.
 
         Raises:
-            LinkLostError: no state came.
+            LinkLostError: no state arrived.
         """
         ...
 
