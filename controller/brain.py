@@ -1,6 +1,7 @@
-"""Estimator and controller in one step: sensors in, command out. The same rows in give the same bits out.
+"""Estimator and controller as one function of the tick: a sensor row in, a command row out.
 
-No clock, no I/O, no randomness in here; time comes with the sensors.
+The same input rows give the same output, bit by bit: there is no clock, no I/O and no randomness in this
+module, and time is read from the sensor row.
 """
 
 from __future__ import annotations
@@ -38,25 +39,30 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
 
 STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
-"""Stages of a step, in order; `mark(i)` is called as stage i ends."""
+"""Stages of a step, in order; `mark(i)` is called at the end of stage i."""
 ESTIMATE, KINEMATICS, ASSEMBLE, SOLVE, GUARD = range(5)
 
 _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
-"""Periods between samples are clamped to this many nominal ones: no jump of a clock becomes one of state."""
+"""Smallest and largest period between two samples, in nominal periods.
+
+The period is clamped to this range, so that a jump of the clock causes no jump of the state.
+"""
 _NAMES_TOLD = 4
-"""Rows that are named when a problem has no solution."""
+"""Largest number of rows that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
-"""This many samples in a row that cannot be used end in damping."""
+"""Number of consecutive unusable samples after which the joints are damped."""
 _FADE_TICKS = 20
-"""Torque fades out and damping fades in over so many ticks: neither is a step to the drives."""
+"""Number of ticks in which torque fades out and damping fades in, so that the drives get no step."""
 
 
 class Estimator(Protocol):
-    """What the brain needs of a state estimator; arrays keep their address.
+    """Interface of a state estimator; its arrays are updated in place.
 
     Attributes:
-        q, v, contact: the state, and which contacts are closed.
-        doubt: (1,) above 1 the state is not to be believed.
+        q: (nq,) estimated configuration, in pinocchio's convention.
+        v: (nv,) estimated velocity, in pinocchio's convention.
+        contact: (nc,) whether each contact is closed.
+        doubt: (1,) measure of inconsistency; above 1 the estimate has diverged.
     """
 
     q: Vector
@@ -65,36 +71,47 @@ class Estimator(Protocol):
     doubt: Vector
 
     def reset(self, sensors: SensorRow) -> None:
-        """Starts from a robot at rest, all contacts closed."""
+        """Initialises the estimate for a robot at rest with all contacts closed."""
         ...
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Takes one sample."""
+        """Updates the estimate with one sample.
+
+        Args:
+            sensors: the newest sample.
+            planned_contact: (nc,) whether each contact should be closed.
+            dt_s: time since the last sample [s].
+        """
         ...
 
 
 class BrainOutput:
-    """What a step decided and why; one object, overwritten each tick.
+    """Result of a step: the command, and the quantities that explain it; one object, overwritten each tick.
 
     Attributes:
         command: the command row.
-        state: one of the supervisor's states; "damping" is latched.
-        reason: why it damps, one sentence; "" in every other state.
-        behaviour: name of the behaviour that was asked for last.
+        state: state of the supervisor; "damping" is latched.
+        reason: why the joints are damped, one sentence; "" in every other state.
+        behaviour: name of the behaviour that was requested last.
         behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
-        rung: of the ladder, 0 solved to 4 damping.
-        remark: what could not be done as asked, the last of all, one sentence; "" while there is none.
-        missed: names of the rows that could not be had when limits were last softened.
-        qp_iterations: of the solver.
-        dynamics_residual_N, cone_violation_N: of the tick's solution.
-        p_WC, v_WC, p_WC_des, v_WC_des: (3,) centre of mass, estimated and asked [m, m/s].
-        p_WS: (3,) middle of the soles as estimated [m].
-        zmp_des: (2,) zero-moment point of the solution's wrenches [m].
+        rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
+        remark: the last request or part of it that could not be met, one sentence; "" while there is none.
+        missed: names of the rows that could not be satisfied when limits were last softened.
+        qp_iterations: number of iterations of the solver.
+        dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
+            friction cones in the tick's solution [N].
+        p_WC, v_WC: (3,) estimated position and velocity of the centre of mass [m, m/s].
+        p_WC_des, v_WC_des: (3,) desired position and velocity of the centre of mass [m, m/s].
+        p_WS: (3,) estimated middle of the soles [m].
+        zmp_des: (2,) zero-moment point of the contact wrenches in the solution [m].
         w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
         tau: (na,) torque after the guard [Nm].
-        p_RC: (3,) from the centre of mass of the robot alone to that with its payload, as judged [m].
-        payload_kg: estimated payload, NaN for a fixed base; payload_p_BP_m: (3,) where, its height NaN.
-        p_WH_des: (nh, 3) reference of each hand [m]; hand_active: (nh,) whether it has one.
+        p_RC: (3,) estimated vector from the centre of mass of the robot alone to that with its payload, in
+            world axes [m].
+        payload_kg: estimated mass of the payload [kg]; NaN for a fixed base.
+        payload_p_BP_m: (3,) estimated position of the payload in the base [m]; its height is NaN.
+        p_WH_des: (nh, 3) reference position of each hand [m].
+        hand_active: (nh,) whether each hand has a reference.
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -122,13 +139,13 @@ class BrainOutput:
 
 
 class Brain:
-    """One robot's estimator and controller.
+    """Estimator and controller of one robot.
 
     Args:
         robot: the robot.
-        gains: its gains.
-        estimator: of its state.
-        dt_s: nominal period [s].
+        gains: gains of the robot.
+        estimator: estimator of the robot's state.
+        dt_s: nominal control period [s].
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, estimator: Estimator, dt_s: float = PERIOD_S) -> None:
@@ -162,7 +179,7 @@ class Brain:
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
         self._period = dt_s
-        # A contact force of NaN only says that there is no sensor.
+        # A contact force of NaN is valid: the contact has no force sensor.
         self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
@@ -176,7 +193,7 @@ class Brain:
         return PayloadWatch(self.robot, kin, soles, self.body.carried)
 
     def _show(self) -> None:
-        """Lets the output show what the controller works with, instead of copying it every tick."""
+        """Makes the output refer to arrays of the controller, so that they need not be copied every tick."""
         self.output.p_WH_des, self.output.hand_active = self.motion.hands.p_WH_des, self.motion.hands.active
         if self.robot.floating:
             output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
@@ -194,7 +211,13 @@ class Brain:
         self.motion.retune(gains)
 
     def reset(self, sensors: SensorRow) -> None:
-        """Takes over a robot at rest on its soles (or on its base), and is active from the next step on."""
+        """Arms the controller for a robot at rest on its soles or on its fixed base.
+
+        The controller is active from the next step on.
+
+        Args:
+            sensors: a sample of the robot at rest.
+        """
         self.estimator.reset(sensors)
         self.body.reset()
         if self._payload is not None:
@@ -219,21 +242,21 @@ class Brain:
         gains: GainsRow | Gains | None,
         mark: Callable[[int], None],
     ) -> BrainOutput:
-        """One tick.
+        """Runs one tick.
 
         Args:
             sensors: the newest sample.
-            request: what is asked; a new object is a new request.
-            gains: a row of live gains; or gains, which come into force as live ones do where they differ from
-                those that the brain was made with; None for these.
-            mark: called with the index of each stage as it ends; must not influence anything.
+            request: the present request; a new object is a new request.
+            gains: a row of live gains; or gains, whose differences from those that the brain was made with
+                come into force like live gains; or None for the gains that the brain was made with.
+            mark: called with the index of each stage at its end; must not change any state.
 
         Returns:
             The output, always the same object.
 
         Raises:
-            TypeError: gains that are none.
-            ValueError: gains that cannot change while the robot runs.
+            TypeError: `gains` has a wrong type.
+            ValueError: a gain differs that cannot change while the robot runs.
         """
         if gains is not self._gains_given:
             self._live = self._live_row(gains)
@@ -260,7 +283,7 @@ class Brain:
         return self.output
 
     def _live_row(self, gains: GainsRow | Gains | None) -> GainsRow | None:
-        """The row by which these gains come into force; None where there is nothing to change."""
+        """Returns the row that brings these gains into force; None if there is nothing to change."""
         if isinstance(gains, GainsRow):
             return gains
         if gains is None:
@@ -298,12 +321,19 @@ class Brain:
         self.estimator.update(sensors, self._planned, dt)
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
-            # Whoever does not know how it stands goes down, while the legs can still brake.
+            # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
             self.motion.fold()
         return dt
 
     def _leave_out(self, why: str) -> float:
-        """A sample that cannot be used: the robot is where it was expected to be, for a few ticks."""
+        """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.
+
+        Args:
+            why: why the sample is unusable, as the end of a sentence.
+
+        Returns:
+            The nominal period [s], which is used for this tick.
+        """
         self._bad_samples += 1
         if self._bad_samples >= _BAD_SAMPLES:
             self._damp(f"{_BAD_SAMPLES} sensor samples in a row {why}")
@@ -350,7 +380,7 @@ class Brain:
         if output.rung == GRAVITY and rung_before != GRAVITY:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
         if output.rung == SOFTENED and rung_before == SOLVED:
-            # Rare, and only here: names are put together once as trouble begins.
+            # Names are collected only at the first softened tick, which is rare, to keep the tick short.
             output.missed = tuple(missed_rows(self.body)[:_NAMES_TOLD])
         if output.rung == DAMPING:
             missed = f"; it began with {', '.join(output.missed)}" if output.missed else ""
@@ -391,7 +421,7 @@ class Brain:
         command.kd *= self._faded
 
     def _judge(self) -> None:
-        """What the robot does with the gains that it has."""
+        """Passes this tick's joint velocities, torques and tracking errors to the judge of live gains."""
         output, kin, n_base = self.output, self.body.arrays.kin, self.robot.n_base
         np.divide(output.tau, self.robot.torque_limit_Nm, out=self._torque)
         torque = max(float(self._torque.max()), -float(self._torque.min()))
@@ -414,7 +444,7 @@ class Brain:
                 output.payload_kg = self._payload.mass_kg
 
     def _without_friction(self) -> Vector:
-        """The torque that moves the robot: what its joints rub is taken off again."""
+        """Returns the torque that moves the robot: `tau` without the compensation of joint friction [Nm]."""
         if self._friction is None:
             return self.output.tau
         np.subtract(self.output.tau, self._friction.torque_Nm, out=self._useful_tau)

@@ -1,1 +1,1 @@
-"""Behaviours: what a robot can be asked to do, one file each."""
+"""Behaviours that can be requested of a robot, one file each."""

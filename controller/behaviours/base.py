@@ -1,4 +1,4 @@
-"""What a behaviour is: the parameters that it takes, what it needs of a robot, and how it moves the robot.
+"""Base class of behaviours: the parameters of a behaviour, its requirements, and how it moves the robot.
 
 A behaviour is one class in one file: a subclass of `Behaviour` with a `name`. Its file lies in this folder,
 in the folder `behaviours` beside a robot's robot.yaml, or in another distribution that names it in the
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Vector3 = Annotated[tuple[float, float, float], Field(description="x, y, z")]
 Positive = Annotated[float, Field(gt=0)]
 Payload = Mapping[str, Vector]
+"""Numbers of a request, as vectors by name of field."""
 
 __all__ = [
     "Behaviour",
@@ -53,8 +54,8 @@ class Legs(enum.Enum):
 
     STAND: all soles stay where they are; the behaviour writes a `PostureReference` each tick.
     STEP: the robot walks.
-    KEEP: the robot comes to rest on its soles and keeps the posture that it had.
-    RELEASE: the joints are damped and nothing else.
+    KEEP: the robot comes to rest on its soles and keeps its present posture.
+    RELEASE: the joints are damped; there is no other control.
     """
 
     STAND = "stand"
@@ -64,15 +65,17 @@ class Legs(enum.Enum):
 
 
 class BehaviourParameters(Config):
-    """Parameters of a behaviour, as in a scenario: names carry units, unknown names are refused."""
+    """Parameters of a behaviour, as in a scenario; names carry units, and unknown names are errors."""
 
 
 class HandTarget(Config):
     """A pose that a hand holds during another behaviour.
 
     Attributes:
-        p_BH_m, rpy_BH_rad: pose from the robot's base, level and along its heading [m, rad].
-        p_WH_m, rpy_WH_rad: pose in the world [m, rad]. An orientation that is left out is free.
+        p_BH_m: position relative to the robot's base, in a level frame along its heading [m].
+        rpy_BH_rad: orientation in that frame, as roll, pitch and yaw [rad]; free if left out.
+        p_WH_m: position in the world [m].
+        rpy_WH_rad: orientation in the world, as roll, pitch and yaw [rad]; free if left out.
     """
 
     p_BH_m: Vector3 | None = None
@@ -95,8 +98,9 @@ class GazeTarget(Config):
     """Where the robot looks during another behaviour.
 
     Attributes:
-        p_WG_m: a point in the world [m].
-        yaw_rad, pitch_rad: or a direction from the robot's heading; positive to the left, and down [rad].
+        p_WG_m: point in the world at which the robot looks [m].
+        yaw_rad: yaw of the gaze from the robot's heading, positive to the left, instead of a point [rad].
+        pitch_rad: pitch of the gaze from the horizontal, positive down, instead of a point [rad].
     """
 
     p_WG_m: Vector3 | None = None
@@ -111,11 +115,11 @@ class GazeTarget(Config):
 
 
 class UpperBodyParameters(BehaviourParameters):
-    """Parameters of a behaviour that leaves hands and gaze free for targets of their own.
+    """Parameters of a behaviour that accepts additional targets for hands and gaze.
 
     Attributes:
         hands: target of each named hand; while walking, hands without a target swing.
-        gaze: where to look; while walking, straight ahead if left out.
+        gaze: gaze target; while walking, the robot looks straight ahead if it is left out.
     """
 
     hands: dict[str, HandTarget] | None = None
@@ -124,17 +128,17 @@ class UpperBodyParameters(BehaviourParameters):
 
 @dataclass(frozen=True)
 class Context:
-    """What a behaviour may use of the controller.
+    """The parts of the controller that a behaviour may use.
 
     Attributes:
         robot: the robot.
-        gains: its gains as the controller was made with them.
-        body: the whole-body controller: kinematics, and references by task name.
+        gains: gains that the controller was made with.
+        body: the whole-body controller, with the kinematics and with the references by task name.
         hands: references of the hands.
-        remarks: sentences to the operator.
+        remarks: sentences to the operator about requests that could not be met.
         walking: the walking controller; None for a robot that does not walk.
-        begin_walk: starts to walk, on the given (n, 5) footsteps or, for None, on free ones; for behaviours
-            with `Legs.STEP`.
+        begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
+            controller chooses; for behaviours with `Legs.STEP`.
     """
 
     robot: RobotModel
@@ -147,25 +151,25 @@ class Context:
 
 
 class Behaviour:
-    """One thing that a robot can be asked to do.
+    """Base class of a behaviour, such as standing, walking or bowing, that can be requested of a robot.
 
-    A request carries the numbers of `fields`, which `write` fills outside the tick. An object is made for
-    each brain; `start`, `advance` and `done` run inside the tick: no growing
-    allocation, no exception, no I/O.
+    A request carries the numbers of `fields`, which `write` fills outside the tick. Each `Brain` has its own
+    object of the class. `start`, `advance` and `done` run inside the tick: they must not allocate growing
+    memory, raise exceptions or do I/O.
 
     Args:
-        context: what the behaviour may use of the controller.
+        context: the parts of the controller that the behaviour may use.
 
     Attributes:
         name: name of the behaviour in scenarios and from Python.
         Parameters: schema of its parameters.
-        fields: name and length of each vector of numbers in its requests.
-        legs: what the legs do.
+        fields: name and length of each vector of numbers in a request for the behaviour.
+        legs: what the legs do, see `Legs`.
         fixed_base: whether a robot that is bolted to the ground can do it.
         works_on_points: whether a robot on point feet, which cannot stand still, can do it.
-        joins_walk: whether a robot that is walking takes it over without coming to rest first.
+        joins_walk: whether a walking robot can begin the behaviour without coming to rest first.
         frees_hands: whether hands without a target are released to swing.
-        done: whether it has come to its end by itself; the robot then stands.
+        done: whether the behaviour has ended by itself; the robot then stands.
     """
 
     name: ClassVar[str]
@@ -183,44 +187,48 @@ class Behaviour:
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses what this robot cannot do.
+        """Checks that this robot can do the behaviour with these parameters.
 
         Args:
             robot: the robot.
             parameters: an object of `Parameters`.
 
         Raises:
-            BehaviourError: one sentence with the remedy, and which parameter it is about.
+            BehaviourError: the robot cannot do it; one sentence with the remedy, and the parameter concerned.
         """
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """Writes the numbers of a request; unless overridden, every field is the parameter of its name.
+        """Writes the numbers of a request; by default, each field takes the parameter of the same name.
 
         Args:
             robot: the robot.
             parameters: an object of `Parameters` that `check` has accepted.
-            payload: vectors by name of field, zero at first.
+            payload: output: vectors by name of field, initially zero.
         """
         for name, _ in cls.fields:
             payload[name][:] = np.asarray(getattr(parameters, name), dtype=np.float64)
 
     @classmethod
     def tasks(cls, robot: RobotModel, gains: Gains) -> list[Task]:
-        """Tasks that the behaviour needs beside those of standing, walking and hands.
+        """Returns the tasks that the behaviour needs in addition to those of standing, walking and hands.
 
-        They are off until `context.body.switch(name, True)`.
+        They are off until `context.body.switch(name, True)` is called.
         """
         return []
 
     def start(self, payload: Payload) -> None:
-        """Begins, with the numbers of a request; called once for each request."""
+        """Begins the behaviour; called once for each request.
+
+        Args:
+            payload: numbers of the request, by name of field.
+        """
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
-        """Moves on by one tick.
+        """Writes the references for one tick.
 
         Args:
             t_s: time since `start` [s].
-            reference: for `Legs.STAND`: offset of the centre of mass and lean of the trunk with their
-                derivatives, zero at first. A change from one behaviour to another is smoothed.
+            reference: output for `Legs.STAND`: offset of the centre of mass and lean of the trunk with their
+                derivatives, initially zero. The caller smooths the change from one behaviour to another.
         """

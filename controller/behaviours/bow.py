@@ -1,4 +1,4 @@
-"""Bowing: the trunk leans forward and comes back, the feet stay."""
+"""Behaviour `bow`: the trunk leans forward and comes back while the feet stay in place."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _ALONG = 0.9
 """Least cosine between the axis of a joint and the lateral axis for it to pitch the trunk."""
 _OFF_THE_STOP_RAD = 0.05
 _FASTEST_RAD_S2 = 6.0
-"""Largest angular acceleration of the trunk that may be asked for."""
+"""Largest angular acceleration of the trunk that may be requested [rad/s^2]."""
 _PEAK = 10.0 / math.sqrt(3.0)
 """Peak acceleration of a minimum-jerk move of 1 rad in 1 s [rad/s^2]."""
 
 
 class Bow(Behaviour):
-    """Lean the trunk forward by `angle_rad` and come back within `period_s`, then stand; the feet stay."""
+    """Lean the trunk forward by `angle_rad` and back within `period_s`, then stand; the feet do not move."""
 
     name = "bow"
     fields = (("angle_rad", 1), ("period_s", 1))
@@ -38,7 +38,7 @@ class Bow(Behaviour):
         """Parameters of `bow`.
 
         Attributes:
-            angle_rad: pitch of the trunk at its lowest, from upright [rad].
+            angle_rad: largest forward pitch of the trunk, from upright [rad].
             period_s: time for leaning forward and coming back [s].
         """
 
@@ -47,7 +47,7 @@ class Bow(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses a bow that is deeper than the waist bends, or too quick."""
+        """Raises BehaviourError for a bow that is deeper than the waist bends, or too quick."""
         most = _deepest_rad(robot)
         if most <= 0.0:
             raise BehaviourError((), f"'{robot.name}' has no joint that bends its trunk forward")
@@ -66,12 +66,12 @@ class Bow(Behaviour):
             )
 
     def start(self, payload: Payload) -> None:
-        """Takes angle and period."""
+        """Stores angle and period."""
         self._angle_rad = float(payload["angle_rad"][0])
         self._half_s = 0.5 * float(payload["period_s"][0])
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
-        """A minimum-jerk move forward, and the same move back."""
+        """Leans the trunk forward in a minimum-jerk move, and back in the same way."""
         half_s, angle = self._half_s, self._angle_rad
         s, slope, curvature = minimum_jerk(t_s / half_s if t_s < half_s else 2.0 - t_s / half_s)
         rate = slope if t_s < half_s else -slope
@@ -80,7 +80,7 @@ class Bow(Behaviour):
 
 
 def _deepest_rad(robot: RobotModel) -> float:
-    """How far the joints between base and trunk pitch the trunk forward from the nominal posture [rad]."""
+    """Returns how far the waist can pitch the trunk forward from the nominal posture [rad]."""
     model, trunk = robot.pin_model, robot.description.trunk
     if trunk is None or trunk == robot.base_link:
         return 0.0

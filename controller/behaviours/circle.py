@@ -1,4 +1,4 @@
-"""Drawing circles with a hand."""
+"""Behaviour `circle`: a hand draws circles."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from kilohertz.robots.model.robot_model import RobotModel
 
 _PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
 _LARGEST_ACCEL_G = 2.0
-"""Largest acceleration that may be asked for, in units of gravity; hardly an arm has more."""
+"""Largest acceleration that may be requested, in units of gravity; few arms can reach more."""
 
 
 class Circle(Behaviour):
-    """Draw circles with a hand around the place where it is."""
+    """Draw circles with a hand around its present position."""
 
     name = "circle"
     legs = Legs.KEEP
@@ -48,7 +48,7 @@ class Circle(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses a circle that is larger than the arm, or too fast for it."""
+        """Raises BehaviourError for a circle that is larger than the arm, or too fast."""
         i = hand_index(robot, parameters.hand)
         what, length_m = f"a circle of {parameters.radius_m:.2f} m", arm_length_m(robot, robot.hands[i])
         check_period(what, parameters.period_s, parameters.radius_m, _LARGEST_ACCEL_G)
@@ -61,13 +61,13 @@ class Circle(Behaviour):
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """Index of the hand, radius [m], period [s] and the indices of the plane's axes."""
+        """Writes the index of the hand, radius [m], period [s] and the indices of the plane's axes."""
         payload["hand"][0] = hand_index(robot, parameters.hand)
         payload["radius_m"][0], payload["period_s"][0] = parameters.radius_m, parameters.period_s
         payload["axes"][:] = _PLANES[parameters.plane]
 
     def start(self, payload: Payload) -> None:
-        """Draws circles around the place where the hand is now."""
+        """Begins to draw circles around the present position of the hand."""
         motion = self.context.hands.lead(int(payload["hand"][0]))
         axes = int(payload["axes"][0]), int(payload["axes"][1])
         motion.circle(float(payload["radius_m"][0]), 2.0 * math.pi / float(payload["period_s"][0]), axes)

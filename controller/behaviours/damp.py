@@ -1,4 +1,4 @@
-"""Letting go: every joint is damped."""
+"""Behaviour `damp`: every joint is damped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from kilohertz.controller.behaviours.base import Behaviour, Legs
 
 
 class Damp(Behaviour):
-    """Damp every joint and do nothing else; only a new start ends it."""
+    """Damp every joint, without any other control, until the controller is started again."""
 
     name = "damp"
     legs = Legs.RELEASE

@@ -1,4 +1,4 @@
-"""Walking on given footsteps."""
+"""Behaviour `footsteps`: the robot walks on given footsteps."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from kilohertz.robots.model.rows import Vector
 
 
 class Footstep(Config):
-    """One footstep: which foot, and where the middle of its sole goes; the sole stays level.
+    """One footstep: the foot, and the position and yaw of its sole, which stays level.
 
     Attributes:
-        foot: name of a contact of the robot.
-        p_SF_m: from the middle of the soles as the robot stands when it begins, x along its heading [m].
-        yaw_rad: yaw from that heading [rad].
+        foot: name of the foot, a contact of the robot.
+        p_SF_m: position of the middle of the sole, relative to the middle of all soles when the walk begins,
+            x along the robot's heading at that time [m].
+        yaw_rad: yaw of the sole relative to that heading [rad].
     """
 
     foot: str
@@ -50,14 +51,14 @@ class Footsteps(Behaviour):
         """Parameters of `footsteps`.
 
         Attributes:
-            steps: the footsteps in the order in which they are taken; feet alternate.
+            steps: footsteps in the order in which they are taken; the feet alternate.
         """
 
         steps: tuple[Footstep, ...] = Field(min_length=1)
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses footsteps that the robot's legs do not reach."""
+        """Raises BehaviourError for footsteps that the robot's legs cannot reach."""
         steps = parameters.steps
         if len(steps) > MOST_FOOTSTEPS:
             raise BehaviourError(
@@ -75,19 +76,19 @@ class Footsteps(Behaviour):
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """Number of footsteps, then index of the contact, position [m] and yaw [rad] of each."""
+        """Writes the number of footsteps, and the contact index, position [m] and yaw [rad] of each."""
         payload["n_footsteps"][0] = len(parameters.steps)
         for step, row in zip(parameters.steps, _route(payload), strict=True):
             row[0] = robot.contact_names.index(step.foot)
             row[1:4], row[4] = step.p_SF_m, step.yaw_rad
 
     def start(self, payload: Payload) -> None:
-        """Begins to walk on them."""
+        """Begins to walk on the footsteps of the request."""
         self.context.begin_walk(_route(payload))
 
 
 def _route(payload: Payload) -> Vector:
-    """(n, 5) view of the footsteps of a request."""
+    """Returns an (n, 5) view of the footsteps of a request."""
     used = int(payload["n_footsteps"][0]) * FOOTSTEP_SIZE
     route: Vector = payload["footsteps"][:used].reshape(-1, FOOTSTEP_SIZE)
     return route

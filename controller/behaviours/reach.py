@@ -1,4 +1,4 @@
-"""Reaching with a hand."""
+"""Behaviour `reach`: a hand moves to a pose in the world."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _MISSED_M, _MISSED_RAD = 0.02, 0.2
-"""A place or an orientation that the nearest pose misses by more than this is refused."""
+"""Largest errors of position and orientation with which a pose still counts as reachable."""
 
 
 class Reach(Behaviour):
-    """Bring a hand to a pose in the world: to a point, or by an offset from its nominal place."""
+    """Bring a hand to a pose in the world, given as a point or as an offset from its nominal position."""
 
     name = "reach"
     legs = Legs.KEEP
@@ -39,9 +39,9 @@ class Reach(Behaviour):
 
         Attributes:
             hand: name of the hand; may be left out on a robot with one hand.
-            p_WH_m: where to, in the world [m].
-            offset_m: or by how much from the hand's place at the nominal posture [m].
-            rpy_WH_rad: orientation in the world; left out, it stays as it is [rad].
+            p_WH_m: target position in the world [m].
+            offset_m: offset from the hand's position at the nominal posture, instead of `p_WH_m` [m].
+            rpy_WH_rad: target orientation in the world [rad]; if it is left out, the orientation is kept.
         """
 
         hand: str | None = None
@@ -57,7 +57,10 @@ class Reach(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses a pose that a fixed arm does not get to; a robot on legs leans, crouches and may walk."""
+        """Raises BehaviourError for a pose that a fixed arm cannot reach.
+
+        A robot on legs is not checked, because it can lean, crouch and walk.
+        """
         i = hand_index(robot, parameters.hand)
         if robot.floating:
             return
@@ -71,7 +74,10 @@ class Reach(Behaviour):
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """Index of the hand, position in the world [m] and orientation row by row; NaN: as it is."""
+        """Writes the index of the hand, its position [m] and its orientation, row by row, in the world.
+
+        An orientation of NaN keeps the present one.
+        """
         i = hand_index(robot, parameters.hand)
         payload["hand"][0] = i
         payload["p_WH"][:] = _place(robot, i, parameters)
@@ -80,17 +86,21 @@ class Reach(Behaviour):
             payload["R_WH"][:] = _rotation(parameters).ravel()
 
     def start(self, payload: Payload) -> None:
-        """Sends the hand there along a straight line."""
+        """Begins to move the hand to the target along a straight line."""
         R_WH = payload["R_WH"]
         motion = self.context.hands.lead(int(payload["hand"][0]))
         motion.move(payload["p_WH"], R_WH.reshape(3, 3) if math.isfinite(R_WH[0]) else None)
 
 
 def hand_index(robot: RobotModel, hand: str | None) -> int:
-    """Index of the hand that a request names, or of the only one.
+    """Returns the index of a named hand, or of the only hand of the robot.
+
+    Args:
+        robot: the robot.
+        hand: name of the hand; None on a robot with exactly one hand.
 
     Raises:
-        BehaviourError: the robot has no such hand, or several and none is named.
+        BehaviourError: the robot has no hand of that name, or no name is given and it has several hands.
     """
     if not robot.hands:
         raise BehaviourError(("hand",), f"'{robot.name}' has no hands in its robot.yaml")

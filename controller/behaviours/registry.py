@@ -1,4 +1,4 @@
-"""The behaviours that a robot has: those that ship, those of other distributions, those in its own folder."""
+"""Registry of a robot's behaviours: of this package, of other distributions and of the robot's own folder."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from kilohertz.controller.problem.declarations import Task
 
 ENTRY_POINT_GROUP = "kilohertz.behaviours"
-"""Each entry point of this group names a module that defines behaviours."""
+"""Group of entry points, each of which names a module that defines behaviours."""
 FOLDER = "behaviours"
-"""Folder beside robot.yaml whose files define behaviours of that robot."""
+"""Name of the folder beside robot.yaml whose files define behaviours of that robot."""
 
 Behaviours = dict[str, type[Behaviour]]
 
@@ -42,34 +42,36 @@ _SIGNATURES = {
 
 
 def behaviours_of(robot: RobotModel) -> Behaviours:
-    """Every behaviour by name, in alphabetical order, with those in the robot's own folder.
+    """Returns every behaviour of a robot by name, in alphabetical order.
 
     Raises:
-        ConfigError: a file or an entry point that is no behaviour, with file and line.
+        ConfigError: a file or an entry point does not define a valid behaviour; the message gives file and
+            line.
     """
     return load_behaviours(robot.folder / FOLDER)
 
 
 def behaviour_schemas(robot: RobotModel) -> dict[str, type[BehaviourParameters]]:
-    """Schema of the parameters of each behaviour of a robot, by name; for scenarios."""
+    """Returns the schema of the parameters of each behaviour of a robot, by name, for scenarios."""
     return {name: kind.Parameters for name, kind in behaviours_of(robot).items()}
 
 
 def behaviour_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """Tasks that the behaviours of a robot declare for themselves, and switch on and off."""
+    """Returns the tasks that the behaviours of a robot declare in addition to those of the controller."""
     kinds = behaviours_of(robot).values()
     return [task for kind in kinds if robot.floating or kind.fixed_base for task in kind.tasks(robot, gains)]
 
 
 @functools.cache
 def load_behaviours(folder: Path | None = None) -> Behaviours:
-    """Every behaviour that ships or is installed, and those in a folder.
+    """Loads every behaviour of this package and of installed distributions, and those in a folder.
 
     Args:
-        folder: files `*.py` in it define further behaviours; may not exist.
+        folder: folder whose files `*.py` define further behaviours; it need not exist.
 
     Raises:
-        ConfigError: a file or an entry point that is no behaviour, with file and line.
+        ConfigError: a file or an entry point does not define a valid behaviour; the message gives file and
+            line.
     """
     found: Behaviours = {}
     if folder is not None:
@@ -86,7 +88,14 @@ def load_behaviours(folder: Path | None = None) -> Behaviours:
 
 
 def _add(found: Behaviours, module: ModuleType, source: str = "") -> None:
-    """Adds the behaviours that a module defines; one that is named as a source must define some."""
+    """Adds the behaviours that a module defines.
+
+    Args:
+        found: behaviours by name, to which those of the module are added.
+        module: the module.
+        source: origin of a module that must define at least one behaviour, for the message; "" for a module
+            that need not define any.
+    """
     kinds = list(_defined_in(module))
     if source and not kinds:
         raise ConfigError(f"{source}: defines no behaviour: a subclass of Behaviour that has a name")
@@ -114,7 +123,7 @@ def _place(kind: type[Behaviour]) -> str:
 
 
 def _problems(kind: type[Behaviour]) -> Iterator[str]:
-    """What is wrong with a behaviour's class, most basic first."""
+    """Yields each error in the class of a behaviour, the most basic ones first."""
     name = getattr(kind, "name", None)
     if not (isinstance(name, str) and name.isidentifier() and name.islower()):
         yield f"its name should be text of lower-case letters, digits and '_', not {name!r}"

@@ -1,4 +1,4 @@
-"""Crouching before the joints are damped."""
+"""Behaviour `sit`: the robot crouches before its joints are damped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kilohertz.controller.problem.soles import com_height
 from kilohertz.robots.model.robot_model import RobotModel
 
 _DEPTH = 0.3
-"""Lowering of the centre of mass over its nominal height: when damped the robot drops by the rest only."""
+"""Lowering of the centre of mass relative to its nominal height; a damped robot only drops by the rest."""
 
 
 class Sit(Behaviour):
@@ -24,11 +24,11 @@ class Sit(Behaviour):
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """The depth follows from the robot's size."""
+        """Writes the depth [m], which follows from the robot's size."""
         payload["depth_m"][0] = _DEPTH * com_height(robot)
 
     def start(self, payload: Payload) -> None:
-        """Takes the depth; the switch from the behaviour before is the whole motion."""
+        """Stores the depth; the smoothed change from the behaviour before is the whole motion."""
         self._depth_m = float(payload["depth_m"][0])
 
     def advance(self, t_s: float, reference: PostureReference) -> None:

@@ -1,4 +1,4 @@
-"""Squatting: down and up again."""
+"""Behaviour `squat`: the centre of mass moves down and up again."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from kilohertz.controller.problem.soles import com_height
 from kilohertz.robots.model.robot_model import RobotModel
 
 _DEEPEST = 0.4
-"""Largest depth over the nominal height of the centre of mass: knees and ankles go no deeper."""
+"""Largest depth relative to the nominal height of the centre of mass; knees and ankles allow no more."""
 _LARGEST_ACCEL_G = 0.5
-"""Largest acceleration that may be asked for, in units of gravity: half way to where the soles lift off."""
+"""Largest acceleration that may be requested, in units of gravity; the soles lift off at 1."""
 _RAMP_S = 1.0
 
 
 class Squat(Behaviour):
-    """Move the centre of mass down by `depth_m` and up again, over and over."""
+    """Move the centre of mass down by `depth_m` and up again, repeatedly."""
 
     name = "squat"
     fields = (("depth_m", 1), ("period_s", 1))
@@ -35,7 +35,7 @@ class Squat(Behaviour):
         """Parameters of `squat`.
 
         Attributes:
-            depth_m: lowest point below the nominal height [m].
+            depth_m: distance of the lowest point below the nominal height [m].
             period_s: time from one lowest point to the next [s].
         """
 
@@ -44,7 +44,7 @@ class Squat(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses a depth that the legs do not have and a period that lifts the soles."""
+        """Raises BehaviourError for a depth that the legs do not allow, or a period that lifts the soles."""
         height_m = com_height(robot)
         if parameters.depth_m > _DEEPEST * height_m:
             raise BehaviourError(
@@ -57,12 +57,12 @@ class Squat(Behaviour):
         check_period(what, parameters.period_s, 0.5 * parameters.depth_m, _LARGEST_ACCEL_G)
 
     def start(self, payload: Payload) -> None:
-        """Takes depth and period."""
+        """Stores depth and period."""
         self._depth_m = float(payload["depth_m"][0])
         self._omega = 2.0 * math.pi / float(payload["period_s"][0])
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
-        """Half a cosine down by the depth and up again, whose amplitude grows over the first second."""
+        """Writes a cosine between nominal height and depth; its amplitude grows in the first second."""
         w, depth = self._omega, self._depth_m
         ramp, slope, curvature = minimum_jerk(t_s / _RAMP_S)
         slope, curvature = slope / _RAMP_S, curvature / _RAMP_S**2

@@ -1,4 +1,4 @@
-"""Standing still."""
+"""Behaviour `stand`: the robot stands still."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from kilohertz.controller.behaviours.base import Behaviour, UpperBodyParameters
 
 
 class Stand(Behaviour):
-    """Stand still at the nominal posture; hands, and an arm, hold the pose that they have."""
+    """Stand still at the nominal posture; hands, and a fixed arm, hold their present pose."""
 
     name = "stand"
     fixed_base = True

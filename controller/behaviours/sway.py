@@ -1,4 +1,4 @@
-"""Swaying on both soles."""
+"""Behaviour `sway`: the centre of mass moves to and fro over the soles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RAMP_S = 1.0
 
 
 class Sway(Behaviour):
-    """Move the centre of mass to and fro along a sine, all soles on the ground."""
+    """Move the centre of mass to and fro along a sine, with all soles on the ground."""
 
     name = "sway"
     fields = (("amplitude_m", 1), ("period_s", 1), ("axis", 1))
@@ -36,7 +36,7 @@ class Sway(Behaviour):
         Attributes:
             amplitude_m: largest offset from the middle of the soles [m].
             period_s: period of the sine [s].
-            axis: x is forward, y to the left.
+            axis: direction of the sway; x is forward, y is to the left.
         """
 
         amplitude_m: Positive
@@ -45,7 +45,7 @@ class Sway(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses a sway whose zero-moment point would leave the soles."""
+        """Raises BehaviourError for a sway whose zero-moment point would leave the soles."""
         half_width_m = float(np.ptp(sole_corners(robot)[:, _AXES[parameters.axis]])) / 2.0
         height_m = com_height(robot)
         # A sine of the centre of mass moves the zero-moment point by (1 + (w / omega)^2) times its amplitude.
@@ -60,18 +60,18 @@ class Sway(Behaviour):
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """Amplitude, period, and the axis by its index."""
+        """Writes amplitude [m], period [s] and the index of the axis."""
         payload["amplitude_m"][0], payload["period_s"][0] = parameters.amplitude_m, parameters.period_s
         payload["axis"][0] = _AXES[parameters.axis]
 
     def start(self, payload: Payload) -> None:
-        """Takes amplitude, period and axis."""
+        """Stores amplitude, period and axis."""
         self._amplitude_m = float(payload["amplitude_m"][0])
         self._omega = 2.0 * math.pi / float(payload["period_s"][0])
         self._axis = int(payload["axis"][0])
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
-        """A sine whose amplitude grows over the first second."""
+        """Writes a sine whose amplitude grows in the first second."""
         w, amplitude, axis = self._omega, self._amplitude_m, self._axis
         ramp, slope, curvature = minimum_jerk(t_s / _RAMP_S)
         slope, curvature = slope / _RAMP_S, curvature / _RAMP_S**2

@@ -1,4 +1,4 @@
-"""Walking with a velocity."""
+"""Behaviour `walk`: the robot walks with a given velocity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Walk(Behaviour):
         """Parameters of `walk`.
 
         Attributes:
-            velocity_m_s: forward and to the left [m/s].
+            velocity_m_s: velocity forward and to the left [m/s].
             yaw_rate_rad_s: turning rate, positive to the left [rad/s].
         """
 
@@ -32,7 +32,7 @@ class Walk(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Refuses a walk that is too fast for the robot's legs."""
+        """Raises BehaviourError for a walk that is too fast for the robot's legs."""
         try:
             check_speed(robot, (*parameters.velocity_m_s, parameters.yaw_rate_rad_s))
         except ValueError as error:
@@ -40,7 +40,7 @@ class Walk(Behaviour):
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
-        """Velocity forward, to the left [m/s] and turning rate [rad/s]."""
+        """Writes the velocity forward and to the left [m/s], and the turning rate [rad/s]."""
         payload["velocity"][:2] = parameters.velocity_m_s
         payload["velocity"][2] = parameters.yaw_rate_rad_s
 

@@ -1,1 +1,1 @@
-"""Gains: their schema, their names, and how they change while the robot runs."""
+"""Gains of the controller: schema of gains.yaml, check of its names, and changes while the robot runs."""

@@ -1,7 +1,7 @@
-"""The inequalities of gains.yaml: what a robot never does, whatever else is asked of it.
+"""Section `inequalities` of gains.yaml: bounds that hold during every behaviour.
 
-A bound on a position is approached as a critically damped spring approaches its rest: at most `rate_per_s` of
-what is left a second, so without overshoot.
+A position approaches its bound like a critically damped spring, without overshoot: the speed is at most
+`rate_per_s` times the remaining distance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _SIDES = ("at_least", "at_most")
 
 
 class FrameBound(Config):
-    """Bounds on a link, hand or sole along a direction of the world (its origin: where the robot started)."""
+    """Bounds on coordinate and velocity of a link, hand or sole along a direction of the world.
+
+    The origin of the world is where the robot started.
+    """
 
     frame: str = Field(description="name of a hand, a contact, a link or another frame of the model")
     along: tuple[float, float, float] = Field(default=(0.0, 0.0, 1.0), description="direction; up")
@@ -31,7 +34,7 @@ class FrameBound(Config):
 
 
 class JointBound(Config):
-    """Bounds on some joints, inside the limits of the drives."""
+    """Bounds on position and velocity of joints, in addition to the limits of the drives."""
 
     joints: tuple[str, ...] = Field(description="names of the joints")
     at_least_rad: float | None = Field(default=None, description="least position")
@@ -42,7 +45,7 @@ class JointBound(Config):
 
 
 class CentreOfMassBound(Config):
-    """A box for the centre of mass in the world; null leaves an axis free."""
+    """Box in the world that contains the centre of mass; null leaves an axis free."""
 
     at_least_m: tuple[float | None, float | None, float | None] | None = Field(
         default=None, description="lower corner of the box"
@@ -54,7 +57,7 @@ class CentreOfMassBound(Config):
 
 
 class ContactBound(Config):
-    """Bounds on what a sole transmits while it is closed."""
+    """Bounds on centre of pressure and vertical force of a sole while it is in contact."""
 
     contact: str = Field(description="name of the contact")
     cop_at_least_m: tuple[float, float] | None = Field(
@@ -73,7 +76,7 @@ class ContactBound(Config):
 
 
 class Bounds(Config):
-    """Bounds by the name under which they are explained."""
+    """All bounds of a robot; each has a name, under which it is reported."""
 
     frames: dict[str, FrameBound] = Field(
         default={},
@@ -92,11 +95,11 @@ class Bounds(Config):
 
 
 def inequalities(bounds: Bounds, frames: Mapping[str, str]) -> list[Inequality]:
-    """The inequalities, named `NAME.at_most_m`, `NAME.at_least_m_s` and so on.
+    """Returns the inequalities for the whole-body problem, named `NAME.at_most_m`, `NAME.at_least_m_s` etc.
 
     Args:
-        bounds: from gains.yaml.
-        frames: the model's frame by the name it has there.
+        bounds: section `inequalities` of gains.yaml.
+        frames: name of the model's frame for each name that gains.yaml may use, see `frame_names`.
     """
     given: list[Inequality] = []
     for name, frame in bounds.frames.items():

@@ -1,7 +1,8 @@
-"""Which gains may change while a robot runs, and a row of numbers that carries them into the tick.
+"""Live gains: the gains that may change while a robot runs, as a row of numbers that the tick reads.
 
-Numbers that tasks and joint barriers take as they are can; what a gait, an estimator or the guard is made of
-takes a restart. Whoever changes them is in another process: a row is checked there, and once more here.
+Gains that tasks and joint barriers use directly can change while the robot runs. Gains from which the gait,
+the estimator or the guard is built need a restart. Live gains are changed from another process, which checks
+each row; the controller checks it again.
 """
 
 from __future__ import annotations
@@ -33,16 +34,20 @@ LIVE = (
     "contact.damping_per_s",
     "limits",
 )
-"""Sections and keys of gains.yaml that may change."""
+"""Sections and keys of gains.yaml that may change while the robot runs."""
 LARGEST_RATIO = 4.0
-"""More than this at once is a slip of the finger, or a job for several steps."""
+"""Largest ratio between the old and the new value of a gain in one change.
+
+A larger ratio is probably a typing error; otherwise make the change in several steps.
+"""
 
 Path = tuple[str, ...]
+"""Keys from the top of gains.yaml down to one value."""
 
 
 @cache
 def live_paths() -> tuple[Path, ...]:
-    """Where each number of a row stands in gains.yaml."""
+    """Returns the path in gains.yaml of each number of a row."""
     return tuple(path for key in LIVE for path in _numbers_below(tuple(key.split("."))))
 
 
@@ -64,7 +69,7 @@ def _at(gains: BaseModel, path: Path) -> Any:
 
 @cache
 def live_bounds() -> tuple[Vector, Vector]:
-    """Least and largest value of each number."""
+    """Returns the smallest and the largest allowed value of each number, in the order of `live_paths`."""
     low, high = np.full(len(live_paths()), -np.inf), np.full(len(live_paths()), np.inf)
     for i, path in enumerate(live_paths()):
         section = _at(Gains(), path[:-1])
@@ -80,12 +85,17 @@ def live_bounds() -> tuple[Vector, Vector]:
 
 
 def live_numbers(gains: Gains) -> Vector:
-    """The numbers of these gains that may change, in the order of `live_paths`."""
+    """Returns the values of the live gains, in the order of `live_paths`."""
     return np.array([_at(gains, path) for path in live_paths()])
 
 
 def with_numbers(gains: Gains, numbers: Vector) -> Gains:
-    """The same gains with other numbers, as `live_numbers` gives them; they are not checked again."""
+    """Returns a copy of the gains with other live values, which are not checked.
+
+    Args:
+        gains: the gains to copy.
+        numbers: values of the live gains, in the order of `live_paths`.
+    """
     changes: dict[str, Any] = {}
     for path, value in zip(live_paths(), numbers.tolist(), strict=True):
         section = changes
@@ -105,7 +115,7 @@ def _updated(model: Any, changes: dict[str, Any]) -> Any:
 
 
 def changes(before: Gains, after: Gains) -> Iterator[tuple[Path, Any, Any]]:
-    """Every key that differs, with its value before and after."""
+    """Yields the path of every value that differs between two gains, with its value before and after."""
     yield from _changes((), before, after)
 
 
@@ -118,7 +128,12 @@ def _changes(path: Path, before: Any, after: Any) -> Iterator[tuple[Path, Any, A
 
 
 def objections(before: Gains, after: Gains) -> Iterator[tuple[Path, str]]:
-    """Why running gains cannot become others: each key with a sentence; nothing where they can."""
+    """Yields each change of the gains that is not allowed while the robot runs: path and reason.
+
+    Args:
+        before: gains that are in force.
+        after: gains that should come into force.
+    """
     live = set(live_paths())
     for path, old, new in changes(before, after):
         if path not in live:
@@ -133,11 +148,11 @@ def objections(before: Gains, after: Gains) -> Iterator[tuple[Path, str]]:
 
 
 class GainsRow:
-    """Live gains as the tick takes them.
+    """Live gains as a row of numbers, the form in which the tick receives them.
 
     Attributes:
-        generation: which they are; 0 are those that the controller was made with.
-        numbers: as `live_numbers` gives them.
+        generation: number of the change, counted up; 0 for the gains that the controller was made with.
+        numbers: values of the live gains, in the order of `live_paths`.
     """
 
     def __init__(self, gains: Gains) -> None:
@@ -145,7 +160,7 @@ class GainsRow:
         self.numbers = live_numbers(gains)
 
     def sound(self) -> bool:
-        """Whether every number is one, and within its bounds."""
+        """Whether every number lies within its bounds; NaN never does."""
         low, high = live_bounds()
-        # NaN compares with nothing.
+        # Every comparison with NaN is false.
         return bool(((self.numbers >= low) & (self.numbers <= high)).all())

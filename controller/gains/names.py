@@ -1,4 +1,4 @@
-"""Names in gains.yaml that belong to the robot: what is none of its contacts, joints or frames."""
+"""Check of the names in gains.yaml: each must be a contact, a joint or a frame of the robot."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from kilohertz.controller.gains.bounds import Bounds
 from kilohertz.robots.model.robot_model import RobotModel
 
 Finding = tuple[tuple[str | int, ...], str, tuple[str, ...]]
-"""Path of the key, what is wrong, and the words that would have been right."""
+"""Path of the key, description of the error, and the values that are allowed."""
 
 _SUM = 1e-6
+"""Tolerance on the sum of the shares of the weight."""
 
 
 def frame_names(robot: RobotModel) -> dict[str, str]:
-    """The model's frame by the name it may have in gains.yaml: hands and contacts, then every frame."""
+    """Returns the name of the model's frame for each name that gains.yaml may use.
+
+    These are the names of all frames of the model, of the contacts and of the hands. If names coincide, a
+    hand takes precedence over a contact, and a contact over a frame.
+    """
     frames = robot.pin_model.frames
     names = {str(frame.name): str(frame.name) for frame in frames}
     names.update((contact.name, str(frames[contact.frame_id].name)) for contact in robot.contacts)
@@ -23,12 +28,15 @@ def frame_names(robot: RobotModel) -> dict[str, str]:
 
 
 def misfits(robot: RobotModel, stance: Mapping[str, float | None], bounds: Bounds) -> Iterator[Finding]:
-    """What in a gains.yaml does not fit the robot.
+    """Yields each entry of a gains.yaml that does not fit the robot.
 
     Args:
-        robot: whose gains they are.
-        stance: the share of the weight that each sole named there is to carry, where one is given.
-        bounds: the inequalities.
+        robot: the robot that the gains belong to.
+        stance: share of the weight that each named sole should carry; None where no share is given.
+        bounds: section `inequalities` of the gains.
+
+    Yields:
+        Path of the key, description of the error, and the values that are allowed.
     """
     contacts = robot.contact_names
     for name in stance:

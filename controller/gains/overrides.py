@@ -1,4 +1,4 @@
-"""Gains with some values replaced, from a command line or from Python, with the checks of a gains file."""
+"""Gains with some values replaced, from the command line or from Python, checked like a gains file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ OPTION = "--set"
 
 
 def with_overrides(robot: RobotModel, gains: Gains, assignments: Iterable[str]) -> Gains:
-    """Gains with single values replaced.
+    """Returns gains with single values replaced.
 
     Args:
         robot: the robot that the gains belong to.
         gains: the gains to start from.
-        assignments: such as `com.weight=40`; the value is YAML. A later one overrides an earlier one.
+        assignments: texts KEY=VALUE such as `com.weight=40`; the value is YAML. If two of them have the same
+            key, the later one is used.
 
     Returns:
-        New gains; `gains` itself where there are no assignments.
+        New gains; `gains` itself if there are no assignments.
 
     Raises:
-        ConfigError: a key is unknown, a value is not allowed, or a name is not one of the robot; the
-            sentence begins with the option and its assignment.
+        ConfigError: a key is unknown, a value is not allowed, or the robot has no contact, joint or frame of
+            a given name; the message begins with the option and its assignment.
     """
     assigned = list(assignments)
     for assignment in assigned:
@@ -43,19 +44,19 @@ def with_overrides(robot: RobotModel, gains: Gains, assignments: Iterable[str]) 
         try:
             gains, _ = check_data(data, Gains, source)
         except ConfigError:
-            # Keys that the data already has are not suggested for a misspelt one; alone it has none.
+            # A misspelt key gets no suggestion of keys that the data already has; checked alone, it gets one.
             alone: dict[str, Any] = {}
             _assign(alone, keys, value, source)
             check_data(alone, Gains, source)
             raise
     if assigned:
-        # Checked at the end: the load shares of two feet, for example, are given by two assignments.
+        # Checked after all assignments, because the load shares of two feet, for example, need two of them.
         _check_names(robot, gains, f"{OPTION} {' '.join(assigned)}")
     return gains
 
 
 def _check_names(robot: RobotModel, gains: Gains, source: str) -> None:
-    """Refuses names that are not contacts, joints or frames of the robot."""
+    """Raises ConfigError for names that are not contacts, joints or frames of the robot."""
     _, positions = check_data(gains.model_dump(mode="json"), Gains, source)
     shares = {name: stance.share for name, stance in gains.stance.items()}
     found = misfits(robot, shares, gains.inequalities)
@@ -63,7 +64,7 @@ def _check_names(robot: RobotModel, gains: Gains, source: str) -> None:
 
 
 def _assign(data: dict[str, Any], keys: list[str], value: Any, source: str) -> None:
-    """Writes a value at a path of keys; creates the sections that do not exist."""
+    """Writes a value at a path of keys and creates missing sections."""
     section = data
     for depth, key in enumerate(keys[:-1]):
         inner = section.setdefault(key, {})
@@ -74,10 +75,10 @@ def _assign(data: dict[str, Any], keys: list[str], value: Any, source: str) -> N
 
 
 def gains_with(robot: RobotModel, overrides: Mapping[str, Any]) -> Gains:
-    """The robot's own gains with some values replaced.
+    """Returns the robot's own gains with some values replaced.
 
     Args:
-        robot: the robot; its gains.yaml, if there is one, gives what is not replaced.
+        robot: the robot; its gains.yaml, if it has one, gives the values that are not replaced.
         overrides: values by key, nested as in gains.yaml, such as ``{"com": {"weight": 80.0}}``.
 
     Raises:

@@ -1,6 +1,6 @@
-"""gains.yaml: every number that a user may tune, with unit, range and default.
+"""Schema of gains.yaml: every number that a user may tune, with unit, range and default.
 
-Defaults are scaled by the robot (mass, weight, torque limits), so that they make an unknown robot stand.
+The defaults are relative to the robot's mass, weight and torque limits, so that a new robot stands with them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 
 
 class CentreOfMassGains(Config):
-    """Tracking of the centre of mass: the divergent component of motion horizontally, a spring vertically."""
+    """Tracking of the centre of mass: control of the DCM horizontally, spring and damper vertically."""
 
     dcm_gain_per_s: float = Field(
         default=8.0, gt=0, le=30, description="horizontal: rate at which the DCM error decays"
@@ -49,7 +49,7 @@ class OrientationGains(Config):
 
 
 class PostureGains(Config):
-    """Pull of the joints towards the nominal posture, where nothing else decides."""
+    """Pull of the joints towards the nominal posture in the directions that other tasks leave free."""
 
     kp_per_s2: float = Field(
         default=50.0, gt=0, le=5000, description="stiffness: joint acceleration per position error"
@@ -124,7 +124,7 @@ class SwingGains(Config):
 
 
 class WalkGains(Config):
-    """Walking; what is left out follows from the robot's size."""
+    """Walking; values that are left out follow from the robot's size."""
 
     height: float = Field(
         default=0.9, gt=0.5, le=1, description="height of the centre of mass over its nominal height"
@@ -173,7 +173,7 @@ class WalkGains(Config):
 
 
 class StandGains(Config):
-    """Standing, and when that is not enough."""
+    """Standing, and the condition under which the robot steps to keep its balance."""
 
     steps: bool = Field(
         default=True, description="whether a push that soles cannot take is answered by steps"
@@ -188,7 +188,7 @@ class StandGains(Config):
 
 
 class ContactGains(Config):
-    """How soles are loaded."""
+    """Limits and weights of the contact forces, and damping of the soles' motion."""
 
     damping_per_s: float = Field(
         default=20.0, ge=0, le=200, description="a sole's velocity is driven to zero at this rate"
@@ -231,7 +231,7 @@ class LimitGains(Config):
 
 
 class GuardGains(Config):
-    """Last in the chain, after everything."""
+    """Torque guard, which limits every torque before it is sent to the drives."""
 
     torque_rate_per_s: float = Field(
         default=100.0, gt=0, le=2000, description="largest change of a torque, in torque limits a second"
@@ -242,7 +242,7 @@ class GuardGains(Config):
 
 
 class FallGains(Config):
-    """When balance counts as lost, and how the robot goes down."""
+    """Conditions under which balance counts as lost, and the folding of the limbs during a fall."""
 
     tilt_deg: float = Field(default=45.0, gt=5, le=90, description="tilt of the base that counts as a fall")
     lowest: float = Field(
@@ -271,7 +271,7 @@ class FallGains(Config):
 
 
 class StanceGains(Config):
-    """How one sole is loaded while the robot stands; the centre of mass goes to where that can be held."""
+    """Desired load of one sole while the robot stands; the centre of mass moves to where it is possible."""
 
     share: float | None = Field(default=None, gt=0, lt=1, description="part of the weight that it carries")
     cop_m: tuple[float, float] | None = Field(
@@ -284,7 +284,7 @@ class StanceGains(Config):
 
 
 class Gains(Config):
-    """The whole of gains.yaml."""
+    """All gains of a robot, as in gains.yaml."""
 
     solver: Literal["osqp", "exact"] = Field(default="osqp", description="solver of the quadratic program")
     com: CentreOfMassGains = CentreOfMassGains()
@@ -307,33 +307,37 @@ class Gains(Config):
 
 
 def gains_path(robot: RobotModel) -> Path | None:
-    """gains.yaml beside the robot's robot.yaml, where there is one."""
+    """Returns the path of gains.yaml in the robot's folder; None if there is no such file."""
     path = robot.folder / "gains.yaml"
     return path if path.exists() else None
 
 
 def load_gains(robot: RobotModel, path: Path | None = None) -> Gains:
-    """Gains from a file, else from the robot's own gains.yaml, else the defaults.
+    """Loads gains from a file, or from the robot's own gains.yaml, or returns the defaults.
+
+    Args:
+        robot: the robot that the gains belong to.
+        path: file to load; None for the robot's own gains.yaml, if it has one.
 
     Raises:
-        ConfigError: for a file with mistakes; each with line and remedy.
+        ConfigError: the file has errors; the message gives line and remedy of each.
     """
     path = path or gains_path(robot)
     return Gains() if path is None else load_gains_located(robot, path)[0]
 
 
 def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]:
-    """Gains from a file, and where its keys stand; raises as `load_gains`."""
+    """Loads gains from a file, with the positions of its keys; raises the same errors as `load_gains`."""
     gains, positions = load_yaml_located(path, Gains)
     require_fit(robot, gains, positions)
     return gains, positions
 
 
 def require_fit(robot: RobotModel, gains: Gains, positions: Positions) -> None:
-    """Refuses gains that name what the robot does not have.
+    """Checks that every contact, joint and frame that the gains name exists on the robot.
 
     Raises:
-        ConfigError: what does not fit; one line per key.
+        ConfigError: a name does not exist, or the shares of the weight do not fit; one line per key.
     """
     shares = {name: stance.share for name, stance in gains.stance.items()}
     ConfigError.raise_if_any(
@@ -342,10 +346,16 @@ def require_fit(robot: RobotModel, gains: Gains, positions: Positions) -> None:
 
 
 def unfinished(path: Path) -> Problem | None:
-    """What a file that ends in the middle of a line is told: a number there may have had more digits.
+    """Returns a problem if a file does not end with a newline: a number at its end may be incomplete.
 
-    Such YAML is legal, and some editors write it. So it is a warning to whoever starts a robot and can look,
-    and a reason to leave the gains of a running robot alone.
+    Such YAML is legal, and some editors write it. At the start of a robot it is therefore only a warning,
+    which the operator can check. The gains of a running robot are not changed to those of such a file.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        The problem; None if the file is complete, ends with a comment or cannot be read.
     """
     try:
         text = path.read_bytes()

@@ -1,8 +1,9 @@
-"""Gains that change while the robot runs: into force step by step, then on trial, back if it goes wrong.
+"""Live tuning: new gains come into force in small steps, are on trial, and are rolled back if they fail.
 
-A gain moves in equal ratios, so that no step of it is large beside it; the guard limits what steps of torque
-it still makes. Then it is judged by what the robot does: whether it swings, loses its reference, has no
-torque left or no solution, more than it did before. Whatever trips goes back to the last good gains.
+Each step multiplies a gain by the same ratio, so that no step is large relative to the gain; the guard limits
+the torque steps that remain. During the trial the new gains are judged by the robot's motion. They are rolled
+back to the last good gains if the oscillation of a joint, the tracking error, the share of saturated torques
+or the share of ticks without a solution is clearly larger than before the change.
 """
 
 from __future__ import annotations
@@ -17,31 +18,41 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.rows import Vector
 
 NONE, ON_TRIAL, GOOD, ROLLED_BACK, REFUSED = range(5)
-"""What became of the newest gains."""
+"""States of the newest gains: none received, on trial, accepted, rolled back, refused."""
 
 _STEP_TICKS = 10
+"""Number of ticks between two steps of a change."""
 _STEPS_INTO_FORCE, _STEPS_BACK = 20, 5
+"""Number of steps in which new gains come into force, and in which they are rolled back."""
 _TRIAL_TICKS = 2200
-"""With the steps into force."""
+"""Duration of the trial in ticks, including the steps into force."""
 _WAIT_TICKS = 1000
-"""After a new request the robot's motion is another one: what is usual is learnt anew."""
+"""Time in ticks after a new request in which no gains are judged.
+
+The motion of the robot is a different one after a request, so the usual values are learnt again.
+"""
 _SLOW_PER_S = 20.0
-"""Of a joint's velocity what changes faster than this is swinging: 3 Hz."""
+"""Corner frequency of the high-pass filter whose output counts as oscillation of a joint [rad/s]; 3 Hz."""
 _SOON_S, _LONG_S = 0.05, 2.0
-"""Averages are taken over the first; what was usual is forgotten over the second."""
+"""Time constant of the averages, and time constant with which the usual values decay [s]."""
 _TIMES_AS_MUCH = 2.0
+"""Ratio of a present value to its usual value above which it is unusual."""
 _SWING_RAD_S, _OFF_M = 0.12, 0.02
-"""What a robot may do of it in any case."""
+"""Oscillation [rad/s] and tracking error [m] that are allowed in addition to the usual values."""
 _SATURATED, _NO_TORQUE_LEFT, _UNSOLVED = 0.98, 0.5, 0.3
-"""A torque over its limit that counts as all of it; the share of ticks with it, and without a solution."""
+"""Thresholds for torque and solutions.
+
+Ratio of a torque to its limit that counts as saturated, and the shares of ticks with a saturated torque and
+without a solution that are allowed in addition to the usual shares.
+"""
 
 
 class Watch:
-    """What the robot does, and whether that is more than usual.
+    """Measures oscillation, tracking error, torque and solver success, and compares them with usual values.
 
     Args:
-        joint_names: of the robot.
-        dt_s: period [s].
+        joint_names: names of the robot's joints.
+        dt_s: control period [s].
     """
 
     def __init__(self, joint_names: tuple[str, ...], dt_s: float) -> None:
@@ -53,20 +64,20 @@ class Watch:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all that it has seen."""
+        """Sets all averages and usual values to zero."""
         for mean in (self._slow, self._swing, self._usual_swing):
             mean[:] = 0.0
         self._saturated = self._unsolved = self._off_m = 0.0
         self._usually_saturated = self._usually_unsolved = self._usually_off_m = 0.0
 
     def see(self, v: Vector, torque: float, solved: bool, off_m: float) -> None:
-        """Takes one tick.
+        """Updates the averages with the values of one tick.
 
         Args:
-            v: joint velocities [rad/s].
-            torque: the largest, over its limit.
+            v: (na,) joint velocities [rad/s].
+            torque: largest ratio of a joint torque to its limit.
             solved: whether the whole-body problem had a solution.
-            off_m: distance of the centre of mass or a hand from its reference [m].
+            off_m: largest distance of the centre of mass or of a hand from its reference [m].
         """
         work = self._work
         np.subtract(v, self._slow, out=work)
@@ -79,7 +90,7 @@ class Watch:
         self._off_m += self._soon * (off_m - self._off_m)
 
     def learn(self) -> None:
-        """Takes what the robot does for usual."""
+        """Updates the usual values with the present averages."""
         self._usual_swing *= self._keep
         np.maximum(self._usual_swing, self._swing, out=self._usual_swing)
         self._usually_saturated = max(self._usually_saturated * self._keep, self._saturated)
@@ -87,7 +98,7 @@ class Watch:
         self._usually_off_m = max(self._usually_off_m * self._keep, self._off_m)
 
     def verdict(self) -> str:
-        """What is unusual, in words; "" if nothing is."""
+        """Returns what is worse than usual, as a clause; "" if nothing is."""
         np.sqrt(self._usual_swing, out=self._work)
         self._work *= _TIMES_AS_MUCH
         self._work += _SWING_RAD_S
@@ -106,19 +117,20 @@ class Watch:
 
 
 class Tuning:
-    """Takes rows of live gains into force, and back.
+    """Brings rows of live gains into force and rolls them back if they fail their trial.
 
     Args:
-        gains: that the controller was made with.
-        apply: puts gains into force, at once.
-        joint_names: of the robot.
-        dt_s: period [s].
+        gains: gains that the controller was made with.
+        apply: function that brings gains into force immediately.
+        joint_names: names of the robot's joints.
+        dt_s: control period [s].
 
     Attributes:
-        generation: of the newest gains that came.
-        in_force: of those that are in force, or on their way.
-        state: what became of the newest: NONE until any came, ON_TRIAL, GOOD, ROLLED_BACK or REFUSED.
-        reason: why they were rolled back or refused, in words.
+        generation: generation of the newest gains received.
+        in_force: generation of the gains that are in force or are being stepped towards.
+        state: state of the newest gains: NONE before any were received, ON_TRIAL, GOOD, ROLLED_BACK or
+            REFUSED.
+        reason: why the newest gains were rolled back or refused; "" otherwise.
     """
 
     def __init__(
@@ -137,7 +149,7 @@ class Tuning:
         self._step = self._steps = self._ticks = self._judged = self._wait = 0
 
     def reset(self) -> None:
-        """Goes back to the gains that the controller was made with, at once; nothing is usual yet."""
+        """Restores the gains that the controller was made with, immediately, and clears the usual values."""
         self._start()
         self._watch.reset()
         if (self._now != self._made_with).any():
@@ -147,13 +159,16 @@ class Tuning:
 
     @property
     def settled(self) -> bool:
-        """Whether what is in force does not move any more."""
+        """Whether the gains have reached their final values, after a change or a roll-back."""
         return self._step == self._steps
 
     def take(self, row: GainsRow) -> None:
-        """At the start of a tick: what has come, and the next step of what is on its way.
+        """Takes new gains and makes the next step of a change; called at the start of each tick.
 
-        Gains that come right after a new request wait until it is known what is usual with the old ones.
+        Gains that arrive right after a new request wait until the usual values with the old gains are known.
+
+        Args:
+            row: the newest live gains.
         """
         if row.generation != self.generation and not self._wait:
             self._begin(row)
@@ -190,11 +205,19 @@ class Tuning:
         self._apply(with_numbers(self._gains, self._now))
 
     def new_request(self) -> None:
-        """Something else was asked of the robot."""
+        """Restarts the waiting time in which usual values are learnt; called for each new request."""
         self._wait = _WAIT_TICKS
 
     def judge(self, v: Vector, torque: float, solved: bool, off_m: float, active: bool) -> None:
-        """At the end of a tick: `active` as long as the robot has not given up; the rest as `Watch.see`."""
+        """Judges the gains on trial, or learns the usual values; called at the end of each tick.
+
+        Args:
+            v: as for `Watch.see`.
+            torque: as for `Watch.see`.
+            solved: as for `Watch.see`.
+            off_m: as for `Watch.see`.
+            active: whether the controller still controls the joints, and has not begun to damp them.
+        """
         watch = self._watch
         watch.see(v, torque, solved, off_m)
         self._wait = max(self._wait - 1, 0)

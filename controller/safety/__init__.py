@@ -1,1 +1,1 @@
-"""What stands between a solution and the drives: guard, ladder of fallbacks, fall detection."""
+"""Safety between the solver and the drives: torque guard, ladder of fallbacks, fall detection."""

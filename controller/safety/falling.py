@@ -1,9 +1,9 @@
-"""When balance is lost: notice it early, fold up while the legs can still brake, then lie damped.
+"""Fall detection and control: detect lost balance early, fold the limbs while the legs can brake, then damp.
 
-Neither zero torque nor full torque: the drives' own springs pull the joints to the fold of robot.yaml and
-their dampers take the energy. Lowering the body early turns height into work of the knees instead of speed of
-the head (Fujiwara et al., "UKEMI: falling motion control to minimize damage to biped humanoid robot", IROS
-2002).
+During a fall the torque is neither zero nor at its limit: the position gains of the drives pull the joints to
+the fold posture of robot.yaml, and their damping absorbs the energy. If the body is lowered early, its
+potential energy becomes work of the knees instead of speed of the head (Fujiwara et al., "UKEMI: falling
+motion control to minimize damage to biped humanoid robot", IROS 2002).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from kilohertz.robots.model.rows import CommandRow, Vector
 
 
 class Falling:
-    """Detects a fall and commands the drives through it.
+    """Detects a fall and commands the drives during it.
 
     Args:
         robot: the robot.
-        gains: its gains.
-        height_m: of the centre of mass over the soles, nominal.
-        damping_Nms: (na,) damping of the last phase.
+        gains: gains of fall detection and of the fold.
+        height_m: nominal height of the centre of mass over the soles [m].
+        damping_Nms: (na,) damping of the last phase, on the ground [Nm s/rad].
 
     Attributes:
-        active: whether the robot is being folded or lies.
+        active: whether the robot folds its limbs or lies on the ground after a fall.
     """
 
     def __init__(self, robot: RobotModel, gains: FallGains, height_m: float, damping_Nms: Vector) -> None:
@@ -48,22 +48,24 @@ class Falling:
         self._t = 0.0
 
     def reset(self) -> None:
-        """Stands again."""
+        """Ends the fall, before the robot is controlled again."""
         self.active = False
 
     def lost(
         self, upright: float, p_SC: Sequence[float], v_WC: Sequence[float], half_sole: Sequence[float]
     ) -> str:
-        """Why balance is lost, one sentence; "" while it is not.
+        """Returns why balance is lost, as one sentence; "" while it is not lost.
+
+        Balance counts as lost if the base tilts too far, if the centre of mass is too low, or if the capture
+        point, at which the robot would come to rest, is further from the soles than a step reaches.
 
         Args:
             upright: cosine of the base's tilt.
-            p_SC: (3,) centre of mass from the middle of the soles, heading axes [m].
-            v_WC: (3,) its velocity, heading axes [m/s].
-            half_sole: (2,) half extents of the support, heading axes [m].
+            p_SC: (3,) centre of mass relative to the middle of the soles, in heading axes [m].
+            v_WC: (3,) velocity of the centre of mass, in heading axes [m/s].
+            half_sole: (2,) half extents of the support, in heading axes [m].
 
-        Source: the capture point (Pratt et al., Humanoids 2006, eq. 5) tells where the robot would come to
-        rest; further out than a step reaches, it will not.
+        Source: Pratt et al., "Capture Point", Humanoids 2006, eq. 5.
         """
         if upright < self._cos_tilt:
             return "a fall: the base has tilted too far"
@@ -76,7 +78,13 @@ class Falling:
         return ""
 
     def start(self, q: Vector, p_SC: Sequence[float], v_WC: Sequence[float]) -> None:
-        """Begins to fold from the joint positions q, towards the fall; other arguments as in `lost`."""
+        """Begins to fold the limbs into the posture for the direction of the fall.
+
+        Args:
+            q: (na,) present joint positions [rad].
+            p_SC: as for `lost`.
+            v_WC: as for `lost`.
+        """
         self.active = True
         self._t = 0.0
         x = p_SC[0] + v_WC[0] / self._omega
@@ -86,7 +94,7 @@ class Falling:
         self._target[:] = self._fold.get(way, self._start)
 
     def command(self, command: CommandRow, dt_s: float) -> None:
-        """Writes this tick's springs and dampers; the torque feed-forward is 0."""
+        """Writes position targets, stiffness and damping of the drives for this tick, and no torque."""
         gains = self._gains
         self._t += dt_s
         share = min(1.0, self._t / gains.fold_s)
@@ -95,6 +103,6 @@ class Falling:
         command.q_des += self._start
         if self._t < gains.hold_s:
             command.kp[:], command.kd[:] = self._kp, self._kd
-        else:  # on the ground: yield
+        else:  # on the ground: low stiffness
             np.multiply(self._kp, gains.rest_stiffness, out=command.kp)
             command.kd[:] = self._damping

@@ -1,4 +1,4 @@
-"""The last in the chain: whatever the controller decided, only this reaches the drives."""
+"""Torque guard: the last check of every torque before it is sent to the drives."""
 
 from __future__ import annotations
 
@@ -15,38 +15,45 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 FIRST, CLIPPED, REFUSED = range(3)
-"""What the guard counts."""
+"""Entries of `GuardArrays.counts`.
+
+FIRST: 1 before the first tick after a reset, else 0. CLIPPED: number of ticks in which a torque was clipped.
+REFUSED: number of ticks in which a torque was not finite.
+"""
 _CLIP_NM = 1e-3
-"""A change of torque that is more than rounding."""
+"""Smallest change of a torque that counts as clipping; smaller ones are rounding."""
 _LARGEST = sys.float_info.max
-"""NaN and infinity do not compare with it."""
+"""Largest finite number; `abs(x) <= _LARGEST` is false for NaN and infinity."""
 _BEYOND_RAD = 0.01
-"""A joint this far beyond its limit takes torque inwards only."""
+"""A joint that is further beyond its position limit than this gets only torque towards its range."""
 
 
 class GuardArrays(NamedTuple):
-    """What the guard holds torques against, per joint, and what it remembers."""
+    """Limits of the guard for each joint, and its state."""
 
     limit_Nm: Floats
-    """(na,) symmetric torque limit."""
+    """(na,) symmetric torque limit [Nm]."""
     step_Nm: Floats
-    """(na,) largest change of torque from tick to tick."""
+    """(na,) largest change of torque from one tick to the next [Nm]."""
     low_rad: Floats
+    """(na,) position below which a joint gets only torque towards its range [rad]."""
     high_rad: Floats
-    """(na,) position below or above which a joint takes torque inwards only."""
+    """(na,) position above which a joint gets only torque towards its range [rad]."""
     last_Nm: Floats
-    """(na,) torque of the last tick."""
+    """(na,) torque of the last tick [Nm]."""
     counts: Ints
-    """(3,) FIRST, CLIPPED, REFUSED."""
+    """(3,) counters: FIRST, CLIPPED, REFUSED."""
 
 
 class Guard:
-    """Clips torque and its rate, and pushes no joint further out of its range; in place, no allocation.
+    """Clips each torque and its rate, and prevents torque that pushes a joint further out of its range.
+
+    It works in place and allocates nothing.
 
     Args:
         robot: the robot.
         gains: limits of the guard.
-        dt_s: period [s].
+        dt_s: control period [s].
     """
 
     def __init__(self, robot: RobotModel, gains: GuardGains, dt_s: float) -> None:
@@ -72,39 +79,39 @@ class Guard:
 
     @property
     def clipped(self) -> int:
-        """Ticks in which any torque was changed by more than rounding."""
+        """Number of ticks in which any torque was changed by more than rounding."""
         return int(self._counts[CLIPPED])
 
     @property
     def refused(self) -> int:
-        """Ticks in which a torque was not finite."""
+        """Number of ticks in which a torque was not finite."""
         return int(self._counts[REFUSED])
 
     def reset(self) -> None:
-        """Lets the next torque start anywhere inside the limits: the rate is counted from there."""
+        """Resets the rate limit: it does not apply to the next torque."""
         self._counts[FIRST] = 1
         self._last[:] = 0.0
 
     def apply(self, tau: Vector, q: Vector) -> bool:
-        """Makes tau safe, in place.
+        """Limits the torque, in place.
 
         Args:
-            tau: (na,) torque that was decided [Nm].
+            tau: (na,) torque from the controller [Nm]; on return, the limited torque.
             q: (na,) joint positions [rad].
 
         Returns:
-            False where tau was not finite; it is then last tick's torque.
+            False if a torque was not finite; all torques are then those of the last tick, limited.
         """
         return bool(self._apply(tau, q))
 
 
 @kernel
 def guard_torque(tau: Floats, q: Floats, guard: GuardArrays) -> bool:
-    """Compiled `Guard.apply`: 0.6 us; as NumPy calls on whole vectors it took 7 us."""
+    """Limits the torque, see `Guard.apply`; it takes 0.6 us, NumPy calls on whole vectors took 7 us."""
     last, counts = guard.last_Nm, guard.counts
     finite = True
     for j in range(len(tau)):
-        # A comparison: with reassociation isfinite(x), which is x - x == 0, is folded to true.
+        # isfinite(x) is compiled to x - x == 0, which the reassociation of fast math folds to true.
         finite = finite and abs(tau[j]) <= _LARGEST
     if not finite:
         counts[REFUSED] += 1
@@ -117,7 +124,7 @@ def guard_torque(tau: Floats, q: Floats, guard: GuardArrays) -> bool:
             safe = min(safe, 0.0)
         if q[j] < guard.low_rad[j]:
             safe = max(safe, 0.0)
-        if counts[FIRST] == 0:  # last: a wrong reading of a position may not make the torque jump either
+        if counts[FIRST] == 0:  # rate limit last, so that a wrong position reading causes no torque jump
             safe = min(max(safe, last[j] - guard.step_Nm[j]), last[j] + guard.step_Nm[j])
         clipped = clipped or abs(tau[j] - safe) > _CLIP_NM
         tau[j] = last[j] = safe

@@ -1,4 +1,4 @@
-"""What the robot is told when the QP has no solution: a ladder, walked down, never an exception.
+"""Fallbacks for ticks in which the QP has no solution: a ladder of five rungs; no exception is raised.
 
 QP solved -> QP with softened limits -> last good acceleration through inverse dynamics (a few ticks)
 -> gravity compensation and a posture spring -> damping, latched
@@ -19,15 +19,15 @@ _GRAVITY_TICKS = 50
 
 
 class Ladder:
-    """Turns the outcome of a tick's solve into a joint torque and a rung.
+    """Selects the joint torque and the rung of the ladder from the result of each solve.
 
     Args:
         body: the whole-body controller.
 
     Attributes:
-        rung: of the last tick.
+        rung: rung of the last tick: SOLVED, SOFTENED, LAST_GOOD, GRAVITY or DAMPING.
         tau: (na,) torque of the last tick [Nm]; 0 on the damping rung.
-        falls: ticks in a row without a solution.
+        falls: number of consecutive ticks without a solution.
     """
 
     def __init__(self, body: WholeBody) -> None:
@@ -43,17 +43,18 @@ class Ladder:
         self._part = np.zeros_like(solution.vdot)
 
     def reset(self) -> None:
-        """Forgets what was before; after re-arming."""
+        """Returns to the SOLVED rung and discards the last good solution; called when the robot is armed."""
         self.rung, self.falls, self._have_last = SOLVED, 0, False
 
     def step(self, solved: bool) -> int:
         """Sets `rung` and `tau` for this tick.
 
         Args:
-            solved: whether the body's solution passed its check.
+            solved: whether the solution of the whole-body problem passed its check.
 
         Returns:
-            The rung. On the gravity rung the posture spring is the drives' own; the caller sets it.
+            The rung. On the gravity rung the caller sets the posture spring, which the drives themselves
+            apply.
         """
         solution = self._body.solution
         if self.rung == DAMPING:
@@ -82,7 +83,7 @@ class Ladder:
         return self.rung
 
     def _inverse_dynamics(self, vdot: Vector, wrench: Vector) -> None:
-        """Writes M vdot + h - J' w of the joint rows into tau."""
+        """Writes the joint rows of M vdot + h - J' w into `tau`."""
         kin, contacts = self._body.arrays.kin, self._body.arrays.contacts
         np.dot(kin.M, vdot, out=self._force)
         self._force += kin.h

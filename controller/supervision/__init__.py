@@ -1,1 +1,1 @@
-"""The supervisor of a robot: its states, and which behaviour moves it."""
+"""Supervision of a robot: the states of its controller, its requests and the active behaviour."""

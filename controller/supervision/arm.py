@@ -1,4 +1,4 @@
-"""A robot that is bolted to the ground: its posture, and which behaviour moves its hands."""
+"""References of a robot that is bolted to the ground: its posture, and the behaviour that moves its hands."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.robot_model import RobotModel
 
 _HELD_POSTURE_WEIGHT = 0.01
-"""Relative weight of the posture while a hand leads: it decides the null space and nothing else."""
+"""Relative weight of the posture for a robot with hands; the posture then only acts in their null space."""
 _NOWHERE = np.full(3, math.nan)
 
 
 def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """Every task that an arm may enable."""
+    """Returns every task that an arm may enable."""
     posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
     return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains)]
 
@@ -35,12 +35,12 @@ class Arm:
 
     Args:
         robot: the robot.
-        gains: its gains.
+        gains: gains of the robot.
         body: the whole-body controller, with `arm_tasks` declared.
 
     Attributes:
-        hands: references of the hands; from the start they hold where they are.
-        remarks: sentences to the operator about what could not be done.
+        hands: references of the hands, which hold their present poses from the start.
+        remarks: sentences to the operator about requests that could not be met.
         planned, calm, falling, friction: see `Motion`.
     """
 
@@ -72,27 +72,27 @@ class Arm:
 
     @property
     def behaviour(self) -> str:
-        """Name of the present behaviour."""
+        """Name of the active behaviour."""
         return self._behaviour.name
 
     @property
     def behaviour_state(self) -> str:
-        """Whether it runs or is done."""
+        """State of the active behaviour: "running" or "done"."""
         return "done" if self._behaviour.done else "running"
 
     def update_rest(self) -> bool:
-        """Whether the arm rests; called in each tick of a soft stop."""
+        """Returns whether the arm is at rest; called in each tick of a soft stop."""
         return self._rest.update()
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains."""
+        """Applies the values of these gains."""
         self._posture[self.robot.na :] = gains.posture.weight * (
             _HELD_POSTURE_WEIGHT if self.robot.hands else 1.0
         )
         self.hands.retune(gains)
 
     def start(self) -> None:
-        """Holds the robot where it is now."""
+        """Holds the robot at its present posture."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self.hands.start(stay=True)
         self._behaviour, self._t_s = self._stand, 0.0
@@ -109,14 +109,14 @@ class Arm:
         self._behaviour.start(request.payload)
 
     def advance(self, dt_s: float) -> None:
-        """Writes this tick's references."""
+        """Writes the references for this tick."""
         self._t_s += dt_s
         self._behaviour.advance(self._t_s, self._reference)
         self.hands.advance(dt_s, self._heading)
 
     def fall_reason(self, upright: float) -> str:
-        """An arm does not fall."""
+        """Returns "", because an arm does not fall."""
         return ""
 
     def fold(self) -> None:
-        """An arm has no fall to fold for."""
+        """Does nothing, because an arm does not fall."""

@@ -1,4 +1,4 @@
-"""A robot on legs: which behaviour moves it, standing or walking, and the change between the two."""
+"""References of a robot on legs: its behaviour, standing or walking, and the change between the two."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _COMPOSED_S = 2.0
-"""A robot that was pushed needs its arms for balance for this long; it takes a few steps."""
+"""Time after a disturbance in which the arms are needed for balance [s]; a few steps."""
 WAITING, RUNNING, DONE = "waiting", "running", "done"
 
 Triple = tuple[float, float, float]
 
 
 def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """Every task that a robot on legs may enable."""
+    """Returns every task that a robot on legs may enable."""
     tasks = standing_tasks(robot, gains)
     tasks += walking_tasks(robot, gains) if walks(robot) else []
     return tasks + behaviour_tasks(robot, gains)
@@ -45,17 +45,18 @@ class Legged:
 
     Args:
         robot: the robot.
-        gains: its gains.
+        gains: gains of the robot.
         body: the whole-body controller, with `legged_tasks` declared.
-        contact: (nc,) contact flags of the estimator, which keep their address.
+        contact: (nc,) contact flags of the estimator, an array that is updated in place.
 
     Attributes:
-        hands: references of the hands, standing and walking.
-        remarks: sentences to the operator about what could not be done.
-        planned: (nc,) contacts that should be closed.
-        calm: to be set; during a disturbance no tilt is integrated (it does not last), and arms give way.
-        falling: detection of a fall and the motion through it.
-        friction: of the joints of swinging legs, as learnt; None for a robot that does not learn it.
+        hands: references of the hands while standing and walking.
+        remarks: sentences to the operator about requests that could not be met.
+        planned: (nc,) whether each contact should be closed in this tick.
+        calm: whether no disturbance acts on the robot; set by the caller. During a disturbance the tilt,
+            which is temporary, is not integrated, and the tasks of the hands have less weight.
+        falling: fall detection and the motion during a fall.
+        friction: learnt friction of the joints of swinging legs; None for a robot that does not learn it.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: NDArray[np.bool_]) -> None:
@@ -91,7 +92,7 @@ class Legged:
         self._behaviour = self._stand
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains, in whatever behaviour."""
+        """Applies the values of these gains, during any behaviour."""
         self.standing.retune(gains)
         self._tilt.retune(gains)
         self.hands.retune(gains)
@@ -102,50 +103,50 @@ class Legged:
 
     @property
     def p_WC_des(self) -> Vector:
-        """(3,) reference of the centre of mass [m]."""
+        """Desired position of the centre of mass in the world, (3,) [m]."""
         return self._motion.p_WC_des
 
     @property
     def v_WC_des(self) -> Vector:
-        """(3,) its velocity [m/s]."""
+        """Desired velocity of the centre of mass in the world, (3,) [m/s]."""
         return self._motion.v_WC_des
 
     @property
     def p_WS(self) -> Vector:
-        """(3,) mean of the soles as estimated [m]."""
+        """Estimated middle of the soles in the world, (3,) [m]."""
         return self._motion.p_WS
 
     @property
     def R_des(self) -> Vector:
-        """(3, 3) heading."""
+        """Desired heading of the robot in the world, as a (3, 3) rotation about the vertical."""
         return self._motion.R_des
 
     @property
     def half_support_m(self) -> Vector:
-        """(2,) half extents of where the robot may come to rest, heading axes [m]."""
+        """Half extents of the area in which the robot may come to rest, (2,) in heading axes [m]."""
         if self._recovery is not None and self._recovery.catching:
             return self._recovery.half_support_m
         return self._motion.half_support_m
 
     @property
     def behaviour(self) -> str:
-        """Name of the behaviour that was asked for last."""
+        """Name of the behaviour that was requested last."""
         return self._next.kind.name if self._next is not None else self._behaviour.name
 
     @property
     def behaviour_state(self) -> str:
-        """Whether it waits for the robot to come to rest, runs, or is done."""
+        """State of that behaviour: "waiting" for the robot to come to rest, "running" or "done"."""
         if self._next is not None:
             return WAITING
         return DONE if self._behaviour.done else RUNNING
 
     def update_rest(self) -> bool:
-        """Whether the robot rests on its soles; called in each tick of a soft stop."""
+        """Returns whether the robot is at rest on its soles; called in each tick of a soft stop."""
         rests = self._rest.update()
         return rests and self._motion is self.standing and self.standing.posture.settled
 
     def start(self) -> None:
-        """Takes the robot as it stands now; one on points starts to step on the spot."""
+        """Begins with the robot as it stands now; a robot on point feet begins to step in place."""
         self.planned[:] = True
         self._tilt.reset()
         self._motion, self._next, self._asked, self._upset = self.standing, None, None, 0.0
@@ -169,9 +170,10 @@ class Legged:
     # Requests
 
     def take(self, request: RequestRow) -> None:
-        """Switches to a new request; one that walks comes to rest before anything else.
+        """Switches to a new request; a walking robot first comes to rest, unless the request is to walk.
 
-        Given footsteps are walked to their end before that: between two of them there is no place to rest.
+        If the robot walks on given footsteps, it completes them first, because it cannot rest between them. A
+        robot on point feet cannot rest; it steps in place for a request that is not to walk.
         """
         behaviour, kind = self._behaviours[request.kind], request.kind
         if kind.legs is Legs.RELEASE:
@@ -216,7 +218,11 @@ class Legged:
         return self._recovery is not None and self._recovery.active
 
     def _begin_walk(self, footsteps: Vector | None) -> None:
-        """Starts to walk for a behaviour, or goes on with a walk on free steps."""
+        """Starts to walk for a behaviour, or continues a walk.
+
+        Args:
+            footsteps: (n, 5) footsteps, see `walking.route`; None for steps that the controller chooses.
+        """
         self._next = None
         if footsteps is not None or self._motion is not self.walking:
             self._walk(footsteps)
@@ -230,7 +236,10 @@ class Legged:
         self.walking.begin(footsteps)
 
     def _keep_up(self, recovery: Recovery, walking: Walking, dt_s: float) -> None:
-        """Steps where soles that stay cannot hold the robot; its behaviour waits until it stands again."""
+        """Starts or continues recovery steps when balance cannot be kept without a step.
+
+        A behaviour that the steps interrupt waits until the robot stands again.
+        """
         stands = self._motion is self.standing
         if stands or walking.rests:
             if recovery.needed(dt_s):
@@ -246,7 +255,7 @@ class Legged:
     # The tick
 
     def advance(self, dt_s: float) -> None:
-        """Writes this tick's references."""
+        """Writes the references for this tick."""
         if self._recovery is not None and self.walking is not None:
             self._keep_up(self._recovery, self.walking, dt_s)
         self._motion.advance(dt_s)
@@ -266,7 +275,7 @@ class Legged:
             self._tilt.advance(dt_s)
 
     def _end_walk(self) -> None:
-        """Hands over from walking, at rest, to standing and to the request that waits."""
+        """Changes from walking, at rest, to standing, and starts the waiting request."""
         self._motion = self.standing
         if self._recovery is not None:
             self._recovery.end()
@@ -280,7 +289,7 @@ class Legged:
     # Falls
 
     def fall_reason(self, upright: float) -> str:
-        """Why balance is lost, one sentence; "" while it is not.
+        """Returns why balance is lost, as one sentence; "" while it is not lost.
 
         Args:
             upright: cosine of the base's tilt.
@@ -295,9 +304,9 @@ class Legged:
         self.falling.start(self._kin.q[self._n_base :], *self._over_soles())
 
     def _over_soles(self) -> tuple[Triple, Triple]:
-        """Centre of mass from the middle of the soles, and its velocity, in heading axes."""
+        """Returns p_SC [m] and v_WC [m/s] in heading axes; S: middle of the soles, C: centre of mass."""
         kin = self._kin
-        # Plain numbers: NumPy takes longer for three of them.
+        # Plain numbers, because NumPy is slower for arrays of three.
         (c, _, _), (s, _, _), _ = self.R_des.tolist()
         (x, y, z), (sx, sy, sz), (vx, vy, vz) = kin.p_WC.tolist(), self.p_WS.tolist(), kin.v_WC.tolist()
         x, y = x - sx, y - sy

@@ -1,4 +1,4 @@
-"""What the brain needs of whatever moves a robot, on legs or bolted to the ground."""
+"""Interface between the brain and the references of a robot, on legs or bolted to the ground."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Motion(Protocol):
 
     Attributes:
         hands: references of the hands.
-        remarks: sentences to the operator.
-        planned: (nc,) contacts that should be closed.
-        calm: whether nothing disturbs the robot; set by the brain.
-        falling: detection of a fall and the motion through it; None for a robot that cannot fall.
-        friction: joint friction as learnt; None where it is not learnt.
-        p_WC_des, v_WC_des, p_WS: (3,) references and soles as in `BrainOutput`; NaN for a fixed base.
+        remarks: sentences to the operator about requests that could not be met.
+        planned: (nc,) whether each contact should be closed in this tick.
+        calm: whether no disturbance acts on the robot; set by the brain.
+        falling: fall detection and the motion during a fall; None for a robot that cannot fall.
+        friction: learnt joint friction; None for a robot that does not learn it.
+        p_WC_des, v_WC_des, p_WS: (3,) references and middle of the soles as in `BrainOutput`; NaN for a fixed
+            base.
     """
 
     hands: Hands
@@ -38,22 +39,22 @@ class Motion(Protocol):
 
     @property
     def p_WC_des(self) -> Vector:
-        """(3,) reference of the centre of mass [m]."""
+        """Desired position of the centre of mass in the world, (3,) [m]."""
         ...
 
     @property
     def v_WC_des(self) -> Vector:
-        """(3,) its velocity [m/s]."""
+        """Desired velocity of the centre of mass in the world, (3,) [m/s]."""
         ...
 
     @property
     def p_WS(self) -> Vector:
-        """(3,) mean of the soles as estimated [m]."""
+        """Estimated middle of the soles in the world, (3,) [m]."""
         ...
 
     @property
     def behaviour(self) -> str:
-        """Name of the present behaviour."""
+        """Name of the active behaviour."""
         ...
 
     @property
@@ -62,15 +63,15 @@ class Motion(Protocol):
         ...
 
     def update_rest(self) -> bool:
-        """Whether the robot has come to rest; called in each tick of a soft stop."""
+        """Returns whether the robot has come to rest; called in each tick of a soft stop."""
         ...
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains."""
+        """Applies the values of these gains."""
         ...
 
     def start(self) -> None:
-        """Takes over a robot at rest."""
+        """Begins with a robot at rest."""
         ...
 
     def take(self, request: RequestRow) -> None:
@@ -78,11 +79,15 @@ class Motion(Protocol):
         ...
 
     def advance(self, dt_s: float) -> None:
-        """Writes this tick's references."""
+        """Writes the references for this tick."""
         ...
 
     def fall_reason(self, upright: float) -> str:
-        """Why balance is lost, one sentence, or ""; `upright` is the cosine of the base's tilt."""
+        """Returns why balance is lost, as one sentence; "" while it is not lost.
+
+        Args:
+            upright: cosine of the base's tilt.
+        """
         ...
 
     def fold(self) -> None:

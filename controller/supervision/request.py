@@ -1,7 +1,7 @@
-"""A request to the controller: which behaviour, from when on, and its numbers; a row like every other input.
+"""A request to the controller as a row of numbers: the behaviour, the time when it begins and its parameters.
 
-The header is the same for every behaviour; the payload holds the numbers that the behaviour itself declares.
-So a behaviour that is added leaves recorded requests of others as they are.
+The header is the same for every behaviour; the payload holds the numbers that the behaviour declares.
+Recorded requests of other behaviours therefore remain valid when a behaviour is added.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ _HEADER = (("behaviour", 1), ("at_s", 1), ("stop", 1))
 
 
 def behaviour_id(name: str) -> int:
-    """The number that stands for a behaviour in a row: it follows from the name alone."""
+    """Returns the number of a behaviour in a row, which depends on its name only."""
     return zlib.crc32(name.encode())
 
 
 class RequestRow(Row):
-    """One request.
+    """One request to the controller.
 
     Args:
-        kind: the behaviour.
+        kind: class of the behaviour.
 
     Attributes:
-        kind: the behaviour.
-        behaviour: (1,) its `behaviour_id`.
-        at_s: (1,) when it begins [s].
-        stop: (1,) 1 for a request to come to rest, after which the controller is idle.
+        kind: class of the behaviour.
+        behaviour: (1,) number of the behaviour, see `behaviour_id`.
+        at_s: (1,) time when the behaviour begins [s].
+        stop: (1,) 1 for a request to come to rest, after which the controller is idle; else 0.
         payload: numbers of the behaviour, by the names of its `fields`.
         hand_targets: (MOST_HANDS, HAND_TARGET_SIZE) target of each hand, see `upper_body.hand_targets`; no
-            rows for a behaviour that leaves no hand free.
-        gaze: (GAZE_SIZE,) where to look, see `upper_body.gaze_range`; empty for such a behaviour.
+            rows for a behaviour that accepts no targets of hands and gaze.
+        gaze: (GAZE_SIZE,) gaze target, see `upper_body.gaze_range`; empty for such a behaviour.
     """
 
     behaviour: Vector
@@ -67,20 +67,20 @@ class RequestRow(Row):
 def make_request(
     robot: RobotModel, name: str, parameters: Mapping[str, Any], at_s: float = 0.0, *, stop: bool = False
 ) -> RequestRow:
-    """The row for a behaviour and its parameters, as a scenario names them.
+    """Returns the request for a behaviour with parameters, named as in a scenario.
 
     Args:
-        robot: the robot that is to do it.
+        robot: the robot that receives the request.
         name: name of the behaviour.
-        parameters: its parameters, with units in their names.
-        at_s: when it begins [s].
-        stop: whether the controller is to be idle as soon as the robot is at rest.
+        parameters: parameters of the behaviour, with units in their names.
+        at_s: time when the behaviour begins [s].
+        stop: whether the controller becomes idle as soon as the robot is at rest.
 
     Returns:
-        The row.
+        The request.
 
     Raises:
-        BehaviourError: what this robot cannot do, in one sentence, with the parameter that asks for it.
+        BehaviourError: this robot cannot do what is requested; one sentence, with the parameter concerned.
     """
     kinds = behaviours_of(robot)
     if name not in kinds:
@@ -104,10 +104,14 @@ def make_request(
 
 
 def request_from_numbers(robot: RobotModel, numbers: Sequence[float]) -> RequestRow:
-    """The row that was recorded as these numbers.
+    """Restores a request from recorded numbers.
+
+    Args:
+        robot: the robot that received the request.
+        numbers: recorded numbers of the row.
 
     Raises:
-        ConfigError: the behaviour is not known here, or has other parameters now.
+        ConfigError: the behaviour is not installed, or it has other parameters than when it was recorded.
     """
     for kind in behaviours_of(robot).values():
         if numbers and numbers[0] == behaviour_id(kind.name):
@@ -122,10 +126,10 @@ def request_from_numbers(robot: RobotModel, numbers: Sequence[float]) -> Request
 
 
 def soft_stop(robot: RobotModel) -> RequestRow:
-    """The request that brings a robot to rest before it is damped.
+    """Returns the request that brings a robot to rest before its joints are damped.
 
-    An arm holds still. A biped that were damped as it stands would drop by its whole height: it comes to rest
-    and crouches first. One on point feet cannot rest, and steps in place.
+    An arm holds still. A biped comes to rest and crouches, because it would drop by its whole height if it
+    were damped while it stands. A robot on point feet cannot rest, and steps in place.
     """
     if not robot.floating:
         return make_request(robot, "stand", {}, stop=True)
@@ -135,7 +139,7 @@ def soft_stop(robot: RobotModel) -> RequestRow:
 
 
 def _check_base(robot: RobotModel, kind: type[Behaviour], kinds: Behaviours) -> None:
-    """Refuses what an arm cannot do."""
+    """Raises BehaviourError if the robot is fixed to the ground and the behaviour needs legs."""
     if not robot.floating and not kind.fixed_base:
         others = [other.name for other in kinds.values() if other.fixed_base]
         raise BehaviourError(
@@ -144,7 +148,7 @@ def _check_base(robot: RobotModel, kind: type[Behaviour], kinds: Behaviours) -> 
 
 
 def _check_feet(robot: RobotModel, kind: type[Behaviour]) -> None:
-    """Refuses what a robot on point feet cannot do."""
+    """Raises BehaviourError if the robot has point feet and the behaviour needs it to stand still."""
     if robot.floating and not kind.works_on_points and not can_rest(robot):
         raise BehaviourError(
             (),
@@ -167,7 +171,7 @@ def _validated(kind: type[Behaviour], parameters: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Lists and maps, as a file would hold them, of whatever arrays and tuples a caller gives."""
+    """Converts arrays and tuples, also nested ones, to the lists and dicts that a file would hold."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, np.ndarray):

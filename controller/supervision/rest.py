@@ -1,4 +1,4 @@
-"""Whether a robot has come to rest."""
+"""Detection of whether a robot has come to rest."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 from kilohertz.controller.whole_body.whole_body import WholeBody
 
 _BASE_M_S, _JOINTS_RAD_S = 0.03, 0.08
-"""A robot at rest moves no faster than this: its centre of mass, and the root mean square of its joints."""
+"""Largest velocities at rest: of the centre of mass [m/s], and root mean square of the joints [rad/s]."""
 _FOR_TICKS = 50
+"""Number of consecutive ticks below these velocities after which the robot counts as at rest."""
 
 
 class RestDetector:
@@ -23,14 +24,14 @@ class RestDetector:
         self._ticks = 0
 
     def reset(self) -> None:
-        """Forgets what was before."""
+        """Starts counting anew."""
         self._ticks = 0
 
     def update(self) -> bool:
-        """Takes a tick.
+        """Evaluates the velocities of one tick.
 
         Returns:
-            Whether the robot has rested for some ticks in a row.
+            Whether the robot has been at rest for 50 consecutive ticks.
         """
         v = self._kin.v[self._n_base :]
         slow = float(v @ v) < _JOINTS_RAD_S * _JOINTS_RAD_S * len(v)

@@ -1,15 +1,22 @@
-"""The states of a controller, and the one table of how they follow each other."""
+"""State machine of a controller: its states, its events and the table of transitions."""
 
 from __future__ import annotations
 
 IDLE, ARMED, ACTIVE, SOFT_STOP, DAMPING = STATES = ("idle", "armed", "active", "soft_stop", "damping")
-"""idle: no robot is controlled. armed: the robot at rest has been taken over, no tick has run yet. active:
-the controller moves the robot. soft_stop: the robot is being brought to rest. damping: every joint is damped;
-latched until the controller is armed again."""
+"""States of a controller.
+
+idle: no robot is controlled. armed: control of the robot, which is at rest, has begun and no tick has run
+yet. active: the controller moves the robot. soft_stop: the controller brings the robot to rest. damping:
+every joint is damped; latched until the controller is armed again.
+"""
 
 ARM, TICK, STOP, REST, FAIL = EVENTS = ("arm", "tick", "stop", "rest", "fail")
-"""arm: a robot at rest is taken over. tick: the first tick. stop: a request to come to rest. rest: the robot
-is at rest after such a request. fail: the controller lets go, on request or because something is wrong."""
+"""Events.
+
+arm: control of a robot at rest begins. tick: the first tick runs. stop: a request asks the robot to come to
+rest. rest: the robot is at rest after such a request. fail: the joints are damped, on request or after an
+error.
+"""
 
 TRANSITIONS = {
     (IDLE, ARM): ARMED,
@@ -25,7 +32,7 @@ TRANSITIONS = {
     (IDLE, FAIL): DAMPING,
     (DAMPING, ARM): ARMED,
 }
-"""Next state by state and event; what is not in the table changes nothing."""
+"""Next state for each pair of state and event; an event without an entry is ignored."""
 
 CONTROLLING = (ACTIVE, SOFT_STOP)
 """States in which the whole-body controller commands the joints."""
@@ -36,7 +43,7 @@ class Supervisor:
 
     Attributes:
         state: one of `STATES`.
-        reason: why it damps, one sentence; "" in every other state.
+        reason: why the joints are damped, one sentence; "" in every other state.
         controls: whether the state is one of `CONTROLLING`.
     """
 
@@ -46,14 +53,14 @@ class Supervisor:
         self.controls = False
 
     def handle(self, event: str, reason: str = "") -> bool:
-        """Takes an event; hot path.
+        """Makes the transition for an event; hot path.
 
         Args:
             event: one of `EVENTS`.
-            reason: for FAIL, why; kept while the state is damping.
+            reason: reason of a FAIL event, one sentence; kept while the state is damping.
 
         Returns:
-            Whether the state has changed or was entered anew.
+            Whether the table has a transition for the event, which may lead to the same state again.
         """
         after = TRANSITIONS.get((self.state, event))
         if after is None:

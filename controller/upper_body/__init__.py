@@ -1,1 +1,1 @@
-"""Hands and gaze, whatever the legs do."""
+"""Control of hands and gaze, independent of what the legs do."""

@@ -1,4 +1,4 @@
-"""Where the robot looks while it stands or walks: ahead, along a direction, at a point in the world."""
+"""Gaze control while the robot stands or walks: ahead, along a direction, or at a point in the world."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _RATE_PER_S = 6.0
 _FASTEST_RAD_S = 1.0
 _SMALL_RAD = 1e-3
 _MISSED_RAD = 0.2
-"""A point that is further than this out of the range is told of."""
+"""A remark is written if the gaze target lies further than this outside the range of the joints [rad]."""
 
 
 class _Angle:
-    """An angle that follows its goal, critically damped and no faster than it may.
+    """An angle that follows its goal with critical damping and limited speed.
 
     Attributes:
-        x, v, a: angle and its derivatives.
+        x, v, a: angle [rad], velocity [rad/s] and acceleration [rad/s^2].
     """
 
     def __init__(self) -> None:
         self.x = self.v = self.a = 0.0
 
     def follow(self, goal: float, dt_s: float) -> None:
-        """Moves on by one tick."""
-        # The goal that is as far ahead as makes the speed the largest there is, once it is steady.
+        """Advances the angle by one tick towards the goal [rad]."""
+        # At this distance to the goal the steady speed is the largest allowed one.
         far = 2.0 * _FASTEST_RAD_S / _RATE_PER_S
         way = min(max(goal - self.x, -far), far)
         self.a = _RATE_PER_S * (_RATE_PER_S * way - 2.0 * self.v)
@@ -42,7 +42,7 @@ class _Angle:
 
     @property
     def rests(self) -> bool:
-        """Whether it is back at zero."""
+        """Whether the angle is back at zero and at rest."""
         return abs(self.x) < _SMALL_RAD and abs(self.v) < _SMALL_RAD
 
 
@@ -51,11 +51,11 @@ _UPRIGHT = np.zeros(3)
 
 
 class Gaze:
-    """References of the trunk, or of the neck's joints, on top of those of standing and walking.
+    """Adds the gaze to the references of trunk and neck joints that standing and walking have written.
 
     Args:
-        body: the whole-body controller, with the references of standing.
-        remarks: where to tell what cannot be looked at.
+        body: the whole-body controller, with the tasks of standing declared.
+        remarks: receives a sentence if the robot cannot turn far enough towards the target.
     """
 
     def __init__(self, body: WholeBody, remarks: Remarks) -> None:
@@ -75,7 +75,7 @@ class Gaze:
             self._frame = body.frame_index[str(body.robot.description.trunk)]
 
     def start(self) -> None:
-        """Looks ahead, at once."""
+        """Resets the gaze to straight ahead, without a transition."""
         self._kind = AHEAD
         self._yaw, self._pitch = _Angle(), _Angle()
         if self._busy:
@@ -85,8 +85,8 @@ class Gaze:
         """Switches to another target.
 
         Args:
-            target: (GAZE_SIZE,) where to look, or empty.
-            ahead: whether to look ahead again where there is no target.
+            target: (GAZE_SIZE,) gaze target, see `gaze_range`; or empty.
+            ahead: whether the gaze returns to straight ahead if there is no target.
         """
         kind, *given = target.tolist() or (AHEAD,)
         if int(kind) != AHEAD:
@@ -100,12 +100,12 @@ class Gaze:
             self._kind = AHEAD
 
     def advance(self, dt_s: float, R_des: Vector, posture: PostureReference) -> None:
-        """Writes this tick's references over those of standing or walking.
+        """Overwrites the references of standing or walking with those of the gaze for this tick.
 
         Args:
             dt_s: time since the last tick [s].
-            R_des: (3, 3) heading of the robot.
-            posture: lean of the trunk, to which the gaze is added.
+            R_des: (3, 3) desired heading of the robot in the world.
+            posture: reference whose lean of the trunk is added to the gaze.
         """
         leaned = self._lean is not _UPRIGHT
         self._lean = posture.lean if posture.leans else _UPRIGHT
@@ -134,7 +134,7 @@ class Gaze:
             self._turn_trunk(_STILL, _STILL)
 
     def _goal(self, within: GazeRange, R_des: Vector) -> tuple[float, float]:
-        """Yaw and pitch from the heading, as far as they can be had."""
+        """Returns yaw and pitch from the heading [rad], clipped to the range of the joints."""
         if self._kind == AHEAD:
             return 0.0, 0.0
         yaw, pitch = self._given[:2]
@@ -157,7 +157,7 @@ class Gaze:
         return within.angles(cos * x + sin * y, cos * y - sin * x, z)
 
     def _turn_trunk(self, yaw: _Angle, pitch: _Angle) -> None:
-        """Turns the trunk's reference, upright along the heading so far: first about the vertical."""
+        """Turns the trunk's reference, which is upright along the heading, by yaw, then by pitch and lean."""
         R, w, wdot = self._trunk
         c, s = float(R[0, 0]), float(R[1, 0])
         lean, rate, accel = self._lean.tolist()
@@ -167,7 +167,7 @@ class Gaze:
         R[0, 0], R[0, 1], R[0, 2] = c * cp, -s, c * sp
         R[1, 0], R[1, 1], R[1, 2] = s * cp, c, s * sp
         R[2, 0], R[2, 1], R[2, 2] = -sp, 0.0, cp
-        # The base turns with the walk; while standing nobody writes its rate, and it is 0.
+        # Walking writes the yaw rate of the base reference; standing does not write it, so it is 0 there.
         w[X], w[Y], w[Z] = -s * rate, c * rate, float(self._base.w[Z]) + yaw.v
         wdot[X], wdot[Y], wdot[Z] = -s * accel, c * accel, yaw.a
 

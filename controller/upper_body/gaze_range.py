@@ -1,4 +1,4 @@
-"""Which joints turn a robot's gaze, and how far: those of its neck, else those of its waist."""
+"""The joints that turn a robot's gaze, and their range: joints of the neck, or else of the waist."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 AHEAD, DIRECTION, POINT = range(3)
-"""What a robot looks at; a row is that, then yaw and pitch (down > 0) from its heading, or a point."""
+"""Kinds of gaze target.
+
+A row of (GAZE_SIZE,) numbers holds the kind, then for DIRECTION yaw and pitch (positive down) from the
+heading [rad], or for POINT a point in the world [m].
+"""
 GAZE_SIZE = 4
 _ALIGNED = 0.9
-"""Cosine between a joint's axis and the one that it is to turn about."""
+"""Least cosine between the axis of a joint and the vertical or lateral axis for it to turn the gaze."""
 _OFF_THE_STOP_RAD = 0.05
 _WAIST_YAW_RAD, _WAIST_PITCH_RAD = 1.0, 0.25
-"""A trunk is turned no further, for the sake of balance."""
+"""Largest yaw and pitch of the trunk for the gaze; larger angles put balance at risk."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,10 @@ class Turn:
     """A joint that turns the gaze.
 
     Attributes:
-        joint: its place in the joint arrays.
-        sign: of its angle against that of the gaze.
-        low, high: of the gaze [rad].
-        neck: whether it is over the trunk.
+        joint: index of the joint in the joint arrays.
+        sign: +1 if joint angle and gaze angle have the same sign, else -1.
+        low, high: smallest and largest angle of the gaze [rad].
+        neck: whether the joint is above the trunk.
     """
 
     joint: int
@@ -44,12 +48,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class GazeRange:
-    """How a robot looks around.
+    """The joints and the range of a robot's gaze.
 
     Attributes:
-        yaw, pitch: the joints.
-        yaw_first: whether the joint of the yaw carries that of the pitch.
-        p_TE: (3,) the eyes from the trunk's frame at the nominal posture, its axes [m].
+        yaw, pitch: joints that turn the gaze about the vertical and about the lateral axis.
+        yaw_first: whether the yaw joint comes before the pitch joint in the kinematic chain.
+        p_TE: (3,) position of the eyes in the frame of the trunk, at the nominal posture [m].
     """
 
     yaw: Turn
@@ -58,14 +62,20 @@ class GazeRange:
     p_TE: tuple[float, float, float]
 
     def angles(self, x: float, y: float, z: float) -> tuple[float, float]:
-        """Yaw and pitch that turn the gaze from straight ahead into a direction, ahead, left and up."""
+        """Returns the yaw and pitch [rad] that turn the gaze from straight ahead into a direction.
+
+        Args:
+            x: component of the direction along the heading.
+            y: component to the left.
+            z: component upwards.
+        """
         if self.yaw_first:
             return math.atan2(y, x), -math.atan2(z, math.hypot(x, y))
         return math.atan2(y, math.hypot(x, z)), -math.atan2(z, x)
 
 
 def gaze_range(robot: RobotModel) -> GazeRange | None:
-    """How a robot looks around; None for one that has no joints for it."""
+    """Returns the gaze joints of a robot and their range; None for a robot without such joints."""
     model, trunk, gaze = robot.pin_model, robot.description.trunk, robot.description.gaze
     if not robot.floating or trunk is None or trunk == robot.base_link:
         return None
@@ -100,15 +110,15 @@ def _turn(robot: RobotModel, joint: int, axis: float, neck: bool, k: int) -> Tur
 
 
 def write_gaze(robot: RobotModel, gaze: Mapping[str, Any], row: Vector) -> None:
-    """Writes where to look.
+    """Writes a gaze target as a row of numbers.
 
     Args:
         robot: the robot.
-        gaze: p_WG_m, or yaw_rad and pitch_rad.
-        row: (GAZE_SIZE,).
+        gaze: the target: `p_WG_m`, or `yaw_rad` and `pitch_rad`.
+        row: (GAZE_SIZE,) output.
 
     Raises:
-        BehaviourError: where the robot cannot look there.
+        BehaviourError: the robot has no gaze joints, or the direction is out of their range.
     """
     within = gaze_range(robot)
     if within is None:

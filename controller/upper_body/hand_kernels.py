@@ -1,7 +1,7 @@
-"""Compiled references of hands whose place is given relative to the robot.
+"""Compiled references of hands whose target is given relative to the robot.
 
-The level frame B sits in the base, its x axis is the robot's heading, its z axis vertical: what a hand holds
-in it stays level, however base and trunk tilt.
+The level frame B has its origin in the base, its x axis along the robot's heading and its z axis vertical. An
+object that a hand holds in this frame stays level when base and trunk tilt.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import ANGULAR, LINEAR, Floats, Kin, X, Y, Z
 
 HEADING_RATE_PER_S = 20.0
-"""The frame follows the heading with this: that of the soles is noisy, and jumps as one is put down."""
+"""Rate at which the level frame follows the heading [1/s].
+
+The heading of the soles is noisy, and jumps at touch-down.
+"""
 
 
 HEADING, RATE = range(2)
@@ -23,21 +26,21 @@ HEADING, RATE = range(2)
 
 
 class LevelFrame(NamedTuple):
-    """The level frame, world axes."""
+    """Motion of the level frame, in world axes."""
 
     p: Floats
     v: Floats
     a: Floats
-    """(3,) its origin, velocity and acceleration [m], [m/s], [m/s^2]."""
+    """(3,) position [m] of the origin; `v` and `a` are its velocity [m/s] and acceleration [m/s^2]."""
     turn: Floats
-    """(2,) HEADING [rad] and its RATE [rad/s]."""
+    """(2,) heading of the frame (HEADING) [rad] and its rate (RATE) [rad/s]."""
     base: int
-    """Frame of the base in `Kin`."""
+    """Index of the base's frame in `Kin`."""
 
 
 @kernel
 def follow_base(dt_s: float, R_des: Floats, k: Kin, vdot: Floats, level: LevelFrame) -> None:
-    """Moves the level frame on; the origin's acceleration is the one decided a tick ago."""
+    """Updates the level frame for this tick; its acceleration comes from the last tick's solution."""
     f, turn = level.base, level.turn
     R, vel = k.R[f], k.vel[f]
     u, v, w = vel[LINEAR + X], vel[LINEAR + Y], vel[LINEAR + Z]
@@ -55,7 +58,7 @@ def follow_base(dt_s: float, R_des: Floats, k: Kin, vdot: Floats, level: LevelFr
 
 @kernel
 def from_level(motion: Floats, ref: Floats, level: LevelFrame) -> None:
-    """Writes a motion in the level frame as the reference of a pose task: R, p, v, w, a, wdot."""
+    """Transforms a motion from the level frame into the reference of a pose task: R, p, v, w, a, wdot."""
     c, s, rate = np.cos(level.turn[HEADING]), np.sin(level.turn[HEADING]), level.turn[RATE]
     for k in range(3):
         ref[k] = c * motion[k] - s * motion[3 + k]
@@ -67,7 +70,7 @@ def from_level(motion: Floats, ref: Floats, level: LevelFrame) -> None:
         ref[k + Z] = motion[k + Z]
     p, v, w = ref[pose.P_WF : pose.V_WF], ref[pose.V_WF : pose.W_WF], ref[pose.W_WF : pose.A_WF]
     a, x, y = ref[pose.A_WF : pose.WDOT_WF], p[X], p[Y]
-    # Coriolis and centripetal parts of what moves in a frame that turns.
+    # Coriolis and centripetal accelerations of a motion in a rotating frame.
     a[X] += -2.0 * rate * v[Y] - rate * rate * x
     a[Y] += 2.0 * rate * v[X] - rate * rate * y
     v[X] += level.v[X] - rate * y
@@ -81,7 +84,10 @@ def from_level(motion: Floats, ref: Floats, level: LevelFrame) -> None:
 
 @kernel
 def follow_trunk(f: int, first: int, ref: Floats, k: Kin, vdot: Floats) -> None:
-    """Takes the acceleration by base and trunk, as decided a tick ago, off what an arm is asked for."""
+    """Subtracts the acceleration that base and trunk give the hand from the reference of its arm.
+
+    The acceleration of base and trunk is that of the last tick's solution.
+    """
     for o in (LINEAR, ANGULAR):
         for r in range(3):
             given = 0.0

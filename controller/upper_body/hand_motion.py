@@ -1,4 +1,4 @@
-"""Where a hand should be: hold, reach along a straight line, draw circles."""
+"""Reference motion of a hand: hold a pose, reach along a straight line, or draw circles."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from kilohertz.controller.tasks import frame_pose
 from kilohertz.robots.model.rows import Vector
 
 _PEAK_OF_MEAN = 1.875
-"""Peak speed of a minimum-jerk move over its mean speed."""
+"""Ratio of the peak speed of a minimum-jerk move to its mean speed."""
 _TURN_M_PER_RAD = 0.3
-"""A turn takes as long as a way of this length."""
+"""A rotation by 1 rad takes as long as a translation of this length [m]."""
 _SHORTEST_S = 0.5
 _RAMP_S = 2.0
 _SWITCH_S = 0.5
 
 
 class HandMotion:
-    """Reference of one hand in a frame of the caller's; each request begins with the motion that there is.
+    """Reference motion of one hand in a frame F that the caller chooses; continuous from request to request.
 
     Args:
-        speed_m_s: peak speed of a reach.
+        speed_m_s: peak speed of a reach [m/s].
 
     Attributes:
-        row: (24,) all of the following, as the reference of a pose task.
-        speed_m_s: peak speed of the next reach.
-        at_rest: whether it has got where it was to go.
-        R, p, v, w, a, wdot: R_FH (3, 3), p_FH, v_FH, w_FH, and their derivatives, the frame's axes.
+        row: (24,) the values R to wdot below, laid out as the reference of a pose task.
+        speed_m_s: peak speed of the next reach [m/s].
+        at_rest: whether the hand's reference has reached its target.
+        R, p, v, w, a, wdot: views of `row`: R_FH (3, 3), p_FH [m], v_FH [m/s], w_FH [rad/s] and the two
+            accelerations [m/s^2, rad/s^2], each (3,) in the axes of F.
     """
 
     def __init__(self, speed_m_s: float) -> None:
@@ -50,16 +51,21 @@ class HandMotion:
         self.at_rest = True
 
     def place(self, R: Vector, p: Vector) -> None:
-        """Rests at this pose."""
+        """Sets the reference to this pose, at rest.
+
+        Args:
+            R: (3, 3) orientation R_FH.
+            p: (3,) position p_FH [m].
+        """
         self.R[:], self.p[:] = R, p
         self.row[frame_pose.V_WF :] = 0.0
         self.move(None, None)
 
     def circle(self, radius_m: float, omega_rad_s: float, axes: tuple[int, int]) -> None:
-        """Draws circles around where it is now.
+        """Draws circles around the present position.
 
         Args:
-            radius_m: radius [m].
+            radius_m: radius of the circle [m].
             omega_rad_s: angular frequency [rad/s].
             axes: indices of the two axes that span the circle's plane.
         """
@@ -67,7 +73,13 @@ class HandMotion:
         self.move(None, None, radius_m)
 
     def move(self, p: Vector | None, R: Vector | None, radius_m: float = 0.0) -> None:
-        """Goes to a place and an orientation, or stays where it is now; draws circles around that."""
+        """Moves to a pose along a straight line, and draws circles around it if a radius is given.
+
+        Args:
+            p: (3,) target position p_FH [m]; None keeps the present one.
+            R: (3, 3) target orientation R_FH; None keeps the present one.
+            radius_m: radius of the circles [m]; 0 for none.
+        """
         row = self.row.copy()
         before = frame_pose.views(row)
         self._from[:], self._R_from[:] = self.p, self.R
@@ -84,7 +96,7 @@ class HandMotion:
         self.row[:] = row
 
     def advance(self, dt_s: float) -> None:
-        """Moves on by one tick."""
+        """Advances the reference by one tick."""
         if self.at_rest:
             return
         self._t += dt_s
@@ -95,13 +107,13 @@ class HandMotion:
         self.at_rest = self._t > self._duration and not self._radius
 
     def _blend_turn(self, dt_s: float) -> None:
-        """Turns on by what is left of the turn that was going on, before all of the new one."""
+        """Composes the remainder of the previous rotation, which fades out, with the new rotation."""
         phi, rate, accel = self._phi, self._dphi, self._ddphi
         phi[:] = rate[:] = accel[:] = 0.0
         self._turn_blend.add(phi, rate, accel, dt_s)
         before = pin.exp3(phi)
         self.R[:] = before @ self.R
-        # Second order in what is left, which is a few hundredths of a radian.
+        # Accurate to second order in the remaining rotation, which is a few hundredths of a radian.
         self.w[:] = before @ self.w + rate + 0.5 * np.cross(phi, rate)
         self.wdot[:] = before @ self.wdot + accel + 0.5 * np.cross(phi, accel) + np.cross(rate, self.w)
 
@@ -113,7 +125,7 @@ class HandMotion:
         self.v[:] = ds * way
         self.a[:] = dds * way
         self.R[:] = self._R_from @ pin.exp3(s * self._turn)
-        axis = self._R_from @ self._turn  # the turn's axis is the same before, during and after it
+        axis = self._R_from @ self._turn  # the rotation axis is constant during the move
         self.w[:] = ds * axis
         self.wdot[:] = dds * axis
         if self._radius:

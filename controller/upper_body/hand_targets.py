@@ -1,4 +1,4 @@
-"""What hands are to hold and where the robot is to look while it does something else, as rows of numbers."""
+"""Targets of the hands during another behaviour, such as standing or walking, as rows of numbers."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 FREE, BASE, WORLD = range(3)
-"""Frame of a hand's target; a free hand has no target."""
+"""Frame of a hand's target: FREE (no target), BASE (level frame of the robot) or WORLD."""
 TARGET_FRAME, TARGET_P, TARGET_R, HAND_TARGET_SIZE = 0, 1, 4, 13
-"""Where each part of a target begins: frame, position (3), orientation by rows (9; NaN: free); its size."""
+"""Layout of a target row: index of the frame, of the position (3 values) and of the orientation; row size.
+
+The orientation is a rotation matrix row by row (9 values); NaN leaves it free.
+"""
 MOST_HANDS = 4
+"""Largest number of hands that a request can give targets to."""
 
 
 def write_hand_targets(
     robot: RobotModel, hands: Mapping[str, Mapping[str, Any]], hand_targets: Vector
 ) -> None:
-    """Writes the target of every hand that is named.
+    """Writes the target of every named hand.
 
     Args:
         robot: the robot.
-        hands: by name: p_BH_m and perhaps rpy_BH_rad, or p_WH_m and perhaps rpy_WH_rad.
-        hand_targets: (MOST_HANDS, HAND_TARGET_SIZE) the rows, of free hands.
+        hands: target by name of the hand: `p_BH_m` with an optional `rpy_BH_rad`, or `p_WH_m` with an
+            optional `rpy_WH_rad`.
+        hand_targets: (MOST_HANDS, HAND_TARGET_SIZE) output; on entry every hand is free.
 
     Raises:
-        BehaviourError: for a hand that there is not, and for a place that it does not get to.
+        BehaviourError: the robot has no hand of that name, or the hand cannot reach the pose.
     """
     for name, target in hands.items():
         if name not in robot.hand_names:

@@ -1,12 +1,13 @@
-"""What the hands are asked to do, whatever the rest of the robot does: stand, walk, be bolted to the ground.
+"""Pose tasks of the hands, for robots that stand, walk or are bolted to the ground.
 
-A hand's job is a pose, in the world or in the level frame of the robot (see `hand_kernels`). Its task is
-switched on for as long, beside the tasks of whatever mode the legs are in, and its weight grows and vanishes
-over a while, by a constant factor a second: so no torque jumps, and an arm that swings with the walk does so
-less and less. A hand without a job is the posture's.
+A hand's target is a pose in the world or in the level frame of the robot (see `hand_kernels`). While a hand
+has a target, its pose task is active in addition to those of standing or walking. The weight of the task is
+ramped up and down by a constant factor per second, so that no torque jumps, and so that an arm that swings
+with the walk comes to its pose gradually. A hand without a target follows the posture task.
 
-A reach or a circle takes the whole body along. A job that is done beside something else is the arm's alone:
-asked of the whole body, a place just out of reach drew a robot that stepped in place along at 0.1 m/s.
+The whole body follows a reach or a circle. Only the arm follows a target that is held during another
+behaviour: when the whole body followed it, a target just out of reach pulled a robot that stepped in place
+along at 0.1 m/s.
 """
 
 from __future__ import annotations
@@ -38,19 +39,22 @@ from kilohertz.robots.model.rows import Vector
 
 _RAMP_S = 0.4
 _LEAST_WEIGHT = 1e-5
-"""Of the whole one: next to nothing beside the posture's weight."""
+"""Smallest weight of a hand's task relative to the full one; negligible against the posture's weight."""
 _GIVE, _GIVE_RAMP_S = 0.46, 0.1
-"""A pushed robot needs its arms more than what they hold does: their task loses this part of its growth,
-which is a factor of 200, and soon. With a tray 59 of 64 pushes of 10 Ns were survived instead of 52."""
+"""Reduction of a hand's ramp value after a push, which divides the weight by 200, and the ramp time [s].
+
+After a push the arms help to keep balance, which matters more than what they hold. With a tray, 59 of 64
+pushes of 10 Ns were survived instead of 52.
+"""
 _HELD_M, _LOST_M = 0.02, 0.08
-"""A hand this close to its place in the world has it, and this far from it has lost it again."""
+"""Distances from the target in the world at which it counts as reached, and then as lost again [m]."""
 _LARGEST_PULL_M = 0.04
-"""Further from its place in the world than this, a hand is pulled there no harder."""
+"""Largest position error that a hand's task uses for a target in the world [m]; a larger one is clipped."""
 _LEVEL = np.eye(3)
 
 
 def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
-    """A pose task for every hand."""
+    """Returns a pose task for every hand."""
     hand = gains.hand
     weight = [hand.weight] * 3 + [hand.orientation_weight] * 3
     pairs = [hand.kp_per_s2, hand.kd_per_s] * 2
@@ -59,17 +63,19 @@ def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
 
 
 class _Hand:
-    """One hand: its motion, its task, and how much of that counts.
+    """One hand: its motion, its task, and the present weight of that task.
 
     Attributes:
         on: whether the task is switched on.
-        wanted: whether it has a job.
-        part: how far the weight has grown, in [0, 1].
-        turned: whether it has an orientation to hold; turn: how far the weight of that has grown.
-        in_base: whether the motion is in the level frame, else in the world.
-        first: column of vdot from which on the task is its arm's alone.
-        alone: whether it is.
-        held, told: of a place in the world: whether the hand has been there; whether that was said not to be.
+        wanted: whether the hand has a target.
+        part: ramp value of the task's weight, in [0, 1].
+        turned: whether the target has an orientation.
+        turn: ramp value of the weight of the orientation, in [0, 1].
+        in_base: whether the motion is given in the level frame; otherwise it is given in the world.
+        first: first column of vdot that belongs to the hand's arm.
+        alone: whether only the arm follows the target, and not the whole body.
+        held: whether the hand has reached its target in the world.
+        told: whether a remark was written that the hand does not reach its target in the world.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, hand: HandModel) -> None:
@@ -85,25 +91,25 @@ class _Hand:
         self.part = self.turn = 0.0
 
     def write_weight(self) -> None:
-        """Writes as much of the weight as has grown."""
+        """Writes the task's weight for the present ramp values."""
         np.multiply(self.full, _LEAST_WEIGHT ** (1.0 - self.part), out=self.weight)
         self.weight[MOMENT:] *= _LEAST_WEIGHT ** (1.0 - self.turn) if self.turn else 0.0
 
 
 class Hands:
-    """References of all hands, each of which has a job or none.
+    """Writes the references of all hands that have a target.
 
     Args:
         robot: the robot.
-        gains: its gains.
+        gains: gains of the robot.
         body: the whole-body controller, with `hand_tasks` declared.
-        remarks: where to tell what a hand cannot do.
+        remarks: receives a sentence if a hand cannot reach or keep its target.
 
     Attributes:
-        active: (nh,) whether the hand's task counts.
-        p_WH_des: (nh, 3) its reference [m].
-        frames: index of its frame in the kinematics.
-        busy: whether any hand's task counts.
+        active: (nh,) whether the task of each hand is switched on.
+        p_WH_des: (nh, 3) reference position of each hand in the world [m].
+        frames: index of each hand's frame in `Kin`.
+        busy: whether the task of any hand is switched on.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, remarks: Remarks) -> None:
@@ -138,7 +144,7 @@ class Hands:
         )
 
     def retune(self, gains: Gains) -> None:
-        """Takes the numbers of these gains; a weight that has not grown all the way goes on growing."""
+        """Applies the values of these gains; a weight that is being ramped continues its ramp."""
         for hand in self._hands:
             hand.motion.speed_m_s = gains.hand.speed_m_s
             hand.full[:MOMENT], hand.full[MOMENT:] = gains.hand.weight, gains.hand.orientation_weight
@@ -150,7 +156,11 @@ class Hands:
     # Requests
 
     def start(self, stay: bool = False) -> None:
-        """Takes the hands as they are: free, or held where they are."""
+        """Starts with all hands at their present poses.
+
+        Args:
+            stay: whether the hands hold these poses; otherwise they are free.
+        """
         kin = self._body.arrays.kin
         for i, hand in enumerate(self._hands):
             hand.motion.place(kin.R[hand.frame], kin.p[hand.frame])
@@ -162,26 +172,26 @@ class Hands:
             self._switch(i, stay)
 
     def lead(self, i: int) -> HandMotion:
-        """Switches on the task of a hand that the whole body follows, in the world.
+        """Switches on a hand's task in the world, with a target that the whole body follows.
 
         Args:
             i: index of the hand.
 
         Returns:
-            Its motion, which begins where the hand is.
+            The motion of the hand, which begins at its present pose.
         """
         self._lead(i, False, False, True, _LEVEL)
         return self._hands[i].motion
 
     def take(self, targets: Vector, free: bool, R_des: Vector) -> None:
-        """Switches to other targets.
+        """Switches to the targets of a new request.
 
-        A hand without a target goes on with what it does, or rests there, unless it is to be freed.
+        A hand without a new target stops where its reference is and holds that pose, unless `free` is set.
 
         Args:
-            targets: (n, HAND_TARGET_SIZE) target of each hand.
-            free: whether hands without a target are freed.
-            R_des: (3, 3) heading of the robot.
+            targets: (n, HAND_TARGET_SIZE) target of each hand, see `hand_targets`.
+            free: whether hands without a target are released.
+            R_des: (3, 3) desired heading of the robot in the world.
         """
         for i, (hand, target) in enumerate(zip(self._hands, targets, strict=False)):
             if target[TARGET_FRAME] in (BASE, WORLD):
@@ -195,12 +205,12 @@ class Hands:
                 hand.motion.move(None, None)
 
     def let_go(self) -> None:
-        """Frees hands for which the whole robot holds still: it is about to step."""
+        """Releases the hands whose targets the whole body follows, because the robot is about to step."""
         for hand in self._hands:
             hand.wanted = hand.wanted and hand.alone
 
     def _lead(self, i: int, in_base: bool, alone: bool, turned: bool, R_des: Vector) -> None:
-        """Gives a hand a job in the level frame or in the world, that begins with the motion that it has."""
+        """Switches on a hand's task in the level frame or in the world; it begins with the present motion."""
         hand, kin = self._hands[i], self._body.arrays.kin
         if in_base and not any(other.on and other.in_base for other in self._hands):
             self._level.turn[HEADING] = math.atan2(R_des[1, 0], R_des[0, 0])
@@ -219,7 +229,10 @@ class Hands:
     def _see(
         self, row: Vector, R: Vector, p: Vector, v: Vector, w: Vector, in_base: bool, R_des: Vector
     ) -> None:
-        """Writes a motion in the world as one in the level frame, or as it is; accelerations are left out."""
+        """Writes a motion in the world into `row`, converted to the level frame for `in_base`.
+
+        The accelerations are set to zero.
+        """
         motion = pose.views(row)
         motion.R[:], motion.p[:], motion.v[:], motion.w[:] = R, p, v, w
         motion.a[:] = motion.wdot[:] = 0.0
@@ -240,11 +253,11 @@ class Hands:
     # The tick
 
     def advance(self, dt_s: float, R_des: Vector, upset: float = 0.0) -> None:
-        """Writes this tick's references; the kinematics must be those of this tick.
+        """Writes the references for this tick; the kinematics must be those of this tick.
 
         Args:
-            dt_s: since the last tick.
-            R_des: (3, 3) heading of the robot.
+            dt_s: time since the last tick [s].
+            R_des: (3, 3) desired heading of the robot in the world.
             upset: how much the arms are needed to keep balance, in [0, 1].
         """
         if not self.busy:
@@ -282,7 +295,7 @@ class Hands:
             self._switch(i, False)
 
     def _bound(self, hand: _Hand) -> None:
-        """Pulls a hand to a far place in the world no harder than to a near one; lets go of a lost one."""
+        """Clips the distance of the reference from the hand, and releases a target that the hand has lost."""
         p, p_des = self._body.arrays.kin.p[hand.frame].tolist(), hand.des.p
         x, y, z = (a - b for a, b in zip(p_des.tolist(), p, strict=True))
         off_m = math.sqrt(x * x + y * y + z * z)

@@ -1,4 +1,4 @@
-"""Whether a hand gets to a pose that is given relative to the robot."""
+"""Inverse kinematics of an arm: whether a hand can reach a pose that is given relative to the robot."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _DAMPING = 1e-3
 _STEP_RAD = 0.5
 _OFF_THE_STOP_RAD = 0.03
 _M_PER_RAD = 0.3
-"""What a radian counts beside a metre, in a pose that cannot be had whole."""
+"""Weight of 1 rad of orientation error relative to 1 m of position error, for a pose that is out of reach."""
 _CLOSE_M, _CLOSE_RAD = 2e-3, 0.02
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The pose nearest to one that was asked for.
+    """The reachable pose nearest to a requested one.
 
     Attributes:
-        p_BH: (3,) where the hand is then, in the base [m].
-        off_m, off_rad: by how much it misses.
+        p_BH: (3,) position of the hand in the base at that pose [m].
+        off_m, off_rad: distance [m] and angle [rad] to the requested pose.
     """
 
     p_BH: Vector
@@ -35,14 +35,14 @@ class Nearest:
 
     @property
     def found(self) -> bool:
-        """Whether that is the pose itself."""
+        """Whether the nearest pose is the requested one, within the tolerances."""
         return self.off_m < _CLOSE_M and self.off_rad < _CLOSE_RAD
 
     def describe(self, turned: bool) -> str:
-        """Words that follow "does not get there".
+        """Returns the end of a sentence that begins with "does not get there".
 
         Args:
-            turned: whether an orientation was asked for.
+            turned: whether an orientation was requested.
         """
         place = ", ".join(f"{x:.2f}" for x in self.p_BH)
         text = f"; the nearest is [{place}], {self.off_m:.2f} m off"
@@ -50,7 +50,7 @@ class Nearest:
 
 
 def arm_joints(robot: RobotModel, hand: HandModel) -> list[int]:
-    """Joints of an arm, from the trunk to the hand, as places in the joint arrays."""
+    """Returns the indices in the joint arrays of an arm's joints, from the trunk to the hand."""
     model = robot.pin_model
     trunk = robot.description.trunk or (robot.base_link if robot.floating else None)
     below = {0}  # the universe
@@ -61,7 +61,7 @@ def arm_joints(robot: RobotModel, hand: HandModel) -> list[int]:
 
 
 def arm_length_m(robot: RobotModel, hand: HandModel) -> float:
-    """How far from the first joint of its arm a hand can be at the most [m]."""
+    """Returns the largest possible distance of a hand from the first joint of its arm [m]."""
     model = robot.pin_model
     joints = [j for j in model.supports[model.frames[hand.frame_id].parentJoint] if j > 0]
     arm = joints[len(joints) - len(arm_joints(robot, hand)) :]
@@ -70,21 +70,21 @@ def arm_length_m(robot: RobotModel, hand: HandModel) -> float:
 
 
 def nearest_pose(robot: RobotModel, hand: HandModel, p_BH: Vector, R_BH: Vector | None = None) -> Nearest:
-    """The pose nearest to the asked one that an arm can have, its trunk upright over the base.
+    """Returns the pose nearest to the requested one that an arm can reach, with the trunk upright.
 
-    Damped least squares from several postures, joints kept off their stops.
+    Damped least squares from several initial postures; the joints are kept away from their stops.
 
     Args:
         robot: the robot.
-        hand: which of its hands.
-        p_BH: (3,) where the hand should be, in the base, which is level [m].
-        R_BH: (3, 3) how it should be turned; left out, however it comes.
+        hand: hand of the robot.
+        p_BH: (3,) requested position of the hand in the base, which is level [m].
+        R_BH: (3, 3) requested orientation of the hand in the base; None leaves it free.
     """
     model, data = robot.pin_model, robot.pin_model.createData()
     joints = np.array(arm_joints(robot, hand))
     low = np.maximum(robot.position_lower_rad[joints], -math.pi) + _OFF_THE_STOP_RAD
     high = np.minimum(robot.position_upper_rad[joints], math.pi) - _OFF_THE_STOP_RAD
-    rng = np.random.default_rng(0)  # the same answer every time
+    rng = np.random.default_rng(0)  # a fixed seed: the result is reproducible
     best = Nearest(np.full(3, math.nan), math.inf, math.inf)
     for start in range(_STARTS):
         q = robot.q_nominal.copy()

@@ -1,1 +1,1 @@
-"""Compiled kernels: how they are declared, bound to their arrays, compiled and cached."""
+"""Compiled kernels: their declaration, binding to arrays, compilation and cache."""

@@ -1,7 +1,7 @@
-"""Compiles entry points in two processes at once, so that a cold start uses two cores.
+"""Compilation of entry points in two processes at once, so that a start with an empty cache uses two cores.
 
 Both processes use the same cache and its locks, and take entry points from opposite ends of the list. If the
-second process cannot start or dies, nothing is lost: the first process compiles the rest.
+second process cannot start or ends early, the first process compiles the rest.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _helper: subprocess.Popen[str] | None = None
 
 
 def load_later(name: str, text: str, sources: Iterable[Path], expected_s: float, use: Use) -> None:
-    """Loads a generated module: at once if it is in the cache, else in `load_pending`.
+    """Loads a generated module: immediately if it is in the cache, else in `load_pending`.
 
     Args:
         name: name of the module, as for `load_entry`.
         text: Python source of the module, as for `load_entry`.
         sources: files that the entry points depend on, as for `load_entry`.
         expected_s: expected compile time, as for `load_entry` [s].
-        use: called with the loaded module.
+        use: function that is called with the loaded module.
     """
     entry = Entry.write(name, text, sources, expected_s)
     if entry.ready or len(os.sched_getaffinity(0)) < 2:
@@ -70,7 +70,7 @@ def _ask_helper(entry: Entry) -> None:
 
 
 def _help() -> None:
-    """Compiles the files named on standard input, until the parent process closes it or ends."""
+    """Compiles the files named on standard input until the parent process closes it or ends."""
     for line in sys.stdin:
         path = Path(line.rstrip("\n"))
         Entry(path.stem, path, 0.0).load()

@@ -1,8 +1,8 @@
-"""Compiled kernels called one after another, each with the structs that its parameters name.
+"""Binding of compiled kernels to structs: one generated entry point that calls the kernels one after another.
 
-Structs are named tuples of arrays that never move: they are bound once, by address, see
-`kilohertz.robots.compile.struct_table`. What changes from call to call (sensor row, period) is passed as it
-is. The entry point is generated, so it is compiled ahead and cached as a whole.
+Structs are named tuples of arrays whose memory never moves. They are bound once, by address, see
+`kilohertz.robots.compile.struct_table`. Values that change from call to call (sensor row, period) are
+ordinary arguments. The entry point is generated, so it is compiled ahead and cached as a whole.
 """
 
 from __future__ import annotations
@@ -40,21 +40,22 @@ def bind(
     """Binds kernels to the structs that they read and write.
 
     Args:
-        name: of the compiled module, see `load_entry`.
-        kernels: called in this order; each parameter is named in `call` or `structs`.
-        call: numba types of the arguments given with each call, by name, in order.
-        structs: NamedTuples by name, see `StructTable.of`; they are kept alive. Those that no kernel names
-            are left out.
-        persistent: single arrays by name, like `structs`.
-        returns: numba type of what the last kernel returns.
-        expected_s: see `load_entry`.
+        name: name of the compiled module, see `load_entry`.
+        kernels: kernels, called in this order; each parameter must have the name of an entry of `call`,
+            `structs` or `persistent`.
+        call: numba types of the arguments of each call, by name, in order.
+        structs: NamedTuples by name, see `StructTable.of`. References to them are kept. Structs that are not
+            a parameter of any kernel are ignored.
+        persistent: single arrays by name, bound like `structs`.
+        returns: numba type of the result of the last kernel.
+        expected_s: expected compile time, see `load_entry` [s].
 
     Returns:
-        A function of the arguments of `call`; compiled when `load_pending` returns, at the latest.
+        A function of the arguments of `call`. It is compiled by the time `load_pending` returns.
 
     Raises:
-        TypeError: a field that compiled code cannot read.
-        ValueError: a parameter that nothing is named after, or two kernels of one name.
+        TypeError: compiled code cannot read a field of a struct.
+        ValueError: a kernel's parameter has no entry of that name, or two kernels have the same name.
     """
     structs, persistent = structs or {}, persistent or {}
     needed: set[str] = set()
@@ -74,7 +75,7 @@ def bind(
     sources = {path for module in modules for path in sources_of(module)}
 
     def entry(*args: Any) -> Any:
-        """Stands in until the entry point is compiled."""
+        """Compiles the entry point on the first call, if it is not compiled yet, and calls it."""
         compile_ahead.load_pending()
         return entry(*args)
 
@@ -100,7 +101,10 @@ def _generate(
     arrays: Mapping[str, NDArray[Any]],
     returns: str,
 ) -> tuple[NDArray[np.int64], str]:
-    """The table of addresses of all that is bound, and the source of the entry point; see `bind`."""
+    """Returns the table of addresses of everything that is bound, and the source of the entry point.
+
+    The arguments are those of `bind`, without the entries that no kernel uses.
+    """
     bound = StructTable.of(structs)
     rows, views = [*bound.table.tolist()], [*bound.lines]
     for key, array in arrays.items():

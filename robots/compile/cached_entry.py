@@ -1,7 +1,7 @@
-"""Generated entry points of the tick, compiled once and cached on disk so that they never go stale.
+"""Cache on disk of the generated entry points of the tick, which are compiled once and never out of date.
 
-A tick calls a few generated entry points; each lives in a file of its own whose name hashes every source it
-depends on.
+A tick calls a few generated entry points. Each has its own file, whose name contains a hash of every source
+that it depends on.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ import numpy as np
 from kilohertz.robots.compile.progress import CompileProgress
 from kilohertz.robots.config.config_error import ConfigError
 
-# Most entry points take less; those that take more say so.
+# Default of the expected compile time [s]. Most entry points take less; those that take more state their own.
 COMPILE_S = 2.0
-# More than any one of them takes.
+# Free space that is required on the disk before compilation; more than any single entry point takes.
 LEAST_FREE_BYTES = 4_000_000
-# Date of every generated file.
+# Modification time of every generated file, since the epoch [s].
 WRITTEN_S = 1_000_000_000.0
-# Characters of the hash in a file's name.
+# Number of characters of the hash in a file's name.
 DIGEST_LENGTH = 16
 
 
 def cache_folder() -> Path:
-    """Where generated entry points and their machine code live.
+    """Returns the folder of the generated entry points and their machine code.
 
-    `$KILOHERTZ_CACHE`, else `$XDG_CACHE_HOME/kilohertz`, else `~/.cache/kilohertz`; where the first of them
-    cannot be written, the next, and last a temporary folder, with one sentence on standard error.
+    This is `$KILOHERTZ_CACHE`, or else `$XDG_CACHE_HOME/kilohertz`, or else `~/.cache/kilohertz`. If a folder
+    cannot be written, the next one is used, and finally a temporary folder, with a warning on standard error.
     """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     wanted = os.environ.get("KILOHERTZ_CACHE")
@@ -58,7 +58,7 @@ def _first_writable(candidates: tuple[str, ...]) -> Path:
         folder = Path(candidate)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Only a try tells: root passes every check of permissions, also where nothing can be written.
+            # Write a file to find out: root passes every check of permissions, even on a read-only disk.
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError:
@@ -81,9 +81,9 @@ class Entry:
     """A generated module of cached entry points.
 
     Attributes:
-        name: what it compiles, for the progress line.
-        path: its file, named by a hash of all that its machine code depends on.
-        expected_s: how long it takes to compile on an idle machine [s].
+        name: name of the compiled code, for the progress line.
+        path: path of its file, whose name contains a hash of everything that the machine code depends on.
+        expected_s: expected compile time on an idle machine [s].
     """
 
     name: str
@@ -92,34 +92,35 @@ class Entry:
 
     @classmethod
     def write(cls, name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> Entry:
-        """The entry of this text, written to the cache folder where it is new; see `load_entry`."""
+        """Returns the entry with this source, written to the cache folder if it is new; see `load_entry`."""
         digest = hashlib.sha256(f"{_compiler()}\n{text}".encode())
         for source in sorted(set(sources)):
             digest.update(hashlib.sha256(source.read_bytes()).digest())
         path = cache_folder() / f"kilohertz_{name}_{digest.hexdigest()[:DIGEST_LENGTH]}.py"
         if not path.exists():
-            # Written beside and renamed: two programs that start together never read half a file.
+            # Written to a temporary file and renamed, so that a program that starts at the same time never
+            # reads half a file.
             partial = path.with_suffix(f".{os.getpid()}.part")
             with _room_for_code(path.parent):
                 partial.write_text(text)
             partial.replace(path)
-        # numba drops machine code whose source has another date, as that of a copied cache has; the name says
-        # already that the content is the same.
+        # numba discards machine code if the modification time of its source differs, as in a copied cache.
+        # The hash in the name already ensures that the content is the same.
         if path.stat().st_mtime != WRITTEN_S:
             os.utime(path, (WRITTEN_S, WRITTEN_S))
         return cls(name, path, expected_s)
 
     @property
     def ready(self) -> bool:
-        """Whether it is loaded, or its machine code was written down whole."""
+        """Whether the module is loaded, or its machine code is completely in the cache."""
         return self.path.stem in sys.modules or self._done.exists()
 
     def load(self) -> ModuleType:
-        """The module, compiled first where it is not ready; alone, where others want to compile it too."""
+        """Returns the module and compiles it first if it is not ready, under a lock between processes."""
         if self.ready:
             try:
                 return self._run()
-            except Exception:  # whatever a damaged file of machine code makes of itself
+            except Exception:  # a damaged file of machine code can raise any exception
                 self._done.unlink(missing_ok=True)
                 for damaged in (self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"):
                     damaged.unlink(missing_ok=True)
@@ -134,7 +135,7 @@ class Entry:
         return module
 
     def _last_time_s(self) -> float | None:
-        """How long it took to compile the entry of this name on this machine last time [s]."""
+        """Returns how long the last compilation of this name took on this machine [s]; None if unknown."""
         try:
             return float(self._took.read_text())
         except (OSError, ValueError):
@@ -166,14 +167,14 @@ class Entry:
 
 
 def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float = COMPILE_S) -> ModuleType:
-    """Imports a generated module of cached entry points, writing and compiling it first where it is new.
+    """Imports a generated module of cached entry points, which is written and compiled first if it is new.
 
     Args:
-        name: what the module compiles, for its file name and the progress line.
+        name: name of the compiled code, for the file name and the progress line.
         text: Python source of the module; its entry points use `numba.njit(cache=True, ...)` with
             explicit signatures, so that importing it compiles or loads them.
-        sources: every file the entry points depend on; an edit of any gives a new module.
-        expected_s: about how long it takes to compile on an idle machine, for the progress line [s].
+        sources: all files that the entry points depend on; an edit of any of them results in a new module.
+        expected_s: expected compile time on an idle machine, for the progress line [s].
 
     Returns:
         The imported module.
@@ -182,9 +183,9 @@ def load_entry(name: str, text: str, sources: Iterable[Path], expected_s: float 
 
 
 def _compiler() -> str:
-    """All that machine code depends on beside its sources: versions, processor, numba's switches."""
+    """Returns what machine code depends on besides its sources: versions, processor, settings of numba."""
     switches = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("NUMBA_"))
-    # Code for a named processor may come from a computer with another one.
+    # NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may name another processor than that of this computer.
     name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
     return "\n".join(
         [
@@ -199,7 +200,10 @@ def _compiler() -> str:
 
 @contextmanager
 def _room_for_code(folder: Path) -> Iterator[None]:
-    """Refuses to compile what cannot be written; before a minute of work where the disk is full already."""
+    """Context manager that raises ConfigError if compiled code cannot be written.
+
+    A full disk is detected before compilation, which may take a minute.
+    """
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(LEAST_FREE_BYTES))
@@ -213,7 +217,10 @@ def _room_for_code(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Holds a lock that the system takes back from a process that dies; where there are no locks, nothing."""
+    """Context manager that holds a file lock; the system releases it if the process ends.
+
+    On a file system without locks it holds none.
+    """
     with path.open("rb") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""Files that a module is made of: its own, and those of what it imports, directly or not.
+"""Import closure of a module: its own file and those of the modules that it imports, directly or indirectly.
 
-Machine code depends on the source of every function that was compiled into it. The imports of a module name
-those files, so a cache key made of them changes with an edit of any of them, and with no other edit.
+Machine code depends on the source of every function that was compiled into it. These functions are in the
+files of the import closure, so a cache key from these files changes if one of them is edited, and only then.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ PROJECT = __name__.partition(".")[0]
 
 
 def sources_of(module: str) -> set[Path]:
-    """Files that a module is made of.
+    """Returns the files of a module and of the modules that it imports.
 
     Args:
-        module: full name, `kilohertz.estimators.so3`; it is not imported, but the packages it is in are.
+        module: full name, such as `kilohertz.estimators.so3`. The module itself is not imported, but its
+            parent packages are.
 
     Returns:
-        Its file, and those of all modules of this project, or of its own top-level package, that it imports
-        at run time. Imports inside of functions and for type checkers only do not count.
+        The file of the module, and those of all modules of this project or of its own top-level package that
+        it imports at run time, directly or indirectly. Imports inside functions and imports for type checkers
+        only are left out.
     """
     return _closure([module], frozenset((PROJECT, module.partition(".")[0])))
 
 
 def sources_of_text(text: str) -> set[Path]:
-    """Files of this project that a Python source imports, directly or not; see `sources_of`."""
+    """Returns the files of this project that a Python source imports; see `sources_of`."""
     projects = frozenset((PROJECT,))
     return _closure(_imports(text, projects), projects)
 
@@ -54,7 +56,7 @@ def _file(module: str) -> Path:
 
 @functools.cache
 def _imports(text: str, projects: frozenset[str]) -> tuple[str, ...]:
-    """Modules of these top-level packages that a source imports at its top."""
+    """Returns the modules of these top-level packages that a source imports at its top level."""
     imported = []
     for statement in ast.parse(text).body:
         if isinstance(statement, ast.ImportFrom) and statement.module is not None:
@@ -68,7 +70,7 @@ def _imports(text: str, projects: frozenset[str]) -> tuple[str, ...]:
 
 
 def _is_module(name: str) -> bool:
-    # What is imported from a package may be a module of it; from a module it is something in it.
+    # A name that is imported from a package may be a module; one that is imported from a module is not.
     spec = importlib.util.find_spec(name.rpartition(".")[0])
     is_package = spec is not None and spec.submodule_search_locations is not None
     return is_package and importlib.util.find_spec(name) is not None

@@ -1,10 +1,10 @@
 """A numba compiler that compiles a kernel only as a part of the entry points that call it.
 
 By default numba optimises every jitted function, emits its machine code and its Python wrapper, and repeats
-this for each function that calls it. Here a kernel stays as unoptimised LLVM code until an entry point links
+this for each function that calls it. Here a kernel remains unoptimised LLVM code until an entry point links
 it. The entry point is optimised and emitted once, as a whole.
 
-numba has no public switch for that, so this file, and no other, subclasses its internals. With plain
+numba has no public option for that, so this file, and no other, subclasses its internals. With plain
 `numba.njit` in its place the correction of the invariant filter took 15.6 s instead of 8.6 s of processor
 time to compile, and 3.9 us instead of 2.9 us to run (least of 4000 calls, numba 0.68).
 """
@@ -71,7 +71,8 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     Args:
         function: function to compile.
         options: numba's target options.
-        from_python: separately compiled function that serves calls from Python; None to refuse such calls.
+        from_python: separately compiled function that is used for calls from Python; None to forbid such
+            calls.
     """
 
     def __init__(

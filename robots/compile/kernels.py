@@ -1,4 +1,4 @@
-"""Compilation of the tick: jitted kernels, and pointers to what they read.
+"""Decorators that compile the kernels of the tick, and conversion of addresses to pointers for compiled code.
 
 No kernel is cached by itself: numba's own cache checks only the file of the cached function, so that after an
 edit of a callee in another file it silently keeps the old machine code (measured). Generated entry points are
@@ -17,11 +17,11 @@ from numba.extending import intrinsic
 
 from kilohertz.robots.compile.kernel_compiler import Kernel
 
-types: Any = numba_types  # type checkers do not see its pointer types, which are made at run time
+types: Any = numba_types  # type checkers do not know its pointer types, which are created at run time
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# NaN and infinity keep their meaning (no nnan, ninf): the checks after a solve rely on it.
+# Without nnan and ninf, so that NaN and infinity are handled correctly: the checks after a solve need them.
 FASTMATH = {"reassoc", "nsz", "arcp", "contract"}
 KERNEL_OPTIONS: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy"}
 
@@ -29,8 +29,7 @@ KERNEL_OPTIONS: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy"}
 def kernel(function: F) -> F:
     """Jits a function that compiled code calls, and that tests and set-up may also call from Python.
 
-    A call from Python compiles the function again in every process, so that the tick must not call it from
-    Python.
+    A call from Python compiles the function again in every process, so the tick must not call it from Python.
     """
     compiled: F = Kernel(function, KERNEL_OPTIONS, from_python=numba.njit(**KERNEL_OPTIONS)(function))
     return compiled
@@ -39,8 +38,8 @@ def kernel(function: F) -> F:
 def struct_kernel(function: F) -> F:
     """Jits a kernel that takes structs and allocates nothing; compiled code and Python can call it.
 
-    References are not counted. Counting those of every array of a struct at every call took 3.5 us of the
-    9 us of the estimator's tick (measured).
+    The kernel is compiled without reference counting. Counting the references to every array of a struct at
+    every call took 3.5 us of the 9 us of the estimator's tick (measured).
     """
     compiled: F = Kernel(
         function, {**KERNEL_OPTIONS, "_nrt": False}, from_python=numba.njit(**KERNEL_OPTIONS)(function)
@@ -55,8 +54,8 @@ def inner_kernel(function: F, *, may_copy: bool = False) -> F:
 
     Args:
         function: function to compile.
-        may_copy: allows assignments of one array to another, such as `T[r] = J[r]`, which numba compiles as a
-            possible copy.
+        may_copy: whether to allow assignments of one array to another, such as `T[r] = J[r]`, which numba
+            compiles as a possible copy.
     """
     compiled: F = Kernel(function, {**KERNEL_OPTIONS, "_nrt": may_copy}, from_python=None)
     return compiled
@@ -84,7 +83,7 @@ def int_pointer(typing_context, address):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def as_float(typing_context, bits):  # type: ignore[no-untyped-def]
-    """The float64 of these bits, in compiled code."""
+    """Reinterprets the bits of an int64 as a float64, in compiled code."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.bitcast(arguments[0], ir.DoubleType())

@@ -8,10 +8,11 @@ import time
 from types import TracebackType
 
 FIRST_S = 1.0
-"""Time before the first line is shown; shorter compilations show none [s]."""
+"""Time before the first line is shown [s]; shorter compilations show none."""
 PLAIN_EVERY_S = 5.0
-"""Time between lines if standard error is not a terminal, where each line stays visible [s]."""
+"""Time between lines [s] if standard error is not a terminal, because each line then stays visible."""
 TERMINAL_EVERY_S = 0.5
+"""Time between updates of the line [s] if standard error is a terminal."""
 
 
 class CompileProgress:

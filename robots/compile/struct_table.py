@@ -1,8 +1,9 @@
 """Named tuples of arrays for compiled code: one table of addresses instead of dozens of arguments.
 
-Unwrapping a NumPy array for compiled code takes about 0.1 us, and a tick reads more than a hundred that never
-move. Their addresses and shapes are written into one table at set-up. A generated entry point rebuilds from
-it the same named tuples, of the same types, so that a kernel reads `kin.q` as Python does.
+Unwrapping a NumPy array for compiled code takes about 0.1 us, and a tick reads more than a hundred arrays
+whose memory never moves. Their addresses and shapes are written into one table at set-up. From this table a
+generated entry point rebuilds the same named tuples, of the same types, so that a kernel reads `kin.q` as
+Python does.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ POINTERS = {"float64": "float_pointer", "int64": "int_pointer"}
 TABLE = "A"
 """Name of the table in generated source."""
 TABLE_TYPE = "i8[:, ::1]"
-"""Its numba type."""
+"""numba type of the table."""
 IMPORTS = (
     "from numba import carray",
     "from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, as_float, float_pointer, int_pointer",
 )
-"""What source that rebuilds structs has to import beside their types."""
+"""Import lines that generated source needs to rebuild structs, in addition to the imports of their types."""
 
 
 @dataclass(frozen=True)
 class StructTable:
-    """Structs as compiled code receives them.
+    """Structs in the form that compiled code receives.
 
     Attributes:
-        table: (n, 4) a row for each field: the address and the shape of an array, or the bits of a number.
-        imports: source lines that import the types of the structs and what rebuilding them takes.
+        table: (n, 4) one row for each field: address and shape of an array, or the bits of a number.
+        imports: source lines that import the types of the structs and the functions that rebuild them.
         lines: source lines `name = Type(carray(...), ...)` that rebuild the structs from the table `A`.
     """
 
@@ -44,15 +45,16 @@ class StructTable:
 
     @classmethod
     def of(cls, structs: Mapping[str, Any]) -> StructTable:
-        """The table of some structs.
+        """Returns the table for some structs.
 
         Args:
-            structs: name in the compiled code -> NamedTuple whose fields are C-contiguous float64 or int64
-                arrays of one to three dimensions, or numbers (bool, int or float). Compiled code reads and
-                writes the arrays where they are: keep them alive. A number is copied now, for good.
+            structs: NamedTuples by their name in the compiled code. The fields are C-contiguous float64 or
+                int64 arrays of one to three dimensions, or numbers (bool, int or float). Compiled code reads
+                and writes the arrays in place, so the caller must keep references to them. A number is copied
+                once, now.
 
         Raises:
-            TypeError: for a field that compiled code could not read.
+            TypeError: compiled code cannot read a field.
         """
         rows: list[list[int]] = []
         imports = list(IMPORTS)
@@ -65,7 +67,7 @@ class StructTable:
                 source, row = _field(len(rows), value, f"{name}.{field}")
                 members.append(source)
                 rows.append(row)
-            # Types of one name from two modules stay apart.
+            # Types of the same name from two modules get different names.
             known = kinds.setdefault(kind.__name__, kind) is kind
             type_name = kind.__name__ if known else f"{kind.__name__}_of_{name}"
             renamed = "" if known else f" as {type_name}"
@@ -76,10 +78,15 @@ class StructTable:
 
 
 def array_source(row: int, array: Any, name: str) -> tuple[str, list[int]]:
-    """Source of an array that is rebuilt from a row of the table, and that row.
+    """Returns the source expression that rebuilds an array from a row of the table, and that row.
+
+    Args:
+        row: index of the row in the table.
+        array: array to rebuild.
+        name: name of the array, for the message of an error.
 
     Raises:
-        TypeError: for an array that compiled code could not address.
+        TypeError: compiled code cannot address the array.
     """
     if not (
         isinstance(array, np.ndarray)

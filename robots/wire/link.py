@@ -1,4 +1,4 @@
-"""The interfaces through which a run meets a robot: in this process or behind the wire."""
+"""Interfaces between a run and a robot, which may be in the same process or connected over a wire."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ if TYPE_CHECKING:
 
 
 class LinkLostError(Exception):
-    """The robot does not answer; one sentence."""
+    """Raised if the robot does not answer; the message is one sentence."""
 
 
 class TickLink(Protocol):
-    """A robot that can be read and commanded once a tick: all that the control loop needs of it."""
+    """Interface of a robot that is read and commanded once per tick: all that the control loop needs."""
 
     @property
     def lost_because(self) -> str:
-        """Why `read` returned False, one sentence; "" where the link cannot say."""
+        """Why `read` returned False, one sentence; "" if the reason is not known."""
         ...
 
     def read(self, sensors: SensorRow) -> bool:
         """Fills the row with the newest state; hot path.
 
         Returns:
-            False when no state came within the link's own time limit; the row is then untouched.
+            False if no state arrived within the time limit of the link; the row is then unchanged.
         """
         ...
 
     def write(self, command: CommandRow) -> None:
-        """Sends the command; never blocks; hot path."""
+        """Sends the command without blocking; hot path."""
         ...
 
 
 class RobotTruth(Protocol):
     """The true state of a simulated robot, at the instant of the newest sensor sample.
 
-    Arrays keep their address and are updated in place. For hardware, `known` is False and all values are NaN.
+    The arrays are updated in place. For hardware, `known` is False and all values are NaN.
     Frames: W world, B base, C centre of mass of everything that moves, R centre of mass of the robot without
     its payload, F contact, H hand.
 
@@ -45,16 +45,16 @@ class RobotTruth(Protocol):
         known: whether the values below are known.
         t_s: time since the start of the run [s].
         q: (nq,) configuration in pinocchio's convention (base orientation as quaternion x, y, z, w).
-        v: (nv,) velocity in pinocchio's convention (that of the base in the axes of the base).
-        p_WC, v_WC: (3,) centre of mass and its velocity [m, m/s].
+        v: (nv,) velocity in pinocchio's convention (velocity of the base in the axes of the base).
+        p_WC, v_WC: (3,) position and velocity of the centre of mass [m, m/s].
         p_WR: (3,) centre of mass of the robot without its payload [m].
         p_WF: (nc, 3) origins of the contact frames [m].
         contact_force_W: (nc, 3) force of the ground on each contact [N].
-        normal_force_N: (nc,) component of that force along the normal of the ground.
-        cop_W: (nc, 3) centre of pressure of each contact [m]; NaN where it carries no load.
+        normal_force_N: (nc,) component of that force along the normal of the ground [N].
+        cop_W: (nc, 3) centre of pressure of each contact [m]; NaN if the contact carries no load.
         tau: (na,) torque that the drives applied [Nm].
         p_WH: (nh, 3) positions of the hands [m].
-        R_WH: (nh, 3, 3) orientations of the hands.
+        R_WH: (nh, 3, 3) orientations of the hands in the world.
     """
 
     known: bool
@@ -74,35 +74,38 @@ class RobotTruth(Protocol):
 
 
 class RobotLink(TickLink, Protocol):
-    """A robot as a run needs it, from the first sample to the figures at the end.
+    """Interface of a robot for a whole run, from the first sample to the figures at the end.
 
-    Calls come in this order: `first_sample` (any number of times), `arm`, then `read`, `write` and `advance`
-    once a tick, `close`, `figures`.
+    The order of the calls is: `first_sample` (any number of times), `arm`, then `read`, `write` and `advance`
+    once per tick, `close`, `figures`.
     """
 
     @property
     def truth(self) -> RobotTruth:
-        """The true state; always the same object."""
+        """True state of the robot; always the same object."""
         ...
 
     @property
     def hardware(self) -> bool:
-        """Whether this is a robot that moves in real time and may not be simulated: its host must be fit."""
+        """Whether the robot moves in real time and may be hardware.
+
+        The host that controls it must then be fit for real time.
+        """
         ...
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
-        """What happened on the robot's side so far: dicts of t_s [s], kind and text, in order of time."""
+        """Events on the robot's side so far, in order of time: dicts with `t_s` [s], `kind` and `text`."""
         ...
 
     @property
     def fell(self) -> bool | None:
-        """Whether the robot fell; None where that is not known."""
+        """Whether the robot fell; None if that is not known."""
         ...
 
     @property
     def fell_at_s(self) -> float | None:
-        """When it fell [s since the start of the run]; None if it did not, or where that is not known."""
+        """Time of the fall since the start of the run [s]; None if there was none, or if it is not known."""
         ...
 
     @property
@@ -114,12 +117,12 @@ class RobotLink(TickLink, Protocol):
         """Fills the row with a sample of the robot at rest, before it is armed.
 
         Raises:
-            LinkLostError: no state came.
+            LinkLostError: no state arrived.
         """
         ...
 
     def arm(self) -> None:
-        """Takes control; the robot then waits for its first command.
+        """Takes control of the robot, which then waits for its first command.
 
         Raises:
             ConfigError: the robot must not be armed.
@@ -135,9 +138,9 @@ class RobotLink(TickLink, Protocol):
         ...
 
     def close(self) -> None:
-        """Leaves the robot damping and frees the link."""
+        """Damps the robot's joints and releases the link."""
         ...
 
     def figures(self) -> Mapping[str, Any] | None:
-        """How the link did, for the summary, after `close`; None for a robot in this process."""
+        """Returns statistics of the link for the summary, after `close`; None for a robot in this process."""
         ...
