@@ -1,14 +1,14 @@
 """Adaptive friction compensation for the joints that swing a point foot.
 
-The friction is estimated from step to step, and added to the joint torque. The friction of a joint is unknown,
-and the torques that move a light shin are smaller than it: with 0.2 Nm of friction, the foot of Bolt landed
-2 cm off, in every step to the same side, so that the robot drifted. A point foot cannot correct an error
-within a step, so that its footholds have to be exact.
+The friction is estimated from step to step, and added to the joint torque. The friction of a joint is
+unknown, and the torques that move a light shin are smaller than it: with 0.2 Nm of friction, the foot of Bolt
+landed 2 cm off, in every step to the same side, so that the robot drifted. A point foot cannot correct an
+error within a step, so that its footholds have to be exact.
 
 The adaptation law is that of Slotine and Li ("On the adaptive control of robot manipulators", IJRR 1987,
-eq. 9), with one unknown parameter per joint, its friction F, and the regressor sign(v): Fdot = gamma sign(v) s
-with s = edot + lambda e, where e is the joint error that corresponds to the position error of the foot. A
-joint that lags behind has more friction than estimated.
+eq. 9), with one unknown parameter per joint, its friction F, and the regressor sign(v):
+Fdot = gamma sign(v) s with s = edot + lambda e, where e is the joint error that corresponds to the position
+error of the foot. A joint that lags behind has more friction than estimated.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SLOW_RAD_S = 0.3
 """Reference speed below which the compensation is reduced [rad/s], because the sign of the friction changes
 where the joint reverses."""
 _STRETCHED = 0.05
-"""Smallest determinant of a leg's Jacobian relative to the product of its column norms. Below it the leg moves
-its foot nearly in one plane only, and the friction cannot be estimated."""
+"""Smallest determinant of a leg's Jacobian relative to the product of its column norms. Below it the leg
+moves its foot nearly in one plane only, and the friction cannot be estimated."""
 
 LEG_JOINTS = 3
 """Number of joints of each leg."""

@@ -1,8 +1,8 @@
 """Poses of frames and columns of their Jacobians, computed from joint poses in pinocchio's memory.
 
-`pin.forwardKinematics(model, data, q)` with the base at the identity writes the pose of each joint in the base
-frame B to `data.oMi`. A pose there is twelve float64 (rotation by columns, then translation) at an address that
-does not change, so that compiled code reads it without a copy.
+`pin.forwardKinematics(model, data, q)` with the base at the identity writes the pose of each joint in the
+base frame B to `data.oMi`. A pose there is twelve float64 (rotation by columns, then translation) at an
+address that does not change, so that compiled code reads it without a copy.
 """
 
 from __future__ import annotations
