@@ -148,7 +148,7 @@ class Load(NamedTuple):
     goal_place: Floats
     """(n, 3) position of that load in the carrier's frame [m]."""
     p_BP: Floats
-    """(3,) centre of the total payload relative to the base's origin, in heading axes [m]; its height is NaN."""
+    """(3,) centre of the total payload relative to the base's origin, heading axes [m]; its height is NaN."""
 
 
 @kernel
@@ -174,8 +174,8 @@ def feel_hands(k: Kin, motion: MeanMotion, arms: Arms) -> None:
     """Computes the sums from which the mass in each hand is estimated, and writes them to `Arms.pull`.
 
     A mass m in the hand adds m J' (a - g) to the torques, where a is the acceleration of the hand, so that it
-    appears in tau - (M vdot + h). The joints are weighted by -J' g, which has no noise: with J' (a - g), as in
-    ordinary least squares, the noise of a would bias every mass towards zero.
+    appears in tau - (M vdot + h). The joints are weighted by -J' g, which has no noise: with J' (a - g), as
+    in ordinary least squares, the noise of a would bias every mass towards zero.
     """
     vdot, felt, pull = motion.vdot, arms.felt, arms.pull
     nb, nv = k.size[NV_BASE], len(vdot)

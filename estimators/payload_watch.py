@@ -42,18 +42,20 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _EVERY_TICKS = 20
-"""Number of ticks between two payload estimates; a payload changes slowly, so that not every tick is needed."""
+"""Number of ticks between two payload estimates; a payload changes slowly compared with a tick."""
 
 
 class LoadedModel(Protocol):
-    """The model that a controller works with, as far as loads are in it; arrays keep their address.
+    """The loads in the model of a controller; its arrays are persistent.
 
     Attributes:
-        frames: frame in `Kin` of each of its n carriers: every hand that has an arm, and last the trunk.
-        mass_kg: (n,) load of each carrier as the model has it now.
-        p_F: (n, 3) where it is, in the carrier's frame [m].
-        own_centre_F: (n, 3) centre of mass of what each carrier's joint moves by itself, in its frame [m].
-        p_RC: (3,) written: from the centre of mass of the robot alone to that with its loads [m].
+        frames: frame in `Kin` of each of the n carriers: every hand that has an arm, and last the trunk.
+        mass_kg: (n,) current load of each carrier in the model [kg].
+        p_F: (n, 3) position of that load in the carrier's frame [m].
+        own_centre_F: (n, 3) centre of mass of the unloaded link that the carrier's joint moves, in its frame
+            [m].
+        p_RC: (3,) vector from the centre of mass of the robot alone to that with its loads, in world axes
+            [m]; written by `PayloadWatch`.
     """
 
     frames: list[int]

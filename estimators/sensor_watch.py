@@ -212,7 +212,7 @@ def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
 
 @struct_kernel
 def compare_ways(channels: Channels) -> bool:
-    """Returns whether position and velocity of a joint contradict each other while one of them is constant."""
+    """Returns whether position and velocity of a joint contradict each other while one stays constant."""
     na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False
     for j in range(na):
         longest = same[j]
