@@ -111,7 +111,7 @@ class GridClock:
         """Defines the grid of times; the first `wait` wakes up at the next grid point.
 
         Args:
-            phase_ns: offset of the grid from whole periods of the clock [ns]; None for a grid that starts now.
+            phase_ns: offset of the grid from whole periods of the clock [ns]; None to start the grid now.
         """
         now_ns = self.now()
         self.due_ns = now_ns if phase_ns is None else now_ns - (now_ns - phase_ns) % self.period_ns

@@ -255,7 +255,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         return result
 
     def _tick_on(self, pace: Pace, observer: Observer[Request, Decision] | None) -> None:
-        """Runs all ticks. Hot path: this code and all that it calls must not allocate, block or write files."""
+        """Runs all ticks. Hot path: all code called from here must not grow memory, block or write files."""
         read = {
             Pace.LOCKSTEP: self._read_now,
             Pace.TIMER: self._read_on_time,

@@ -33,7 +33,7 @@ class LatencyHistogram:
     """Counts of durations from 1 ns to 1 s to three significant digits.
 
     Attributes:
-        cells: (21504,) counts, a memoryview of int64; unlike a list, it allocates no objects for large counts.
+        cells: (21504,) counts, a memoryview of int64; unlike a list, it creates no objects as counts grow.
         max_ns: largest duration, exact and not clamped [ns].
         overflows: number of durations above 1 s; they are counted in the cell of 1 s.
         underflows: number of negative durations; they are counted in the cell of 0.

@@ -26,7 +26,7 @@ SATURATED_FRACTION = 0.999
 
 
 class TracedOutput(Protocol):
-    """The attributes of the controller's output that are kept; see `kilohertz.controller.brain.BrainOutput`."""
+    """The attributes of each output that are kept; see `kilohertz.controller.brain.BrainOutput`."""
 
     state: str
     rung: int
@@ -58,9 +58,9 @@ class Trace:
     """History of one run, for its summary and its plots.
 
     Arrays have one row per kept tick; only the first `rows` rows are filled. The suffix `_true` is the true
-    state of the simulator, `_est` the estimate, `_des` the reference. The frames are W world, C centre of mass
-    (payload included), R centre of mass of the robot alone, S middle of the stance soles, F contact frame,
-    H hand.
+    state of the simulator, `_est` the estimate, `_des` the reference. The frames are W world, C centre of
+    mass (payload included), R centre of mass of the robot alone, S middle of the stance soles, F contact
+    frame, H hand.
 
     Args:
         robot: the robot of the run.
