@@ -79,7 +79,7 @@ def served(plan: RunPlan) -> Iterator[str]:
 
 
 def _ready(output: IO[str]) -> bool:
-    """Waits for the line that reports the open endpoint; returns False if the output ends before, or late."""
+    """Waits for the line that reports the open endpoint; returns False if it does not come in START_S."""
     until_s = time.monotonic() + START_S
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)

@@ -52,7 +52,7 @@ def judge_host(plan: RunPlan, link: RobotLink) -> str | None:
         link: link to the robot.
 
     Returns:
-        The reason why this host should not control the robot, in one sentence; None if it is fit.
+        A warning, in one sentence, if the robot is hardware and the host is unfit but allowed; else None.
 
     Raises:
         ConfigError: the robot is hardware, the host is not fit for it, and the plan does not allow this.

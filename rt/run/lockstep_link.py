@@ -41,7 +41,7 @@ class Simulation(Protocol):
         ...
 
     def close(self) -> None:
-        """Ends the simulation with damping drives."""
+        """Makes the drives damp from now on."""
         ...
 
 
