@@ -127,7 +127,7 @@ class RemoteRobot:
 
     @property
     def robot_stopped(self) -> bool:
-        """Whether the robot was stopped at its own side."""
+        """Whether any peer of the robot commanded it to stop."""
         return any(event["kind"] == STOPPED for event in self.events)
 
     def figures(self) -> dict[str, Any]:

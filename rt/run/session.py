@@ -100,8 +100,8 @@ class Session:
     def _warm_up(self) -> None:
         """Runs ticks on the first sample without sending commands, so that the first tick is not slower.
 
-        This is done twice: after all is built, for what is compiled or allocated at first use, and again after
-        the host is prepared, because that touches all memory and leaves the caches cold.
+        This is done twice: after all is built, for what is compiled or allocated at first use, and again
+        after the host is prepared, because that touches all memory and leaves the caches cold.
         """
         self.link.first_sample(self.sensors)
         request = self.schedule[0][1]
@@ -152,7 +152,7 @@ class Session:
                         stop_request=self._stop_request,
                     )
                 finally:
-                    # Before the host settings are restored: that takes longer than a robot waits for commands.
+                    # Before the host settings are restored: this takes longer than a robot waits for commands.
                     self.link.close()
             result = conclude(self, loop, host, time.monotonic() - started_s, recording)
             if recording is not None:

@@ -227,7 +227,7 @@ def config_sha256(robot: RobotModel, gains: Gains) -> str:
 
 
 def provenance(robot: RobotModel, gains_sha256: str) -> dict[str, str]:
-    """Returns the provenance of a run: hashes of configuration and model, version of Kilohertz, and kernel."""
+    """Returns the provenance of a run: hashes of configuration and model, version of Kilohertz, kernel."""
     return {
         "config_sha256": gains_sha256,
         "model_sha256": robot.model_sha256,
