@@ -152,7 +152,7 @@ class Session:
                         stop_request=self._stop_request,
                     )
                 finally:
-                    # Before the host settings are restored: this takes longer than a robot waits for commands.
+                    # Before the host settings are restored: this takes longer than the robot's time limit.
                     self.link.close()
             result = conclude(self, loop, host, time.monotonic() - started_s, recording)
             if recording is not None:
