@@ -47,7 +47,7 @@ _DISBELIEVED = 2.0
 
 
 class Trust(NamedTuple):
-    """Bounds of the divergence criteria; above any of them the filter counts as diverged."""
+    """Bounds of the divergence criteria; `doubt_filter` adapts them to a robot at rest or one that steps."""
 
     disagreement: float
     """Bound of `Doubt.disagreement`, a squared Mahalanobis distance."""
@@ -63,7 +63,7 @@ class Doubt(NamedTuple):
     """Quantities by which a diverged filter or a wrong IMU is detected."""
 
     doubt: Array
-    """(1,) largest criterion as a fraction of its bound; above 1 the estimate must not be used."""
+    """(1,) largest criterion as a fraction of its adapted bound; above 1 the estimate must not be used."""
     disagreement: Array
     """(1,) smallest squared Mahalanobis distance of a closed contact times their number, low-passed."""
     contradiction_m_s2: Array

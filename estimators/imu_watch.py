@@ -79,7 +79,7 @@ def watch_imu(
     R, speed, lack, tilt, off = ekf.R_WI, watch.speed, watch.lack, watch.tilt, watch.off
     part = compare_with_legs(dt, ekf, contact, contacts, poses, watch)
     at, gravity = len(row) - len(contact) - 3, ekf.gravity_m_s2
-    # The accelerometer's three numbers come before the contact forces, which end the row.
+    # In the sensor row, the accelerometer (3 values) is right before the contact forces, which are last.
     felt_x = row[at] - ekf.accel_bias[0]
     felt_y = row[at + 1] - ekf.accel_bias[1]
     felt_z = row[at + 2] - ekf.accel_bias[2]

@@ -216,7 +216,7 @@ def compare_ways(channels: Channels) -> bool:
     na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False
     for j in range(na):
         longest = same[j]
-        # A velocity that has never changed is not measured by the driver.
+        # A velocity that has never changed counts as not measured by the driver.
         if same[na + j] > longest and channels.step[na + j] != 0.0:
             longest = same[na + j]
         if longest % _WINDOW_SAMPLES == 0:

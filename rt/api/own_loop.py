@@ -117,7 +117,7 @@ class Controller:
 
         controller = khz.Controller("panda")
         sensors = controller.sensors()
-        q_rad = controller.robot.q_nominal  # of a driver, in the order of robot.joint_names
+        q_rad = controller.robot.q_nominal  # from your driver, in the order of robot.joint_names
         sensors.t_s, sensors.q, sensors.v, sensors.tau = 0.0, q_rad, 0.0 * q_rad, 0.0 * q_rad
         controller.reset(sensors)
         output = controller.step(sensors)

@@ -33,9 +33,9 @@ from kilohertz.rt.loop.stamps import DUE, ORDER, READ, RECORD, STAGE_COLUMNS, ST
 Vector = NDArray[np.float64]
 
 WARM_UP_TICKS = 200
-"""Number of ticks after which the measurement of the footprint starts."""
+"""Number of ticks after which the measurement of the footprint restarts, so that it excludes the warm-up."""
 STOP_TICKS = 1900
-"""Longest time from a signal to damping, in ticks; with the fade after it, it is about two seconds."""
+"""Longest time from a signal to the fade to damping, in ticks; with the fade it stays below two seconds."""
 CLOCK_JUMP_TICKS = 1000
 """Number of periods between two states from which the robot's clock counts as having jumped."""
 COLLECT_EVERY_TICKS = 64
