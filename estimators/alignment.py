@@ -1,4 +1,4 @@
-"""The vertical direction of a robot at rest, from the accelerometer and the plane of its soles."""
+"""Estimation of the vertical direction of a robot at rest, from the accelerometer and its soles."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ Array = NDArray[np.float64]
 def upward(
     accel_B: Array, corners_B: Array, accel_sd: float, corner_sd: float, sigmas: float
 ) -> tuple[Array, Array, bool]:
-    """The vertical in the base, and how sure it is.
+    """Estimates the vertical direction in the base frame, and its covariance.
 
-    The accelerometer's bias tilts what it calls up by 0.3 degrees for 0.05 m/s^2. A robot mostly starts on
-    a level floor, and then the soles tell better: of all directions the one is chosen that best agrees
-    with the accelerometer and with all corners lying in one level plane. Two point feet fix the tilt
-    about one axis only, and the accelerometer the other. Where that direction is further from the
-    accelerometer's than its noise explains, the floor is not level and the accelerometer alone is
-    believed.
+    An accelerometer bias of 0.05 m/s^2 tilts the measured vertical by 0.3 degrees. A robot mostly starts on a
+    level floor, and then the soles are more accurate. The estimate is therefore a weighted least-squares
+    fit: it agrees best with the accelerometer and with the assumption that all corners lie in one level
+    plane. Two point feet determine the tilt about one axis only; the accelerometer determines the other. If
+    the angle between this estimate and the measured direction is larger than the accelerometer noise
+    explains, the floor is not level, and only the accelerometer is used.
 
     Args:
         accel_B: (3,) specific force in the base's axes at rest [m/s^2].
         corners_B: (k, 3) corners of all soles in the base [m].
         accel_sd: SD of the accelerometer, bias and noise together [m/s^2].
         corner_sd: SD of the corners' heights from one level plane [m].
-        sigmas: within how many SD the soles must agree with the accelerometer; 0 leaves the soles out.
+        sigmas: largest difference between soles and accelerometer, in SD of the accelerometer, at which the
+            soles are used; 0 to use the accelerometer only.
 
     Returns:
         up_B: (3,) unit vector upwards, in the base.
-        covariance: (3, 3) of the rotation vector (base axes) that would correct it, singular along up_B.
-        level: whether the soles were believed.
+        covariance: (3, 3) covariance of the rotation vector that corrects up_B, in base axes [rad^2]; it is
+            singular along up_B.
+        level: whether the floor counts as level, so that the soles were used.
     """
     norm = float(np.linalg.norm(accel_B))
     measured = accel_B / norm
@@ -44,14 +46,17 @@ def upward(
     if not level:
         up, information = measured, np.eye(3) / tilt_variance
     across = np.eye(3) - np.outer(up, up)
-    # The error of `up` lies across it; as a rotation vector it is turned by a right angle about `up`.
+    # The error of `up` is perpendicular to it; as a rotation vector it is rotated by 90 deg about `up`.
     turn = np.cross(np.eye(3), up)
     direction_covariance = np.linalg.pinv(across @ information @ across, rcond=1e-12, hermitian=True)
     return up, turn @ direction_covariance @ turn.T, level
 
 
 def level_rotation(up_B: Array) -> Array:
-    """(3, 3) R_WB that makes up_B vertical, with zero yaw: the base's x axis in the world's x-z plane."""
+    """Returns the rotation R_WB (3, 3) that makes up_B vertical and has zero yaw.
+
+    Zero yaw means that the x axis of the base lies in the x-z plane of the world.
+    """
     forward = np.array([1.0, 0.0, 0.0])
     left = np.cross(up_B, forward)
     if np.linalg.norm(left) < 1e-6:

@@ -1,4 +1,4 @@
-"""Conversion of the filter's state, which is that of the IMU, to pinocchio's q and v of the base."""
+"""Conversion of the filter state, which describes the IMU, to pinocchio's q and v of the base."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
-# Where pinocchio keeps the base's quaternion (x, y, z, w) and the joints in q, and the joints in v.
+# Start index of the base quaternion (x, y, z, w) in q, of the joints in q, and of the joints in v.
 QUATERNION, JOINTS_Q, JOINTS_V = 3, 7, 6
 
 
 class Imu(NamedTuple):
-    """Where the IMU is on the robot, as of the last tick, and what it measures of late."""
+    """Pose of the IMU on the robot at the last tick, and its low-passed angular velocity."""
 
     R_BI: Array
-    """(3, 3) orientation in the base."""
+    """(3, 3) orientation of the IMU in the base frame."""
     p_BI: Array
-    """(3,) position in the base [m]."""
+    """(3,) position of the IMU in the base frame [m]."""
     gyro_smooth: Array
-    """(3,) low-passed gyro, bias included [rad/s]."""
+    """(3,) low-passed gyro measurement, bias included, in the IMU frame [rad/s]."""
 
 
 class RobotState(NamedTuple):
     """The estimated state, in pinocchio's convention."""
 
     q: Array
-    """(nq,) configuration."""
+    """(nq,) configuration of the robot."""
     v: Array
-    """(nv,) velocity."""
+    """(nv,) velocity of the robot."""
 
 
 class Scratch(NamedTuple):
-    """Room for what is on its way within one kernel."""
+    """Preallocated memory for intermediate results within one kernel."""
 
     omega: Array
-    """(3,)."""
+    """(3,) scratch vector."""
     w_B: Array
-    """(3,)."""
+    """(3,) angular velocity of the base, in its own axes [rad/s]; written by `base_twist`."""
     lever: Array
-    """(3,)."""
+    """(3,) velocity of the IMU relative to the base origin [m/s]; written by `base_twist`."""
     column: Array
-    """(6,)."""
+    """(6,) one column of a Jacobian, linear then angular."""
     R_WB: Array
-    """(3, 3)."""
+    """(3, 3) orientation of the base in the world."""
 
 
 def new_scratch() -> Scratch:
-    """Room for the kernels of one estimator."""
+    """Allocates the scratch memory for the kernels of one estimator."""
     return Scratch(np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(6), np.zeros((3, 3)))
 
 
@@ -63,15 +63,15 @@ def new_scratch() -> Scratch:
 def base_twist(
     omega_I: Array, imu: Imu, joint_velocity: Array, tables: KinematicTables, scratch: Scratch
 ) -> None:
-    """Angular velocity of the base from that of the IMU, and the IMU's velocity relative to the base.
+    """Computes the angular velocity of the base, and the velocity of the IMU relative to the base origin.
 
     Args:
-        omega_I: (3,) w_WI_I, biases removed [rad/s].
-        imu: where the IMU is.
-        joint_velocity: (na,) [rad/s].
-        tables: their last frame is the IMU's.
-        scratch: `w_B` becomes w_WB_B [rad/s], `lever` w_WB_B x p_BI plus what the joints between base and IMU
-            add [m/s].
+        omega_I: (3,) angular velocity w_WI_I of the IMU, bias removed [rad/s].
+        imu: pose of the IMU in the base frame.
+        joint_velocity: (na,) joint velocities [rad/s].
+        tables: kinematic tables whose last frame is the IMU frame.
+        scratch: written. `w_B` becomes w_WB_B [rad/s]; `lever` becomes w_WB_B x p_BI plus the velocity that
+            the joints between base and IMU add, in base axes [m/s].
     """
     p_BI, w_B, lever, column = imu.p_BI, scratch.w_B, scratch.lever, scratch.column
     support = tables.frame_support[tables.frame_support.shape[0] - 1]
@@ -93,14 +93,14 @@ def base_twist(
 def write_state(
     ekf: Filter, joints: Joints, imu: Imu, tables: KinematicTables, state: RobotState, scratch: Scratch
 ) -> None:
-    """The filter's state as pinocchio's q and v.
+    """Writes the state of the filter as pinocchio's q and v.
 
     Args:
         ekf: the filter.
-        joints: observed joints.
-        imu: where the IMU is, and the gyro.
-        tables: their last frame is the IMU's.
-        state: written; its quaternion keeps its sign.
+        joints: joint positions and velocities from the joint observer.
+        imu: pose of the IMU in the base frame, and its low-passed gyro measurement.
+        tables: kinematic tables whose last frame is the IMU frame.
+        state: written; the sign of its quaternion stays continuous.
         scratch: written.
     """
     q, v, R_WB, omega = state.q, state.v, scratch.R_WB, scratch.omega
@@ -115,7 +115,7 @@ def write_state(
         v[i] -= scratch.lever[i]
         v[3 + i] = scratch.w_B[i]
     a, b, c, d = quaternion(R_WB)
-    # The same rotation has two quaternions; the one near the last keeps logs and differences smooth.
+    # q and -q are the same rotation; the one closer to the last quaternion keeps logs and differences smooth.
     at = QUATERNION
     sign = -1.0 if a * q[at] + b * q[at + 1] + c * q[at + 2] + d * q[at + 3] < 0.0 else 1.0
     q[at] = sign * a

@@ -22,62 +22,66 @@ Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-# No contact carries more; NaN and infinity do not compare below it.
+# Upper bound for any contact force [N]; the comparison "< bound" also rejects NaN and infinity.
 LARGEST_FORCE_N = 1e6
 
 
 class Contacts(NamedTuple):
-    """The nc contacts of a robot as one tick sees them, and their soles."""
+    """State of the nc contacts of a robot in one tick, and the geometry of their soles."""
 
     p_BF: Array
-    """(nc, 3) position in the base [m]."""
+    """(nc, 3) position of each contact frame in the base frame [m]."""
     R_BF: Array
-    """(nc, 3, 3) orientation in the base."""
+    """(nc, 3, 3) orientation of each contact frame in the base frame."""
     wrench_B: Array
     """(nc, 6) estimated force [N] and moment about the contact [Nm] in the base's axes; NaN where unknown."""
     force_N: Array
-    """(nc,) normal force; NaN where neither sensor nor torques tell."""
+    """(nc,) normal force [N]; NaN where neither a sensor nor the joint torques determine it."""
     normal_force_N: Array
-    """(nc,) normal force, the last known where it is not known now."""
+    """(nc,) normal force [N]; holds the last known value while the force is not known."""
     timer_s: Array
-    """(nc,) for how long the force has been asking for a change."""
+    """(nc,) time for which the force has been beyond the threshold that changes the contact's state [s]."""
     age_s: Array
-    """(nc,) for how long the contact has been closed; 0 where it is open."""
+    """(nc,) time since each contact closed [s]; 0 while it is open."""
     p_FP: Array
     """(nc, 2) centre of pressure in the contact frame [m], see `find_pressure`."""
     margin: Array
-    """(nc,) how far the centre of pressure is from the edge, see `find_pressure`."""
+    """(nc,) distance of the centre of pressure from the edge of the sole, see `find_pressure`."""
     sole_box: Array
-    """(nc, 2, 2) least and greatest x, y of the corners in the contact frame [m]."""
+    """(nc, 2, 2) smallest and largest x, y of the corners in the contact frame [m]."""
     slot_kind: IntArray
-    """(nc,) what a closed contact gives the filter: POINT or SOLE of inekf_layout."""
+    """(nc,) kind of measurement that a closed contact gives the filter: POINT or SOLE of inekf_layout."""
 
 
 class Detection(NamedTuple):
-    """When a contact closes and opens: forces [N] and debounce times [s]."""
+    """Thresholds of contact detection: forces [N] and debounce times [s]."""
 
     make_N: float
+    """Normal force above which a contact closes [N]."""
     break_N: float
+    """Normal force below which a contact that is planned closed opens [N]."""
     make_time_s: float
+    """Debounce time before a contact closes that is planned open [s]."""
     break_time_s: float
+    """Debounce time before a contact opens that is planned closed [s]."""
 
 
 @struct_kernel
 def detect_contacts(
     planned: BoolArray, contact: BoolArray, dt: float, contacts: Contacts, detection: Detection
 ) -> None:
-    """Moves every contact's flag on by one sample.
+    """Updates the flag of every contact with one sample.
 
     Args:
-        planned: (nc,) whether the plan has the contact closed.
-        contact: (nc,) flags, written.
+        planned: (nc,) whether each contact is planned closed.
+        contact: (nc,) whether each contact is closed; written.
         dt: time since the last sample [s].
-        contacts: their forces are read, timer and age written.
-        detection: thresholds and debounce times.
+        contacts: the contacts; `force_N` is read, `timer_s` and `age_s` are written.
+        detection: force thresholds and debounce times.
     """
     force, timer, age = contacts.force_N, contacts.timer_s, contacts.age_s
     for c in range(force.shape[0]):
-        # Comparisons, because with reassociation isfinite(x), which is x - x == 0, is folded to true.
+        # A comparison instead of isfinite(x): that is x - x == 0, which reassociation folds to true.
         if not abs(force[c]) < LARGEST_FORCE_N:
             asks, debounce = planned[c] != contact[c], 0.0
         elif contact[c]:

@@ -25,52 +25,54 @@ from kilohertz.robots.compile.kernels import struct_kernel
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Numbers of a wrench, the first three the force.
+# Number of components of a wrench, and of its force, which comes first.
 _WRENCH, _FORCE = 6, 3
-# A torque that is larger, or not a number, is none [Nm].
+# A measured torque that is larger, or not finite, counts as unknown [Nm].
 _LARGEST_TORQUE_NM = 1e6
-# A point takes no moment: so much less than a sole may take.
+# A point contact transmits no moment: factor on the SD of the prior of a sole's moment.
 _NO_MOMENT = 1e-6
 
 
 class WrenchProblem(NamedTuple):
-    """Least squares for the wrenches of nc contacts from the torques of na joints."""
+    """Least-squares problem for the wrenches of nc contacts, given the torques of na joints."""
 
     required: Array
-    """(6 + na,) M vdot + h: base wrench in the base's axes at its origin, then joint torques."""
+    """(6 + na,) M vdot + h: wrench on the base at its origin in its axes [N, Nm], then joint torques [Nm]."""
     size: IntArray
     """(nc,) 3 for a point contact (force only), 6 for a sole."""
     torque_deviation_Nm: Array
-    """(na,) standard deviation of each joint's row."""
+    """(na,) standard deviation of each joint's equation of motion [Nm]."""
     A: Array
-    """(6 nc + 1, 6 nc + 1) scratch: the normal matrix's lower triangle, its last row the right-hand side."""
+    """(6 nc + 1, 6 nc + 1) scratch: lower triangle of the normal matrix; last row is the right-hand side."""
     column: Array
-    """(nc, 6) scratch."""
+    """(nc, 6) scratch: column of one joint in the Jacobian of each contact."""
     force_deviation_N: float
-    """Standard deviation of the robot's balance of forces."""
+    """Standard deviation of the robot's force balance [N]."""
     moment_deviation_Nm: float
-    """Standard deviation of its balance of moments."""
+    """Standard deviation of the robot's moment balance [Nm]."""
     most_force_N: float
-    """How large a contact's force may be."""
+    """Standard deviation of the prior on each force component of a contact [N]."""
     most_moment_Nm: float
-    """How large its moment may be."""
+    """Standard deviation of the prior on each moment component of a contact [Nm]."""
 
 
 @struct_kernel
 def contact_wrenches(
     tau: Array, p_BF: Array, tables: KinematicTables, problem: WrenchProblem, wrench: Array
 ) -> bool:
-    """Least-squares wrenches of all contacts, as if each were closed; an open one comes out near zero.
+    """Computes the least-squares wrenches of all contacts.
+
+    Every contact is treated as closed; the wrench of an open contact comes out near zero.
 
     Args:
         tau: (na,) measured joint torques [Nm].
-        p_BF: (nc, 3) contacts in the base [m].
-        tables: their first frames are the contacts.
-        problem: what is asked of the wrenches, and scratch.
+        p_BF: (nc, 3) positions of the contacts in the base frame [m].
+        tables: kinematic tables whose first frames are the contacts.
+        problem: the least-squares problem; its scratch arrays are written.
         wrench: (nc, 6) force [N] and moment at the contact [Nm], in the base's axes, written.
 
     Returns:
-        False where a torque is not finite; the wrenches are then untouched.
+        False if a torque is not finite; the wrenches are then unchanged.
     """
     for j in range(tau.shape[0]):
         if not abs(tau[j]) < _LARGEST_TORQUE_NM:
@@ -85,7 +87,7 @@ def contact_wrenches(
 
 @struct_kernel
 def start_from_priors(problem: WrenchProblem) -> None:
-    """The normal matrix where nothing is known but how large a wrench may be."""
+    """Sets the normal matrix to that of the priors alone: zero wrench with the SD given in `problem`."""
     A = problem.A
     n = _WRENCH * problem.size.shape[0]
     for i in range(n):
@@ -106,11 +108,11 @@ def add_joint_row(
     """Adds the equation of motion of joint j to the normal matrix.
 
     Args:
-        j: which joint.
-        torque: measured [Nm].
-        p_BF: (nc, 3) contacts in the base [m].
-        tables: their first frames are the contacts.
-        problem: written.
+        j: index of the joint.
+        torque: measured torque of the joint [Nm].
+        p_BF: (nc, 3) positions of the contacts in the base frame [m].
+        tables: kinematic tables whose first frames are the contacts.
+        problem: the least-squares problem, written.
     """
     A, column, support = problem.A, problem.column, tables.frame_support
     n_contacts = problem.size.shape[0]
@@ -146,8 +148,8 @@ def add_base_rows(p_BF: Array, problem: WrenchProblem) -> None:
     """Adds the balance of forces and moments of the whole robot to the normal matrix.
 
     Args:
-        p_BF: (nc, 3) contacts in the base [m].
-        problem: written.
+        p_BF: (nc, 3) positions of the contacts in the base frame [m].
+        problem: the least-squares problem, written.
     """
     A, required = problem.A, problem.required
     n = _WRENCH * problem.size.shape[0]
@@ -167,13 +169,13 @@ def add_base_rows(p_BF: Array, problem: WrenchProblem) -> None:
 
 @struct_kernel
 def add_base_block(A: Array, c: int, d: int, p_BF: Array, force: float, moment: float) -> None:
-    """Adds what the base rows ask of contacts c and d together.
+    """Adds the block of the base rows that couples contacts c and d to the normal matrix.
 
     Args:
         A: normal matrix, written.
-        c: a contact.
-        d: a contact, not after c.
-        p_BF: (nc, 3) contacts in the base [m].
+        c: index of a contact.
+        d: index of a contact, d <= c.
+        p_BF: (nc, 3) positions of the contacts in the base frame [m].
         force: weight of the balance of forces [1/N^2].
         moment: weight of the balance of moments [1/Nm^2].
     """
@@ -187,7 +189,7 @@ def add_base_block(A: Array, c: int, d: int, p_BF: Array, force: float, moment: 
             # (p^)' (q^) = (p . q) I - q p'
             A[row + k, at + m] -= moment * p_BF[d, k] * p_BF[c, m]
         A[row + 3 + k, at + 3 + k] += moment
-    # force of c with moment of d: (p_c^)', and moment of c with force of d: p_d^.
+    # The force of c couples with the moment of d by (p_c^)', the moment of c with the force of d by p_d^.
     A[row, at + 4] += moment * z
     A[row, at + 5] -= moment * y
     A[row + 1, at + 3] -= moment * z
@@ -204,11 +206,13 @@ def add_base_block(A: Array, c: int, d: int, p_BF: Array, force: float, moment: 
 
 @struct_kernel
 def solve_in_place(A: Array, wrench: Array) -> None:
-    """Solves the normal equations by Cholesky; the right-hand side rides along as the last row.
+    """Solves the normal equations by Cholesky factorisation.
+
+    The right-hand side is the last row of A, so that the factorisation also does the forward substitution.
 
     Args:
-        A: (6 nc + 1, 6 nc + 1) lower triangle and right-hand side, overwritten.
-        wrench: (nc, 6) written.
+        A: (6 nc + 1, 6 nc + 1) lower triangle of the normal matrix, and right-hand side; overwritten.
+        wrench: (nc, 6) solution, force [N] and moment [Nm] of each contact; written.
     """
     n = A.shape[0] - 1
     for i in range(n + 1):
@@ -230,13 +234,13 @@ def solve_in_place(A: Array, wrench: Array) -> None:
 
 @struct_kernel
 def weigh_contacts(row: Array, contacts: Contacts, tables: KinematicTables, problem: WrenchProblem) -> None:
-    """What the contacts carry: measured where there is a sensor, else from the joint torques.
+    """Determines the contact forces: measured where there is a sensor, else from the joint torques.
 
     Args:
         row: data of the sensor row.
-        contacts: wrenches and forces are written.
-        tables: their first frames are the contacts.
-        problem: least squares for the wrenches.
+        contacts: the contacts; their wrenches and normal forces are written.
+        tables: kinematic tables whose first frames are the contacts.
+        problem: the least-squares problem for the wrenches.
     """
     na, wrench, force = len(tables.joint_address), contacts.wrench_B, contacts.force_N
     tau, measured = row[torques_at(na) : gyro_at(na)], row[contact_forces_at(na) :]

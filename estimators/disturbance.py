@@ -21,18 +21,21 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 Vector = NDArray[np.float64]
 
 _JUMP, _JUMP_SETTLE_S = 0.05, 0.05
-"""A payload that is off by more than this part of the robot's mass is averaged anew, from this long."""
+"""If the payload changes by more than this fraction of the robot's mass, the average restarts with this time
+constant [s]."""
 _LEAST = 0.02
-"""A payload lighter than this part of the robot's mass is not told from friction."""
+"""A payload below this fraction of the robot's mass cannot be distinguished from friction."""
 
 MOMENTUM, ANGULAR_MOMENTUM, STARTED, OBSERVER = 0, 3, 6, 7
-"""What the observer remembers: its momentum and angular momentum, and 1 if it has any; their number."""
+"""Start index of each part of the observer's memory: momentum, angular momentum, and a flag that is 1 once it
+has started; OBSERVER is the length of the memory."""
 FORCE, MOMENT = 0, 3
-"""Where force and moment start in a disturbance."""
+"""Start index of force and moment in a disturbance."""
 AVERAGE, AGE, TARE, SCALES = 0, 1, 2, 3
-"""What the scales remember: average force [N], its age [s], tare [kg]; their number."""
+"""Index of each entry in the memory of `weigh_steady`: average force [N], time over which it was averaged
+[s], tare [kg]; SCALES is the length of the memory."""
 MASS, MOMENT_X, MOMENT_Y = 0, 1, 2
-"""What the scales read: mass [kg], first moments ahead and to the left [kg m]."""
+"""Index of each result of `weigh_steady`: mass [kg], first moments ahead and to the left [kg m]."""
 
 
 @struct_kernel
@@ -47,18 +50,19 @@ def observe_disturbance(
     memory: Vector,
     disturbance: Vector,
 ) -> None:
-    """One tick of the observer: the external wrench on the robot, less that of its contacts.
+    """Runs one tick of the observer, which estimates the external wrench without that of the contacts.
 
     Args:
-        momentum: (3,) of the robot [kg m/s].
-        L_C: (3,) its angular momentum about its centre of mass, world axes [kg m^2/s].
-        force_W: (3,) sum of the contact forces over the last period [N].
-        moment_C: (3,) their moment about the centre of mass [Nm].
-        weight_N: of the model.
-        rate_per_s: K.
+        momentum: (3,) linear momentum of the robot, world axes [kg m/s].
+        L_C: (3,) angular momentum of the robot about its centre of mass, world axes [kg m^2/s].
+        force_W: (3,) sum of the contact forces over the last period, world axes [N].
+        moment_C: (3,) moment of the contact wrenches about the centre of mass, world axes [Nm].
+        weight_N: weight of the robot according to the model [N].
+        rate_per_s: observer gain K [1/s].
         dt_s: period [s].
-        memory: (OBSERVER,) zeros at first.
-        disturbance: (6,) force [N] and moment about the centre of mass [Nm], world axes; zeros at first.
+        memory: (OBSERVER,) memory of the observer, written; initialise with zeros.
+        disturbance: (6,) estimated force [N] and moment about the centre of mass [Nm], world axes; written,
+            initialise with zeros.
     """
     if memory[STARTED] == 0.0:
         memory[STARTED] = 1.0
@@ -85,30 +89,30 @@ def weigh_steady(
     scales: Vector,
     raw: Vector,
 ) -> float:
-    """Reads a steady downward disturbance as a mass at a place.
+    """Converts a steady downward disturbance to a mass and its horizontal position.
 
-    A model is off by a percent or so of the robot's weight. As long as nothing is carried that shows, and is
-    tared: a payload that comes later is weighed without it. The place's height does not show in a robot that
-    stays upright.
+    The mass of the model has an error of about one percent. While nothing is carried, this error is measured
+    and stored as the tare, which is subtracted from a later payload. The height of the payload cannot be
+    observed while the robot stays upright.
 
     Args:
-        force_N: upwards.
-        moment_x_Nm: about the point O.
-        moment_y_Nm: about the point O.
+        force_N: vertical force of the disturbance, positive upwards [N].
+        moment_x_Nm: moment of the disturbance about the x axis through the point O [Nm].
+        moment_y_Nm: moment of the disturbance about the y axis through the point O [Nm].
         dt_s: period [s].
-        empty: whether nothing else is known to be carried; only then the scales are tared.
-        robot_kg: mass of the model.
-        settle_s: time constant of the average.
-        tare_s: time constant of the tare; infinite for none.
-        scales: (SCALES,) zeros at first.
-        raw: (3,) average of what pulls down, less the tare, which may be negative [kg], and its first
-            moments ahead and to the left, from O [kg m]; zeros at first.
+        empty: whether no other payload is known; the tare is updated only then.
+        robot_kg: mass of the robot according to the model [kg].
+        settle_s: time constant of the average [s].
+        tare_s: time constant of the tare [s]; infinity for no tare.
+        scales: (SCALES,) memory of the average and the tare, written; initialise with zeros.
+        raw: (3,) average mass minus the tare, which may be negative [kg], and its first moments ahead and to
+            the left, relative to O [kg m]; written, initialise with zeros.
 
     Returns:
-        Estimated payload, 0 while there is none [kg].
+        Estimated payload [kg]; 0 while there is none.
     """
     if abs(force_N - scales[AVERAGE]) > _JUMP * robot_kg * GRAVITY_M_S2:
-        # Something was put on or taken off: what was before is no longer worth averaging.
+        # A payload was added or removed, so the samples before it no longer belong in the average.
         scales[AGE] = min(scales[AGE], _JUMP_SETTLE_S)
     scales[AGE] = min(scales[AGE] + dt_s, settle_s)
     share = min(1.0, dt_s / scales[AGE])

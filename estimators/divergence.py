@@ -37,56 +37,58 @@ RISE_S, UNREST_S = 0.1, 1.0
 QUIET_M_S = 0.08
 _QUIET_DOUBT = 3.0
 STEPPING_S, _STEPPING = 1.0, 2.2
-"""A robot that has lifted a foot of late turns its soles further, 8 deg where it is pushed as it walks, and
-surprises both where it lands on its heels: the bounds are so much wider."""
+"""Time for which a robot counts as stepping after it lifted a foot [s], and the factor on the bounds during
+this time. A stepping robot rotates its soles further, by 8 deg if it is pushed while walking, and causes
+large innovations of both contacts if it lands on its heels."""
 FINDING_S = 0.18
-"""A robot that was reset still finds upright for so long, as its tilt was that of one sample."""
+"""Time after a reset in which the filter still corrects the tilt, which came from a single sample [s]."""
 _LEAST_CONTACTS = 2
 _DISBELIEVED = 2.0
 
 
 class Trust(NamedTuple):
-    """The largest of each that is believed."""
+    """Bounds of the divergence criteria; `doubt_filter` adapts them to a robot at rest or one that steps."""
 
     disagreement: float
-    """Smallest surprise of a closed contact times the number of them, averaged."""
+    """Bound of `Doubt.disagreement`, a squared Mahalanobis distance."""
     tilt_variance_rad2: float
+    """Bound of the sum of the variances of the rotation about x and y [rad^2]."""
     turn_rad: float
-    """By how much all soles have turned together."""
+    """Bound of the common rotation of all closed soles [rad]."""
     contradiction_m_s2: float
-    """Of IMU and legs, see `watch_imu`."""
+    """Bound of the contradiction between IMU and legs [m/s^2], see `watch_imu`."""
 
 
 class Doubt(NamedTuple):
-    """How much filter and world disagree."""
+    """Quantities by which a diverged filter or a wrong IMU is detected."""
 
     doubt: Array
-    """(1,) above 1 the filter is not to be believed."""
+    """(1,) largest criterion as a fraction of its adapted bound; above 1 the estimate must not be used."""
     disagreement: Array
-    """(1,) smallest surprise of a closed contact times the number of them, averaged."""
+    """(1,) smallest squared Mahalanobis distance of a closed contact times their number, low-passed."""
     contradiction_m_s2: Array
-    """(1,) see `watch_imu`."""
+    """(1,) difference between the accelerations from IMU and legs [m/s^2], see `watch_imu`."""
     upright: Array
-    """(nc, 2) horizontal part of each sole's normal in the last sample."""
+    """(nc, 2) horizontal components, in the world, of each sole's normal in the last sample."""
     turned_rad: Array
-    """(nc, 2) by how much each closed sole has tilted of late, as the filter has it."""
+    """(nc, 2) recent tilt of each closed sole according to the filter, as the change of its normal [rad]."""
     speed_m_s: Array
-    """(1,) how fast the IMU has moved of late."""
+    """(1,) low-passed speed of the IMU [m/s]."""
     stepping_s: Array
-    """(1,) time left in which the robot counts as stepping."""
+    """(1,) remaining time in which the robot counts as stepping [s]."""
     since_reset_s: Array
-    """(1,) before FINDING_S nothing is doubted but the covariance."""
+    """(1,) time since the last reset [s]; before FINDING_S innovations and soles are not checked."""
 
 
 @struct_kernel
 def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doubt: Doubt) -> None:
-    """How much the filter and the world disagree.
+    """Computes how far the filter is from diverged, with all criteria of this module.
 
     Args:
-        dt: time since the last sample taken [s].
+        dt: time since the last accepted sample [s].
         ekf: the filter after this sample.
-        poses: orientation of the contacts in the IMU frame.
-        trust: what is believed.
+        poses: contact poses; the orientations in the IMU frame are used.
+        trust: bounds of the criteria.
         doubt: written.
     """
     doubt.since_reset_s[0] += dt
@@ -100,7 +102,7 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
             least = min(least, ekf.surprise[c, POSITION_SURPRISE] + ekf.surprise[c, ROTATION_SURPRISE])
     disagreement, stepping = doubt.disagreement, doubt.stepping_s
     if closed >= _LEAST_CONTACTS and found:
-        # Only while it can be told: what was seen counts on until the next time.
+        # Updated only with enough closed contacts; otherwise the last value is held.
         disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
     stepping[0] = STEPPING_S if closed < len(ekf.active) else max(stepping[0] - dt, 0.0)
     wider = 1.0 if stepping[0] == 0.0 else _STEPPING
@@ -109,7 +111,7 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
         total = max(total, turn / (wider * trust.turn_rad))
     if recent_speed(dt, ekf, doubt) < QUIET_M_S:
         total *= _QUIET_DOUBT
-    # Here and below NaN is no reason to believe.
+    # Written as "not <=", here and below, so that NaN counts as diverged.
     if not doubt.contradiction_m_s2[0] / trust.contradiction_m_s2 <= total:
         total = doubt.contradiction_m_s2[0] / trust.contradiction_m_s2
     tilt = ekf.P[ROTATION, ROTATION] + ekf.P[ROTATION + 1, ROTATION + 1]
@@ -120,13 +122,13 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
 
 @struct_kernel
 def turn_soles(dt: float, found: bool, ekf: Filter, poses: ContactPoses, doubt: Doubt) -> None:
-    """By how much each sole has tilted of late, as the filter has it.
+    """Updates the recent tilt of each sole according to the filter.
 
     Args:
-        dt: time since the last sample taken [s].
-        found: whether the filter has found upright.
+        dt: time since the last accepted sample [s].
+        found: whether the tilt of the filter has converged since the last reset.
         ekf: the filter.
-        poses: orientation of the contacts in the IMU frame.
+        poses: contact poses; the orientations in the IMU frame are used.
         doubt: `upright` and `turned_rad` are written.
     """
     R, R_IF, upright, turned = ekf.R_WI, poses.R_IF, doubt.upright, doubt.turned_rad
@@ -142,7 +144,7 @@ def turn_soles(dt: float, found: bool, ekf: Filter, poses: ContactPoses, doubt: 
 
 @struct_kernel
 def common_turn(ekf: Filter, doubt: Doubt) -> tuple[int, float]:
-    """Number of closed soles, and the angle [rad] that all of them have turned the same way."""
+    """Returns the number of closed soles, and the angle by which all of them rotated the same way [rad]."""
     soles, turn, way_x, way_y = 0, math.inf, 0.0, 0.0
     for c in range(len(ekf.active)):
         if ekf.active[c] == SOLE:
@@ -157,10 +159,10 @@ def common_turn(ekf: Filter, doubt: Doubt) -> tuple[int, float]:
 
 @struct_kernel
 def recent_speed(dt: float, ekf: Filter, doubt: Doubt) -> float:
-    """How fast the IMU has moved of late [m/s]; `speed_m_s` is written."""
+    """Returns the low-passed speed of the IMU [m/s], and writes it to `speed_m_s`."""
     recent, v = doubt.speed_m_s, ekf.v_WI
     speed = math.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2)
-    # A push takes a while to move the robot, and what it starts lasts longer.
+    # A push takes some time to move the robot, and the motion it causes lasts longer than the push.
     share = min(1.0, dt / (RISE_S if speed > recent[0] else UNREST_S))
     average: float = recent[0] + share * (speed - recent[0])
     recent[0] = average

@@ -59,10 +59,13 @@ class FixedBaseEstimator:
         )
 
     def reset(self, sensors: SensorRow) -> None:
-        """Starts anew from an arm at rest.
+        """Resets the estimator to an arm at rest at the measured joint positions.
+
+        Args:
+            sensors: sensor row of the arm at rest.
 
         Raises:
-            ValueError: the row holds numbers that are not finite.
+            ValueError: a joint position is not finite.
         """
         if not np.isfinite(sensors.q).all():
             raise ValueError("a robot at rest measures finite joint positions: check its encoders")
@@ -70,7 +73,13 @@ class FixedBaseEstimator:
         self._pending_s = 0.0
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Takes in one sample, dt_s [s] after the last; the plan is not needed. See FloatingBaseEstimator."""
+        """Updates the state with one sample; a refused sample changes nothing.
+
+        Args:
+            sensors: the newest sensor row.
+            planned_contact: not used; it is here because all estimators have the same interface.
+            dt_s: time since the last update [s].
+        """
         if not 0.0 < dt_s <= LONGEST_GAP_S:
             dt_s = SAMPLE_S
         dt = min(self._pending_s + dt_s, LONGEST_GAP_S)

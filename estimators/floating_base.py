@@ -1,4 +1,4 @@
-"""The state of a robot with a floating base: IMU and encoders through a contact-aided invariant filter."""
+"""State estimation of a robot with a floating base: a contact-aided invariant EKF on IMU and encoders."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from kilohertz.robots.model.rows import SensorRow
 
 Array = NDArray[np.float64]
 
-# Noises are given per sample at this rate; as spectral densities they hold at any rate.
+# Configured noises are per sample at this period [s]; as spectral densities they hold at any period.
 SAMPLE_S = 1e-3
 LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
-# How long after a reset its belief in a level floor is put to the test.
+# Time after a reset at which the assumption of a level floor is checked [s].
 LEVEL_CHECK_S = 0.3
 
 _AFTER_KINEMATICS = (
@@ -57,24 +57,26 @@ _AFTER_KINEMATICS = (
 
 
 class FloatingBaseEstimator:
-    """Where the base is and how it moves, and which contacts are closed.
+    """Estimates pose and velocity of the base, the joint states, and which contacts are closed.
 
-    The base comes from a contact-aided right-invariant EKF (see InvariantEkf) fed with the IMU and with the
-    poses of the closed contacts as the encoders give them; the joints from their own observer. The world is
-    that of the last reset: the base starts above its origin with zero yaw, soles at z = 0.
+    The base state is estimated by a contact-aided right-invariant EKF (see InvariantEkf) from the IMU and the
+    poses of the closed contacts, which follow from the encoders. The joint states have their own observer.
+    The world frame is defined at the last reset: the base starts above its origin with zero yaw, and the
+    soles are at z = 0.
 
-    Attributes (arrays that stay, updated in place):
+    Attributes (persistent arrays, updated in place):
         q (nq,), v (nv,): state in pinocchio's convention.
-        contact (nc,): which contacts are closed.
-        normal_force_N (nc,): measured where there is a sensor, else estimated from joint torques; where
-            neither is known for a while (torques not finite) the last known, and the plan is believed.
+        contact (nc,): whether each contact is closed.
+        normal_force_N (nc,): normal force, measured where there is a sensor, else estimated from the joint
+            torques. While neither is known (torques not finite), it is the last known value, and `contact`
+            follows the plan.
         contact_wrench_B (nc, 6): estimated force and moment on each contact, in the base's axes [N, Nm]; NaN
             while joint torques are not finite.
-        doubt (1,): above 1 IMU and contacts contradict each other for so long that nothing here is to be
-            believed.
-        filter: the InvariantEkf; its state is the IMU's.
-        level_start: whether the floor under the last reset is taken to be level.
-        refused: samples refused because they were not finite, or not believable.
+        doubt (1,): above 1, IMU and contacts have contradicted each other for so long that the estimate must
+            not be used.
+        filter: the InvariantEkf; its state is that of the IMU.
+        level_start: whether the floor was assumed level at the last reset.
+        refused: number of samples that were refused because they were not finite or not plausible.
 
     Args:
         robot: a robot with a floating base and an IMU.
@@ -134,7 +136,7 @@ class FloatingBaseEstimator:
         )
 
     def _structs(self) -> dict[str, Any]:
-        """Every struct of the tick, by the name its kernels know it by."""
+        """Builds every struct of the tick, by the name that the kernels use for it."""
         robot, config = self.robot, self.config
         weight_N = robot.mass_kg * self._gravity
         assert robot.imu_frame_id is not None
@@ -159,10 +161,13 @@ class FloatingBaseEstimator:
         }
 
     def reset(self, sensors: SensorRow) -> None:
-        """Starts anew from a robot that stands still, all contacts closed.
+        """Resets the estimator to a robot that stands still with all contacts closed.
+
+        Args:
+            sensors: sensor row of the robot at rest.
 
         Raises:
-            ValueError: the row holds numbers that are not finite.
+            ValueError: a value is not finite, or the accelerometer does not measure gravity.
         """
         config = self.config
         rows = (sensors.q, sensors.v, sensors.gyro, sensors.accel)
@@ -196,7 +201,7 @@ class FloatingBaseEstimator:
             )
         self._imu.gyro_smooth[:] = sensors.gyro
         contacts.timer_s[:] = 0.0
-        # Closed for long: nothing lands at reset.
+        # The contacts count as closed for long, so that none has its landing noise after the reset.
         contacts.age_s[:] = config.contact.landing_time_s + 1.0
         doubt = self._doubt
         for array in (
@@ -217,7 +222,14 @@ class FloatingBaseEstimator:
         self.v[:] = 0.0
 
     def _place(self, q_joints: Array) -> tuple[pin.SE3, Array]:
-        """Finds IMU and contacts for these joints; returns the IMU's pose and all corners in the base."""
+        """Computes the poses of IMU and contacts for the given joint positions.
+
+        Args:
+            q_joints: (na,) joint positions [rad].
+
+        Returns:
+            The pose of the IMU in the base frame, and (k, 3) the corners of all soles in the base frame [m].
+        """
         q_B, contacts, poses = self._dynamics.q_B, self._contacts, self._poses
         q_B[JOINTS_Q:] = q_joints
         pin.framesForwardKinematics(self._model, self._data, q_B)
@@ -235,7 +247,7 @@ class FloatingBaseEstimator:
         return imu, np.concatenate(corners) if corners else np.zeros((1, 3))
 
     def _start_filter(self, R_WI: Array, p_WI: Array) -> None:
-        """Starts the filter anew with the IMU at rest in this pose, and no contacts."""
+        """Resets the filter to an IMU at rest in the given pose in the world, without contacts."""
         ekf, config = self.filter, self.config
         ekf.R_WI[:] = R_WI
         ekf.v_WI[:] = 0.0
@@ -252,17 +264,17 @@ class FloatingBaseEstimator:
         )
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Takes in one sample, dt_s after the last; a sample that is refused leaves everything as it was.
+        """Updates the state with one sample; a refused sample changes nothing.
 
         Args:
-            sensors: the newest row.
-            planned_contact: (nc,) contacts the plan has closed now.
+            sensors: the newest sensor row.
+            planned_contact: (nc,) whether each contact is planned closed now.
             dt_s: time since the last update [s].
         """
-        # A period that cannot be is a clock's fault, not time that passed.
+        # An impossible period is an error of the clock and not time that has passed.
         if not 0.0 < dt_s <= LONGEST_GAP_S:
             dt_s = SAMPLE_S
-        # After a refused sample the next one has to cover its time too.
+        # The sample after a refused one also covers the time of the refused one.
         dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
         if not self._before(sensors.data, dt):
             self._pending_s = dt
@@ -279,19 +291,19 @@ class FloatingBaseEstimator:
                 self._check_level()
 
     def _check_level(self) -> None:
-        """Takes back a level start where it would need an accelerometer bias that is not to be believed.
+        """Reverts the assumption of a level floor if it needs an implausible accelerometer bias.
 
-        At reset one noisy sample is compared with the soles; by now the filter has averaged many, and a
-        floor that slopes shows as a horizontal bias. The world is then turned about its origin so that the
-        bias vanishes, and the tilt is as uncertain as the bias was.
+        At reset, a single noisy sample is compared with the soles. By now the filter has averaged many
+        samples, and a sloping floor appears as a horizontal bias. In this case the world is rotated about its
+        origin so that the bias vanishes, and the variance of the bias becomes that of the tilt.
         """
         ekf, config = self.filter, self.config
         bias_W = ekf.R_WI @ ekf.accel_bias
         if np.hypot(bias_W[0], bias_W[1]) <= config.flat_start_sigmas * config.accel_bias_m_s2:
             return
         gravity = self._gravity
-        # The accelerometer says up is along g z + bias; the rotation that takes this to z.
-        # Robot and soles turn as one.
+        # The accelerometer's vertical is along g z + bias; the rotation below takes this direction to z.
+        # Robot and soles rotate together, so that all their tilt errors are correlated.
         soles = np.flatnonzero(ekf.active == SOLE)
         rotations = [ROTATION] + [CONTACTS + SLOT_ROWS * c + SLOT_ROTATION for c in soles]
         ekf.turn(pin.exp3(np.array((bias_W[1] / gravity, -bias_W[0] / gravity, 0.0))))

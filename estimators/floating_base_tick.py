@@ -1,9 +1,9 @@
-"""The tick of the floating-base estimator, compiled, in two halves around pinocchio's kinematics.
+"""The compiled tick of the floating-base estimator, in two halves before and after pinocchio's kinematics.
 
-`before_kinematics` refuses bad samples, observes the joints and prepares what pinocchio is asked. The
-stages after it, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`, `find_pressure`,
-`trust_contacts`, `pivot_soles`, `run_filter`, `watch_imu`, `doubt_filter` and `write_state`. A parameter of a
-stage names a struct of the estimator, or what is passed with each call.
+`before_kinematics` refuses bad samples, runs the joint observer and prepares the arguments of pinocchio. The
+stages of the second half are, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`,
+`find_pressure`, `trust_contacts`, `pivot_soles`, `run_filter`, `watch_imu`, `doubt_filter` and `write_state`.
+The name of each parameter of a stage is that of a struct of the estimator, or of an argument of each call.
 """
 
 from __future__ import annotations
@@ -40,40 +40,40 @@ BoolArray = NDArray[np.bool_]
 
 
 class Dynamics(NamedTuple):
-    """What pinocchio is asked: the robot with its base at the identity."""
+    """Arguments of pinocchio's kinematics and inverse dynamics, with the base placed at the identity."""
 
     q_B: Array
-    """(nq,) configuration."""
+    """(nq,) configuration, with the base at the identity."""
     v_B: Array
-    """(nv,) velocity: the base turns but its origin rests, which makes no difference to the torques."""
+    """(nv,) velocity; the base rotates but its origin is at rest, which does not change the torques."""
     vdot_B: Array
-    """(nv,) acceleration whose base part makes pinocchio's gravity, which points along -z of this tilted
-    base, come out as the measured specific force."""
+    """(nv,) acceleration. Pinocchio's gravity points along -z of the tilted base here; the base part is
+    chosen so that it gives the measured specific force together with this gravity."""
 
 
 class TickSettings(NamedTuple):
-    """Noises and thresholds of the tick."""
+    """Noises and thresholds of the floating-base tick."""
 
     gyro_time_s: float
-    """Time constant of the low-pass on the gyro; 0 for none."""
+    """Time constant of the low-pass on the gyro [s]; 0 for none."""
     edge: float
-    """Margin of the centre of pressure below which a sole may roll, see `find_pressure`."""
+    """Margin of the centre of pressure below which a sole may roll over its edge, see `find_pressure`."""
     landing_time_s: float
-    """For so long a contact that has closed still moves."""
+    """Time after closing in which a contact has its landing noise [s]."""
     settling_time_s: float
-    """Contacts that have stood together for so long hold each other."""
+    """Time after which several closed contacts count as settled [s]."""
     settled: float
-    """They move so much less."""
+    """Factor on creep and rotation (SD) of settled contacts."""
     drift_m2_s: float
-    """Spectral density of the motion of a contact."""
+    """Spectral density of the creep of a closed contact [m^2/s]."""
     turn_rad2_s: float
-    """Of its turning about any axis."""
+    """Spectral density of the rotation of a closed sole about any axis [rad^2/s]."""
     spin_rad2_s: float
-    """Of its turning about its normal, on top."""
+    """Spectral density of the additional rotation of a closed sole about its normal [rad^2/s]."""
     landing_drift_m2_s: float
-    """Of the motion of a contact that lands."""
+    """Spectral density of the motion of a contact that has just closed [m^2/s]."""
     landing_turn_rad2_s: float
-    """Of the turning of a contact that lands."""
+    """Spectral density of the rotation of a sole that has just closed [rad^2/s]."""
 
 
 @struct_kernel
@@ -88,21 +88,21 @@ def before_kinematics(
     dynamics: Dynamics,
     scratch: Scratch,
 ) -> bool:
-    """First half: checks the sample, observes the joints, prepares pinocchio's arguments.
+    """First half of the tick: checks the sample, observes the joints, prepares pinocchio's arguments.
 
     Args:
         row: data of the sensor row.
-        dt: time since the last sample taken [s].
-        settings: of the tick.
+        dt: time since the last accepted sample [s].
+        settings: noises and thresholds of the tick.
         ekf: the filter after the last sample.
-        joints: written.
-        imu: pose as of the last tick; the low-passed gyro is written.
-        tables: their last frame is the IMU's.
-        dynamics: written.
+        joints: the joint observer, written.
+        imu: pose of the IMU at the last tick; the low-passed gyro is written.
+        tables: kinematic tables whose last frame is the IMU frame.
+        dynamics: arguments of pinocchio, written.
         scratch: written.
 
     Returns:
-        False when the sample is refused; then nothing was touched.
+        False if the sample is refused; then nothing was changed.
     """
     na = len(joints.q)
     encoder, velocity = row[ROW_Q : ROW_Q + na], row[velocities_at(na) : torques_at(na)]
@@ -138,13 +138,13 @@ def before_kinematics(
 
 @struct_kernel
 def place_contacts(tables: KinematicTables, imu: Imu, contacts: Contacts, poses: ContactPoses) -> None:
-    """Where IMU and contacts are.
+    """Computes the poses of the IMU and of the contacts.
 
     Args:
-        tables: their frames are the contacts, then the IMU.
-        imu: its pose is written.
-        contacts: their poses in the base are written.
-        poses: their poses in the IMU frame are written.
+        tables: kinematic tables whose frames are the contacts, then the IMU.
+        imu: the pose of the IMU in the base frame is written.
+        contacts: the poses of the contacts in the base frame are written.
+        poses: the poses of the contacts in the IMU frame are written.
     """
     R_BI, p_BI, R_IF, p_IF = imu.R_BI, imu.p_BI, poses.R_IF, poses.p_IF
     nc = len(p_IF)
@@ -164,18 +164,18 @@ def place_contacts(tables: KinematicTables, imu: Imu, contacts: Contacts, poses:
 def trust_contacts(
     contact: BoolArray, contacts: Contacts, settings: TickSettings, ekf: Filter, poses: ContactPoses
 ) -> None:
-    """How much the filter may lean on each contact.
+    """Sets the noise of each contact in the filter, and which contacts the filter uses.
 
-    A sole that has just landed still moves, and one whose force acts near its edge may be rolling over it.
-    Soles that have stood together for a while hold each other: they creep and turn less than one alone
-    does, and do not spin.
+    A sole that has just landed still moves, and a sole whose force acts near its edge may be rolling over it.
+    Soles that have stood together for some time constrain each other: they creep and rotate less than a
+    single sole, and do not spin about their normals.
 
     Args:
-        contact: (nc,) which contacts are closed.
-        contacts: for how long, and where their force acts.
-        settings: of the tick.
-        ekf: the noise of its slots is written.
-        poses: which contacts the filter is to hold is written.
+        contact: (nc,) whether each contact is closed.
+        contacts: the contacts; `age_s` and `margin` are read.
+        settings: noises and thresholds of the tick.
+        ekf: the filter; the noise of its contact slots is written.
+        poses: `wanted`, the contacts that the filter should use, is written.
     """
     age, margin, noise = contacts.age_s, contacts.margin, ekf.slot_noise
     closed, youngest = 0, math.inf
@@ -186,7 +186,7 @@ def trust_contacts(
     settled = closed > 1 and youngest > settings.settling_time_s
     factor = settings.settled**2 if settled else 1.0
     for c in range(len(age)):
-        # One that carries next to nothing may be about to leave.
+        # A contact with almost no load may be about to lift.
         landing = age[c] < settings.landing_time_s or margin[c] < 0.0
         noise[c, DRIFT] = settings.landing_drift_m2_s if landing else factor * settings.drift_m2_s
         noise[c, TURN] = settings.landing_turn_rad2_s if landing else factor * settings.turn_rad2_s
@@ -207,15 +207,15 @@ def pivot_soles(
     contacts: Contacts,
     scratch: Scratch,
 ) -> None:
-    """How the middles of the soles move while the soles turn about their centres of pressure.
+    """Computes the velocity of the middle of each sole that rotates about its centre of pressure.
 
     Args:
         row: data of the sensor row.
-        ekf: the known motion of its slots is written.
-        joints: observed joints.
-        imu: its pose.
-        tables: their frames are the contacts, then the IMU.
-        contacts: their poses in the base, and where their force acts.
+        ekf: the filter; the known velocity of its contact slots is written.
+        joints: joint velocities from the joint observer.
+        imu: pose of the IMU.
+        tables: kinematic tables whose frames are the contacts, then the IMU.
+        contacts: poses of the contacts in the base frame, and their centres of pressure.
         scratch: written.
     """
     omega, at = scratch.omega, gyro_at(len(joints.q))
@@ -230,14 +230,14 @@ def pivot_soles(
 
 @struct_kernel
 def run_filter(row: Array, dt: float, joints: Joints, ekf: Filter, poses: ContactPoses) -> None:
-    """One step of the filter.
+    """Runs one step of the filter: propagation with the IMU sample, then correction with the contacts.
 
     Args:
         row: data of the sensor row.
-        dt: time since the last sample taken [s].
-        joints: as many as the row has.
-        ekf: written.
-        poses: of the contacts, and which of them the filter is to hold.
+        dt: time since the last accepted sample [s].
+        joints: the joint observer; only its number of joints is used.
+        ekf: the filter, written.
+        poses: poses of the contacts, and which of them the filter should use.
     """
     na = len(joints.q)
     advance(ekf, row[gyro_at(na) : accel_at(na)], row[accel_at(na) : contact_forces_at(na)], dt)

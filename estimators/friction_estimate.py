@@ -1,32 +1,38 @@
-"""How slippery the ground is, from soles that slide: the friction that is counted on shrinks, and returns.
+"""Estimation of the ground friction from soles that slide.
 
-A sole that carries the robot and yet moves has spent what friction there is. As it cannot be known before,
-the robot counts on that of its robot.yaml until then; afterwards on less, and takes shorter steps.
+The friction coefficient cannot be known before a sole slides, so the estimate starts at the value in
+robot.yaml. While a sole that carries the robot slides, the available friction is used up and the estimate
+decreases; afterwards it increases slowly. With a smaller estimate the robot walks with shorter steps.
 """
 
 from __future__ import annotations
 
 _SLIDES_M_S = 0.09
-"""A sole that stands moves slower than this, noise and the give of the ground included."""
+"""Speed above which a stance sole counts as sliding [m/s]; noise and yielding ground stay below it."""
 _SHRINK_PER_S = 12.0
+"""Relative rate at which the estimate decreases while a sole slides [1/s]."""
 _RETURN_PER_S = 0.15
+"""Rate at which the estimate increases while no sole slides [1/s]."""
 _LEAST = 0.15
+"""Lower bound of the estimate, as a fraction of the friction in robot.yaml."""
 _SPEED_M_S = 2.7
-"""Fastest walk per friction coefficient, for a centre of mass that walks 0.6 m high."""
+"""Fastest walk per unit of friction coefficient [m/s], for a centre of mass that is 0.6 m high in walking."""
 _NOTEWORTHY = 0.02
-"""`FrictionEstimate.part` changes in steps of this size."""
+"""Smallest change of `FrictionEstimate.felt` that updates `FrictionEstimate.part`."""
 
 
 class FrictionEstimate:
-    """Friction of the ground, as a part of that in robot.yaml.
+    """Estimates the friction of the ground as a fraction of the friction in robot.yaml.
 
     Args:
-        friction: coefficient of the soles in robot.yaml.
-        speed: of a robot of this size over that of one whose centre of mass walks 0.6 m high.
+        friction: friction coefficient of the soles in robot.yaml.
+        speed: walking speed of a robot of this size relative to that of a robot whose centre of mass is 0.6 m
+            high in walking.
 
     Attributes:
-        felt: part of that friction that the ground is believed to have, in (0, 1].
-        part: the same in steps, for those to whom every change is expensive.
+        felt: estimated friction as a fraction of that in robot.yaml, in (0, 1].
+        part: `felt`, but updated only when it differs by more than 0.02 or is 1 again; for code in which
+            every change is expensive.
     """
 
     def __init__(self, friction: float, speed: float) -> None:
@@ -35,11 +41,16 @@ class FrictionEstimate:
         self.felt = self.part = 1.0
 
     def forget(self) -> None:
-        """Resets the estimate (another floor)."""
+        """Resets the estimate to the friction in robot.yaml (for example on another floor)."""
         self.felt = self.part = 1.0
 
     def feel(self, slide_m_s: float, dt_s: float) -> None:
-        """Takes how fast a sole that carries the robot moves along the ground."""
+        """Updates the estimate with one tick.
+
+        Args:
+            slide_m_s: speed along the ground of a sole that carries the robot [m/s].
+            dt_s: period [s].
+        """
         if slide_m_s > self._slides_m_s:
             self.felt = max(self.felt * (1.0 - _SHRINK_PER_S * dt_s), _LEAST)
         else:
@@ -49,5 +60,5 @@ class FrictionEstimate:
 
     @property
     def fastest_m_s(self) -> float:
-        """Fastest walk that this friction carries."""
+        """Fastest walk that the estimated friction allows [m/s]."""
         return self._fastest_m_s * self.felt

@@ -1,7 +1,8 @@
-"""The ground as the feet have felt it: a plane through the last contacts.
+"""Estimation of the slope and roughness of the ground, from a plane through the last contacts.
 
-A plane through several contacts, because the tilt of one sole says little: on rough ground it rests on
-whatever lies under it. The less the contacts lie in one plane, the closer to level the ground is taken to be.
+The plane is fitted to several contacts because the tilt of a single sole contains little information: on
+rough ground it depends on the obstacle under the sole. The worse the contacts fit one plane, the closer to
+level the estimated ground is.
 """
 
 from __future__ import annotations
@@ -9,27 +10,30 @@ from __future__ import annotations
 import math
 
 _CONTACTS = 6
+"""Number of contacts that the plane is fitted to."""
 _USUAL_SLOPE = 0.12
-"""Slopes of this size are to be expected: what is felt is weighed against it."""
+"""SD of the prior on the slope, whose mean is level ground."""
 _SURE_M = 0.001
-"""No contact is known better than to this height."""
+"""Smallest SD of the height of a contact [m]."""
 _LEVEL = 0.03
-"""Slopes up to this count as none, larger ones soon as what they are."""
+"""Slopes up to this size count as level; the correction fades quickly for larger slopes."""
 _STEEPEST = 0.3
+"""Largest slope along x or y that is estimated."""
 
 Slope = tuple[float, float]
-"""Rise of the ground along the world's x and y."""
+"""Slope (rise over run) of the ground along the x and y axes of the world."""
 
 
 class Ground:
-    """Plane through the last contacts.
+    """Fits a plane to the last contacts.
 
     Args:
-        half_length_m, half_width_m: of a sole, whose tilt counts as much as the heights of its edges.
+        half_length_m, half_width_m: half length and half width of a sole [m]; they weight the tilt of a sole
+            as much as the heights of its edges.
 
     Attributes:
-        slope: rise along x and y.
-        roughness_m: how far contacts are from that plane, RMS.
+        slope: estimated slope along the x and y axes of the world.
+        roughness_m: RMS distance of the contacts from the plane [m].
     """
 
     def __init__(self, half_length_m: float, half_width_m: float) -> None:
@@ -42,24 +46,31 @@ class Ground:
         self.roughness_m = 0.0
 
     def begin(self) -> None:
-        """Forgets all contacts."""
+        """Resets the estimate to level ground without contacts."""
         self._count = self._next = 0
         self.slope, self.roughness_m = (0.0, 0.0), 0.0
 
     def feel(self, x: float, y: float, z: float, tilt: Slope) -> None:
-        """Takes a sole that stands: its middle in the world, and its rise along x and y."""
+        """Adds a stance sole to the fit.
+
+        Args:
+            x: x position of the middle of the sole in the world [m].
+            y: y position of the middle of the sole in the world [m].
+            z: height of the middle of the sole in the world [m].
+            tilt: slope of the sole along the x and y axes of the world.
+        """
         self._points[self._next], self._tilts[self._next] = (x, y, z), tilt
         self._next = (self._next + 1) % _CONTACTS
         self._count = min(self._count + 1, _CONTACTS)
         self._fit()
 
     def _fit(self) -> None:
-        """Least squares of heights and tilts, with a pull to level as strong as the misfit."""
+        """Fits the plane to heights and tilts by least squares, with a prior to level set by the misfit."""
         n, points, tilts = self._count, self._points, self._tilts
         mx = sum(points[i][0] for i in range(n)) / n
         my = sum(points[i][1] for i in range(n)) / n
         mz = sum(points[i][2] for i in range(n)) / n
-        # Soles point anywhere in the world: half a sole is taken as its mean both ways.
+        # Soles may have any heading in the world, so the mean of both squared half sizes is used.
         half2 = 0.5 * (self._half2[0] + self._half2[1])
         xx = yy = n * half2
         xy = xz = yz = zz = 0.0
@@ -75,7 +86,7 @@ class Ground:
         self.roughness_m = math.sqrt(misfit2)
         doubt = least + misfit2 / (_USUAL_SLOPE * _USUAL_SLOPE)
         a, b = _solve(xx + doubt, xy, yy + doubt, xz, yz)
-        # A floor that is level counts as level, whatever the last contacts say.
+        # Small slopes count as level, so that the noise of the contacts does not tilt a level floor.
         part = _LEVEL * _LEVEL / max(a * a + b * b, _LEVEL * _LEVEL)
         keep = 1.0 - part * part
         a, b = keep * a, keep * b
@@ -88,7 +99,13 @@ def _solve(xx: float, xy: float, yy: float, xz: float, yz: float) -> Slope:
 
 
 def sole_tilt(slope_x: float, slope_y: float, yaw: float) -> tuple[float, float]:
-    """Pitch (toe down) and roll of a sole with this heading on ground of this slope [rad]."""
+    """Returns pitch (positive toe down) and roll of a sole that lies flat on sloping ground [rad].
+
+    Args:
+        slope_x: slope of the ground along the x axis of the world.
+        slope_y: slope of the ground along the y axis of the world.
+        yaw: heading of the sole [rad].
+    """
     c, s = math.cos(yaw), math.sin(yaw)
     ahead, left = c * slope_x + s * slope_y, c * slope_y - s * slope_x
     pitch = -math.atan(ahead)

@@ -26,31 +26,31 @@ Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 FOLLOWING_PER_S = 8.0
-"""Poles of the observer: slower, and an error shows later; faster, and feet that slip show more."""
+"""Poles of the observer [1/s]; slow ones detect an error later, fast ones react more to slipping feet."""
 SLIPPING_M_S = 0.03
-"""A contact that moves against the IMU faster than this counts as one that moves so fast."""
+"""Limit on the velocity difference between legs and observer that counts as an error of the IMU [m/s]."""
 STARTING_S = 0.5
-"""For so long after a reset the filter corrects the tilt that it began with, that of one sample."""
+"""Time after a reset in which the filter still corrects its initial tilt, which came from one sample [s]."""
 _MEMORY_S = 1.0
-"""A correction of the tilt is remembered for so long; a gyro's bias asks for small ones for ever."""
+"""Time constant with which tilt corrections are forgotten [s]; a gyro bias causes small ones all the time."""
 _LEAST_FORCE_N = 1.0
 
 
 class ImuWatch(NamedTuple):
-    """The observer of velocity by accelerometer and legs, in the world's axes."""
+    """State of the observer that compares accelerometer and legs; all vectors are in world axes."""
 
     hung: Array
-    """(nc, 3) contacts from the IMU in the last sample [m]."""
+    """(nc, 3) position of each contact relative to the IMU in the last sample [m]."""
     speed: Array
-    """(3,) velocity of the IMU [m/s]."""
+    """(3,) velocity of the IMU according to the observer [m/s]."""
     lack: Array
-    """(3,) acceleration that the IMU lacks [m/s^2]."""
+    """(3,) acceleration that the observer adds to that of the accelerometer [m/s^2]."""
     tilt: Array
-    """(3,) what the filter has corrected its rotation by of late [rad]."""
+    """(3,) sum of the recent corrections of the filter's rotation, with exponential forgetting [rad]."""
     off: Array
-    """(3,) scratch: what the legs' velocity differs from `speed` by [m/s]."""
+    """(3,) scratch: velocity of the IMU from the legs minus `speed` [m/s]."""
     landing_time_s: float
-    """For so long a contact that has landed still moves."""
+    """Time after closing in which a contact is not used, because it may still move [s]."""
 
 
 @struct_kernel
@@ -64,40 +64,40 @@ def watch_imu(
     watch: ImuWatch,
     doubt: Doubt,
 ) -> None:
-    """By how much IMU and closed contacts contradict each other, as an acceleration.
+    """Computes the contradiction between the IMU and the closed contacts, as an acceleration.
 
     Args:
         row: data of the sensor row.
-        dt: time since the last sample taken [s].
+        dt: time since the last accepted sample [s].
         ekf: the filter after this sample.
-        contact: (nc,) which contacts are closed.
-        contacts: for how long, and what they carry.
-        poses: where they are from the IMU.
-        watch: written.
-        doubt: the contradiction is written; before STARTING_S nothing is held against the IMU.
+        contact: (nc,) whether each contact is closed.
+        contacts: the contacts; `age_s` and `normal_force_N` are read.
+        poses: poses of the contacts in the IMU frame.
+        watch: state of the observer, written.
+        doubt: `contradiction_m_s2` is written; it is 0 before STARTING_S.
     """
     R, speed, lack, tilt, off = ekf.R_WI, watch.speed, watch.lack, watch.tilt, watch.off
     part = compare_with_legs(dt, ekf, contact, contacts, poses, watch)
     at, gravity = len(row) - len(contact) - 3, ekf.gravity_m_s2
-    # The accelerometer's three numbers come before the contact forces, which end the row.
+    # In the sensor row, the accelerometer (3 values) is right before the contact forces, which are last.
     felt_x = row[at] - ekf.accel_bias[0]
     felt_y = row[at + 1] - ekf.accel_bias[1]
     felt_z = row[at + 2] - ekf.accel_bias[2]
-    # A gap is no time in which the legs were seen.
+    # The gain is limited because the legs were not observed during a gap between samples.
     gain = FOLLOWING_PER_S * min(dt, ekf.max_step_s)
     for i in range(3):
         acceleration = R[i, 0] * felt_x + R[i, 1] * felt_y + R[i, 2] * felt_z
         if i == 2:
             acceleration -= gravity
         speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off[i]
-        # The velocity follows a fast foot all the same: one that lags tells of it when it is long over.
+        # The velocity is corrected without this limit: a lagging one would show the slip long after its end.
         lack[i] += FOLLOWING_PER_S * gain * off[i] * part
         tilt[i] += ekf.rows[CORRECTION, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
         if doubt.since_reset_s[0] < STARTING_S:
             speed[i] = ekf.v_WI[i]
             lack[i] = 0.0
             tilt[i] = 0.0
-    # Tilted by `tilt`, gravity's part of what is felt has changed by g (tilt_y, -tilt_x).
+    # A correction of the rotation by `tilt` changes the effect of gravity by g (tilt_y, -tilt_x).
     x_lacks = lack[0] + gravity * tilt[1]
     y_lacks = lack[1] - gravity * tilt[0]
     doubt.contradiction_m_s2[0] = math.sqrt(x_lacks * x_lacks + y_lacks * y_lacks + lack[2] * lack[2])
@@ -107,25 +107,26 @@ def watch_imu(
 def compare_with_legs(
     dt: float, ekf: Filter, contact: BoolArray, contacts: Contacts, poses: ContactPoses, watch: ImuWatch
 ) -> float:
-    """What the legs' velocity of the IMU differs from the observer's by, as those say that stand.
+    """Compares the velocity of the IMU from the closed contacts, weighted by load, with the observer's.
 
     Args:
-        dt: time since the last sample taken [s].
+        dt: time since the last accepted sample [s].
         ekf: the filter.
-        contact: (nc,) which contacts are closed.
-        contacts: for how long, and what they carry.
-        poses: where they are from the IMU.
+        contact: (nc,) whether each contact is closed.
+        contacts: the contacts; `age_s` and `normal_force_N` are read.
+        poses: poses of the contacts in the IMU frame.
         watch: `hung` and `off` are written.
 
     Returns:
-        The part of it that counts as an error of the IMU: a fast foot says no more than a slow one.
+        The fraction of the difference that counts as an error of the IMU, in (0, 1]; it limits the effect of
+        a fast foot to that of a foot with SLIPPING_M_S.
     """
     R, hung, off, speed = ekf.R_WI, watch.hung, watch.off, watch.speed
     weight, off_x, off_y, off_z = 0.0, 0.0, 0.0, 0.0
     for c in range(len(contact)):
         last_x, last_y, last_z = hung[c, 0], hung[c, 1], hung[c, 2]
         rotate(R, poses.p_IF[c], hung[c])
-        # One that has just landed still moves.
+        # A contact that has just landed may still move.
         if contact[c] and contacts.age_s[c] > watch.landing_time_s:
             load = max(contacts.normal_force_N[c], _LEAST_FORCE_N)
             weight += load

@@ -1,4 +1,4 @@
-"""The contact-aided right-invariant EKF as an object: named views, one call to propagate, one to correct."""
+"""The contact-aided right-invariant EKF as a Python object with methods to propagate and to correct."""
 
 from __future__ import annotations
 
@@ -34,28 +34,34 @@ Array = NDArray[np.float64]
 
 
 class InvariantEkf:
-    """Pose, velocity, biases and contact poses from an IMU and the encoders, all arrays allocated once.
+    """Estimates pose, velocity, IMU biases and contact poses from an IMU and the joint encoders.
+
+    All arrays are allocated once.
 
     Attributes (views, updated in place):
-        R_WI (3, 3), v_WI (3,), p_WI (3,): IMU orientation, velocity [m/s], position [m] in the world.
-        gyro_bias (3,) [rad/s], accel_bias (3,) [m/s^2]: in the IMU frame.
+        R_WI (3, 3), v_WI (3,), p_WI (3,): orientation, velocity [m/s] and position [m] of the IMU in the
+            world.
+        gyro_bias (3,) [rad/s], accel_bias (3,) [m/s^2]: biases of gyro and accelerometer, in the IMU frame.
         P (n, n): covariance of the right-invariant error, blocks of three in the order rotation, velocity,
             position, gyro bias, accelerometer bias, then position and rotation of each slot.
-        active (n_slots,): 0 slot unused, 1 position, 2 position and orientation.
-        surprise (n_slots, 2): squared Mahalanobis distance of each contact's last innovation.
-        noise (4,), slot_noise (n_slots, 3): spectral densities, may be rewritten between steps.
-        slot_velocity (n_slots, 3): known motion of each contact in the IMU's axes [m/s], likewise.
-        arrays: all of these as compiled code takes them.
-        poses: those that `correct` was last called with.
-        refused: number of IMU samples refused because they were not finite, or not believable.
+        active (n_slots,): content of each slot: 0 unused, 1 position, 2 position and orientation.
+        surprise (n_slots, 2): squared Mahalanobis distances of each contact's last innovations of position
+            and orientation.
+        noise (4,), slot_noise (n_slots, 3): spectral densities (see inekf_layout); may be changed between
+            steps.
+        slot_velocity (n_slots, 3): known velocity of each contact in the IMU's axes [m/s]; may be changed
+            between steps.
+        arrays: all of these as the struct that compiled code takes.
+        poses: contact poses of the last call of `correct`.
+        refused: number of IMU samples that were refused because they were not finite or not plausible.
 
     Args:
-        n_slots: number of contacts the state has room for.
-        gravity: magnitude [m/s^2].
-        max_step: longest step propagated at once [s]; longer gaps are cut.
-        gate: greatest squared Mahalanobis distance of a contact that is still taken as standing still.
-        reference_quirks: give the numbers of the authors' C++: the earlier IMU sample for each step,
-            transition I + A dt, noise before the transition.
+        n_slots: number of contacts that the state has room for.
+        gravity: magnitude of gravity [m/s^2].
+        max_step: longest propagation step [s]; longer gaps are divided into several steps.
+        gate: squared Mahalanobis distance above which a contact counts as slipping; 0 for never.
+        reference_quirks: whether to reproduce the numbers of the authors' C++ implementation: each step uses
+            the earlier IMU sample and the transition I + A dt, and adds all noise before the transition.
 
     Source: Hartley, Ghaffari, Eustice, Grizzle, "Contact-aided invariant extended Kalman filtering for robot
     state estimation", IJRR 2020.
@@ -90,7 +96,7 @@ class InvariantEkf:
         self.surprise = arrays.surprise
         self.refused = 0
 
-    # Compiled when first called: a larger tick that runs the kernels itself has no need of them.
+    # Compiled at the first call: a larger tick that calls the kernels itself does not need these.
     @cached_property
     def _advance(self) -> Callable[..., Any]:
         call = {"gyro": "f8[::1]", "accel": "f8[::1]", "dt": "f8"}
@@ -113,7 +119,15 @@ class InvariantEkf:
         gyro_bias: Array | float,
         accel_bias: Array | float,
     ) -> None:
-        """Starts the covariance anew: diagonal, each variance (3,) or one number in SI units; no contacts."""
+        """Resets the covariance to a diagonal matrix, and removes all contacts.
+
+        Args:
+            rotation: (3,) variance of the rotation, or one number for all axes [rad^2].
+            velocity: (3,) variance of the velocity, or one number for all axes [m^2/s^2].
+            position: (3,) variance of the position, or one number for all axes [m^2].
+            gyro_bias: (3,) variance of the gyro bias, or one number for all axes [rad^2/s^2].
+            accel_bias: (3,) variance of the accelerometer bias, or one number for all axes [m^2/s^4].
+        """
         self.P[:] = 0.0
         self.active[:] = 0
         diagonal = np.einsum("ii->i", self.P)
@@ -122,10 +136,15 @@ class InvariantEkf:
             diagonal[row : row + 3] = variance
 
     def propagate(self, gyro: Array, accel: Array, dt: float) -> bool:
-        """Carries the state on to this IMU sample, dt [s] after the last; see `advance` for the rule.
+        """Propagates the state to the time of this IMU sample; see `advance` for the integration rule.
+
+        Args:
+            gyro: (3,) measured w_WI_I [rad/s].
+            accel: (3,) measured specific force in the IMU frame [m/s^2].
+            dt: time since the last sample [s].
 
         Returns:
-            False when the sample was refused; the state is then as it was.
+            False if the sample was refused; the state is then unchanged.
         """
         done: bool = self._advance(gyro, accel, dt)
         if not done:
@@ -140,14 +159,14 @@ class InvariantEkf:
         position_covariance: Array,
         rotation_covariance: Array,
     ) -> None:
-        """Corrects with the contacts that stay closed, drops those that opened, adds those that closed.
+        """Corrects with the contacts that stay closed, removes those that opened, adds those that closed.
 
         Args:
-            wanted: (n_slots,) 0 open, 1 closed point, 2 closed sole whose orientation stays, too.
+            wanted: (n_slots,) 0 open contact, 1 closed point, 2 closed sole, whose orientation is used too.
             p_IF: (n_slots, 3) position of each contact in the IMU frame [m].
-            R_IF: (n_slots, 3, 3) its orientation.
-            position_covariance: (n_slots, 3, 3) of p_IF in the IMU frame [m^2].
-            rotation_covariance: (n_slots, 3, 3) of R_IF in the IMU frame [rad^2].
+            R_IF: (n_slots, 3, 3) orientation of each contact in the IMU frame.
+            position_covariance: (n_slots, 3, 3) covariance of p_IF in the IMU frame [m^2].
+            rotation_covariance: (n_slots, 3, 3) covariance of R_IF in the IMU frame [rad^2].
         """
         given = (wanted, p_IF, R_IF, position_covariance, rotation_covariance)
         for array, values in zip(self.poses, given, strict=True):
@@ -163,15 +182,17 @@ class InvariantEkf:
         position_covariance: Array,
         rotation_covariance: Array,
     ) -> None:
-        """A contact closes before the first tick: what the kernel of this name does, without compiling it.
+        """Adds a closed contact to the state before the first tick.
+
+        It does the same as the kernel of this name, without compiling it.
 
         Args:
-            slot: which contact.
+            slot: index of the contact.
             kind: 1 position, 2 position and orientation.
-            p_IF: (3,) position in the IMU frame [m].
-            R_IF: (3, 3) orientation in the IMU frame.
-            position_covariance: (3, 3) of p_IF, in the IMU frame [m^2].
-            rotation_covariance: (3, 3) of R_IF, in the IMU frame [rad^2].
+            p_IF: (3,) position of the contact in the IMU frame [m].
+            R_IF: (3, 3) orientation of the contact in the IMU frame.
+            position_covariance: (3, 3) covariance of p_IF in the IMU frame [m^2].
+            rotation_covariance: (3, 3) covariance of R_IF in the IMU frame [rad^2].
         """
         R, row = self.R_WI, CONTACTS + SLOT_ROWS * slot
         self.P[row : row + SLOT_ROWS] = 0.0
@@ -184,14 +205,14 @@ class InvariantEkf:
         self.active[slot] = kind
 
     def _copy_block(self, target: int, source: int, noise: Array) -> None:
-        """Makes an error block equal to another plus independent noise of this covariance."""
+        """Sets error block `target` to block `source` plus independent noise of covariance `noise` (3, 3)."""
         to, of = slice(target, target + 3), slice(source, source + 3)
         self.P[to] = self.P[of]
         self.P[:, to] = self.P[:, of]
         self.P[to, to] += noise
 
     def turn(self, R: Array) -> None:
-        """Turns IMU and contacts about the world's origin by the rotation R (3, 3); P stays as it is."""
+        """Rotates IMU and contacts about the world's origin by the rotation R (3, 3); P does not change."""
         self.R_WI[:] = R @ self.R_WI
         self.v_WI[:] = R @ self.v_WI
         self.p_WI[:] = R @ self.p_WI
@@ -201,6 +222,6 @@ class InvariantEkf:
                 self.R_WF[slot][:] = R @ self.R_WF[slot]
 
     def standard_deviation(self, row: int) -> Array:
-        """(3,) standard deviations of the error block that starts at `row` (see inekf_layout)."""
+        """Returns the (3,) standard deviations of the error block that starts at `row` (see inekf_layout)."""
         deviation: Array = np.sqrt(np.diagonal(self.P)[row : row + 3])
         return deviation

@@ -56,17 +56,18 @@ IntArray = NDArray[np.int64]
 def innovation_factor(
     rows: Array, target: int, source: int, N: Array, widening: float
 ) -> tuple[float, float, float, float, float, float]:
-    """Cholesky factor of the innovation's covariance, written out.
+    """Computes the Cholesky factor of the 3 x 3 covariance of an innovation, without loops.
 
     Args:
-        rows: (4, n) whose first three are rows `target` less rows `source` of the covariance.
-        target: first row of the block measured.
-        source: first row of the block it is measured from.
-        N: (3, 3) covariance of the measurement.
-        widening: added to the variances.
+        rows: (4, n) array whose first three rows are rows `target` minus rows `source` of the covariance.
+        target: first row of the block that is measured.
+        source: first row of the block relative to which it is measured.
+        N: (3, 3) covariance of the measurement noise.
+        widening: number that is added to the three variances.
 
     Returns:
-        Inverses of the diagonal, then entries (1, 0), (2, 0), (2, 1); all zero where there is no factor.
+        Inverses of the diagonal, then entries (1, 0), (2, 0), (2, 1); all zero if the matrix is not positive
+        definite.
     """
     broken = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     s00 = rows[0, target] - rows[0, source] + N[0, 0] + widening
@@ -93,23 +94,24 @@ def innovation_factor(
 
 @struct_kernel
 def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, gate: float) -> float:
-    """Takes in one measurement z = xi[target] - xi[source] + noise of covariance N.
+    """Processes one measurement z = xi[target] - xi[source] + noise of covariance N.
 
-    The mean is corrected in row CORRECTION only, so that several measurements of one instant are linearised
-    at the same state. Where the surprise exceeds the gate, the target (a contact that should have stayed
-    still) has moved: its own variance grows until the measurement is just believable.
+    Only row CORRECTION of the mean is changed, so that several measurements of one instant are linearised at
+    the same state. If the squared Mahalanobis distance exceeds the gate, the target (a contact that should
+    not have moved) has slipped: its variance is increased until the distance is about equal to the gate.
 
     Args:
         P: (n, n) covariance, written.
-        rows: (4, n) scratch; row CORRECTION is the correction found so far, written.
-        target: first row of the block measured.
-        source: first row of the block it is measured from.
+        rows: (4, n) scratch; row CORRECTION is the correction from the measurements so far, written.
+        target: first row of the block that is measured.
+        source: first row of the block relative to which it is measured.
         z: (3,) innovation at the state before any correction.
-        N: (3, 3) covariance of the measurement.
-        gate: greatest squared Mahalanobis distance believed; 0 believes all.
+        N: (3, 3) covariance of the measurement noise.
+        gate: squared Mahalanobis distance above which the target counts as slipping; 0 for never.
 
     Returns:
-        The squared Mahalanobis distance of the innovation; negative where P is broken and nothing was done.
+        The squared Mahalanobis distance of the innovation; negative if its covariance is not positive
+        definite, in which case nothing was changed.
     """
     n = P.shape[0]
     delta = rows[CORRECTION]
@@ -151,7 +153,7 @@ def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, 
 
 @struct_kernel
 def reduce_covariance(P: Array, rows: Array) -> None:
-    """P -= G' G for the first three rows G."""
+    """Computes P -= G' G in place, where G is the first three rows of `rows`."""
     n = P.shape[0]
     for i in range(n):
         a, b, c = rows[0, i], rows[1, i], rows[2, i]
@@ -161,18 +163,18 @@ def reduce_covariance(P: Array, rows: Array) -> None:
 
 @struct_kernel
 def turn_covariance(R: Array, N: Array, N_W: Array, work: Array) -> None:
-    """N_W = R N R'."""
+    """Rotates a covariance: writes N_W = R N R'."""
     multiply(R, N, work)
     multiply_transposed(work, R, N_W)
 
 
 @struct_kernel
 def correct(ekf: Filter, poses: ContactPoses) -> None:
-    """Corrects the state with the pose of every contact in use, as the joint encoders give it.
+    """Corrects the state with the pose of every contact in use, which follows from the joint encoders.
 
     Args:
         ekf: the filter, written.
-        poses: of the contacts; `wanted` does not matter here.
+        poses: poses of the contacts; `wanted` is not used here.
     """
     R, work, surprise = ekf.R_WI, ekf.work, ekf.surprise
     z, delta = work[3, 0], ekf.rows[CORRECTION]
@@ -202,10 +204,10 @@ def correct(ekf: Filter, poses: ContactPoses) -> None:
 
 @struct_kernel
 def retract(ekf: Filter, delta: Array) -> None:
-    """X = Exp(delta) X, biases += delta: applies a correction on the group.
+    """Applies a correction to the state: X = Exp(delta) X on the group, and biases += delta.
 
     Args:
-        ekf: the filter, whose state is written.
+        ekf: the filter; its state is written.
         delta: (n,) correction, in the order of the error-state.
     """
     x, work = ekf.x, ekf.work
@@ -225,7 +227,7 @@ def retract(ekf: Filter, delta: Array) -> None:
         rotate(E, x[at : at + 3], x[at : at + 3])
         for i in range(3):
             x[at + i] += moved[i]
-    # The biases of gyro and accelerometer, one after the other in both.
+    # The bias of the accelerometer follows that of the gyro, in the state and in the error-state.
     for i in range(6):
         x[STATE_BG + i] += delta[GYRO_BIAS + i]
     for c in range(ekf.active.shape[0]):
@@ -237,7 +239,7 @@ def retract(ekf: Filter, delta: Array) -> None:
 
 @struct_kernel
 def turn_matrix(E: Array, R: Array, work: Array) -> None:
-    """R = E R, kept a rotation."""
+    """Computes R = E R in place, and makes the result orthonormal."""
     for i in range(3):
         for j in range(3):
             work[i, j] = R[i, j]
@@ -247,12 +249,14 @@ def turn_matrix(E: Array, R: Array, work: Array) -> None:
 
 @struct_kernel
 def open_slot(ekf: Filter, slot: int, poses: ContactPoses, R: Array) -> None:
-    """A contact closes: its pose enters the state where the encoders see it now, as sure as the IMU's own.
+    """Adds a contact that closed to the state, at the pose that follows from the IMU pose and the encoders.
+
+    The covariance of the new pose is that of the IMU pose plus that of the encoders.
 
     Args:
         ekf: the filter, written.
-        slot: which contact.
-        poses: of the contacts; `wanted` tells what the slot is to hold.
+        slot: index of the contact.
+        poses: poses of the contacts; `wanted` is the new content of the slot.
         R: (3, 3) orientation of the IMU in the world.
     """
     pose, work = ekf.contacts[slot], ekf.work
@@ -272,7 +276,7 @@ def open_slot(ekf: Filter, slot: int, poses: ContactPoses, R: Array) -> None:
 
 @struct_kernel
 def copy_block(P: Array, target: int, source: int, N: Array) -> None:
-    """Makes error block `target` equal to `source` plus independent noise of covariance N."""
+    """Sets error block `target` to block `source` plus independent noise of covariance N (3, 3)."""
     n = P.shape[0]
     for i in range(3):
         for j in range(n):
@@ -287,7 +291,7 @@ def copy_block(P: Array, target: int, source: int, N: Array) -> None:
 
 @struct_kernel
 def close_slot(P: Array, slot: int, active: IntArray) -> None:
-    """A contact opens: its pose leaves the state (marginalised: rows and columns become zero)."""
+    """Removes a contact that opened from the state: its rows and columns of P become zero (marginalised)."""
     n = P.shape[0]
     row = CONTACTS + SLOT_ROWS * slot
     for i in range(row, row + SLOT_ROWS):
@@ -299,14 +303,14 @@ def close_slot(P: Array, slot: int, active: IntArray) -> None:
 
 @struct_kernel
 def observe_contacts(ekf: Filter, poses: ContactPoses) -> None:
-    """Corrects with the contacts that stay, forgets those that opened, takes up those that closed.
+    """Corrects with the contacts that stay closed, removes those that opened, adds those that closed.
 
     With `reference_quirks` a new contact is placed with the orientation from before the correction, as the
-    authors' C++ does.
+    authors' C++ implementation does.
 
     Args:
         ekf: the filter, written.
-        poses: of the contacts, and which of them the filter is to hold.
+        poses: poses of the contacts, and which of them the filter should use.
     """
     R, R_before = ekf.R_WI, ekf.work[4]
     for i in range(3):
@@ -323,6 +327,6 @@ def observe_contacts(ekf: Filter, poses: ContactPoses) -> None:
 
 @struct_kernel
 def correct_sample(ekf: Filter, poses: ContactPoses) -> None:
-    """`observe_contacts`, after which P is symmetric."""
+    """Calls `observe_contacts`, then makes P symmetric."""
     observe_contacts(ekf, poses)
     symmetrise(ekf.P, ekf.active)

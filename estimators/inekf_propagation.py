@@ -46,22 +46,22 @@ Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-# Blocks of the transition's bias columns, see `apply_transition`.
+# Index of each block in the bias columns of the transition matrix, see `apply_transition`.
 R_BG, V_BG, V_BA, P_BG, P_BA, D_BG = range(6)
-# Where the blocks start in the scratch matrices of `propagate`.
+# Index of the first of these blocks in the scratch matrices of `propagate`.
 _BLOCKS = 5
-# Largest rotation [rad/s] and specific force [m/s^2] that a legged robot can feel.
+# Largest plausible angular velocity [rad/s] and specific force [m/s^2] of a legged robot.
 _FASTEST_RAD_S, _HARDEST_M_S2 = 100.0, 1000.0
 LONGEST_GAP_S = 1.0
-"""A longer time between two samples is not believed."""
+"""Longest time between two samples that is accepted [s]."""
 
 
 @struct_kernel
 def add_process_noise(ekf: Filter, dt: float) -> None:
-    """P += Adj_X Q Adj_X' dt at the present state.
+    """Adds the process noise over dt [s] to the covariance: P += Adj_X Q Adj_X' dt at the current state.
 
-    Gyro noise turns the whole world about its origin, so it couples every position with every other:
-    column X_i gets X_i^ R w_g, and the block (i, j) becomes X_i^ X_j^' = (X_i . X_j) I - X_j X_i'.
+    Gyro noise rotates all vectors of the state about the world's origin, so that it couples each of them with
+    every other: column X_i gets X_i^ R w_g, and block (i, j) becomes X_i^ X_j^' = (X_i . X_j) I - X_j X_i'.
     """
     P, x, noise = ekf.P, ekf.x, ekf.noise
     n_slots = ekf.active.shape[0]
@@ -96,7 +96,7 @@ def add_process_noise(ekf: Filter, dt: float) -> None:
 
 @struct_kernel
 def add_slot_noise(ekf: Filter, slot: int, dt: float) -> None:
-    """Adds a contact's drift, and a sole's turning, over dt [s] to P."""
+    """Adds the drift of a contact, and the rotation of a sole, over dt [s] to P."""
     P, noise, pose = ekf.P, ekf.slot_noise, ekf.contacts[slot]
     row = CONTACTS + SLOT_ROWS * slot
     turning = row + SLOT_ROTATION
@@ -105,14 +105,14 @@ def add_slot_noise(ekf: Filter, slot: int, dt: float) -> None:
         if ekf.active[slot] == SOLE:
             P[turning + i, turning + i] += noise[slot, TURN] * dt
             for j in range(3):
-                # The third column of R_WF, the sole's normal, is every third entry from its third.
+                # The normal of the sole is the third column of R_WF, which is stored row by row.
                 normal_i, normal_j = pose[SLOT_R + 2 + 3 * i], pose[SLOT_R + 2 + 3 * j]
                 P[turning + i, turning + j] += noise[slot, SPIN] * dt * normal_i * normal_j
 
 
 @struct_kernel
 def couple_with_rotation(P: Array, row: int, gyro: float, X0: float, X1: float, X2: float) -> None:
-    """Adds gyro * X^ to the block of P at (row, ROTATION), and its transpose to that at (ROTATION, row)."""
+    """Adds gyro * X^ to the block (row, ROTATION) of P, and its transpose to the block (ROTATION, row)."""
     P[row, ROTATION + 1] -= gyro * X2
     P[row, ROTATION + 2] += gyro * X1
     P[row + 1, ROTATION] += gyro * X2
@@ -129,7 +129,7 @@ def couple_with_rotation(P: Array, row: int, gyro: float, X0: float, X1: float, 
 
 @struct_kernel
 def add_rows(P: Array, target: int, source: int, B: Array) -> None:
-    """Three rows of P from `target` += B times the three rows from `source`."""
+    """Adds B times the three rows of P from `source` to the three rows from `target`."""
     n = P.shape[1]
     for i in range(3):
         b0, b1, b2 = B[i, 0], B[i, 1], B[i, 2]
@@ -139,12 +139,12 @@ def add_rows(P: Array, target: int, source: int, B: Array) -> None:
 
 @struct_kernel
 def apply_transition(P: Array, blocks: Array, active: IntArray, dt: float, g: float, half: float) -> None:
-    """P = Phi P for the transition matrix of one step.
+    """Computes P = Phi P in place for the transition matrix Phi of one step.
 
-    Phi is the identity plus: velocity into position (dt), gravity turning tilt into velocity (g = |g| dt)
-    and position (half = |g| dt^2 / 2), and the bias columns in `blocks` (5 + slots, 3, 3): R-bg, v-bg,
-    v-ba, p-bg, p-ba, then d_c-bg (see R_BG and the names beside it). Rows are updated in an order in which
-    each reads only old values.
+    Phi is the identity plus these blocks: velocity to position (dt); tilt to velocity (g = |g| dt) and to
+    position (half = |g| dt^2 / 2), because of gravity; and the bias columns in `blocks` (5 + slots, 3, 3):
+    R-bg, v-bg, v-ba, p-bg, p-ba, then d_c-bg (see R_BG and the constants in the same line). The order of the
+    row updates is such that each one reads only old values.
     """
     n = P.shape[1]
     add_rows(P, POSITION, GYRO_BIAS, blocks[P_BG])
@@ -167,7 +167,7 @@ def apply_transition(P: Array, blocks: Array, active: IntArray, dt: float, g: fl
 
 @struct_kernel
 def transpose(P: Array) -> None:
-    """P = P' in place."""
+    """Transposes P in place."""
     for i in range(P.shape[0]):
         for j in range(i):
             P[i, j], P[j, i] = P[j, i], P[i, j]
@@ -175,7 +175,7 @@ def transpose(P: Array) -> None:
 
 @struct_kernel
 def symmetrise(P: Array, active: IntArray) -> None:
-    """P = (P + P') / 2 with a floor under the variances of the states in use."""
+    """Computes P = (P + P') / 2 in place, and applies VARIANCE_FLOOR to the variances of states in use."""
     for i in range(P.shape[0]):
         for j in range(i):
             mean = 0.5 * (P[i, j] + P[j, i])
@@ -190,7 +190,7 @@ def symmetrise(P: Array, active: IntArray) -> None:
 
 @struct_kernel
 def cross_columns(a: Array, B: Array, C: Array) -> None:
-    """C = a^ B."""
+    """Writes C = a^ B, the cross product of a with each column of B."""
     for j in range(3):
         C[0, j] = a[1] * B[2, j] - a[2] * B[1, j]
         C[1, j] = a[2] * B[0, j] - a[0] * B[2, j]
@@ -199,11 +199,12 @@ def cross_columns(a: Array, B: Array, C: Array) -> None:
 
 @struct_kernel
 def propagate(ekf: Filter, gyro: Array, accel: Array, dt: float) -> None:
-    """One inertial step over dt in which the IMU reads `gyro`, `accel` throughout: exact for the mean.
+    """Propagates mean and covariance over dt, during which the IMU measurements are constant.
 
-    The transition is good to second order in dt and the noise is put in half before, half after it. With
-    `reference_quirks` the step is the authors' C++: forces turned with the old orientation, transition
-    I + A dt, and all the noise before it.
+    The mean is exact. The transition matrix is accurate to second order in dt; half of the noise is added
+    before it and half after it. With `reference_quirks` the step is that of the authors' C++ implementation:
+    specific forces are rotated with the old orientation, the transition matrix is I + A dt, and all noise is
+    added before it.
 
     Args:
         ekf: the filter, written.
@@ -232,7 +233,7 @@ def propagate(ekf: Filter, gyro: Array, accel: Array, dt: float) -> None:
         apply_transition(ekf.P, blocks, ekf.active, dt, ekf.gravity_m_s2 * dt, ekf.gravity_m_s2 * half * dt)
         transpose(ekf.P)
 
-    # A contact that moves as the robot knows, d' = R u, keeps the error's dynamics as they are.
+    # A known contact velocity u in the IMU's axes, d' = R u, does not change the dynamics of the error.
     for c in range(ekf.active.shape[0]):
         if ekf.active[c] != UNUSED:
             rotate(R, ekf.slot_velocity[c], turn)
@@ -249,12 +250,13 @@ def propagate(ekf: Filter, gyro: Array, accel: Array, dt: float) -> None:
 
 @struct_kernel
 def transition_blocks(ekf: Filter, dt: float) -> None:
-    """Rates of velocity and position in one step, and the bias columns of its transition.
+    """Computes the rates of velocity and position in one step, and the bias columns of its transition matrix.
 
     Args:
-        ekf: the filter; of its scratch matrices 1 and 2 are the integrals of the rotation over the step and
-            (3, 1) is the specific force in the IMU frame [m/s^2]. Writes the rate of the velocity to (3, 2),
-            that of the position to (4, 0), and the blocks of `apply_transition` from the fifth matrix on.
+        ekf: the filter. Inputs in `work`: matrices 1 and 2 are the single and double integral of the rotation
+            over the step, row (3, 1) is the specific force in the IMU frame [m/s^2]. Outputs in `work`: row
+            (3, 2) is the rate of the velocity [m/s^2], row (4, 0) the change of the position beyond v dt,
+            divided by dt^2 [m/s^2], and the blocks of `apply_transition` start at matrix _BLOCKS.
         dt: length of the step [s].
     """
     R, v, p, work, gravity = ekf.R_WI, ekf.v_WI, ekf.p_WI, ekf.work, ekf.gravity_m_s2
@@ -289,20 +291,20 @@ def transition_blocks(ekf: Filter, dt: float) -> None:
 
 @struct_kernel
 def believable(gyro: Array, accel: Array) -> bool:
-    """Whether an IMU sample is finite and within what any legged robot can feel (100 rad/s, 1000 m/s^2)."""
+    """Returns whether an IMU sample is finite and plausible: at most 100 rad/s and 1000 m/s^2 per axis."""
     good = True
     for i in range(3):
-        # NaN fails every comparison.
+        # NaN makes every comparison false.
         good = good and abs(gyro[i]) <= _FASTEST_RAD_S and abs(accel[i]) <= _HARDEST_M_S2
     return good
 
 
 @struct_kernel
 def advance(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
-    """Carries the state from the last IMU sample to this one, dt later.
+    """Propagates the state from the last IMU sample to this one.
 
-    Between two samples the IMU is taken to read their mean (midpoint rule); the authors' C++ takes the
-    earlier one. Long gaps are cut into equal steps.
+    Between two samples, the IMU measurement is assumed to be their mean; the authors' C++ implementation uses
+    the earlier sample. Long gaps are divided into equal steps.
 
     Args:
         ekf: the filter, written.
@@ -311,7 +313,7 @@ def advance(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
         dt: time since the last sample, 0 < dt <= LONGEST_GAP_S [s].
 
     Returns:
-        False when the sample or dt is not believable; then nothing was touched.
+        False if the sample or dt is not plausible; then nothing was changed.
     """
     if not (believable(gyro, accel) and dt > 0.0 and dt <= LONGEST_GAP_S):
         return False
@@ -338,7 +340,7 @@ def advance(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
 
 @struct_kernel
 def advance_sample(ekf: Filter, gyro: Array, accel: Array, dt: float) -> bool:
-    """`advance`, after which P is symmetric; what a filter does that gets no measurement at once."""
+    """Calls `advance`, then makes P symmetric; for a filter without a correction in the same tick."""
     done = advance(ekf, gyro, accel, dt)
     if done:
         symmetrise(ekf.P, ekf.active)

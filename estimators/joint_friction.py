@@ -1,12 +1,14 @@
-"""Friction of the joints that swing a point foot: learned from step to step, and added to the torque.
+"""Adaptive friction compensation for the joints that swing a point foot.
 
-The friction of a joint is unknown, and a light shin is moved by torques that are smaller: 0.2 Nm let
-Bolt's foot land 2 cm off, step for step to the same side, which is a robot that drifts. A point foot cannot
-take back an error within a step, so its footholds have to be exact.
+The friction is estimated from step to step, and added to the joint torque. The friction of a joint is
+unknown, and the torques that move a light shin are smaller than it: with 0.2 Nm of friction, the foot of Bolt
+landed 2 cm off, in every step to the same side, so that the robot drifted. A point foot cannot correct an
+error within a step, so that its footholds have to be exact.
 
-The law is that of Slotine and Li ("On the adaptive control of robot manipulators", IJRR 1987, eq. 9) with one
-unknown number a joint, its friction F, and the regressor sign(v): with s = edot + lambda e, e being what the
-joint lacks of where the foot should be, Fdot = gamma sign(v) s. A joint that lags rubs more than was thought.
+The adaptation law is that of Slotine and Li ("On the adaptive control of robot manipulators", IJRR 1987,
+eq. 9), with one unknown parameter per joint, its friction F, and the regressor sign(v):
+Fdot = gamma sign(v) s with s = edot + lambda e, where e is the joint error that corresponds to the position
+error of the foot. A joint that lags behind has more friction than estimated.
 """
 
 from __future__ import annotations
@@ -21,56 +23,59 @@ from kilohertz.robots.model.kin import NV_BASE, Floats, Ints, Kin, X, Y, Z
 from kilohertz.robots.model.robot_model import RobotModel
 
 _RATE_PER_RAD = 0.11
-"""Gamma, in torque limits."""
+"""Adaptation gain gamma, as a fraction of the torque limit of each joint [1/rad]."""
 _MOST = 0.15
-"""No joint is taken to rub more than this part of its torque limit."""
+"""Largest friction that is estimated, as a fraction of the torque limit of each joint."""
 _SLOW_RAD_S = 0.3
-"""A joint that is to move slower than this gets less: where it turns round, friction has no sign."""
+"""Reference speed below which the compensation is reduced [rad/s], because the sign of the friction changes
+where the joint reverses."""
 _STRETCHED = 0.05
-"""A leg that moves its foot nearly in one plane only tells nothing: volume of its Jacobian over its sides."""
+"""Smallest determinant of a leg's Jacobian relative to the product of its column norms. Below it the leg
+moves its foot nearly in one plane only, and the friction cannot be estimated."""
 
 LEG_JOINTS = 3
+"""Number of joints of each leg."""
 
 
 class FootReferences(NamedTuple):
-    """Where the feet should be, as the controller writes it each tick."""
+    """References of the feet, which the controller writes in each tick."""
 
     values: Floats
-    """References one after the other, those of the feet among them."""
+    """References of all tasks in one array, including those of the feet."""
     start: Ints
-    """(nc,) where each foot's begins: position (3) [m], then velocity (3) [m/s], world axes."""
+    """(nc,) start index of each foot: position (3) [m], then velocity (3) [m/s], in world axes."""
 
 
 class SwingLegs(NamedTuple):
-    """The legs, and the friction that is learned."""
+    """The joints of the legs, and their estimated friction."""
 
     joints: Ints
-    """(nc, LEG_JOINTS) columns of the velocity that belong to each leg."""
+    """(nc, LEG_JOINTS) indices in the velocity vector v of the joints of each leg."""
     rate_Nm: Floats
-    """(na,) gamma [Nm/rad]."""
+    """(na,) adaptation gain gamma [Nm/rad]."""
     most_Nm: Floats
-    """(na,) largest friction that a joint is taken to have [Nm]."""
+    """(na,) largest friction that is estimated for each joint [Nm]."""
     lambda_per_s: Floats
-    """(1,) rate at which the foot is brought to its reference."""
+    """(1,) rate lambda at which the controller moves the foot to its reference [1/s]."""
     friction: Floats
-    """(na,) as learned [Nm]."""
+    """(na,) estimated friction [Nm]."""
     torque: Floats
-    """(na,) to be added to this tick's torque [Nm]."""
+    """(na,) torque to add to the joint torques of this tick [Nm]."""
 
 
 class JointFriction:
-    """Learns and compensates the friction in the joints of swinging legs.
+    """Estimates and compensates the friction in the joints of swinging legs.
 
     Args:
         robot: the robot.
-        kin: kinematics of the tick, the contacts its first frames.
-        feet: where the feet should be.
-        lambda_per_s: rate at which the controller brings the swing foot to its reference.
+        kin: kinematics of the tick, whose first frames are the contacts.
+        feet: references of the feet.
+        lambda_per_s: rate at which the controller moves the swing foot to its reference [1/s].
 
     Attributes:
-        lambda_per_s: (1,) as given; written anew where the gains of that task change.
-        torque_Nm: (na,) to add to the torque of this tick.
-        friction_Nm: (na,) as learned.
+        lambda_per_s: (1,) that rate [1/s]; to be updated when the gains of the swing-foot task change.
+        torque_Nm: (na,) torque to add to the joint torques of this tick [Nm].
+        friction_Nm: (na,) estimated friction [Nm].
     """
 
     def __init__(self, robot: RobotModel, kin: Kin, feet: FootReferences, lambda_per_s: float) -> None:
@@ -97,21 +102,26 @@ class JointFriction:
         self.torque_Nm[:] = 0.0
 
     def swing(self, foot: int, dt_s: float) -> None:
-        """Takes a tick in which this foot swings, after its reference is written."""
+        """Updates the estimate in a tick in which a foot swings; to be called after its reference is written.
+
+        Args:
+            foot: index of the swing foot.
+            dt_s: period [s].
+        """
         self._swing(foot, dt_s)
 
     def rest(self) -> None:
-        """Takes a tick in which none does."""
+        """Sets the compensation torque to zero, in a tick in which no foot swings."""
         self.torque_Nm[:] = 0.0
 
 
 def leg_joints(robot: RobotModel, kin: Kin, foot: int) -> list[int]:
-    """Columns of the velocity that belong to the joints of a foot's leg."""
+    """Returns the indices in the velocity vector v of the joints that move a foot."""
     return sorted(int(j) for j in kin.columns[foot, : kin.n_columns[foot]] if j >= robot.n_base)
 
 
 def learns_friction(robot: RobotModel, kin: Kin) -> bool:
-    """Whether this is a robot on point feet, each at the end of three joints."""
+    """Returns whether all contacts of the robot are point feet on legs with three joints."""
     return all(
         len(contact.corners_F) == 1 and len(leg_joints(robot, kin, foot)) == LEG_JOINTS
         for foot, contact in enumerate(robot.contacts)
@@ -120,14 +130,22 @@ def learns_friction(robot: RobotModel, kin: Kin) -> bool:
 
 @kernel
 def learn_friction(foot: int, dt_s: float, k: Kin, feet: FootReferences, legs: SwingLegs) -> None:
-    """One tick of one swinging foot."""
+    """Updates the friction estimate and the compensation torque with one tick of a swing foot.
+
+    Args:
+        foot: index of the swing foot.
+        dt_s: period [s].
+        k: kinematics of the tick, whose first frames are the contacts.
+        feet: references of the feet.
+        legs: `friction` and `torque` are written.
+    """
     friction, torque = legs.friction, legs.torque
     torque[:] = 0.0
     a, b, c = legs.joints[foot, 0], legs.joints[foot, 1], legs.joints[foot, 2]
     Jf, R, vel = k.J[foot], k.R[foot], k.vel[foot]
     p_des = feet.values[feet.start[foot] : feet.start[foot] + 3]
     v_des = feet.values[feet.start[foot] + 3 : feet.start[foot] + 6]
-    # Columns in the foot's axes: their adjugate over their determinant inverts them.
+    # Columns of the leg's Jacobian in the foot's axes; its inverse is the adjugate over the determinant.
     ax, ay, az = Jf[X, a], Jf[Y, a], Jf[Z, a]
     bx, by, bz = Jf[X, b], Jf[Y, b], Jf[Z, b]
     cx, cy, cz = Jf[X, c], Jf[Y, c], Jf[Z, c]
@@ -146,7 +164,7 @@ def learn_friction(foot: int, dt_s: float, k: Kin, feet: FootReferences, legs: S
             gx, gy, gz = wx, wy, wz
         elif joint == 2:
             gx, gy, gz = zx, zy, zz
-        # The same row of the inverse in the world's axes.
+        # Row of the inverse Jacobian in world axes.
         hx = (R[X, X] * gx + R[X, Y] * gy + R[X, Z] * gz) / volume
         hy = (R[Y, X] * gx + R[Y, Y] * gy + R[Y, Z] * gz) / volume
         hz = (R[Z, X] * gx + R[Z, Y] * gy + R[Z, Z] * gz) / volume

@@ -21,68 +21,70 @@ from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
-# Where a sensor row's fields start: seq, t_s, then q, v, tau (na each), gyro, accel, contact forces.
+# Start index of q in a sensor row, which holds seq, t_s, q, v, tau (na each), gyro, accel, contact forces.
 ROW_Q = 2
-# Largest position [rad] and velocity [rad/s] of a joint that are believed.
+# Largest plausible position [rad] and velocity [rad/s] of a joint.
 _FARTHEST_RAD, _FASTEST_RAD_S = 1000.0, 1000.0
-# Variance of the velocity of a joint that is taken to be at rest [rad^2/s^2].
+# Variance of the velocity of a joint that is assumed to be at rest [rad^2/s^2].
 _REST_VARIANCE = 1e-4
 
 
 class Joints(NamedTuple):
-    """Observed joints, and how they are observed."""
+    """State and parameters of the joint observer."""
 
     q: Array
-    """(na,) position [rad]."""
+    """(na,) estimated joint positions [rad]."""
     v: Array
-    """(na,) velocity [rad/s]."""
+    """(na,) estimated joint velocities [rad/s]."""
     vdot: Array
-    """(na,) acceleration [rad/s^2]."""
+    """(na,) estimated joint accelerations [rad/s^2]."""
     P: Array
     """(3, 3) covariance that all joints share, in the order position, velocity, acceleration."""
     encoder_variance_rad2: float
+    """Variance of the encoder noise [rad^2]."""
     velocity_variance_rad2_s2: float
+    """Variance of the noise of the measured velocity [rad^2/s^2]."""
     accel_sd_rad_s2: float
-    """Standard deviation of the acceleration."""
+    """Standard deviation of the joint accelerations [rad/s^2]."""
     accel_time_s: float
-    """Time over which the acceleration forgets itself."""
+    """Correlation time of the joint accelerations [s]."""
 
 
 @struct_kernel
 def velocities_at(na: int) -> int:
-    """Where the joint velocities start in a sensor row of na joints."""
+    """Returns the start index of the joint velocities in a sensor row of na joints."""
     return ROW_Q + na
 
 
 @struct_kernel
 def torques_at(na: int) -> int:
-    """Where the joint torques start in a sensor row of na joints."""
+    """Returns the start index of the joint torques in a sensor row of na joints."""
     return ROW_Q + 2 * na
 
 
 @struct_kernel
 def gyro_at(na: int) -> int:
-    """Where the gyro's three numbers start in a sensor row of na joints."""
+    """Returns the start index of the gyro (3 values) in a sensor row of na joints."""
     return ROW_Q + 3 * na
 
 
 @struct_kernel
 def accel_at(na: int) -> int:
-    """Where the accelerometer's three numbers start in a sensor row of na joints."""
+    """Returns the start index of the accelerometer (3 values) in a sensor row of na joints."""
     return ROW_Q + 3 * na + 3
 
 
 @struct_kernel
 def contact_forces_at(na: int) -> int:
-    """Where the contact forces start in a sensor row of na joints."""
+    """Returns the start index of the contact forces in a sensor row of na joints."""
     return ROW_Q + 3 * na + 6
 
 
 def reset_joints(joints: Joints, q: Array) -> None:
-    """Joints at rest where the encoders say.
+    """Resets the observer to joints at rest at the encoder positions.
 
     Args:
-        joints: written.
+        joints: the observer, written.
         q: (na,) encoder positions [rad].
     """
     joints.q[:] = q
@@ -95,20 +97,20 @@ def reset_joints(joints: Joints, q: Array) -> None:
 def joint_gains(
     joints: Joints, dt: float, keep: float, to_v: float, to_q: float
 ) -> tuple[float, float, float, float, float, float]:
-    """Carries the shared covariance on by dt, corrects it with one sample, and returns the gains of that.
+    """Propagates the shared covariance over dt, corrects it with one sample, and computes the Kalman gains.
 
     Args:
-        joints: whose covariance is written.
+        joints: the observer; its covariance is written.
         dt: time since the last sample, > 0 [s].
-        keep: share of an acceleration that is left after dt.
-        to_v: what an acceleration adds to the velocity in dt [s].
-        to_q: what it adds to the position [s^2].
+        keep: factor by which an acceleration decays in dt.
+        to_v: change of the velocity in dt per unit of acceleration [s].
+        to_q: change of the position in dt per unit of acceleration [s^2].
 
     Returns:
         Gains of the encoder on position, velocity and acceleration, then those of the measured velocity.
     """
     P = joints.P
-    # Acceleration noise enters as its random walk would; exact in a, to leading order in q and v.
+    # The process noise is that of a random walk of the acceleration: exact in a, leading order in q and v.
     drive = joints.accel_sd_rad_s2**2 * (1.0 - keep * keep)
     p00, p01, p02 = P[0, 0], P[0, 1], P[0, 2]
     p11, p12, p22 = P[1, 1], P[1, 2], P[2, 2]
@@ -124,7 +126,7 @@ def joint_gains(
     p11 = a11 + to_v * a12 + drive * dt * dt / 3.0
     p12 = keep * a12 + drive * dt / 2.0
     p22 = keep * keep * p22 + drive
-    # Encoder, then velocity.
+    # Correction with the encoder, then with the measured velocity.
     s = 1.0 / (p00 + joints.encoder_variance_rad2)
     k0, k1, k2 = p00 * s, p01 * s, p02 * s
     p11 -= k1 * p01
@@ -144,7 +146,12 @@ def joint_gains(
 
 @struct_kernel
 def time_shares(accel_time_s: float, dt: float) -> tuple[float, float, float]:
-    """What an acceleration leaves of itself after dt, adds to the velocity [s], and to the position [s^2]."""
+    """Computes the transition of a decaying acceleration over dt [s].
+
+    Returns:
+        Decay factor of the acceleration, change of the velocity per unit of acceleration [s], and change of
+        the position per unit of acceleration [s^2].
+    """
     keep = math.exp(-dt / accel_time_s)
     to_v = accel_time_s * (1.0 - keep)
     return keep, to_v, accel_time_s * (dt - to_v)
@@ -152,10 +159,10 @@ def time_shares(accel_time_s: float, dt: float) -> tuple[float, float, float]:
 
 @struct_kernel
 def observe_joints(joints: Joints, q: Array, v: Array, dt: float) -> None:
-    """Carries all joints on by dt and corrects them with one sample.
+    """Propagates all joint states over dt and corrects them with one sample.
 
     Args:
-        joints: written.
+        joints: the observer, written.
         q: (na,) encoder positions [rad].
         v: (na,) measured velocities [rad/s].
         dt: time since the last sample, > 0 [s].
@@ -178,17 +185,26 @@ def observe_joints(joints: Joints, q: Array, v: Array, dt: float) -> None:
 
 @struct_kernel
 def believable_joints(q: Array, v: Array) -> bool:
-    """Whether all joint measurements are finite and within 1000 rad, 1000 rad/s."""
+    """Returns whether all joint measurements are finite and within 1000 rad and 1000 rad/s."""
     good = True
     for j in range(q.shape[0]):
-        # NaN fails every comparison.
+        # NaN makes every comparison false.
         good = good and abs(q[j]) <= _FARTHEST_RAD and abs(v[j]) <= _FASTEST_RAD_S
     return good
 
 
 @struct_kernel
 def take_sample(row: Array, dt: float, joints: Joints) -> bool:
-    """Observes the joints of a sensor row; returns False, and touches nothing, where it is not believable."""
+    """Updates the observer with a sensor row.
+
+    Args:
+        row: data of the sensor row.
+        dt: time since the last sample [s].
+        joints: the observer, written.
+
+    Returns:
+        False if the joint measurements or dt are not plausible; then nothing was changed.
+    """
     na = len(joints.q)
     q, v = row[ROW_Q : ROW_Q + na], row[velocities_at(na) : torques_at(na)]
     if not (believable_joints(q, v) and dt > 0.0):
@@ -198,10 +214,14 @@ def take_sample(row: Array, dt: float, joints: Joints) -> bool:
 
 
 def steady_deviation(joints: Joints, dt: float) -> Array:
-    """(3,) SD of position [rad], velocity [rad/s], acceleration [rad/s^2] of the settled observer."""
+    """Returns the steady-state standard deviations of the observer with samples every dt [s].
+
+    Returns:
+        (3,) SD of position [rad], velocity [rad/s] and acceleration [rad/s^2].
+    """
     one = joints._replace(q=np.zeros(1), v=np.zeros(1), vdot=np.zeros(1), P=np.zeros((3, 3)))
     reset_joints(one, np.zeros(1))
-    # A thousand steps interpreted take less time than compiling them would.
+    # A thousand interpreted steps take less time than compiling the kernel.
     gains: Callable[..., Any] = joint_gains.py_func  # type: ignore[attr-defined]
     passed: Callable[..., Any] = time_shares.py_func  # type: ignore[attr-defined]
     for _ in range(1000):

@@ -1,4 +1,4 @@
-"""The structs of the compiled kernels for one robot: noises, thresholds, soles, and arrays; made once."""
+"""Construction of the structs of the compiled kernels for one robot: noises, thresholds, soles and arrays."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from kilohertz.robots.model.robot_model import RobotModel
 
 Array = NDArray[np.float64]
 
-# A balance of moments is as good as that of forces at this arm [m].
+# Lever arm that converts the SD of the force balance to that of the moment balance [m].
 MOMENT_ARM_M = 0.1
 
 
 def pose_noise(robot: RobotModel, config: EstimatorGains) -> tuple[Array, Array]:
-    """Covariances of the contacts' poses as the encoders give them: (nc, 3, 3) [m^2] and [rad^2].
+    """Computes the covariances of the contact poses that follow from the encoders.
 
-    The encoders' noise passes through the leg's Jacobian in the nominal posture; play and bending come on
-    top. Both are taken to be the same in all directions.
+    The encoder noise is transformed by the Jacobian of the leg in the nominal posture; the noise from
+    backlash and bending is added. Both are assumed to be the same in all directions.
+
+    Returns:
+        (nc, 3, 3) covariances of the positions [m^2], and (nc, 3, 3) of the orientations [rad^2].
     """
     model, data = robot.pin_model, robot.pin_model.createData()
     pin.computeJointJacobians(model, data, np.array(robot.q_nominal))
@@ -44,12 +47,17 @@ def pose_noise(robot: RobotModel, config: EstimatorGains) -> tuple[Array, Array]
 
 
 def torque_deviation(robot: RobotModel, config: EstimatorGains, accel_sd: float) -> Array:
-    """SD of what each joint's equation of motion lacks [Nm]: its torque, and inertia times acceleration.
+    """Computes the SD of the error of each joint's equation of motion.
+
+    The error consists of that of the torque, and of inertia times the error of the acceleration.
 
     Args:
         robot: the robot.
         config: noises.
-        accel_sd: SD of the joints' estimated accelerations [rad/s^2].
+        accel_sd: SD of the estimated joint accelerations [rad/s^2].
+
+    Returns:
+        (na,) SD of each joint's equation of motion [Nm].
     """
     M = pin.crba(robot.pin_model, robot.pin_model.createData(), np.array(robot.q_nominal))
     deviation: Array = np.hypot(config.contact.torque_noise_Nm, np.diagonal(M)[robot.n_base :] * accel_sd)
@@ -59,14 +67,14 @@ def torque_deviation(robot: RobotModel, config: EstimatorGains, accel_sd: float)
 def wrench_problem(
     robot: RobotModel, config: EstimatorGains, weight_N: float, accel_sd: float, required: Array
 ) -> WrenchProblem:
-    """Least squares for the wrenches of the robot's contacts.
+    """Builds the least-squares problem for the wrenches of the robot's contacts.
 
     Args:
         robot: the robot.
         config: noises.
-        weight_N: of the robot.
-        accel_sd: SD of the joints' estimated accelerations [rad/s^2].
-        required: (nv,) where pinocchio leaves its inverse dynamics.
+        weight_N: weight of the robot [N].
+        accel_sd: SD of the estimated joint accelerations [rad/s^2].
+        required: (nv,) array into which pinocchio writes the result of its inverse dynamics.
     """
     nc = len(robot.contacts)
     reach = [np.linalg.norm(contact.corners_F, axis=1).max() for contact in robot.contacts]
@@ -84,7 +92,7 @@ def wrench_problem(
 
 
 def detection(config: EstimatorGains, weight_N: float) -> Detection:
-    """When contacts close and open under a robot of this weight."""
+    """Builds the thresholds at which the contacts of a robot with this weight [N] close and open."""
     return Detection(
         make_N=float(config.contact.make_fraction * weight_N),
         break_N=float(config.contact.break_fraction * weight_N),
@@ -94,13 +102,13 @@ def detection(config: EstimatorGains, weight_N: float) -> Detection:
 
 
 def sole_boxes(robot: RobotModel) -> Array:
-    """(nc, 2, 2) least and greatest x, y of each sole's corners in its frame [m]."""
+    """Returns the (nc, 2, 2) smallest and largest x, y of each sole's corners in its contact frame [m]."""
     boxes = [[c.corners_F[:, :2].min(axis=0), c.corners_F[:, :2].max(axis=0)] for c in robot.contacts]
     return np.array(boxes, dtype=float).reshape(-1, 2, 2)
 
 
 def new_contacts(robot: RobotModel, config: EstimatorGains) -> Contacts:
-    """The robot's contacts, nothing known of them but their soles."""
+    """Builds the contacts of the robot; only their soles are set, all states are zero."""
     nc = len(robot.contacts)
     soles = [config.use_sole_orientation and len(c.corners_F) >= 3 for c in robot.contacts]
     return Contacts(
@@ -119,15 +127,15 @@ def new_contacts(robot: RobotModel, config: EstimatorGains) -> Contacts:
 
 
 def set_pose_noise(poses: ContactPoses, robot: RobotModel, config: EstimatorGains) -> None:
-    """Writes the covariances of `pose_noise`."""
+    """Writes the covariances that `pose_noise` computes to `poses`."""
     position, rotation = pose_noise(robot, config)
     poses.position_covariance[:] = position
     poses.rotation_covariance[:] = rotation
 
 
 def new_joints(config: JointObserverGains, na: int) -> Joints:
-    """An observer of na joints, at zero."""
-    # Rows of one array, so that one look at memory finds a joint whole.
+    """Builds an observer of na joints, all at zero."""
+    # Rows of one array, so that the states of a joint are close together in memory.
     q, v, vdot = np.zeros((3, na))
     return Joints(
         q=q,
@@ -142,17 +150,17 @@ def new_joints(config: JointObserverGains, na: int) -> Joints:
 
 
 def new_imu() -> Imu:
-    """An IMU at the base's origin that rests."""
+    """Builds an IMU at rest at the origin of the base."""
     return Imu(R_BI=np.eye(3), p_BI=np.zeros(3), gyro_smooth=np.zeros(3))
 
 
 def stands_on_points(robot: RobotModel) -> bool:
-    """Whether all contacts of the robot are points."""
+    """Returns whether all contacts of the robot are points."""
     return bool(robot.contacts) and all(len(contact.corners_F) == 1 for contact in robot.contacts)
 
 
 def tick_settings(config: EstimatorGains, *, on_points: bool = False) -> TickSettings:
-    """Noises and thresholds of `floating_base_tick`, for a robot on soles or on points."""
+    """Builds the noises and thresholds of `floating_base_tick`, for a robot with soles or with point feet."""
     cutoff = config.gyro_cutoff_Hz
     drift = config.point_drift_m_per_sqrt_s if on_points else config.foot_drift_m_per_sqrt_s
     return TickSettings(
@@ -170,7 +178,7 @@ def tick_settings(config: EstimatorGains, *, on_points: bool = False) -> TickSet
 
 
 def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
-    """An observer of IMU and legs that has seen nothing."""
+    """Builds the observer that compares IMU and legs, with all states zero."""
     return ImuWatch(
         hung=np.zeros((nc, 3)),
         speed=np.zeros(3),
@@ -182,7 +190,7 @@ def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
 
 
 def new_doubt(nc: int) -> Doubt:
-    """No doubt."""
+    """Builds the state of divergence detection, with all criteria zero."""
     return Doubt(
         doubt=np.zeros(1),
         disagreement=np.zeros(1),
@@ -196,7 +204,7 @@ def new_doubt(nc: int) -> Doubt:
 
 
 def trust(config: EstimatorGains) -> Trust:
-    """What `doubt_filter` still believes."""
+    """Builds the bounds of the divergence criteria of `doubt_filter`."""
     return Trust(
         disagreement=float(config.largest_disagreement),
         tilt_variance_rad2=math.radians(config.largest_tilt_sd_deg) ** 2,
@@ -206,10 +214,10 @@ def trust(config: EstimatorGains) -> Trust:
 
 
 def new_dynamics(robot: RobotModel) -> Dynamics:
-    """The robot at rest with its base and its joints at their neutral places."""
+    """Builds the arguments of pinocchio for a robot at rest in the neutral configuration."""
     return Dynamics(q_B=pin.neutral(robot.pin_model), v_B=np.zeros(robot.nv), vdot_B=np.zeros(robot.nv))
 
 
 def new_state(robot: RobotModel) -> RobotState:
-    """The robot at rest in its nominal posture."""
+    """Builds the state of a robot at rest in its nominal posture."""
     return RobotState(q=np.array(robot.q_nominal), v=np.zeros(robot.nv))

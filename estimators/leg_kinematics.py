@@ -1,8 +1,8 @@
-"""Poses, and the velocities they give to joints, read straight from pinocchio's memory.
+"""Poses of frames and columns of their Jacobians, computed from joint poses in pinocchio's memory.
 
-`pin.forwardKinematics(model, data, q)` with the base at the identity leaves in `data.oMi` the pose of each
-joint in the base frame B. A pose is twelve float64 there (rotation by columns, then translation), at an
-address that stays: compiled code reads them without a copy.
+`pin.forwardKinematics(model, data, q)` with the base at the identity writes the pose of each joint in the
+base frame B to `data.oMi`. A pose there is twelve float64 (rotation by columns, then translation) at an
+address that does not change, so that compiled code reads it without a copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Where the position starts in the twelve numbers of a pose in pinocchio's memory.
+# Start index of the position in the twelve numbers of a pose in pinocchio's memory.
 POSE_P = 9
 # Row of a frame's placement that holds its position.
 PLACEMENT_P = 3
@@ -29,14 +29,14 @@ PLACEMENT_P = 3
 
 @struct_kernel
 def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
-    """Pose in the base of a frame that is fixed to a joint.
+    """Computes the pose in the base frame of a frame that is fixed to a joint.
 
     Args:
-        address: of the joint's pose.
-        placement: (4, 3) the frame in the joint: three rows of its rotation, then its position [m] in row
-            PLACEMENT_P.
-        R: (3, 3) written.
-        p: (3,) written [m].
+        address: address of the pose of the joint in pinocchio's memory.
+        placement: (4, 3) placement of the frame in the joint: three rows of its rotation, then its position
+            [m] in row PLACEMENT_P.
+        R: (3, 3) orientation of the frame in the base frame, written.
+        p: (3,) position of the frame in the base frame [m], written.
     """
     pose = float_pointer(address)
     for i in range(3):
@@ -53,13 +53,13 @@ def frame_pose(address: int, placement: Array, R: Array, p: Array) -> None:
 
 @struct_kernel
 def joint_column(address: int, axis: Array, point: Array, column: Array) -> None:
-    """What one joint's unit velocity does to a point: its column of the point's Jacobian in the base.
+    """Computes the column of one joint in the Jacobian of a point, in the axes of the base.
 
     Args:
-        address: of the joint's pose.
-        axis: (6,) the joint's motion in its own frame, linear then angular.
-        point: (3,) in the base [m].
-        column: (6,) linear then angular velocity in the base's axes, written.
+        address: address of the pose of the joint in pinocchio's memory.
+        axis: (6,) motion of the joint in its own frame at unit velocity, linear then angular.
+        point: (3,) position of the point in the base frame [m].
+        column: (6,) velocity of the point at unit joint velocity, linear then angular, written.
     """
     pose = float_pointer(address)
     for i in range(3):
@@ -73,7 +73,7 @@ def joint_column(address: int, axis: Array, point: Array, column: Array) -> None
 
 
 class KinematicTables(NamedTuple):
-    """Where compiled code finds the na joints and the nf frames that it needs."""
+    """Addresses and constants by which compiled code computes the kinematics of na joints and nf frames."""
 
     joint_address: IntArray
     """(na,) address of each joint's pose in pinocchio's memory."""
@@ -82,13 +82,13 @@ class KinematicTables(NamedTuple):
     frame_address: IntArray
     """(nf,) address of the pose of the joint that carries each frame."""
     frame_placement: Array
-    """(nf, 4, 3) each frame in that joint, see `frame_pose`."""
+    """(nf, 4, 3) placement of each frame in that joint, see `frame_pose`."""
     frame_support: IntArray
-    """(nf, na) 1 where the joint moves the frame relative to the base."""
+    """(nf, na) 1 if the joint moves the frame relative to the base, else 0."""
 
     @classmethod
     def of(cls, robot: RobotModel, data: pin.Data, frame_ids: list[int]) -> KinematicTables:
-        """Tables for some frames of a robot; `data` must live as long as they are used."""
+        """Builds the tables for some frames of a robot; `data` must exist as long as the tables are used."""
         model = robot.pin_model
         first = model.njoints - robot.na
         joints = range(first, model.njoints)
@@ -114,7 +114,7 @@ class KinematicTables(NamedTuple):
 
 
 def pose_address(data: pin.Data, joint: int) -> int:
-    """Address of the twelve numbers of a joint's pose."""
+    """Returns the address in pinocchio's memory of the twelve numbers of a joint's pose."""
     pose = data.oMi[joint]
     address: int = pose.rotation.__array_interface__["data"][0]
     assert pose.rotation.flags.f_contiguous

@@ -1,7 +1,8 @@
-"""What is carried, from a tick's torques and kinematics: compiled, as NumPy takes 120 us for the soles alone.
+"""Compiled kernels that estimate the payload from joint torques and kinematics.
 
-Three sources in turn: the wrenches of the soles against the weight that the model knows, the torques of each
-arm against what it should take to hold its hand up, and the rest, which the trunk carries.
+They are compiled because NumPy takes 120 us for the soles alone. The payload is estimated in three steps: the
+total from the wrenches of the soles minus the weight of the model, the load of each hand from the torques of
+its arm minus those that the model needs, and the load of the trunk as the remainder.
 """
 
 from __future__ import annotations
@@ -17,66 +18,71 @@ from kilohertz.robots.model.kin import MOMENT, NV_BASE, QW, QX, QY, QZ, Floats, 
 PULL, PULL_SQUARED, PULL_PER_KG = range(3)
 """Columns of `Arms.pull`."""
 SUM_KG, AHEAD_KG_M, LEFT_KG_M = range(3)
-"""Entries of `Load.raw`: everything carried, and its first moments from the trunk's origin, heading axes."""
+"""Entries of `Load.raw`: total payload, and its first moments about the trunk's origin in heading axes."""
 PUSH_X, PUSH_Y, PUSH_UP, TURN_X, TURN_Y = range(5)
 """Entries of `Load.disturbance`: force and moment about the robot's own centre of mass, world axes."""
 CALM_S, TRUNK_KG, ARMS_KG, PAYLOAD_KG, KNOWN = range(5)
 JUDGED = 5
-"""What is judged: how long nobody has pushed [s], load of the trunk, average load of the hands, all [kg], and
-1 where this tick's torques told anything."""
+"""Entries of `Load.judged`: time since the last push [s], load of the trunk [kg], average load of all hands
+[kg], total payload [kg], and 1 if the torques of this tick are finite. JUDGED is their number."""
 
 RATE_PER_S = 20.0
+"""Gain of the disturbance observer [1/s]."""
 SETTLE_S, TARE_S = 0.4, 3.0
+"""Time constants of the average and of the tare [s], see `weigh_steady`."""
 _HAND_SETTLE_S = 0.05
+"""Time constant of the load of each hand [s]."""
 _LEAST_IN_HAND, _LEAST_ON_TRUNK = 0.01, 0.02
-"""A hand, and the trunk, are believed to carry this part of the robot's mass or more: less is not told from
-friction and from what the model is off."""
+"""Smallest load of a hand and of the trunk that is accepted, as a fraction of the robot's mass; a smaller one
+cannot be distinguished from friction and from errors of the model."""
 _STILL_BELIEVED = 0.5
-"""Of those, for what is believed already."""
+"""Factor on these thresholds for a load that is already accepted (hysteresis)."""
 _PUSH, AFTER_PUSH_S = 0.08, 0.5
-"""A disturbance that pushes sideways by more than this part of the weight is no load, nor is what follows."""
+"""Horizontal disturbance above which it counts as a push, as a fraction of the robot's weight, and the time
+after a push in which no load is estimated [s]."""
 _ARM_ERROR, _SOLE_ERROR = 0.07, 0.01
-"""How well arms weigh, over the load (held a little off the hand's point), and soles, over the robot."""
+"""Relative error of the arms, as a fraction of the load (which is not held exactly at the hand's point), and
+of the soles, as a fraction of the robot's mass."""
 _LEAST_PULL = (0.1 * GRAVITY_M_S2) ** 2
-"""Arms that hang down with levers shorter than 0.1 m hardly tell what is in their hands."""
+"""Regularisation of the load of a hand: arms that hang down with levers below 0.1 m hardly measure it."""
 
 Heading = tuple[float, float]
 """Cosine and sine of the base's yaw."""
 
 
 class Soles(NamedTuple):
-    """The contacts of a robot, C of them."""
+    """The C contacts of a robot."""
 
     frame: Ints
     """(C,) index of the contact's frame in `Kin`."""
     offset: Ints
-    """(C,) negative where the contact is open."""
+    """(C,) negative if the contact is open."""
     dim: Ints
-    """(C,) components of the wrench that the contact transmits."""
+    """(C,) number of wrench components that the contact transmits."""
     select: Ints
-    """(C, 6) which of the six spatial components they are."""
+    """(C, 6) indices of these components among the six of a spatial vector."""
 
 
 class MeanMotion(NamedTuple):
-    """Torque and acceleration, averaged from one weighing to the next."""
+    """Torques and accelerations, averaged over the ticks from one payload estimate to the next."""
 
     tau_sum: Floats
-    """(na,) torques of the ticks since the last weighing, added up [Nm]."""
+    """(na,) sum of the torques of the ticks since the last estimate [Nm]."""
     last_v: Floats
-    """(nv,) velocity at the last weighing."""
+    """(nv,) velocity at the last estimate [m/s, rad/s]."""
     tau: Floats
     """(na,) mean torque [Nm]."""
     vdot: Floats
-    """(nv,) mean acceleration."""
+    """(nv,) mean acceleration [m/s^2, rad/s^2]."""
 
 
 class SoleForces(NamedTuple):
-    """What holds the robot up."""
+    """Sum of the contact wrenches that support the robot."""
 
     force_W: Floats
     """(3,) sum of the contact forces, world axes [N]."""
     moment_C: Floats
-    """(3,) their moment about the centre of mass, world axes [Nm]."""
+    """(3,) moment of the contact wrenches about the centre of mass, world axes [Nm]."""
     normal: Floats
     """(6, 6) scratch: normal equations of one sole."""
     wrench: Floats
@@ -84,69 +90,77 @@ class SoleForces(NamedTuple):
 
 
 class Arms(NamedTuple):
-    """What the torques of the arms say, H hands."""
+    """Loads of the H hands according to the torques of their arms."""
 
     hands: Ints
     """(H,) frame of each hand in `Kin`."""
     moves_trunk: Ints
-    """(nv,) 1 for an entry of v that moves the trunk: a joint that is no part of an arm."""
+    """(nv,) 1 for an entry of v that moves the trunk, so that its joint is not part of an arm."""
     pull: Floats
-    """(H, 3) sums over the arm's joints, PULL, PULL_SQUARED, PULL_PER_KG: the count of a joint times the
-    torque that is missing, times itself, times what a mass of 1 kg in the hand adds."""
+    """(H, 3) sums over the joints of an arm, PULL, PULL_SQUARED, PULL_PER_KG: the weight of a joint times its
+    missing torque, times itself, and times the torque that 1 kg in the hand adds."""
     felt: Floats
-    """(3,) scratch: acceleration of a hand, gravity included, in its axes [m/s^2]."""
+    """(3,) scratch: acceleration of a hand minus gravity, in the hand's axes [m/s^2]."""
 
 
 class Carriers(NamedTuple):
-    """What the model has loads on: hands, and last the trunk; n of them."""
+    """The n parts of the robot that carry loads in the model: the hands, and last the trunk."""
 
     frame: Ints
     """(n,) frame of each carrier in `Kin`."""
     mass_kg: Floats
-    """(n,) load that the model has there now."""
+    """(n,) current load of each carrier in the model [kg]."""
     p_F: Floats
-    """(n, 3) where it is, in the carrier's frame [m]."""
+    """(n, 3) position of that load in the carrier's frame [m]."""
     own_centre_F: Floats
-    """(n, 3) centre of mass of what the carrier's joint moves by itself, in its frame [m]."""
+    """(n, 3) centre of mass of the unloaded link that the carrier's joint moves, in its frame [m]."""
     p_RC: Floats
-    """(3,) from the centre of mass of the robot alone to that with its loads, world axes [m]."""
+    """(3,) vector from the centre of mass of the robot alone to that with its loads, world axes [m]."""
     robot_kg: Floats
-    """(1,) mass of the robot alone."""
+    """(1,) mass of the robot alone [kg]."""
 
 
 class Load(NamedTuple):
-    """What is believed to be carried, and what that is judged by."""
+    """The estimated payload, and the quantities from which it is estimated."""
 
     momentum: Floats
+    """(3,) scratch: linear momentum [kg m/s]."""
     moment: Floats
-    """(3,) scratch: linear momentum [kg m/s], moment about the robot's own centre of mass [Nm]."""
+    """(3,) scratch: moment of the contact wrenches about the centre of mass of the robot alone [Nm]."""
     observer: Floats
     """(OBSERVER,) memory of `observe_disturbance`."""
     disturbance: Floats
-    """(6,) PUSH_X to TURN_Y [N, Nm]."""
+    """(6,) estimated disturbance [N, Nm], see PUSH_X."""
     judged: Floats
-    """(JUDGED,) CALM_S to KNOWN."""
+    """(JUDGED,) results and conditions of the estimate, see CALM_S."""
     scales: Floats
     """(SCALES,) memory of `weigh_steady`."""
     raw: Floats
-    """(3,) SUM_KG, AHEAD_KG_M, LEFT_KG_M."""
+    """(3,) total payload [kg] and its first moments [kg m], see SUM_KG."""
     felt_kg: Floats
-    """(H,) load of each hand as its arm tells, unjudged."""
+    """(H,) load of each hand from the torques of its arm, before the threshold [kg]."""
     hand_kg: Floats
-    """(H,) load of each hand as it is believed."""
+    """(H,) accepted load of each hand [kg]."""
     hand_place: Floats
-    """(H, 2) average place of each hand from the trunk's origin, ahead and to the left [m]."""
+    """(H, 2) average position of each hand relative to the trunk's origin, ahead and to the left [m]."""
     goal_kg: Floats
-    """(n,) load of each carrier as it is believed."""
+    """(n,) accepted load of each carrier [kg]."""
     goal_place: Floats
-    """(n, 3) where, in the carrier's frame [m]."""
+    """(n, 3) position of that load in the carrier's frame [m]."""
     p_BP: Floats
-    """(3,) middle of everything carried, from the base's origin along its heading; its height is NaN [m]."""
+    """(3,) centre of the total payload relative to the base's origin, heading axes [m]; its height is NaN."""
 
 
 @kernel
 def average_motion(period_s: float, ticks: int, k: Kin, motion: MeanMotion) -> None:
-    """Mean acceleration and torques of the last ticks; begins anew to sum up."""
+    """Computes the mean acceleration and torques of the last ticks, and restarts the sums.
+
+    Args:
+        period_s: time since the last call [s].
+        ticks: number of ticks since the last call.
+        k: kinematics of the tick.
+        motion: written.
+    """
     for i in range(len(k.v)):
         motion.vdot[i] = (k.v[i] - motion.last_v[i]) / period_s
         motion.last_v[i] = k.v[i]
@@ -157,11 +171,11 @@ def average_motion(period_s: float, ticks: int, k: Kin, motion: MeanMotion) -> N
 
 @kernel
 def feel_hands(k: Kin, motion: MeanMotion, arms: Arms) -> None:
-    """What the torques of each arm say about a mass in its hand.
+    """Computes the sums from which the mass in each hand is estimated, and writes them to `Arms.pull`.
 
-    A mass m in the hand adds m J' (a - g) to the torques, a the hand's acceleration, so what is missing from
-    tau - (M vdot + h) tells of it. Joints count by -J' g, which has no noise: with J' (a - g), as least
-    squares would have it, the noise of a makes every mass seem too small.
+    A mass m in the hand adds m J' (a - g) to the torques, where a is the acceleration of the hand, so that it
+    appears in tau - (M vdot + h). The joints are weighted by -J' g, which has no noise: with J' (a - g), as
+    in ordinary least squares, the noise of a would bias every mass towards zero.
     """
     vdot, felt, pull = motion.vdot, arms.felt, arms.pull
     nb, nv = k.size[NV_BASE], len(vdot)
@@ -191,9 +205,9 @@ def feel_hands(k: Kin, motion: MeanMotion, arms: Arms) -> None:
 
 @kernel
 def add_up_soles(k: Kin, soles: Soles, motion: MeanMotion, forces: SoleForces) -> None:
-    """Sums the wrenches of closed contacts.
+    """Adds up the wrenches of the closed contacts, about the centre of mass.
 
-    Compiled: 2 us for two soles, against 120 us of small NumPy calls.
+    Compiled, this takes 2 us for two soles, compared with 120 us in NumPy.
     """
     force_W, moment_C, wrench = forces.force_W, forces.moment_C, forces.wrench
     force_W[:] = 0.0
@@ -226,7 +240,7 @@ def add_up_soles(k: Kin, soles: Soles, motion: MeanMotion, forces: SoleForces) -
 
 @kernel
 def sole_wrench(c: int, k: Kin, soles: Soles, motion: MeanMotion, forces: SoleForces) -> None:
-    """Writes the wrench of one contact: J' w = M vdot + h - tau on the joints above, in least squares."""
+    """Writes the wrench w of contact c: the least-squares solution of J' w = M vdot + h - tau on its leg."""
     normal, wrench, vdot, nb = forces.normal, forces.wrench, motion.vdot, k.size[NV_BASE]
     f, n = soles.frame[c], soles.dim[c]
     for r in range(n):
@@ -250,7 +264,13 @@ def sole_wrench(c: int, k: Kin, soles: Soles, motion: MeanMotion, forces: SoleFo
 
 @kernel
 def cholesky_solve(A: Floats, b: Floats, n: int) -> None:
-    """Solves b <- A^-1 b for a positive definite A, given by its lower triangle, which is overwritten."""
+    """Computes b <- A^-1 b in place for a positive definite matrix A.
+
+    Args:
+        A: lower triangle of the matrix, in the first n rows and columns; overwritten.
+        b: right-hand side, in the first n entries; overwritten with the solution.
+        n: number of unknowns.
+    """
     for i in range(n):
         for j in range(i + 1):
             total = A[i, j]
@@ -270,7 +290,7 @@ def cholesky_solve(A: Floats, b: Floats, n: int) -> None:
 
 @kernel
 def find_own_centre(k: Kin, carriers: Carriers) -> None:
-    """Writes `Carriers.p_RC`."""
+    """Writes `Carriers.p_RC`, the shift of the centre of mass by the loads in the model."""
     p_RC = carriers.p_RC
     p_RC[:] = 0.0
     for i in range(len(carriers.frame)):
@@ -287,9 +307,10 @@ def find_own_centre(k: Kin, carriers: Carriers) -> None:
 def observe_load(
     period_s: float, k: Kin, forces: SoleForces, arms: Arms, carriers: Carriers, load: Load
 ) -> None:
-    """Lets the observer see what holds the robot up, whose own weight it knows: the load is what disturbs.
+    """Runs the disturbance observer with the contact wrenches and the weight of the robot alone.
 
-    Writes the disturbance, whether this tick's torques are known, and how long nobody has pushed.
+    A payload then appears as a disturbance. The function also writes whether the torques of this tick are
+    finite, and the time since the last push.
     """
     force_W, moment_C, pull, p_RC = forces.force_W, forces.moment_C, arms.pull, carriers.p_RC
     momentum, moment, judged = load.momentum, load.moment, load.judged
@@ -301,7 +322,7 @@ def observe_load(
     judged[KNOWN] = 1.0 if math.isfinite(known) else 0.0
     if not math.isfinite(known):
         return
-    # About the robot's own centre of mass.
+    # Moment about the centre of mass of the robot alone.
     moment[X] = moment_C[X] + p_RC[Y] * force_W[Z] - p_RC[Z] * force_W[Y]
     moment[Y] = moment_C[Y] + p_RC[Z] * force_W[X] - p_RC[X] * force_W[Z]
     moment[Z] = moment_C[Z] + p_RC[X] * force_W[Y] - p_RC[Y] * force_W[X]
@@ -311,17 +332,17 @@ def observe_load(
     observe_disturbance(
         momentum, k.L_C, force_W, moment, weight_N, RATE_PER_S, period_s, load.observer, load.disturbance
     )
-    # Loads pull down; a push goes sideways, and legs hurry after it.
+    # A load pulls down; a push acts sideways, and the legs accelerate after it.
     pushed = math.hypot(load.disturbance[PUSH_X], load.disturbance[PUSH_Y]) > _PUSH * weight_N
     judged[CALM_S] = 0.0 if pushed else judged[CALM_S] + period_s
 
 
 @kernel
 def share_load(period_s: float, k: Kin, arms: Arms, carriers: Carriers, load: Load) -> None:
-    """Says what each carrier is believed to carry: `Load.goal_kg` and `Load.goal_place`.
+    """Distributes the payload to the carriers: writes `Load.goal_kg`, `Load.goal_place` and `Load.p_BP`.
 
-    Everything is weighed by the soles, what is in the hands by the arms too, the rest is on the trunk, the
-    last of the carriers. Nothing is judged while somebody pushes. Also writes `Load.p_BP`.
+    The total is estimated from the soles, and the loads of the hands from the arms; the remainder is assigned
+    to the trunk, the last of the carriers. Nothing changes during a push and for AFTER_PUSH_S after it.
     """
     if load.judged[KNOWN] == 0.0 or load.judged[CALM_S] < AFTER_PUSH_S:
         return
@@ -337,7 +358,7 @@ def share_load(period_s: float, k: Kin, arms: Arms, carriers: Carriers, load: Lo
 
 @kernel
 def weigh_by_soles(period_s: float, heading: Heading, k: Kin, carriers: Carriers, load: Load) -> float:
-    """Everything that is carried, by the soles [kg]; writes `Load.raw`."""
+    """Returns the total payload from the wrenches of the soles [kg], and writes `Load.raw`."""
     trunk, held, p_RC, disturbance = carriers.frame[-1], 0.0, carriers.p_RC, load.disturbance
     for i in range(len(load.hand_kg)):
         held += load.hand_kg[i]
@@ -361,15 +382,15 @@ def weigh_by_soles(period_s: float, heading: Heading, k: Kin, carriers: Carriers
 
 @kernel
 def weigh_by_arms(period_s: float, arms: Arms, carriers: Carriers, load: Load) -> float:
-    """What is in the hands, by what is missing from the torques of their arms [kg]."""
+    """Returns the total load of the hands from the missing torques of their arms [kg]."""
     pull, felt_kg, hand_kg = arms.pull, load.felt_kg, load.hand_kg
     share, least_kg = min(period_s / _HAND_SETTLE_S, 1.0), _LEAST_IN_HAND * carriers.robot_kg[0]
     held = 0.0
     for i in range(len(hand_kg)):
-        # What the model has in the hand already is no longer missing from the torques.
+        # The load that the model already has in the hand no longer appears as a missing torque.
         missing = pull[i, PULL] + pull[i, PULL_PER_KG] * (carriers.mass_kg[i] - felt_kg[i])
         felt = felt_kg[i] + share * missing / (pull[i, PULL_SQUARED] + _LEAST_PULL)
-        felt_kg[i] = max(felt, -least_kg)  # there is no negative load to recover from
+        felt_kg[i] = max(felt, -least_kg)  # a load is not negative; the bound shortens the recovery
         enough = least_kg * (_STILL_BELIEVED if hand_kg[i] > 0.0 else 1.0)
         hand_kg[i] = felt_kg[i] if felt_kg[i] >= enough else 0.0
         held += hand_kg[i]
@@ -386,10 +407,15 @@ def place_hands(
     carriers: Carriers,
     load: Load,
 ) -> tuple[float, float, float]:
-    """What is in the hands [kg], no more than the soles allow, and its first moments [kg m]."""
+    """Computes load and first moments of the hands; the load is limited to what the soles measure.
+
+    Returns:
+        The load of all hands [kg], and its first moments ahead and to the left, relative to the trunk's
+        origin [kg m].
+    """
     hand_kg, hand_place, trunk = load.hand_kg, load.hand_place, carriers.frame[-1]
     c, s = heading
-    # What is in the hands weighs on the soles too; arms that swing fast feel more than there is.
+    # The soles carry the load of the hands too; arms that swing fast overestimate it.
     most_kg = total_kg + (_LEAST_ON_TRUNK * carriers.robot_kg[0] if total_kg > 0.0 else 0.0)
     in_hands = ahead = left = 0.0
     slow = min(period_s / SETTLE_S, 1.0)
@@ -397,7 +423,8 @@ def place_hands(
         if held_kg > most_kg:
             hand_kg[i] *= most_kg / held_kg
         load.goal_kg[i] = hand_kg[i]
-        # Where the hands are is averaged like the moments: else arms that swing would seem to shift the rest.
+        # The positions of the hands are averaged like the moments; otherwise swinging arms would seem to move
+        # the load of the trunk.
         x, y = k.p[carriers.frame[i], X] - k.p[trunk, X], k.p[carriers.frame[i], Y] - k.p[trunk, Y]
         hand_place[i, X] += slow * (c * x + s * y - hand_place[i, X])
         hand_place[i, Y] += slow * (c * y - s * x - hand_place[i, Y])
@@ -411,7 +438,7 @@ def place_hands(
 def load_trunk(
     in_hands: float, ahead: float, left: float, heading: Heading, k: Kin, carriers: Carriers, load: Load
 ) -> None:
-    """Puts on the trunk what the hands do not carry."""
+    """Assigns the payload that the hands do not carry to the trunk."""
     judged, raw, kg = load.judged, load.raw, carriers.robot_kg[0]
     hands = len(load.hand_kg)
     trunk = carriers.frame[hands]
@@ -424,7 +451,7 @@ def load_trunk(
         x, y = (raw[AHEAD_KG_M] - ahead) / rest_kg, (raw[LEFT_KG_M] - left) / rest_kg
         wx, wy, wz = c * x - s * y, s * x + c * y, 0.0
         for q in range(3):
-            # A load's height does not show: it is taken to be that of the trunk's own mass.
+            # The height of a load cannot be observed; it is set to that of the trunk's own centre of mass.
             wz += k.R[trunk, Z, q] * carriers.own_centre_F[hands, q]
         for q in range(3):
             load.goal_place[hands, q] = k.R[trunk, X, q] * wx + k.R[trunk, Y, q] * wy + k.R[trunk, Z, q] * wz
@@ -441,9 +468,10 @@ def sum_up(
     carriers: Carriers,
     load: Load,
 ) -> None:
-    """Says how much there is in all, and where.
+    """Computes the total payload and its position.
 
-    Arms and soles weigh the same: what they differ by is shared by how well each can tell.
+    If only the hands carry a load, arms and soles measure the same mass: the difference between them is
+    distributed according to their variances.
     """
     judged, raw, p_BP, kg = load.judged, load.raw, load.p_BP, carriers.robot_kg[0]
     believed = judged[TRUNK_KG] > 0.0

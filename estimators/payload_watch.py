@@ -1,11 +1,12 @@
-"""Keeps an eye on the weight: what the robot carries that nobody told it of, standing or walking.
+"""Estimation of an unknown payload of a robot that stands or walks.
 
-All of it shows in the soles' wrenches, what is in a hand shows in the torques of its arm too, and far more
-sharply: a model that is off by a few percent of the whole robot's mass is off by a few percent of an arm's
-there. The trunk carries the rest. The soles' wrenches are taken from torques and motion of the legs alone:
-neither the upper body nor what the controller hoped it would do enters (with the planned wrenches instead, a
-load of 10 kg in G1's hands came out as 7 kg). The legs' own acceleration matters: heavy ones that sink to
-the height of walking seemed to lose 17 kg.
+The total payload is measured by the wrenches of the soles. The load of a hand is also measured by the torques
+of its arm, and much more accurately: a model error of a few percent is a few percent of the mass of an arm
+there, instead of the mass of the whole robot. The remainder is the load of the trunk. The wrenches of the
+soles are computed from torques and motion of the legs only, independent of the upper body and of the planned
+wrenches (with the planned wrenches, a load of 10 kg in the hands of G1 was estimated as 7 kg). The
+acceleration of the legs has to be included: without it, a robot with heavy legs that sinks to its walking
+height seemed to lose 17 kg.
 """
 
 from __future__ import annotations
@@ -41,18 +42,20 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
 _EVERY_TICKS = 20
-"""A payload is no matter of milliseconds."""
+"""Number of ticks between two payload estimates; a payload changes slowly compared with a tick."""
 
 
 class LoadedModel(Protocol):
-    """The model that a controller works with, as far as loads are in it; arrays keep their address.
+    """The loads in the model of a controller; its arrays are persistent.
 
     Attributes:
-        frames: frame in `Kin` of each of its n carriers: every hand that has an arm, and last the trunk.
-        mass_kg: (n,) load of each carrier as the model has it now.
-        p_F: (n, 3) where it is, in the carrier's frame [m].
-        own_centre_F: (n, 3) centre of mass of what each carrier's joint moves by itself, in its frame [m].
-        p_RC: (3,) written: from the centre of mass of the robot alone to that with its loads [m].
+        frames: frame in `Kin` of each of the n carriers: every hand that has an arm, and last the trunk.
+        mass_kg: (n,) current load of each carrier in the model [kg].
+        p_F: (n, 3) position of that load in the carrier's frame [m].
+        own_centre_F: (n, 3) centre of mass of the unloaded link that the carrier's joint moves, in its frame
+            [m].
+        p_RC: (3,) vector from the centre of mass of the robot alone to that with its loads, in world axes
+            [m]; written by `PayloadWatch`.
     """
 
     frames: list[int]
@@ -62,30 +65,36 @@ class LoadedModel(Protocol):
     p_RC: Vector
 
     def reset(self) -> None:
-        """Carries nothing, at once."""
+        """Removes all loads from the model at once."""
         ...
 
     def aim(self, carrier: int, mass_kg: float, p_F: Vector) -> None:
-        """Says what a carrier is believed to carry [kg], and where in its frame [m]."""
+        """Sets the target load of a carrier.
+
+        Args:
+            carrier: index of the carrier.
+            mass_kg: mass of the load [kg].
+            p_F: (3,) position of the load in the carrier's frame [m].
+        """
         ...
 
     def follow(self, carrier: int, dt_s: float) -> None:
-        """Lets the model of one carrier follow for this long."""
+        """Moves the load of one carrier in the model towards its target, for a time step of dt_s [s]."""
         ...
 
 
 class PayloadWatch:
-    """Estimates what a robot on its soles carries, and puts it into the model of its controller.
+    """Estimates the payload of a robot that stands on soles, and sets it in the model of its controller.
 
     Args:
         robot: the robot.
-        kin: kinematics of the tick, with the loads that the model has.
-        soles: the contacts, whose arrays keep their address.
-        model: takes the loads.
+        kin: kinematics of the tick, including the loads in the model.
+        soles: the contacts; their arrays are persistent.
+        model: the model of the controller, which receives the loads.
 
     Attributes:
-        p_BP_m: (3,) middle of everything carried, from the base's origin along its heading; its height is
-            NaN: it does not show in a robot that stands upright.
+        p_BP_m: (3,) centre of the total payload relative to the base's origin, in heading axes [m]. Its
+            height is NaN because it cannot be observed while the robot stands upright.
     """
 
     def __init__(self, robot: RobotModel, kin: Kin, soles: Soles, model: LoadedModel) -> None:
@@ -141,16 +150,16 @@ class PayloadWatch:
 
     @property
     def mass_kg(self) -> float:
-        """Of everything carried, 0 while there is nothing."""
+        """Mass of the total payload [kg]; 0 while there is none."""
         return float(self._load.judged[PAYLOAD_KG])
 
     @property
     def calm(self) -> bool:
-        """Whether nothing but weight is at work, and has been for a while: nobody pushes."""
+        """Whether the last push ended at least AFTER_PUSH_S ago."""
         return bool(self._load.judged[CALM_S] >= AFTER_PUSH_S)
 
     def reset(self) -> None:
-        """Forgets what was known, and carries nothing."""
+        """Resets the estimate, and the loads in the model, to no payload."""
         load = self._load
         for array in (self._motion.tau_sum, self._motion.last_v, load.observer, load.disturbance):
             array[:] = 0.0
@@ -162,7 +171,7 @@ class PayloadWatch:
         self.p_BP_m[:] = math.nan
 
     def update(self, tau: Vector, dt_s: float) -> None:
-        """Takes a tick.
+        """Updates the sums with one tick; every 20th tick updates the estimate.
 
         Args:
             tau: (na,) joint torques [Nm].

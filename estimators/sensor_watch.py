@@ -20,46 +20,55 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
 
 GOOD, JUMP, FROZEN = range(3)
-"""What a sample is."""
+"""Verdicts about a sample: plausible, a joint value that jumps, or a frozen channel."""
 
 FROZEN_SAMPLES = 45
-"""A channel that was noisy and has not changed for so many samples is frozen."""
+"""Number of equal samples in a row after which a channel that was noisy counts as frozen."""
 _MARGIN_RAD = 0.02
-"""What an encoder may be off from one sample to the next, beyond what the joint can move."""
+"""Largest change of an encoder between two samples in addition to the possible motion of the joint [rad]."""
 _SPEED_OF_LIMIT = 1.5
+"""Largest plausible joint speed, as a multiple of the joint's velocity limit."""
 _MARGIN_RAD_S = 1.0
+"""Margin on the largest plausible measured joint speed [rad/s]."""
 _LONGEST_S, _SHORTEST_S = 0.03, 0.001
+"""Bounds of the time between two samples in which a joint can move [s]."""
 _LEARNING = 1.0 / 64.0
+"""Weight of a new sample in the average `Channels.turning`."""
 _NOISY = 0.4
-"""White noise turns around in two of three samples; a channel that does in this part of them is noisy."""
+"""The change of white noise reverses its sign in two of three samples; a channel in which more than this
+fraction of the changes does counts as noisy."""
 _CONTRADICTION_RAD = 0.01
+"""Difference between the position change and the integral of the velocity that counts as a fault [rad]."""
 _WINDOW_SAMPLES = 100
-"""Position and velocity are compared over so many samples: a small bias of the velocity is no fault."""
+"""Number of samples over which position and velocity are compared; it is limited because a small bias of the
+velocity is not a fault."""
 _FEWEST_SAMPLES = 5
+"""Number of equal samples in a row from which position and velocity are compared."""
 
 
 NO_CHANNEL = -1
+"""Value of `Channels.culprit` while no channel had a bad verdict."""
 
 
 class Channels(NamedTuple):
-    """What is remembered of each channel: na positions, na velocities, gyroscope (3), accelerometer (3)."""
+    """Memory of each channel, in the order: na positions, na velocities, gyro (3), accelerometer (3)."""
 
     fastest: Vector
-    """(na,) largest believable joint speed [rad/s]."""
+    """(na,) largest plausible joint speed [rad/s]."""
     last: Vector
-    """(2 na + 6,) last good values."""
+    """(2 na + 6,) last good value of each channel."""
     step: Vector
-    """(2 na + 6,) their last change that was not zero."""
+    """(2 na + 6,) last change of each channel that was not zero."""
     turning: Vector
-    """(2 na + 6,) share of samples in which their change changed its sign."""
+    """(2 na + 6,) fraction of the changes of each channel that reversed the sign, low-passed."""
     same: NDArray[np.int64]
-    """(2 na + 6,) for how many samples each has not changed."""
+    """(2 na + 6,) number of samples since each channel changed."""
     apart: Vector
-    """(na,) way by the velocity less way by the position, while one of the two repeats itself [rad]."""
+    """(na,) integral of the velocity minus change of the position, while one of them stays constant [rad]."""
     culprit: NDArray[np.int64]
     """(1,) channel of the last bad verdict, or NO_CHANNEL."""
     first: NDArray[np.int64]
-    """(1,) 1 until a sample has been taken."""
+    """(1,) 1 until the first sample was accepted."""
 
 
 class SensorWatch:
@@ -92,7 +101,7 @@ class SensorWatch:
         )
 
     def reset(self) -> None:
-        """Takes the next sample as it is, and learns anew how noisy the channels are."""
+        """Resets the memory: the next sample is accepted as it is, and the noise is estimated anew."""
         channels = self.channels
         channels.step[:] = 0.0
         channels.turning[:] = 0.0
@@ -102,21 +111,22 @@ class SensorWatch:
         channels.first[0] = 1
 
     def judge(self, sensors: SensorRow, elapsed_s: float) -> int:
-        """What this sample is; hot path.
+        """Checks one sample. Hot path.
 
         Args:
-            sensors: a finite sample.
-            elapsed_s: time since the last one that was good [s].
+            sensors: sensor row with finite values.
+            elapsed_s: time since the last good sample [s].
 
         Returns:
-            GOOD; JUMP, to be left out; or FROZEN, where a sensor has stopped to measure. `culprit` names it.
+            GOOD; JUMP if the sample must not be used; FROZEN if a sensor has stopped measuring. `culprit` is
+            the name of the sensor.
         """
         verdict: int = self._judge(sensors.data, elapsed_s)
         return verdict
 
     @property
     def culprit(self) -> str:
-        """Which sensor the last bad verdict was about."""
+        """Name of the sensor that caused the last bad verdict."""
         index, na = int(self.channels.culprit[0]), self._robot.na
         if index == NO_CHANNEL:
             return "none"
@@ -128,14 +138,17 @@ class SensorWatch:
 
 @struct_kernel
 def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
-    """Compiled `SensorWatch.judge`.
+    """Checks one sample; the compiled part of `SensorWatch.judge`.
 
     Args:
         row: data of the sensor row.
         elapsed_s: time since the last good sample [s].
-        channels: written, but for all but the culprit where the sample is left out.
+        channels: written; after a JUMP only the culprit is written.
+
+    Returns:
+        GOOD, JUMP or FROZEN.
     """
-    # A clock that jumps is no time in which a joint moves.
+    # The time is limited because a jump of the clock is not a time in which a joint moves.
     elapsed = min(max(elapsed_s, _SHORTEST_S), _LONGEST_S)
     if channels.first[0] == 0 and jumps(row, elapsed, channels):
         return JUMP
@@ -147,7 +160,7 @@ def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
 
 @struct_kernel
 def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
-    """Whether a joint has moved further, or moves faster, than it can; the culprit is written."""
+    """Returns whether a joint has moved further, or moves faster, than possible; the culprit is written."""
     na = len(channels.fastest)
     for j in range(na):
         q, v, fastest = row[ROW_Q + j], row[velocities_at(na) + j], channels.fastest[j]
@@ -162,17 +175,20 @@ def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
 
 @struct_kernel
 def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
-    """Remembers a sample; returns whether a channel that was noisy has stopped to change.
+    """Updates the memory with a sample, and checks for frozen channels.
 
     Args:
         row: data of the sensor row.
         elapsed: time since the last good sample [s].
         channels: written.
+
+    Returns:
+        Whether a channel that was noisy has stopped changing.
     """
     na, last, step, turning = len(channels.fastest), channels.last, channels.step, channels.turning
     same, first, frozen = channels.same, channels.first[0] == 1, False
     for c in range(len(last)):
-        # Torques lie between the joints' values and the IMU's, and are not watched.
+        # In the sensor row, the torques are between velocities and gyro; they are not checked.
         value = row[ROW_Q + c] if c < 2 * na else row[gyro_at(na) - 2 * na + c]
         change = value - last[c]
         if first:
@@ -188,7 +204,7 @@ def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
             turning[c] += _LEARNING * (turned - turning[c])
             step[c] = change
         if c < na:
-            # Velocities come after all positions: the way is summed up here, from last sample's.
+            # The positions are processed before the velocities, so `last` still has the previous velocity.
             channels.apart[c] += last[na + c] * elapsed - change
         last[c] = value
     return frozen
@@ -196,11 +212,11 @@ def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
 
 @struct_kernel
 def compare_ways(channels: Channels) -> bool:
-    """Whether a joint's position and its velocity tell of different ways while one of them repeats itself."""
+    """Returns whether position and velocity of a joint contradict each other while one stays constant."""
     na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False
     for j in range(na):
         longest = same[j]
-        # A velocity that has never changed is one that the driver does not tell.
+        # A velocity that has never changed counts as not measured by the driver.
         if same[na + j] > longest and channels.step[na + j] != 0.0:
             longest = same[na + j]
         if longest % _WINDOW_SAMPLES == 0:

@@ -1,4 +1,4 @@
-"""Rotations and the extended poses SE_k(3), as compiled functions that work in place.
+"""Functions for rotations and the extended poses SE_k(3), compiled and in place.
 
 Matrices are 3 x 3 float64 arrays and vectors have length 3. Every function writes its result into its last
 array arguments, which must not be its inputs unless its docstring says so. No function allocates, so that
@@ -19,13 +19,13 @@ from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
-# Below this angle [rad] the closed forms lose digits and their series (to 6th order) are exact.
+# Angle [rad] below which the closed forms lose digits and their series (to 6th order) are exact.
 SMALL_ANGLE = 0.05
 
 
 @struct_kernel
 def skew(a: Array, A: Array) -> None:
-    """A = a^, so that A b = a x b."""
+    """Writes the skew-symmetric matrix A = a^, so that A b = a x b."""
     A[0, 0] = 0.0
     A[0, 1] = -a[2]
     A[0, 2] = a[1]
@@ -72,7 +72,7 @@ def rotate_back(R: Array, a: Array, b: Array) -> None:
 
 @struct_kernel
 def multiply(A: Array, B: Array, C: Array) -> None:
-    """C = A B."""
+    """Writes C = A B."""
     for i in range(3):
         for j in range(3):
             C[i, j] = A[i, 0] * B[0, j] + A[i, 1] * B[1, j] + A[i, 2] * B[2, j]
@@ -80,7 +80,7 @@ def multiply(A: Array, B: Array, C: Array) -> None:
 
 @struct_kernel
 def multiply_transposed(A: Array, B: Array, C: Array) -> None:
-    """C = A B'."""
+    """Writes C = A B'."""
     for i in range(3):
         for j in range(3):
             C[i, j] = A[i, 0] * B[j, 0] + A[i, 1] * B[j, 1] + A[i, 2] * B[j, 2]
@@ -88,7 +88,11 @@ def multiply_transposed(A: Array, B: Array, C: Array) -> None:
 
 @struct_kernel
 def gamma_coefficients(angle: float) -> tuple[float, float, float, float]:
-    """Coefficients c1..c4 = (sin x)/x, (1 - cos x)/x^2, (x - sin x)/x^3, (x^2/2 - 1 + cos x)/x^4."""
+    """Returns the coefficients of `gammas` for the angle x [rad].
+
+    Returns:
+        c1..c4 = (sin x)/x, (1 - cos x)/x^2, (x - sin x)/x^3, (x^2/2 - 1 + cos x)/x^4.
+    """
     x2 = angle * angle
     if angle < SMALL_ANGLE:
         return (
@@ -105,7 +109,7 @@ def gamma_coefficients(angle: float) -> tuple[float, float, float, float]:
 
 @struct_kernel
 def axis_polynomial(w: Array, one: float, first: float, second: float, A: Array) -> None:
-    """A = one I + first w^ + second w^ w^."""
+    """Writes A = one I + first w^ + second w^ w^."""
     x, y, z = w[0], w[1], w[2]
     A[0, 0] = one - second * (y * y + z * z)
     A[1, 1] = one - second * (x * x + z * z)
@@ -120,27 +124,33 @@ def axis_polynomial(w: Array, one: float, first: float, second: float, A: Array)
 
 @struct_kernel
 def norm3(w: Array) -> float:
-    """Length of w."""
+    """Returns the Euclidean norm of w."""
     return math.sqrt(w[0] * w[0] + w[1] * w[1] + w[2] * w[2])
 
 
 @struct_kernel
 def exp3(w: Array, R: Array) -> None:
-    """R = Exp(w), the rotation by |w| [rad] about w (Rodrigues)."""
+    """Writes R = Exp(w), the rotation by |w| [rad] about w (Rodrigues' formula)."""
     c1, c2, _, _ = gamma_coefficients(norm3(w))
     axis_polynomial(w, 1.0, c1, c2, R)
 
 
 @struct_kernel
 def left_jacobian(w: Array, J: Array) -> None:
-    """J = J_l(w), integral of Exp(s w) over s in [0, 1]: Exp(w + d) = Exp(J d) Exp(w) to first order."""
+    """Writes the left Jacobian J = J_l(w), the integral of Exp(s w) over s in [0, 1].
+
+    To first order in d, Exp(w + d) = Exp(J d) Exp(w).
+    """
     _, c2, c3, _ = gamma_coefficients(norm3(w))
     axis_polynomial(w, 1.0, c2, c3, J)
 
 
 @struct_kernel
 def gammas(w: Array, G0: Array, G1: Array, G2: Array) -> None:
-    """G_m = sum over n of (w^)^n / (n + m)!: rotation, its integral, and its double integral over [0, 1]."""
+    """Writes G_m = sum over n of (w^)^n / (n + m)! for m = 0, 1, 2.
+
+    G0 is the rotation Exp(w); G1 and G2 are the single and double integral of Exp(s w) over s in [0, 1].
+    """
     c1, c2, c3, c4 = gamma_coefficients(norm3(w))
     axis_polynomial(w, 1.0, c1, c2, G0)
     axis_polynomial(w, 1.0, c2, c3, G1)
@@ -149,7 +159,10 @@ def gammas(w: Array, G0: Array, G1: Array, G2: Array) -> None:
 
 @struct_kernel
 def quaternion(R: Array) -> tuple[float, float, float, float]:
-    """Unit quaternion (x, y, z, w), w >= 0, of a rotation; exact for every angle (Shepperd's choice)."""
+    """Returns the unit quaternion (x, y, z, w) with w >= 0 of the rotation R.
+
+    It is exact for every angle (Shepperd's method).
+    """
     trace = R[0, 0] + R[1, 1] + R[2, 2]
     if trace > 0.0:
         x, y, z, w = R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], 1.0 + trace
@@ -170,7 +183,9 @@ def quaternion(R: Array) -> tuple[float, float, float, float]:
 
 @struct_kernel
 def log3(R: Array, w: Array) -> float:
-    """Writes w = Log(R), the shortest rotation vector [rad], through the quaternion: exact up to angle pi.
+    """Writes w = Log(R), the shortest rotation vector [rad].
+
+    It is computed from the quaternion, and therefore exact up to the angle pi.
 
     Returns:
         The angle |w| in [0, pi].
@@ -187,7 +202,9 @@ def log3(R: Array, w: Array) -> float:
 
 @struct_kernel
 def orthonormalise(R: Array, work: Array) -> None:
-    """R = R (3 I - R'R) / 2 in place: one Newton step to the nearest rotation, enough against rounding.
+    """Computes R = R (3 I - R'R) / 2 in place.
+
+    This is one Newton step towards the nearest rotation, which is enough to remove rounding errors.
 
     Args:
         R: (3, 3) nearly a rotation.

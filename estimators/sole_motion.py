@@ -19,15 +19,15 @@ Array = NDArray[np.float64]
 
 @struct_kernel
 def find_pressure(contacts: Contacts, detection: Detection) -> None:
-    """Where the force acts on each sole, and how far that is from its edge.
+    """Computes the centre of pressure of each sole, and its distance from the edge of the sole.
 
-    The centre of pressure is kept inside the sole, and is its middle where there is none. The margin is 1 in
-    the middle, 0 at an edge or outside, -1 where there is next to no force; 1 also where the wrench is not
-    known. A sole whose force acts at its edge may be rolling over it.
+    The centre of pressure is limited to the sole; without load, or if the wrench is not known, the origin of
+    the contact frame is used. The margin is 1 in the middle of the sole, 0 at an edge or outside, -1 with
+    almost no load, and 1 if the wrench is not known. A sole with a small margin may be rolling over its edge.
 
     Args:
-        contacts: their wrenches are read; `p_FP` and `margin` are written.
-        detection: below the force at which a contact closes a centre means nothing.
+        contacts: the contacts; their wrenches are read, `p_FP` and `margin` are written.
+        detection: thresholds; below `make_N` a contact has almost no load, and no centre of pressure.
     """
     wrench, R_BF, sole_box = contacts.wrench_B, contacts.R_BF, contacts.sole_box
     p_FP, margin = contacts.p_FP, contacts.margin
@@ -65,15 +65,15 @@ def sole_velocity(
     velocity: Array,
     column: Array,
 ) -> None:
-    """Velocity of a sole's middle while its centre of pressure rests.
+    """Computes the velocity of the middle of a sole whose centre of pressure is at rest.
 
     Args:
-        c: which contact, and which frame of the tables.
+        c: index of the contact, and of its frame in the tables.
         w_B: (3,) angular velocity of the base, in its own axes [rad/s].
-        joint_velocity: (na,) [rad/s].
-        tables: of the frames.
-        contacts: their poses in the base and centres of pressure.
-        velocity: (3,) in the base's axes, written [m/s].
+        joint_velocity: (na,) joint velocities [rad/s].
+        tables: kinematic tables whose first frames are the contacts.
+        contacts: poses of the contacts in the base frame, and their centres of pressure.
+        velocity: (3,) velocity of the middle of the sole, in the base's axes [m/s]; written.
         column: (6,) scratch.
     """
     support, R_BF, p_FP = tables.frame_support[c], contacts.R_BF[c], contacts.p_FP[c]
@@ -84,7 +84,7 @@ def sole_velocity(
             x += column[3] * joint_velocity[j]
             y += column[4] * joint_velocity[j]
             z += column[5] * joint_velocity[j]
-    # From the centre of pressure to the middle, in the base's axes.
+    # Vector from the centre of pressure to the middle of the sole, in the base's axes.
     to_x = -R_BF[0, 0] * p_FP[0] - R_BF[0, 1] * p_FP[1]
     to_y = -R_BF[1, 0] * p_FP[0] - R_BF[1, 1] * p_FP[1]
     to_z = -R_BF[2, 0] * p_FP[0] - R_BF[2, 1] * p_FP[1]

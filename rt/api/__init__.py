@@ -1,6 +1,6 @@
 """Kilohertz: a 1 kHz whole-body controller for bipeds and arms.
 
-Run a scenario and look at what came of it::
+Run a scenario and look at its result::
 
     import kilohertz as khz
 
@@ -8,8 +8,8 @@ Run a scenario and look at what came of it::
     print(run.fell, run.summary["tracking"]["mean_velocity_m_s"])
     t_s, p_WC = run.history["t_s"], run.history["p_WC"]
 
-`Simulation` runs step by step, `Controller` works with a simulator or a driver of the user's own, `replay`
-repeats a recorded run. Importing this package loads nothing else; each name is loaded when it is first used.
+`Simulation` runs step by step, `Controller` is for the user's own simulator or driver, and `replay` repeats a
+recorded run. Importing this package loads no other module; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _MODULES = {
 }
 
 
-# Hidden from type checkers, for which any misspelt name would exist otherwise.
+# Hidden from type checkers, because with __getattr__ they would accept any misspelt name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:

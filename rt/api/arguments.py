@@ -1,4 +1,4 @@
-"""Arguments of the public functions, checked when they are given."""
+"""Checks of the arguments of the public functions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 
 def robot_source(robot: RobotLike) -> str:
-    """The name or folder of a robot.
+    """Returns the name or folder of a robot.
 
     Raises:
-        Refused: it is neither a name, nor a path, nor a robot.
+        Refused: the argument is neither a name, nor a path, nor a loaded robot.
     """
     if isinstance(robot, RobotModel):
         return str(robot.folder)
@@ -37,7 +37,7 @@ def robot_source(robot: RobotLike) -> str:
 
 
 def robot_model(robot: RobotLike) -> RobotModel:
-    """The robot itself.
+    """Returns the robot; it is loaded if its name or path is given.
 
     Raises:
         Refused: there is no such robot, or its files cannot be used.
@@ -49,10 +49,17 @@ def robot_model(robot: RobotLike) -> RobotModel:
 
 
 def scenario_source(scenario: ScenarioLike | None, duration_s: float | None = None) -> ScenarioSource | None:
-    """A scenario's name, file or content; content gets a name, and the duration if it has none.
+    """Returns the name, file or content of a scenario.
+
+    Args:
+        scenario: name, path or content of a scenario; None for the robot's default scenario.
+        duration_s: duration for content that has none [s].
+
+    Returns:
+        The argument; content has a name and, if `duration_s` is given, a duration.
 
     Raises:
-        Refused: it is none of these.
+        Refused: the argument is neither a name, nor a path, nor a dict.
     """
     if scenario is None:
         return None
@@ -65,10 +72,10 @@ def scenario_source(scenario: ScenarioLike | None, duration_s: float | None = No
 
 
 def gains_source(gains: GainsLike | None) -> GainsSource | None:
-    """A gains file, or values that replace those of the robot.
+    """Returns the path of a gains file, or values that replace some of the robot's own gains.
 
     Raises:
-        Refused: it is neither.
+        Refused: the argument is neither a path nor a dict.
     """
     if gains is None or isinstance(gains, Mapping):
         return gains
@@ -76,7 +83,7 @@ def gains_source(gains: GainsLike | None) -> GainsSource | None:
 
 
 def solver_name(solver: Solver | None) -> Solver | None:
-    """The solver.
+    """Returns the name of the solver.
 
     Raises:
         Refused: there is no such solver.
@@ -89,10 +96,10 @@ def solver_name(solver: Solver | None) -> Solver | None:
 
 
 def seed_number(seed: SupportsIndex) -> int:
-    """The random seed.
+    """Returns the random seed.
 
     Raises:
-        Refused: it is not a whole number of at least 0.
+        Refused: the seed is not a whole number of at least 0.
     """
     try:
         number = operator.index(seed)
@@ -104,10 +111,10 @@ def seed_number(seed: SupportsIndex) -> int:
 
 
 def duration(duration_s: float | None) -> float | None:
-    """A duration [s].
+    """Returns a duration [s].
 
     Raises:
-        Refused: it is not a number above 0, or longer than a day.
+        Refused: the duration is not a number above 0, or longer than a day.
     """
     if duration_s is None:
         return None
@@ -123,19 +130,19 @@ def duration(duration_s: float | None) -> float | None:
 
 
 def file_path(file: str | Path) -> Path:
-    """The path of a file to read.
+    """Returns the path of a file to read.
 
     Raises:
-        Refused: it is no path.
+        Refused: the argument is not a path.
     """
     return Path(_one_of_types("file", file, (str, Path), "the path of a file"))
 
 
 def log_folder(log: str | Path | None) -> Path | None:
-    """The folder for a log.
+    """Returns the path of the folder for a log; None for no log.
 
     Raises:
-        Refused: it is no path.
+        Refused: the argument is not a path.
     """
     return None if log is None else Path(_one_of_types("log", log, (str, Path), "the path of a folder"))
 

@@ -1,4 +1,4 @@
-"""A whole run in one call."""
+"""Simulation of a whole run in one call."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def simulate(
 ) -> RunResult:
     """Simulates a robot with the controller in the loop, as `khz sim` does.
 
-    The same arguments give the same bits. BLAS is held on one thread while it runs. Ctrl-C raises
-    KeyboardInterrupt.
+    The same arguments give bitwise identical results. BLAS is limited to one thread during the run. Ctrl-C
+    raises KeyboardInterrupt.
 
     Args:
         robot: name of a robot that ships, path of a robot's folder, or a loaded robot.
@@ -48,13 +48,13 @@ def simulate(
         seed: random seed for sensor noise, biases, model error and terrain.
         gains: path of a gains file instead of the robot's own, or a dict of values that replace some of the
             robot's own, such as ``{"walk": {"dcm_gain_per_s": 4.0}}``.
-        solver: "osqp" or "exact"; None for the one that the gains name.
-        duration_s: duration instead of the scenario's [s].
-        realtime: whether each tick waits for its millisecond, instead of running as fast as possible.
+        solver: "osqp" or "exact"; None for the solver in the gains.
+        duration_s: duration of the run [s]; None for that of the scenario.
+        realtime: whether to run one tick per millisecond, instead of as fast as possible.
         log: folder to record the run into; needs `pip install 'kilohertz[log]'`.
 
     Returns:
-        Figures, events and history of the run.
+        Result of the run: figures, events and history.
 
     Raises:
         Refused: an argument, a file or a command of the scenario cannot be used; one line per problem.

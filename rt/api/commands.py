@@ -1,4 +1,4 @@
-"""Commands to the controller, checked as those of a scenario are."""
+"""Commands to the controller, with the same checks as the commands of a scenario."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _OURS = "commands[0]"
 def request_for(
     robot: RobotModel, behaviour: str, params: Mapping[str, Any], at_s: float = 0.0
 ) -> RequestRow:
-    """The request of a command.
+    """Builds the request for a command.
 
     Args:
-        robot: the robot that is to do it.
-        behaviour: such as "walk"; those of a scenario.
-        params: its parameters, named as in a scenario.
-        at_s: when it begins [s].
+        robot: the robot that executes the command.
+        behaviour: name of the behaviour as in a scenario, such as "walk".
+        params: parameters of the behaviour, named as in a scenario.
+        at_s: time at which the behaviour begins [s].
 
     Raises:
         Refused: the behaviour or a parameter is unknown, or the robot cannot do it; one line per problem.
@@ -44,7 +44,10 @@ def request_for(
 
 
 def resting_command(robot: RobotModel) -> tuple[str, dict[str, Any]]:
-    """What a robot does until it is commanded otherwise: it stands, or steps in place on point feet."""
+    """Returns the default behaviour of a robot and its parameters.
+
+    The robot stands; a robot with point feet, which cannot stand still, steps in place.
+    """
     if robot.floating and not can_rest(robot):
         return "walk", {"velocity_m_s": (0.0, 0.0)}
     return "stand", {}

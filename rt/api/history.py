@@ -15,7 +15,14 @@ from kilohertz.rt.loop.trace import STATES, Trace
 
 @dataclass(frozen=True)
 class _Quantity:
-    """One array: its column in the trace, its unit, its meaning; `balance` ones need a floating base."""
+    """One array of the history.
+
+    Attributes:
+        column: column in the trace.
+        unit: unit of the values.
+        meaning: description of the array.
+        balance: whether the array exists for a floating base only.
+    """
 
     column: str
     unit: str
@@ -23,7 +30,7 @@ class _Quantity:
     balance: bool = False
 
 
-# Names without a suffix are those of a log; `_true` ones are known to a simulation only.
+# Names without a suffix are those of a log; arrays with the suffix `_true` exist in a simulation only.
 _QUANTITIES = {
     "t_s": _Quantity("t_s", "s", "time since the start of the run"),
     "q": _Quantity("q_est", "m, rad", "estimated configuration, base quaternion as x y z w"),
@@ -57,15 +64,16 @@ _QUANTITIES = {
 class History(Mapping[str, NDArray[Any]]):
     """Named arrays of a run, one row per tick (per n-th tick in runs of more than 120 s).
 
-    All arrays are read-only. Names are those of a log's fields; `_true` says that the simulator knows this
-    and the controller does not. Joint vectors follow `RobotModel.joint_names`, contacts `contact_names`,
-    hands `hand_names`. A robot with a fixed base has no centre of mass to balance, and so no `p_WC`.
+    All arrays are read-only. The names are those of the fields of a log; arrays with the suffix `_true` are
+    true values from the simulator, which the controller does not measure. Joint vectors are in the order of
+    `RobotModel.joint_names`, contacts in that of `contact_names`, hands in that of `hand_names`. A robot with
+    a fixed base does not balance, and therefore has no `p_WC`.
 
     Attributes:
-        units: unit of each array; two where base and joints, or force and moment, differ.
+        units: unit of each array; two units if those of base and joints, or of force and moment, differ.
 
     Args:
-        trace: the history as it was kept.
+        trace: trace of the run.
         robot: the robot of the run.
     """
 
@@ -77,10 +85,10 @@ class History(Mapping[str, NDArray[Any]]):
         self.units = {name: quantity.unit for name, quantity in self._quantities.items()}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """The array of that name, (n, ...).
+        """Returns the array of this name, (n, ...).
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: there is no array of this name.
         """
         if name not in self._quantities:
             raise KeyError(f"the history has no '{name}'; it has {', '.join(self._quantities)}")
@@ -96,7 +104,7 @@ class History(Mapping[str, NDArray[Any]]):
         return len(self._quantities)
 
     def describe(self) -> str:
-        """One line per array: name, shape, unit and meaning."""
+        """Returns a table with one line per array: name, shape, unit and meaning."""
         lines = [
             (name, str(self[name].shape), f"[{quantity.unit}]" if quantity.unit else "", quantity.meaning)
             for name, quantity in self._quantities.items()

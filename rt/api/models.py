@@ -1,4 +1,4 @@
-"""Robots and scenarios by name."""
+"""Loading of robots, and the names of the robots and scenarios that ship with Kilohertz."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def load_robot(name_or_path: str | Path) -> RobotModel:
 
 
 def robot_names() -> list[str]:
-    """The names of the robots that ship with Kilohertz, in alphabetical order."""
+    """Returns the names of the robots that ship with Kilohertz, in alphabetical order."""
     return shipped_robots()
 
 
 def scenario_names() -> list[str]:
-    """The names of the scenarios that ship with Kilohertz, in alphabetical order."""
+    """Returns the names of the scenarios that ship with Kilohertz, in alphabetical order."""
     return shipped_scenarios()

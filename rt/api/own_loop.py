@@ -1,4 +1,4 @@
-"""The controller for a simulator or a driver of the user's own."""
+"""The controller for the user's own simulator or driver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kilohertz.rt.run.preparation import load_gains_of
 
 
 class _Field:
-    """A field of a sensor row: reading gives a view, assigning copies into the row and checks the shape."""
+    """A field of a sensor row: reading gives a view, assigning checks the shape and copies into the row."""
 
     def __set_name__(self, owner: type[Sensors], name: str) -> None:
         self._name = name
@@ -48,17 +48,17 @@ class _Field:
 
 
 class Sensors:
-    """What the robot measured at one instant, to be filled before each step of a `Controller`.
+    """The sensor measurements of one instant, to be filled before each step of a `Controller`.
 
     Assigning copies: ``sensors.q = data.qpos`` and ``sensors.q[:] = data.qpos`` do the same. Joint vectors
-    follow `RobotModel.joint_names`, contacts `contact_names`.
+    are in the order of `RobotModel.joint_names`, contacts in that of `contact_names`.
 
     Attributes:
-        t_s: time of the sample on the robot's own clock, which rises by about 0.001 from one to the next [s].
-        q: (na,) joint positions [rad; m for a sliding joint].
-        v: (na,) joint velocities [rad/s].
-        tau: (na,) joint torques as measured or estimated by the drives; those commanded last where the drives
-            tell none [Nm].
+        t_s: time of the sample on the robot's own clock [s]; it increases by about 0.001 s per sample.
+        q: (na,) joint positions [rad; m for a prismatic joint].
+        v: (na,) joint velocities [rad/s; m/s for a prismatic joint].
+        tau: (na,) joint torques as measured or estimated by the drives [Nm]; the last commanded torques if
+            the drives do not measure them.
         gyro: (3,) angular velocity of the IMU in its own axes [rad/s]; stays 0 for a fixed base.
         accel: (3,) specific force in the axes of the IMU, +9.81 upwards at rest [m/s2]; stays 0 for a fixed
             base.
@@ -87,25 +87,26 @@ class Sensors:
         self.row.t_s[0] = seconds
 
     def missing(self) -> list[str]:
-        """The fields that hold a value that is not finite; contact forces may."""
+        """Returns the names of the fields with values that are not finite; contact forces are not checked."""
         names = ("t_s", "q", "v", "tau", "gyro", "accel")
         return [name for name in names if not np.isfinite(getattr(self.row, name)).all()]
 
 
 class Controller:
-    """Estimator and whole-body controller of one robot, for a simulator or a driver of the user's own.
+    """Estimator and whole-body controller of one robot, for the user's own simulator or driver.
 
     Fill a `Sensors` row with a sample of the robot at rest and call `reset`; then, once per millisecond, fill
-    it again, call `step` and send the command. The same samples and commands give the same bits. Several
-    controllers may live in one process. MuJoCo is not needed for a robot whose model is a URDF.
+    it again, call `step` and send the command. The same samples and commands give bitwise identical results.
+    One process can have several controllers. MuJoCo is not needed for a robot whose model is a URDF.
 
-    Start Python with OMP_NUM_THREADS=1 where the loop is real-time: a worker thread of BLAS is not.
+    Start Python with OMP_NUM_THREADS=1 for a real-time loop, because the worker threads of BLAS do not run in
+    real time.
 
     Args:
         robot: name of a robot that ships, path of a robot's folder, or a loaded robot.
         gains: path of a gains file instead of the robot's own, or a dict of values that replace some of the
             robot's own.
-        solver: "osqp" or "exact"; None for the one that the gains name.
+        solver: "osqp" or "exact"; None for the solver in the gains.
 
     Raises:
         Refused: an argument or a file cannot be used; one line per problem.
@@ -116,7 +117,7 @@ class Controller:
 
         controller = khz.Controller("panda")
         sensors = controller.sensors()
-        q_rad = controller.robot.q_nominal  # of a driver, in the order of robot.joint_names
+        q_rad = controller.robot.q_nominal  # from your driver, in the order of robot.joint_names
         sensors.t_s, sensors.q, sensors.v, sensors.tau = 0.0, q_rad, 0.0 * q_rad, 0.0 * q_rad
         controller.reset(sensors)
         output = controller.step(sensors)
@@ -139,27 +140,28 @@ class Controller:
 
     @property
     def q(self) -> Vector:
-        """(nq,) estimated configuration in pinocchio's convention; a copy."""
+        """Copy of the estimated configuration (nq,), in pinocchio's convention."""
         return self._estimator.q.copy()
 
     @property
     def v(self) -> Vector:
-        """(nv,) estimated velocity in pinocchio's convention; a copy."""
+        """Copy of the estimated velocity (nv,), in pinocchio's convention."""
         return self._estimator.v.copy()
 
     @property
     def contact(self) -> NDArray[np.bool_]:
-        """(nc,) which contacts are estimated to be closed; a copy."""
+        """Copy of the estimated contact states (nc,): whether each contact is closed."""
         return self._estimator.contact.copy()
 
     def sensors(self) -> Sensors:
-        """An empty row for samples of this robot; it can be filled and used again and again."""
+        """Returns an empty row for samples of this robot; the same row can be filled for every step."""
         return Sensors(self.robot)
 
     def reset(self, sensors: Sensors) -> None:
-        """Takes over a robot at rest, standing on its contacts; needed before the first step.
+        """Resets estimator and controller to a robot at rest that stands on its contacts.
 
-        It takes as long as about 100 steps, which warm everything up: not to be called in a real-time loop.
+        It must be called before the first step. It runs about 100 steps as a warm-up, so that it must not be
+        called in a real-time loop.
 
         Args:
             sensors: a sample of the robot at rest.
@@ -178,27 +180,27 @@ class Controller:
         """Commands a behaviour from the next step on.
 
         Args:
-            behaviour: such as "stand", "walk" or "reach"; those of a scenario.
+            behaviour: name of the behaviour as in a scenario, such as "stand", "walk" or "reach".
             params: parameters of the behaviour, named as in a scenario, such as ``velocity_m_s=[0.4, 0.0]``.
 
         Raises:
-            Refused: the behaviour or a parameter is unknown, or this robot cannot do it. What was commanded
-                before goes on.
+            Refused: the behaviour or a parameter is unknown, or this robot cannot execute it. The previous
+                command then stays active.
         """
         self._request = request_for(self.robot, behaviour, params)
 
     def step(self, sensors: Sensors) -> BrainOutput:
-        """One tick of the controller, to be called once per millisecond.
+        """Runs one tick of the controller; to be called once per millisecond.
 
         Args:
-            sensors: the newest sample. One that is not finite is left out; after three of them in a row the
-                controller damps the robot.
+            sensors: the newest sample. A sample that is not finite is ignored; after three of them in a row
+                the controller damps the robot.
 
         Returns:
-            The output, one object that the next step overwrites. `command` holds q_des [rad], v_des [rad/s],
-            kp [Nm/rad], kd [Nms/rad] and tau_ff [Nm], each (na,); every drive is to apply
-            tau_ff + kp (q_des - q) + kd (v_des - v). `state` is "active" or "damping", `reason` says why it
-            is damping, `remark` what could not be done as commanded.
+            The output, one object that the next step overwrites. `command` has q_des [rad], v_des [rad/s],
+            kp [Nm/rad], kd [Nms/rad] and tau_ff [Nm], each (na,); every drive must apply
+            tau_ff + kp (q_des - q) + kd (v_des - v). `state` is "active" or "damping", `reason` is the reason
+            for damping, and `remark` describes a part of the command that could not be executed.
 
         Raises:
             RuntimeError: `reset` was not called before.

@@ -1,4 +1,4 @@
-"""The one error of the public functions for what cannot be done as asked."""
+"""The exception of the public functions for arguments, files and commands that cannot be used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kilohertz.robots.config.config_error import ConfigError
 
 
 class Refused(ValueError):  # noqa: N818 - part of the public interface
-    """An argument, a file or a command that cannot be used; `str()` is one readable line per problem."""
+    """Raised if an argument, a file or a command cannot be used; `str()` gives one line per problem."""
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Raises `Refused` where what is inside finds a configuration that cannot be used."""
+    """Converts a `ConfigError` that is raised in the `with` block to `Refused`."""
     try:
         yield
     except ConfigError as error:

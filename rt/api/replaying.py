@@ -1,4 +1,4 @@
-"""A recorded run, run again."""
+"""Replay of a recorded run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def replay(file: str | Path, robot: RobotLike | None = None) -> ReplayResult:
     """Runs the controller again on the sensor samples of a log, and compares its commands bit by bit.
 
     Args:
-        file: a log, as `simulate(..., log=folder)` or `khz sim --log` writes it.
-        robot: the robot, where its folder is no longer where it was.
+        file: path of a log that `simulate(..., log=folder)` or `khz sim --log` has written.
+        robot: the robot, if its folder has been moved since the run; None for the robot in the log.
 
     Returns:
-        How many ticks were run again, and how many commands and bits differ.
+        Number of ticks that were run again, and number of commands and bits that differ.
 
     Raises:
-        Refused: the file is no log, or another version, model or configuration has written it.
+        Refused: the file is not a log, or was written with another version, model or configuration.
     """
     path = file_path(file)
     with refusing():

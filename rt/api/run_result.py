@@ -1,4 +1,4 @@
-"""What a run gives back to Python."""
+"""Result of a run, as the public functions return it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SHOWN = ("tracking", "estimation", "qp", "torque")
 
 
 class RunResult:
-    """What came of a run.
+    """Result of a run.
 
     Attributes:
-        robot: the robot.
+        robot: the robot of the run.
         fell: whether the robot fell.
-        fell_at_s: when it fell [s]; None if it did not.
+        fell_at_s: time of the fall [s]; None if the robot did not fall.
         exit_code: 0 done, 1 the robot fell or a safety stop ended the run.
-        summary: the figures, the same dict as `khz sim --json` writes.
-        events: what happened, in order of time: dicts of t_s [s], kind and text.
-        log: the file that the run was recorded into; None if it was not.
-        wall_s: how long the run took [s].
+        summary: the figures of the run, the same dict as `khz sim --json` writes.
+        events: events of the run in the order of time: dicts of t_s [s], kind and text.
+        log: file that the run was recorded into; None if it was not recorded.
+        wall_s: wall-clock duration of the run [s].
     """
 
     def __init__(self, result: SessionResult) -> None:
@@ -43,17 +43,17 @@ class RunResult:
 
     @cached_property
     def history(self) -> History:
-        """The run tick by tick, as named arrays with units; `history.describe()` lists them."""
+        """History of the run, as named arrays with units; `history.describe()` lists them."""
         return History(self._result.trace, self._result.robot)
 
     def plot(self, folder: str | Path) -> list[Path]:
         """Draws latency, balance, contact forces, torques, estimation errors and hands as PNG files.
 
         Args:
-            folder: where to write the files; it is made if it is not there.
+            folder: folder for the files; it is created if it does not exist.
 
         Returns:
-            The files, in the order of reading.
+            Paths of the files, in the order in which they should be read.
 
         Raises:
             Refused: the files cannot be written.
@@ -78,7 +78,7 @@ class RunResult:
         return f"<RunResult: {self._title()}; {self._verdict()}; exit code {self.exit_code}>"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks."""
+        """Returns the figures as an HTML table, for notebooks."""
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
             for name, value in self._rows()

@@ -1,4 +1,4 @@
-"""A simulation that the user's own program moves on, one period of the controller at a time."""
+"""A simulation that the user's own program runs step by step, one period of the controller at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from kilohertz.sim.truth import Truth
 
 @dataclass(frozen=True, eq=False)
 class TrueState:
-    """What the simulator knows and the controller does not, at the instant of `State.t_s`.
+    """True state of the simulated robot at the time `State.t_s`, which the controller cannot measure.
 
     All arrays are copies.
 
@@ -64,7 +64,7 @@ class TrueState:
 
     @classmethod
     def of(cls, truth: Truth) -> TrueState:
-        """A copy of what is true now."""
+        """Returns a copy of the current true state."""
         return cls(
             truth.q.copy(),
             truth.v.copy(),
@@ -78,26 +78,28 @@ class TrueState:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What the controller measured, estimated and commanded in one step.
+    """Estimates and commands of the controller in one step.
 
-    All arrays are copies: a state that is kept stays as it is. Joint vectors follow
-    `RobotModel.joint_names`, contacts `contact_names`, hands `hand_names`; W is the world.
+    All arrays are copies, so that later steps do not change them. Joint vectors are in the order of
+    `RobotModel.joint_names`, contacts in that of `contact_names`, hands in that of `hand_names`; W is the
+    world.
 
     Attributes:
-        t_s: time of the sensor sample that the step acted on [s since the start].
-        q: (nq,) estimated configuration in pinocchio's convention; of a floating base position [m] and
-            quaternion x, y, z, w come first, then the joints [rad].
-        v: (nv,) estimated velocity; of a floating base linear [m/s] and angular [rad/s] in the axes of the
-            base come first, then the joints [rad/s].
+        t_s: time of the sensor sample of this step, since the start [s].
+        q: (nq,) estimated configuration in pinocchio's convention: for a floating base its position [m] and
+            quaternion x, y, z, w, then the joints [rad].
+        v: (nv,) estimated velocity in pinocchio's convention: for a floating base its linear [m/s] and
+            angular [rad/s] velocity in the axes of the base, then the joints [rad/s].
         tau: (na,) commanded joint torques [Nm].
         p_WC, v_WC: (3,) estimated centre of mass and its velocity [m, m/s]; NaN for a fixed base.
         p_WC_des: (3,) reference of the centre of mass [m]; NaN for a fixed base.
         contact: (nc,) whether each contact is estimated to be closed.
         w_F: (nc, 6) commanded wrench of each contact in its own frame: force [N], moment [Nm].
-        p_WH_des: (nh, 3) reference position of each hand [m]; meaningful where it was commanded.
+        p_WH_des: (nh, 3) reference position of each hand in the world [m]; valid only for a hand that has a
+            reference.
         behaviour_state: state of the controller: "active", "damping", ...
-        reason: why the controller is damping, one sentence; "" while it is active.
-        remark: what could not be done as commanded, one sentence; "" where there is none.
+        reason: reason for damping, in one sentence; "" while the controller is active.
+        remark: part of the command that could not be executed, in one sentence; "" if there is none.
         fell: whether the robot has fallen by the end of this step.
         truth: the true state at `t_s`.
     """
@@ -120,16 +122,17 @@ class State:
 
 
 class Simulation:
-    """A robot in simulation with its controller, one millisecond per `step`.
+    """A simulated robot with its controller; each `step` simulates one millisecond.
 
-    Without a scenario the robot stands on flat ground until it is commanded otherwise (it steps in place
-    where it has point feet). With a scenario its ground, plant, sensors and events apply, and so do its
-    commands, until `command` is called for the first time. There is no end: after the duration of the
-    scenario the last command goes on.
+    Without a scenario, the robot stands on flat ground until another command is given (a robot with point
+    feet steps in place). With a scenario, the ground, plant, sensors and events of the scenario are used, and
+    also its commands, until `command` is called for the first time. The simulation has no end: after the
+    duration of the scenario, the last command stays active.
 
-    Several simulations may live in one process; each gives the same bits as it does alone. A simulation with
-    a scenario gives the same bits as `simulate` with that scenario. BLAS is held on one thread inside of
-    `step`. It is also a context manager, which closes the simulation at the end.
+    One process can have several simulations; each gives results that are bitwise identical to those of a
+    single simulation. A simulation with a scenario gives results that are bitwise identical to those of
+    `simulate` with this scenario. BLAS is limited to one thread inside `step`. The simulation is also a
+    context manager, which closes it at the end.
 
     Args:
         robot: name of a robot that ships, path of a robot's folder, or a loaded robot.
@@ -137,7 +140,7 @@ class Simulation:
         scenario: name of a scenario that ships, path of a scenario file, or the content of one as a dict.
         gains: path of a gains file instead of the robot's own, or a dict of values that replace some of the
             robot's own.
-        solver: "osqp" or "exact"; None for the one that the gains name.
+        solver: "osqp" or "exact"; None for the solver in the gains.
 
     Raises:
         Refused: an argument or a file cannot be used; one line per problem.
@@ -180,7 +183,7 @@ class Simulation:
             self._start()
 
     def _start(self) -> None:
-        """Builds the robot and its controller anew; only then are the bits those of a new simulation."""
+        """Builds robot and controller anew, so that the results are bitwise those of a new simulation."""
         ready = self._ready
         self._simulated = SimulatedRobot(ready.robot, ready.scenario, self._seed)
         truth = self._simulated.truth
@@ -193,18 +196,18 @@ class Simulation:
         self._one_thread = math_thread_limit()
         with self._one_thread():
             self._simulated.read(self._sensors)
-            # Twice, as in a run of `simulate`: a solver may keep a warm start over the first one's end.
+            # Twice, as in `simulate`: the solver may still have a warm start from the first warm-up.
             for _ in range(2):
                 warm_up(self._brain, self._sensors, self._request, ready.gains)
 
     @property
     def robot(self) -> RobotModel:
-        """The robot."""
+        """Model of the robot."""
         return self._ready.robot
 
     @property
     def t_s(self) -> float:
-        """Time that has been simulated [s]: one millisecond per step."""
+        """Simulated time so far [s]: one millisecond per step."""
         return self._tick * PERIOD_S
 
     @property
@@ -214,22 +217,22 @@ class Simulation:
 
     @property
     def fell_at_s(self) -> float | None:
-        """When the robot fell [s]; None if it did not."""
+        """Time of the fall [s]; None if the robot did not fall."""
         return self._simulated.fell_at_s
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
-        """Pushes, payloads and falls so far: dicts of t_s [s], kind and text. A copy."""
+        """Copy of the events so far (pushes, payloads and falls): dicts of t_s [s], kind and text."""
         return list(self._simulated.events)
 
     def step(self) -> State:
-        """Runs one tick of the controller and moves the world on by one period, 1 ms.
+        """Runs one tick of the controller, then simulates one period of 1 ms.
 
-        After a fall it goes on: the controller commands damping. Where the simulation itself diverged, which
-        is an event and counts as a fall, only time goes on.
+        The simulation continues after a fall, when the controller commands damping. If the simulation itself
+        diverges, this is an event and counts as a fall; from then on only the time advances.
 
         Returns:
-            What the controller measured, estimated and commanded.
+            Estimates and commands of the controller, and the true state.
 
         Raises:
             RuntimeError: the simulation is closed.
@@ -267,15 +270,15 @@ class Simulation:
         )
 
     def command(self, behaviour: str, **params: Any) -> None:
-        """Commands a behaviour from the next step on, instead of all that a scenario would still command.
+        """Commands a behaviour from the next step on; the remaining commands of a scenario are dropped.
 
         Args:
-            behaviour: such as "stand", "walk" or "reach"; those of a scenario.
+            behaviour: name of the behaviour as in a scenario, such as "stand", "walk" or "reach".
             params: parameters of the behaviour, named as in a scenario, such as ``velocity_m_s=[0.4, 0.0]``.
 
         Raises:
-            Refused: the behaviour or a parameter is unknown, or this robot cannot do it. What was commanded
-                before goes on.
+            Refused: the behaviour or a parameter is unknown, or this robot cannot execute it. The previous
+                command then stays active.
             RuntimeError: the simulation is closed.
         """
         self._require_open()
@@ -286,12 +289,12 @@ class Simulation:
         """Pushes a link at its centre of mass, beginning with the next step.
 
         Args:
-            link: a link of the robot's model, "trunk", or the name of a hand.
-            impulse_Ns: (3,) impulse in the world's axes [Ns]; the force is constant while it lasts.
-            duration_s: how long the push lasts, > 0 [s].
+            link: name of a link in the robot's model, "trunk", or the name of a hand.
+            impulse_Ns: (3,) impulse in the world's axes [Ns]; the force is constant during the push.
+            duration_s: duration of the push, > 0 [s].
 
         Raises:
-            Refused: there is no such link, or impulse or duration cannot be used.
+            Refused: there is no such link, or impulse or duration are not valid.
             RuntimeError: the simulation is closed.
         """
         self._require_open()
@@ -304,10 +307,12 @@ class Simulation:
             raise Refused(f"link: {error}") from None
 
     def reset(self, seed: SupportsIndex | None = None) -> None:
-        """Starts anew at 0 s, with the bits of a new simulation; commands and pushes so far are forgotten.
+        """Restarts the simulation at 0 s; all commands and pushes so far are dropped.
+
+        The results are bitwise identical to those of a new simulation.
 
         Args:
-            seed: another random seed; None for the same.
+            seed: new random seed; None for the current one.
 
         Raises:
             Refused: the seed is not a whole number of at least 0.
@@ -318,7 +323,7 @@ class Simulation:
         self._start()
 
     def close(self) -> None:
-        """Ends the simulation; closing again does nothing."""
+        """Closes the simulation; a second call does nothing."""
         self._closed = True
 
     def __enter__(self) -> Simulation:

@@ -1,1 +1,1 @@
-"""The control loop: its clock, its ticks, and what is measured of them."""
+"""The control loop: its clock, its ticks, and the measurement of their timing."""

@@ -1,7 +1,7 @@
-"""The period: absolute sleep on the monotonic clock, on a grid that no overrun moves.
+"""The clock of the control loop: absolute sleep to a fixed grid of times, which overruns do not shift.
 
-Stamps are `time.monotonic_ns`, which on Linux reads the very clock that the sleep waits on; a step of the
-wall clock moves neither.
+Time stamps are those of `time.monotonic_ns`, which on Linux reads the same clock that the sleep waits on. A
+step of the wall clock changes neither.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from kilohertz.robots.model.period import PERIOD_NS
 
 LARGEST_SPIN_FRACTION = 0.1
+"""Largest time of polling before each grid point, as a fraction of the period."""
 
 _CLOCK_MONOTONIC = 1
 _TIMER_ABSTIME = 1
@@ -29,17 +30,17 @@ class _Timespec(ctypes.Structure):
 
 
 def sleep_by_duration(due_ns: int) -> None:
-    """Sleeps until the stamp with `time.sleep`, which lasts no shorter than it is told."""
+    """Sleeps until a time stamp [ns] with `time.sleep`, which never returns early."""
     remaining_ns = due_ns - time.monotonic_ns()
     if remaining_ns > 0:
         time.sleep(remaining_ns / _NS_PER_S)
 
 
 def absolute_sleeper() -> Sleeper:
-    """A function that sleeps until a stamp of `time.monotonic_ns`.
+    """Returns a function that sleeps until a time stamp of `time.monotonic_ns`.
 
-    It calls clock_nanosleep with an absolute time, so that what happens between reading the clock and
-    going to sleep does not add to the period; where the C library has none it is `time.sleep`.
+    The function calls clock_nanosleep with an absolute time, so that a delay between reading the clock and
+    sleeping does not add to the period. If the C library has no clock_nanosleep, it uses `time.sleep`.
     """
     try:
         nanosleep = ctypes.CDLL(None).clock_nanosleep
@@ -52,7 +53,7 @@ def absolute_sleeper() -> Sleeper:
 
     def sleep_until(due_ns: int) -> None:
         due.tv_sec, due.tv_nsec = divmod(due_ns, _NS_PER_S)
-        # A signal interrupts the sleep; its Python handler runs here, and the sleep goes on.
+        # A signal interrupts the sleep: its Python handler runs here, then the sleep continues.
         while (status := nanosleep(_CLOCK_MONOTONIC, _TIMER_ABSTIME, address, None)) == errno.EINTR:
             pass
         if status:
@@ -62,26 +63,26 @@ def absolute_sleeper() -> Sleeper:
 
 
 class GridClock:
-    """Wakes once a period, on a fixed grid of times.
+    """Wakes up once per period, on a fixed grid of times.
 
-    A tick that overruns never shifts the grid and is never made up for: the grid points that have passed
-    are skipped and counted, and the next wake is on the first one ahead. So the clock always sleeps, and
-    a loop at FIFO priority that cannot keep up still leaves the core to others in each period.
+    A tick that overruns neither shifts the grid nor is repeated: the grid points that have passed are skipped
+    and counted, and the next wake-up is at the first grid point in the future. The clock therefore always
+    sleeps, and a loop at FIFO priority that is too slow still leaves the core to other tasks in each period.
 
     Args:
-        period_ns: distance of the grid points [ns].
-        spin_us: how long before each grid point to wake and poll the clock instead of sleeping [us]; less
-            jitter for a busy core. At most a tenth of the period: a FIFO task that never sleeps is
-            stopped by the kernel for 50 ms each second.
-        now: the clock, stamps in ns.
-        sleep_until: sleeps until a stamp of that clock.
+        period_ns: distance between grid points [ns].
+        spin_us: time before each grid point at which the clock wakes up and polls instead of sleeping [us];
+            it reduces jitter and keeps the core busy. At most a tenth of the period is used: the kernel stops
+            a FIFO task that never sleeps for 50 ms in each second.
+        now: function that returns the current time stamp [ns].
+        sleep_until: function that sleeps until a time stamp of that clock [ns].
 
     Attributes:
-        due_ns: the grid point of the current tick [ns].
-        woken_ns: when it really woke [ns].
-        dt_ns: time since the previous wake, as it was [ns].
-        missed: grid points skipped right before this tick.
-        missed_total: all that were skipped since `start`.
+        due_ns: grid point of the current tick [ns].
+        woken_ns: time of the wake-up of the current tick [ns].
+        dt_ns: measured time since the previous wake-up [ns].
+        missed: number of grid points skipped right before this tick.
+        missed_total: number of grid points skipped since `start`.
     """
 
     def __init__(
@@ -107,10 +108,10 @@ class GridClock:
         self.missed_total = 0
 
     def start(self, phase_ns: int | None = None) -> None:
-        """Lays the grid: the first `wait` wakes on the next grid point.
+        """Defines the grid of times; the first `wait` wakes up at the next grid point.
 
         Args:
-            phase_ns: distance of the grid from whole periods of the clock [ns]; None for one from now.
+            phase_ns: offset of the grid from whole periods of the clock [ns]; None to start the grid now.
         """
         now_ns = self.now()
         self.due_ns = now_ns if phase_ns is None else now_ns - (now_ns - phase_ns) % self.period_ns
@@ -118,10 +119,10 @@ class GridClock:
         self.dt_ns = self.missed = self.missed_total = 0
 
     def wait(self) -> int:
-        """Sleeps until the next grid point that is ahead. Hot path.
+        """Sleeps until the next grid point in the future. Hot path.
 
         Returns:
-            The stamp of the wake-up [ns].
+            The time stamp of the wake-up [ns].
         """
         due_ns = self.due_ns + self.period_ns
         behind_ns = self.now() - due_ns
@@ -142,7 +143,7 @@ class GridClock:
 
 
 def process_age_s() -> float:
-    """How long ago this process started, its interpreter and imports included [s]."""
-    # The command's name, in parentheses, may hold spaces; the start is the 20th field after it.
+    """Returns the time since this process started, including that of the interpreter and of imports [s]."""
+    # The command name in parentheses may contain spaces; the start time is the 20th field after it.
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")

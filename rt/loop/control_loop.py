@@ -1,4 +1,4 @@
-"""The tick: read, decide, write, once a millisecond or as fast as the world allows."""
+"""The control loop, whose tick reads the sensors, runs the controller and writes the command."""
 
 from __future__ import annotations
 
@@ -33,26 +33,32 @@ from kilohertz.rt.loop.stamps import DUE, ORDER, READ, RECORD, STAGE_COLUMNS, ST
 Vector = NDArray[np.float64]
 
 WARM_UP_TICKS = 200
+"""Number of ticks after which the measurement of the footprint restarts, so that it excludes the warm-up."""
 STOP_TICKS = 1900
-"""Two seconds from a signal to damping, with the fade at their end."""
+"""Longest time from a signal to the fade to damping, in ticks; with the fade it stays below two seconds."""
 CLOCK_JUMP_TICKS = 1000
+"""Number of periods between two states from which the robot's clock counts as having jumped."""
 COLLECT_EVERY_TICKS = 64
+"""Number of ticks between two collections of young objects while automatic garbage collection is off."""
 MISSES_KEPT = 256
+"""Largest number of deadline misses that are recorded one by one."""
 EVENTS_KEPT = 1000
+"""Largest number of events that are recorded in the ticks of a run."""
 DEGRADED = "degraded"
+"""Kind of the event that reports a loop that is too slow."""
 DEGRADED_PERIODS, DEGRADED_TICKS = 3, 100
-"""More periods lost than this, within so many, and the loop says that it is too slow."""
+"""The loop counts as too slow if more than this number of periods is lost within this number of ticks."""
 
 _NEVER = sys.maxsize
 
 
 class Pace(enum.Enum):
-    """What starts a tick.
+    """Event that starts a tick.
 
-    LOCKSTEP: the end of the one before, as fast as it goes, for a simulated robot. It never sleeps, so it
-    must never run at FIFO priority.
-    TIMER: the grid clock.
-    ROBOT: the robot's own state message, for which the link's `read` waits; its time limit is the deadline.
+    LOCKSTEP: the end of the previous tick, for a simulated robot that runs as fast as possible. The loop then
+    never sleeps, so that it must not run at FIFO priority.
+    TIMER: a grid point of the clock.
+    ROBOT: a state message of the robot, for which `read` of the link waits; its time limit is the deadline.
     """
 
     LOCKSTEP = "lockstep"
@@ -61,7 +67,7 @@ class Pace(enum.Enum):
 
 
 class Output(Protocol):
-    """What the loop reads of a decision."""
+    """The attributes of the controller's output that the loop uses."""
 
     @property
     def command(self) -> CommandRow:
@@ -70,16 +76,16 @@ class Output(Protocol):
 
     @property
     def state(self) -> str:
-        """State of the controller, such as "active"; a change of it is an event of the run."""
+        """State of the controller, such as "active"; each change is an event of the run."""
         ...
 
     @property
     def remark(self) -> str:
-        """What could not be done as asked, one sentence; a change of it is an event of the run."""
+        """Part of the command that could not be executed, in one sentence; each change is an event."""
         ...
 
 
-# Requests and gains belong to the brain: the loop only carries them there.
+# The types of requests and gains are those of the brain; the loop only passes them on.
 Request = TypeVar("Request")
 GainsLike = TypeVar("GainsLike")
 Decision = TypeVar("Decision", bound=Output)
@@ -89,12 +95,12 @@ _Decision = TypeVar("_Decision", bound=Output, covariant=True)
 
 
 class Brain(Protocol[_Request, _Gains, _Decision]):
-    """What the loop needs of `kilohertz.controller.brain.Brain`."""
+    """The method of `kilohertz.controller.brain.Brain` that the loop uses."""
 
     def step(
         self, sensors: SensorRow, request: _Request, gains: _Gains, mark: Callable[[int], None], /
     ) -> _Decision:
-        """One decision; calls `mark(stage)` as each stage ends."""
+        """Runs one tick of the controller; calls `mark(stage)` at the end of each stage."""
         ...
 
 
@@ -103,7 +109,7 @@ Schedule = Sequence[tuple[int, Request]]
 
 
 class _Stop:
-    """What was asked from outside the tick: by signals, or by `ControlLoop.stop`."""
+    """Stop requests from outside the tick: by signals, or by `ControlLoop.stop`."""
 
     def __init__(self) -> None:
         self.now = False
@@ -119,20 +125,20 @@ class _Stop:
 
 
 class ControlLoop(Generic[Request, GainsLike, Decision]):
-    """Runs a brain against a link, and measures every tick of it.
+    """Runs a controller ("brain") on a robot, and measures the timing of every tick.
 
     Args:
-        link: the robot.
-        brain: decides.
-        sensors: the row that the link fills and the brain reads.
-        damping: what the robot is told when the loop ends badly; see `fade.damping_command`.
-        gains: handed to the brain each tick; may be replaced between ticks.
-        clock: the period, and the clock of every stamp.
-        handle_signals: whether SIGINT and SIGTERM stop a run, the first softly, the second at once; only
-            the main thread can.
+        link: link to the robot.
+        brain: the controller.
+        sensors: the sensor row that the link fills and the brain reads.
+        damping: command that is sent if the loop ends because of an error; see `fade.damping_command`.
+        gains: gains that are passed to the brain in each tick; they may be replaced between ticks.
+        clock: clock that defines the period and all time stamps.
+        handle_signals: whether SIGINT and SIGTERM stop a run, the first signal softly and the second at once;
+            this works in the main thread only.
 
     Attributes:
-        stages: stage stamps of the last two seconds of the latest run, and of its worst tick.
+        stages: time stamps of the stages in the last two seconds of the latest run, and in its worst tick.
     """
 
     def __init__(
@@ -189,7 +195,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         self._steal_s: float | None = None
 
     def stop(self) -> None:
-        """Ends the run after this tick; for the observer."""
+        """Ends the run after the current tick; to be called by the observer."""
         self._stop.now = True
 
     def run(
@@ -201,16 +207,22 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         observer: Observer[Request, Decision] | None = None,
         stop_request: Request | None = None,
     ) -> LoopResult:
-        """Runs for n_ticks periods and tells how it went; no exception of a tick leaves it.
+        """Runs the loop for n_ticks periods.
+
+        An exception in a tick ends the run with a damping command, and is part of the result; only exceptions
+        such as KeyboardInterrupt, which are not an `Exception`, are raised again.
 
         Args:
-            n_ticks: how many periods.
-            schedule: (tick, request) pairs in order of their tick, the first at tick 0.
-            pace: what starts a tick.
-            observer: called with (tick, sensors, request, output) after each tick is written and stamped;
-                its time is the stage `record`, no part of the tick.
-            stop_request: what to ask of the brain for up to STOP_TICKS after a first signal, or until it
-                is idle; without it the robot damps at once.
+            n_ticks: number of periods.
+            schedule: (tick, request) pairs in the order of their ticks, the first at tick 0.
+            pace: event that starts a tick.
+            observer: called with (tick, sensors, request, output) after the command of each tick was sent and
+                stamped; its time is the stage `record`, which is not part of the tick.
+            stop_request: request to the brain after a first signal, for up to STOP_TICKS or until the state
+                is idle; None to damp the robot at once.
+
+        Returns:
+            Outcome and timing of the run.
 
         Raises:
             ValueError: if the schedule does not start at tick 0 or is out of order.
@@ -235,7 +247,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
                 self._tick_on(pace, observer)
             except (
                 BaseException
-            ) as caught:  # A robot in motion must hear of any end, also of KeyboardInterrupt.
+            ) as caught:  # Any exception has to end in a damping command, also KeyboardInterrupt.
                 error = caught
             result = self._conclude(error)
         if error is not None and not isinstance(error, Exception):
@@ -243,7 +255,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         return result
 
     def _tick_on(self, pace: Pace, observer: Observer[Request, Decision] | None) -> None:
-        """Ticks until the last; hot path: nothing here or below grows, waits or writes a file."""
+        """Runs all ticks. Hot path: all code called from here must not grow memory, block or write files."""
         read = {
             Pace.LOCKSTEP: self._read_now,
             Pace.TIMER: self._read_on_time,
@@ -286,13 +298,13 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         return arrived
 
     def _read_when_sent(self) -> bool:
-        """The tick starts when the state is there; so it has no stage `read`, which would be the waiting."""
+        """Waits for a state; the tick starts at its arrival, so that it has no stage `read`."""
         if not self._link.read(self._sensors):
             return False
         start_ns = self.clock.now()
         t_s = self._sensors.t_s.item()
         periods = (t_s - self._previous_t_s) * 1e9 / self.clock.period_ns
-        # The first state follows none (NaN); where the robot's clock jumped, nothing is known to be missed.
+        # NaN at the first state, which has no predecessor; after a clock jump the misses are not known.
         self._missed = round(periods) - 1 if 1.5 < periods < CLOCK_JUMP_TICKS else 0
         self._previous_t_s = t_s
         self._tick += self._missed
@@ -351,7 +363,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         self._ticks_run += 1
         if self._ticks_run == WARM_UP_TICKS:
             self._meter.start()
-        # With the collector off, cycles are freed here, between ticks, while they are young and few.
+        # With automatic collection off, cycles are freed here, between ticks, while they are young and few.
         if self._ticks_run % COLLECT_EVERY_TICKS == 0 and not gc.isenabled():
             gc.collect(0)
 
@@ -365,7 +377,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         self._misses.append(Miss(self._tick, self._missed, stolen_s))
 
     def _note_slowness(self) -> None:
-        """Counts periods lost of late; they are forgotten as time passes."""
+        """Updates the number of periods that were lost recently; it decays to zero in DEGRADED_TICKS."""
         passed = self._tick - self._last_miss_tick
         share = max(0.0, 1.0 - passed / DEGRADED_TICKS)
         self._lost_of_late = self._lost_of_late * share + self._missed
@@ -424,7 +436,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
 
     def _damp(self) -> None:
         damping, sensors = self._damping, self._sensors
-        # Newer than anything sent, or a robot that takes only rising numbers would refuse it.
+        # The sequence number has to be higher than all that were sent, or the robot refuses the command.
         last = self._last_command
         damping.seq[:] = np.maximum(last.seq if last is not None else sensors.seq, sensors.seq) + 1.0
         damping.t_s[:] = sensors.t_s
@@ -439,7 +451,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
             self._events.append(LoopEvent(self._now_s(), "fault", text))
 
     def _fade_out(self, last: CommandRow) -> None:
-        """Damps a robot whose time goes on while we send."""
+        """Fades from the last command to damping, for a robot that keeps moving while commands are sent."""
         words = CommandRow(len(last.kd))
         self.clock.start()
         for step in range(1, FADE_TICKS + 1):

@@ -1,4 +1,4 @@
-"""The last commands of a run that ends badly: from what was commanded to damping, with no step in torque."""
+"""The last commands of a run that ends because of an error: a fade to damping without a step in torque."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from kilohertz.robots.model.rows import CommandRow
 Vector = NDArray[np.float64]
 
 FADE_TICKS = 20
-"""Periods from the last command to damping alone."""
+"""Number of periods from the last command to pure damping."""
 
 
 def damping_command(na: int, kd_Nms_rad: Vector | float) -> CommandRow:
-    """A command that brakes every joint and asks for nothing else: kp and tau_ff 0.
+    """Builds a command that only damps every joint: kp and tau_ff are 0.
 
     Args:
         na: number of actuated joints.
-        kd_Nms_rad: (na,) damping, or one for all, > 0 [Nms/rad].
+        kd_Nms_rad: (na,) damping gains, or one gain for all joints, > 0 [Nms/rad].
 
     Raises:
-        ValueError: if any is not positive: a robot never goes limp because software failed.
+        ValueError: if a gain is not positive and finite; a software failure must not leave a joint without
+            torque.
     """
     command = CommandRow(na)
     command.kd[:] = kd_Nms_rad
@@ -31,9 +32,15 @@ def damping_command(na: int, kd_Nms_rad: Vector | float) -> CommandRow:
 
 
 def fade(last: CommandRow, damping: CommandRow, step: int, out: CommandRow) -> None:
-    """Writes command number `step` of FADE_TICKS on the way from the last command to damping.
+    """Writes one command of the fade from the last command to damping.
 
-    Numbers rise from one to the next: a robot takes only what is newer.
+    The sequence number increases from one command to the next, because a robot accepts newer commands only.
+
+    Args:
+        last: the last command of the run.
+        damping: the damping command; its sequence number is that of the first command of the fade.
+        step: number of this command, from 1 to FADE_TICKS.
+        out: written.
     """
     share = min(1.0, step / FADE_TICKS)
     for mixed, ours, theirs in (

@@ -1,9 +1,10 @@
-"""Latency histograms in the HDR layout: written by hand in the tick, read by a library off it.
+"""Latency histograms in the layout of HdrHistogram, with their own recording in the tick.
 
-The layout is that of HdrHistogram(1, 1_000_000_000, 3), so the counts are the same numbers: buckets of
-2048 cells that halve their resolution each time the value doubles, half of each shared with the one below.
-Recording by hand costs a fifth of the library's `record_value`, and that silently drops what is out of
-range, which are just the ticks one wants to see: here they are clamped and counted.
+The layout is that of HdrHistogram(1, 1_000_000_000, 3), so that the counts are the same numbers: buckets of
+2048 cells whose resolution is halved each time the value doubles, and half of each bucket is shared with the
+one below. The recording here takes a fifth of the time of `record_value` of the library. In addition, the
+library drops values that are out of range without notice, and those are the ticks of interest: here they are
+clamped and counted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 HIGHEST_NS = 1_000_000_000
 SIGNIFICANT_DIGITS = 3
-# The stages of a tick in the order of the contract; `wake` is how late the tick began.
+# Keys of a latency summary, in the documented order; `wake` is the delay of the wake-up.
 LATENCY_KEYS = ("tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake")
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 
@@ -32,10 +33,10 @@ class LatencyHistogram:
     """Counts of durations from 1 ns to 1 s to three significant digits.
 
     Attributes:
-        cells: (21504,) counts, a memoryview of int64: unlike a list it makes no objects as counts grow.
-        max_ns: the largest duration seen, exact and not clamped [ns].
-        overflows: durations above 1 s; counted in the cell of 1 s.
-        underflows: negative durations; counted in the cell of 0.
+        cells: (21504,) counts, a memoryview of int64; unlike a list, it creates no objects as counts grow.
+        max_ns: largest duration, exact and not clamped [ns].
+        overflows: number of durations above 1 s; they are counted in the cell of 1 s.
+        underflows: number of negative durations; they are counted in the cell of 0.
     """
 
     __slots__ = ("cells", "max_ns", "overflows", "underflows")
@@ -65,16 +66,20 @@ class LatencyHistogram:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """(21504,) the counts as an array over the same memory."""
+        """The counts as an array (21504,) that shares the memory of `cells`."""
         return np.frombuffer(self.cells, dtype=np.int64)
 
     @property
     def total(self) -> int:
-        """How many durations were recorded."""
+        """Number of durations that were recorded."""
         return int(self.counts.sum())
 
     def percentile_ns(self, percentile: float) -> int | None:
-        """The duration that `percentile` of 100 do not exceed, within 0.1 % [ns]; None when empty."""
+        """Returns a percentile of the durations, accurate to 0.1 % [ns]; None if nothing was recorded.
+
+        Args:
+            percentile: percentage of the durations that do not exceed the result, from 0 to 100.
+        """
         cumulated = np.cumsum(self.counts)
         total = int(cumulated[-1])
         if not total:
@@ -83,13 +88,13 @@ class LatencyHistogram:
         return min(_highest_ns(int(np.searchsorted(cumulated, target))), self.max_ns)
 
     def summary_us(self) -> dict[str, float | None]:
-        """p50, p90, p99, p99.9 and max [us]; all None when nothing was recorded."""
+        """Returns p50, p90, p99, p99.9 and max [us]; all are None if nothing was recorded."""
         values = {name: self.percentile_ns(percentile) for name, percentile in PERCENTILES.items()}
         values["max"] = self.max_ns if self.total else None
         return {name: None if value is None else value / 1000.0 for name, value in values.items()}
 
     def to_hdr(self) -> HdrHistogram:
-        """The same counts as an object of the `hdrhistogram` library."""
+        """Returns the same counts as an object of the `hdrhistogram` library."""
         histogram = HdrHistogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
         filled = np.flatnonzero(self.counts)
         for index in filled.tolist():
@@ -99,10 +104,10 @@ class LatencyHistogram:
         return histogram
 
     def cyclictest_text(self, highest_us: int = 1000) -> str:
-        """The histogram as `cyclictest --histogram` prints it, for the tools that read that.
+        """Formats the histogram as `cyclictest --histogram` does, for tools that read this format.
 
         Args:
-            highest_us: number of 1 us lines; what is longer is counted as an overflow, as there.
+            highest_us: number of lines, one per 1 us; longer durations are counted as overflows.
         """
         filled = np.flatnonzero(self.counts)
         counts = self.counts[filled]
@@ -127,12 +132,12 @@ class LatencyHistogram:
 
 
 def hlog_text(histograms: Mapping[str, LatencyHistogram], start_s: float, duration_s: float) -> str:
-    """Histograms as an .hlog that the HdrHistogram tools read: one tagged interval each, base64.
+    """Formats histograms as an .hlog file for the HdrHistogram tools: one tagged interval each, in base64.
 
     Args:
-        histograms: by tag.
-        start_s: wall-clock start of the run, since the epoch [s].
-        duration_s: how long it lasted [s].
+        histograms: the histograms, by tag.
+        start_s: wall-clock time of the start of the run, since the epoch [s].
+        duration_s: duration of the run [s].
     """
     stamp = datetime.fromtimestamp(start_s, UTC).isoformat(" ")
     lines = [
@@ -164,9 +169,9 @@ def _middle_ns(index: int) -> int:
 
 
 def latency_us(stages: Mapping[str, LatencyHistogram]) -> dict[str, dict[str, float | None]]:
-    """p50, p90, p99, p99.9 and max of the tick and of each of its stages [us].
+    """Returns p50, p90, p99, p99.9 and max of the tick and of each of its stages [us].
 
-    A stage that was not measured (`wake` in lockstep) has None throughout.
+    All values of a stage that was not measured (`wake` in lockstep) are None.
     """
     empty = LatencyHistogram()
     return {key: stages.get(key, empty).summary_us() for key in LATENCY_KEYS}

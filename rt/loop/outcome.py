@@ -1,4 +1,4 @@
-"""How a run of the loop went."""
+"""Outcome of a run of the control loop: exit codes, events, deadline misses and timing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ EXIT_INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class LoopEvent:
-    """Something worth telling: when [s since the start of the run], what kind, and in words."""
+    """An event of a run, such as a change of state or a fault.
+
+    Attributes:
+        t_s: time of the event since the start of the run [s].
+        kind: kind of the event, such as "state" or "fault".
+        text: the event in words.
+    """
 
     t_s: float
     kind: str
@@ -25,13 +31,13 @@ class LoopEvent:
 
 @dataclass(frozen=True)
 class Miss:
-    """Periods that passed without a tick.
+    """A deadline miss: periods that passed without a tick.
 
     Attributes:
-        tick: the tick right after the gap.
-        periods: how many were skipped.
-        steal_s: processor time that the hypervisor took since the last miss, or since the start, on all
-            cores, in steps of 10 ms [s]; None where the host does not say.
+        tick: number of the tick right after the gap.
+        periods: number of periods that were skipped.
+        steal_s: processor time that the hypervisor took on all cores since the last miss, or since the start
+            of the run, in steps of 10 ms [s]; None if the host does not report it.
     """
 
     tick: int
@@ -41,22 +47,22 @@ class Miss:
 
 @dataclass(frozen=True)
 class LoopResult:
-    """How a run went.
+    """Outcome of a run of the control loop.
 
     Attributes:
-        ticks: ticks that ran to their end.
-        overruns: periods that passed without a tick.
-        exit_state: the brain's last state, or `link_lost` or `fault`.
-        exit_code: 0 done, 1 a fault inside the loop ended it, 4 the link was lost.
-        events: changes of state, stops and faults, in order.
-        misses: the first overruns one by one.
-        latency: a histogram for each stage, and for `tick` (from start to written), `wake` (from due to
-            woken), `period` (from start to start) and `record` (observing, after the tick); empty where
-            the pace has none.
-        footprint: what the run took from the host once warm.
-        stopped_by: name of the first signal that asked it to stop.
-        error: the exception that ended it.
-        stopped_softly: whether that signal was the only one, and the brain was asked to stop the robot.
+        ticks: number of completed ticks.
+        overruns: number of periods that passed without a tick.
+        exit_state: last state of the controller, or `link_lost` or `fault`.
+        exit_code: 0 done, 1 a fault inside the loop ended the run, 4 the link was lost.
+        events: changes of state, stops and faults, in the order of time.
+        misses: the first deadline misses, one by one.
+        latency: a histogram for each stage, and for `tick` (from its start until the command was written),
+            `wake` (delay of the wake-up), `period` (from start to start) and `record` (the observer, after
+            the tick); empty if the pace has no such time.
+        footprint: resources of the host that the run used after its warm-up.
+        stopped_by: name of the first signal that requested a stop; None if there was none.
+        error: the exception that ended the run; None if there was none.
+        stopped_softly: whether there was one signal only, and the controller was requested to stop the robot.
     """
 
     ticks: int

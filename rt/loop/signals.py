@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as something that a loop looks at, instead of an exception in the middle of it."""
+"""Handling of SIGINT and SIGTERM by a callback, instead of an exception in the middle of a loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def told_by_signals(told: Callable[[int], None]) -> Iterator[None]:
-    """Calls `told` with the number of each of `NUMBERS` that comes; only the main thread gets them."""
+    """Calls a function for each signal of `NUMBERS` inside the `with` block.
+
+    Only the main thread receives signals; in another thread the block runs without this handling.
+
+    Args:
+        told: called with the number of the signal.
+    """
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         told(number)

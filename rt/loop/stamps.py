@@ -1,4 +1,4 @@
-"""The stage stamps of the last ticks, kept in one block of memory, and their timeline for a trace viewer."""
+"""Time stamps of the stages of the last ticks in one block of memory, and their export to a trace viewer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The stages of `controller.brain` come first and in its order, so that the brain's own index is the column.
+# The stages of `controller.brain` come first and in the same order, so that the stage index is the column.
 BRAIN_STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
 WRITE, RECORD, READ = 5, 6, 7
 STAGE_COLUMNS = (*BRAIN_STAGES, "write", "record", "read")
@@ -22,19 +22,20 @@ WORST_CONTEXT_TICKS = 32
 
 
 class StageRing:
-    """End-of-stage stamps of the last two seconds, one row a tick, written in place.
+    """Ring buffer of the end-of-stage time stamps of the last two seconds, one row per tick.
 
-    A stage that did not run in a tick leaves the stamp of an older tick in its cell. That lies before the
-    tick's start, so a reader knows it without a cell ever being cleared.
+    If a stage does not run in a tick, its cell keeps the time stamp of an older tick. This stamp is before
+    the start of the tick, so that a reader can recognise it and no cell has to be cleared.
 
     Args:
-        n_ticks: rows kept.
-        now: the clock, stamps in ns.
+        n_ticks: number of rows.
+        now: function that returns the current time stamp [ns].
 
     Attributes:
         cells: the rows, a flat memoryview of int64.
-        row: where the current tick's row starts in `cells`.
-        worst_ns: the longest time from due to written seen so far [ns], set by `keep_worst`.
+        row: start index of the row of the current tick in `cells`.
+        worst_ns: longest time so far from the due time of a tick until its command was written [ns]; set by
+            `keep_worst`.
     """
 
     __slots__ = ("_now", "_worst", "_worst_rows", "cells", "row", "worst_ns")
@@ -48,7 +49,13 @@ class StageRing:
         self._worst = memoryview(bytearray(8 * self._worst_rows * N_COLUMNS)).cast("q")
 
     def begin(self, tick: int, due_ns: int, start_ns: int) -> None:
-        """Opens the row of the next tick over the oldest one. Hot path."""
+        """Starts the row of the next tick, in place of the oldest row. Hot path.
+
+        Args:
+            tick: number of the tick.
+            due_ns: time stamp at which the tick was due [ns].
+            start_ns: time stamp of its start [ns].
+        """
         cells = self.cells
         row = self.row + N_COLUMNS
         if row == len(cells):
@@ -59,14 +66,15 @@ class StageRing:
         self.row = row
 
     def mark(self, stage: int) -> None:
-        """Stamps the end of a stage, by its column. Hot path."""
+        """Writes the time stamp of the end of a stage, given by its column. Hot path."""
         self.cells[self.row + stage] = self._now()
 
     def keep_worst(self, response_ns: int) -> None:
-        """Copies the current row and those before it aside, so that the worst tick survives the ring.
+        """Copies the current row and the rows before it, so that the worst tick is not overwritten.
 
         Args:
-            response_ns: time from due to written of the current tick, the largest so far [ns].
+            response_ns: time from the due time of the current tick until its command was written, the largest
+                so far [ns].
         """
         self.worst_ns = response_ns
         end = self.row + N_COLUMNS
@@ -77,11 +85,11 @@ class StageRing:
         self._worst[from_end:] = self.cells[end - (wanted - from_end) : end]
 
     def rows(self) -> NDArray[np.int64]:
-        """(n, 11) rows of the ticks still in the ring, oldest first."""
+        """Returns the (n, 11) rows of the ticks that are still in the ring, oldest first."""
         return _in_order(self.cells)
 
     def worst_rows(self) -> NDArray[np.int64]:
-        """(n, 11) rows of the worst tick (the last) and of those right before it."""
+        """Returns the (n, 11) rows of the worst tick (the last row) and of the ticks right before it."""
         return _in_order(self._worst)
 
 
@@ -92,14 +100,14 @@ def _in_order(cells: memoryview) -> NDArray[np.int64]:
 
 
 def chrome_trace(rows: NDArray[np.int64]) -> dict[str, Any]:
-    """A timeline of stages that chrome://tracing and ui.perfetto.dev open, once written as JSON.
+    """Builds a timeline of the stages which, written as JSON, chrome://tracing and ui.perfetto.dev can open.
 
     Args:
         rows: (n, 11) rows of a `StageRing`, oldest first.
 
     Returns:
-        The trace: one slice from due to woken, one for the tick, and one for each stage inside; times in us
-        from the first tick's grid point.
+        The trace: one slice for the delay of the wake-up, one for the tick, and one for each of its stages;
+        times are relative to the due time of the first tick [us].
     """
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": 1, "tid": 1, "args": {"name": "kilohertz"}},

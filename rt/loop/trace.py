@@ -1,7 +1,7 @@
-"""What happened in a run, tick by tick: references, estimates, truth, wrenches and torques.
+"""History of a run tick by tick: references, estimates, true states, wrenches and torques.
 
-Everything is allocated before the first tick; `record` copies one tick into its row and never grows. A
-long run keeps every n-th tick, but the counts and the worst values come from every tick.
+All memory is allocated before the first tick; `record` copies one tick into its row and allocates nothing. A
+long run keeps every n-th tick, but the counts and the worst values are those of all ticks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kilohertz.robots.wire.link import RobotTruth
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-# 120 s of G1 at 1 kHz is about 300 MB; a longer run keeps fewer ticks of the same length of memory.
+# 120 s of G1 at 1 kHz take about 300 MB; a longer run keeps every n-th tick, in about the same memory.
 ROWS_KEPT = 120_000
 STATES = ("idle", "armed", "active", "soft_stop", "damping")
 RUNGS = 5
@@ -26,7 +26,7 @@ SATURATED_FRACTION = 0.999
 
 
 class TracedOutput(Protocol):
-    """What is kept of each decision; see `kilohertz.controller.brain.BrainOutput`."""
+    """The attributes of each output that are kept; see `kilohertz.controller.brain.BrainOutput`."""
 
     state: str
     rung: int
@@ -47,7 +47,7 @@ class TracedOutput(Protocol):
 
 
 class TracedEstimator(Protocol):
-    """What is kept of each estimate; see `kilohertz.controller.brain.Estimator`."""
+    """The attributes of the estimator that are kept; see `kilohertz.controller.brain.Estimator`."""
 
     q: Vector
     v: Vector
@@ -55,16 +55,17 @@ class TracedEstimator(Protocol):
 
 
 class Trace:
-    """The history of one run, for its summary and its plots.
+    """History of one run, for its summary and its plots.
 
-    Arrays have one row per kept tick; only the first `rows` are filled. Suffix `_true` is the simulator's
-    truth, `_est` the estimate, `_des` the reference; frames and notation as everywhere (W world, C centre
-    of mass, S middle of the stance soles, F contact frame, H hand).
+    Arrays have one row per kept tick; only the first `rows` rows are filled. The suffix `_true` is the true
+    state of the simulator, `_est` the estimate, `_des` the reference. The frames are W world, C centre of
+    mass (payload included), R centre of mass of the robot alone, S middle of the stance soles, F contact
+    frame, H hand.
 
     Args:
         robot: the robot of the run.
-        ticks: how many ticks the run may last, >= 1.
-        rows_kept: most rows to keep, >= 1; a longer run keeps every n-th tick.
+        ticks: largest number of ticks of the run, >= 1.
+        rows_kept: largest number of rows, >= 1; a longer run keeps every n-th tick.
     """
 
     def __init__(self, robot: RobotModel, ticks: int, rows_kept: int = ROWS_KEPT) -> None:
@@ -118,17 +119,17 @@ class Trace:
 
     def _column(self, *shape: int) -> Vector:
         column = np.empty((self.capacity, *shape))
-        # Written once here, so that the tick meets no page for the first time.
+        # Written once here, so that the ticks cause no page faults.
         column.fill(0.0)
         return column
 
     def record(self, output: TracedOutput, estimator: TracedEstimator, truth: RobotTruth) -> None:
-        """Copies one tick; hot path, in place.
+        """Copies one tick into its row. Hot path.
 
         Args:
-            output: what the brain did (`kilohertz.controller.brain.BrainOutput`).
-            estimator: where the controller believes the robot is.
-            truth: where the simulated robot was when it was read (`kilohertz.sim.simulated_robot.Truth`).
+            output: output of the controller (`kilohertz.controller.brain.BrainOutput`).
+            estimator: estimated state of the robot.
+            truth: true state of the simulated robot when it was read (`kilohertz.sim.simulated_robot.Truth`).
         """
         self._count(output, truth)
         tick = self.ticks
@@ -180,10 +181,10 @@ class Trace:
 
     @staticmethod
     def state_index(name: str) -> int:
-        """How the column `state` writes a state of the controller."""
+        """Returns the number by which the column `state` represents a state of the controller."""
         return STATES.index(name)
 
     def kept(self, name: str) -> Vector:
-        """The filled rows of one column, a view."""
+        """Returns a view of the filled rows of one column."""
         column: Vector = getattr(self, name)
         return column[: self.rows]

@@ -1,1 +1,1 @@
-"""One run: the session that puts robot, estimator, controller, loop and recorder together."""
+"""Running the controller: sessions that combine robot, estimator, controller, loop and recorder."""

@@ -1,4 +1,4 @@
-"""A simulated robot served by a process of its own, for as long as a run lasts."""
+"""A simulated robot in a separate server process, for the duration of a run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ END_S = 5.0
 
 
 def serve_command(plan: RunPlan, endpoint: str) -> list[str]:
-    """The command line that serves the robot of a plan.
+    """Builds the command line of the process that serves the robot of a plan.
+
+    Args:
+        plan: the plan of the run.
+        endpoint: endpoint that the server opens.
 
     Raises:
-        ConfigError: its scenario is in no file.
+        ConfigError: the scenario is given as content and not as a name or file.
     """
     arguments = ["serve", plan.robot, "--bind", endpoint, "--seed", str(plan.seed)]
     if isinstance(plan.scenario, Mapping):
@@ -40,13 +44,13 @@ def serve_command(plan: RunPlan, endpoint: str) -> list[str]:
 
 @contextmanager
 def served(plan: RunPlan) -> Iterator[str]:
-    """Serves the robot of a plan, in real time or in lockstep as the plan says.
+    """Starts a process that serves the robot of a plan, in real time or in lockstep according to the plan.
 
     Yields:
-        The endpoint, an ipc file in a folder of its own.
+        The endpoint, an ipc file in its own temporary folder.
 
     Raises:
-        LinkLostError: the server did not start; it has said why on standard error.
+        LinkLostError: the server did not start; the reason is on its standard error.
     """
     with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
         endpoint = f"ipc://{Path(folder) / 'robot'}"
@@ -57,7 +61,7 @@ def served(plan: RunPlan) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             env=environment,
             text=True,
-            # Ctrl-C is for the controller, which stops the robot softly; the server follows at the end.
+            # Only the controller receives Ctrl-C and stops the robot softly; the server is ended afterwards.
             start_new_session=True,
         )
         try:
@@ -75,7 +79,7 @@ def served(plan: RunPlan) -> Iterator[str]:
 
 
 def _ready(output: IO[str]) -> bool:
-    """Waits for the line that says that the endpoint is open; False at the end of the output."""
+    """Waits for the line that reports the open endpoint; returns False if it does not come in START_S."""
     until_s = time.monotonic() + START_S
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)

@@ -1,4 +1,4 @@
-"""The estimator that a run's controller gets, and the ticks that warm both up."""
+"""Choice of the estimator of a run, and the ticks that warm up estimator and controller."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ WARM_UP_STEPS = 100
 
 
 def estimator_for(scenario: Scenario, robot: RobotModel, gains: Gains, truth: RobotTruth) -> Estimator:
-    """The estimator that a scenario asks for.
+    """Builds the estimator that a scenario requires.
+
+    Args:
+        scenario: the scenario, whose key `estimator` selects the estimator.
+        robot: the robot.
+        gains: gains, which include the parameters of the estimator.
+        truth: true state of the robot.
 
     Raises:
-        ConfigError: it is to know the true state, and this robot does not.
+        ConfigError: the scenario requires the true state, which is not known for this robot.
     """
     if scenario.estimator != "truth":
         return estimator_of(robot, gains)
@@ -32,13 +38,20 @@ def estimator_for(scenario: Scenario, robot: RobotModel, gains: Gains, truth: Ro
 
 
 def estimator_of(robot: RobotModel, gains: Gains) -> FloatingBaseEstimator | FixedBaseEstimator:
-    """The estimator that knows what the sensors say, and no more."""
+    """Builds the estimator that uses the sensors only, for a floating or a fixed base."""
     kind = FloatingBaseEstimator if robot.floating else FixedBaseEstimator
     return kind(robot, gains.estimator)
 
 
 def warm_up(brain: Brain, sensors: SensorRow, request: RequestRow, gains: GainsRow | Gains) -> None:
-    """Ticks on one sample, after which the brain is as if it had not seen it."""
+    """Runs some ticks on one sample, then resets the controller, so that only caches and code are warm.
+
+    Args:
+        brain: the controller.
+        sensors: sensor row of the robot at rest.
+        request: request to the controller in these ticks.
+        gains: gains of the controller.
+    """
     brain.reset(sensors)
     for _ in range(WARM_UP_STEPS):
         brain.step(sensors, request, gains, no_mark)
@@ -46,4 +59,4 @@ def warm_up(brain: Brain, sensors: SensorRow, request: RequestRow, gains: GainsR
 
 
 def no_mark(stage: int) -> None:
-    """For stages that are not timed."""
+    """Does nothing; to be passed where stages are not timed."""

@@ -1,4 +1,4 @@
-"""The robot of a run: simulated in this process, or behind the wire protocol."""
+"""Links to the robot of a run: simulated in this process, or connected by the wire protocol."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ from kilohertz.sim.scenario_schema import Scenario
 
 
 def link_to(plan: RunPlan, robot: RobotModel, scenario: Scenario) -> RobotLink:
-    """The link to the robot of a plan; it is connected, and not armed.
+    """Connects to the robot of a plan, without arming it.
+
+    Args:
+        plan: the plan of the run.
+        robot: model of the robot.
+        scenario: the scenario; used only if the robot is simulated in this process.
+
+    Returns:
+        The connected link.
 
     Raises:
-        ConfigError: the robot cannot be simulated, the one at the endpoint is another, or the endpoint or a
-            key cannot be used.
+        ConfigError: the robot cannot be simulated, the robot at the endpoint is a different one, or the
+            endpoint or a key cannot be used.
         LinkLostError: no robot answers at the endpoint.
     """
     if plan.endpoint is None:
-        # Here, so that hardware is controlled without MuJoCo.
+        # Imported here, so that hardware can be controlled without MuJoCo.
         from kilohertz.sim.simulated_robot import SimulatedRobot
 
         return SteppedLink(SimulatedRobot(robot, scenario, plan.seed), robot.na)
@@ -37,9 +45,16 @@ def link_to(plan: RunPlan, robot: RobotModel, scenario: Scenario) -> RobotLink:
 
 
 def judge_host(plan: RunPlan, link: RobotLink) -> str | None:
-    """Why this host should not command the robot, one sentence; None where it may.
+    """Checks whether this host is fit to control the robot.
+
+    Args:
+        plan: the plan of the run; its `allow_no_rt` turns the error into a warning.
+        link: link to the robot.
+
+    Returns:
+        A warning, in one sentence, if the robot is hardware and the host is unfit but allowed; else None.
 
     Raises:
-        ConfigError: the robot is hardware, and the host is not fit for it.
+        ConfigError: the robot is hardware, the host is not fit for it, and the plan does not allow this.
     """
     return require_fit_host(plan.allow_no_rt) if link.hardware else None

@@ -1,4 +1,4 @@
-"""A simulated robot in the loop's own process, whose world moves between ticks and not inside them."""
+"""Link to a simulated robot in the process of the loop, which is simulated between ticks and not in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kilohertz.robots.wire.link import RobotTruth
 
 
 class Simulation(Protocol):
-    """What the link needs of `kilohertz.sim.simulated_robot.SimulatedRobot`; see there."""
+    """The members of `kilohertz.sim.simulated_robot.SimulatedRobot` that the link uses."""
 
     @property
     def truth(self) -> RobotTruth:
@@ -19,7 +19,7 @@ class Simulation(Protocol):
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
-        """What happened so far."""
+        """Events so far: dicts of t_s [s], kind and text."""
         ...
 
     @property
@@ -29,28 +29,29 @@ class Simulation(Protocol):
 
     @property
     def fell_at_s(self) -> float | None:
-        """When it fell [s]."""
+        """Time of the fall [s]; None if the robot did not fall."""
         ...
 
     def read(self, sensors: SensorRow) -> bool:
-        """Copies the newest sample."""
+        """Copies the newest sample into the sensor row."""
         ...
 
     def write(self, command: CommandRow) -> None:
-        """Takes the command and moves the world on by one period."""
+        """Applies the command and simulates one period."""
         ...
 
     def close(self) -> None:
-        """Leaves the drives damping."""
+        """Makes the drives damp from now on."""
         ...
 
 
 class SteppedLink:
-    """A `RobotLink` that keeps the command in `write` and hands it to the simulated robot in `advance`.
+    """A `RobotLink` that stores the command in `write` and passes it to the simulated robot in `advance`.
 
-    A simulated robot in lockstep moves its world within `write`. Called from the tick that would count the
-    simulator's work as latency of the controller, and show an observer the world after the command
-    instead of the one that was measured. The observer calls `advance` when it has looked.
+    A simulated robot in lockstep simulates one period within its `write`. If the tick called this method, the
+    work of the simulator would count as latency of the controller, and an observer would see the state after
+    the command instead of the measured one. The observer therefore calls `advance` after it has recorded the
+    tick.
 
     Args:
         robot: the simulated robot.
@@ -59,9 +60,9 @@ class SteppedLink:
 
     hardware = False
     robot_stopped = False
-    """Nobody but us can stop a robot in our own process."""
+    """Always False: only this process can stop a robot that it simulates itself."""
     lost_because = ""
-    """A robot in our own process always answers."""
+    """Always empty: a robot that is simulated in this process always answers."""
 
     def __init__(self, robot: Simulation, na: int) -> None:
         self._robot = robot
@@ -75,7 +76,7 @@ class SteppedLink:
 
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
-        """What happened to the robot so far: dicts of t_s [s], kind and text."""
+        """Events of the robot so far: dicts of t_s [s], kind and text."""
         return self._robot.events
 
     @property
@@ -85,36 +86,36 @@ class SteppedLink:
 
     @property
     def fell_at_s(self) -> float | None:
-        """When it fell [s]; None if it did not."""
+        """Time of the fall [s]; None if the robot did not fall."""
         return self._robot.fell_at_s
 
     def first_sample(self, sensors: SensorRow) -> None:
-        """A sample of the robot at rest."""
+        """Fills the sensor row with a sample of the robot at rest."""
         self._robot.read(sensors)
 
     def arm(self) -> None:
-        """A robot in our own process waits for our first command anyway."""
+        """Does nothing, because a robot in this process waits for the first command anyway."""
 
     def read(self, sensors: SensorRow) -> bool:
-        """Fills the row with the newest state."""
+        """Fills the sensor row with the newest sample."""
         return self._robot.read(sensors)
 
     def write(self, command: CommandRow) -> None:
-        """Keeps a copy of the command; hot path."""
+        """Stores a copy of the command. Hot path."""
         self._command.copy_from(command)
         self._pending = True
 
     def advance(self) -> None:
-        """Applies the command kept last and moves the world on by one period; nothing without a command."""
+        """Applies the stored command and simulates one period; does nothing without a stored command."""
         if self._pending:
             self._pending = False
             self._robot.write(self._command)
 
     def close(self) -> None:
-        """Applies a command that is still kept, and closes the robot's link."""
+        """Applies a command that is still stored, and closes the simulated robot."""
         self.advance()
         self._robot.close()
 
     def figures(self) -> None:
-        """There is no link to judge."""
+        """Returns None, because a robot in this process has no network link with figures."""
         return None

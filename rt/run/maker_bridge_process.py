@@ -1,4 +1,4 @@
-"""`khz bridge`: a bought arm behind the wire protocol, until it is stopped."""
+"""Implementation of `khz bridge`: connects a commercial arm to the wire protocol until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ MAKERS = (UniversalRobotsArm.maker, FrankaArm.maker)
 
 
 def connect_arm(maker: str, address: str, *, enforce_realtime: bool) -> Arm:
-    """The arm at an address.
+    """Connects to the arm at an address.
 
     Args:
-        maker: one of `MAKERS`.
-        address: of its control box.
-        enforce_realtime: whether a maker's library may refuse a kernel that is not real-time.
+        maker: manufacturer of the arm, one of `MAKERS`.
+        address: network address of its control box.
+        enforce_realtime: whether the library of the manufacturer may refuse a kernel that is not real-time.
 
     Raises:
-        ConfigError: the maker is unknown, its library is missing, or the arm cannot be used.
+        ConfigError: the manufacturer is unknown, its library is missing, or the arm cannot be used.
         LinkLostError: no arm answers.
     """
     if maker == UniversalRobotsArm.maker:
@@ -40,10 +40,16 @@ def connect_arm(maker: str, address: str, *, enforce_realtime: bool) -> Arm:
 
 
 def build_bridge(robot: RobotModel, arm: Arm, endpoint: str, *, key: str | None = None) -> ArmBridge:
-    """A bridge that has opened its endpoint, and is not running yet.
+    """Builds a bridge and opens its endpoint; the bridge is not running yet.
+
+    Args:
+        robot: model of the arm.
+        arm: the connected arm.
+        endpoint: endpoint to open.
+        key: name of the key pair of the bridge; None for a link without keys.
 
     Raises:
-        ConfigError: robot, endpoint or key cannot be used; the arm is free again.
+        ConfigError: robot, endpoint or key cannot be used; the connection to the arm is then closed.
     """
     try:
         return ArmBridge(
@@ -61,13 +67,13 @@ def build_bridge(robot: RobotModel, arm: Arm, endpoint: str, *, key: str | None 
 
 
 class Bridging:
-    """Runs a bridge until it is told to stop: by a signal, or by `stop`.
+    """Runs a bridge until it is stopped by a signal, or by a call of `stop`.
 
     Args:
-        bridge: what to run.
+        bridge: the bridge to run.
 
     Attributes:
-        stopped_by: number of the signal that ended `run`; None where `stop` did.
+        stopped_by: number of the signal that ended `run`; None if a call of `stop` ended it.
     """
 
     def __init__(self, bridge: ArmBridge) -> None:
@@ -76,7 +82,7 @@ class Bridging:
         self._stopped = False
 
     def stop(self) -> None:
-        """Ends `run` after this cycle."""
+        """Ends `run` after the current cycle."""
         self._stopped = True
 
     def _on_signal(self, number: int) -> None:
@@ -84,10 +90,10 @@ class Bridging:
         self.stop()
 
     def run(self) -> None:
-        """Serves the arm; at the end it is braked and handed back to its maker's controller.
+        """Runs the bridge; at the end the arm is braked and returned to the controller of its manufacturer.
 
         Raises:
-            LinkLostError: the arm does not answer any more.
+            LinkLostError: the arm no longer answers.
         """
         with ExitStack() as stack:
             stack.enter_context(told_by_signals(self._on_signal))

@@ -1,4 +1,4 @@
-"""What happens between two ticks of a run."""
+"""Work between two ticks of a run: recording, simulation, new gains and progress."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ RunLoop = ControlLoop[RequestRow, GainsRow | Gains, BrainOutput]
 
 
 class RunObserver:
-    """After each tick: note it, then let the world move on; end the run when a fall has come to rest.
+    """Observer of the loop: after each tick, it records the tick and then advances the simulation.
+
+    It also ends the run TICKS_TO_LIE ticks after a fall.
 
     Args:
-        loop: whose ticks they are.
-        link: to the robot.
-        estimator: of the controller.
-        trace: takes the history.
-        log: takes what is recorded; None for a run that is not.
-        live: hands over new gains between ticks; None for a run whose gains stay.
-        wait_for_log: whether a tick may wait for the recorder; one that is paced may not.
-        progress: called now and then with the time of the run [s].
-        each_tick: called with the number of each tick before the world moves on.
+        loop: the loop that is observed.
+        link: link to the robot.
+        estimator: estimator of the controller.
+        trace: history of the run, written.
+        log: log of the run; None if the run is not recorded.
+        live: source of new gains between ticks; None if the gains do not change.
+        wait_for_log: whether a tick may wait for the recorder; must be False for a run in real time.
+        progress: called every PROGRESS_TICKS ticks with the time of the run [s].
+        each_tick: called with the number of each tick before the simulation advances.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class RunObserver:
         self._ticks_to_lie = TICKS_TO_LIE
 
     def __call__(self, tick: int, sensors: SensorRow, request: RequestRow, output: BrainOutput) -> None:
-        """Notes a tick that was written, and moves the world on."""
+        """Records a tick whose command was sent, and advances the simulation."""
         if self._log is not None:
             if self._wait_for_log:
                 self._log.ring.wait_for_room()

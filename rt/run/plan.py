@@ -1,4 +1,4 @@
-"""What is asked of a run."""
+"""The plan of a run: robot, scenario, gains, timing and log."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ GainsSource = Path | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is asked of a run.
+    """The plan of a run.
 
     Attributes:
         robot: name of a robot that ships, or the path of a robot's folder.
-        scenario: name, file, or the content of a scenario file; None for the robot's default.
-        duration_s: instead of the scenario's [s].
-        seed: of noise, biases, model error and ground.
-        realtime: one tick a millisecond, instead of as fast as it goes.
-        gains: a file instead of the robot's own gains.yaml, or values that replace some of those.
-        solver: instead of the one the gains name.
-        rows_kept: most ticks to keep for plots and tracking figures.
-        endpoint: where the robot is; None simulates it in this process.
-        lockstep: whether the robot at the endpoint waits for our commands.
-        key, robot_key: names of our key pair and of the robot's public key, for a robot elsewhere.
-        allow_no_rt: whether an unfit host may command hardware.
-        slow_motion: how many times slower than real time the simulated robot at the endpoint is.
-        watch_gains: whether changes of the gains file reach the running robot.
+        scenario: name, file, or the content of a scenario file; None for the robot's default scenario.
+        duration_s: duration of the run [s]; None for that of the scenario.
+        seed: random seed for sensor noise, biases, model error and terrain.
+        realtime: whether the loop runs one tick per millisecond, instead of as fast as possible.
+        gains: gains file instead of the robot's own gains.yaml, or values that replace some of its values;
+            None for the robot's own gains.
+        solver: name of the solver; None for the one in the gains.
+        rows_kept: largest number of ticks that are kept for plots and tracking figures.
+        endpoint: endpoint of the robot; None to simulate it in this process.
+        lockstep: whether the robot at the endpoint waits for each command.
+        key, robot_key: names of the controller's key pair and of the robot's public key, for a robot at an
+            endpoint; None for a link without keys.
+        allow_no_rt: whether a host that is not fit for real time may control hardware.
+        slow_motion: factor by which the simulated robot at the endpoint is slower than real time.
+        watch_gains: whether changes of the gains file are applied to the running robot.
         log: folder to record the run into; None for no log.
-        overrides: single gains to change, each as KEY=VALUE; not together with `watch_gains`.
+        overrides: single gains to change, each as KEY=VALUE; not allowed together with `watch_gains`.
     """
 
     robot: str
@@ -57,12 +59,12 @@ class RunPlan:
 
     @property
     def pace(self) -> Pace:
-        """What starts a tick."""
+        """Event that starts a tick."""
         if self.endpoint is not None:
             return Pace.ROBOT
         return Pace.TIMER if self.realtime else Pace.LOCKSTEP
 
     @property
     def paced(self) -> bool:
-        """Whether the loop sleeps in each period."""
+        """Whether the loop runs in real time, so that it sleeps in each period."""
         return self.realtime if self.endpoint is None else not self.lockstep

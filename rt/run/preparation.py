@@ -1,4 +1,4 @@
-"""All that a run needs to know before it meets its robot: read, checked and fitted to each other."""
+"""Loading and checking of robot, scenario and gains of a run, before it connects to the robot."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from kilohertz.sim.scenario_schema import Scenario
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is run.
+    """The loaded inputs of a run.
 
     Attributes:
-        robot, scenario, gains: as loaded; the scenario with the plan's duration, the gains with its solver.
-        gains_file: that they came from, where the plan names one or wants it watched.
-        schedule: (tick, request) pairs in order of their ticks, the first at tick 0.
+        robot, scenario, gains: robot, scenario with the duration of the plan, and gains with the solver and
+            the overrides of the plan.
+        gains_file: file of the gains, if the plan names it or watches it; else None.
+        schedule: (tick, request) pairs in the order of their ticks, the first at tick 0.
     """
 
     robot: RobotModel
@@ -38,10 +39,10 @@ class Preparation:
 
 
 def prepare(plan: RunPlan) -> Preparation:
-    """Reads what a plan names.
+    """Loads and checks robot, scenario and gains of a plan.
 
     Raises:
-        ConfigError: robot, scenario or gains cannot be used, or the robot cannot do what is asked.
+        ConfigError: robot, scenario or gains cannot be used, or the robot cannot execute a command.
         ValueError: the plan's duration is not positive.
     """
     robot = RobotModel.load(plan.robot)
@@ -61,13 +62,17 @@ def load_gains_of(
     *,
     watch: bool = False,
 ) -> tuple[Gains, Path | None]:
-    """The gains of a run, and the file to watch or that was named.
+    """Loads the gains of a run.
 
     Args:
         robot: the robot.
-        source: a file instead of the robot's own gains.yaml, or values that replace some of those.
-        solver: instead of the one that the gains name.
-        watch: whether the file is to be watched; it must then exist.
+        source: gains file instead of the robot's own gains.yaml, or values that replace some of its values;
+            None for the robot's own gains.
+        solver: name of the solver; None for the one in the gains.
+        watch: whether the file will be watched for changes; it must then exist.
+
+    Returns:
+        The gains, and the file that was named or is to be watched; None if there is no such file.
 
     Raises:
         ConfigError: the gains cannot be used, or there is no file to watch.

@@ -1,4 +1,4 @@
-"""A robot behind the wire protocol, as a run sees it."""
+"""Link of a run to a robot that is connected by the wire protocol."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from kilohertz.robots.wire.zmq_link import ZmqLink
 
 
 class RemoteTruth:
-    """Where a simulated robot truly is, as `kilohertz.sim.truth.Truth`; NaN where the robot does not say.
+    """True state of a simulated robot at an endpoint, with the attributes of `kilohertz.sim.truth.Truth`.
+
+    Its values are NaN if the robot does not send them.
 
     Args:
-        robot: its sizes.
-        row: that the link keeps up to date; None for a robot that knows no truth.
+        robot: model of the robot, which defines the sizes of the arrays.
+        row: row that the link updates; None for a robot that does not send its true state.
     """
 
     def __init__(self, robot: RobotModel, row: TruthRow | None) -> None:
@@ -43,19 +45,24 @@ class RemoteTruth:
 
 
 class RemoteRobot:
-    """A RobotLink that also tells what `SimulatedRobot` tells, as far as the robot over there knows it.
+    """A `RobotLink` to a robot at an endpoint.
+
+    It also has the true state, the fall and the events of a simulated robot, if the robot sends them.
 
     Args:
-        robot: the robot that must be there.
-        endpoint: where.
-        lockstep: whether its time waits for our commands.
-        key, robot_key: names of our key pair and of its public key.
-        slow_motion: how many times slower than real time it is, and so how much more patience it takes.
-        core: of the loop; None for any.
+        robot: model of the robot that is expected at the endpoint.
+        endpoint: endpoint of the robot.
+        lockstep: whether the robot waits for each command.
+        key, robot_key: names of the controller's key pair and of the robot's public key; None for a link
+            without keys.
+        slow_motion: factor by which a simulated robot is slower than real time; it also multiplies the time
+            limits of the link.
+        core: processor core of the loop; None for any.
 
     Raises:
-        ConfigError: it is another robot, real but to be slow, or the endpoint or a key cannot be used.
-        LinkLostError: nobody answers.
+        ConfigError: the robot at the endpoint is a different one, slow motion is set for a real robot, or the
+            endpoint or a key cannot be used.
+        LinkLostError: no robot answers.
     """
 
     def __init__(
@@ -94,37 +101,37 @@ class RemoteRobot:
 
     @property
     def hardware(self) -> bool:
-        """Whether it keeps its own time and does not know where it truly is, as only a simulated one can."""
+        """Whether the robot is hardware: it is not in lockstep, and does not send its true state."""
         return not (self._lockstep or self.truth.known)
 
     @property
     def fell(self) -> bool | None:
-        """Whether the robot fell; None where nobody knows."""
+        """Whether the robot fell; None if the robot does not send its true state."""
         return self.fell_at_s is not None if self.truth.known else None
 
     @property
     def fell_at_s(self) -> float | None:
-        """When it fell [s]."""
+        """Time of the fall [s]; None if the robot did not fall, or does not report it."""
         at_s = float(self.truth.row.fell_at_s[0])
         return at_s if math.isfinite(at_s) else None
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What the robot told on the way."""
+        """Events that the robot has sent so far: dicts of t_s [s], kind and text."""
         return self.link.events
 
     @property
     def lost_because(self) -> str:
-        """Why `read` gave up."""
+        """Reason why `read` failed; empty if it did not."""
         return self.link.lost_because
 
     @property
     def robot_stopped(self) -> bool:
-        """Whether somebody stopped the robot over there."""
+        """Whether any peer of the robot commanded it to stop."""
         return any(event["kind"] == STOPPED for event in self.events)
 
     def figures(self) -> dict[str, Any]:
-        """How the link did, for the summary; after `close`."""
+        """Returns the figures of the link for the summary; to be called after `close`."""
         link = self.link
         farewell = link.farewell
         accepted, refused, late, trip_us = farewell if farewell is not None else (None, None, None, ())
@@ -142,15 +149,15 @@ class RemoteRobot:
         }
 
     def first_sample(self, sensors: SensorRow) -> None:
-        """A sample of the robot at rest, before it is armed."""
+        """Fills the sensor row with a sample of the robot at rest, before it is armed."""
         self.link.peek(sensors)
 
     def arm(self) -> None:
-        """Takes the lease; the robot waits for our first command."""
+        """Takes the lease of the robot, which then waits for the first command."""
         self.link.arm()
 
     def read(self, sensors: SensorRow) -> bool:
-        """Waits for a new state; hot path."""
+        """Waits for a new state and fills the sensor row; returns False if the link is lost. Hot path."""
         if not self.link.read(sensors):
             return False
         t_s = float(sensors.t_s[0])
@@ -160,12 +167,12 @@ class RemoteRobot:
         return True
 
     def write(self, command: CommandRow) -> None:
-        """Sends the command; hot path."""
+        """Sends the command. Hot path."""
         self.link.write(command)
 
     def advance(self) -> None:
-        """A robot over there moves on by itself."""
+        """Does nothing, because a robot at an endpoint advances by itself."""
 
     def close(self) -> None:
-        """Gives the lease back, which leaves the robot damping."""
+        """Returns the lease; the robot then damps its joints."""
         self.link.close()

@@ -1,4 +1,7 @@
-"""Runs a log through the brain again: the same rows in must give the same bits out."""
+"""Replay of a log: runs the controller again on the recorded rows, which must give the same commands.
+
+The commands are compared bit by bit.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,14 @@ PROGRESS_TICKS = 250
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """How a replay went.
+    """Result of a replay.
 
     Attributes:
-        ticks: that were run again.
-        differ: of them, those whose command is another one.
-        bits: of commands that differ.
-        first: where it began, in words; "" if nothing differs.
-        other_machine: on what the log was made, if that is not the processor we are on; else "".
+        ticks: number of ticks that were run again.
+        differ: number of these ticks whose command differs.
+        bits: total number of bits of commands that differ.
+        first: description of the first difference; "" if there is none.
+        other_machine: processor on which the log was recorded, if it differs from this one; else "".
     """
 
     ticks: int
@@ -48,15 +51,15 @@ class ReplayResult:
 
     @property
     def identical(self) -> bool:
-        """Whether no bit of any command differs."""
+        """Whether all commands are equal bit by bit."""
         return self.differ == 0
 
 
 class RecordedEstimator:
-    """Where the run's estimator knew the truth: knows what that one knew.
+    """Estimator that returns the recorded estimates, for a run whose estimator used the true state.
 
     Args:
-        robot: whose state it is.
+        robot: model of the robot.
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -66,31 +69,31 @@ class RecordedEstimator:
         self.doubt = np.zeros(1)
 
     def know(self, estimate: Any) -> None:
-        """Takes over the estimate of a row."""
+        """Copies the recorded estimate of a row."""
         for name in estimate.dtype.names:
             getattr(self, name)[:] = estimate[name]
 
     def reset(self, sensors: SensorRow) -> None:
-        """What it knows comes from the log."""
+        """Does nothing, because the estimates come from the log."""
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """What it knows comes from the log."""
+        """Does nothing, because the estimates come from the log."""
 
 
 class ReplayedBrain:
-    """The brain of a log, built again.
+    """The controller of a recorded run, built again from the header of its log.
 
     Args:
-        header: of the log.
-        row: type of its rows.
-        robot: the robot to build it for, if it is not where it was; name or folder.
+        header: header of the log.
+        row: type of the rows of the log.
+        robot: name or folder of the robot, if its folder has been moved; None for that in the header.
 
     Attributes:
-        robot: the robot.
-        command: (n,) what it commands, after each step.
+        robot: model of the robot.
+        command: (n,) data of the command row, updated by each step.
 
     Raises:
-        ConfigError: it would not be the same brain.
+        ConfigError: version, robot, gains or row type differ from those of the recorded run.
     """
 
     def __init__(self, header: LogHeader, row: np.dtype[Any], robot: str | None = None) -> None:
@@ -118,7 +121,7 @@ class ReplayedBrain:
         self._sensed = block_of(self._row, row, "sensors")
 
     def step(self, row: Cells) -> None:
-        """Runs a row of the log."""
+        """Runs the controller on one row of the log."""
         self._row[:] = row
         named = self._named
         self._sensors.data[:] = self._sensed
@@ -137,15 +140,16 @@ class ReplayedBrain:
 def replay(
     reader: LogReader, robot: str | None = None, progress: Callable[[float], None] | None = None
 ) -> ReplayResult:
-    """Runs all of a log again, and compares the commands bit by bit.
+    """Runs the controller again on a whole log, and compares the commands bit by bit.
 
     Args:
-        reader: of the log, at its beginning.
-        robot: the robot, if it is not where it was.
-        progress: told the run's time now and then [s].
+        reader: reader of the log, at its beginning.
+        robot: name or folder of the robot, if its folder has been moved.
+        progress: called every PROGRESS_TICKS ticks with the time of the run [s].
 
     Raises:
-        ConfigError: it cannot be the same, because something else differs or rows are missing.
+        ConfigError: version, robot, gains or row type differ from those of the recorded run, or rows are
+            missing.
     """
     header, row = reader.header, reader.row
     brain = ReplayedBrain(header, row, robot)
@@ -177,7 +181,15 @@ def replay(
 
 
 def _difference(header: LogHeader, row: np.dtype[Any], cells: Cells, command: Vector, at: int) -> str:
-    """Which number of a tick's command is another one, in words."""
+    """Describes a difference between a recorded command and the one of the replay.
+
+    Args:
+        header: header of the log.
+        row: type of the rows of the log.
+        cells: the row of the log.
+        command: (n,) command of the replay.
+        at: index of the first number that differs.
+    """
     fields = row["command"].fields
     assert fields is not None
     starts = {name: field[1] // 8 for name, field in fields.items()}

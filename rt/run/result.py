@@ -1,4 +1,4 @@
-"""What came of a run: its events, its exit code and its figures."""
+"""Result of a run: its events, its exit code and its figures."""
 
 from __future__ import annotations
 
@@ -37,20 +37,21 @@ SIGINT = signal.SIGINT.name
 
 @dataclass(frozen=True)
 class SessionResult:
-    """What came of a run.
+    """Result of a run.
 
     Attributes:
-        plan, robot, scenario: what was run.
-        trace: its history.
-        loop: how the loop went: latency, overruns, footprint.
-        host: what the host granted.
-        fell, fell_at_s: whether and when the robot fell [s]; fell is None where nobody knows.
-        events: of loop and simulation, in order of time: dicts of t_s [s], kind, text.
-        wall_s: how long it took [s].
+        plan, robot, scenario: plan, robot and scenario of the run.
+        trace: history of the run.
+        loop: outcome of the loop: latency, overruns, footprint.
+        host: real-time settings that the host granted.
+        fell, fell_at_s: whether the robot fell, and the time of the fall [s]; `fell` is None if it is not
+            known.
+        events: events of loop, robot and gains, in the order of time: dicts of t_s [s], kind, text.
+        wall_s: wall-clock duration of the run [s].
         exit_code: exit status of the command: 0 done, 1 the robot fell or a safety stop ended the run, 4 the
             link was lost, 5 an exception in the tick ended it, 130 stopped by SIGINT (Ctrl-C).
-        summary: the figures as `--json` writes them.
-        log: where it was recorded; None if it was not.
+        summary: the figures of the run, as `--json` writes them.
+        log: file that the run was recorded into; None if it was not recorded.
     """
 
     plan: RunPlan
@@ -69,7 +70,7 @@ class SessionResult:
 
 
 class RunParts(Protocol):
-    """What a run was made of; see `kilohertz.rt.run.session.Session`."""
+    """The parts of a run from which its result is built; see `kilohertz.rt.run.session.Session`."""
 
     plan: RunPlan
     robot: RobotModel
@@ -84,14 +85,14 @@ class RunParts(Protocol):
 def conclude(
     run: RunParts, loop: LoopResult, host: HostState, wall_s: float, recording: Recording | None
 ) -> SessionResult:
-    """Puts together what came of a run.
+    """Builds the result of a run.
 
     Args:
-        run: its parts; the link is closed.
-        loop: how the loop went.
-        host: what the host granted.
-        wall_s: how long it took [s].
-        recording: of the run; None where there is none.
+        run: parts of the run; its link is closed.
+        loop: outcome of the loop.
+        host: real-time settings that the host granted.
+        wall_s: wall-clock duration of the run [s].
+        recording: recording of the run; None if it was not recorded.
     """
     link = run.link
     live = run.live.events if run.live is not None else ()
@@ -119,13 +120,16 @@ def _loop_events(loop: LoopResult, output: BrainOutput) -> list[Event]:
 
 
 def _text(event: LoopEvent, output: BrainOutput) -> str:
-    """The event in words; damping with its reason, which stays with the output because damping is latched."""
+    """Returns the text of an event; a change to damping also has its reason.
+
+    The reason is still in the last output, because damping is latched.
+    """
     told = output.reason and event.text.endswith("to damping")
     return f"{event.text}: {output.reason}" if told else event.text
 
 
 def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
-    """What the log of the run lacks."""
+    """Returns an event if rows of the log were lost."""
     lost = recording.catch_up() if recording is not None else ""
     return [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
 

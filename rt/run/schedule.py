@@ -1,4 +1,4 @@
-"""A scenario's commands as requests to the controller."""
+"""Conversion of the commands of a scenario to requests to the controller."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from kilohertz.sim.scenario_schema import Scenario
 
 
 def schedule_of(robot: RobotModel, scenario: Scenario, positions: Positions) -> list[tuple[int, RequestRow]]:
-    """The requests of a scenario's commands, each with the tick at which it begins.
+    """Converts the commands of a scenario to requests, each with the tick at which it begins.
 
     Args:
-        robot: the robot that is to do it.
-        scenario: as `kilohertz.sim.scenario.load_scenario_located` gives it.
-        positions: where each of its keys stands.
+        robot: the robot that executes the commands.
+        scenario: scenario from `kilohertz.sim.scenario.load_scenario_located`.
+        positions: line of each key in the scenario file, from the same function.
 
     Returns:
-        (tick, request) pairs in order of their ticks.
+        (tick, request) pairs in the order of their ticks.
 
     Raises:
-        ConfigError: what the robot cannot do; one line per command.
+        ConfigError: the robot cannot execute a command; one line per command.
     """
     schedule = []
     problems = []

@@ -1,4 +1,4 @@
-"""`khz serve`: the simulated robot behind the wire protocol, in real time."""
+"""Implementation of `khz serve`: a simulated robot at an endpoint, in real time or in lockstep."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ def build_server(
     lockstep: bool = False,
     key: str | None = None,
 ) -> SimulatedServer:
-    """A server that has opened its endpoint, and is not running yet.
+    """Builds a server and opens its endpoint; the server is not running yet.
+
+    Args:
+        robot: name of a robot that ships, or the path of a robot's folder.
+        endpoint: endpoint to open.
+        scenario: name or file of the scenario; None for the robot's default scenario.
+        seed: random seed for sensor noise, biases, model error and terrain.
+        lockstep: whether the simulation waits for each command, instead of running in real time.
+        key: name of the key pair of the server; None for a link without keys.
 
     Raises:
         ConfigError: robot, scenario, endpoint or key cannot be used.
@@ -45,14 +53,14 @@ def build_server(
 
 
 class Serving:
-    """Runs a server until it is told to stop: by a signal, or by `stop`.
+    """Runs a server until it is stopped by a signal, or by a call of `stop`.
 
     Args:
-        server: what to run.
-        clock: one tick a period; not used in lockstep.
+        server: the server to run.
+        clock: clock that starts one tick per period; not used in lockstep.
 
     Attributes:
-        stopped_by: number of the signal that ended `run`; None where `stop` did.
+        stopped_by: number of the signal that ended `run`; None if a call of `stop` ended it.
     """
 
     def __init__(self, server: SimulatedServer, clock: GridClock | None = None) -> None:
@@ -62,7 +70,7 @@ class Serving:
         self._stopped = False
 
     def stop(self) -> None:
-        """Ends `run` after this tick."""
+        """Ends `run` after the current tick."""
         self._stopped = True
 
     def _on_signal(self, number: int) -> None:
@@ -70,7 +78,7 @@ class Serving:
         self.stop()
 
     def run(self) -> None:
-        """Serves; closes the server at the end, which leaves the robot damping."""
+        """Runs the server; closes it at the end, after which the robot damps its joints."""
         server, clock = self.server, self.clock
         with ExitStack() as stack:
             stack.callback(server.close)
@@ -88,7 +96,7 @@ class Serving:
                 server.listen(clock.due_ns + clock.period_ns)
 
     def farewell(self) -> str:
-        """What happened to the packets, in one line."""
+        """Returns the packet statistics in one line: accepted, late and refused packets, and round trip."""
         counts = self.server.side.counts
         trip = self.server.side.round_trip_us()
         text = (
@@ -101,6 +109,6 @@ class Serving:
 
 
 def server_core() -> int:
-    """A core beside the controller's own, where there is one."""
+    """Returns a processor core other than that of the controller; the same one if there is no other."""
     others = os.sched_getaffinity(0) - {default_core()}
     return max(others) if others else default_core()

@@ -1,4 +1,4 @@
-"""One run: robot, link, estimator, brain and loop put together; the only place that knows all."""
+"""A session: one run, which combines robot, link, estimator, controller, loop and recorder."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ __all__ = ["RunPlan", "Session", "SessionResult"]
 
 
 class Session:
-    """Everything of one run, built and warm, waiting for `run`.
+    """All parts of one run, built and warmed up, ready for `run`.
 
     Args:
-        plan: what is asked.
-        handle_signals: whether SIGINT and SIGTERM stop the run softly; only in the main thread.
+        plan: the plan of the run.
+        handle_signals: whether SIGINT and SIGTERM stop the run softly; this works in the main thread only.
 
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
-        link: to the robot.
-        recording: the recorder's process, while the run is recorded.
-        warning: why this host should not command the robot, one sentence; None where it may.
+        link: link to the robot.
+        recording: process of the recorder, while the run is recorded; else None.
+        warning: warning, in one sentence, if the host is not fit to control this robot; else None.
 
     Raises:
-        ConfigError: robot, scenario or gains cannot be used, the robot cannot do what is asked, the robot
-            at the endpoint is another one or must not be armed, it is hardware and this host not fit, or the
-            run cannot be recorded.
+        ConfigError: robot, scenario or gains cannot be used, the robot cannot execute a command, the robot
+            at the endpoint is a different one or must not be armed, the robot is hardware and this host is
+            not fit for it, or the run cannot be recorded.
         LinkLostError: no robot answers at the endpoint.
-        ValueError: the plan's duration is none.
+        ValueError: the duration of the plan is not positive.
     """
 
     def __init__(self, plan: RunPlan, *, handle_signals: bool = True) -> None:
@@ -98,10 +98,10 @@ class Session:
         )
 
     def _warm_up(self) -> None:
-        """Ticks on the first sample, unseen by the robot, so that the first real tick is like all others.
+        """Runs ticks on the first sample without sending commands, so that the first tick is not slower.
 
-        Once when all is built, for what is compiled or allocated at first use; once more when the host is
-        prepared, which goes over all memory and leaves the caches cold.
+        This is done twice: after all is built, for what is compiled or allocated at first use, and again
+        after the host is prepared, because that touches all memory and leaves the caches cold.
         """
         self.link.first_sample(self.sensors)
         request = self.schedule[0][1]
@@ -110,16 +110,20 @@ class Session:
             self.log.warmed_up(request)
 
     def _requests(self) -> list[RequestRow]:
-        """All that may be asked of the brain in this run."""
+        """Returns all requests that the controller may get in this run."""
         last = [self._stop_request] if self._stop_request is not None else []
         return [*(request for _, request in self.schedule), *last]
 
     def run(self, progress: Progress | None = None, each_tick: EachTick | None = None) -> SessionResult:
-        """Runs to the scenario's end, to a fall, or until it is stopped; once only.
+        """Runs until the end of the scenario, a fall or a stop; can be called once only.
 
         Args:
-            progress: called now and then with the simulated time [s]; not while ticks are paced.
-            each_tick: called with the tick's number after it was noted, before the world moves on.
+            progress: called at intervals with the simulated time [s]; not called in real time.
+            each_tick: called with the number of each tick after it was recorded, before the simulation
+                advances.
+
+        Returns:
+            Result of the run.
         """
         plan = self.plan
         observer = RunObserver(
@@ -148,7 +152,7 @@ class Session:
                         stop_request=self._stop_request,
                     )
                 finally:
-                    # Before the host is undone, which lasts longer than a robot waits for its next command.
+                    # Before the host settings are restored: this takes longer than the robot's time limit.
                     self.link.close()
             result = conclude(self, loop, host, time.monotonic() - started_s, recording)
             if recording is not None:
@@ -156,7 +160,7 @@ class Session:
         return result
 
     def recorded(self) -> AbstractContextManager[Recording | None]:
-        """The recorder of the run, where there is to be one.
+        """Returns the recorder of the run as a context manager; it yields None for a run without a log.
 
         Raises:
             ConfigError: the log cannot be written.
@@ -174,10 +178,10 @@ class Session:
         return recorded(log.ring, path, self.header(now), schema_text(self.row_type), core)
 
     def header(self, now: datetime) -> LogHeader:
-        """What the log of this run says of it.
+        """Builds the header of the log of this run.
 
         Args:
-            now: when it begins.
+            now: time at which the log begins.
         """
         robot, plan = self.robot, self.plan
         return LogHeader(
@@ -207,7 +211,7 @@ class Session:
         )
 
     def _watched(self) -> AbstractContextManager[None]:
-        """The watcher of the gains, where there is to be one."""
+        """Returns the watcher of the gains file as a context manager, which does nothing without watching."""
         if self.live is None or self.gains_file is None:
             return nullcontext()
         return watched(self.plan.robot, self.gains_file, self.gains, self.live.mailbox)

@@ -1,6 +1,6 @@
-"""The figures of a run, as `khz sim --json` writes them: every error is against the simulator's truth.
+"""The figures of a run, as `khz sim --json` writes them.
 
-A figure that a run did not produce is None, never made up.
+All errors are relative to the true state of the simulator. A figure that a run did not produce is None.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SATURATED_SHARE = 0.01
 
 
 def qp_figures(trace: Trace, solver: str) -> dict[str, Any]:
-    """How often each rung of the ladder was used, and the worst solution; from every tick.
+    """Returns how often each rung of the fallback ladder was used, and the worst residuals, over all ticks.
 
-    `softened` counts ticks whose limits were softened, `fallback` those that did without a solution.
+    `softened` is the number of ticks whose limits were softened, `fallback` that of ticks without a solution.
     """
     iterations = np.cumsum(trace.iteration_ticks)
     p99 = int(np.searchsorted(iterations, math.ceil(0.99 * iterations[-1]))) if trace.ticks else None
@@ -48,10 +48,11 @@ def qp_figures(trace: Trace, solver: str) -> dict[str, Any]:
 
 
 def estimation_figures(trace: Trace, floating: bool) -> dict[str, Any]:
-    """Errors of the estimated base after the first second; all None for a fixed base.
+    """Returns the errors of the estimated base state after the first second; all None for a fixed base.
 
-    `velocity_rms_m_s` is per axis of the world, `tilt_rms_deg` the angle between the estimated and the true
-    vertical, `position_drift_m` how far the position error moved from the first to the last such tick.
+    `velocity_rms_m_s` has one value per axis of the world. `tilt_rms_deg` is the RMS angle between the
+    estimated and the true vertical. `position_drift_m` is the change of the position error from the first to
+    the last of these ticks.
     """
     names = ("velocity_rms_m_s", "tilt_rms_deg", "position_drift_m")
     after = trace.kept("t_s") >= ESTIMATION_FROM_S
@@ -67,14 +68,14 @@ def estimation_figures(trace: Trace, floating: bool) -> dict[str, Any]:
 
 
 def base_velocity_error(trace: Trace) -> Vector:
-    """(n, 3) estimated minus true linear velocity of the base, in the world's axes [m/s]."""
+    """Returns the (n, 3) estimated minus true linear velocity of the base, in the world's axes [m/s]."""
     v_WB_est = rotate(trace.kept("q_est")[:, 3:7], trace.kept("v_est")[:, :3])
     error: Vector = v_WB_est - rotate(trace.kept("q_true")[:, 3:7], trace.kept("v_true")[:, :3])
     return error
 
 
 def tilt_error_rad(trace: Trace) -> Vector:
-    """(n,) angle between the estimated and the true vertical, both seen from the base [rad]."""
+    """Returns the (n,) angles between the estimated and the true vertical, both in the base frame [rad]."""
     up = np.array([0.0, 0.0, 1.0])
     up_B_est = rotate(_conjugate(trace.kept("q_est")[:, 3:7]), up)
     up_B_true = rotate(_conjugate(trace.kept("q_true")[:, 3:7]), up)
@@ -84,7 +85,10 @@ def tilt_error_rad(trace: Trace) -> Vector:
 
 
 def settled(t_s: Vector, scenario: Scenario) -> Mask:
-    """(n,) which ticks count for tracking: not the first 2 s, no push nor the 2 s after it."""
+    """Returns which ticks count for the tracking figures: (n,) booleans.
+
+    The first 2 s, every push, and the 2 s after a push do not count.
+    """
     mask = t_s >= SETTLING_S
     for event in scenario.events:
         if event.push is not None:
@@ -93,16 +97,16 @@ def settled(t_s: Vector, scenario: Scenario) -> Mask:
 
 
 def true_stance_middle(trace: Trace) -> Vector:
-    """(n, 3) mean of the true positions of the soles [m]; the robot stands on all of them."""
+    """Returns the (n, 3) mean of the true positions of all soles [m]."""
     middle: Vector = trace.kept("p_WF_true").mean(axis=1)
     return middle
 
 
 def judged_com(trace: Trace) -> Vector:
-    """(n, 3) the true centre of mass that the reference is for [m].
+    """Returns the (n, 3) true centre of mass to which the reference applies [m].
 
-    Horizontally that of everything, payload included: it has to be over the soles. Vertically that of the
-    robot alone: how high its load hangs it cannot know, how high it stands it can.
+    Horizontally, it is that of robot and payload, which has to be over the soles. Vertically, it is that of
+    the robot alone: the robot can measure its own height, and cannot measure that of its payload.
     """
     com: Vector = trace.kept("p_WC_true").copy()
     com[:, 2] = trace.kept("p_WR_true")[:, 2]
@@ -110,11 +114,11 @@ def judged_com(trace: Trace) -> Vector:
 
 
 def com_error(trace: Trace) -> Vector:
-    """(n, 3) reference minus true centre of mass, each from the middle of its stance feet [m].
+    """Returns the (n, 3) reference minus true centre of mass, each relative to the middle of the soles [m].
 
-    The reference is taken from where the controller believes its soles are, the truth from where they are:
-    a drift of the estimated position, which no sensor of the robot can see, is not a tracking error. For
-    what is meant with a payload see `judged_com`.
+    The reference is relative to the estimated positions of the soles, the true centre of mass to the true
+    ones: a drift of the estimated position, which no sensor of the robot can measure, is not a tracking
+    error. `judged_com` describes which centre of mass is used with a payload.
     """
     reference = trace.kept("p_WC_des") - trace.kept("p_WS_est")
     reference[:, 2] -= trace.kept("p_RC_est")[:, 2]
@@ -123,13 +127,19 @@ def com_error(trace: Trace) -> Vector:
 
 
 def hand_error(trace: Trace, hand: int, floating: bool) -> Vector:
-    """(n, 3) reference minus true position of a hand [m]; from the stance feet for a floating base."""
+    """Returns the (n, 3) reference minus true position of a hand [m].
+
+    For a floating base, both positions are relative to the middle of the soles.
+    """
     error = trace.kept("p_WH_des")[:, hand] - trace.kept("p_WH_true")[:, hand]
     return error - (trace.kept("p_WS_est") - true_stance_middle(trace)) if floating else error
 
 
 def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dict[str, Any]:
-    """How far the true robot was from its references, once settled."""
+    """Returns the tracking errors: true centre of mass and hands relative to their references.
+
+    Only the ticks of `settled` in the state "active" count.
+    """
     mask = settled(trace.kept("t_s"), scenario) & active(trace)
     com_rms: float | None = None
     if robot.floating and mask.any():
@@ -153,13 +163,13 @@ def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dic
 
 
 def active(trace: Trace) -> Mask:
-    """(n,) ticks in which the controller was in charge."""
+    """Returns in which ticks the state of the controller was "active": (n,) booleans."""
     mask: Mask = trace.kept("state") == trace.state_index("active")
     return mask
 
 
 def walking_figures(trace: Trace, scenario: Scenario, floating: bool) -> dict[str, Any]:
-    """Mean true velocity while walking, in the robot's heading frame; None where it was never told to walk.
+    """Returns the mean true velocity while walking, in heading axes; None if no walk was commanded.
 
     Each walk counts from 2 s after its command, when the gait has settled, until the next command.
     """
@@ -185,7 +195,7 @@ def walking_figures(trace: Trace, scenario: Scenario, floating: bool) -> dict[st
 
 
 def payload_figures(output: Any) -> dict[str, Any]:
-    """The payload as the controller judges it at the end of the run; null where it cannot tell.
+    """Returns the payload that the controller estimates at the end of the run; None if it has no estimate.
 
     Args:
         output: the brain's last output (`kilohertz.controller.brain.BrainOutput`).
@@ -197,7 +207,7 @@ def payload_figures(output: Any) -> dict[str, Any]:
 
 
 def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
-    """Largest applied torque as a fraction of its limit, and which joints lived at it.
+    """Returns the largest applied torque as a fraction of its limit, and the saturated joints.
 
     A joint is saturated when its applied torque was at 99.9 % of its limit or more in over 1 % of all ticks.
     """
@@ -211,13 +221,13 @@ def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
 
 
 def config_sha256(robot: RobotModel, gains: Gains) -> str:
-    """Of all that robot.yaml and gains say."""
+    """Returns the SHA-256 hash of the configuration: robot.yaml and gains."""
     configuration = f"{robot.config_sha256}\n{gains.model_dump_json()}"
     return hashlib.sha256(configuration.encode()).hexdigest()
 
 
 def provenance(robot: RobotModel, gains_sha256: str) -> dict[str, str]:
-    """What made the run: hashes of the configuration and the model, our version, the kernel."""
+    """Returns the provenance of a run: hashes of configuration and model, version of Kilohertz, kernel."""
     return {
         "config_sha256": gains_sha256,
         "model_sha256": robot.model_sha256,
@@ -227,7 +237,7 @@ def provenance(robot: RobotModel, gains_sha256: str) -> dict[str, str]:
 
 
 def version() -> str:
-    """The version of this distribution; `unknown` where it runs without being installed."""
+    """Returns the version of the installed distribution; `unknown` if it is not installed."""
     try:
         return importlib.metadata.version("kilohertz")
     except importlib.metadata.PackageNotFoundError:
@@ -235,7 +245,15 @@ def version() -> str:
 
 
 def rotate(quaternion_xyzw: Vector, vector: Vector) -> Vector:
-    """(n, 3) vectors turned by (n, 4) unit quaternions in pinocchio's order x, y, z, w."""
+    """Rotates vectors by unit quaternions.
+
+    Args:
+        quaternion_xyzw: (n, 4) unit quaternions in pinocchio's order x, y, z, w.
+        vector: (n, 3) vectors, or (3,) one vector for all quaternions.
+
+    Returns:
+        (n, 3) rotated vectors.
+    """
     axis, w = quaternion_xyzw[:, :3], quaternion_xyzw[:, 3:4]
     twice = 2.0 * np.cross(axis, vector)
     turned: Vector = vector + w * twice + np.cross(axis, twice)
@@ -257,7 +275,7 @@ def _rms_length(errors: Vector) -> float:
 
 
 def _number(value: float) -> float | None:
-    """A number for JSON, which knows neither NaN nor infinity."""
+    """Returns a number for JSON: None instead of NaN and infinity, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
 
 
