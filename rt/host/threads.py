@@ -6,6 +6,9 @@ import os
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 
+# Imported here and not when needed: a run may have given up the rights to read it by then.
+from threadpoolctl import ThreadpoolController
+
 MATH_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -24,9 +27,7 @@ def math_thread_limit() -> Callable[[], AbstractContextManager[object]]:
         A function whose result is entered for as long as the limit is to hold; what was before is then
         restored. Entering takes about 60 us, making the function 10 ms.
     """
-    import threadpoolctl
-
-    controller = threadpoolctl.ThreadpoolController()
+    controller = ThreadpoolController()
     return lambda: controller.limit(limits=1)
 
 

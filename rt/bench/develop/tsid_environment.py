@@ -6,6 +6,7 @@ but does not depend on Python: it is unpacked next to the bindings for this Pyth
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -48,13 +49,15 @@ def tsid_python() -> Path:
 def _make(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", *_PACKAGES], check=True)
-    subprocess.run([*pip, "install", "--no-deps", *_BINDINGS], check=True)
+    # Constraints for the caller's own environment do not concern this one.
+    environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
+    subprocess.run([*pip, "install", *_PACKAGES], check=True, env=environment)
+    subprocess.run([*pip, "install", "--no-deps", *_BINDINGS], check=True, env=environment)
     package, version, abi, platform = _LIBRARY
     wheels = folder / "wheels"
     for_python = ["--implementation", "cp", "--python-version", version, "--abi", abi, "--platform", platform]
     download = ["download", "--no-deps", "--only-binary", ":all:", "--dest", str(wheels)]
-    subprocess.run([*pip, *download, *for_python, package], check=True)
+    subprocess.run([*pip, *download, *for_python, package], check=True, env=environment)
     site = next((folder / "lib").glob("python3*/site-packages"))
     with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
         wheel.extract("cmeel.prefix/lib/libtsid.so", site)
