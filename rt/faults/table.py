@@ -186,7 +186,7 @@ FAULTS = (
         "log disk full or slow, recorder killed",
         "the ring buffer overwrites old rows; a lossy event gives their number; ticks are not affected",
         "SIGKILL and SIGSTOP of the recorder; a size limit on its file",
-        "tick p99.9 within 5 % of the undisturbed one; log readable up to its last chunk",
+        "tick p99.9 within 5 % (or the A/A control) of undisturbed; log readable up to its last chunk",
     ),
     Fault(
         "F21",
