@@ -31,6 +31,8 @@ def test_a_fault_has_the_reaction_that_the_table_requires(name):
         assert result.outcome.safe, f"{result.fault.fault}: {result.outcome.worst}"
         if result.outcome.passed:
             return
+    if result.outcome.undecided:
+        pytest.skip(f"{name}: this host cannot tell: {result.outcome.undecided}")
     pytest.fail(f"{result.fault.fault}: {result.outcome.worst}")
 
 

@@ -12,6 +12,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.supervision.motion import DONE, RUNNING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
@@ -77,8 +78,8 @@ class Arm:
 
     @property
     def behaviour_state(self) -> str:
-        """State of the active behaviour: "running" or "done"."""
-        return "done" if self._behaviour.done else "running"
+        """State of the active behaviour: RUNNING or DONE."""
+        return DONE if self._behaviour.done else RUNNING
 
     def update_rest(self) -> bool:
         """Returns whether the arm is at rest; called in each tick of a soft stop."""

@@ -14,6 +14,7 @@ from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.standing.recovery import Recovery
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.standing.tilt_integral import TiltIntegral
+from kilohertz.controller.supervision.motion import DONE, RUNNING, WAITING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.gaze import Gaze
@@ -28,7 +29,6 @@ from kilohertz.robots.model.rows import Vector
 
 _COMPOSED_S = 2.0
 """Time after a disturbance in which the arms are needed for balance [s]; a few steps."""
-WAITING, RUNNING, DONE = "waiting", "running", "done"
 
 Triple = tuple[float, float, float]
 

@@ -15,6 +15,9 @@ from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.rows import Vector
 
+WAITING, RUNNING, DONE = "waiting", "running", "done"
+"""States of a behaviour."""
+
 
 class Motion(Protocol):
     """Turns requests into references of the whole-body controller.
@@ -59,7 +62,7 @@ class Motion(Protocol):
 
     @property
     def behaviour_state(self) -> str:
-        """State of the behaviour: "waiting" for the robot to come to rest, "running" or "done"."""
+        """State of the behaviour: WAITING for the robot to come to rest, RUNNING or DONE."""
         ...
 
     def update_rest(self) -> bool:

@@ -196,9 +196,7 @@ class Simulation:
         self._one_thread = math_thread_limit()
         with self._one_thread():
             self._simulated.read(self._sensors)
-            # Twice, as in `simulate`: the solver may still have a warm start from the first warm-up.
-            for _ in range(2):
-                warm_up(self._brain, self._sensors, self._request, ready.gains)
+            warm_up(self._brain, self._sensors, self._request, ready.gains)
 
     @property
     def robot(self) -> RobotModel:

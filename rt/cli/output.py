@@ -124,7 +124,9 @@ def drawing_into(folder: Path, json_file: Path | None = None) -> Iterator[list[P
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield drawn
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "matplotlib":
+            raise
         typer.echo(f"no plots were written: matplotlib cannot be imported ({error})", err=True)
         return
     except OSError as error:

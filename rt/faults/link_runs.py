@@ -46,12 +46,15 @@ class Outcome:
         passed: whether the criterion of the fault table is met.
         safe: whether all criteria are met that do not depend on the host's load, such as no wrong command
             accepted and no torque jump. A busy host can only spoil reaction times.
+        undecided: why this host cannot tell a reaction time that passes from one that fails, from a control
+            measured in the same run; empty where it can.
     """
 
     n: int
     worst: str
     passed: bool
     safe: bool = True
+    undecided: str = ""
 
 
 def f01_command_link_lost(n: int) -> Outcome:
