@@ -62,7 +62,7 @@ def find_crouch(draft: Draft, limbs: Limbs, shapes: Shapes) -> Crouch:
             _bend(draft, posture, limb.joints[-6:], limb.link, limb.p_LE_m, BENT_ARM, +1)
     for sole in soles:
         two_feet, flat = len(soles) == 2, len(sole.corners_L) >= 3
-        bent = BENT_LEG if flat or two_feet else BENT_LEG_ON_POINTS
+        bent = BENT_LEG if flat else BENT_LEG_ON_POINTS
         middle = sole.corners_L.mean(axis=0)
         _bend(draft, posture, sole.leg.joints, sole.leg.link, middle, bent, 1 if two_feet else -1)
     height = _height(draft, posture, soles, places)

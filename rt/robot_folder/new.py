@@ -95,7 +95,7 @@ def describe(draft: Draft, reference: str) -> RobotText:
     text = RobotText(
         robot_name(robot.model_path),
         reference,
-        f"{robot_name(robot.model_path)}, {robot.na - len(limbs.fingers)} joints, {robot.mass_kg:.1f} kg.",
+        f"{robot_name(robot.model_path)}, {robot.na - len(limbs.fingers)} joints, {_mass_kg(draft):.1f} kg.",
         floating,
     )
     root = 1 if robot.floating else 0
@@ -108,6 +108,11 @@ def describe(draft: Draft, reference: str) -> RobotText:
             text.posture_rad[name] = value
     _limits(draft, limbs, text, posture)
     return text
+
+
+def _mass_kg(draft: Draft) -> float:
+    """Returns the mass of all links, that of a fixed base included [kg]."""
+    return sum(float(inertia.mass) for inertia in draft.robot.pin_model.inertias)
 
 
 def _finger_position(draft: Draft, index: int, value: float) -> float:
