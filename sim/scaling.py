@@ -1,4 +1,4 @@
-"""Scales the commands and events of a scenario down to a robot that is smaller than the one it is written for.
+"""Scales the commands and events of a scenario down to a robot that is smaller than that of the scenario.
 
 Lengths scale with the size of the robot, velocities with the square root of it (equal Froude number), and
 impulses with mass times velocity, so that a push changes the capture point by an equal fraction of the feet.
@@ -18,7 +18,7 @@ from kilohertz.sim.scenario_schema import Scenario
 
 
 def size_m(robot: RobotModel) -> float:
-    """Returns the size of a robot [m]: the nominal height of its centre of mass, or the length of its longest arm.
+    """Returns the size of a robot [m]: nominal height of its centre of mass, or length of its longest arm.
 
     The length of an arm is the sum of the distances between its joints and to its hand.
     """
@@ -67,9 +67,7 @@ def scaled_to(scenario: Scenario, robot: RobotModel) -> Scenario:
             event = event.model_copy(update={"push": event.push.model_copy(update={"impulse_Ns": (x, y, z)})})
         events.append(event)
     # Without its size it is not scaled again if it is written and read.
-    return scenario.model_copy(
-        update={"commands": commands, "events": tuple(events), "sized_for": None}
-    )
+    return scenario.model_copy(update={"commands": commands, "events": tuple(events), "sized_for": None})
 
 
 def _scaled(parameters: Mapping[str, Any], length: float, velocity: float) -> dict[str, Any]:

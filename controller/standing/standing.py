@@ -251,8 +251,8 @@ class Standing:
         load_N = carried.total_kg * GRAVITY_M_S2
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N
-        # The axes of a point contact turn with its link. A force along them would push the feet apart as soon as
-        # the legs are not as in the nominal posture.
+        # The axes of a point contact turn with its link: forces along them would push the feet apart as soon
+        # as the legs leave the nominal posture.
         for force, up_F, share in self._point_refs:
             np.multiply(up_F, share * load_N, out=force)
 

@@ -20,6 +20,8 @@ _OFF_GROUND = 0.15
 _FOOT_BONUS_M = 0.04
 _SHORTEST_ARM = 3
 """Smallest number of joints of an arm."""
+_LEVEL_TRACE = 2.97
+"""Trace of the rotation of a link whose axes are within 10 deg of those of the base."""
 _LIGHT = 0.03
 """A part that is lighter than this fraction of the robot can be a finger."""
 _FINGER = re.compile(
@@ -79,7 +81,10 @@ def find_limbs(draft: Draft, shapes: Shapes) -> Limbs:
     leg_joints = {joint for leg in legs for joint in leg.joints}
     arms, fingers = _arms(draft, data, shapes, root, leg_joints)
     trunk_joint = _common(model, [arm.joints for arm in arms], root) if legs and arms else root
-    return Limbs(tuple(legs), tuple(arms), tuple(fingers), _level_link(model, data, trunk_joint), trunk_joint)
+    trunk = (
+        _level_link(model, data, trunk_joint) or _level_link(model, data, root) or links_of(model, root)[0]
+    )
+    return Limbs(tuple(legs), tuple(arms), tuple(fingers), trunk, trunk_joint)
 
 
 def links_of(model: pin.Model, joint: int) -> list[str]:
@@ -235,16 +240,17 @@ def _common(model: pin.Model, chains: list[tuple[int, ...]], root: int) -> int:
     return shared
 
 
-def _level_link(model: pin.Model, data: pin.Data, joint: int) -> str:
-    """Returns the link that a joint moves whose axes are closest to those of the level base."""
-    links = links_of(model, joint) or links_of(model, 0)
+def _level_link(model: pin.Model, data: pin.Data, joint: int) -> str | None:
+    """Returns the link that a joint moves whose axes are those of the level base; None if there is none."""
+    links = links_of(model, joint)
 
     def fitness(place: int) -> tuple[float, bool, int]:
         frame = model.getFrameId(links[place], pin.FrameType.BODY)
         turn = round(float(np.trace(data.oMf[frame].rotation)), 3)
         return turn, _TRUNK.search(links[place]) is not None, -place
 
-    return links[max(range(len(links)), key=fitness)]
+    best = max(range(len(links)), key=fitness, default=None)
+    return links[best] if best is not None and fitness(best)[0] > _LEVEL_TRACE else None
 
 
 def find_imu(draft: Draft, trunk_joint: int) -> tuple[str, pin.SE3] | None:

@@ -136,7 +136,7 @@ class RobotText:
         if self.torque_limit_Nm:
             lines += [
                 "",
-                "# TODO: the model gives no usable torque limit for these joints. The values are guesses from",
+                "# TODO: the model gives no usable torque limit for these joints. They are guessed from",
                 "# the weight that each joint moves; replace them by those of the data sheet.",
                 "torque_limit_Nm:",
             ]
