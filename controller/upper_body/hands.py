@@ -30,7 +30,7 @@ from kilohertz.controller.upper_body.hand_kernels import (
 )
 from kilohertz.controller.upper_body.hand_motion import HandMotion
 from kilohertz.controller.upper_body.hand_targets import BASE, TARGET_FRAME, TARGET_P, TARGET_R, WORLD
-from kilohertz.controller.upper_body.reach import arm_joints
+from kilohertz.controller.upper_body.reach import arm_joints, orientation_part
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.kin import ANGULAR, MOMENT, X, Y, Z
@@ -50,10 +50,6 @@ _HELD_M, _LOST_M = 0.02, 0.08
 """Distances from the target in the world at which it counts as reached, and then as lost again [m]."""
 _LARGEST_PULL_M = 0.04
 """Largest position error that a hand's task uses for a target in the world [m]; a larger one is clipped."""
-_POSE, _PLACE_FIRST = 6, 1e-4
-"""Number of joints that hold a pose, and the factor on the weight of the orientation for an arm with fewer.
-
-With the full weight an arm of five joints drew circles with an error of 9.4 mm."""
 _LEVEL = np.eye(3)
 
 
@@ -67,14 +63,6 @@ def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
         weight = [gains.hand.weight] * 3 + [orientation] * 3
         tasks.append(Task(hand.name, "frame_pose", weight, pairs, frames[hand.frame_id].name))
     return tasks
-
-
-def orientation_part(robot: RobotModel, hand: HandModel) -> float:
-    """Returns the factor on the weight of a hand's orientation: 1 for an arm of at least six joints.
-
-    An arm with fewer joints cannot hold both place and orientation; its place comes first.
-    """
-    return 1.0 if len(arm_joints(robot, hand)) >= _POSE else _PLACE_FIRST
 
 
 class _Hand:
