@@ -158,6 +158,24 @@ def test_an_unusable_model_is_refused(tmp_path: Path, text: str | None, sentence
     assert not (tmp_path / "robot").exists()
 
 
+def test_a_refusal_that_names_its_remedy_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = RobotModel.load
+
+    def load(folder: Path) -> RobotModel:
+        path = Path(folder) / "robot.yaml"
+        text = path.read_text()
+        if "repair_inertia: true" not in text:
+            raise ConfigError("model: link 'tool' has an impossible inertia: set repair_inertia: true")
+        path.write_text("".join(line for line in text.splitlines(True) if "repair_inertia" not in line))
+        robot = loaded(folder)
+        path.write_text(text)
+        return robot
+
+    monkeypatch.setattr(RobotModel, "load", load)
+    folder = new_robot(str(arm(tmp_path)), tmp_path / "arm")
+    assert "repair_inertia: true    # TODO" in (folder / "robot.yaml").read_text()
+
+
 def test_a_name_comes_from_the_file() -> None:
     assert robot_name(Path("my robot.urdf")) == "my_robot"
     assert robot_name(Path("7dof.xml")) == "robot_7dof"

@@ -18,6 +18,8 @@ from kilohertz.robots.model.model_file import ModelFileError, find_model
 from kilohertz.robots.model.robot_model import DUMMY_LIMIT, RobotModel
 from kilohertz.robots.model.rows import Vector
 
+REPAIR = "repair_inertia"
+"""Key of robot.yaml that a refusal of an impossible inertia names as its remedy."""
 _FREE_RAD = 6.0
 """A joint whose limits are further than this from 0 is taken as free [rad]."""
 
@@ -126,10 +128,11 @@ def _within(value: float, model: Any, joint: int) -> float:
     return float(np.clip(value, low, high))
 
 
-def _load(path: Path, posture: dict[str, float], free_root: str) -> RobotModel:
+def _load(path: Path, posture: dict[str, float], free_root: str, repair: bool = False) -> RobotModel:
     """Loads a model with a robot.yaml that has no soles; the limits in it only serve to load the model.
 
-    A floating base needs a contact: it is a point at the root link.
+    A floating base needs a contact: it is a point at the root link. Impossible inertias are mended if the
+    refusal says that they can be.
     """
     description: dict[str, Any] = {
         "robot": "draft",
@@ -138,6 +141,8 @@ def _load(path: Path, posture: dict[str, float], free_root: str) -> RobotModel:
         "posture_rad": {name: value for name, value in posture.items() if value},
         "torque_limit_Nm": 1.0,
     }
+    if repair:
+        description[REPAIR] = True
     if free_root:
         description["imu"] = {"link": free_root}
         description["contacts"] = {
@@ -149,6 +154,8 @@ def _load(path: Path, posture: dict[str, float], free_root: str) -> RobotModel:
         try:
             return RobotModel.load(folder)
         except ConfigError as error:
+            if REPAIR in str(error) and not repair:
+                return _load(path, posture, free_root, repair=True)
             # The provisional file is gone when the message is read: only the model's own file is named.
             sentences = "; ".join(dict.fromkeys(f"{each.sentence}" for each in error.problems))
             raise ConfigError(f"{path}: {sentences}") from None

@@ -15,7 +15,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.arm_pose import bent_arm
 from kilohertz.rt.robot_folder.crouch import Crouch, Sole, find_crouch
-from kilohertz.rt.robot_folder.draft import Draft, placements, read_draft
+from kilohertz.rt.robot_folder.draft import REPAIR, Draft, placements, read_draft
+from kilohertz.rt.robot_folder.examine import examine
 from kilohertz.rt.robot_folder.holding import guessed_limits, holding_torques
 from kilohertz.rt.robot_folder.limbs import Limb, Limbs, find_imu, find_limbs
 from kilohertz.rt.robot_folder.shapes import link_shapes
@@ -45,22 +46,31 @@ def new_robot(model: str, into: Path | None = None) -> Path:
         raise ConfigError(f"{target} exists: remove it, or name another folder with --into")
     reference = model if not Path(model).exists() else _relative(draft.robot.model_path, folder)
     text = describe(draft, reference)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        target.write_text(text.text(), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{target} cannot be written: {error.strerror}") from None
-    try:
-        RobotModel.load(folder)
-    except ConfigError as error:
-        if not text.locked_rad or "lock" not in str(error):
-            raise
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            target.write_text(text.text(), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{target} cannot be written: {error.strerror}") from None
+        try:
+            examine(RobotModel.load(folder))
+            return folder
+        except ConfigError as error:
+            if not _remedied(text, str(error)):
+                raise
+
+
+def _remedied(text: RobotText, refusal: str) -> bool:
+    """Changes the content of robot.yaml as a refusal asks; returns False if there is nothing to change."""
+    if REPAIR in refusal and not text.repair_inertia:
+        text.repair_inertia = True
+        return True
+    if text.locked_rad and "lock" in refusal:
         # A model whose joints cannot be locked keeps them, in the middle of their range.
         text.posture_rad |= text.locked_rad
         text.locked_rad = {}
-        target.write_text(text.text(), encoding="utf-8")
-        RobotModel.load(folder)
-    return folder
+        return True
+    return False
 
 
 def robot_name(path: Path) -> str:

@@ -48,6 +48,7 @@ class RobotText:
         posture_from: origin of the posture, for its comment.
         locked_rad: locked joints by name.
         torque_limit_Nm: guessed torque limits by joint.
+        repair_inertia: whether impossible inertias of the model are mended.
         todo: further sentences for the user.
     """
 
@@ -64,6 +65,7 @@ class RobotText:
     posture_from: str = ""
     locked_rad: dict[str, float] = field(default_factory=dict)
     torque_limit_Nm: dict[str, float] = field(default_factory=dict)
+    repair_inertia: bool = False
     todo: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -76,6 +78,8 @@ class RobotText:
             f"base: {'floating' if self.floating else 'fixed'}",
             "licence: ''    # TODO: licence of the model",
         ]
+        if self.repair_inertia:
+            lines.append("repair_inertia: true    # TODO: correct the inertias of the model instead")
         lines += [f"# TODO: {sentence}" for sentence in self.todo]
         lines += self._imu_lines()
         if self.trunk is not None:
