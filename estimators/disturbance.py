@@ -23,8 +23,6 @@ Vector = NDArray[np.float64]
 _JUMP, _JUMP_SETTLE_S = 0.05, 0.05
 """If the payload changes by more than this fraction of the robot's mass, the average restarts with this time
 constant [s]."""
-_LEAST = 0.02
-"""A payload below this fraction of the robot's mass cannot be distinguished from friction."""
 
 MOMENTUM, ANGULAR_MOMENTUM, STARTED, OBSERVER = 0, 3, 6, 7
 """Start index of each part of the observer's memory: momentum, angular momentum, and a flag that is 1 once it
@@ -84,6 +82,7 @@ def weigh_steady(
     dt_s: float,
     empty: bool,
     robot_kg: float,
+    least_kg: float,
     settle_s: float,
     tare_s: float,
     scales: Vector,
@@ -102,6 +101,7 @@ def weigh_steady(
         dt_s: period [s].
         empty: whether no other payload is known; the tare is updated only then.
         robot_kg: mass of the robot according to the model [kg].
+        least_kg: smallest mass that counts as a payload [kg].
         settle_s: time constant of the average [s].
         tare_s: time constant of the tare [s]; infinity for no tare.
         scales: (SCALES,) memory of the average and the tare, written; initialise with zeros.
@@ -121,6 +121,6 @@ def weigh_steady(
     raw[MOMENT_X] += share * (moment_y_Nm / GRAVITY_M_S2 - raw[MOMENT_X])
     raw[MOMENT_Y] += share * (-moment_x_Nm / GRAVITY_M_S2 - raw[MOMENT_Y])
     raw[MASS] = -scales[AVERAGE] / GRAVITY_M_S2 - scales[TARE]
-    if empty and abs(raw[MASS]) < _LEAST * robot_kg:
+    if empty and abs(raw[MASS]) < least_kg:
         scales[TARE] += min(1.0, dt_s / tare_s) * raw[MASS]
-    return raw[MASS] if raw[MASS] >= _LEAST * robot_kg else 0.0
+    return raw[MASS] if raw[MASS] >= least_kg else 0.0

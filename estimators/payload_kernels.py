@@ -21,6 +21,8 @@ SUM_KG, AHEAD_KG_M, LEFT_KG_M = range(3)
 """Entries of `Load.raw`: total payload, and its first moments about the trunk's origin in heading axes."""
 PUSH_X, PUSH_Y, PUSH_UP, TURN_X, TURN_Y = range(5)
 """Entries of `Load.disturbance`: force and moment about the robot's own centre of mass, world axes."""
+IN_HAND, WHOLE = range(2)
+"""Entries of `Carriers.least_kg`."""
 CALM_S, TRUNK_KG, ARMS_KG, PAYLOAD_KG, KNOWN = range(5)
 JUDGED = 5
 """Entries of `Load.judged`: time since the last push [s], load of the trunk [kg], average load of all hands
@@ -32,9 +34,6 @@ SETTLE_S, TARE_S = 0.4, 3.0
 """Time constants of the average and of the tare [s], see `weigh_steady`."""
 _HAND_SETTLE_S = 0.05
 """Time constant of the load of each hand [s]."""
-_LEAST_IN_HAND, _LEAST_ON_TRUNK = 0.01, 0.02
-"""Smallest load of a hand and of the trunk that is accepted, as a fraction of the robot's mass; a smaller one
-cannot be distinguished from friction and from errors of the model."""
 _STILL_BELIEVED = 0.5
 """Factor on these thresholds for a load that is already accepted (hysteresis)."""
 _PUSH, AFTER_PUSH_S = 0.08, 0.5
@@ -118,6 +117,8 @@ class Carriers(NamedTuple):
     """(3,) vector from the centre of mass of the robot alone to that with its loads, world axes [m]."""
     robot_kg: Floats
     """(1,) mass of the robot alone [kg]."""
+    least_kg: Floats
+    """(2,) smallest load of a hand, and of the whole robot or its trunk, that counts: IN_HAND, WHOLE [kg]."""
 
 
 class Load(NamedTuple):
@@ -373,6 +374,7 @@ def weigh_by_soles(period_s: float, heading: Heading, k: Kin, carriers: Carriers
         period_s,
         held == 0.0,
         carriers.robot_kg[0],
+        carriers.least_kg[WHOLE],
         SETTLE_S,
         TARE_S,
         load.scales,
@@ -384,7 +386,7 @@ def weigh_by_soles(period_s: float, heading: Heading, k: Kin, carriers: Carriers
 def weigh_by_arms(period_s: float, arms: Arms, carriers: Carriers, load: Load) -> float:
     """Returns the total load of the hands from the missing torques of their arms [kg]."""
     pull, felt_kg, hand_kg = arms.pull, load.felt_kg, load.hand_kg
-    share, least_kg = min(period_s / _HAND_SETTLE_S, 1.0), _LEAST_IN_HAND * carriers.robot_kg[0]
+    share, least_kg = min(period_s / _HAND_SETTLE_S, 1.0), carriers.least_kg[IN_HAND]
     held = 0.0
     for i in range(len(hand_kg)):
         # The load that the model already has in the hand no longer appears as a missing torque.
@@ -416,7 +418,7 @@ def place_hands(
     hand_kg, hand_place, trunk = load.hand_kg, load.hand_place, carriers.frame[-1]
     c, s = heading
     # The soles carry the load of the hands too; arms that swing fast overestimate it.
-    most_kg = total_kg + (_LEAST_ON_TRUNK * carriers.robot_kg[0] if total_kg > 0.0 else 0.0)
+    most_kg = total_kg + (carriers.least_kg[WHOLE] if total_kg > 0.0 else 0.0)
     in_hands = ahead = left = 0.0
     slow = min(period_s / SETTLE_S, 1.0)
     for i in range(len(hand_kg)):
@@ -439,12 +441,12 @@ def load_trunk(
     in_hands: float, ahead: float, left: float, heading: Heading, k: Kin, carriers: Carriers, load: Load
 ) -> None:
     """Assigns the payload that the hands do not carry to the trunk."""
-    judged, raw, kg = load.judged, load.raw, carriers.robot_kg[0]
+    judged, raw = load.judged, load.raw
     hands = len(load.hand_kg)
     trunk = carriers.frame[hands]
     c, s = heading
     rest_kg = raw[SUM_KG] - in_hands
-    believed = rest_kg >= (_STILL_BELIEVED if judged[TRUNK_KG] > 0.0 else 1.0) * _LEAST_ON_TRUNK * kg
+    believed = rest_kg >= (_STILL_BELIEVED if judged[TRUNK_KG] > 0.0 else 1.0) * carriers.least_kg[WHOLE]
     judged[TRUNK_KG] = rest_kg if believed else 0.0
     load.goal_kg[hands] = judged[TRUNK_KG]
     if believed:

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
+from kilohertz.estimators.least_load import least_loads_kg
 from kilohertz.estimators.payload_kernels import (
     AFTER_PUSH_S,
     CALM_S,
@@ -142,6 +143,7 @@ class PayloadWatch:
                     model.own_centre_F,
                     model.p_RC,
                     np.array([robot.mass_kg]),
+                    least_loads_kg(robot),
                 ),
                 "load": load,
             },

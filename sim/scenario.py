@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
 from kilohertz.robots.config.yaml_file import Config, Positions, check_data, load_yaml_located
+from kilohertz.robots.model.posture_check import support_corners, support_margin_m
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.footing import footing_problems
+from kilohertz.sim.scaling import scaled_to
 from kilohertz.sim.scenario_schema import Scenario, scenario_type
 
 Vector = NDArray[np.float64]
@@ -37,13 +39,18 @@ def shipped_scenarios() -> list[str]:
 def default_scenario_name(robot: RobotModel) -> str:
     """Returns the scenario that is run by default.
 
-    This is `default` for a robot with soles, `default-points` for one with point feet, `default-arm` for an
-    arm with one hand, and `stand` for an arm with no hand or several, because `default-arm` does not name its
-    hand.
+    This is `default` for a robot whose soles span an area, on however many feet, `default-points` for one on
+    two points, which has to step, `default-arm` for an arm with one hand, and `stand` for an arm with no hand
+    or several, because `default-arm` does not name its hand.
     """
     if not robot.floating:
         return "default-arm" if len(robot.hands) == 1 else "stand"
-    return "default-points" if all(len(c.corners_F) == 1 for c in robot.contacts) else "default"
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    corners = support_corners(data, robot.contacts)
+    if support_margin_m(corners.mean(axis=0), corners) is not None:
+        return "default"
+    return "default-points" if len(robot.contacts) == 2 else "stand"
 
 
 def find_scenario(name_or_path: str) -> Path:
@@ -111,7 +118,7 @@ def load_scenario_located(
             *footing_problems(scenario, positions, robot),
         ]
     )
-    return scenario.in_order(), positions
+    return scaled_to(scenario, robot).in_order(), positions
 
 
 def trunk_link(robot: RobotModel) -> str:

@@ -311,6 +311,18 @@ class Event(Config):
         return self
 
 
+class SizedFor(Config):
+    """The robot for which the numbers of a scenario are meant; for a smaller robot they are scaled down.
+
+    Attributes:
+        mass_kg: its mass.
+        size_m: nominal height of its centre of mass; for an arm the length of the arm.
+    """
+
+    mass_kg: Positive
+    size_m: Positive
+
+
 def _is_one_line(value: str) -> str:
     if not value.isprintable():
         raise ValueError("should be one line of printable characters")
@@ -327,6 +339,7 @@ class Scenario(Config):
         plant: model errors and friction: `default`, `exact` (none) or a map.
         commands: requests to the controller, by time.
         events: pushes and payloads, by time.
+        sized_for: robot for which commands and pushes are meant; they are scaled down to a smaller robot.
         sensors: sensor errors and delay.
         estimator: `default`, or `truth` to give the true state to the controller.
     """
@@ -337,6 +350,7 @@ class Scenario(Config):
     plant: Annotated[Plant, BeforeValidator(_plant_by_name)] = DefaultPlant()
     commands: tuple[Command, ...] = ()
     events: tuple[Event, ...] = ()
+    sized_for: SizedFor | None = None
     sensors: Sensors = Sensors()
     estimator: Literal["default", "truth"] = "default"
 

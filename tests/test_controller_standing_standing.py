@@ -9,6 +9,7 @@ from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, WholeBody
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
 
 pytestmark = pytest.mark.closed_loop
 
@@ -170,3 +171,28 @@ def test_a_sitting_robot_is_down_after_a_second_and_stays_down():
     assert height[-1] == pytest.approx(height[1400], abs=0.002)
     assert set(result.state) == {"active"}
     assert np.abs(result.tau[-1]).max() < 0.8 * robot("g1").torque_limit_Nm.max()
+
+
+def test_the_planned_forces_of_point_feet_are_vertical_wherever_the_legs_are(tmp_path):
+    """The axes of a point contact turn with the shank; a force along them would push the feet apart."""
+    feet = ("FL", "FR", "RL", "RR")
+    contacts = "".join(
+        f"  {foot}: {{link: {foot}_foot, corners_m: [[0, 0, -0.022]], friction: 0.6}}\n" for foot in feet
+    )
+    joints = "".join(f"  {foot}_thigh_joint: 0.9\n  {foot}_calf_joint: -1.8\n" for foot in feet)
+    (tmp_path / "robot.yaml").write_text(
+        "robot: go2\nmodel: example-robot-data:go2_description/urdf/go2.urdf\nbase: floating\n"
+        f"imu: {{link: imu}}\ncontacts:\n{contacts}posture_rad:\n{joints}"
+    )
+    model = RobotModel.load(tmp_path)
+    body = WholeBody(model, standing_tasks(model, Gains()), ContactSettings(20, 1, 500), BarrierSettings())
+    standing = Standing(model, Gains(), body)
+    q = np.array(model.q_nominal)
+    q[8::3] -= 0.3
+    body.update(q, np.zeros(model.nv))
+    standing.start()
+    standing.advance(1e-3)
+    for c, name in enumerate(model.contact_names):
+        force_W = body.arrays.kin.R[c] @ body.reference(f"{name}.force")[:3]
+        np.testing.assert_allclose(force_W, [0, 0, 9.81 * model.mass_kg / 4], rtol=1e-3, atol=1e-6)
+        assert abs(body.arrays.kin.R[c][2, 2]) < 0.99

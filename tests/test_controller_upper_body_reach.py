@@ -5,7 +5,10 @@ import pinocchio as pin
 import pytest
 from bodies import robot
 
+from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.upper_body.hands import hand_tasks
 from kilohertz.controller.upper_body.reach import arm_joints, nearest_pose
+from kilohertz.robots.model.robot_model import RobotModel
 
 
 def arm_poses(model, hand, count, rng):
@@ -45,3 +48,18 @@ def test_a_place_out_of_reach_is_answered_with_the_nearest():
     assert not nearest.found
     assert nearest.off_m == pytest.approx(1.5 - 0.5, abs=0.1)
     assert nearest_pose(model, model.hands[0], 0.98 * nearest.p_BH + 0.02 * np.array([0, 0.1, 0.25])).found
+
+
+@pytest.mark.parametrize("name", ["g1", "talos", "panda", "ur5"])
+def test_an_arm_of_six_joints_or_more_keeps_its_weights(name):
+    for task in hand_tasks(robot(name), Gains()):
+        assert task.weight == [10.0] * 3 + [1.0] * 3
+
+
+def test_an_arm_of_five_joints_puts_its_place_first(tmp_path):
+    (tmp_path / "robot.yaml").write_text(
+        "robot: so101\nmodel: example-robot-data:so_arm_description/urdf/so101.urdf\nbase: fixed\n"
+        "hands:\n  hand: {link: gripper_link}\nlocked_joints_rad: {gripper: 0.5}\n"
+    )
+    (task,) = hand_tasks(RobotModel.load(tmp_path), Gains())
+    assert task.weight == pytest.approx([10.0] * 3 + [1e-4] * 3)

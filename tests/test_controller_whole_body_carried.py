@@ -75,7 +75,10 @@ def test_energy_and_centre_of_mass_are_those_of_the_robot_and_its_loads(body):
     carried = body.carried
     frames, own_kg = np.array(carried.frames), np.array([model.mass_kg])
     find_own_centre(
-        kin, Carriers(frames, carried.mass_kg, carried.p_F, carried.own_centre_F, carried.p_RC, own_kg)
+        kin,
+        Carriers(
+            frames, carried.mass_kg, carried.p_F, carried.own_centre_F, carried.p_RC, own_kg, np.zeros(2)
+        ),
     )
     np.testing.assert_allclose(body.carried.p_RC, expected - own_C, atol=1e-9)
 

@@ -41,7 +41,7 @@ class Scales:
     def update(self, force, moment_x, moment_y, empty):
         times = self._settle_s, self._tare_s
         self.mass_kg = weigh_steady(
-            force, moment_x, moment_y, 0.01, empty, MASS_KG, *times, self._scales, self.raw
+            force, moment_x, moment_y, 0.01, empty, MASS_KG, 0.02 * MASS_KG, *times, self._scales, self.raw
         )
 
 

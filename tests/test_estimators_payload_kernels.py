@@ -122,7 +122,13 @@ class Weighing:
         self.kin = kin_arrays(q=q, p=p, R=R, p_WC=np.zeros(3))
         places = np.zeros((2, 3))
         self.carriers = Carriers(
-            np.array([0, 1]), np.zeros(2), places, places.copy(), np.zeros(3), np.array([ROBOT_KG])
+            np.array([0, 1]),
+            np.zeros(2),
+            places,
+            places.copy(),
+            np.zeros(3),
+            np.array([ROBOT_KG]),
+            np.array([0.01, 0.02]) * ROBOT_KG,
         )
         self.arms = Arms(np.array([0]), np.zeros(1, np.int64), np.zeros((1, 3)), np.zeros(3))
         # What a steady mass in the hand pulls: its weight on the one joint that lifts it.

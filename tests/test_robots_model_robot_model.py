@@ -223,7 +223,8 @@ def test_numbers_in_the_description_override_the_model(tmp_path: Path) -> None:
 
 
 def test_a_locked_joint_leaves_the_model_but_not_its_mass(tmp_path: Path) -> None:
-    robot = RobotModel.load(robot_folder(tmp_path, FLOATING + "locked_joints_rad: {spin: 1.0}\n"))
+    on_thigh = FLOATING.replace("{link: wheel,", "{link: thigh,")
+    robot = RobotModel.load(robot_folder(tmp_path, on_thigh + "locked_joints_rad: {spin: 1.0}\n"))
     assert robot.joint_names == ("hip", "ankle")
     assert robot.mass_kg == pytest.approx(9.0)
 

@@ -89,7 +89,12 @@ class HandGains(Config):
         default=40.0, gt=0, le=500, description="damping: acceleration per velocity error"
     )
     weight: float = Field(default=10.0, gt=0, le=1e4, description="[cost] / [m/s2]^2")
-    orientation_weight: float = Field(default=1.0, ge=0, le=1e4, description="[cost] / [rad/s2]^2")
+    orientation_weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=1e4,
+        description="[cost] / [rad/s2]^2; for an arm of fewer than six joints times 1e-4",
+    )
     speed_m_s: float = Field(default=0.25, gt=0, le=3, description="peak speed of a reach")
 
 

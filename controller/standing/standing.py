@@ -141,10 +141,14 @@ class Standing:
         self.write_gains()
         soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
         half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
-        self._normal_refs = []
-        for contact, geometry, share in zip(robot.contacts, body.geometry, self._stance.share, strict=True):
+        self._normal_refs, self._point_refs = [], []
+        contacts = zip(robot.contacts, body.geometry, self._stance.share, strict=True)
+        for c, (contact, geometry, share) in enumerate(contacts):
             ref = body.reference(f"{contact.name}.force")
-            self._normal_refs.append((ref, geometry.select.index(FZ), float(share)))
+            if geometry.kind == "point":
+                self._point_refs.append((ref[WRENCH : WRENCH + 3], body.arrays.kin.R[c, Z], float(share)))
+            else:
+                self._normal_refs.append((ref, geometry.select.index(FZ), float(share)))
             force = gains.contact.force_weight / robot.mass_kg**2
             moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
             for t, component in enumerate(geometry.select):
@@ -247,6 +251,10 @@ class Standing:
         load_N = carried.total_kg * GRAVITY_M_S2
         for ref, normal, share in self._normal_refs:
             ref[normal] = share * load_N
+        # The axes of a point contact turn with its link: forces along them would push the feet apart as soon
+        # as the legs leave the nominal posture.
+        for force, up_F, share in self._point_refs:
+            np.multiply(up_F, share * load_N, out=force)
 
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be up to date for this tick."""

@@ -262,6 +262,8 @@ class Legged:
         if self._motion is self.walking and self.walking.done:
             self._end_walk()
             self._motion.advance(dt_s)
+        if self.walking is not None and self.walking.pace.remark:
+            self.remarks.last, self.walking.pace.remark = self.walking.pace.remark, ""
         posture = self.standing.posture
         if self._behaviour.done and self._behaviour.legs is Legs.STAND and posture.motion is not self._stand:
             posture.switch(self._stand)

@@ -30,7 +30,7 @@ from kilohertz.controller.upper_body.hand_kernels import (
 )
 from kilohertz.controller.upper_body.hand_motion import HandMotion
 from kilohertz.controller.upper_body.hand_targets import BASE, TARGET_FRAME, TARGET_P, TARGET_R, WORLD
-from kilohertz.controller.upper_body.reach import arm_joints
+from kilohertz.controller.upper_body.reach import arm_joints, orientation_part
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.kin import ANGULAR, MOMENT, X, Y, Z
@@ -55,11 +55,14 @@ _LEVEL = np.eye(3)
 
 def hand_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Returns a pose task for every hand."""
-    hand = gains.hand
-    weight = [hand.weight] * 3 + [hand.orientation_weight] * 3
-    pairs = [hand.kp_per_s2, hand.kd_per_s] * 2
+    pairs = [gains.hand.kp_per_s2, gains.hand.kd_per_s] * 2
     frames = robot.pin_model.frames
-    return [Task(h.name, "frame_pose", weight, pairs, frames[h.frame_id].name) for h in robot.hands]
+    tasks = []
+    for hand in robot.hands:
+        orientation = gains.hand.orientation_weight * orientation_part(robot, hand)
+        weight = [gains.hand.weight] * 3 + [orientation] * 3
+        tasks.append(Task(hand.name, "frame_pose", weight, pairs, frames[hand.frame_id].name))
+    return tasks
 
 
 class _Hand:
@@ -72,6 +75,7 @@ class _Hand:
         turned: whether the target has an orientation.
         turn: ramp value of the weight of the orientation, in [0, 1].
         in_base: whether the motion is given in the level frame; otherwise it is given in the world.
+        orientation_part: factor on the weight of the orientation.
         first: first column of vdot that belongs to the hand's arm.
         alone: whether only the arm follows the target, and not the whole body.
         held: whether the hand has reached its target in the world.
@@ -84,6 +88,7 @@ class _Hand:
         self.ref, self.gain, self.weight = (f(hand.name) for f in (body.reference, body.gain, body.weight))
         self.des = pose.views(self.ref)
         self.full = self.weight.copy()
+        self.orientation_part = orientation_part(robot, hand)
         self.frame = body.frame_index[robot.pin_model.frames[hand.frame_id].name]
         self.first = robot.n_base + min(arm_joints(robot, hand), default=0)
         self.on = self.wanted = self.turned = False
@@ -147,7 +152,8 @@ class Hands:
         """Applies the values of these gains; a weight that is being ramped continues its ramp."""
         for hand in self._hands:
             hand.motion.speed_m_s = gains.hand.speed_m_s
-            hand.full[:MOMENT], hand.full[MOMENT:] = gains.hand.weight, gains.hand.orientation_weight
+            hand.full[:MOMENT] = gains.hand.weight
+            hand.full[MOMENT:] = gains.hand.orientation_weight * hand.orientation_part
             if hand.on:
                 hand.write_weight()
             else:

@@ -20,6 +20,7 @@ from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, READY, SETTL
 from kilohertz.controller.walking.given_steps import GivenSteps
 from kilohertz.controller.walking.load_transfer import LoadTransfer
 from kilohertz.controller.walking.modes import Modes
+from kilohertz.controller.walking.pace import Pace
 from kilohertz.controller.walking.priorities import Priorities
 from kilohertz.controller.walking.references import References
 from kilohertz.controller.walking.single_support import SingleSupport
@@ -89,6 +90,7 @@ class Walking:
         xi, xi_des: (2,) estimated and planned DCM in the world [m].
         planned: (2,) flags of the contacts that are planned as closed.
         velocity_reference: commanded velocity, as ramped and corrected.
+        pace: comparison of the walked distance with the command.
         friction: estimate of the joint friction of swinging legs; None for a robot without this estimate.
         done: True once standing can take over.
     """
@@ -107,6 +109,7 @@ class Walking:
         self._refs = refs = References(body, robot.contact_names)
         self._on_points = points = gait.half_length_m == 0.0
         self.velocity_reference = VelocityReference(_EAGER_ON_POINTS if points else 1.0)
+        self.pace = Pace()
         kin = body.arrays.kin
         descent, on_given = gains.walk.descent_m_s, gait_on_footsteps(gait)
         self._free = FreeSteps(SingleSupport(gait, refs, kin, descent), self.velocity_reference)
@@ -254,6 +257,7 @@ class Walking:
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
         """Sets the commanded velocity, expressed in the robot's heading."""
         self.velocity_reference.ask(forward_m_s, left_m_s, turn_rad_s)
+        self.pace.ask(forward_m_s, left_m_s)
         self._stop = False
 
     def stop(self) -> None:
@@ -262,6 +266,7 @@ class Walking:
         Given footsteps are walked to their end.
         """
         self.velocity_reference.ask(0.0, 0.0, 0.0)
+        self.pace.ask(0.0, 0.0)
         self._stop = True
 
     def forget(self) -> None:
@@ -380,6 +385,7 @@ class Walking:
     def _land(self) -> None:
         gait_state, steps = self._gait_state, self._steps
         self.velocity_reference.correct(*gait_state.middle)
+        self.pace.landed(*gait_state.middle)
         steps.landed()
         if self._last and self._off_middle() < _CAPTURED_M:
             self._settle()
@@ -414,6 +420,7 @@ class Walking:
         self._see(dt_s)
         if gait_state.phase != READY:
             self.velocity_reference.advance(dt_s)
+            self.pace.advance(dt_s)
         if gait_state.phase == SWING and gait_state.t_s > _SETTLED_SOLE_S and self._friction_observable():
             self._friction_estimate.feel(self._slides_m_s[gait_state.stance], dt_s)
             self._count_on_friction()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from kilohertz.robots.model.model_file import (
     urdf_joint_names,
 )
 from kilohertz.robots.model.pinocchio_memory import require_known_memory
+from kilohertz.robots.model.posture_check import narrow_joints, posture_problems, still_hands
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 
 if TYPE_CHECKING:
@@ -200,6 +201,10 @@ class _Build:
         fold = self._fold(q_nominal[nq_base:], lower, upper)
         self._check_links()
         ConfigError.raise_if_any(self.problems)
+        self._refuse(narrow_joints(self.joint_names, lower, upper))
+        root_joint = ROOT_JOINT if self.floating else 0
+        hand_links = {name: hand.link for name, hand in description.hands.items()}
+        self._refuse(still_hands(model, root_joint, hand_links))
 
         imu = description.imu
         imu_frame_id = None
@@ -214,6 +219,7 @@ class _Build:
             for name, hand in description.hands.items()
         )
         contacts = self._contacts(q_nominal)
+        self._refuse(posture_problems(model, q_nominal, contacts))
         if self.floating:
             q_nominal[2] = -lowest_corner(model, contacts, q_nominal)
         for array in (torque, velocity, lower, upper, armature, q_nominal, *fold.values()):
@@ -313,6 +319,10 @@ class _Build:
                 check_joints(self.mj_model, self.joint_names)
             except ModelFileError as error:
                 raise self._unusable(str(error)) from None
+
+    def _refuse(self, found: Iterable[tuple[tuple[str, ...], str]]) -> None:
+        """Raises an error for problems that are given as locations in robot.yaml and sentences."""
+        ConfigError.raise_if_any([self.positions.problem(loc, text, wrong="") for loc, text in found])
 
     def _unusable(self, sentence: str) -> ConfigError:
         return self.positions.error(("model",), sentence, wrong="")

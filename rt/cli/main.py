@@ -23,6 +23,7 @@ from kilohertz.rt.cli import gains as cli_gains
 from kilohertz.rt.cli import link as cli_link
 from kilohertz.rt.cli import log as cli_log
 from kilohertz.rt.cli import options as options
+from kilohertz.rt.cli import robot as cli_robot
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.options import Link
 from kilohertz.rt.cli.output import (
@@ -252,6 +253,7 @@ def robots(json_file: options.JsonOption = None) -> None:
 
 cli_link.register(app)
 cli_bench.register(app)
+app.add_typer(cli_robot.robot_app, name="robot")
 app.add_typer(cli_gains.gains_app, name="gains")
 app.add_typer(cli_faults.faults_app, name="faults")
 app.add_typer(cli_log.log_app, name="log")

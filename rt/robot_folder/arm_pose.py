@@ -1,0 +1,69 @@
+"""Chooses the nominal posture of an arm: a bent one, in which the hand can move in every direction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.robots.model.rows import Vector
+from kilohertz.rt.robot_folder.draft import Draft, free_range, placements
+from kilohertz.rt.robot_folder.limbs import Limb
+
+_TRIALS = 1500
+_SEED = 1
+_WIDEST_RAD = 2.2
+_NEAR_LIMIT = 0.15
+"""Fraction of a joint's range at its limits that the posture keeps free."""
+_LOW, _NEAR = 0.2, 0.15
+"""Height of every link over the base, and distance between links that are not neighbours, as fractions of the
+arm's length."""
+
+
+def bent_arm(draft: Draft, arm: Limb) -> Vector:
+    """Returns the (na,) posture of the trial with the best manipulability, relative to the arm's length.
+
+    Postures with the hand behind the base, links close to the floor or to other links are avoided. The
+    trials are always the same ones.
+    """
+    robot = draft.robot
+    root = 1 if robot.floating else 0
+    indices = [joint - root - 1 for joint in arm.joints]
+    limits = [free_range(*_limits(draft, index)) for index in indices]
+    low = np.array([max(a + _NEAR_LIMIT * (b - a), -_WIDEST_RAD) for a, b in limits])
+    high = np.array([min(b - _NEAR_LIMIT * (b - a), _WIDEST_RAD) for a, b in limits])
+    generator = np.random.default_rng(_SEED)
+    best, posture = -np.inf, draft.posture_rad
+    for _ in range(_TRIALS):
+        trial = draft.posture_rad.copy()
+        trial[indices] = np.round(generator.uniform(low, np.maximum(high, low)), 1)
+        score = _score(draft, arm, trial)
+        if score > best:
+            best, posture = score, trial
+    return posture
+
+
+def _limits(draft: Draft, index: int) -> tuple[float, float]:
+    return float(draft.robot.position_lower_rad[index]), float(draft.robot.position_upper_rad[index])
+
+
+def _score(draft: Draft, arm: Limb, posture: Vector) -> float:
+    model = draft.robot.pin_model
+    data = placements(draft.robot, posture)
+    frame = model.getFrameId(arm.link, pin.FrameType.BODY)
+    J = pin.getFrameJacobian(model, data, frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED)
+    columns = [model.joints[joint].idx_v for joint in arm.joints]
+    end = data.oMf[frame].act(arm.p_LE_m)
+    points = np.array([*(data.oMi[joint].translation for joint in arm.joints), end])
+    length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum()) or 1.0
+    sizes = np.linalg.svd(np.vstack([J[:3, columns] / length, J[3:, columns] / 3.0]), compute_uv=False)
+    linear = np.linalg.svd(J[:3, columns] / length, compute_uv=False)
+    away = points - points[0]
+    score = float(linear[-1]) + 0.3 * float(sizes[min(5, len(columns) - 1)])
+    score -= 2.0 * max(0.0, _LOW - float(points[2:, 2].min() - points[0, 2]) / length - 0.05)
+    score -= 1.0 * max(0.0, 0.25 - float(away[-1, 0]) / length)
+    score -= 0.5 * abs(float(away[-1, 1])) / length
+    for i in range(len(points)):
+        for j in range(i + 3, len(points)):
+            gap = float(np.linalg.norm(points[i] - points[j])) / length
+            score -= max(0.0, _NEAR - gap)
+    return score - 0.01 * float(np.abs(posture).sum())
