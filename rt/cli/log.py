@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kilohertz.rt.cli import log_elsewhere
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli.output import (
     RefusedError,
@@ -165,3 +166,6 @@ def _warn(reader: LogReader) -> None:
         typer.echo(f"{reader.path}: {reader.damage}; the rows before it are complete", err=True)
     if reader.lost:
         typer.echo(f"{reader.path}: {reader.lost} rows are missing from the log", err=True)
+
+
+log_elsewhere.register(log_app)
