@@ -1,4 +1,4 @@
-"""`khz log import`, `estimate` and `identify`: logs of other controllers, and what a log says about a robot."""
+"""`khz log import`, `estimate` and `identify`: logs of other controllers, and what they tell of a robot."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this module to `khz log`."""
     app.command("import")(import_csv)
     app.command()(estimate)
+    app.command()(identify)
 
 
 def import_csv(
@@ -67,8 +68,9 @@ def import_csv(
 ) -> None:
     """Import a log of another controller from CSV, checking units, signs and times.
 
-    Columns, in any order: t_s, q_JOINT, v_JOINT, tau_JOINT, gyro_x|y|z, accel_x|y|z (IMU axes, specific force),
-    force_CONTACT, truth_x|y|z, truth_roll|pitch|yaw; in s, rad, Nm, m/s^2, N and m. What is missing is unknown.
+    Columns, in any order: t_s, q_JOINT, v_JOINT, tau_JOINT, gyro_x|y|z, accel_x|y|z (IMU axes, specific
+    force), force_CONTACT, truth_x|y|z, truth_roll|pitch|yaw; in s, rad, Nm, m/s^2, N and m. What is missing
+    is unknown, velocities are then differentiated.
     """
     from kilohertz.rt.log.recorder import require_library
 
@@ -114,7 +116,7 @@ def estimate(
         Path | None, typer.Option("--plot", metavar="DIR", help="Folder to write plots (PNG) to.")
     ] = None,
 ) -> None:
-    """Run the estimator over a log and say how good it is, whether the controller would stop, and what to tune.
+    """Run the estimator over a log: its errors, whether the controller would stop, and what to tune.
 
     Errors are in the axes of the truth, over all samples; position and yaw are aligned at the first sample.
     """
@@ -176,3 +178,34 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RefusedError(f"{path} could not be written: {error.strerror}") from None
+
+
+def identify(
+    file: LogArgument,
+    gains: options.GainsOption = None,
+    robot: RobotOption = None,
+    json_file: options.JsonOption = None,
+) -> None:
+    """Identify mass, centre of mass, joint friction and armature from a log with measured joint torques.
+
+    All values are offsets from the model; what the motion in the log does not determine stays at the model.
+    """
+    from kilohertz.rt.log.recorder import require_library
+
+    check_file(json_file)
+    require_library()
+    from kilohertz.controller.gains.schema import load_gains
+    from kilohertz.rt.log.file import LogReader
+    from kilohertz.rt.offline.estimate import run_estimator, samples_of
+    from kilohertz.rt.offline.identify import identify as identified
+    from kilohertz.rt.offline.identify import require_torque
+    from kilohertz.rt.show.estimate_screen import print_identified
+
+    with LogReader(file) as reader:
+        model = _robot_of(reader, robot)
+        samples = samples_of(reader, model)
+    require_torque(samples, model)
+    estimated = run_estimator(samples, model, load_gains(model, gains)) if model.floating else None
+    figures = identified(samples, model, estimated).figures()
+    print_identified(screen(json_file), figures)
+    write_json(json_file, figures)

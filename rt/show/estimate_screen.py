@@ -60,3 +60,46 @@ def print_estimate(console: Console, figures: Mapping[str, Any], verdicts: Seque
     if yaml:
         console.print("\n  suggested for gains.yaml:\n")
         console.print("\n".join(f"    {line}" for line in yaml.splitlines()), soft_wrap=True)
+
+
+def print_identified(console: Console, figures: Mapping[str, Any]) -> None:
+    """Prints the figures of an identification; in brackets what the log does not determine."""
+    residual = figures["residual_rms_Nm"]
+    console.print(
+        f"\n  torque residual, RMS: {residual['model']:.3g} Nm with the model, "
+        f"{residual['identified']:.3g} Nm with the values below; the log determines "
+        f"{figures['base_parameters_determined']} combinations of inertial parameters"
+    )
+    load = figures["load"]
+    if load is not None:
+        console.print(
+            f"  {load['mass_kg']:+.3g} kg at {load['link']} alone explain {100 * load['explained']:.0f} % of what "
+            "friction does not"
+        )
+        if load["also_possible"]:
+            console.print(
+                f"  (or at {', '.join(load['also_possible'])}: this motion hardly tells them apart)"
+            )
+    joints = Table(box=None, padding=(0, 2), header_style="bold")
+    joints.add_column("joint")
+    for name in ("Coulomb [Nm]", "viscous [Nms]", "armature offset [kgm2]"):
+        joints.add_column(name, justify="right")
+    for name, values in figures["joints"].items():
+        joints.add_row(name, *(_with_sd(v["value"], v["sd"], v["determined"]) for v in values.values()))
+    console.print(joints)
+    links = Table(box=None, padding=(0, 2), header_style="bold")
+    links.add_column("link")
+    for name in ("mass offset [kg]", "first moment x [kgm]", "y", "z"):
+        links.add_column(name, justify="right")
+    for name, found in figures["links"].items():
+        values = (found["mass_kg"], *found["first_moment_kgm"])
+        deviations = (found["mass_sd_kg"], *found["first_moment_sd_kgm"])
+        cells = zip(values, deviations, found["determined"], strict=True)
+        links.add_row(name, *(_with_sd(*cell) for cell in cells))
+    console.print(links)
+    console.print("  in brackets: not determined by this log; excite the joint more, or in other postures")
+
+
+def _with_sd(value: float, sd: float, determined: bool) -> str:
+    text = f"{value:+.3g} ± {sd:.2g}"
+    return text if determined else f"({text})"
