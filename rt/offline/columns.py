@@ -1,7 +1,7 @@
 """Finds the columns of a log from elsewhere: by our names, or by a file that maps our names to theirs.
 
 Our names are `t_s`, `q_JOINT`, `v_JOINT`, `tau_JOINT`, `gyro_x|y|z`, `accel_x|y|z`, `force_CONTACT`,
-`truth_x|y|z` and `truth_roll|pitch|yaw`. In the file, `JOINT` and `CONTACT` stand for every joint and contact:
+`truth_x|y|z` and `truth_roll|pitch|yaw`. In the file, `JOINT` and `CONTACT` stand for each name:
 
     t_s: {column: stamp_ms, scale: 0.001}
     q_JOINT: pos.JOINT

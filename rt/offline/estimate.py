@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,8 @@ def samples_of(reader: LogReader, robot: RobotModel) -> Samples:
     ):
         if tuple(theirs) != tuple(ours):
             raise ConfigError(
-                f"{reader.path} has other {what} than {robot.folder}: import it again, or name its robot with --robot"
+                f"{reader.path} has other {what} than {robot.folder}: import it "
+                "again, or name its robot with --robot"
             )
     blocks = [rows[rows["tick"] != WARM_UP] for rows in reader.blocks()]
     if not sum(len(rows) for rows in blocks):
@@ -168,8 +169,7 @@ def run_estimator(
             sd[i] = ekf.standard_deviation(block)
         if progress is not None and i % PROGRESS_SAMPLES == 0:
             progress(float(samples.t_s[i] - samples.t_s[0]))
-    object.__setattr__(out, "refused", estimator.refused)
-    return out
+    return replace(out, refused=estimator.refused)
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def compare(samples: Samples, estimate: Estimate, robot: RobotModel, link: str |
 def _link_motion(
     estimate: Estimate, robot: RobotModel, link: str | None, rows: NDArray[np.int64]
 ) -> tuple[Array, Array, Array]:
-    """Returns orientation (m, 3, 3), position and velocity (m, 3) of a link in the world, at these samples."""
+    """Returns orientation (m, 3, 3), position and velocity (m, 3) of a link at these samples."""
     model = robot.pin_model
     name = robot.base_link if link is None else link
     if not model.existFrame(name):

@@ -1,10 +1,10 @@
 """Identifies inertial offsets, joint friction and armature from a log with measured joint torques.
 
 The residual of the measured torque against the model's inverse dynamics is linear in the unknowns: for each
-moving body the offset of its mass and of its first moment; for each joint Coulomb and viscous friction and the
-offset of its armature. On a floating base the contact wrenches are unknown; the equations are projected onto
-the null space of the closed contacts' Jacobian, where they vanish. Least squares with a prior, whose mean is
-the model, keep what the motion does not excite at the model's value.
+moving body the offset of its mass and of its first moment; for each joint Coulomb and viscous friction and
+the offset of its armature. On a floating base the contact wrenches are unknown; the equations are projected
+onto the null space of the closed contacts' Jacobian, where they vanish. Least squares with a prior,
+whose mean is the model, keep what the motion does not excite at the model's value.
 
 Source: Gautier, Khalil, "Exciting trajectories for the identification of base inertial parameters of robots",
 IJRR 1992 (base parameters); Mistry, Schaal, Yamane, "Inertial parameter estimation of floating base humanoid
@@ -34,6 +34,8 @@ _SHORTEST_S = 2.0
 _GAP_PERIODS, _GAP_MARGIN_S = 4.0, 0.2
 _COULOMB_RAD_S = 0.03
 """Speed at which tanh(v / speed) replaces the sign of v, as low-passed velocities have no sharp reversal."""
+_SLIDING_RAD_S, _SLIDING_SHARE = 0.1, 0.1
+"""A joint that is faster in a smaller share of the samples says nothing about friction."""
 _MASS_SHARE, _LEAST_SHARE, _ARM_M = 0.5, 0.05, 0.1
 _FRICTION_SHARE = 0.1
 _ARMATURE_KGM2 = 0.1
@@ -52,9 +54,9 @@ class Identified:
     """Result of an identification.
 
     Attributes:
-        bodies: by link, offsets of mass [kg] and first moment [kg m] with SD, and the centre of mass with them.
-        joints: by joint, Coulomb friction [Nm], viscous friction [Nms] and armature offset [kgm2], with SD and
-            whether the log determines each.
+        bodies: by link, offsets of mass [kg], first moment [kg m], both with SD, and centre of mass [m].
+        joints: by joint, Coulomb friction [Nm], viscous friction [Nms] and armature offset [kgm2], with SD
+            and whether the log determines each.
         load: the one link whose added mass explains most of the residual: mass, centre in the frame of its
             joint, share of the squared residuals, and other links that fit nearly as well; None if none does.
         determined: number of combinations of inertial parameters that the log determines.
@@ -89,8 +91,8 @@ def require_torque(samples: Samples, robot: RobotModel) -> None:
     if unknown or not tau.any():
         what = f"of {unknown[0]} and {len(unknown) - 1} others" if len(unknown) > 1 else "".join(unknown)
         raise ConfigError(
-            f"the torque {what or 'of all joints'} is not measured in this log: friction and inertia can only be "
-            "identified with a column tau_JOINT for each joint"
+            f"the torque {what or 'of all joints'} is not measured in this log: friction and inertia can "
+            "only be identified with a column tau_JOINT for each joint"
         )
     if samples.t_s[-1] - samples.t_s[0] < _SHORTEST_S:
         raise ConfigError(f"the log is shorter than {_SHORTEST_S:g} s: record a longer motion of all joints")
@@ -125,7 +127,7 @@ def identify(samples: Samples, robot: RobotModel, estimate: Estimate | None) -> 
     determined = int((np.linalg.svd(scaled, compute_uv=False) > 1.0 / _DETERMINED).sum())
     return Identified(
         bodies=_bodies(robot, x, covariance, prior),
-        joints=_joints(robot, x, covariance, prior, n_inertial),
+        joints=_joints(robot, motion, x, covariance, prior),
         load=_load(A, b, prior, robot, n_inertial),
         determined=determined,
         residual_Nm=(float(np.sqrt((b**2).mean())), float(np.sqrt((after**2).mean()))),
@@ -274,14 +276,17 @@ def _bodies(robot: RobotModel, x: Array, covariance: Array, prior: Array) -> dic
     return found
 
 
-def _joints(robot: RobotModel, x: Array, covariance: Array, prior: Array, start: int) -> dict[str, Any]:
+def _joints(robot: RobotModel, motion: _Motion, x: Array, covariance: Array, prior: Array) -> dict[str, Any]:
+    start = len(x) - _PER_JOINT * robot.na
+    # Below this speed friction is stiction, which the model of friction here does not describe.
+    moves = (np.abs(motion.v[:, robot.n_base :]) > _SLIDING_RAD_S).mean(axis=0) > _SLIDING_SHARE
     sd = np.sqrt(np.diag(covariance))
     found: dict[str, Any] = {}
     for j, name in enumerate(robot.joint_names):
         found[name] = {}
         for k, key in enumerate(("coulomb_Nm", "viscous_Nms", "armature_kgm2")):
             at = start + _PER_JOINT * j + k
-            known = bool(sd[at] < _DETERMINED * prior[at])
+            known = bool(moves[j] and sd[at] < _DETERMINED * prior[at])
             found[name][key] = {"value": float(x[at]), "sd": float(sd[at]), "determined": known}
     return found
 

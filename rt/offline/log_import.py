@@ -86,7 +86,9 @@ class _Columns:
         return values
 
     def _missing(self, source: Source, ours: str = "") -> ConfigError:
-        hint = did_you_mean(source.column, set(self.table.names) - self.used)
+        unused = [name for name in self.table.names if name not in self.used]
+        alike = [name for name in unused if name[:2] == source.column[:2]]
+        hint = did_you_mean(source.column, alike or unused)
         remedy = f": add it, or name theirs with {ours} in a --columns file" if ours else ""
         if self.columns.path is not None and not ours:
             remedy = f", which {self.columns.path} asks for"

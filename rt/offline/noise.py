@@ -44,7 +44,7 @@ class Findings:
             sample to sample at the native rate of the log. Contacts: innovations divided by their SD, so that
             1 is expected.
         suggested: values for the gains, as in gains.yaml.
-        contact_force_N: suggested thresholds `make` and `break` [N]; empty if the log shows no lifted contact.
+        contact_force_N: suggested thresholds `make` and `break` [N]; empty if no contact was lifted.
         verdicts: sentences.
     """
 
@@ -103,8 +103,8 @@ def examine(samples: Samples, estimate: Estimate, robot: RobotModel, gains: Gain
         if sd > 0.0 and size > _BIAS_SIGMAS * sd:
             found.suggest(key, _few(size))
             found.verdicts.append(
-                f"the {name}'s bias is {size:.2g} {unit}, {size / sd:.2g} times its SD in the gains; calibrate "
-                f"the IMU, or try estimator.{key}: {_few(size):g}"
+                f"the {name}'s bias is {size:.2g} {unit}, {size / sd:.2g} times its SD in the gains; "
+                f"calibrate the IMU, or try estimator.{key}: {_few(size):g}"
             )
     _contact_thresholds(found, samples, robot, gains)
     if estimate.refused:
@@ -233,9 +233,7 @@ def _as_yaml(content: Any, found: Findings) -> str:
     out = io.StringIO()
     if "contact" in found.suggested:
         force_N = found.contact_force_N
-        out.write(
-            f"# thresholds: a contact closes above {force_N['make']:g} N, opens below {force_N['break']:g} N\n"
-        )
+        out.write(f"# a contact closes above {force_N['make']:g} N and opens below {force_N['break']:g} N\n")
     YAML().dump(content, out)
     return out.getvalue()
 

@@ -21,7 +21,7 @@ from kilohertz.rt.offline.csv_table import Table
 Array = NDArray[np.float64]
 
 DEGREE = math.pi / 180.0
-_LONGEST_PERIOD_S = 0.2
+_SHORTEST_PERIOD_S, _LONGEST_PERIOD_S = 2e-4, 0.2
 _SLACK_RAD = 0.5
 _FASTEST_TURN_RAD_S = 12.0
 _LEAST_SPEED_RAD_S = 0.05
@@ -48,11 +48,10 @@ def check_times(table: Table, t_s: Array) -> None:
     usual = float(np.median(dt))
     if usual <= _LONGEST_PERIOD_S:
         return
-    unit, scale = next(
-        (found for limit, *found in ((1e-3, "ns", 1e-9), (1.0, "us", 1e-6), (1e9, "ms", 1e-3))
-         if usual * float(found[1]) <= _LONGEST_PERIOD_S and usual * float(found[1]) > 1e-5 and limit),
-        ("another unit", 0.0),
-    )  # fmt: skip
+    # The first unit in which the period is that of a controller.
+    units = (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
+    fits = (unit for unit in units if _SHORTEST_PERIOD_S < usual * unit[1] <= _LONGEST_PERIOD_S)
+    unit, scale = next(fits, ("another unit", 0.0))
     remedy = f"give t_s: {{column: NAME, scale: {scale:g}}} in --columns" if scale else "give it in seconds"
     raise table.problem(
         1, f"t_s advances by {usual:g} s per sample, as if in {unit} and not in seconds: {remedy}"
@@ -80,7 +79,7 @@ def check_positions(table: Table, robot: RobotModel, q: Array) -> list[str]:
                 f"q_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
             )
     return [
-        f"q_{robot.joint_names[j]} is up to {worst[j]:.2f} rad outside the model's limits: check its zero and sign"
+        f"q_{robot.joint_names[j]} is up to {worst[j]:.2f} rad outside the limits: check its zero and sign"
         for j in np.flatnonzero(worst > _SLACK_RAD)
     ]
 
@@ -196,8 +195,8 @@ def check_forces(robot: RobotModel, force_N: Array) -> list[str]:
     if 0.8 < share < 1.25:
         return []
     return [
-        f"the contact forces add up to {share:.2f} of the model's weight of {weight_N:.0f} N: check unit, sign "
-        "and zero of force_CONTACT, and the mass of the model"
+        f"the contact forces add up to {share:.2f} of the model's weight of {weight_N:.0f} N: check unit, "
+        "sign and zero of force_CONTACT, and the mass of the model"
     ]
 
 

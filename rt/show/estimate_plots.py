@@ -146,7 +146,7 @@ def contacts_figure(t_s: Array, robot: RobotModel, estimate: Estimate, title: st
 def innovations_figure(
     t_s: Array, robot: RobotModel, estimate: Estimate, stop: dict[str, Any] | None, title: str
 ) -> Figure:
-    """Plots the normalised innovations of each contact, and how near the estimate is to counting as diverged."""
+    """Plots the normalised innovations of each contact, and the estimator's doubt."""
     figure, axes = _three(title, "innovations, normalised")
     for part, what in enumerate(("position", "orientation")):
         plot = axes[part]

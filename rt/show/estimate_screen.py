@@ -92,6 +92,8 @@ def print_identified(console: Console, figures: Mapping[str, Any]) -> None:
     for name in ("mass offset [kg]", "first moment x [kgm]", "y", "z"):
         links.add_column(name, justify="right")
     for name, found in figures["links"].items():
+        if not any(found["determined"]):
+            continue
         values = (found["mass_kg"], *found["first_moment_kgm"])
         deviations = (found["mass_sd_kg"], *found["first_moment_sd_kgm"])
         cells = zip(values, deviations, found["determined"], strict=True)
