@@ -224,7 +224,8 @@ def _without_contacts(robot: RobotModel, data: pin.Data, q: Array, closed: NDArr
         return np.eye(robot.nv)
     J = np.concatenate(rows)
     Q: Array = np.linalg.qr(J.T, mode="complete")[0]
-    return Q[:, len(J) :]
+    free: Array = Q[:, len(J) :]
+    return free
 
 
 def _prior(robot: RobotModel) -> Array:
@@ -245,7 +246,9 @@ def _solve(A: Array, b: Array, prior: Array) -> tuple[Array, Array, Array]:
     Returns:
         Solution, its covariance, and A divided by the SD of each row.
     """
-    x = np.zeros(A.shape[1])
+    x: Array = np.zeros(A.shape[1])
+    covariance: Array = np.diag(prior**2)
+    rows: Array = A
     for _ in range(_ROUNDS):
         residual = b - A @ x
         sd = _CORRELATED * max(1.4826 * float(np.median(np.abs(residual))), 1e-6)

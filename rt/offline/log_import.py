@@ -59,8 +59,8 @@ def imported_row(robot: RobotModel) -> np.dtype[Any]:
 class _Columns:
     """Takes the quantities of a robot out of a table, and remembers which columns were used."""
 
-    def __init__(self, table: Table, columns: ColumnMap) -> None:
-        self.table, self.columns = table, columns
+    def __init__(self, table: Table, columns: ColumnMap, robot: RobotModel) -> None:
+        self.table, self.columns, self._robot = table, columns, robot
         self.used: set[str] = set()
 
     def find(self, field: str, name: str = "", pattern: str = JOINT) -> Array | None:
@@ -87,8 +87,13 @@ class _Columns:
 
     def _missing(self, source: Source, ours: str = "") -> ConfigError:
         unused = [name for name in self.table.names if name not in self.used]
-        alike = [name for name in unused if name[:2] == source.column[:2]]
-        hint = did_you_mean(source.column, alike or unused)
+        # The column of another joint is no misspelt name of this one.
+        others = {
+            self.columns.source(field, joint).column
+            for field in JOINT_FIELDS
+            for joint in self._robot.joint_names
+        }
+        hint = did_you_mean(source.column, set(unused) - others)
         remedy = f": add it, or name theirs with {ours} in a --columns file" if ours else ""
         if self.columns.path is not None and not ours:
             remedy = f", which {self.columns.path} asks for"
@@ -117,7 +122,7 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
     Raises:
         ConfigError: a quantity is missing, unknown, or in a wrong unit; file, line and remedy.
     """
-    take = _Columns(table, columns)
+    take = _Columns(table, columns, robot)
     t_s = take.need("t_s")
     unit_checks.check_times(table, t_s)
     rows = np.zeros(len(t_s), imported_row(robot))

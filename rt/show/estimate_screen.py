@@ -73,8 +73,8 @@ def print_identified(console: Console, figures: Mapping[str, Any]) -> None:
     load = figures["load"]
     if load is not None:
         console.print(
-            f"  {load['mass_kg']:+.3g} kg at {load['link']} alone explain {100 * load['explained']:.0f} % of what "
-            "friction does not"
+            f"  {load['mass_kg']:+.3g} kg at {load['link']} alone explain "
+            f"{100 * load['explained']:.0f} % of what friction does not"
         )
         if load["also_possible"]:
             console.print(
