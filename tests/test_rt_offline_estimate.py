@@ -1,4 +1,4 @@
-"""The estimator, the watches and the noise figures over logs: simulated ones, and a real iCub where it is there."""
+"""Estimator, watches and noise figures over logs: simulated ones, and those of a real iCub if present."""
 
 import json
 from pathlib import Path
@@ -123,10 +123,10 @@ model: {urdf}
 base: floating
 imu: {{link: root_link_imu_frame}}
 contacts:
-  left_foot:  {{link: l_sole, corners_m: [[0.10, 0.03, 0], [0.10, -0.03, 0], [-0.05, -0.03, 0], [-0.05, 0.03, 0]],
-    friction: 0.6}}
-  right_foot: {{link: r_sole, corners_m: [[0.10, 0.03, 0], [0.10, -0.03, 0], [-0.05, -0.03, 0], [-0.05, 0.03, 0]],
-    friction: 0.6}}
+  left_foot: {{link: l_sole, friction: 0.6,
+    corners_m: [[0.10, 0.03, 0], [0.10, -0.03, 0], [-0.05, -0.03, 0], [-0.05, 0.03, 0]]}}
+  right_foot: {{link: r_sole, friction: 0.6,
+    corners_m: [[0.10, 0.03, 0], [0.10, -0.03, 0], [-0.05, -0.03, 0], [-0.05, 0.03, 0]]}}
 locked_joints_rad: {{l_wrist_prosup: 0, l_wrist_pitch: 0, l_wrist_yaw: 0, r_wrist_prosup: 0, r_wrist_pitch: 0,
   r_wrist_yaw: 0}}
 posture_rad: {{torso_pitch: 0.154, l_shoulder_pitch: -0.157, l_shoulder_roll: 0.436, l_elbow: 0.54,

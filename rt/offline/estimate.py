@@ -234,7 +234,7 @@ def compare(samples: Samples, estimate: Estimate, robot: RobotModel, link: str |
     R, p, v = _link_motion(estimate, robot, link, rows)
     angles = samples.rpy_WT[rows]
     rpy = Rotation.from_matrix(R).as_euler("ZYX")[:, ::-1]
-    turned: NDArray[np.bool_] = np.isfinite(angles).all(axis=1)
+    turned = np.asarray(np.isfinite(angles).all(axis=1))
     with_angles = bool(turned[0])
     # Without a true yaw at the start the axes of the truth are taken for those of the estimate.
     yaw = angles[0, 2] - rpy[0, 2] if with_angles else 0.0
