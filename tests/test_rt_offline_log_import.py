@@ -1,4 +1,4 @@
-"""Import of CSV logs: columns by name and by mapping, refusals with line and remedy, velocities, the log file."""
+"""Import of CSV logs: columns by name and by mapping, refusals with line and remedy, velocities, the file."""
 
 from pathlib import Path
 

@@ -237,7 +237,8 @@ def _prior(robot: RobotModel) -> Array:
     armature = np.maximum(
         robot.armature_kgm2, _ARMATURE_KGM2 * np.minimum(1.0, robot.torque_limit_Nm / 100.0)
     )
-    return np.r_[inertial, np.stack((friction, friction, armature), axis=1).ravel()]
+    prior: Array = np.r_[inertial, np.stack((friction, friction, armature), axis=1).ravel()]
+    return prior
 
 
 def _solve(A: Array, b: Array, prior: Array) -> tuple[Array, Array, Array]:
@@ -247,7 +248,7 @@ def _solve(A: Array, b: Array, prior: Array) -> tuple[Array, Array, Array]:
         Solution, its covariance, and A divided by the SD of each row.
     """
     x: Array = np.zeros(A.shape[1])
-    covariance: Array = np.diag(prior**2)
+    covariance: Array = np.zeros((len(x), len(x)))
     rows: Array = A
     for _ in range(_ROUNDS):
         residual = b - A @ x
@@ -255,7 +256,7 @@ def _solve(A: Array, b: Array, prior: Array) -> tuple[Array, Array, Array]:
         size = np.abs(residual) / sd
         weight = np.minimum(1.0, _HUBER / np.maximum(size, 1e-12))
         rows = A * (np.sqrt(weight) / sd)[:, None]
-        covariance = np.linalg.inv(rows.T @ rows + np.diag(1.0 / prior**2))
+        covariance = np.asarray(np.linalg.inv(rows.T @ rows + np.diag(1.0 / prior**2)), np.float64)
         x = covariance @ (rows.T @ (b * np.sqrt(weight) / sd))
     return x, covariance, rows
 
