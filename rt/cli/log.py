@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kilohertz.rt.cli import log_elsewhere
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli.output import (
     RefusedError,
@@ -39,6 +40,7 @@ def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
     from kilohertz.rt.show.log_screen import print_log
 
     with LogReader(file) as reader:
+        reader.require_run()
         figures = figures_of(reader)
     print_log(screen(json_file), figures)
     write_json(json_file, figures)
@@ -104,6 +106,7 @@ def plot(
     with LogReader(file) as reader, drawing_into(folder) as drawn:
         from kilohertz.rt.show.log_plots import write_log_plots
 
+        reader.require_run()
         drawn += write_log_plots(folder, reader)
     _warn(reader)
 
@@ -139,6 +142,7 @@ def replay(
             if show is not None:
                 show(f"replayed {t_s:.1f} s")
 
+        reader.require_run()
         result = replay(reader, robot, on_progress)
     _warn(reader)
     figures = {"ticks": result.ticks, "ticks_that_differ": result.differ, "bits_that_differ": result.bits}
@@ -165,3 +169,6 @@ def _warn(reader: LogReader) -> None:
         typer.echo(f"{reader.path}: {reader.damage}; the rows before it are complete", err=True)
     if reader.lost:
         typer.echo(f"{reader.path}: {reader.lost} rows are missing from the log", err=True)
+
+
+log_elsewhere.register(log_app)

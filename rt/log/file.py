@@ -241,6 +241,18 @@ class LogReader:
         """Closes the file."""
         self._file.close()
 
+    def require_run(self) -> None:
+        """Refuses a log that was imported: it holds sensors, and no ticks of our controller.
+
+        Raises:
+            ConfigError: the log was imported.
+        """
+        if "command" not in (self.row.names or ()):
+            raise ConfigError(
+                f"{self.path} was imported and holds no run of our controller: use `khz log estimate`, "
+                "`khz log identify` or `khz log export`"
+            )
+
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Yields all rows in blocks of up to `BLOCK_ROWS`, (n,) of type `row`; can be iterated only once."""
         for record in self._records:

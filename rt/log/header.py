@@ -28,7 +28,7 @@ class LogHeader:
         torque_limit_Nm: torque limit of each joint [Nm].
         scenario: scenario of the run, as JSON data of its pydantic model.
         seed: random seed of the simulation.
-        pace: what started each tick: "lockstep", "timer" or "robot".
+        pace: what started each tick: "lockstep", "timer" or "robot"; "import" for a log from elsewhere.
         gains: gains at the start, as JSON data of their pydantic model.
         live: whether gains could change during the run.
         requests: all requests of the run; a row stores the index of the active one.
@@ -39,7 +39,7 @@ class LogHeader:
         machine: processor and kernel of the computer.
         started_ns: start of the run, since 1970 [ns].
         clock_ns: monotonic clock of the stamps at the start of the run [ns].
-        period_ns: period of the ticks [ns].
+        period_ns: period of the ticks [ns]; in a log from elsewhere, the unit of the field `tick`.
     """
 
     robot: str

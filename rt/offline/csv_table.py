@@ -1,0 +1,148 @@
+"""Reads a table of numbers from a CSV file, plain or compressed with gzip; errors name file and line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kilohertz.robots.config.config_error import ConfigError, Problem
+
+_SEPARATORS = ",;\t"
+_UNKNOWN = ("", "nan", "na", "null", "none")
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of a CSV file.
+
+    Attributes:
+        path: the file.
+        names: names of the columns, in order; no name occurs twice.
+        values: (n, columns) numbers; NaN where a cell is empty or says NaN.
+        lines: (n,) line of each row in the file, from 1.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    lines: NDArray[np.int64]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(n,) values of a column; raises ValueError if there is none of this name."""
+        values: NDArray[np.float64] = self.values[:, self.names.index(name)]
+        return values
+
+    def problem(self, row: int, sentence: str) -> ConfigError:
+        """Returns an error with the file and the line of a row."""
+        return ConfigError(Problem(sentence, self.path, int(self.lines[row]), 1))
+
+
+def read_table(path: Path) -> Table:
+    """Reads a CSV file whose first line names the columns; the cells are numbers.
+
+    Columns are separated by commas, semicolons or tabs. An empty cell, or one that says NaN, is unknown.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no such table; one sentence with file, line and remedy.
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(Problem("is no CSV file: it is not text in UTF-8", path)) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise ConfigError(Problem("is cut off or damaged: compress it again with gzip", path)) from None
+    except OSError as error:
+        raise ConfigError(Problem(f"cannot be read: {error.strerror}", path)) from None
+    if "\0" in text:
+        raise ConfigError(Problem("is no CSV file: it contains zero bytes", path))
+    return table_of_text(text, path)
+
+
+def table_of_text(text: str, path: Path) -> Table:
+    """Returns the table of a CSV text; `path` is the file that errors name. See `read_table`."""
+    head = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(_SEPARATORS, key=head.count)
+    rows = _rows(text, separator, path)
+    line, cells = next(rows, (0, []))
+    names = tuple(cell.strip() for cell in cells)
+    _check_names(names, path, line)
+    lines, values = [], []
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise ConfigError(
+                Problem(
+                    f"has {len(cells)} cells, but the first line names {len(names)} columns", path, line, 1
+                )
+            )
+        values.append([_number(cell, name, path, line) for cell, name in zip(cells, names, strict=True)])
+        lines.append(line)
+    if not values:
+        raise ConfigError(Problem("has no line of numbers", path))
+    return Table(path, names, np.array(values), np.array(lines))
+
+
+def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields line number and cells of each line that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise ConfigError(Problem(f"is not CSV: {error}", path, reader.line_num, 1)) from None
+
+
+def _check_names(names: tuple[str, ...], path: Path, line: int) -> None:
+    if not names:
+        raise ConfigError(Problem("is empty: its first line should name the columns", path))
+    if all(_is_number(name) for name in names):
+        raise ConfigError(
+            Problem("has no names of columns: add a first line such as t_s,q_left_knee", path, line, 1)
+        )
+    for name, count in Counter(names).items():
+        if count > 1:
+            what = f"names column '{name}' {count} times" if name else f"has {count} columns without a name"
+            raise ConfigError(Problem(f"{what}: give each column its own name", path, line, 1))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip().lower() not in _UNKNOWN
+
+
+def _number(cell: str, name: str, path: Path, line: int) -> float:
+    if cell.strip().lower() in _UNKNOWN:
+        return math.nan
+    try:
+        # float() would take 1_000 for a number.
+        number = math.inf if "_" in cell else float(cell)
+    except ValueError:
+        number = math.inf
+    if math.isinf(number):
+        hint = ": write decimals with a point" if _is_number(cell.replace(",", ".")) and "," in cell else ""
+        raise ConfigError(
+            Problem(
+                f"column '{name}' holds '{cell.strip()[:_SHOWN]}', which is no finite number{hint}",
+                path,
+                line,
+                1,
+            )
+        )
+    return number

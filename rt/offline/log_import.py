@@ -1,0 +1,243 @@
+"""Imports a CSV log of another controller: checks it, and writes it in the format of our logs."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
+
+from kilohertz.controller.gains.schema import load_gains
+from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.log.file import LogWriter
+from kilohertz.rt.log.header import LogHeader, libraries
+from kilohertz.rt.log.schema import schema_text
+from kilohertz.rt.offline import unit_checks
+from kilohertz.rt.offline.columns import CONTACT, JOINT, JOINT_FIELDS, VECTORS, ColumnMap, Source
+from kilohertz.rt.offline.csv_table import Table
+from kilohertz.rt.offline.signals import causal_velocity
+from kilohertz.rt.run.summary import config_sha256, version
+
+Array = NDArray[np.float64]
+
+IMPORTED = "import"
+"""Field `pace` of the header of an imported log."""
+PERIOD_NS = 1000
+"""Unit of the field `tick` of an imported log, whose samples are not periodic [ns]."""
+_UNIX_S = 1e8
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A log from elsewhere in our units.
+
+    Attributes:
+        rows: (n,) rows of type `imported_row`.
+        notes: sentences about what was ignored, assumed or looks wrong.
+    """
+
+    rows: NDArray[Any]
+    notes: tuple[str, ...]
+
+
+def imported_row(robot: RobotModel) -> np.dtype[Any]:
+    """Returns the row type of an imported log: time, sensors, and the truth where known (else NaN).
+
+    `truth.p_WT` is the position of the tracked link T in the world of the truth [m], and `truth.rpy_WT` its
+    roll, pitch and yaw [rad], R = Rz(yaw) Ry(pitch) Rx(roll).
+    """
+    sensors = [(name, "<f8", (n,)) for name, n in robot.new_sensor_row().fields if n]
+    truth = [("p_WT", "<f8", (3,)), ("rpy_WT", "<f8", (3,))]
+    return np.dtype([("tick", "<i8"), ("sensors", sensors), ("truth", truth)])
+
+
+class _Columns:
+    """Takes the quantities of a robot out of a table, and remembers which columns were used."""
+
+    def __init__(self, table: Table, columns: ColumnMap, robot: RobotModel) -> None:
+        self.table, self.columns, self._robot = table, columns, robot
+        self.used: set[str] = set()
+
+    def find(self, field: str, name: str = "", pattern: str = JOINT) -> Array | None:
+        """(n,) values of a quantity; None if the table does not have it.
+
+        Raises:
+            ConfigError: the `--columns` file names a column that the table does not have.
+        """
+        source = self.columns.source(field, name, pattern)
+        if source.column in self.table.names:
+            self.used.add(source.column)
+            values: Array = self.table.column(source.column) * source.scale + source.offset
+            return values
+        if self.columns.says(field, name):
+            raise self._missing(source)
+        return None
+
+    def need(self, field: str, name: str = "") -> Array:
+        """(n,) values of a quantity that must be there."""
+        values = self.find(field, name)
+        if values is None:
+            raise self._missing(self.columns.source(field, name), f"{field}_{name}" if name else field)
+        return values
+
+    def _missing(self, source: Source, ours: str = "") -> ConfigError:
+        unused = [name for name in self.table.names if name not in self.used]
+        # The column of another joint is no misspelt name of this one.
+        others = {
+            self.columns.source(field, joint).column
+            for field in JOINT_FIELDS
+            for joint in self._robot.joint_names
+        }
+        hint = did_you_mean(source.column, set(unused) - others)
+        remedy = f": add it, or name theirs with {ours} in a --columns file" if ours else ""
+        if self.columns.path is not None and not ours:
+            remedy = f", which {self.columns.path} asks for"
+        return ConfigError(Problem(f"has no column '{source.column}'{remedy}{hint}", self.table.path, 1, 1))
+
+    def stack(self, field: str, names: tuple[str, ...], pattern: str = JOINT) -> Array:
+        """(n, len(names)) values of a quantity of each joint or contact; NaN where it is unknown."""
+        out = np.full((len(self.table.values), len(names)), np.nan)
+        for i, name in enumerate(names):
+            values = self.find(field, name, pattern)
+            if values is not None:
+                out[:, i] = values
+        return out
+
+    def vector(self, name: str, needed: bool) -> Array:
+        """(n, 3) values of a vector; NaN if it is not there and not needed."""
+        parts = [self.find(part) for part in VECTORS[name]]
+        if all(part is None for part in parts) and not needed:
+            return np.full((len(self.table.values), 3), np.nan)
+        return np.stack([self.need(part) for part in VECTORS[name]], axis=1)
+
+
+def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Imported:
+    """Returns a table's samples as rows of a log, in our units.
+
+    Raises:
+        ConfigError: a quantity is missing, unknown, or in a wrong unit; file, line and remedy.
+    """
+    take = _Columns(table, columns, robot)
+    t_s = take.need("t_s")
+    unit_checks.check_times(table, t_s)
+    rows = np.zeros(len(t_s), imported_row(robot))
+    sensors, truth = rows["sensors"], rows["truth"]
+    rows["tick"] = np.rint((t_s - t_s[0]) * (1e9 / PERIOD_NS))
+    sensors["seq"][:, 0], sensors["t_s"][:, 0] = np.arange(len(t_s)), t_s
+    q = np.stack([take.need("q", joint) for joint in robot.joint_names], axis=1)
+    unit_checks.refuse_unknown(table, [f"q_{joint}" for joint in robot.joint_names], q)
+    notes = unit_checks.check_positions(table, robot, q)
+    sensors["q"] = q
+    notes += _take_velocities(take, robot, t_s, q, sensors)
+    sensors["tau"] = take.stack("tau", robot.joint_names)
+    if robot.floating:
+        for name in ("gyro", "accel"):
+            sensors[name] = take.vector(name, needed=True)
+            unit_checks.refuse_unknown(table, VECTORS[name], sensors[name])
+        notes += unit_checks.check_imu(table, robot, sensors["gyro"], sensors["accel"], q)
+    if robot.contacts:
+        sensors["contact_force_N"] = take.stack("force", robot.contact_names, CONTACT)
+        notes += unit_checks.check_forces(robot, sensors["contact_force_N"])
+    truth["p_WT"], truth["rpy_WT"] = take.vector("truth", False), take.vector("truth_rpy", False)
+    if np.nanmax(np.abs(truth["rpy_WT"]), initial=0.0) > 2.5 * np.pi:
+        row = int(np.nanargmax(np.abs(truth["rpy_WT"]).max(axis=1)))
+        raise table.problem(
+            row, "truth angles exceed a turn, as if in degrees: give them a scale in --columns"
+        )
+    return Imported(rows, tuple(notes + _what_is_not_used(take, table, robot)))
+
+
+def _take_velocities(
+    take: _Columns, robot: RobotModel, t_s: Array, q: Array, sensors: NDArray[Any]
+) -> list[str]:
+    """Writes the joint velocities, differentiated where they are not measured; returns notes."""
+    v = take.stack("v", robot.joint_names)
+    whole = np.isnan(v).all(axis=0)
+    names = [f"v_{joint}" for joint in robot.joint_names]
+    unit_checks.refuse_unknown(take.table, [names[j] for j in np.flatnonzero(~whole)], v[:, ~whole])
+    notes = []
+    if whole.any():
+        joints = load_gains(robot).estimator.joints
+        v[:, whole] = causal_velocity(t_s, q[:, whole], joints.accel_rad_s2, joints.accel_time_s)
+        notes.append(f"{whole.sum()} of {robot.na} joint velocities are differentiated from the positions")
+    sensors["v"] = v
+    if whole.all():
+        return notes
+    return notes + unit_checks.check_velocities(take.table, robot, t_s, q, v)
+
+
+def _what_is_not_used(take: _Columns, table: Table, robot: RobotModel) -> list[str]:
+    locked = {
+        take.columns.source(field, joint).column
+        for field in JOINT_FIELDS
+        for joint in robot.description.locked_joints_rad
+    }
+    others = [name for name in table.names if name not in take.used and name not in locked]
+    notes = []
+    if len(others):
+        notes.append(
+            f"{len(others)} columns are not used: {', '.join(others[:8])}{' ...' * (len(others) > 8)}"
+        )
+    return notes
+
+
+def header_of(robot: RobotModel, folder: str, source: Path, imported: Imported) -> LogHeader:
+    """Returns the header of an imported log.
+
+    Args:
+        robot: the robot.
+        folder: name of a shipped robot, or path of a robot's folder.
+        source: the file that was imported.
+        imported: its samples.
+    """
+    gains = load_gains(robot)
+    start_s = float(imported.rows["sensors"]["t_s"][0, 0])
+    return LogHeader(
+        robot=str(Path(folder).absolute()) if Path(folder).exists() else folder,
+        robot_name=robot.name,
+        joint_names=list(robot.joint_names),
+        contact_names=list(robot.contact_names),
+        hand_names=list(robot.hand_names),
+        torque_limit_Nm=robot.torque_limit_Nm.tolist(),
+        scenario={"name": source.name, "estimator": "default", "notes": list(imported.notes)},
+        seed=0,
+        pace=IMPORTED,
+        gains=gains.model_dump(mode="json"),
+        live=False,
+        requests=[],
+        version=version(),
+        libraries=libraries(),
+        config_sha256=config_sha256(robot, gains),
+        model_sha256=robot.model_sha256,
+        machine={
+            "processor": llvm.get_host_cpu_name(),
+            "kernel": f"{platform.system()} {platform.release()}",
+        },
+        # Times since the start of the clock of a robot, and not since 1970, count from 1970 in a viewer.
+        started_ns=round(start_s * 1e9) if start_s > _UNIX_S else 0,
+        clock_ns=0,
+        period_ns=PERIOD_NS,
+    )
+
+
+def write_log(path: Path, header: LogHeader, rows: NDArray[Any]) -> None:
+    """Writes rows to a new log file; an existing file is replaced.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        writer = LogWriter(path, header, schema_text(rows.dtype))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+    cells = rows.view(np.int64).reshape(len(rows), -1)
+    writer.add(np.arange(len(rows)), rows["tick"], cells)
+    writer.close(None)
+    if writer.errno:
+        raise ConfigError(f"{path} could not be written completely: is the disk full?")

@@ -1,0 +1,217 @@
+"""Finds values in wrong units, with a wrong sign or a wrong clock, in a log from elsewhere.
+
+Each check raises a sentence with the line and the remedy, or returns a note if the values are only unusual.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pinocchio as pin
+from numpy.typing import NDArray
+
+from kilohertz.estimators.base_state import JOINTS_Q
+from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.offline.csv_table import Table
+
+Array = NDArray[np.float64]
+
+DEGREE = math.pi / 180.0
+_SHORTEST_PERIOD_S, _LONGEST_PERIOD_S = 2e-4, 0.2
+_SLACK_RAD = 0.5
+_FASTEST_TURN_RAD_S = 12.0
+_LEAST_SPEED_RAD_S = 0.05
+_UPSIDE_DOWN, _TILTED = -0.7, math.cos(math.radians(20.0))
+
+
+def check_times(table: Table, t_s: Array) -> None:
+    """Refuses times that are unknown, do not increase, or are not seconds."""
+    unknown = np.flatnonzero(np.isnan(t_s))
+    if len(unknown):
+        raise table.problem(unknown[0], "t_s is empty: remove the line")
+    if len(t_s) < 2:
+        raise ConfigError(Problem("has a single sample; an estimate needs at least two", table.path))
+    dt = np.diff(t_s)
+    back = np.flatnonzero(dt <= 0.0)
+    if len(back):
+        row = int(back[0]) + 1
+        how = "goes back" if dt[back[0]] < 0.0 else "stands still"
+        raise table.problem(
+            row,
+            f"time {how}: t_s is {t_s[row]:.9g} after {t_s[row - 1]:.9g}; sort the lines by time, remove "
+            "repeated ones, or split the log where its clock was set",
+        )
+    usual = float(np.median(dt))
+    if usual <= _LONGEST_PERIOD_S:
+        return
+    # The first unit in which the period is that of a controller.
+    units = (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
+    fits = (unit for unit in units if _SHORTEST_PERIOD_S < usual * unit[1] <= _LONGEST_PERIOD_S)
+    unit, scale = next(fits, ("another unit", 0.0))
+    remedy = f"give t_s: {{column: NAME, scale: {scale:g}}} in --columns" if scale else "give it in seconds"
+    raise table.problem(
+        1, f"t_s advances by {usual:g} s per sample, as if in {unit} and not in seconds: {remedy}"
+    )
+
+
+def check_positions(table: Table, robot: RobotModel, q: Array) -> list[str]:
+    """Refuses joint positions in degrees; notes those far outside the limits of the model."""
+    lower, upper = robot.position_lower_rad, robot.position_upper_rad
+    beyond = np.maximum(lower - q, q - upper)
+    worst = beyond.max(axis=0)
+    joint = int(worst.argmax())
+    row = int(beyond[:, joint].argmax())
+    # Limits of continuous joints are infinite, so that a full turn counts.
+    wide = np.abs(q).max() > 4.0 * math.pi
+    if worst[joint] > _SLACK_RAD or wide:
+        if not worst[joint] > _SLACK_RAD:
+            row, joint = (int(i) for i in np.unravel_index(np.abs(q).argmax(), q.shape))
+        converted = np.maximum(lower - DEGREE * q, DEGREE * q - upper).max()
+        name = robot.joint_names[joint]
+        if np.abs(q).max() > math.pi and converted < _SLACK_RAD:
+            raise table.problem(
+                row,
+                f"q_{name} is {q[row, joint]:g}, as if in degrees and not in rad: give "
+                f"q_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
+            )
+    return [
+        f"q_{robot.joint_names[j]} is up to {worst[j]:.2f} rad outside the limits: check its zero and sign"
+        for j in np.flatnonzero(worst > _SLACK_RAD)
+    ]
+
+
+def check_velocities(table: Table, robot: RobotModel, t_s: Array, q: Array, v: Array) -> list[str]:
+    """Compares velocities with the change of positions; refuses degrees per second and wrong signs."""
+    notes = []
+    dt = np.diff(t_s)[:, None]
+    slope = np.diff(q, axis=0) / dt
+    middle = 0.5 * (v[1:] + v[:-1])
+    for joint, name in enumerate(robot.joint_names):
+        a, b = slope[:, joint], middle[:, joint]
+        moves = np.abs(b) > max(_LEAST_SPEED_RAD_S, 0.3 * float(np.abs(b).max()))
+        if moves.sum() < 10 or float(np.sqrt((a**2).mean())) < 0.2 * DEGREE:
+            continue
+        if np.corrcoef(a[moves], b[moves])[0, 1] ** 2 < 0.5:
+            continue
+        gain = float(a[moves] @ b[moves] / (b[moves] @ b[moves]))
+        row = int(np.flatnonzero(moves)[0])
+        if gain < 0.0:
+            raise table.problem(
+                row, f"v_{name} has the opposite sign of the change of q_{name}: give v_{name} scale: -1"
+            )
+        if 0.5 * DEGREE < gain < 2.0 * DEGREE:
+            raise table.problem(
+                row,
+                f"v_{name} is 57 times the change of q_{name}, as if in deg/s: give "
+                f"v_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
+            )
+        if 0.5 / DEGREE < gain < 2.0 / DEGREE:
+            raise table.problem(
+                row,
+                f"q_{name} changes 57 times as fast as v_{name} says, as if in degrees: give "
+                f"q_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
+            )
+        if not 0.6 < gain < 1.6:
+            notes.append(
+                f"q_{name} changes {gain:.2g} times as fast as v_{name} says: check its unit and gear"
+            )
+    return notes
+
+
+def check_imu(table: Table, robot: RobotModel, gyro: Array, accel: Array, q: Array) -> list[str]:
+    """Refuses IMU values in deg/s or g, or without gravity; notes axes that do not fit the soles."""
+    size = np.linalg.norm(accel, axis=1)
+    usual = float(np.median(size))
+    remedy = "give accel_x, accel_y and accel_z a scale in --columns"
+    for unit, factor in (("g", GRAVITY_M_S2), ("mg", 1e-3 * GRAVITY_M_S2)):
+        if 0.7 < usual * factor / GRAVITY_M_S2 < 1.4 and factor != 1.0:
+            raise table.problem(
+                0, f"accel has length {usual:.3g}, as if in {unit} and not in m/s^2: {remedy} of {factor:.6g}"
+            )
+    if usual < 0.3 * GRAVITY_M_S2:
+        raise table.problem(
+            0,
+            f"accel has length {usual:.3g}, as if gravity were removed: log the specific force, which is "
+            "9.81 m/s^2 upwards at rest",
+        )
+    if usual > 2.0 * GRAVITY_M_S2:
+        raise table.problem(0, f"accel has length {usual:.3g} instead of about 9.81 m/s^2: {remedy}")
+    fast = np.linalg.norm(gyro, axis=1)
+    high = float(np.percentile(fast, 90.0))
+    if high > _FASTEST_TURN_RAD_S:
+        raise table.problem(
+            int(fast.argmax()),
+            f"gyro has length {fast.max():.3g}, as if in deg/s and not in rad/s: give gyro_x, gyro_y and "
+            f"gyro_z a scale of {DEGREE:.9f} in --columns",
+        )
+    return _check_gravity(table, robot, accel, q)
+
+
+def _check_gravity(table: Table, robot: RobotModel, accel: Array, q: Array) -> list[str]:
+    """Compares the direction of the first specific forces with the normals of the soles."""
+    few = slice(0, max(1, min(20, len(accel))))
+    up = sole_normal(robot, q[0])
+    mean = accel[few].mean(axis=0)
+    cosine = float(up @ mean / np.linalg.norm(mean))
+    if cosine < _UPSIDE_DOWN:
+        raise table.problem(
+            0,
+            "accel points down through the soles: give accel_x, accel_y and accel_z a scale of -1 in "
+            "--columns, or turn rpy_BI_rad of the imu in robot.yaml",
+        )
+    if cosine > _TILTED:
+        return []
+    angle = math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+    return [
+        f"at the start accel points {angle:.0f} deg away from the normal of the soles: if the robot stood on "
+        "level ground, check rpy_BI_rad of the imu in robot.yaml and the zeros of the leg joints"
+    ]
+
+
+def sole_normal(robot: RobotModel, q: Array) -> Array:
+    """(3,) mean normal of the soles, upwards, in the IMU frame, for joint positions (na,)."""
+    full = np.array(robot.q_nominal)
+    full[JOINTS_Q:] = q
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, full)
+    assert robot.imu_frame_id is not None
+    R_WI = data.oMf[robot.imu_frame_id].rotation
+    normals = [data.oMf[contact.frame_id].rotation[:, 2] for contact in robot.contacts]
+    mean: Array = R_WI.T @ np.sum(normals, axis=0)
+    return mean / max(float(np.linalg.norm(mean)), 1e-9)
+
+
+def check_forces(robot: RobotModel, force_N: Array) -> list[str]:
+    """Notes contact forces whose sum is not the robot's weight."""
+    known = np.isfinite(force_N).all(axis=1)
+    if not len(robot.contacts) or not known.any():
+        return []
+    weight_N = robot.mass_kg * GRAVITY_M_S2
+    share = float(np.median(force_N[known].sum(axis=1))) / weight_N
+    if 0.8 < share < 1.25:
+        return []
+    return [
+        f"the contact forces add up to {share:.2f} of the model's weight of {weight_N:.0f} N: check unit, "
+        "sign and zero of force_CONTACT, and the mass of the model"
+    ]
+
+
+def refuse_unknown(table: Table, names: Sequence[str], values: Array) -> None:
+    """Refuses NaN in quantities that every sample needs.
+
+    Args:
+        table: the file.
+        names: (k,) our names of the columns.
+        values: (n, k) their values.
+    """
+    rows, columns = np.nonzero(np.isnan(values))
+    if len(rows):
+        raise table.problem(
+            int(rows[0]),
+            f"{names[columns[0]]} is empty or NaN, which an estimate cannot use: remove the line "
+            f"({len(np.unique(rows))} such lines)",
+        )

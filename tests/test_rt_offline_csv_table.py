@@ -1,0 +1,105 @@
+"""The CSV parser: numbers come back as written; everything else is one sentence with file and line."""
+
+import csv
+import gzip
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.rt.offline.csv_table import read_table, table_of_text
+
+FILE = Path("log.csv")
+NUMBERS = st.floats(allow_nan=True, allow_infinity=False)
+
+
+@given(
+    st.lists(st.text("abc_xyz", min_size=1), min_size=2, max_size=5, unique_by=str.lower).filter(
+        lambda names: not set(names) & {"na"}
+    ),
+    st.data(),
+    st.sampled_from(",;\t"),
+)
+def test_numbers_come_back_as_they_were_written(names, data, separator):
+    row = st.lists(NUMBERS, min_size=len(names), max_size=len(names))
+    rows = data.draw(st.lists(row, min_size=1, max_size=6))
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator).writerows([names, *rows])
+    table = table_of_text(out.getvalue(), FILE)
+    assert table.names == tuple(names)
+    np.testing.assert_array_equal(table.values, np.array(rows))
+    assert table.lines.tolist() == list(range(2, 2 + len(rows)))
+
+
+@given(st.text())
+def test_any_text_is_a_table_or_one_sentence(text):
+    table, sentence = None, ""
+    try:
+        table = table_of_text(text, FILE)
+    except ConfigError as error:
+        sentence = str(error)
+    if table is None:
+        assert sentence.startswith("log.csv")
+        assert "\n" not in sentence
+    else:
+        assert table.values.shape == (len(table.lines), len(table.names))
+        assert not np.isinf(table.values).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "is empty"),
+        ("a,b\n", "has no line of numbers"),
+        ("a,b\n1,2\n3\n", "log.csv:3:1: has 1 cells, but the first line names 2 columns"),
+        ("a,b\n1,2\n\n3,left\n", "log.csv:4:1: column 'b' holds 'left', which is no finite number"),
+        ("a,b\n1,inf\n", "holds 'inf', which is no finite number"),
+        ("a,b\n1,1_000\n", "holds '1_000'"),
+        ("a;b\n1;2,5\n", "write decimals with a point"),
+        ("a,b,a\n1,2,3\n", "log.csv:1:1: names column 'a' 2 times: give each column its own name"),
+        ("a,,\n1,2,3\n", "has 2 columns without a name"),
+        ("0.1,0.2\n1,2\n", "log.csv:1:1: has no names of columns"),
+        ('a,b\n1,"2\n', "is not CSV"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_line_and_remedy(text, sentence):
+    with pytest.raises(ConfigError) as refused:
+        table_of_text(text, FILE)
+    assert sentence in str(refused.value)
+
+
+def test_unknown_cells_are_nan():
+    table = table_of_text("a,b,c,d\n1,, nan,NA\n", FILE)
+    assert table.values[0, 0] == 1.0
+    assert np.isnan(table.values[0, 1:]).all()
+
+
+def test_a_compressed_file_is_read_as_the_plain_one(tmp_path):
+    text = "﻿t,x\r\n0,1e-3\r\n"
+    plain, packed = tmp_path / "a.csv", tmp_path / "a.csv.gz"
+    plain.write_bytes(text.encode())
+    packed.write_bytes(gzip.compress(text.encode()))
+    tables = [read_table(path) for path in (plain, packed)]
+    assert [table.names for table in tables] == [("t", "x")] * 2
+    np.testing.assert_array_equal(tables[0].values, tables[1].values)
+
+
+def test_files_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "log.csv"
+    packed = gzip.compress(b"t,x\n" + b"0,1\n" * 1000)
+    for content, sentence in (
+        (packed[: len(packed) // 2], "cut off or damaged"),
+        (b"\xff\xfe\x00", "not text in UTF-8"),
+        (b"t,x\n0,\0\n", "zero bytes"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=sentence):
+            read_table(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_table(tmp_path / "none.csv")
+    assert math.isnan(table_of_text("a\n \nnan\n", FILE).values[0, 0])

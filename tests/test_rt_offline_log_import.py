@@ -1,0 +1,228 @@
+"""Import of CSV logs: columns by name and by mapping, refusals with line and remedy, velocities, the file."""
+
+from pathlib import Path
+
+import numpy as np
+import pinocchio as pin
+import pytest
+
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.rt.log.file import LogReader
+from kilohertz.rt.offline.columns import ColumnMap, read_columns
+from kilohertz.rt.offline.csv_table import Table
+from kilohertz.rt.offline.log_import import header_of, rows_of_table, write_log
+from kilohertz.rt.offline.signals import causal_velocity, native_period_s, noise_sd
+
+FILE = Path("log.csv")
+OURS = ColumnMap({})
+
+
+@pytest.fixture(scope="module")
+def bolt():
+    return RobotModel.load("bolt")
+
+
+def columns_of(robot, n=60, period_s=0.01):
+    """Columns of a robot that moves its joints a little while its base stays level."""
+    t = period_s * np.arange(n)
+    columns = {"t_s": t}
+    for j, name in enumerate(robot.joint_names):
+        columns[f"q_{name}"] = robot.q_nominal[7 + j] + 0.1 * np.sin(6 * t + j)
+        columns[f"v_{name}"] = 0.6 * np.cos(6 * t + j)
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    up = data.oMf[robot.imu_frame_id].rotation.T @ [0, 0, 9.81]
+    for i, axis in enumerate("xyz"):
+        columns[f"gyro_{axis}"] = np.zeros(n)
+        columns[f"accel_{axis}"] = np.full(n, up[i])
+    return columns
+
+
+def table_of(columns):
+    values = np.column_stack(list(columns.values()))
+    return Table(FILE, tuple(columns), values, np.arange(2, len(values) + 2))
+
+
+def refusal(columns, robot, mapping=OURS):
+    with pytest.raises(ConfigError) as refused:
+        rows_of_table(table_of(columns), mapping, robot)
+    text = str(refused.value)
+    assert "\n" not in text
+    return text
+
+
+def test_columns_in_any_order_become_sensor_rows(bolt):
+    columns = columns_of(bolt)
+    shuffled = dict(reversed(columns.items()))
+    rows = rows_of_table(table_of(shuffled), OURS, bolt).rows
+    sensors = rows["sensors"]
+    np.testing.assert_array_equal(sensors["t_s"][:, 0], columns["t_s"])
+    for j, name in enumerate(bolt.joint_names):
+        np.testing.assert_array_equal(sensors["q"][:, j], columns[f"q_{name}"])
+        np.testing.assert_array_equal(sensors["v"][:, j], columns[f"v_{name}"])
+    assert np.isnan(sensors["tau"]).all()
+    assert np.isnan(sensors["contact_force_N"]).all()
+    assert np.isnan(rows["truth"]["p_WT"]).all()
+
+
+def broken(columns, name, change):
+    return {**columns, name: change(np.array(columns[name]))}
+
+
+def at(row, value):
+    def change(values):
+        values[row] = value
+        return values
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("t_s", at(7, 0.02), "log.csv:9:1: time goes back"),
+        ("t_s", at(7, 0.06), "log.csv:9:1: time stands still"),
+        ("t_s", lambda t: 1e3 * t, "as if in ms"),
+        ("t_s", lambda t: 1e6 * t, "as if in us"),
+        ("t_s", lambda t: 1e9 * t, "as if in ns"),
+        ("q_FL_HFE", at(5, np.nan), "log.csv:7:1: q_FL_HFE is empty or NaN"),
+        ("accel_z", at(5, np.nan), "log.csv:7:1: accel_z is empty or NaN"),
+        ("v_FL_HFE", at(5, np.nan), "log.csv:7:1: v_FL_HFE is empty or NaN"),
+        ("v_FL_HFE", lambda v: -v, "opposite sign"),
+        ("v_FL_HFE", lambda v: np.rad2deg(v), "as if in deg/s"),
+        ("gyro_x", lambda v: v + 40.0, "as if in deg/s"),
+    ],
+)
+def test_wrong_values_are_refused_with_line_and_remedy(bolt, name, change, sentence):
+    assert sentence in refusal(broken(columns_of(bolt), name, change), bolt)
+
+
+@pytest.mark.parametrize(
+    ("factor", "sentence"),
+    [(1 / 9.81, "as if in g and"), (1e3 / 9.81, "as if in mg and"), (0.0, "gravity were removed"),
+     (-1.0, "points down"), (5.0, "instead of about 9.81")],
+)  # fmt: skip
+def test_an_accelerometer_in_another_unit_is_refused(bolt, factor, sentence):
+    columns = columns_of(bolt)
+    for axis in "xyz":
+        columns[f"accel_{axis}"] = factor * columns[f"accel_{axis}"]
+    assert sentence in refusal(columns, bolt)
+
+
+def test_positions_in_degrees_are_refused(bolt):
+    columns = columns_of(bolt)
+    for name in bolt.joint_names:
+        columns[f"q_{name}"] = np.rad2deg(columns[f"q_{name}"])
+    assert "as if in degrees" in refusal(columns, bolt)
+
+
+def test_a_moving_joint_without_position_is_refused_by_name(bolt):
+    columns = columns_of(bolt)
+    columns["q_FL_HEF"] = columns.pop("q_FL_HFE")
+    assert "has no column 'q_FL_HFE'" in refusal(columns, bolt)
+    assert "did you mean 'q_FL_HEF'?" in refusal(columns, bolt)
+
+
+def test_velocities_that_are_missing_are_differentiated_causally(bolt):
+    columns = columns_of(bolt, n=200)
+    true = np.column_stack([columns.pop(f"v_{name}") for name in bolt.joint_names])
+    found = rows_of_table(table_of(columns), OURS, bolt)
+    v = found.rows["sensors"]["v"]
+    assert np.sqrt(((v - true)[30:] ** 2).mean()) < 0.06
+    assert any("differentiated" in note for note in found.notes)
+    cut = {name: values[:100] for name, values in columns.items()}
+    t_s, q = cut["t_s"], np.column_stack([cut[f"q_{name}"] for name in bolt.joint_names])
+    both = [causal_velocity(t_s[:n], q[:n], 15.0, 0.03)[:40] for n in (60, 100)]
+    np.testing.assert_allclose(*both, atol=0.02)
+
+
+def test_velocities_pass_through_a_gap():
+    t = np.delete(0.01 * np.arange(300), np.arange(100, 117))
+    q = np.column_stack([np.sin(2 * t)])
+    v = causal_velocity(t, q, 15.0, 0.03)[:, 0]
+    assert np.abs(v - 2 * np.cos(2 * t))[20:].max() < 0.2
+
+
+def test_noise_is_measured_beside_motion_and_held_samples():
+    rng = np.random.default_rng(1)
+    t = 0.01 * np.arange(2000)
+    x = np.column_stack([np.sin(3 * t), np.zeros_like(t)]) + [0.02, 0.3] * rng.normal(size=(2000, 2))
+    np.testing.assert_allclose(noise_sd(t, x), [0.02, 0.3], rtol=0.15)
+    fine = 0.002 * np.arange(10000)
+    held = np.repeat(x, 5, axis=0)
+    np.testing.assert_allclose(noise_sd(fine, held), [0.02, 0.3], rtol=0.15)
+    assert native_period_s(fine, held) == pytest.approx(0.01)
+
+
+MAPPING = """
+t_s: {column: stamp_ms, scale: 0.001}
+q_JOINT: pos.JOINT
+q_FL_HFE: {column: thigh_deg, scale: 0.017453292519943295, offset: 0.1}
+gyro: [wx, wy, wz]
+force_CONTACT: load_CONTACT
+"""
+
+
+def test_columns_are_mapped_by_name_pattern_and_list(bolt, tmp_path):
+    file = tmp_path / "columns.yaml"
+    file.write_text(MAPPING)
+    columns = columns_of(bolt)
+    theirs = {
+        name: values
+        for name, values in columns.items()
+        if name[:2] not in ("q_", "t_") and "gyro" not in name
+    }
+    theirs["stamp_ms"] = 1e3 * columns["t_s"]
+    for name in bolt.joint_names:
+        theirs[f"pos.{name}"] = columns[f"q_{name}"]
+    theirs["thigh_deg"] = np.rad2deg(theirs.pop("pos.FL_HFE") - 0.1)
+    for i, axis in enumerate("xyz"):
+        theirs[f"w{axis}"] = columns[f"gyro_{axis}"] + i
+    theirs["load_left_foot"] = np.full(60, 7.0)
+    mapping = read_columns(file, bolt.joint_names, bolt.contact_names)
+    ours = rows_of_table(table_of(columns), OURS, bolt).rows["sensors"]
+    mapped = rows_of_table(table_of(theirs), mapping, bolt).rows["sensors"]
+    for name in ("t_s", "q", "v"):
+        np.testing.assert_allclose(mapped[name], ours[name], atol=1e-12)
+    assert mapped["gyro"][3].tolist() == [0.0, 1.0, 2.0]
+    assert mapped["contact_force_N"][:, 0].tolist() == [7.0] * 60
+    assert np.isnan(mapped["contact_force_N"][:, 1]).all()
+    del theirs["thigh_deg"]
+    assert "has no column 'thigh_deg'" in refusal(theirs, bolt, mapping)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("q_JIONT: x_JOINT", "did you mean 'q_JOINT'?"),
+        ("q_JOINT: x", "should contain JOINT"),
+        ("gyro: [a, b]", "takes no list of 2"),
+        ("gyro: a", "should be a list of three"),
+        ("t_s: {column: t, scale: 0}", "scale should not be 0"),
+        ("t_s: {column: t, factor: 2}", "not 'factor'"),
+        ("t_s: {column: t, scale: yes}", "should be numbers"),
+        ("t_s: 5", "should be the name of a column"),
+    ],
+)
+def test_a_wrong_mapping_is_refused_with_its_line(bolt, tmp_path, line, sentence):
+    file = tmp_path / "columns.yaml"
+    file.write_text(f"# theirs\n{line}\n")
+    with pytest.raises(ConfigError) as refused:
+        read_columns(file, bolt.joint_names, bolt.contact_names)
+    assert f"{file}:2:" in str(refused.value)
+    assert sentence in str(refused.value)
+
+
+def test_the_log_holds_the_same_rows_and_is_no_run(bolt, tmp_path):
+    pytest.importorskip("mcap")
+    found = rows_of_table(table_of(columns_of(bolt)), OURS, bolt)
+    path = tmp_path / "log.mcap"
+    for _ in range(2):
+        write_log(path, header_of(bolt, "bolt", FILE, found), found.rows)
+    with LogReader(path) as reader:
+        rows = np.concatenate(list(reader.blocks()))
+        assert rows.tobytes() == found.rows.tobytes()
+        assert reader.header.robot == "bolt"
+        with pytest.raises(ConfigError, match="was imported"):
+            reader.require_run()
