@@ -153,6 +153,16 @@ class EstimatorGains(Config):
         description="SD of a sole's orientation in addition to encoder noise, from backlash and bending "
         "[rad]",
     )
+    adaptation_time_s: float = Field(
+        default=0.5,
+        ge=0,
+        le=1000,
+        description="time constant with which the noise of contact poses, SD leg_bend and encoder noise, is "
+        "increased to that of the innovations; 0 for never [s]",
+    )
+    largest_bend_factor: float = Field(
+        default=100.0, ge=1, le=1e6, description="largest factor on this SD by adaptation"
+    )
     slip_gate: float = Field(
         default=30.0,
         ge=0,

@@ -28,6 +28,7 @@ from kilohertz.estimators.inekf_layout import (
     SOLE,
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.estimators.pose_noise import SAMPLE_S, adapt_pose_noise, set_pose_noise
 from kilohertz.estimators.sole_motion import find_pressure
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.robot_model import RobotModel
@@ -35,8 +36,6 @@ from kilohertz.robots.model.rows import SensorRow
 
 Array = NDArray[np.float64]
 
-# Configured noises are per sample at this period [s]; as spectral densities they hold at any period.
-SAMPLE_S = 1e-3
 LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
 # Time after a reset at which the assumption of a level floor is checked [s].
@@ -49,7 +48,9 @@ _AFTER_KINEMATICS = (
     find_pressure,
     tick.trust_contacts,
     tick.pivot_soles,
+    set_pose_noise,
     tick.run_filter,
+    adapt_pose_noise,
     watch_imu,
     doubt_filter,
     write_state,
@@ -111,7 +112,7 @@ class FloatingBaseEstimator:
         self._dynamics = kernel_setup.new_dynamics(robot)
         self._contacts = kernel_setup.new_contacts(robot, config)
         self._poses = self.filter.poses
-        kernel_setup.set_pose_noise(self._poses, robot, config)
+        self._pose_noise = kernel_setup.new_pose_noise(self._poses, robot, config)
         self._doubt = kernel_setup.new_doubt(nc)
         self._state = kernel_setup.new_state(robot)
         self.q, self.v = self._state
@@ -152,6 +153,7 @@ class FloatingBaseEstimator:
             "problem": kernel_setup.wrench_problem(robot, config, weight_N, accel_sd, self._data.tau),
             "contacts": self._contacts,
             "poses": self._poses,
+            "pose_noise": self._pose_noise,
             "detection": kernel_setup.detection(config, weight_N),
             "trust": kernel_setup.trust(config),
             "doubt": self._doubt,
@@ -205,6 +207,8 @@ class FloatingBaseEstimator:
         contacts.age_s[:] = config.contact.landing_time_s + 1.0
         doubt = self._doubt
         for array in (
+            self._pose_noise.smooth,
+            self._pose_noise.spread,
             doubt.doubt,
             doubt.disagreement,
             doubt.speed_m_s,

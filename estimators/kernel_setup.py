@@ -17,6 +17,7 @@ from kilohertz.estimators.floating_base_tick import Dynamics, TickSettings
 from kilohertz.estimators.imu_watch import ImuWatch
 from kilohertz.estimators.inekf_layout import POINT, SOLE, ContactPoses
 from kilohertz.estimators.joint_observer import Joints
+from kilohertz.estimators.pose_noise import PoseNoise
 from kilohertz.robots.model.robot_model import RobotModel
 
 Array = NDArray[np.float64]
@@ -126,11 +127,19 @@ def new_contacts(robot: RobotModel, config: EstimatorGains) -> Contacts:
     )
 
 
-def set_pose_noise(poses: ContactPoses, robot: RobotModel, config: EstimatorGains) -> None:
-    """Writes the covariances that `pose_noise` computes to `poses`."""
+def new_pose_noise(poses: ContactPoses, robot: RobotModel, config: EstimatorGains) -> PoseNoise:
+    """Builds the noise of the contact poses that `pose_noise` computes, and writes it to `poses`."""
     position, rotation = pose_noise(robot, config)
     poses.position_covariance[:] = position
     poses.rotation_covariance[:] = rotation
+    return PoseNoise(
+        position=position,
+        rotation=rotation,
+        smooth=np.zeros((len(robot.contacts), 2, 3)),
+        spread=np.zeros(2),
+        time_s=float(config.adaptation_time_s),
+        most=2.0 * math.log(config.largest_bend_factor),
+    )
 
 
 def new_joints(config: JointObserverGains, na: int) -> Joints:
