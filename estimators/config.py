@@ -170,7 +170,7 @@ class EstimatorGains(Config):
         description="squared Mahalanobis distance above which a foot counts as slipping; 0 for never",
     )
     largest_disagreement: float = Field(
-        default=45.0,
+        default=60.0,
         gt=0,
         le=1e6,
         description="squared Mahalanobis distance of all closed contacts from the IMU, averaged over "

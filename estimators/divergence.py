@@ -106,11 +106,12 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
         disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
     stepping[0] = STEPPING_S if closed < len(ekf.active) else max(stepping[0] - dt, 0.0)
     wider = 1.0 if stepping[0] == 0.0 else _STEPPING
+    # Both are tighter for a robot at rest, but not the innovations: coarse encoders that begin to move cause
+    # larger ones than they did at rest.
     total = disagreement[0] / (wider * trust.disagreement)
+    quiet = recent_speed(dt, ekf, doubt) < QUIET_M_S
     if soles >= _LEAST_CONTACTS:
-        total = max(total, turn / (wider * trust.turn_rad))
-    if recent_speed(dt, ekf, doubt) < QUIET_M_S:
-        total *= _QUIET_DOUBT
+        total = max(total, (_QUIET_DOUBT if quiet else 1.0) * turn / (wider * trust.turn_rad))
     # Written as "not <=", here and below, so that NaN counts as diverged.
     if not doubt.contradiction_m_s2[0] / trust.contradiction_m_s2 <= total:
         total = doubt.contradiction_m_s2[0] / trust.contradiction_m_s2

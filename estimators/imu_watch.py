@@ -29,6 +29,8 @@ FOLLOWING_PER_S = 8.0
 """Poles of the observer [1/s]; slow ones detect an error later, fast ones react more to slipping feet."""
 SLIPPING_M_S = 0.03
 """Limit on the velocity difference between legs and observer that counts as an error of the IMU [m/s]."""
+SMOOTHING_S = 0.02
+"""Time constant of the low-pass on this difference [s]: coarse encoders move in steps, and rest between them."""
 STARTING_S = 0.5
 """Time after a reset in which the filter still corrects its initial tilt, which came from one sample [s]."""
 _MEMORY_S = 1.0
@@ -48,7 +50,7 @@ class ImuWatch(NamedTuple):
     tilt: Array
     """(3,) sum of the recent corrections of the filter's rotation, with exponential forgetting [rad]."""
     off: Array
-    """(3,) scratch: velocity of the IMU from the legs minus `speed` [m/s]."""
+    """(3,) velocity of the IMU from the legs minus `speed`, low-passed [m/s]."""
     landing_time_s: float
     """Time after closing in which a contact is not used, because it may still move [s]."""
 
@@ -95,6 +97,7 @@ def watch_imu(
         tilt[i] += ekf.rows[CORRECTION, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
         if doubt.since_reset_s[0] < STARTING_S:
             speed[i] = ekf.v_WI[i]
+            off[i] = 0.0
             lack[i] = 0.0
             tilt[i] = 0.0
     # A correction of the rotation by `tilt` changes the effect of gravity by g (tilt_y, -tilt_x).
@@ -134,11 +137,11 @@ def compare_with_legs(
             off_x += load * ((last_x - hung[c, 0]) / dt + R[0, 0] * a + R[0, 1] * b + R[0, 2] * d)
             off_y += load * ((last_y - hung[c, 1]) / dt + R[1, 0] * a + R[1, 1] * b + R[1, 2] * d)
             off_z += load * ((last_z - hung[c, 2]) / dt + R[2, 0] * a + R[2, 1] * b + R[2, 2] * d)
-    part = 1.0
     if weight > 0.0:
         off_x, off_y, off_z = off_x / weight - speed[0], off_y / weight - speed[1], off_z / weight - speed[2]
-        size = math.sqrt(off_x * off_x + off_y * off_y + off_z * off_z)
-        if size > SLIPPING_M_S:
-            part = SLIPPING_M_S / size
-    off[0], off[1], off[2] = off_x, off_y, off_z
-    return part
+    follow = 1.0 - math.exp(-dt / SMOOTHING_S)
+    off[0] += follow * (off_x - off[0])
+    off[1] += follow * (off_y - off[1])
+    off[2] += follow * (off_z - off[2])
+    size = math.sqrt(off[0] * off[0] + off[1] * off[1] + off[2] * off[2])
+    return SLIPPING_M_S / size if size > SLIPPING_M_S else 1.0

@@ -88,6 +88,7 @@ def wrench_problem(
         force_deviation_N=float(config.contact.wrench_noise_fraction * weight_N),
         moment_deviation_Nm=float(config.contact.wrench_noise_fraction * weight_N * MOMENT_ARM_M),
         most_force_N=float(2.0 * weight_N),
+        sensed=robot.description.torque_sensing,
         most_moment_Nm=float(2.0 * weight_N * max(*reach, 1e-3) if reach else 1.0),
     )
 

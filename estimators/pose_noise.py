@@ -1,9 +1,9 @@
 """Adaptation of the noise of the contact poses to the innovations of the filter.
 
-Encoders of a real leg have coarse steps, and backlash and bending change slowly. Their errors are larger than
-those of good sensors, and repeat from sample to sample, so that many samples tell no more than a few. The
-noise that matters to the filter is therefore the one at low frequency: the low-passed innovations, each divided
-by its standard deviation, are compared with what white noise of unit variance gives after the same low-pass.
+Encoders of a real leg have coarse steps, and backlash and bending change slowly. Their errors are larger
+than those of good sensors, and repeat from sample to sample, so that many samples tell no more than a few.
+The noise that matters to the filter is therefore the one at low frequency: the low-passed innovations, each
+divided by its standard deviation, are compared with white noise of unit variance after the same low-pass.
 While they are larger, the covariance of the contact poses is increased; while they are smaller, it is
 decreased to no less than the configured one. A fault grows faster than the covariance does.
 
@@ -20,17 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.estimators.contact_detection import Contacts
+from kilohertz.estimators.divergence import Doubt
 from kilohertz.estimators.inekf_layout import SOLE, UNUSED, ContactPoses, Filter
 from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
 
 SAMPLE_S = 1e-3
-"""Period at which the configured noises are those of one sample [s]; at other periods their densities hold."""
+"""Period at which the configured noises are those of one sample [s]; at other periods their spectral
+densities hold."""
 _SMOOTHING_S = 0.03
 """Time constant of the low-pass on the innovations [s]."""
 _STEADY_S = 0.1
 """Time after closing in which the innovations of a contact are not used [s]: its sole may still settle."""
+_FIRST_S = 0.05
+"""Shortest time constant of the adaptation, right after a reset [s]."""
 _MOST = 8.0
 """Largest ratio of measured to expected innovation that is used, so that one jolt has little effect."""
 _POSITION, _ROTATION = 0, 1
@@ -63,8 +67,9 @@ def set_pose_noise(dt: float, poses: ContactPoses, pose_noise: PoseNoise) -> Non
         pose_noise: configured noise, and the factors on it.
     """
     share = SAMPLE_S / dt
-    on_position = share * math.exp(pose_noise.spread[_POSITION])
-    on_rotation = share * math.exp(pose_noise.spread[_ROTATION])
+    # A single sample is no better than configured, even if samples are rare.
+    on_position = max(1.0, share * math.exp(pose_noise.spread[_POSITION]))
+    on_rotation = max(1.0, share * math.exp(pose_noise.spread[_ROTATION]))
     for c in range(len(poses.wanted)):
         for i in range(3):
             for j in range(3):
@@ -73,17 +78,20 @@ def set_pose_noise(dt: float, poses: ContactPoses, pose_noise: PoseNoise) -> Non
 
 
 @struct_kernel
-def adapt_pose_noise(dt: float, ekf: Filter, contacts: Contacts, pose_noise: PoseNoise) -> None:
+def adapt_pose_noise(dt: float, ekf: Filter, contacts: Contacts, doubt: Doubt, pose_noise: PoseNoise) -> None:
     """Adapts the factors on the covariances to the innovations of this sample.
 
     Args:
         dt: time since the last accepted sample [s].
         ekf: the filter after this sample.
         contacts: the contacts; `age_s` is read.
+        doubt: the time since the last reset is read.
         pose_noise: `smooth` and `spread` are written.
     """
     if pose_noise.time_s <= 0.0:
         return
+    # After a reset nothing is known about the noise, so that the first samples count for more.
+    time_s = min(pose_noise.time_s, max(_FIRST_S, doubt.since_reset_s[0]))
     follow = 1.0 - math.exp(-dt / _SMOOTHING_S)
     # Variance of unit white noise after the low-pass, for three components.
     expected = 3.0 * follow / (2.0 - follow)
@@ -103,5 +111,5 @@ def adapt_pose_noise(dt: float, ekf: Filter, contacts: Contacts, pose_noise: Pos
                 used += 1
                 total += min(square / expected, _MOST)
         if used > 0:
-            grown = pose_noise.spread[kind] + min(dt / pose_noise.time_s, 1.0) * (total / used - 1.0)
+            grown = pose_noise.spread[kind] + min(dt / time_s, 1.0) * (total / used - 1.0)
             pose_noise.spread[kind] = min(max(grown, 0.0), pose_noise.most)

@@ -23,10 +23,11 @@ def find_pressure(contacts: Contacts, detection: Detection) -> None:
 
     The centre of pressure is limited to the sole; without load, or if the wrench is not known, the origin of
     the contact frame is used. The margin is 1 in the middle of the sole, 0 at an edge or outside, -1 with
-    almost no load, and 1 if the wrench is not known. A sole with a small margin may be rolling over its edge.
+    almost no load, and 1 if the wrench is unknown or a force sensor contradicts it. A sole with a small
+    margin may be rolling over its edge.
 
     Args:
-        contacts: the contacts; their wrenches are read, `p_FP` and `margin` are written.
+        contacts: the contacts; their wrenches and normal forces are read, `p_FP` and `margin` are written.
         detection: thresholds; below `make_N` a contact has almost no load, and no centre of pressure.
     """
     wrench, R_BF, sole_box = contacts.wrench_B, contacts.R_BF, contacts.sole_box
@@ -35,17 +36,19 @@ def find_pressure(contacts: Contacts, detection: Detection) -> None:
         p_FP[c, 0] = 0.0
         p_FP[c, 1] = 0.0
         margin[c] = -1.0
+        # Without a sensor, the force is that of the wrench.
+        force = contacts.force_N[c]
+        if force < detection.make_N:
+            continue
         normal, moment_x, moment_y = 0.0, 0.0, 0.0
         for i in range(3):
             normal += R_BF[c, i, 2] * wrench[c, i]
             moment_x += R_BF[c, i, 0] * wrench[c, 3 + i]
             moment_y += R_BF[c, i, 1] * wrench[c, 3 + i]
-        if not abs(normal) < LARGEST_FORCE_N:
-            margin[c] = 1.0
-            continue
-        if normal < detection.make_N:
-            continue
         margin[c] = 1.0
+        # Torques that are not measured, or zero, contradict a sensor that reports load.
+        if not (normal >= detection.make_N and normal < LARGEST_FORCE_N):
+            continue
         for axis in range(2):
             at = -moment_y / normal if axis == 0 else moment_x / normal
             low, high = sole_box[c, 0, axis], sole_box[c, 1, axis]
