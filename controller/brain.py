@@ -48,8 +48,8 @@ _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
 
 The period is clamped to this range, so that a jump of the clock causes no jump of the state.
 """
-_PERIODS = 8
-"""Number of recent periods whose shortest one counts as the usual period."""
+_LONGER, _SHORTER = 0.25, 0.03
+"""Weights of a longer and of a shorter period in the average period: a pause is often followed by a burst."""
 _NAMES_TOLD = 4
 """Largest number of rows that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
@@ -185,8 +185,7 @@ class Brain:
         # NaN is valid for an unknown torque, and for the force of a contact without a sensor; see _is_finite.
         self._torques_at, self._inertial_at = torques_at(robot.na), gyro_at(robot.na)
         self._forces_at = contact_forces_at(robot.na)
-        self._periods = np.full(_PERIODS, dt_s)
-        self._tick = 0
+        self._usual_dt = dt_s
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
         self._torque = np.zeros(robot.na)
@@ -237,7 +236,7 @@ class Brain:
         self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
-        self._periods[:] = self._dt
+        self._usual_dt = self._dt
         self.supervisor.handle(ARM)
         self._show_state()
         self.output.tau[:] = 0.0
@@ -341,13 +340,13 @@ class Brain:
     def _likely_period(self, elapsed_s: float) -> float:
         """Returns the time since the last sample, limited to what a jump of the clock cannot exceed.
 
-        The limits are relative to the nominal period, or to the shortest one of the last samples if that is
-        longer: a log or a robot that is sampled at a lower rate.
+        The limits are relative to the nominal period, or to the average one if that is longer: a log, or a
+        robot that is sampled at a lower rate.
         """
-        self._periods[self._tick % _PERIODS] = elapsed_s
-        self._tick += 1
-        usual = max(self._dt, float(self._periods.min()))
-        return min(max(elapsed_s, _SHORTEST_DT * self._dt), _LONGEST_DT * usual)
+        change = min(max(elapsed_s, 0.0), 2.0 * self._usual_dt) - self._usual_dt
+        self._usual_dt += change * (_LONGER if change > 0.0 else _SHORTER)
+        self._usual_dt = max(self._usual_dt, self._dt)
+        return min(max(elapsed_s, _SHORTEST_DT * self._dt), _LONGEST_DT * self._usual_dt)
 
     def _leave_out(self, why: str) -> float:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.

@@ -154,7 +154,7 @@ class EstimatorGains(Config):
         "[rad]",
     )
     adaptation_time_s: float = Field(
-        default=0.5,
+        default=0.2,
         ge=0,
         le=1000,
         description="time constant with which the noise of contact poses, SD leg_bend and encoder noise, is "

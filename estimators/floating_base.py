@@ -113,11 +113,13 @@ class FloatingBaseEstimator:
         self._contacts = kernel_setup.new_contacts(robot, config)
         self._poses = self.filter.poses
         self._pose_noise = kernel_setup.new_pose_noise(self._poses, robot, config)
+        self._watch = kernel_setup.new_watch(nc, config)
         self._doubt = kernel_setup.new_doubt(nc)
         self._state = kernel_setup.new_state(robot)
         self.q, self.v = self._state
         self.normal_force_N, self.contact_wrench_B = self._contacts.normal_force_N, self._contacts.wrench_B
         self.doubt: Array = self._doubt.doubt
+        self._scratch = new_scratch(robot.new_sensor_row().data.size)
         self._pending_s = 0.0
         self._level_check_s = 0.0
         structs = self._structs()
@@ -126,7 +128,7 @@ class FloatingBaseEstimator:
             [tick.before_kinematics],
             call={"row": "f8[::1]", "dt": "f8"},
             structs=structs,
-            returns="b1",
+            returns="i8",
         )
         self._after = bind(
             "floating_base_after",
@@ -157,9 +159,9 @@ class FloatingBaseEstimator:
             "detection": kernel_setup.detection(config, weight_N),
             "trust": kernel_setup.trust(config),
             "doubt": self._doubt,
-            "watch": kernel_setup.new_watch(len(robot.contacts), config),
+            "watch": self._watch,
             "state": self._state,
-            "scratch": new_scratch(),
+            "scratch": self._scratch,
         }
 
     def reset(self, sensors: SensorRow) -> None:
@@ -202,6 +204,7 @@ class FloatingBaseEstimator:
                 poses.rotation_covariance[c],
             )
         self._imu.gyro_smooth[:] = sensors.gyro
+        self._scratch.last_row[:] = sensors.data[joint_observer.ROW_Q :]
         contacts.timer_s[:] = 0.0
         # The contacts count as closed for long, so that none has its landing noise after the reset.
         contacts.age_s[:] = config.contact.landing_time_s + 1.0
@@ -268,7 +271,7 @@ class FloatingBaseEstimator:
         )
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Updates the state with one sample; a refused sample changes nothing.
+        """Updates the state with one sample; one that is refused or repeats the last one changes nothing.
 
         Args:
             sensors: the newest sensor row.
@@ -280,9 +283,10 @@ class FloatingBaseEstimator:
             dt_s = SAMPLE_S
         # The sample after a refused one also covers the time of the refused one.
         dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
-        if not self._before(sensors.data, dt):
+        verdict = self._before(sensors.data, dt)
+        if verdict != tick.USED:
             self._pending_s = dt
-            self.refused += 1
+            self.refused += verdict == tick.REFUSED
             return
         self._pending_s = 0.0
         q_B, v_B, vdot_B = self._dynamics

@@ -30,7 +30,7 @@ FOLLOWING_PER_S = 8.0
 SLIPPING_M_S = 0.03
 """Limit on the velocity difference between legs and observer that counts as an error of the IMU [m/s]."""
 SMOOTHING_S = 0.02
-"""Time constant of the low-pass on this difference [s]: coarse encoders move in steps, and rest between them."""
+"""Time constant of the low-pass on this difference [s]: coarse encoders move in steps."""
 STARTING_S = 0.5
 """Time after a reset in which the filter still corrects its initial tilt, which came from one sample [s]."""
 _MEMORY_S = 1.0

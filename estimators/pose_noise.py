@@ -37,6 +37,11 @@ _FIRST_S = 0.05
 """Shortest time constant of the adaptation, right after a reset [s]."""
 _MOST = 8.0
 """Largest ratio of measured to expected innovation that is used, so that one jolt has little effect."""
+_EXPECTED = 2.0
+"""Ratio above which the covariance is increased; the one of white noise, 1 on average, is seldom larger."""
+_FORGETTING = 0.2
+"""Rate of a decrease of the covariance as a fraction of that of an increase: a robot that rests between two
+motions must not forget what its encoders are like in motion."""
 _POSITION, _ROTATION = 0, 1
 
 
@@ -111,5 +116,7 @@ def adapt_pose_noise(dt: float, ekf: Filter, contacts: Contacts, doubt: Doubt, p
                 used += 1
                 total += min(square / expected, _MOST)
         if used > 0:
-            grown = pose_noise.spread[kind] + min(dt / time_s, 1.0) * (total / used - 1.0)
-            pose_noise.spread[kind] = min(max(grown, 0.0), pose_noise.most)
+            excess = total / used - _EXPECTED
+            share = min(dt / time_s, 1.0)
+            change = share * excess if excess > 0.0 else _FORGETTING * share * max(excess, -1.0)
+            pose_noise.spread[kind] = min(max(pose_noise.spread[kind] + change, 0.0), pose_noise.most)

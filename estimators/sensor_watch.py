@@ -50,13 +50,15 @@ _COARSE = 0.1
 stops between two steps."""
 _EQUAL = 1e-6
 """Relative difference up to which two changes count as equal in size."""
-_LEAST_CONTRADICTION_RAD = 0.003
+_LEAST_CONTRADICTION_RAD = 0.006
 """Least difference between position change and integral of the velocity that counts as a fault [rad]."""
 _SLACKS = 2.0
 """The same difference in addition, as a multiple of the largest one that was seen recently, and of the
 encoder's finest step."""
 _LAG_RAD = 0.02
-"""The same difference in addition if the velocity rests: it may be filtered, and lag behind a sudden motion."""
+"""The same difference in addition if the velocity rests: it may lag behind a sudden motion."""
+_FINE_RAD = 1e-4
+"""Smallest step of an encoder from which the noise of the joint's velocity may stop [rad]."""
 _COARSEST_RAD = 0.002
 """Largest step of an encoder that is allowed for [rad]."""
 _FIRST_SLACK_RAD, _LARGEST_SLACK_RAD = 0.0035, 0.02
@@ -281,7 +283,11 @@ def take_values(row: Vector, elapsed: float, joints_s: float, joints_new: bool, 
             same[c] += 1 if joints_new or c >= 2 * na else 0
             held[c] += elapsed
             long = held[c] > max(FROZEN_S, _PAUSES * pause[c]) and same[c] >= _FEWEST_SAMPLES
-            if long and turning[c] > _NOISY and channels.coarse[c] < _COARSE:
+            # A velocity that is computed from coarse positions rests with them.
+            coarse = channels.coarse[c] >= _COARSE
+            if c >= na and c < 2 * na:
+                coarse = coarse or channels.finest[c - na] > _FINE_RAD
+            if long and turning[c] > _NOISY and not coarse:
                 channels.culprit[0] = c
                 frozen = True
         else:
