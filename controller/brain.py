@@ -48,6 +48,9 @@ _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
 
 The period is clamped to this range, so that a jump of the clock causes no jump of the state.
 """
+_SLOW_S, _LONGEST_GAP = 0.005, 20.0
+"""Period above which samples do not come from a control loop but from a log, whose recorder may pause [s],
+and the longest such pause in average periods."""
 _LONGER, _SHORTER = 0.25, 0.03
 """Weights of a longer and of a shorter period in the average period: a pause is often followed by a burst."""
 _NAMES_TOLD = 4
@@ -346,7 +349,8 @@ class Brain:
         change = min(max(elapsed_s, 0.0), 2.0 * self._usual_dt) - self._usual_dt
         self._usual_dt += change * (_LONGER if change > 0.0 else _SHORTER)
         self._usual_dt = max(self._usual_dt, self._dt)
-        return min(max(elapsed_s, _SHORTEST_DT * self._dt), _LONGEST_DT * self._usual_dt)
+        longest = _LONGEST_DT if self._usual_dt < _SLOW_S else _LONGEST_GAP
+        return min(max(elapsed_s, _SHORTEST_DT * self._dt), longest * self._usual_dt)
 
     def _leave_out(self, why: str) -> float:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.

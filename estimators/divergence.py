@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 WINDOW_S = 0.05
 TURNING_S = 1.0
 RISE_S, UNREST_S = 0.1, 1.0
+_LARGEST_SHARE = 0.25
+"""Largest weight of one sample in the average over WINDOW_S, also if it comes after a gap."""
 QUIET_M_S = 0.08
 _QUIET_DOUBT = 3.0
 STEPPING_S, _STEPPING = 1.0, 2.2
@@ -103,7 +105,7 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
     disagreement, stepping = doubt.disagreement, doubt.stepping_s
     if closed >= _LEAST_CONTACTS and found:
         # Updated only with enough closed contacts; otherwise the last value is held.
-        disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
+        disagreement[0] += min(_LARGEST_SHARE, dt / WINDOW_S) * (closed * least - disagreement[0])
     stepping[0] = STEPPING_S if closed < len(ekf.active) else max(stepping[0] - dt, 0.0)
     wider = 1.0 if stepping[0] == 0.0 else _STEPPING
     # Both are tighter for a robot at rest, but not the innovations: coarse encoders that begin to move cause

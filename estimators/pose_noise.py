@@ -31,6 +31,8 @@ SAMPLE_S = 1e-3
 densities hold."""
 _SMOOTHING_S = 0.03
 """Time constant of the low-pass on the innovations [s]."""
+_RAREST_S = 0.02
+"""Longest period at which the noise counts as a density [s]."""
 _STEADY_S = 0.1
 """Time after closing in which the innovations of a contact are not used [s]: its sole may still settle."""
 _FIRST_S = 0.05
@@ -71,7 +73,8 @@ def set_pose_noise(dt: float, poses: ContactPoses, pose_noise: PoseNoise) -> Non
         poses: the covariances are written.
         pose_noise: configured noise, and the factors on it.
     """
-    share = SAMPLE_S / dt
+    # After a gap, one sample is no better than those before it.
+    share = SAMPLE_S / min(dt, _RAREST_S)
     # A single sample is no better than configured, even if samples are rare.
     on_position = max(1.0, share * math.exp(pose_noise.spread[_POSITION]))
     on_rotation = max(1.0, share * math.exp(pose_noise.spread[_ROTATION]))

@@ -57,6 +57,8 @@ _SLACKS = 2.0
 encoder's finest step."""
 _LAG_RAD = 0.02
 """The same difference in addition if the velocity rests: it may lag behind a sudden motion."""
+_LATE_BUS_S = 0.2
+"""Time for which several joints may stop together, if a bus or a recorder pauses [s]."""
 _FINE_RAD = 1e-4
 """Smallest step of an encoder from which the noise of the joint's velocity may stop [rad]."""
 _COARSEST_RAD = 0.002
@@ -315,7 +317,8 @@ def compare_ways(elapsed: float, channels: Channels) -> bool:
         elapsed: time since the last new joint values [s].
         channels: `apart`, `worst`, `slack` and the culprit are written.
     """
-    na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False
+    na, same, apart = len(channels.fastest), channels.same, channels.apart
+    culprit, near = NO_CHANNEL, 0
     keep, forget = math.exp(-elapsed / _WINDOW_S), math.exp(-elapsed / _FORGETTING_S)
     for j in range(na):
         longest = same[j]
@@ -335,7 +338,11 @@ def compare_ways(elapsed: float, channels: Channels) -> bool:
         encoder_rests = same[j] >= same[na + j]
         if not encoder_rests:
             least += _LAG_RAD
+        near += 1 if abs(apart[j]) > 0.5 * least else 0
         if longest >= _FEWEST_SAMPLES and abs(apart[j]) > least:
-            channels.culprit[0] = j if encoder_rests else na + j
-            contradicts = True
-    return contradicts
+            culprit = j if encoder_rests else na + j
+    # If several joints are late together, it may be their bus, which gets some more time.
+    if culprit == NO_CHANNEL or (near > 1 and channels.held_s[culprit] < _LATE_BUS_S):
+        return False
+    channels.culprit[0] = culprit
+    return True
