@@ -161,7 +161,7 @@ class EstimatorGains(Config):
         "increased to that of the innovations; 0 for never [s]",
     )
     largest_bend_factor: float = Field(
-        default=100.0, ge=1, le=1e6, description="largest factor on this SD by adaptation"
+        default=50.0, ge=1, le=1e6, description="largest factor on this SD by adaptation"
     )
     slip_gate: float = Field(
         default=30.0,

@@ -247,6 +247,7 @@ def pivot_soles(
         velocity = ekf.slot_velocity[c]
         sole_velocity(c, scratch.w_B, joints.v, tables, contacts, velocity, scratch.column)
         rotate_back(imu.R_BI, velocity, velocity)
+        rotate_back(imu.R_BI, contacts.spin[c], contacts.spin[c])
 
 
 @struct_kernel

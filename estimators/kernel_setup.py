@@ -123,6 +123,7 @@ def new_contacts(robot: RobotModel, config: EstimatorGains) -> Contacts:
         age_s=np.zeros(nc),
         p_FP=np.zeros((nc, 2)),
         margin=np.zeros(nc),
+        spin=np.zeros((nc, 3)),
         sole_box=sole_boxes(robot),
         slot_kind=np.array([SOLE if sole else POINT for sole in soles], dtype=np.int64),
     )
@@ -195,6 +196,9 @@ def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
         lack=np.zeros(3),
         tilt=np.zeros(3),
         off=np.zeros(3),
+        spun=np.zeros(3),
+        felt=np.zeros(3),
+        edge=float(config.edge_fraction),
         landing_time_s=float(config.contact.landing_time_s),
     )
 

@@ -68,14 +68,15 @@ def sole_velocity(
     velocity: Array,
     column: Array,
 ) -> None:
-    """Computes the velocity of the middle of a sole whose centre of pressure is at rest.
+    """Computes the motion of the middle of a sole whose centre of pressure is at rest.
 
     Args:
         c: index of the contact, and of its frame in the tables.
         w_B: (3,) angular velocity of the base, in its own axes [rad/s].
         joint_velocity: (na,) joint velocities [rad/s].
         tables: kinematic tables whose first frames are the contacts.
-        contacts: poses of the contacts in the base frame, and their centres of pressure.
+        contacts: poses of the contacts in the base frame, and their centres of pressure; `spin`, in the
+            base's axes, is written.
         velocity: (3,) velocity of the middle of the sole, in the base's axes [m/s]; written.
         column: (6,) scratch.
     """
@@ -87,6 +88,8 @@ def sole_velocity(
             x += column[3] * joint_velocity[j]
             y += column[4] * joint_velocity[j]
             z += column[5] * joint_velocity[j]
+    spin = contacts.spin[c]
+    spin[0], spin[1], spin[2] = x, y, z
     # Vector from the centre of pressure to the middle of the sole, in the base's axes.
     to_x = -R_BF[0, 0] * p_FP[0] - R_BF[0, 1] * p_FP[1]
     to_y = -R_BF[1, 0] * p_FP[0] - R_BF[1, 1] * p_FP[1]
