@@ -197,6 +197,13 @@ class EstimatorGains(Config):
         "counts as wrong; an IMU rotated by 5 deg gives 0.85, a walk on ice (friction 0.12) "
         "0.6 [m/s^2]",
     )
+    largest_opposed_power_m2_s3: float = Field(
+        default=5.0,
+        gt=0,
+        le=1e4,
+        description="product of acceleration and velocity difference between IMU and legs, averaged over "
+        "30 ms, above which the IMU counts as suddenly rotated [m^2/s^3]",
+    )
     use_sole_orientation: bool = Field(
         default=True, description="whether the filter uses the orientation of closed soles"
     )

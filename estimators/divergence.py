@@ -42,6 +42,8 @@ STEPPING_S, _STEPPING = 1.0, 2.2
 """Time for which a robot counts as stepping after it lifted a foot [s], and the factor on the bounds during
 this time. A stepping robot rotates its soles further, by 8 deg if it is pushed while walking, and causes
 large innovations of both contacts if it lands on its heels."""
+_UNSEEN = 0.75
+"""Factor on the bound of the rotation for soles whose wrench is not known."""
 FINDING_S = 0.18
 """Time after a reset in which the filter still corrects the tilt, which came from a single sample [s]."""
 _LEAST_CONTACTS = 2
@@ -57,6 +59,8 @@ class Trust(NamedTuple):
     """Bound of the sum of the variances of the rotation about x and y [rad^2]."""
     turn_rad: float
     """Bound of the common rotation of all closed soles [rad]."""
+    opposed_m2_s3: float
+    """Bound of `Doubt.opposed_m2_s3` [m^2/s^3]."""
     contradiction_m_s2: float
     """Bound of the contradiction between IMU and legs [m/s^2], see `watch_imu`."""
 
@@ -70,6 +74,11 @@ class Doubt(NamedTuple):
     """(1,) smallest squared Mahalanobis distance of a closed contact times their number, low-passed."""
     contradiction_m_s2: Array
     """(1,) difference between the accelerations from IMU and legs [m/s^2], see `watch_imu`."""
+    opposed_m2_s3: Array
+    """(1,) rate at which a measured acceleration increases the velocity difference between IMU and legs
+    [m^2/s^3], see `watch_imu`; the IMU has suddenly rotated in its mount."""
+    spun_rad: Array
+    """(1,) recent rotation of the standing contacts according to gyro and joints [rad], see `watch_imu`."""
     upright: Array
     """(nc, 2) horizontal components, in the world, of each sole's normal in the last sample."""
     turned_rad: Array
@@ -114,6 +123,8 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
     quiet = recent_speed(dt, ekf, doubt) < QUIET_M_S
     if soles >= _LEAST_CONTACTS:
         total = max(total, (_QUIET_DOUBT if quiet else 1.0) * turn / (wider * trust.turn_rad))
+    total = max(total, (_QUIET_DOUBT if quiet else 1.0) * doubt.spun_rad[0] / (_UNSEEN * trust.turn_rad))
+    total = max(total, doubt.opposed_m2_s3[0] / trust.opposed_m2_s3)
     # Written as "not <=", here and below, so that NaN counts as diverged.
     if not doubt.contradiction_m_s2[0] / trust.contradiction_m_s2 <= total:
         total = doubt.contradiction_m_s2[0] / trust.contradiction_m_s2

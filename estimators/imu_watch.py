@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.contact_detection import Contacts
+from kilohertz.estimators.contact_detection import LARGEST_FORCE_N, Contacts
 from kilohertz.estimators.divergence import Doubt
 from kilohertz.estimators.inekf_layout import CORRECTION, ROTATION, ContactPoses, Filter
 from kilohertz.estimators.so3 import rotate
@@ -56,11 +56,12 @@ class ImuWatch(NamedTuple):
     off: Array
     """(3,) velocity of the IMU from the legs minus `speed`, low-passed [m/s]."""
     spun: Array
-    """(3,) recent rotation of the standing contacts according to gyro and joints, weighted by load [rad]."""
+    """(3,) recent rotation of the standing contacts whose wrench is not known, according to gyro and joints,
+    weighted by load [rad]; one whose wrench is known may be seen to roll over its edge."""
     felt: Array
     """(3,) acceleration of the IMU according to gyro and accelerometer, low-passed [m/s^2]."""
-    edge: float
-    """Margin of the centre of pressure below which a sole may roll over its edge, see `find_pressure`."""
+    opposed: Array
+    """(1,) rate at which the acceleration `felt` increases `off`, low-passed [m^2/s^3]."""
     landing_time_s: float
     """Time after closing in which a contact is not used, because it may still move [s]."""
 
@@ -113,6 +114,12 @@ def watch_imu(
             watch.felt[i] = 0.0
             lack[i] = 0.0
             tilt[i] = 0.0
+    power = -(off[0] * watch.felt[0] + off[1] * watch.felt[1] + off[2] * watch.felt[2])
+    watch.opposed[0] += (1.0 - math.exp(-dt / FEELING_S)) * (max(power, 0.0) - watch.opposed[0])
+    if doubt.since_reset_s[0] < STARTING_S:
+        watch.opposed[0] = 0.0
+    doubt.opposed_m2_s3[0] = watch.opposed[0]
+    doubt.spun_rad[0] = math.sqrt(watch.spun[0] ** 2 + watch.spun[1] ** 2 + watch.spun[2] ** 2)
     # A correction of the rotation by `tilt` changes the effect of gravity by g (tilt_y, -tilt_x).
     x_lacks = lack[0] + gravity * tilt[1]
     y_lacks = lack[1] - gravity * tilt[0]
@@ -138,7 +145,7 @@ def compare_with_legs(
         a fast foot to that of a foot with SLIPPING_M_S.
     """
     R, hung, off, speed, spun = ekf.R_WI, watch.hung, watch.off, watch.speed, watch.spun
-    spin_x, spin_y, spin_z = 0.0, 0.0, 0.0
+    unseen, spin_x, spin_y, spin_z = 0.0, 0.0, 0.0, 0.0
     weight, off_x, off_y, off_z = 0.0, 0.0, 0.0, 0.0
     for c in range(len(contact)):
         last_x, last_y, last_z = hung[c, 0], hung[c, 1], hung[c, 2]
@@ -149,21 +156,23 @@ def compare_with_legs(
             weight += load
             a, b, d = ekf.slot_velocity[c, 0], ekf.slot_velocity[c, 1], ekf.slot_velocity[c, 2]
             u, v, w = contacts.spin[c, 0], contacts.spin[c, 1], contacts.spin[c, 2]
-            if contacts.margin[c] < watch.edge:
-                load *= 1e-3
-            spin_x += load * (R[0, 0] * u + R[0, 1] * v + R[0, 2] * w)
-            spin_y += load * (R[1, 0] * u + R[1, 1] * v + R[1, 2] * w)
-            spin_z += load * (R[2, 0] * u + R[2, 1] * v + R[2, 2] * w)
             off_x += load * ((last_x - hung[c, 0]) / dt + R[0, 0] * a + R[0, 1] * b + R[0, 2] * d)
             off_y += load * ((last_y - hung[c, 1]) / dt + R[1, 0] * a + R[1, 1] * b + R[1, 2] * d)
             off_z += load * ((last_z - hung[c, 2]) / dt + R[2, 0] * a + R[2, 1] * b + R[2, 2] * d)
+            if abs(contacts.wrench_B[c, 0]) < LARGEST_FORCE_N:
+                continue
+            unseen += load
+            spin_x += load * (R[0, 0] * u + R[0, 1] * v + R[0, 2] * w)
+            spin_y += load * (R[1, 0] * u + R[1, 1] * v + R[1, 2] * w)
+            spin_z += load * (R[2, 0] * u + R[2, 1] * v + R[2, 2] * w)
     forget = min(1.0, dt / SPINNING_S)
     for i in range(3):
         spun[i] -= forget * spun[i]
+    if unseen > 0.0:
+        spun[0] += dt * spin_x / unseen
+        spun[1] += dt * spin_y / unseen
+        spun[2] += dt * spin_z / unseen
     if weight > 0.0:
-        spun[0] += dt * spin_x / weight
-        spun[1] += dt * spin_y / weight
-        spun[2] += dt * spin_z / weight
         off_x, off_y, off_z = off_x / weight - speed[0], off_y / weight - speed[1], off_z / weight - speed[2]
     follow = 1.0 - math.exp(-dt / SMOOTHING_S)
     off[0] += follow * (off_x - off[0])

@@ -198,7 +198,7 @@ def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
         off=np.zeros(3),
         spun=np.zeros(3),
         felt=np.zeros(3),
-        edge=float(config.edge_fraction),
+        opposed=np.zeros(1),
         landing_time_s=float(config.contact.landing_time_s),
     )
 
@@ -209,6 +209,8 @@ def new_doubt(nc: int) -> Doubt:
         doubt=np.zeros(1),
         disagreement=np.zeros(1),
         contradiction_m_s2=np.zeros(1),
+        opposed_m2_s3=np.zeros(1),
+        spun_rad=np.zeros(1),
         upright=np.zeros((nc, 2)),
         turned_rad=np.zeros((nc, 2)),
         speed_m_s=np.zeros(1),
@@ -223,6 +225,7 @@ def trust(config: EstimatorGains) -> Trust:
         disagreement=float(config.largest_disagreement),
         tilt_variance_rad2=math.radians(config.largest_tilt_sd_deg) ** 2,
         turn_rad=math.radians(config.largest_turn_deg),
+        opposed_m2_s3=float(config.largest_opposed_power_m2_s3),
         contradiction_m_s2=float(config.largest_contradiction_m_s2),
     )
 

@@ -50,7 +50,7 @@ _COARSE = 0.1
 stops between two steps."""
 _EQUAL = 1e-6
 """Relative difference up to which two changes count as equal in size."""
-_LEAST_CONTRADICTION_RAD = 0.006
+_LEAST_CONTRADICTION_RAD = 0.0075
 """Least difference between position change and integral of the velocity that counts as a fault [rad]."""
 _SLACKS = 2.0
 """The same difference in addition, as a multiple of the largest one that was seen recently, and of the
