@@ -25,7 +25,7 @@ from kilohertz.robots.compile.kernels import struct_kernel
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-FOLLOWING_PER_S = 6.0
+FOLLOWING_PER_S = 7.0
 """Poles of the observer [1/s]; slow ones detect an error later, fast ones react more to slipping feet."""
 SLIPPING_M_S = 0.03
 """Limit on the velocity difference between legs and observer that counts as an error of the IMU [m/s]."""

@@ -50,7 +50,7 @@ _COARSE = 0.1
 stops between two steps."""
 _EQUAL = 1e-6
 """Relative difference up to which two changes count as equal in size."""
-_LEAST_CONTRADICTION_RAD = 0.0075
+_LEAST_CONTRADICTION_RAD = 0.006
 """Least difference between position change and integral of the velocity that counts as a fault [rad]."""
 _SLACKS = 2.0
 """The same difference in addition, as a multiple of the largest one that was seen recently, and of the
@@ -58,7 +58,9 @@ encoder's finest step."""
 _LAG_RAD = 0.02
 """The same difference in addition if the velocity rests: it may lag behind a sudden motion."""
 _LATE_BUS_S = 0.2
-"""Time for which several joints may stop together, if a bus or a recorder pauses [s]."""
+"""Time for which several joints, or a slow one, may seem to stop, if a bus or a recorder pauses [s]."""
+_SLOW_RAD_S = 0.25
+"""Speed below which a joint counts as slow [rad/s]."""
 _FINE_RAD = 1e-4
 """Smallest step of an encoder from which the noise of the joint's velocity may stop [rad]."""
 _COARSEST_RAD = 0.002
@@ -205,7 +207,8 @@ def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
         waiting[1] += elapsed_s
         return GOOD
     elapsed = min(max(waiting[0] + elapsed_s, _SHORTEST_S), _LONGEST_S)
-    frozen = take_values(row, elapsed, joints_s, joints_new, channels)
+    paused_s = min(waiting[0] + elapsed_s, _LATE_BUS_S)
+    frozen = take_values(row, elapsed, paused_s, joints_s, joints_new, channels)
     contradicts = joints_new and compare_ways(joints_s, channels)
     waiting[0] = 0.0
     waiting[1] = 0.0 if joints_new else waiting[1] + elapsed_s
@@ -253,12 +256,15 @@ def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
 
 
 @struct_kernel
-def take_values(row: Vector, elapsed: float, joints_s: float, joints_new: bool, channels: Channels) -> bool:
+def take_values(
+    row: Vector, elapsed: float, paused_s: float, joints_s: float, joints_new: bool, channels: Channels
+) -> bool:
     """Updates the memory with a sample, and checks for frozen channels.
 
     Args:
         row: data of the sensor row, which is no repetition.
-        elapsed: time since the last such row [s].
+        elapsed: time since the last such row, at most _LONGEST_S [s].
+        paused_s: the same, at most _LATE_BUS_S; an encoder is at rest during a pause [s].
         joints_s: time since the last new joint values [s].
         joints_new: whether this row has new joint values.
         channels: written.
@@ -283,7 +289,7 @@ def take_values(row: Vector, elapsed: float, joints_s: float, joints_new: bool, 
             change = 0.0
         elif value == last[c]:
             same[c] += 1 if joints_new or c >= 2 * na else 0
-            held[c] += elapsed
+            held[c] += paused_s if c < na else elapsed
             long = held[c] > max(FROZEN_S, _PAUSES * pause[c]) and same[c] >= _FEWEST_SAMPLES
             # A velocity that is computed from coarse positions rests with them.
             coarse = channels.coarse[c] >= _COARSE
@@ -341,8 +347,11 @@ def compare_ways(elapsed: float, channels: Channels) -> bool:
         near += 1 if abs(apart[j]) > 0.5 * least else 0
         if longest >= _FEWEST_SAMPLES and abs(apart[j]) > least:
             culprit = j if encoder_rests else na + j
-    # If several joints are late together, it may be their bus, which gets some more time.
-    if culprit == NO_CHANNEL or (near > 1 and channels.held_s[culprit] < _LATE_BUS_S):
+    if culprit == NO_CHANNEL:
+        return False
+    # If several joints are late together, it may be their bus; and a slow joint is not urgent.
+    slow = abs(channels.last[na + culprit % na]) < _SLOW_RAD_S
+    if (near > 1 or slow) and channels.held_s[culprit] < _LATE_BUS_S:
         return False
     channels.culprit[0] = culprit
     return True
