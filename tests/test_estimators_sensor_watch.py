@@ -5,10 +5,11 @@ import pytest
 from plain_python import plain
 from sim_runs import robot
 
-from kilohertz.estimators.sensor_watch import FROZEN, FROZEN_SAMPLES, GOOD, JUMP, SensorWatch, judge_sample
+from kilohertz.estimators.sensor_watch import FROZEN, FROZEN_S, GOOD, JUMP, SensorWatch, judge_sample
 
 MODEL = robot("g1")
 DT_S = 1e-3
+FROZEN_SAMPLES = round(FROZEN_S / DT_S)
 KNEE = MODEL.joint_names.index("left_knee_joint")
 
 
