@@ -208,6 +208,18 @@ class FloatingBaseEstimator:
         contacts.timer_s[:] = 0.0
         # The contacts count as closed for long, so that none has its landing noise after the reset.
         contacts.age_s[:] = config.contact.landing_time_s + 1.0
+        self._forget_doubts()
+        self.contact[:] = True
+        self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(contacts.p_BF))
+        self._pending_s = 0.0
+        self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
+        self.q[:3] = p_WB
+        self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
+        self.q[JOINTS_Q:] = sensors.q
+        self.v[:] = 0.0
+
+    def _forget_doubts(self) -> None:
+        """Resets the adapted noise and the criteria of divergence."""
         doubt = self._doubt
         for array in (
             self._pose_noise.smooth,
@@ -219,14 +231,6 @@ class FloatingBaseEstimator:
             doubt.since_reset_s,
         ):
             array[:] = 0.0
-        self.contact[:] = True
-        self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(contacts.p_BF))
-        self._pending_s = 0.0
-        self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
-        self.q[:3] = p_WB
-        self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
-        self.q[JOINTS_Q:] = sensors.q
-        self.v[:] = 0.0
 
     def _place(self, q_joints: Array) -> tuple[pin.SE3, Array]:
         """Computes the poses of IMU and contacts for the given joint positions.
