@@ -55,7 +55,7 @@ _LEAST_CONTRADICTION_RAD = 0.006
 _SLACKS = 2.0
 """The same difference in addition, as a multiple of the largest one that was seen recently, and of the
 encoder's finest step."""
-_LAG_RAD = 0.012
+_LAG_RAD = 0.003
 """The same difference in addition if the velocity rests: it may lag behind a sudden motion."""
 _LATE_BUS_S = 0.2
 """Time for which several joints, or a slow one, may seem to stop, if a bus or a recorder pauses [s]."""
