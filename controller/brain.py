@@ -30,6 +30,7 @@ from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
 from kilohertz.controller.whole_body.explain import missed_rows
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.estimators.joint_observer import contact_forces_at, gyro_at, torques_at
 from kilohertz.estimators.payload_kernels import Soles
 from kilohertz.estimators.payload_watch import PayloadWatch
 from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
@@ -47,6 +48,11 @@ _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
 
 The period is clamped to this range, so that a jump of the clock causes no jump of the state.
 """
+_SLOW_S, _LONGEST_GAP = 0.005, 20.0
+"""Period above which samples do not come from a control loop but from a log, whose recorder may pause [s],
+and the longest such pause in average periods."""
+_LONGER, _SHORTER = 0.25, 0.03
+"""Weights of a longer and of a shorter period in the average period: a pause is often followed by a burst."""
 _NAMES_TOLD = 4
 """Largest number of rows that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
@@ -179,8 +185,10 @@ class Brain:
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
         self._period = dt_s
-        # A contact force of NaN is valid: the contact has no force sensor.
-        self._checked = len(robot.new_sensor_row().data) - len(robot.contacts)
+        # NaN is valid for an unknown torque, and for the force of a contact without a sensor; see _is_finite.
+        self._torques_at, self._inertial_at = torques_at(robot.na), gyro_at(robot.na)
+        self._forces_at = contact_forces_at(robot.na)
+        self._usual_dt = dt_s
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
         self._torque = np.zeros(robot.na)
@@ -231,6 +239,7 @@ class Brain:
         self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
+        self._usual_dt = self._dt
         self.supervisor.handle(ARM)
         self._show_state()
         self.output.tau[:] = 0.0
@@ -305,7 +314,7 @@ class Brain:
         self.output.state, self.output.reason = self.supervisor.state, self.supervisor.reason
 
     def _estimate(self, sensors: SensorRow) -> float:
-        if not math.isfinite(sensors.data[: self._checked].sum()):
+        if not self._is_finite(sensors):
             return self._leave_out("are not finite")
         t = float(sensors.t_s[0])
         elapsed = t - self._last_t
@@ -316,7 +325,7 @@ class Brain:
         elif verdict != GOOD:
             return self._leave_out(f"cannot be: {self._watch.culprit} jumps")
         self._bad_samples = 0
-        dt = min(max(elapsed, _SHORTEST_DT * self._dt), _LONGEST_DT * self._dt)
+        dt = self._likely_period(elapsed)
         self._last_t = t
         self.estimator.update(sensors, self._planned, dt)
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
@@ -324,6 +333,24 @@ class Brain:
             # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
             self.motion.fold()
         return dt
+
+    def _is_finite(self, sensors: SensorRow) -> bool:
+        """Returns whether all values are finite; a torque may also be NaN, which means unknown."""
+        data = sensors.data
+        others = data[: self._torques_at].sum() + data[self._inertial_at : self._forces_at].sum()
+        return math.isfinite(others) and not np.isinf(sensors.tau).any()
+
+    def _likely_period(self, elapsed_s: float) -> float:
+        """Returns the time since the last sample, limited to what a jump of the clock cannot exceed.
+
+        The limits are relative to the nominal period, or to the average one if that is longer: a log, or a
+        robot that is sampled at a lower rate.
+        """
+        change = min(max(elapsed_s, 0.0), 2.0 * self._usual_dt) - self._usual_dt
+        self._usual_dt += change * (_LONGER if change > 0.0 else _SHORTER)
+        self._usual_dt = max(self._usual_dt, self._dt)
+        longest = _LONGEST_DT if self._usual_dt < _SLOW_S else _LONGEST_GAP
+        return min(max(elapsed_s, _SHORTEST_DT * self._dt), longest * self._usual_dt)
 
     def _leave_out(self, why: str) -> float:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.estimators.inekf_layout import Filter
-from kilohertz.estimators.joint_observer import Joints
+from kilohertz.estimators.joint_observer import ROW_Q, Joints
 from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
 from kilohertz.estimators.so3 import multiply_transposed, quaternion, rotate, rotate_back
 from kilohertz.robots.compile.kernels import struct_kernel
@@ -52,11 +52,14 @@ class Scratch(NamedTuple):
     """(6,) one column of a Jacobian, linear then angular."""
     R_WB: Array
     """(3, 3) orientation of the base in the world."""
+    last_row: Array
+    """(n,) the last sensor row that was used, without its number and time; NaN before the first."""
 
 
-def new_scratch() -> Scratch:
-    """Allocates the scratch memory for the kernels of one estimator."""
-    return Scratch(np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(6), np.zeros((3, 3)))
+def new_scratch(row_size: int = 2) -> Scratch:
+    """Allocates the scratch memory for the kernels of one estimator, whose sensor rows have this size."""
+    last_row = np.full(row_size - ROW_Q, np.nan)
+    return Scratch(np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(6), np.zeros((3, 3)), last_row)
 
 
 @struct_kernel

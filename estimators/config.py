@@ -153,6 +153,16 @@ class EstimatorGains(Config):
         description="SD of a sole's orientation in addition to encoder noise, from backlash and bending "
         "[rad]",
     )
+    adaptation_time_s: float = Field(
+        default=0.2,
+        ge=0,
+        le=1000,
+        description="time constant with which the noise of contact poses, SD leg_bend and encoder noise, is "
+        "increased to that of the innovations; 0 for never [s]",
+    )
+    largest_bend_factor: float = Field(
+        default=50.0, ge=1, le=1e6, description="largest factor on this SD by adaptation"
+    )
     slip_gate: float = Field(
         default=30.0,
         ge=0,
@@ -160,7 +170,7 @@ class EstimatorGains(Config):
         description="squared Mahalanobis distance above which a foot counts as slipping; 0 for never",
     )
     largest_disagreement: float = Field(
-        default=45.0,
+        default=60.0,
         gt=0,
         le=1e6,
         description="squared Mahalanobis distance of all closed contacts from the IMU, averaged over "
@@ -186,6 +196,13 @@ class EstimatorGains(Config):
         description="difference between the accelerations from legs and accelerometer above which the IMU "
         "counts as wrong; an IMU rotated by 5 deg gives 0.85, a walk on ice (friction 0.12) "
         "0.6 [m/s^2]",
+    )
+    largest_opposed_power_m2_s3: float = Field(
+        default=5.0,
+        gt=0,
+        le=1e4,
+        description="product of acceleration and velocity difference between IMU and legs, averaged over "
+        "30 ms, above which the IMU counts as suddenly rotated [m^2/s^3]",
     )
     use_sole_orientation: bool = Field(
         default=True, description="whether the filter uses the orientation of closed soles"

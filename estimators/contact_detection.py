@@ -47,6 +47,9 @@ class Contacts(NamedTuple):
     """(nc, 2) centre of pressure in the contact frame [m], see `find_pressure`."""
     margin: Array
     """(nc,) distance of the centre of pressure from the edge of the sole, see `find_pressure`."""
+    spin: Array
+    """(nc, 3) angular velocity of each contact according to gyro and joint velocities, in the IMU's axes
+    [rad/s]; zero for a contact that stands."""
     sole_box: Array
     """(nc, 2, 2) smallest and largest x, y of the corners in the contact frame [m]."""
     slot_kind: IntArray

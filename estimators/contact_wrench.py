@@ -54,6 +54,8 @@ class WrenchProblem(NamedTuple):
     """Standard deviation of the prior on each force component of a contact [N]."""
     most_moment_Nm: float
     """Standard deviation of the prior on each moment component of a contact [Nm]."""
+    sensed: bool
+    """Whether the robot measures joint torques; if not, those in the sensor row are ignored."""
 
 
 @struct_kernel
@@ -244,7 +246,7 @@ def weigh_contacts(row: Array, contacts: Contacts, tables: KinematicTables, prob
     """
     na, wrench, force = len(tables.joint_address), contacts.wrench_B, contacts.force_N
     tau, measured = row[torques_at(na) : gyro_at(na)], row[contact_forces_at(na) :]
-    known = contact_wrenches(tau, contacts.p_BF, tables, problem, wrench)
+    known = problem.sensed and contact_wrenches(tau, contacts.p_BF, tables, problem, wrench)
     if not known:
         wrench[:] = math.nan
     for c in range(len(force)):

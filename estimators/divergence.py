@@ -34,12 +34,16 @@ Array = NDArray[np.float64]
 WINDOW_S = 0.05
 TURNING_S = 1.0
 RISE_S, UNREST_S = 0.1, 1.0
+_LARGEST_SHARE = 0.25
+"""Largest weight of one sample in the average over WINDOW_S, also if it comes after a gap."""
 QUIET_M_S = 0.08
 _QUIET_DOUBT = 3.0
 STEPPING_S, _STEPPING = 1.0, 2.2
 """Time for which a robot counts as stepping after it lifted a foot [s], and the factor on the bounds during
 this time. A stepping robot rotates its soles further, by 8 deg if it is pushed while walking, and causes
 large innovations of both contacts if it lands on its heels."""
+_UNSEEN = 0.75
+"""Factor on the bound of the rotation for soles whose wrench is not known."""
 FINDING_S = 0.18
 """Time after a reset in which the filter still corrects the tilt, which came from a single sample [s]."""
 _LEAST_CONTACTS = 2
@@ -55,6 +59,8 @@ class Trust(NamedTuple):
     """Bound of the sum of the variances of the rotation about x and y [rad^2]."""
     turn_rad: float
     """Bound of the common rotation of all closed soles [rad]."""
+    opposed_m2_s3: float
+    """Bound of `Doubt.opposed_m2_s3` [m^2/s^3]."""
     contradiction_m_s2: float
     """Bound of the contradiction between IMU and legs [m/s^2], see `watch_imu`."""
 
@@ -68,6 +74,11 @@ class Doubt(NamedTuple):
     """(1,) smallest squared Mahalanobis distance of a closed contact times their number, low-passed."""
     contradiction_m_s2: Array
     """(1,) difference between the accelerations from IMU and legs [m/s^2], see `watch_imu`."""
+    opposed_m2_s3: Array
+    """(1,) rate at which a measured acceleration increases the velocity difference between IMU and legs
+    [m^2/s^3], see `watch_imu`; the IMU has suddenly rotated in its mount."""
+    spun_rad: Array
+    """(1,) recent rotation of the standing contacts according to gyro and joints [rad], see `watch_imu`."""
     upright: Array
     """(nc, 2) horizontal components, in the world, of each sole's normal in the last sample."""
     turned_rad: Array
@@ -103,14 +114,17 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
     disagreement, stepping = doubt.disagreement, doubt.stepping_s
     if closed >= _LEAST_CONTACTS and found:
         # Updated only with enough closed contacts; otherwise the last value is held.
-        disagreement[0] += min(1.0, dt / WINDOW_S) * (closed * least - disagreement[0])
+        disagreement[0] += min(_LARGEST_SHARE, dt / WINDOW_S) * (closed * least - disagreement[0])
     stepping[0] = STEPPING_S if closed < len(ekf.active) else max(stepping[0] - dt, 0.0)
     wider = 1.0 if stepping[0] == 0.0 else _STEPPING
+    # Both are tighter for a robot at rest, but not the innovations: coarse encoders that begin to move cause
+    # larger ones than they did at rest.
     total = disagreement[0] / (wider * trust.disagreement)
+    quiet = recent_speed(dt, ekf, doubt) < QUIET_M_S
     if soles >= _LEAST_CONTACTS:
-        total = max(total, turn / (wider * trust.turn_rad))
-    if recent_speed(dt, ekf, doubt) < QUIET_M_S:
-        total *= _QUIET_DOUBT
+        total = max(total, (_QUIET_DOUBT if quiet else 1.0) * turn / (wider * trust.turn_rad))
+    total = max(total, (_QUIET_DOUBT if quiet else 1.0) * doubt.spun_rad[0] / (_UNSEEN * trust.turn_rad))
+    total = max(total, doubt.opposed_m2_s3[0] / trust.opposed_m2_s3)
     # Written as "not <=", here and below, so that NaN counts as diverged.
     if not doubt.contradiction_m_s2[0] / trust.contradiction_m_s2 <= total:
         total = doubt.contradiction_m_s2[0] / trust.contradiction_m_s2

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kilohertz.estimators import joint_observer, kernel_setup
 from kilohertz.estimators.config import EstimatorGains
-from kilohertz.estimators.floating_base import SAMPLE_S
+from kilohertz.estimators.pose_noise import SAMPLE_S
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow

@@ -28,6 +28,7 @@ from kilohertz.estimators.inekf_layout import (
     SOLE,
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.estimators.pose_noise import SAMPLE_S, adapt_pose_noise, set_pose_noise
 from kilohertz.estimators.sole_motion import find_pressure
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.robot_model import RobotModel
@@ -35,8 +36,6 @@ from kilohertz.robots.model.rows import SensorRow
 
 Array = NDArray[np.float64]
 
-# Configured noises are per sample at this period [s]; as spectral densities they hold at any period.
-SAMPLE_S = 1e-3
 LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
 # Time after a reset at which the assumption of a level floor is checked [s].
@@ -49,7 +48,9 @@ _AFTER_KINEMATICS = (
     find_pressure,
     tick.trust_contacts,
     tick.pivot_soles,
+    set_pose_noise,
     tick.run_filter,
+    adapt_pose_noise,
     watch_imu,
     doubt_filter,
     write_state,
@@ -111,12 +112,14 @@ class FloatingBaseEstimator:
         self._dynamics = kernel_setup.new_dynamics(robot)
         self._contacts = kernel_setup.new_contacts(robot, config)
         self._poses = self.filter.poses
-        kernel_setup.set_pose_noise(self._poses, robot, config)
+        self._pose_noise = kernel_setup.new_pose_noise(self._poses, robot, config)
+        self._watch = kernel_setup.new_watch(nc, config)
         self._doubt = kernel_setup.new_doubt(nc)
         self._state = kernel_setup.new_state(robot)
         self.q, self.v = self._state
         self.normal_force_N, self.contact_wrench_B = self._contacts.normal_force_N, self._contacts.wrench_B
         self.doubt: Array = self._doubt.doubt
+        self._scratch = new_scratch(robot.new_sensor_row().data.size)
         self._pending_s = 0.0
         self._level_check_s = 0.0
         structs = self._structs()
@@ -125,7 +128,7 @@ class FloatingBaseEstimator:
             [tick.before_kinematics],
             call={"row": "f8[::1]", "dt": "f8"},
             structs=structs,
-            returns="b1",
+            returns="i8",
         )
         self._after = bind(
             "floating_base_after",
@@ -152,12 +155,13 @@ class FloatingBaseEstimator:
             "problem": kernel_setup.wrench_problem(robot, config, weight_N, accel_sd, self._data.tau),
             "contacts": self._contacts,
             "poses": self._poses,
+            "pose_noise": self._pose_noise,
             "detection": kernel_setup.detection(config, weight_N),
             "trust": kernel_setup.trust(config),
             "doubt": self._doubt,
-            "watch": kernel_setup.new_watch(len(robot.contacts), config),
+            "watch": self._watch,
             "state": self._state,
-            "scratch": new_scratch(),
+            "scratch": self._scratch,
         }
 
     def reset(self, sensors: SensorRow) -> None:
@@ -200,18 +204,11 @@ class FloatingBaseEstimator:
                 poses.rotation_covariance[c],
             )
         self._imu.gyro_smooth[:] = sensors.gyro
+        self._scratch.last_row[:] = sensors.data[joint_observer.ROW_Q :]
         contacts.timer_s[:] = 0.0
         # The contacts count as closed for long, so that none has its landing noise after the reset.
         contacts.age_s[:] = config.contact.landing_time_s + 1.0
-        doubt = self._doubt
-        for array in (
-            doubt.doubt,
-            doubt.disagreement,
-            doubt.speed_m_s,
-            doubt.stepping_s,
-            doubt.since_reset_s,
-        ):
-            array[:] = 0.0
+        self._forget_doubts()
         self.contact[:] = True
         self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(contacts.p_BF))
         self._pending_s = 0.0
@@ -220,6 +217,20 @@ class FloatingBaseEstimator:
         self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
         self.q[JOINTS_Q:] = sensors.q
         self.v[:] = 0.0
+
+    def _forget_doubts(self) -> None:
+        """Resets the adapted noise and the criteria of divergence."""
+        doubt = self._doubt
+        for array in (
+            self._pose_noise.smooth,
+            self._pose_noise.spread,
+            doubt.doubt,
+            doubt.disagreement,
+            doubt.speed_m_s,
+            doubt.stepping_s,
+            doubt.since_reset_s,
+        ):
+            array[:] = 0.0
 
     def _place(self, q_joints: Array) -> tuple[pin.SE3, Array]:
         """Computes the poses of IMU and contacts for the given joint positions.
@@ -264,7 +275,7 @@ class FloatingBaseEstimator:
         )
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Updates the state with one sample; a refused sample changes nothing.
+        """Updates the state with one sample; one that is refused or repeats the last one changes nothing.
 
         Args:
             sensors: the newest sensor row.
@@ -276,9 +287,10 @@ class FloatingBaseEstimator:
             dt_s = SAMPLE_S
         # The sample after a refused one also covers the time of the refused one.
         dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
-        if not self._before(sensors.data, dt):
+        verdict = self._before(sensors.data, dt)
+        if verdict != tick.USED:
             self._pending_s = dt
-            self.refused += 1
+            self.refused += verdict == tick.REFUSED
             return
         self._pending_s = 0.0
         q_B, v_B, vdot_B = self._dynamics

@@ -39,6 +39,13 @@ Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
+REFUSED, USED, REPEATED = range(3)
+"""Results of `before_kinematics`: a sample that is not plausible, one that is used, and one that holds the
+same measurements as the last one, because the sensors are slower than the loop."""
+LONGEST_REPEAT_S = 0.2
+"""Time after which a repeated sample is used all the same [s]."""
+
+
 class Dynamics(NamedTuple):
     """Arguments of pinocchio's kinematics and inverse dynamics, with the base placed at the identity."""
 
@@ -87,7 +94,7 @@ def before_kinematics(
     tables: KinematicTables,
     dynamics: Dynamics,
     scratch: Scratch,
-) -> bool:
+) -> int:
     """First half of the tick: checks the sample, observes the joints, prepares pinocchio's arguments.
 
     Args:
@@ -102,14 +109,18 @@ def before_kinematics(
         scratch: written.
 
     Returns:
-        False if the sample is refused; then nothing was changed.
+        USED; or REFUSED or REPEATED, then nothing was changed.
     """
+    if dt < LONGEST_REPEAT_S and repeats(row, scratch.last_row):
+        return REPEATED
     na = len(joints.q)
     encoder, velocity = row[ROW_Q : ROW_Q + na], row[velocities_at(na) : torques_at(na)]
     gyro, accel = row[gyro_at(na) : accel_at(na)], row[accel_at(na) : contact_forces_at(na)]
     good = believable(gyro, accel) and believable_joints(encoder, velocity)
     if not (good and dt > 0.0 and dt <= LONGEST_GAP_S):
-        return False
+        return REFUSED
+    for i in range(len(scratch.last_row)):
+        scratch.last_row[i] = row[ROW_Q + i]
     observe_joints(joints, encoder, velocity, dt)
     follow = 1.0 - math.exp(-dt / settings.gyro_time_s) if settings.gyro_time_s > 0.0 else 1.0
     omega, w, lever = scratch.omega, scratch.w_B, scratch.lever
@@ -133,6 +144,16 @@ def before_kinematics(
         q_B[JOINTS_Q + j] = encoder[j]
         v_B[JOINTS_V + j] = joints.v[j]
         vdot_B[JOINTS_V + j] = joints.vdot[j]
+    return USED
+
+
+@struct_kernel
+def repeats(row: Array, last_row: Array) -> bool:
+    """Returns whether a sensor row holds the same measurements as the last one; unknown values are alike."""
+    for i in range(len(last_row)):
+        value, last = row[ROW_Q + i], last_row[i]
+        if value != last and not (value != value and last != last):
+            return False
     return True
 
 
@@ -226,6 +247,7 @@ def pivot_soles(
         velocity = ekf.slot_velocity[c]
         sole_velocity(c, scratch.w_B, joints.v, tables, contacts, velocity, scratch.column)
         rotate_back(imu.R_BI, velocity, velocity)
+        rotate_back(imu.R_BI, contacts.spin[c], contacts.spin[c])
 
 
 @struct_kernel

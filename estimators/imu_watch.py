@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.contact_detection import Contacts
+from kilohertz.estimators.contact_detection import LARGEST_FORCE_N, Contacts
 from kilohertz.estimators.divergence import Doubt
 from kilohertz.estimators.inekf_layout import CORRECTION, ROTATION, ContactPoses, Filter
 from kilohertz.estimators.so3 import rotate
@@ -25,12 +25,18 @@ from kilohertz.robots.compile.kernels import struct_kernel
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-FOLLOWING_PER_S = 8.0
+FOLLOWING_PER_S = 7.0
 """Poles of the observer [1/s]; slow ones detect an error later, fast ones react more to slipping feet."""
 SLIPPING_M_S = 0.03
 """Limit on the velocity difference between legs and observer that counts as an error of the IMU [m/s]."""
+SMOOTHING_S = 0.02
+"""Time constant of the low-pass on this difference [s]: coarse encoders move in steps."""
 STARTING_S = 0.5
 """Time after a reset in which the filter still corrects its initial tilt, which came from one sample [s]."""
+SPINNING_S = 0.5
+"""Time constant with which the rotation of the contacts is forgotten [s]."""
+FEELING_S = 0.03
+"""Time constant of the low-pass on the acceleration [s]; the impact of a landing foot is shorter."""
 _MEMORY_S = 1.0
 """Time constant with which tilt corrections are forgotten [s]; a gyro bias causes small ones all the time."""
 _LEAST_FORCE_N = 1.0
@@ -48,7 +54,14 @@ class ImuWatch(NamedTuple):
     tilt: Array
     """(3,) sum of the recent corrections of the filter's rotation, with exponential forgetting [rad]."""
     off: Array
-    """(3,) scratch: velocity of the IMU from the legs minus `speed` [m/s]."""
+    """(3,) velocity of the IMU from the legs minus `speed`, low-passed [m/s]."""
+    spun: Array
+    """(3,) recent rotation of the standing contacts whose wrench is not known, according to gyro and joints,
+    weighted by load [rad]; one whose wrench is known may be seen to roll over its edge."""
+    felt: Array
+    """(3,) acceleration of the IMU according to gyro and accelerometer, low-passed [m/s^2]."""
+    opposed: Array
+    """(1,) rate at which the acceleration `felt` increases `off`, low-passed [m^2/s^3]."""
     landing_time_s: float
     """Time after closing in which a contact is not used, because it may still move [s]."""
 
@@ -89,14 +102,24 @@ def watch_imu(
         acceleration = R[i, 0] * felt_x + R[i, 1] * felt_y + R[i, 2] * felt_z
         if i == 2:
             acceleration -= gravity
+        watch.felt[i] += (1.0 - math.exp(-dt / FEELING_S)) * (acceleration - watch.felt[i])
         speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off[i]
         # The velocity is corrected without this limit: a lagging one would show the slip long after its end.
         lack[i] += FOLLOWING_PER_S * gain * off[i] * part
         tilt[i] += ekf.rows[CORRECTION, ROTATION + i] - min(1.0, dt / _MEMORY_S) * tilt[i]
         if doubt.since_reset_s[0] < STARTING_S:
             speed[i] = ekf.v_WI[i]
+            off[i] = 0.0
+            watch.spun[i] = 0.0
+            watch.felt[i] = 0.0
             lack[i] = 0.0
             tilt[i] = 0.0
+    power = -(off[0] * watch.felt[0] + off[1] * watch.felt[1] + off[2] * watch.felt[2])
+    watch.opposed[0] += (1.0 - math.exp(-dt / FEELING_S)) * (max(power, 0.0) - watch.opposed[0])
+    if doubt.since_reset_s[0] < STARTING_S:
+        watch.opposed[0] = 0.0
+    doubt.opposed_m2_s3[0] = watch.opposed[0]
+    doubt.spun_rad[0] = math.sqrt(watch.spun[0] ** 2 + watch.spun[1] ** 2 + watch.spun[2] ** 2)
     # A correction of the rotation by `tilt` changes the effect of gravity by g (tilt_y, -tilt_x).
     x_lacks = lack[0] + gravity * tilt[1]
     y_lacks = lack[1] - gravity * tilt[0]
@@ -121,7 +144,8 @@ def compare_with_legs(
         The fraction of the difference that counts as an error of the IMU, in (0, 1]; it limits the effect of
         a fast foot to that of a foot with SLIPPING_M_S.
     """
-    R, hung, off, speed = ekf.R_WI, watch.hung, watch.off, watch.speed
+    R, hung, off, speed, spun = ekf.R_WI, watch.hung, watch.off, watch.speed, watch.spun
+    unseen, spin_x, spin_y, spin_z = 0.0, 0.0, 0.0, 0.0
     weight, off_x, off_y, off_z = 0.0, 0.0, 0.0, 0.0
     for c in range(len(contact)):
         last_x, last_y, last_z = hung[c, 0], hung[c, 1], hung[c, 2]
@@ -131,14 +155,28 @@ def compare_with_legs(
             load = max(contacts.normal_force_N[c], _LEAST_FORCE_N)
             weight += load
             a, b, d = ekf.slot_velocity[c, 0], ekf.slot_velocity[c, 1], ekf.slot_velocity[c, 2]
+            u, v, w = contacts.spin[c, 0], contacts.spin[c, 1], contacts.spin[c, 2]
             off_x += load * ((last_x - hung[c, 0]) / dt + R[0, 0] * a + R[0, 1] * b + R[0, 2] * d)
             off_y += load * ((last_y - hung[c, 1]) / dt + R[1, 0] * a + R[1, 1] * b + R[1, 2] * d)
             off_z += load * ((last_z - hung[c, 2]) / dt + R[2, 0] * a + R[2, 1] * b + R[2, 2] * d)
-    part = 1.0
+            if abs(contacts.wrench_B[c, 0]) < LARGEST_FORCE_N:
+                continue
+            unseen += load
+            spin_x += load * (R[0, 0] * u + R[0, 1] * v + R[0, 2] * w)
+            spin_y += load * (R[1, 0] * u + R[1, 1] * v + R[1, 2] * w)
+            spin_z += load * (R[2, 0] * u + R[2, 1] * v + R[2, 2] * w)
+    forget = min(1.0, dt / SPINNING_S)
+    for i in range(3):
+        spun[i] -= forget * spun[i]
+    if unseen > 0.0:
+        spun[0] += dt * spin_x / unseen
+        spun[1] += dt * spin_y / unseen
+        spun[2] += dt * spin_z / unseen
     if weight > 0.0:
         off_x, off_y, off_z = off_x / weight - speed[0], off_y / weight - speed[1], off_z / weight - speed[2]
-        size = math.sqrt(off_x * off_x + off_y * off_y + off_z * off_z)
-        if size > SLIPPING_M_S:
-            part = SLIPPING_M_S / size
-    off[0], off[1], off[2] = off_x, off_y, off_z
-    return part
+    follow = 1.0 - math.exp(-dt / SMOOTHING_S)
+    off[0] += follow * (off_x - off[0])
+    off[1] += follow * (off_y - off[1])
+    off[2] += follow * (off_z - off[2])
+    size = math.sqrt(off[0] * off[0] + off[1] * off[1] + off[2] * off[2])
+    return SLIPPING_M_S / size if size > SLIPPING_M_S else 1.0

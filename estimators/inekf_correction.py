@@ -93,7 +93,9 @@ def innovation_factor(
 
 
 @struct_kernel
-def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, gate: float) -> float:
+def absorb(
+    P: Array, rows: Array, target: int, source: int, z: Array, N: Array, gate: float, white: Array
+) -> float:
     """Processes one measurement z = xi[target] - xi[source] + noise of covariance N.
 
     Only row CORRECTION of the mean is changed, so that several measurements of one instant are linearised at
@@ -108,6 +110,7 @@ def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, 
         z: (3,) innovation at the state before any correction.
         N: (3, 3) covariance of the measurement noise.
         gate: squared Mahalanobis distance above which the target counts as slipping; 0 for never.
+        white: (3,) innovation multiplied by the inverse Cholesky factor of its covariance, written.
 
     Returns:
         The squared Mahalanobis distance of the innovation; negative if its covariance is not positive
@@ -132,6 +135,7 @@ def absorb(P: Array, rows: Array, target: int, source: int, z: Array, N: Array, 
         distance = y0 * y0 + y1 * y1 + y2 * y2
         if attempt == 0:
             surprise = distance
+            white[0], white[1], white[2] = y0, y1, y2
             if gate <= 0.0 or distance <= gate:
                 break
             widening = (z0 * z0 + z1 * z1 + z2 * z2) / gate
@@ -185,19 +189,29 @@ def correct(ekf: Filter, poses: ContactPoses) -> None:
         surprise[c, ROTATION_SURPRISE] = 0.0
         if ekf.active[c] == UNUSED:
             continue
+        white = ekf.white[c]
         row = CONTACTS + SLOT_ROWS * c
         rotate(R, poses.p_IF[c], z)
         for i in range(3):
             z[i] -= ekf.contacts[c, i] - ekf.p_WI[i]
         turn_covariance(R, poses.position_covariance[c], work[1], work[0])
-        surprise[c, POSITION_SURPRISE] = absorb(ekf.P, ekf.rows, row, POSITION, z, work[1], ekf.gate)
+        surprise[c, POSITION_SURPRISE] = absorb(
+            ekf.P, ekf.rows, row, POSITION, z, work[1], ekf.gate, white[POSITION_SURPRISE]
+        )
         if ekf.active[c] == SOLE:
             multiply(R, poses.R_IF[c], work[0])
             multiply_transposed(work[0], ekf.contacts[c, SLOT_R:].reshape((3, 3)), work[2])
             log3(work[2], z)
             turn_covariance(R, poses.rotation_covariance[c], work[1], work[0])
             surprise[c, ROTATION_SURPRISE] = absorb(
-                ekf.P, ekf.rows, row + SLOT_ROTATION, ROTATION, z, work[1], ekf.gate
+                ekf.P,
+                ekf.rows,
+                row + SLOT_ROTATION,
+                ROTATION,
+                z,
+                work[1],
+                ekf.gate,
+                white[ROTATION_SURPRISE],
             )
     retract(ekf, delta)
 

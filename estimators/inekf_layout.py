@@ -96,6 +96,9 @@ class Filter(NamedTuple):
     """(n_slots, 3) known velocity of each contact in the IMU's axes [m/s]."""
     surprise: Array
     """(n_slots, 2) squared Mahalanobis distances of the last innovations; see POSITION_SURPRISE."""
+    white: Array
+    """(n_slots, 2, 3) last innovations of position and orientation of each contact, multiplied by the inverse
+    Cholesky factor of their covariance, so that their expected covariance is the identity."""
     rows: Array
     """(4, n) scratch; row CORRECTION holds the last correction, in the order of the error-state."""
     work: Array
@@ -148,6 +151,7 @@ def new_filter(
         slot_noise=np.zeros((n_slots, 3)),
         slot_velocity=np.zeros((n_slots, 3)),
         surprise=np.zeros((n_slots, 2)),
+        white=np.zeros((n_slots, 2, 3)),
         rows=np.zeros((4, n)),
         work=np.zeros((11 + n_slots, 3, 3)),
         gravity_m_s2=float(gravity_m_s2),

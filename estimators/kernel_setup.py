@@ -17,6 +17,7 @@ from kilohertz.estimators.floating_base_tick import Dynamics, TickSettings
 from kilohertz.estimators.imu_watch import ImuWatch
 from kilohertz.estimators.inekf_layout import POINT, SOLE, ContactPoses
 from kilohertz.estimators.joint_observer import Joints
+from kilohertz.estimators.pose_noise import PoseNoise
 from kilohertz.robots.model.robot_model import RobotModel
 
 Array = NDArray[np.float64]
@@ -87,6 +88,7 @@ def wrench_problem(
         force_deviation_N=float(config.contact.wrench_noise_fraction * weight_N),
         moment_deviation_Nm=float(config.contact.wrench_noise_fraction * weight_N * MOMENT_ARM_M),
         most_force_N=float(2.0 * weight_N),
+        sensed=robot.description.torque_sensing,
         most_moment_Nm=float(2.0 * weight_N * max(*reach, 1e-3) if reach else 1.0),
     )
 
@@ -121,16 +123,25 @@ def new_contacts(robot: RobotModel, config: EstimatorGains) -> Contacts:
         age_s=np.zeros(nc),
         p_FP=np.zeros((nc, 2)),
         margin=np.zeros(nc),
+        spin=np.zeros((nc, 3)),
         sole_box=sole_boxes(robot),
         slot_kind=np.array([SOLE if sole else POINT for sole in soles], dtype=np.int64),
     )
 
 
-def set_pose_noise(poses: ContactPoses, robot: RobotModel, config: EstimatorGains) -> None:
-    """Writes the covariances that `pose_noise` computes to `poses`."""
+def new_pose_noise(poses: ContactPoses, robot: RobotModel, config: EstimatorGains) -> PoseNoise:
+    """Builds the noise of the contact poses that `pose_noise` computes, and writes it to `poses`."""
     position, rotation = pose_noise(robot, config)
     poses.position_covariance[:] = position
     poses.rotation_covariance[:] = rotation
+    return PoseNoise(
+        position=position,
+        rotation=rotation,
+        smooth=np.zeros((len(robot.contacts), 2, 3)),
+        spread=np.zeros(2),
+        time_s=float(config.adaptation_time_s),
+        most=2.0 * math.log(config.largest_bend_factor),
+    )
 
 
 def new_joints(config: JointObserverGains, na: int) -> Joints:
@@ -185,6 +196,9 @@ def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
         lack=np.zeros(3),
         tilt=np.zeros(3),
         off=np.zeros(3),
+        spun=np.zeros(3),
+        felt=np.zeros(3),
+        opposed=np.zeros(1),
         landing_time_s=float(config.contact.landing_time_s),
     )
 
@@ -195,6 +209,8 @@ def new_doubt(nc: int) -> Doubt:
         doubt=np.zeros(1),
         disagreement=np.zeros(1),
         contradiction_m_s2=np.zeros(1),
+        opposed_m2_s3=np.zeros(1),
+        spun_rad=np.zeros(1),
         upright=np.zeros((nc, 2)),
         turned_rad=np.zeros((nc, 2)),
         speed_m_s=np.zeros(1),
@@ -209,6 +225,7 @@ def trust(config: EstimatorGains) -> Trust:
         disagreement=float(config.largest_disagreement),
         tilt_variance_rad2=math.radians(config.largest_tilt_sd_deg) ** 2,
         turn_rad=math.radians(config.largest_turn_deg),
+        opposed_m2_s3=float(config.largest_opposed_power_m2_s3),
         contradiction_m_s2=float(config.largest_contradiction_m_s2),
     )
 

@@ -1,13 +1,16 @@
 """Detection of implausible samples: joint positions that jump, and sensor channels that are frozen.
 
 Values that are not finite are refused elsewhere. Here a sample is compared with the ones before it. An
-encoder at rest can legitimately repeat its value: with quantisation it does so for seconds. A channel
-therefore counts as frozen only if there is a contradiction: its noise, which changed sign often before, has
-stopped, or the change of a joint's position differs from the integral of its velocity.
+encoder at rest can legitimately repeat its value, with coarse steps for seconds, and a bus can deliver each
+value several times. Time therefore counts only in rows in which some other sensor has measured anew, and a
+channel counts as frozen only if there is a contradiction: its noise, which changed sign often and was not
+that of a coarse step, has stopped for much longer than it ever paused; or the change of a joint's position
+differs from the integral of its velocity by more than it usually does.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +25,15 @@ from kilohertz.robots.model.rows import SensorRow, Vector
 GOOD, JUMP, FROZEN = range(3)
 """Verdicts about a sample: plausible, a joint value that jumps, or a frozen channel."""
 
-FROZEN_SAMPLES = 45
-"""Number of equal samples in a row after which a channel that was noisy counts as frozen."""
+FROZEN_S = 0.045
+"""Shortest time without a change after which a channel that was noisy counts as frozen [s]."""
+_PAUSES = 3.0
+"""The same time as a multiple of the longest recent pause of the channel."""
+_FEWEST_SAMPLES = 2
+"""Number of new samples without a change from which a channel can count as frozen."""
 _MARGIN_RAD = 0.02
-"""Largest change of an encoder between two samples in addition to the possible motion of the joint [rad]."""
+"""Largest change of an encoder between two samples in addition to the possible motion of the joint [rad];
+also the largest difference between such a change and the measured velocity of a joint that is hit."""
 _SPEED_OF_LIMIT = 1.5
 """Largest plausible joint speed, as a multiple of the joint's velocity limit."""
 _MARGIN_RAD_S = 1.0
@@ -33,18 +41,36 @@ _MARGIN_RAD_S = 1.0
 _LONGEST_S, _SHORTEST_S = 0.03, 0.001
 """Bounds of the time between two samples in which a joint can move [s]."""
 _LEARNING = 1.0 / 64.0
-"""Weight of a new sample in the average `Channels.turning`."""
+"""Weight of a new sample in the averages `Channels.turning` and `Channels.coarse`."""
 _NOISY = 0.4
 """The change of white noise reverses its sign in two of three samples; a channel in which more than this
 fraction of the changes does counts as noisy."""
-_CONTRADICTION_RAD = 0.01
-"""Difference between the position change and the integral of the velocity that counts as a fault [rad]."""
-_WINDOW_SAMPLES = 100
-"""Number of samples over which position and velocity are compared; it is limited because a small bias of the
-velocity is not a fault."""
-_FEWEST_SAMPLES = 5
-"""Number of equal samples in a row from which position and velocity are compared."""
-
+_COARSE = 0.1
+"""Fraction of the changes that equal the last one in size, above which a channel has coarse steps: its noise
+stops between two steps."""
+_EQUAL = 1e-6
+"""Relative difference up to which two changes count as equal in size."""
+_LEAST_CONTRADICTION_RAD = 0.006
+"""Least difference between position change and integral of the velocity that counts as a fault [rad]."""
+_SLACKS = 2.0
+"""The same difference in addition, as a multiple of the largest one that was seen recently, and of the
+encoder's finest step."""
+_LAG_RAD = 0.003
+"""The same difference in addition if the velocity rests: it may lag behind a sudden motion."""
+_LATE_BUS_S = 0.2
+"""Time for which several joints, or a slow one, may seem to stop, if a bus or a recorder pauses [s]."""
+_SLOW_RAD_S = 0.25
+"""Speed below which a joint counts as slow [rad/s]."""
+_FINE_RAD = 1e-4
+"""Smallest step of an encoder from which the noise of the joint's velocity may stop [rad]."""
+_COARSEST_RAD = 0.002
+"""Largest step of an encoder that is allowed for [rad]."""
+_FIRST_SLACK_RAD, _LARGEST_SLACK_RAD = 0.0035, 0.02
+"""First and largest value of `Channels.slack` [rad]."""
+_FORGETTING_S = 10.0
+"""Time constant with which pauses and differences are forgotten [s]."""
+_WINDOW_S = 0.3
+"""Time constant with which the integral of the velocity is forgotten [s]; a small bias of it is no fault."""
 
 NO_CHANNEL = -1
 """Value of `Channels.culprit` while no channel had a bad verdict."""
@@ -61,10 +87,24 @@ class Channels(NamedTuple):
     """(2 na + 6,) last change of each channel that was not zero."""
     turning: Vector
     """(2 na + 6,) fraction of the changes of each channel that reversed the sign, low-passed."""
+    coarse: Vector
+    """(2 na + 6,) fraction of the changes of each channel that equal the one before in size, low-passed."""
     same: NDArray[np.int64]
-    """(2 na + 6,) number of samples since each channel changed."""
+    """(2 na + 6,) number of new samples since each channel changed."""
+    held_s: Vector
+    """(2 na + 6,) time since each channel changed, without rows that repeat the one before [s]."""
+    pause_s: Vector
+    """(2 na + 6,) longest recent time between two changes of each channel [s]."""
+    finest: Vector
+    """(2 na + 6,) smallest change of each channel that was not zero; infinity before the first."""
     apart: Vector
     """(na,) integral of the velocity minus change of the position, while one of them stays constant [rad]."""
+    worst: Vector
+    """(na,) largest size of `apart` since both last changed [rad]."""
+    slack: Vector
+    """(na,) largest recent size of `apart` at which both changed again [rad]."""
+    waiting_s: Vector
+    """(2,) time since a row that was not a repetition, and since one with new joint values [s]."""
     culprit: NDArray[np.int64]
     """(1,) channel of the last bad verdict, or NO_CHANNEL."""
     first: NDArray[np.int64]
@@ -87,8 +127,15 @@ class SensorWatch:
             last=np.zeros(channels),
             step=np.zeros(channels),
             turning=np.zeros(channels),
+            coarse=np.zeros(channels),
             same=np.zeros(channels, np.int64),
+            held_s=np.zeros(channels),
+            pause_s=np.zeros(channels),
+            finest=np.full(channels, np.inf),
             apart=np.zeros(na),
+            worst=np.zeros(na),
+            slack=np.full(na, _FIRST_SLACK_RAD),
+            waiting_s=np.zeros(2),
             culprit=np.full(1, NO_CHANNEL, np.int64),
             first=np.ones(1, np.int64),
         )
@@ -103,10 +150,10 @@ class SensorWatch:
     def reset(self) -> None:
         """Resets the memory: the next sample is accepted as it is, and the noise is estimated anew."""
         channels = self.channels
-        channels.step[:] = 0.0
-        channels.turning[:] = 0.0
-        channels.same[:] = 0
-        channels.apart[:] = 0.0
+        for array in channels[channels._fields.index("step") : channels._fields.index("culprit")]:
+            array[:] = 0
+        channels.slack[:] = _FIRST_SLACK_RAD
+        channels.finest[:] = np.inf
         channels.culprit[0] = NO_CHANNEL
         channels.first[0] = 1
 
@@ -148,80 +195,163 @@ def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
     Returns:
         GOOD, JUMP or FROZEN.
     """
+    joints_new, any_new = renewed(row, channels)
+    waiting = channels.waiting_s
     # The time is limited because a jump of the clock is not a time in which a joint moves.
-    elapsed = min(max(elapsed_s, _SHORTEST_S), _LONGEST_S)
-    if channels.first[0] == 0 and jumps(row, elapsed, channels):
+    joints_s = min(max(waiting[1] + elapsed_s, _SHORTEST_S), _LONGEST_S)
+    if channels.first[0] == 0 and jumps(row, joints_s, channels):
         return JUMP
-    frozen = take_values(row, elapsed, channels)
-    contradicts = compare_ways(channels)
+    if not any_new and channels.first[0] == 0:
+        # The whole row repeats: a bus that is slower than the loop, or a gap, which the link detects.
+        waiting[0] += elapsed_s
+        waiting[1] += elapsed_s
+        return GOOD
+    elapsed = min(max(waiting[0] + elapsed_s, _SHORTEST_S), _LONGEST_S)
+    paused_s = min(waiting[0] + elapsed_s, _LATE_BUS_S)
+    frozen = take_values(row, elapsed, paused_s, joints_s, joints_new, channels)
+    contradicts = joints_new and compare_ways(joints_s, channels)
+    waiting[0] = 0.0
+    waiting[1] = 0.0 if joints_new else waiting[1] + elapsed_s
     channels.first[0] = 0
     return FROZEN if frozen or contradicts else GOOD
 
 
 @struct_kernel
+def channel_value(row: Vector, c: int, na: int) -> float:
+    """Returns the value of channel c; in the row, the torques are between velocities and gyro."""
+    value: float = row[ROW_Q + c] if c < 2 * na else row[gyro_at(na) - 2 * na + c]
+    return value
+
+
+@struct_kernel
+def renewed(row: Vector, channels: Channels) -> tuple[bool, bool]:
+    """Returns whether any joint value, and whether any channel at all, differs from the last good sample."""
+    na, last = len(channels.fastest), channels.last
+    for c in range(len(last)):
+        if channel_value(row, c, na) != last[c]:
+            return c < 2 * na, True
+    return False, False
+
+
+@struct_kernel
 def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
-    """Returns whether a joint has moved further, or moves faster, than possible; the culprit is written."""
+    """Returns whether a joint has moved further, or moves faster, than possible; the culprit is written.
+
+    A joint that is hit, or driven beyond its limit, does move faster: its position and its velocity agree.
+
+    Args:
+        row: data of the sensor row.
+        elapsed: time since the last new joint values [s].
+        channels: `culprit` is written.
+    """
     na = len(channels.fastest)
     for j in range(na):
         q, v, fastest = row[ROW_Q + j], row[velocities_at(na) + j], channels.fastest[j]
-        if abs(q - channels.last[j]) > fastest * elapsed + _MARGIN_RAD:
-            channels.culprit[0] = j
-            return True
-        if abs(v) > fastest + _MARGIN_RAD_S:
-            channels.culprit[0] = na + j
+        moved = q - channels.last[j]
+        far, fast = abs(moved) > fastest * elapsed + _MARGIN_RAD, abs(v) > fastest + _MARGIN_RAD_S
+        if (far or fast) and not abs(moved - v * elapsed) <= _MARGIN_RAD:
+            channels.culprit[0] = j if far else na + j
             return True
     return False
 
 
 @struct_kernel
-def take_values(row: Vector, elapsed: float, channels: Channels) -> bool:
+def take_values(
+    row: Vector, elapsed: float, paused_s: float, joints_s: float, joints_new: bool, channels: Channels
+) -> bool:
     """Updates the memory with a sample, and checks for frozen channels.
 
     Args:
-        row: data of the sensor row.
-        elapsed: time since the last good sample [s].
+        row: data of the sensor row, which is no repetition.
+        elapsed: time since the last such row, at most _LONGEST_S [s].
+        paused_s: the same, at most _LATE_BUS_S; an encoder is at rest during a pause [s].
+        joints_s: time since the last new joint values [s].
+        joints_new: whether this row has new joint values.
         channels: written.
 
     Returns:
         Whether a channel that was noisy has stopped changing.
     """
     na, last, step, turning = len(channels.fastest), channels.last, channels.step, channels.turning
-    same, first, frozen = channels.same, channels.first[0] == 1, False
+    same, held, pause, first, frozen = (
+        channels.same,
+        channels.held_s,
+        channels.pause_s,
+        channels.first[0] == 1,
+        False,
+    )
+    keep = math.exp(-elapsed / _FORGETTING_S)
     for c in range(len(last)):
-        # In the sensor row, the torques are between velocities and gyro; they are not checked.
-        value = row[ROW_Q + c] if c < 2 * na else row[gyro_at(na) - 2 * na + c]
+        value = channel_value(row, c, na)
         change = value - last[c]
+        pause[c] *= keep
         if first:
             change = 0.0
         elif value == last[c]:
-            same[c] += 1
-            if same[c] >= FROZEN_SAMPLES and turning[c] > _NOISY:
+            same[c] += 1 if joints_new or c >= 2 * na else 0
+            held[c] += paused_s if c < na else elapsed
+            long = held[c] > max(FROZEN_S, _PAUSES * pause[c]) and same[c] >= _FEWEST_SAMPLES
+            # A velocity that is computed from coarse positions rests with them.
+            coarse = channels.coarse[c] >= _COARSE
+            if c >= na and c < 2 * na:
+                coarse = coarse or channels.finest[c - na] > _FINE_RAD
+            if long and turning[c] > _NOISY and not coarse:
                 channels.culprit[0] = c
                 frozen = True
         else:
+            pause[c] = max(pause[c], held[c])
             same[c] = 0
+            held[c] = 0.0
             turned = 1.0 if change * step[c] < 0.0 else 0.0
             turning[c] += _LEARNING * (turned - turning[c])
+            equal = 1.0 if abs(abs(change) - abs(step[c])) <= _EQUAL * abs(change) else 0.0
+            channels.coarse[c] += _LEARNING * (equal - channels.coarse[c])
             step[c] = change
-        if c < na:
+            channels.finest[c] = min(channels.finest[c], abs(change))
+        if c < na and joints_new and not first:
             # The positions are processed before the velocities, so `last` still has the previous velocity.
-            channels.apart[c] += last[na + c] * elapsed - change
+            channels.apart[c] += last[na + c] * joints_s - change
         last[c] = value
     return frozen
 
 
 @struct_kernel
-def compare_ways(channels: Channels) -> bool:
-    """Returns whether position and velocity of a joint contradict each other while one stays constant."""
-    na, same, apart, contradicts = len(channels.fastest), channels.same, channels.apart, False
+def compare_ways(elapsed: float, channels: Channels) -> bool:
+    """Returns whether position and velocity of a joint contradict each other while one stays constant.
+
+    Args:
+        elapsed: time since the last new joint values [s].
+        channels: `apart`, `worst`, `slack` and the culprit are written.
+    """
+    na, same, apart = len(channels.fastest), channels.same, channels.apart
+    culprit, near = NO_CHANNEL, 0
+    keep, forget = math.exp(-elapsed / _WINDOW_S), math.exp(-elapsed / _FORGETTING_S)
     for j in range(na):
         longest = same[j]
         # A velocity that has never changed counts as not measured by the driver.
         if same[na + j] > longest and channels.step[na + j] != 0.0:
             longest = same[na + j]
-        if longest % _WINDOW_SAMPLES == 0:
+        channels.slack[j] *= forget
+        if longest == 0:
+            channels.slack[j] = max(channels.slack[j], min(channels.worst[j], _LARGEST_SLACK_RAD))
+            channels.worst[j] = 0.0
             apart[j] = 0.0
-        elif longest >= _FEWEST_SAMPLES and abs(apart[j]) > _CONTRADICTION_RAD:
-            channels.culprit[0] = j if same[j] >= same[na + j] else na + j
-            contradicts = True
-    return contradicts
+            continue
+        apart[j] *= keep
+        channels.worst[j] = max(channels.worst[j], abs(apart[j]))
+        step = min(channels.finest[j], _COARSEST_RAD)
+        least = _LEAST_CONTRADICTION_RAD + _SLACKS * (channels.slack[j] + step)
+        encoder_rests = same[j] >= same[na + j]
+        if not encoder_rests:
+            least += _LAG_RAD
+        near += 1 if abs(apart[j]) > 0.5 * least else 0
+        if longest >= _FEWEST_SAMPLES and abs(apart[j]) > least:
+            culprit = j if encoder_rests else na + j
+    if culprit == NO_CHANNEL:
+        return False
+    # If several joints are late together, it may be their bus; and a slow joint is not urgent.
+    slow = abs(channels.last[na + culprit % na]) < _SLOW_RAD_S
+    if (near > 1 or slow) and channels.held_s[culprit] < _LATE_BUS_S:
+        return False
+    channels.culprit[0] = culprit
+    return True

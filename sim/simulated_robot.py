@@ -171,7 +171,7 @@ class SimulatedRobot:
         row.t_s[0] = self._tick * STEP_S
         row.q[:] = truth.q[robot.nq_base :]
         row.v[:] = truth.v[robot.n_base :]
-        row.tau[:] = self.drives.tau
+        row.tau[:] = self.drives.tau if robot.description.torque_sensing else np.nan
         if robot.floating:
             row.gyro[:] = self._gyro
             row.accel[:] = self._accel

@@ -13,6 +13,7 @@ UNITLESS = {
     "flat_start_sigmas",
     "largest_disagreement",
     "settled_factor",
+    "largest_bend_factor",
 }
 UNITS = ("_rad", "_deg", "_m", "_s", "_s2", "_s3", "_Hz", "_sqrt_s", "_Nm", "_N", "_fraction")
 

@@ -48,6 +48,7 @@ class Pose:
             moment_deviation_Nm=deviations[1],
             most_force_N=deviations[2],
             most_moment_Nm=deviations[3],
+            sensed=True,
         )
         tau = self.tau if tau is None else tau
         known = contact_wrenches(tau, self.p_BF, self.tables, problem, wrench)

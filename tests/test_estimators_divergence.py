@@ -11,7 +11,9 @@ from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.kernel_setup import new_doubt
 
 DT_S = 1e-3
-TRUST = Trust(disagreement=15.0, tilt_variance_rad2=0.0076, turn_rad=0.05, contradiction_m_s2=0.5)
+TRUST = Trust(
+    disagreement=15.0, tilt_variance_rad2=0.0076, turn_rad=0.05, opposed_m2_s3=5.0, contradiction_m_s2=0.5
+)
 LEVEL = np.array([np.eye(3)] * 2)
 
 
@@ -53,8 +55,8 @@ def test_a_lasting_innovation_of_both_feet_is_attributed_to_the_imu():
     assert doubt((1000.0, 1000.0), ticks=5) > 1.0
 
 
-def test_at_rest_innovations_count_three_times():
-    assert doubt((3.0, 3.0), speed=0.0) == pytest.approx(3.0 * doubt((3.0, 3.0), speed=1.0))
+def test_at_rest_innovations_count_as_much_as_in_motion():
+    assert doubt((3.0, 3.0), speed=0.0) == pytest.approx(doubt((3.0, 3.0), speed=1.0))
 
 
 def test_shortly_after_a_step_a_landing_on_both_heels_is_tolerated():

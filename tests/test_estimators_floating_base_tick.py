@@ -61,7 +61,7 @@ def test_inverse_dynamics_with_gravity_from_the_imu_gives_the_true_torques(name)
         Imu(imu_R, imu_p, np.zeros(3)),
         tables,
         dynamics,
-        new_scratch(),
+        new_scratch(row.data.size),
     )
     assert done
     found = pin.rnea(model, data, *dynamics)

@@ -70,7 +70,7 @@ def test_an_imu_that_has_turned_contradicts_legs_that_rest_by_its_share_of_gravi
     assert told < LARGEST
 
 
-@pytest.mark.parametrize(("degrees", "ticks"), [(5.0, 480), (20.0, 380)])
+@pytest.mark.parametrize(("degrees", "ticks"), [(5.0, 560), (20.0, 500)])
 def test_the_time_until_a_contradiction_is_too_large(degrees, ticks):
     watched = Watched()
     for _ in range(ticks):

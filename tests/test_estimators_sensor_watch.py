@@ -5,10 +5,11 @@ import pytest
 from plain_python import plain
 from sim_runs import robot
 
-from kilohertz.estimators.sensor_watch import FROZEN, FROZEN_SAMPLES, GOOD, JUMP, SensorWatch, judge_sample
+from kilohertz.estimators.sensor_watch import FROZEN, FROZEN_S, GOOD, JUMP, SensorWatch, judge_sample
 
 MODEL = robot("g1")
 DT_S = 1e-3
+FROZEN_SAMPLES = round(FROZEN_S / DT_S)
 KNEE = MODEL.joint_names.index("left_knee_joint")
 
 
@@ -188,22 +189,25 @@ def test_after_a_reset_the_next_sample_is_taken_as_it_is_and_noise_is_learnt_ane
     assert watch.judge(row, DT_S) == JUMP
 
 
-@pytest.mark.parametrize(("turns_in_10", "verdict"), [(3, GOOD), (5, FROZEN)])
+@pytest.mark.parametrize(("turns_in_10", "verdict"), [(3, GOOD), (6, FROZEN)])
 def test_a_channel_counts_as_noisy_where_it_often_turns_around(turns_in_10, verdict):
     watch, row = SensorWatch(MODEL), still()
     way, value = 1.0, 0.0
     for k in range(800):
         way = -way if k % 10 < turns_in_10 else way
-        value += 1e-3 * way
+        value += (1e-3 + 1e-6 * (k % 7)) * way
         row.gyro[0] = value
         assert watch.judge(row, DT_S) == GOOD
-    found = {watch.judge(row, DT_S) for _ in range(2 * FROZEN_SAMPLES)}
+    found = set()
+    for k in range(2 * FROZEN_SAMPLES):
+        row.accel[0] = 1e-6 * k  # another sensor goes on
+        found.add(watch.judge(row, DT_S))
     assert (FROZEN in found) == (verdict == FROZEN)
 
 
-@pytest.mark.parametrize(("speed_rad_s", "verdict"), [(0.09, GOOD), (0.15, FROZEN)])
+@pytest.mark.parametrize(("speed_rad_s", "verdict"), [(0.03, GOOD), (0.15, FROZEN)])
 @pytest.mark.parametrize("way", [1.0, -1.0])
-def test_a_velocity_may_contradict_a_position_by_a_hundredth_of_a_radian_in_a_tenth_of_a_second(
+def test_a_velocity_may_contradict_a_position_by_a_hundredth_of_a_radian_in_a_third_of_a_second(
     way, speed_rad_s, verdict
 ):
     watch, row = SensorWatch(MODEL), still()
@@ -219,7 +223,7 @@ def test_a_velocity_may_contradict_a_position_by_a_hundredth_of_a_radian_in_a_te
 
 def test_a_verdict_of_frozen_ends_when_the_channel_speaks_again():
     watch, row = SensorWatch(MODEL), still()
-    for k in range(200):
+    for k in range(400):
         row.v[KNEE] = 0.15 + 1e-6 * k
         verdict = watch.judge(row, DT_S)
         if verdict == FROZEN:
@@ -237,10 +241,10 @@ def test_a_few_samples_that_repeat_themselves_are_no_contradiction_yet():
     for k in range(50):
         row.q[KNEE], row.v[KNEE] = 0.3 + 3e-3 * k, 3.0 + 1e-6 * k
         assert watch.judge(row, DT_S) == GOOD
-    # 12 mrad apart after four samples, which is too far, and 15 after five, which are enough to say so.
-    for k in range(1, 6):
+    # 15 mrad apart after five samples, which encoders with steps of 3 mrad may be, and 18 after six.
+    for k in range(1, 7):
         row.v[KNEE] = 3.1 + 1e-6 * k
-        assert watch.judge(row, DT_S) == (FROZEN if k == 5 else GOOD)
+        assert watch.judge(row, DT_S) == (FROZEN if k == 6 else GOOD)
     assert watch.culprit == "the encoder of left_knee_joint"
 
 

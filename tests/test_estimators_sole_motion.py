@@ -19,10 +19,11 @@ BOX = np.array([[-0.05, -0.03], [0.12, 0.03]])
 DETECTION = Detection(make_N=10.0, break_N=5.0, make_time_s=0.01, break_time_s=0.01)
 
 
-def pressure(R_BF, wrench):
+def pressure(R_BF, wrench, sensed_N=None):
     contacts = new_contacts(RobotModel.load("g1"), EstimatorGains())
     contacts.R_BF[0], contacts.wrench_B[0], contacts.sole_box[0] = R_BF, wrench, BOX
     contacts.p_FP[:], contacts.margin[:] = np.nan, np.nan
+    contacts.force_N[0] = R_BF[:, 2] @ wrench[:3] if sensed_N is None else sensed_N
     find_pressure(contacts, DETECTION)
     return contacts.p_FP[0], contacts.margin[0]
 
@@ -52,6 +53,16 @@ def test_centre_of_pressure_stays_in_the_sole_and_rests_in_its_middle_without_lo
     assert margin == 0.0
     for force, expected in ((5.0, -1.0), (-100.0, -1.0), (np.nan, 1.0)):
         found, margin = pressure(np.eye(3), np.array([0, 0, force, 50.0, 50.0, 0]))
+        np.testing.assert_array_equal(found, 0.0)
+        assert margin == expected
+
+
+@pytest.mark.parametrize("force", [np.nan, 0.0])
+def test_a_sensor_that_reports_load_is_believed_where_torques_are_not(force):
+    """A sole that carries load is not about to land, whatever torques that are not measured say."""
+    wrench = np.array([0, 0, force, 0, 0, 0])
+    for sensed_N, expected in ((100.0, 1.0), (5.0, -1.0)):
+        found, margin = pressure(np.eye(3), wrench, sensed_N)
         np.testing.assert_array_equal(found, 0.0)
         assert margin == expected
 

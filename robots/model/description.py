@@ -160,6 +160,7 @@ class RobotDescription(Config):
         armature_kgm2: reflected rotor inertia; one number, or a value per joint.
         joint_friction_Nm: dry friction of the real joints, where known.
         joint_damping_Nms: viscous friction of the real joints, where known.
+        torque_sensing: whether the robot measures joint torques; if not, those it sends are ignored.
         locked_joints_rad: joints that are fixed at a position and removed from the model.
         licence: licence of the model.
     """
@@ -179,6 +180,7 @@ class RobotDescription(Config):
     armature_kgm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_friction_Nm: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_damping_Nms: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
+    torque_sensing: bool = True
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
     licence: str = ""
 

@@ -40,10 +40,16 @@ def identity(robot: RobotModel, dt_s: float, driver: Driver | None = None) -> wi
 
 
 class _Range:
-    """Checks without allocation whether all entries of an array lie within fixed bounds."""
+    """Checks without allocation whether all entries of an array lie within fixed bounds.
 
-    def __init__(self, low: Vector, high: Vector) -> None:
-        self._low, self._high = low, high
+    Args:
+        low, high: (n,) bounds.
+        optional: entries that may also be NaN.
+    """
+
+    def __init__(self, low: Vector, high: Vector, optional: slice = slice(0)) -> None:
+        self._low, self._high, self._optional = low, high, optional
+        self._unknown: NDArray[np.bool_] = np.zeros(low[optional].shape, dtype=bool)
         self._above: NDArray[np.bool_] = np.zeros(low.shape, dtype=bool)
         self._below: NDArray[np.bool_] = np.zeros(low.shape, dtype=bool)
 
@@ -52,6 +58,8 @@ class _Range:
         np.greater_equal(data, self._low, out=self._above)
         np.less_equal(data, self._high, out=self._below)
         self._above &= self._below
+        np.isnan(data[self._optional], out=self._unknown)
+        self._above[self._optional] |= self._unknown
         return bool(self._above.all())
 
 
@@ -99,7 +107,9 @@ class StateCodec:
             row.accel[:] = sign * LARGEST_M_S2
             row.contact_force_N[:] = sign * LARGEST_FORCE_N
         self._checked = low.data.size - len(robot.contacts)
-        self._range = _Range(low.data[: self._checked], high.data[: self._checked])
+        # NaN is valid for a torque that is not measured.
+        torques = slice(_JOINTS_AT + 2 * robot.na, _JOINTS_AT + 3 * robot.na)
+        self._range = _Range(low.data[: self._checked], high.data[: self._checked], torques)
         row = self._row
         self._floating = robot.floating
         joints = len(driver.joints) if driver is not None else robot.na
@@ -139,7 +149,7 @@ class StateCodec:
 
         Returns:
             False if a block has the wrong length, or if a value is not finite or not plausible; `sensors` is
-            then left unchanged.
+            then left unchanged. A torque may be NaN, which means unknown.
         """
         row = self._row
         if not self._joints.read(values[6:9]):
