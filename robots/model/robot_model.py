@@ -150,11 +150,13 @@ class RobotModel:
         return CommandRow(self.na)
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> RobotModel:
+    def load(cls, name_or_path: str | Path, *, stands: bool = True) -> RobotModel:
         """Loads a robot.
 
         Args:
             name_or_path: name of a shipped robot, or path of a folder that contains a robot.yaml.
+            stands: whether a nominal posture on tilted soles, on soles of unequal height or on swapped feet
+                is refused; a log can be read without it.
 
         Raises:
             ConfigError: robot.yaml or its model cannot be used; one line per problem.
@@ -163,14 +165,17 @@ class RobotModel:
         require_known_memory()
         folder = find_robot(str(name_or_path))
         description, positions = load_description(folder)
-        return _Build(folder, description, positions).run()
+        return _Build(folder, description, positions, stands).run()
 
 
 class _Build:
     """Builds one RobotModel; `problems` collects the contradictions between robot.yaml and the model file."""
 
-    def __init__(self, folder: Path, description: RobotDescription, positions: Positions) -> None:
+    def __init__(
+        self, folder: Path, description: RobotDescription, positions: Positions, stands: bool
+    ) -> None:
         self.folder = folder
+        self.stands = stands
         self.description = description
         self.positions = positions
         self.floating = description.base == "floating"
@@ -219,7 +224,8 @@ class _Build:
             for name, hand in description.hands.items()
         )
         contacts = self._contacts(q_nominal)
-        self._refuse(posture_problems(model, q_nominal, contacts))
+        if self.stands:
+            self._refuse(posture_problems(model, q_nominal, contacts))
         if self.floating:
             q_nominal[2] = -lowest_corner(model, contacts, q_nominal)
         for array in (torque, velocity, lower, upper, armature, q_nominal, *fold.values()):

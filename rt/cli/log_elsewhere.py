@@ -84,7 +84,7 @@ def import_csv(
 
     if path.resolve() == file.resolve():
         raise RefusedError(f"{path} is the file to import: give another name with -o")
-    model = RobotModel.load(robot)
+    model = RobotModel.load(robot, stands=False)
     joints = [*model.joint_names, *model.description.locked_joints_rad]
     mapping = ColumnMap({}) if columns is None else read_columns(columns, joints, model.contact_names)
     imported = rows_of_table(read_table(file), mapping, model)
@@ -170,7 +170,7 @@ def estimate(
 def _robot_of(reader: LogReader, robot: str | None) -> RobotModel:
     from kilohertz.robots.model.robot_model import RobotModel
 
-    return RobotModel.load(robot or reader.header.robot)
+    return RobotModel.load(robot or reader.header.robot, stands=False)
 
 
 def _write(path: Path, text: str) -> None:

@@ -98,7 +98,7 @@ class ReplayedBrain:
 
     def __init__(self, header: LogHeader, row: np.dtype[Any], robot: str | None = None) -> None:
         _require_same_versions(header)
-        self.robot = model = RobotModel.load(robot or header.robot)
+        self.robot = model = RobotModel.load(robot or header.robot, stands=False)
         gains = Gains.model_validate(header.gains)
         if model.model_sha256 != header.model_sha256:
             raise ConfigError(
