@@ -30,7 +30,6 @@ from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
 from kilohertz.controller.whole_body.explain import missed_rows
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
-from kilohertz.estimators.joint_observer import contact_forces_at, gyro_at, torques_at
 from kilohertz.estimators.payload_kernels import Soles
 from kilohertz.estimators.payload_watch import PayloadWatch
 from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
@@ -185,9 +184,11 @@ class Brain:
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
         self._period = dt_s
-        # NaN is valid for an unknown torque, and for the force of a contact without a sensor; see _is_finite.
-        self._torques_at, self._inertial_at = torques_at(robot.na), gyro_at(robot.na)
-        self._forces_at = contact_forces_at(robot.na)
+        # NaN is valid for an unknown torque, and for the force of a contact without a sensor; see _known_is_finite.
+        ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
+        names = [name for name, _ in robot.new_sensor_row().fields]
+        self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
+        self._forces_at = int(ends[names.index("accel")])
         self._usual_dt = dt_s
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
@@ -314,7 +315,7 @@ class Brain:
         self.output.state, self.output.reason = self.supervisor.state, self.supervisor.reason
 
     def _estimate(self, sensors: SensorRow) -> float:
-        if not self._is_finite(sensors):
+        if not math.isfinite(sensors.data[: self._forces_at].sum()) and not self._known_is_finite(sensors):
             return self._leave_out("are not finite")
         t = float(sensors.t_s[0])
         elapsed = t - self._last_t
@@ -334,8 +335,8 @@ class Brain:
             self.motion.fold()
         return dt
 
-    def _is_finite(self, sensors: SensorRow) -> bool:
-        """Returns whether all values are finite; a torque may also be NaN, which means unknown."""
+    def _known_is_finite(self, sensors: SensorRow) -> bool:
+        """Returns whether all values are finite but torques of NaN, which are unknown."""
         data = sensors.data
         others = data[: self._torques_at].sum() + data[self._inertial_at : self._forces_at].sum()
         return math.isfinite(others) and not np.isinf(sensors.tau).any()
@@ -346,11 +347,13 @@ class Brain:
         The limits are relative to the nominal period, or to the average one if that is longer: a log, or a
         robot that is sampled at a lower rate.
         """
-        change = min(max(elapsed_s, 0.0), 2.0 * self._usual_dt) - self._usual_dt
-        self._usual_dt += change * (_LONGER if change > 0.0 else _SHORTER)
-        self._usual_dt = max(self._usual_dt, self._dt)
-        longest = _LONGEST_DT if self._usual_dt < _SLOW_S else _LONGEST_GAP
-        return min(max(elapsed_s, _SHORTEST_DT * self._dt), longest * self._usual_dt)
+        usual, nominal = self._usual_dt, self._dt
+        if usual == nominal and abs(elapsed_s - nominal) < _SHORTEST_DT * nominal:
+            return elapsed_s
+        longest = usual * (_LONGEST_DT if usual < _SLOW_S else _LONGEST_GAP)
+        change = min(max(elapsed_s, 0.0), 2.0 * usual) - usual
+        self._usual_dt = max(usual + change * (_LONGER if change > 0.0 else _SHORTER), nominal)
+        return min(max(elapsed_s, _SHORTEST_DT * nominal), longest)
 
     def _leave_out(self, why: str) -> float:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.

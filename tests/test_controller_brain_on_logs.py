@@ -26,7 +26,7 @@ PAUSE_S = 0.17
 
 @cache
 def controller():
-    robot = RobotModel.load(icub_log.ROBOT)
+    robot = RobotModel.load(icub_log.ROBOT, stands=False)
     gains = load_gains(robot)
     return Brain(robot, gains, FloatingBaseEstimator(robot, gains.estimator))
 

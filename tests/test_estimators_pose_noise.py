@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import icub_log
 import numpy as np
@@ -14,7 +14,7 @@ from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.model.robot_model import RobotModel
 
-robot_of = cache(RobotModel.load)
+robot_of = cache(partial(RobotModel.load, stands=False))
 motion_of = cache(lambda name: sway(robot_of(name), 2.0))
 BOTH = np.array([True, True])
 

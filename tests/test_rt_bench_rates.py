@@ -22,7 +22,7 @@ def test_a_robot_survives_a_small_push_at_full_rate_and_none_at_ten_hertz() -> N
     gains = load_gains(g1)
     assert survives(g1, gains, 1000, STANDING, "forward", 3.0)
     assert not survives(g1, gains, 1000, STANDING, "forward", 32.0)
-    assert not survives(g1, gains, 10, STANDING, "forward", 0.0)
+    assert not survives(g1, gains, 10, STANDING, "forward", 3.0)
 
 
 def test_a_rate_that_is_no_whole_number_of_steps_is_refused() -> None:

@@ -18,6 +18,10 @@ Location = tuple[str, ...]
 
 LEVEL_SOLE_DEG = 5.0
 """Largest tilt of a sole in the nominal posture [deg]."""
+HIGHEST_SOLE_M = 0.2
+"""A contact that is higher above the lowest one is a palm or a knee, which does not stand on the ground [m]."""
+LEAST_TOE_M = 0.005
+"""Smallest distance from the ankle to the middle of the soles that shows which way the feet point [m]."""
 ONE_HEIGHT_M = 0.02
 """Largest height of the lowest corner of a sole over that of the lowest sole [m]."""
 THINNEST_SUPPORT_M = 0.01
@@ -96,7 +100,9 @@ def posture_problems(
     pin.framesForwardKinematics(model, data, q)
     if not contacts:
         return
-    yield from _swapped(data, contacts)
+    yield from _swapped(model, data, contacts)
+    ground_m = min(_lowest(data, contact) for contact in contacts)
+    contacts = tuple(c for c in contacts if _lowest(data, c) < ground_m + HIGHEST_SOLE_M)
     tilted = [c for c in contacts if sole_tilt_deg(data, c) > LEVEL_SOLE_DEG]
     for contact in tilted:
         tilt = sole_tilt_deg(data, contact)
@@ -116,17 +122,33 @@ def posture_problems(
             return
 
 
-def _swapped(data: pin.Data, contacts: tuple[ContactModel, ...]) -> Iterator[tuple[Location, str]]:
+def _swapped(
+    model: pin.Model, data: pin.Data, contacts: tuple[ContactModel, ...]
+) -> Iterator[tuple[Location, str]]:
+    """Yields a problem if the left foot is to the right, as seen in the direction in which the feet point."""
     by_name = {contact.name: contact for contact in contacts}
     if not {"left_foot", "right_foot"} <= set(by_name):
         return
-    left, right = (data.oMf[by_name[name].frame_id].translation for name in ("left_foot", "right_foot"))
-    if left[1] < right[1]:
+    feet = [by_name[name] for name in ("left_foot", "right_foot")]
+    toes = np.mean([_toes_W(model, data, foot) for foot in feet], axis=0)
+    if np.linalg.norm(toes) < LEAST_TOE_M:
+        return
+    left, right = (data.oMf[foot.frame_id].translation[:2] for foot in feet)
+    leftward = np.array([-toes[1], toes[0]])
+    if (left - right) @ leftward < 0.0:
         yield (
             ("contacts", "left_foot", "link"),
             f"'{by_name['left_foot'].link}' is to the right of '{by_name['right_foot'].link}' in the "
             "nominal posture: the links of left_foot and right_foot are swapped",
         )
+
+
+def _toes_W(model: pin.Model, data: pin.Data, foot: ContactModel) -> Vector:
+    """Returns the (2,) horizontal vector from the ankle's last joint to the middle of the sole [m]."""
+    middle: Vector = data.oMf[foot.frame_id].act(foot.corners_F.mean(axis=0))[:2]
+    joint = int(model.frames[foot.frame_id].parentJoint)
+    offset: Vector = middle - data.oMi[joint].translation[:2]
+    return offset
 
 
 def _lowest(data: pin.Data, contact: ContactModel) -> float:
