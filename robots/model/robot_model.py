@@ -87,6 +87,7 @@ class RobotModel:
         imu_frame_id: index of the IMU frame in the pinocchio model; None for a fixed base.
         model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
+        notes: one sentence for each part of the model file that is ignored, mended or assumed.
     """
 
     name: str
@@ -116,6 +117,7 @@ class RobotModel:
     imu_frame_id: int | None
     model_sha256: str
     config_sha256: str
+    notes: tuple[str, ...]
 
     @property
     def contact_names(self) -> tuple[str, ...]:
@@ -176,6 +178,7 @@ class _Build:
         self.floating = description.base == "floating"
         self.problems: list[Problem] = []
         self.mj_model: mujoco.MjModel | None = None  # MuJoCo's model if the file is MJCF
+        self.notes: list[str] = []
 
     def run(self) -> RobotModel:
         description = self.description
@@ -254,6 +257,7 @@ class _Build:
             config_sha256=hashlib.sha256(
                 json.dumps(description.model_dump(mode="json"), sort_keys=True).encode()
             ).hexdigest(),
+            notes=tuple(self.notes),
         )
 
     def _read_file(self) -> ModelFile:
@@ -274,11 +278,11 @@ class _Build:
         try:
             if file.format == "mjcf":
                 # Here, so that the controller of a robot with a URDF runs without MuJoCo.
-                from kilohertz.robots.model.mjcf import compile_mjcf, place_root
+                from kilohertz.robots.model.mjcf import check_mjcf, compile_mjcf, pinocchio_model
 
                 self.mj_model = compile_mjcf(file.path)
-                model = pin.buildModelFromMJCF(str(file.path))
-                place_root(model, self.mj_model)
+                self.notes += check_mjcf(self.mj_model)
+                model = pinocchio_model(self.mj_model)
             elif self.floating:
                 model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
             else:
@@ -312,13 +316,6 @@ class _Build:
         masses = np.array([inertia.mass for inertia in model.inertias])
         if not (masses >= 0.0).all() or not masses.sum() > 0.0:
             raise self._unusable("has no mass, or a link with a negative mass")
-        if self.mj_model is not None:
-            from kilohertz.robots.model.mjcf import check_joints
-
-            try:
-                check_joints(self.mj_model, self.joint_names)
-            except ModelFileError as error:
-                raise self._unusable(str(error)) from None
 
     def _refuse(self, found: Iterable[tuple[tuple[str, ...], str]]) -> None:
         """Raises an error for problems that are given as locations in robot.yaml and sentences."""
