@@ -22,6 +22,8 @@ from kilohertz.robots.model.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
 UNLIMITED_RAD = 1e9
+# A limit of a turning joint beyond two turns is most likely given in degrees.
+WIDEST_LIMIT_RAD = 4.0 * math.pi
 
 ModelFormat = Literal["urdf", "mjcf"]
 
@@ -109,6 +111,8 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
         return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
+    if any("xacro" in element.tag for element in root.iter()) or "${" in source.decode("utf-8", "replace"):
+        raise ModelFileError(f"'{path}' is xacro: expand it first (xacro {path.name} > robot.urdf)")
     _check_tree(root)
     _make_meshes_absolute(root, path)
     if floating:
@@ -173,6 +177,7 @@ def _check_tree(root: ET.Element) -> None:
         if joint.get("type") in ("revolute", "prismatic"):
             limit = f"the limit of joint '{joint.get('name')}'"
             _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
+            _check_range(joint, limit)
 
 
 def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
@@ -184,6 +189,27 @@ def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: s
             _number(text)
         except ModelFileError as error:
             raise ModelFileError(f"{meaning}: {error}") from None
+
+
+def _check_range(joint: ET.Element, meaning: str) -> None:
+    """Refuses position limits that are no numbers, or that must be degrees."""
+    element = joint.find("limit")
+    if element is None:
+        return
+    for key in ("lower", "upper"):
+        text = element.get(key, "0")
+        try:
+            value = _number(text)
+        except ModelFileError:
+            value = math.nan
+        if not math.isfinite(value):
+            remedy = " (a joint without limits is of type 'continuous')" if "inf" in text.lower() else ""
+            raise ModelFileError(f"{meaning}: {key}='{text}' should be a finite number{remedy}")
+        if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < UNLIMITED_RAD:
+            raise ModelFileError(
+                f"{meaning}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
+                "degrees? (a joint without limits is of type 'continuous')"
+            )
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
