@@ -152,11 +152,10 @@ def pinocchio_model(model: mujoco.MjModel) -> pin.Model:
         if model.body_jntnum[body]:
             parent, pose_PB = _add_joint(built, model, int(model.body_jntadr[body]), parent, pose_PB)
         joint_of[body] = (parent, pose_PB)
-        if parent:
-            inertial = _pose(model.body_ipos[body], model.body_iquat[body])
-            moments = inertial.rotation @ np.diag(model.body_inertia[body]) @ inertial.rotation.T
-            inertia = pin.Inertia(float(model.body_mass[body]), inertial.translation, moments)
-            built.appendBodyToJoint(parent, inertia, pose_PB)
+        inertial = _pose(model.body_ipos[body], model.body_iquat[body])
+        moments = inertial.rotation @ np.diag(model.body_inertia[body]) @ inertial.rotation.T
+        inertia = pin.Inertia(float(model.body_mass[body]), inertial.translation, moments)
+        built.appendBodyToJoint(parent, inertia, pose_PB)
         if name := model.body(body).name:
             frame_of[body] = built.addBodyFrame(name, parent, pose_PB, -1)
     for site in range(model.nsite):

@@ -41,12 +41,14 @@ class ModelFile:
         format: "urdf" or "mjcf".
         text: text from which the models are built: the rewritten URDF, or the content of the MJCF file.
         source: bytes of the file.
+        notes: one sentence for each part of the file that is not read as it stands.
     """
 
     path: Path
     format: ModelFormat
     text: str
     source: bytes
+    notes: tuple[str, ...] = ()
 
 
 def find_model(reference: str, folder: Path) -> Path:
@@ -117,9 +119,15 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
+    notes = tuple(
+        f"joint '{joint.get('name')}' follows joint '{mimic.get('joint')}' in the file (mimic), but has a "
+        "motor of its own here: lock it if the robot has none (locked_joints_rad)"
+        for joint in root.findall("joint")
+        if (mimic := joint.find("mimic")) is not None and joint.get("name") not in locked_rad
+    )
     for joint in root.findall("joint"):
         _normalise_joint(joint, locked_rad)
-    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source)
+    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes)
 
 
 def urdf_joint_names(text: str) -> list[str]:

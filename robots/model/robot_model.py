@@ -183,6 +183,7 @@ class _Build:
     def run(self) -> RobotModel:
         description = self.description
         file = self._read_file()
+        self.notes += file.notes
         self.pin_model = model = self._pin_model(file)
         n_base, nq_base = (6, 7) if self.floating else (0, 0)
         self.joint_names = tuple(model.names)[ROOT_JOINT + self.floating :]
