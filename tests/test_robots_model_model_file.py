@@ -194,9 +194,10 @@ def test_a_limit_that_is_no_angle_is_refused(tmp_path: Path, limit: str, expecte
 def test_a_joint_that_follows_another_is_noted_unless_it_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "arm.urdf"
     path.write_text(
-        '<robot name="r"><link name="a"/><link name="b"/><joint name="j" type="revolute"><parent link="a"/>'
-        '<child link="b"/><limit lower="0" upper="1" effort="1" velocity="1"/>'
-        '<mimic joint="k"/></joint></robot>'
+        '<robot name="r"><link name="a"/><link name="b"><inertial><mass value="1"/>'
+        '<inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial></link>'
+        '<joint name="j" type="revolute"><parent link="a"/><child link="b"/>'
+        '<limit lower="0" upper="1" effort="1" velocity="1"/><mimic joint="k"/></joint></robot>'
     )
     (note,) = read_model(path, {}, floating=False).notes
     assert note.startswith("joint 'j' follows joint 'k' in the file (mimic)")

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.model.inertia import InertiaError, check_inertias
 from kilohertz.robots.model.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
@@ -86,13 +87,16 @@ def _inside_package(package: str, inside: str) -> Path:
     return Path(str(distribution.locate_file(found[0])))
 
 
-def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> ModelFile:
+def read_model(
+    path: Path, locked_rad: Mapping[str, float], floating: bool, repair_inertia: bool = False
+) -> ModelFile:
     """Reads a URDF or MJCF file.
 
     Args:
         path: path of the file.
         locked_rad: joints to fix, with their positions [rad, or m for a sliding joint].
         floating: whether the robot has a floating base.
+        repair_inertia: whether to mend impossible inertias of a URDF.
 
     Raises:
         ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
@@ -110,10 +114,17 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
             raise ModelFileError(
                 "is an MJCF file, in which joints cannot be locked: remove the joints from the file"
             )
+        if repair_inertia:
+            raise ModelFileError(
+                "is an MJCF file, for which repair_inertia is not used: give the file "
+                '<compiler balanceinertia="true"/>'
+            )
         return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
-    if any("xacro" in element.tag for element in root.iter()) or "${" in source.decode("utf-8", "replace"):
+    parts = [part for tag in ("link", "joint") for element in root.findall(tag) for part in element.iter()]
+    expressions = any("${" in value for part in parts for value in part.attrib.values())
+    if expressions or any("xacro" in element.tag for element in root):
         raise ModelFileError(f"'{path}' is xacro: expand it first (xacro {path.name} > robot.urdf)")
     _check_tree(root)
     _make_meshes_absolute(root, path)
@@ -123,10 +134,16 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
         f"joint '{joint.get('name')}' follows joint '{mimic.get('joint')}' in the file (mimic), but has a "
         "motor of its own here: lock it if the robot has none (locked_joints_rad)"
         for joint in root.findall("joint")
-        if (mimic := joint.find("mimic")) is not None and joint.get("name") not in locked_rad
+        if (mimic := joint.find("mimic")) is not None
+        and joint.get("type") != "fixed"
+        and joint.get("name") not in locked_rad
     )
     for joint in root.findall("joint"):
         _normalise_joint(joint, locked_rad)
+    try:
+        notes += check_inertias(root, source.decode("utf-8", "replace"), repair_inertia)
+    except InertiaError as error:
+        raise ModelFileError(str(error)) from None
     return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes)
 
 

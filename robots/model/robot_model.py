@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pinocchio as pin
@@ -256,21 +256,21 @@ class _Build:
             imu_frame_id=imu_frame_id,
             model_sha256=hashlib.sha256(file.source).hexdigest(),
             config_sha256=hashlib.sha256(
-                json.dumps(description.model_dump(mode="json"), sort_keys=True).encode()
+                json.dumps(_content(description), sort_keys=True).encode()
             ).hexdigest(),
             notes=tuple(self.notes),
         )
 
     def _read_file(self) -> ModelFile:
-        locked = self.description.locked_joints_rad
+        locked, repair = self.description.locked_joints_rad, self.description.repair_inertia
         try:
             path = find_model(self.description.model, self.folder)
-            file = read_model(path, {}, self.floating) if not locked else None
+            file = read_model(path, {}, self.floating, repair) if not locked else None
             if file is None:
                 names = urdf_joint_names(path.read_text("utf-8", "replace"))
                 self._check_joint_names("locked_joints_rad", names)
                 ConfigError.raise_if_any(self.problems)
-                file = read_model(path, locked, self.floating)
+                file = read_model(path, locked, self.floating, repair)
         except ModelFileError as error:
             raise self._unusable(str(error)) from None
         return file
@@ -463,6 +463,13 @@ class _Build:
                 ContactModel(name, contact.link, frame_id, corners_F, contact.friction, contact.force_sensor)
             )
         return tuple(contacts)
+
+
+def _content(description: RobotDescription) -> dict[str, Any]:
+    """Returns the content of a robot.yaml; a file without `repair_inertia` keeps the hash of older versions."""
+    return description.model_dump(
+        mode="json", exclude=None if description.repair_inertia else {"repair_inertia"}
+    )
 
 
 def _pose(p: tuple[float, float, float], rpy: tuple[float, float, float]) -> pin.SE3:
