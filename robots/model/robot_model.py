@@ -466,7 +466,7 @@ class _Build:
 
 
 def _content(description: RobotDescription) -> dict[str, Any]:
-    """Returns the content of a robot.yaml; a file without `repair_inertia` keeps the hash of older versions."""
+    """Returns the content of a robot.yaml; without `repair_inertia` its hash stays the same."""
     return description.model_dump(
         mode="json", exclude=None if description.repair_inertia else {"repair_inertia"}
     )
