@@ -23,6 +23,8 @@ from kilohertz.sim.scenario import frame_in_link
 
 Indices = NDArray[np.intp]
 
+OWN_GEOMETRY = ("ground", "sole/", "plate/")
+
 
 @dataclass(frozen=True)
 class MujocoRobot:
@@ -57,17 +59,21 @@ def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[st
     Raises:
         ConfigError: MuJoCo cannot read the model file.
     """
-    notes: list[str] = []
+    notes = list(robot.notes)
     try:
         if robot.model_format == "mjcf":
             spec = mujoco.MjSpec.from_file(str(robot.model_path))
-            _strip_mjcf(spec)
+            _strip_mjcf(spec, robot)
         else:
             spec = mujoco.MjSpec.from_string(_importable(robot.urdf_text, visual, notes))
     except ValueError as error:
         raise unreadable(robot, error) from None
     if robot.floating and robot.model_format == "urdf":
         spec.worldbody.first_body().add_freejoint()
+    for geom in spec.geoms:
+        # Names that the simulation gives to its own geometry must be free.
+        if geom.name.startswith(OWN_GEOMETRY):
+            geom.name = ""
     if not visual:
         set_robot_geometry(spec)
     _set_joints(spec, robot)
@@ -127,11 +133,16 @@ def _keep_readable(link: ET.Element, tag: str, notes: list[str]) -> list[ET.Elem
     return link.findall(tag)
 
 
-def _strip_mjcf(spec: Any) -> None:
-    """Removes everything but the robot from an MJCF file: its scene, actuators, sensors and cameras."""
-    for group in (spec.actuators, spec.sensors, spec.keys, spec.cameras, spec.lights, spec.worldbody.geoms):
-        for element in list(group):
-            spec.delete(element)
+def _strip_mjcf(spec: Any, robot: RobotModel) -> None:
+    """Removes everything but the robot from an MJCF file: scene, actuators, sensors, sites and cameras."""
+    links = {frame.name for frame in robot.pin_model.frames if frame.type == pin.FrameType.BODY}
+    scenery = [body for body in spec.worldbody.bodies if body.name not in links]
+    removed = [*spec.actuators, *spec.sensors, *spec.keys, *spec.pairs, *spec.equalities, *spec.tendons]
+    removed += [*spec.sites, *spec.cameras, *spec.lights, *spec.worldbody.geoms, *scenery]
+    for element in removed:
+        spec.delete(element)
+    for body in spec.bodies:
+        body.gravcomp = 0.0
 
 
 def _set_joints(spec: Any, robot: RobotModel) -> None:

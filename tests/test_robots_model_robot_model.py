@@ -343,7 +343,7 @@ def test_a_joint_left_out_of_the_posture_must_be_able_to_be_at_zero(tmp_path: Pa
             "torque_limit_Nm: is needed for 'hip'",
         ),
         (MJCF.format("<freejoint/>").replace('type="box" size=".1', 'type="bax" size=".1'), "model: "),
-        ("<mujoco/>", "model: cannot be read"),
+        ("<mujoco/>", "model: has no joint that can move"),
     ],
 )
 def test_an_mjcf_that_cannot_be_used_is_refused(tmp_path: Path, model: str, expected: str) -> None:

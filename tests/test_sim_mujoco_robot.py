@@ -128,6 +128,17 @@ def test_a_users_mjcf_can_be_simulated_and_brings_no_world_of_its_own(tmp_path):
     np.testing.assert_allclose(world.model.jnt_range[:, 1], model.position_upper_rad)
 
 
+def test_names_of_a_users_mjcf_do_not_collide_with_those_of_the_simulation(tmp_path):
+    named = ARM_MJCF.replace("</body>", '<site name="hand/tool"/><site name="imu"/></body>', 1)
+    named = named.replace('name="cover"', 'name="ground"').replace(
+        "<worldbody>", "<worldbody><body name='table' pos='3 0 0'><geom size='.1'/></body>"
+    )
+    assert 'name="ground"' in named
+    world = build_world(user_robot(tmp_path, "arm.xml", named), scenario(), 0)
+    assert world.model.geom("ground").type[0] == mujoco.mjtGeom.mjGEOM_PLANE
+    assert world.notes == ("table: a body that is not part of the robot is left out",)
+
+
 def test_urdf_and_mjcf_of_the_same_arm_move_alike(tmp_path):
     motions = []
     for folder in ("urdf", "mjcf"):
@@ -180,7 +191,7 @@ def test_a_mesh_that_cannot_be_read_is_left_out_with_a_note(tmp_path, mesh):
 
 
 def test_a_model_that_only_mujoco_cannot_read_is_refused_with_its_file(tmp_path):
-    text = ARM_URDF.format(mesh=binary_stl(tmp_path / "part.stl")).replace('izz="0.001"', 'izz="1"')
-    model = user_robot(tmp_path, "arm.urdf", text)
-    with pytest.raises(ConfigError, match=r"arm\.urdf: MuJoCo cannot read the model: .*inertia"):
+    (tmp_path / "part.stl").write_bytes(bytes(84))  # a binary STL without a face
+    model = user_robot(tmp_path, "arm.urdf", ARM_URDF.format(mesh=tmp_path / "part.stl"))
+    with pytest.raises(ConfigError, match=r"arm\.urdf: MuJoCo cannot read the model: .*face"):
         build_world(model, scenario(), 0)

@@ -162,6 +162,7 @@ class RobotDescription(Config):
         joint_damping_Nms: viscous friction of the real joints, where known.
         torque_sensing: whether the robot measures joint torques; if not, those it sends are ignored.
         locked_joints_rad: joints that are fixed at a position and removed from the model.
+        repair_inertia: whether impossible inertias of a URDF's links are mended, with a note for each.
         licence: licence of the model.
     """
 
@@ -182,6 +183,7 @@ class RobotDescription(Config):
     joint_damping_Nms: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     torque_sensing: bool = True
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
+    repair_inertia: bool = False
     licence: str = ""
 
 

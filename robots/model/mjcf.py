@@ -1,4 +1,4 @@
-"""Reads the parts of an MJCF file that pinocchio ignores: the pose of a fixed root, and actuator limits."""
+"""Builds the controller's model of an MJCF file from MuJoCo's compiled model, and its actuator limits."""
 
 from __future__ import annotations
 
@@ -24,42 +24,189 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
         raise ModelFileError(f"MuJoCo cannot read it: {' '.join(str(error).split())}") from None
 
 
-def check_joints(model: mujoco.MjModel, joint_names: tuple[str, ...]) -> None:
-    """Refuses a file for which pinocchio and MuJoCo do not find the same joints.
-
-    pinocchio omits joints without attributes, and invents a name for a joint without one.
-
-    Args:
-        model: the file, compiled by MuJoCo.
-        joint_names: names of the joints that pinocchio found.
+def moving_root(model: mujoco.MjModel) -> int:
+    """Returns the id of the robot's root body: the child of the world that carries all joints.
 
     Raises:
-        ModelFileError: the joints differ.
+        ModelFileError: no joint moves, joints are below two children of the world, or the root has no name.
     """
-    found = {
-        model.joint(index).name
-        for index in range(model.njnt)
-        if model.jnt_type[index] != mujoco.mjtJoint.mjJNT_FREE
-    }
-    if found != set(joint_names):
-        odd = ", ".join(sorted(f"'{name}'" for name in found ^ set(joint_names)))
+    roots = sorted({int(model.body_rootid[body]) for body in model.jnt_bodyid})
+    if not roots:
+        raise ModelFileError("has no joint that can move")
+    if len(roots) > 1:
+        named = " and ".join(f"'{model.body(root).name}'" for root in roots[:2])
         raise ModelFileError(
-            f"MuJoCo and pinocchio differ in the joints {odd}: give each joint of the file a name and an axis"
+            f"has {len(roots)} root bodies with joints, such as {named}: give a file with the robot alone, "
+            "and put the arms of one robot into one common body"
+        )
+    if not model.body(roots[0]).name:
+        raise ModelFileError("has a root body without a name: give it one")
+    return roots[0]
+
+
+def check_mjcf(model: mujoco.MjModel) -> tuple[str, ...]:
+    """Refuses parts of a file that act on the joints but that the controller's model does not have.
+
+    Returns:
+        One sentence for each part of the file that is left out.
+
+    Raises:
+        ModelFileError: a joint has no name or more than one degree of freedom, or a spring, an equality
+            constraint or a tendon acts on the robot.
+    """
+    root = moving_root(model)
+    for joint in range(model.njnt):
+        _check_joint(model, joint, root)
+    for index in range(model.neq):
+        if model.eq_active0[index]:
+            kind = mujoco.mjtEq(model.eq_type[index]).name.removeprefix("mjEQ_").lower()
+            name = model.equality(index).name or ", ".join(_coupled(model, index))
+            raise ModelFileError(
+                f"has the equality constraint '{name}' ({kind}), which the controller's model cannot have: "
+                "remove it, and with it the joints that it drives"
+            )
+    for index in range(model.ntendon):
+        if model.tendon_stiffness[index] or model.tendon_limited[index] or model.tendon_frictionloss[index]:
+            raise ModelFileError(
+                f"has the tendon '{model.tendon(index).name}' with a spring, friction or limits, which the "
+                "controller's model cannot have: remove it"
+            )
+    notes = []
+    lifted = [model.body(body).name for body in range(1, model.nbody) if model.body_gravcomp[body]]
+    if lifted:
+        notes.append(
+            f"gravity compensation (gravcomp) of {_listed(lifted)} is ignored: the links have weight"
+        )
+    scenery = [
+        model.body(body).name or "without a name"
+        for body in range(1, model.nbody)
+        if model.body_parentid[body] == 0 and body != root
+    ]
+    if scenery:
+        notes.append(f"{_listed(scenery)}: a body that is not part of the robot is left out")
+    if model.npair:
+        notes.append("the contact pairs of the file are left out: its shapes collide by the usual rules")
+    return tuple(notes)
+
+
+def _check_joint(model: mujoco.MjModel, joint: int, root: int) -> None:
+    kind, body = model.jnt_type[joint], int(model.jnt_bodyid[joint])
+    where = f"body '{model.body(body).name}'"
+    if kind == mujoco.mjtJoint.mjJNT_FREE:
+        if model.body_jntnum[body] > 1:
+            raise ModelFileError(f"{where} has a free joint and another joint")
+        return
+    name = model.joint(joint).name
+    if not name:
+        raise ModelFileError(f"{where} has a joint without a name: give it one")
+    if kind == mujoco.mjtJoint.mjJNT_BALL or model.body_jntnum[body] > 1:
+        count = 3 if kind == mujoco.mjtJoint.mjJNT_BALL else int(model.body_jntnum[body])
+        raise ModelFileError(
+            f"joint '{name}' has {count} degrees of freedom with its body; every joint must have one, and a "
+            "body of an MJCF file at most one joint"
+        )
+    stiffness = float(np.max(model.jnt_stiffness[joint]))
+    if stiffness:
+        raise ModelFileError(
+            f"joint '{name}' has a spring (stiffness {stiffness:g}), which the controller's model cannot "
+            "have: remove its stiffness"
         )
 
 
-def place_root(pin_model: pin.Model, model: mujoco.MjModel) -> None:
-    """Moves a fixed base to the pose of its root body in the file; pinocchio puts it at the origin."""
-    if model.nbody < 2 or model.body_jntnum[1] > 0:
-        return
-    placement = pin.SE3(pin.Quaternion(*model.body_quat[1]).matrix(), model.body_pos[1])
-    for joint in range(1, pin_model.njoints):
-        if pin_model.parents[joint] == 0:
-            pin_model.jointPlacements[joint] = placement * pin_model.jointPlacements[joint]
-    for index in range(1, pin_model.nframes):
-        frame = pin_model.frames[index]
-        if frame.parentJoint == 0:
-            frame.placement = placement * frame.placement
+def _coupled(model: mujoco.MjModel, index: int) -> list[str]:
+    kind = model.eq_type[index]
+    of_joints = kind == mujoco.mjtEq.mjEQ_JOINT
+    ids = [int(i) for i in (model.eq_obj1id[index], model.eq_obj2id[index]) if i >= 0]
+    if not of_joints and model.eq_objtype[index] != mujoco.mjtObj.mjOBJ_BODY:
+        return [str(index)]
+    return [(model.joint(i) if of_joints else model.body(i)).name for i in ids]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def pinocchio_model(model: mujoco.MjModel) -> pin.Model:
+    """Builds pinocchio's model from MuJoCo's compiled model, so that both have the same defaults and units.
+
+    pinocchio's own reader of MJCF does not follow includes, `<frame>`, defaults after their use and the `ref`
+    of joints. A fixed root keeps its pose in the file. The position of a joint is MuJoCo's, so that it is
+    `ref` in the configuration of the file.
+
+    Args:
+        model: compiled file that `check_mjcf` accepts.
+
+    Returns:
+        Model with a free-flyer root if the root body has a free joint. It has a frame for each named link of
+        the robot and for each site, position limits [rad or m] and armature [kg m^2].
+    """
+    built = pin.Model()
+    root = moving_root(model)
+    joint_of = {0: (0, pin.SE3.Identity())}
+    frame_of: dict[int, int] = {}
+    for body in range(1, model.nbody):
+        if model.body_rootid[body] != root:
+            continue
+        parent, pose_PB = joint_of[int(model.body_parentid[body])]
+        pose_PB = pose_PB * _pose(model.body_pos[body], model.body_quat[body])
+        if model.body_jntnum[body]:
+            parent, pose_PB = _add_joint(built, model, int(model.body_jntadr[body]), parent, pose_PB)
+        joint_of[body] = (parent, pose_PB)
+        inertial = _pose(model.body_ipos[body], model.body_iquat[body])
+        moments = inertial.rotation @ np.diag(model.body_inertia[body]) @ inertial.rotation.T
+        inertia = pin.Inertia(float(model.body_mass[body]), inertial.translation, moments)
+        built.appendBodyToJoint(parent, inertia, pose_PB)
+        if name := model.body(body).name:
+            frame_of[body] = built.addBodyFrame(name, parent, pose_PB, -1)
+    for site in range(model.nsite):
+        body, name = int(model.site_bodyid[site]), model.site(site).name
+        if body in joint_of and name and not built.existFrame(name):
+            parent, pose_PB = joint_of[body]
+            pose = pose_PB * _pose(model.site_pos[site], model.site_quat[site])
+            built.addFrame(pin.Frame(name, parent, frame_of.get(body, 0), pose, pin.FrameType.OP_FRAME))
+    return built
+
+
+def _add_joint(
+    built: pin.Model, model: mujoco.MjModel, joint: int, parent: int, pose_PB: pin.SE3
+) -> tuple[int, pin.SE3]:
+    """Adds a joint whose frame has the axes of its body; returns its index and the pose of the body in it."""
+    if model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE:
+        # The file's pose of a floating root is only its start, which the nominal posture replaces.
+        name = model.joint(joint).name or "root_joint"
+        index = built.addJoint(0, pin.JointModelFreeFlyer(), pin.SE3.Identity(), name)
+        built.addJointFrame(index)
+        return index, pin.SE3.Identity()
+    axis, ref = model.jnt_axis[joint], float(model.qpos0[model.jnt_qposadr[joint]])
+    offset = pin.SE3(np.eye(3), model.jnt_pos[joint])
+    if model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_HINGE:
+        kinds = (pin.JointModelRX, pin.JointModelRY, pin.JointModelRZ)
+        kind, to_zero = pin.JointModelRevoluteUnaligned, pin.SE3(pin.exp3(-ref * axis), np.zeros(3))
+    else:
+        kinds = (pin.JointModelPX, pin.JointModelPY, pin.JointModelPZ)
+        kind, to_zero = pin.JointModelPrismaticUnaligned, pin.SE3(np.eye(3), -ref * axis)
+    aligned = [made for made, unit in zip(kinds, np.eye(3), strict=True) if (axis == unit).all()]
+    limits = model.jnt_range[joint] if model.jnt_limited[joint] else np.array([-np.inf, np.inf])
+    unlimited = np.full(1, np.inf)
+    index = built.addJoint(
+        parent,
+        aligned[0]() if aligned else kind(axis),
+        pose_PB * offset * to_zero,
+        model.joint(joint).name,
+        unlimited,
+        unlimited,
+        limits[:1],
+        limits[1:],
+    )
+    armature = built.armature.copy()
+    armature[built.joints[index].idx_v] = model.dof_armature[model.jnt_dofadr[joint]]
+    built.armature = armature
+    built.addJointFrame(index)
+    return index, offset.inverse()
+
+
+def _pose(position: Vector, quaternion: Vector) -> pin.SE3:
+    return pin.SE3(pin.Quaternion(*quaternion).matrix(), np.array(position))
 
 
 def actuator_limits(model: mujoco.MjModel, joint_names: tuple[str, ...]) -> Vector:

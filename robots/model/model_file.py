@@ -18,10 +18,13 @@ from typing import Literal
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.model.inertia import InertiaError, check_inertias
 from kilohertz.robots.model.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
 UNLIMITED_RAD = 1e9
+# A limit of a turning joint beyond two turns is most likely given in degrees.
+WIDEST_LIMIT_RAD = 4.0 * math.pi
 
 ModelFormat = Literal["urdf", "mjcf"]
 
@@ -39,12 +42,14 @@ class ModelFile:
         format: "urdf" or "mjcf".
         text: text from which the models are built: the rewritten URDF, or the content of the MJCF file.
         source: bytes of the file.
+        notes: one sentence for each part of the file that is not read as it stands.
     """
 
     path: Path
     format: ModelFormat
     text: str
     source: bytes
+    notes: tuple[str, ...] = ()
 
 
 def find_model(reference: str, folder: Path) -> Path:
@@ -82,13 +87,16 @@ def _inside_package(package: str, inside: str) -> Path:
     return Path(str(distribution.locate_file(found[0])))
 
 
-def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> ModelFile:
+def read_model(
+    path: Path, locked_rad: Mapping[str, float], floating: bool, repair_inertia: bool = False
+) -> ModelFile:
     """Reads a URDF or MJCF file.
 
     Args:
         path: path of the file.
         locked_rad: joints to fix, with their positions [rad, or m for a sliding joint].
         floating: whether the robot has a floating base.
+        repair_inertia: whether to mend impossible inertias of a URDF.
 
     Raises:
         ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
@@ -106,16 +114,37 @@ def read_model(path: Path, locked_rad: Mapping[str, float], floating: bool) -> M
             raise ModelFileError(
                 "is an MJCF file, in which joints cannot be locked: remove the joints from the file"
             )
+        if repair_inertia:
+            raise ModelFileError(
+                "is an MJCF file, for which repair_inertia is not used: give the file "
+                '<compiler balanceinertia="true"/>'
+            )
         return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
+    parts = [part for tag in ("link", "joint") for element in root.findall(tag) for part in element.iter()]
+    expressions = any("${" in value for part in parts for value in part.attrib.values())
+    if expressions or any("xacro" in element.tag for element in root):
+        raise ModelFileError(f"'{path}' is xacro: expand it first (xacro {path.name} > robot.urdf)")
     _check_tree(root)
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
+    notes = tuple(
+        f"joint '{joint.get('name')}' follows joint '{mimic.get('joint')}' in the file (mimic), but has a "
+        "motor of its own here: lock it if the robot has none (locked_joints_rad)"
+        for joint in root.findall("joint")
+        if (mimic := joint.find("mimic")) is not None
+        and joint.get("type") != "fixed"
+        and joint.get("name") not in locked_rad
+    )
     for joint in root.findall("joint"):
         _normalise_joint(joint, locked_rad)
-    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source)
+    try:
+        notes += check_inertias(root, source.decode("utf-8", "replace"), repair_inertia)
+    except InertiaError as error:
+        raise ModelFileError(str(error)) from None
+    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes)
 
 
 def urdf_joint_names(text: str) -> list[str]:
@@ -173,6 +202,7 @@ def _check_tree(root: ET.Element) -> None:
         if joint.get("type") in ("revolute", "prismatic"):
             limit = f"the limit of joint '{joint.get('name')}'"
             _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
+            _check_range(joint, limit)
 
 
 def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
@@ -184,6 +214,27 @@ def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: s
             _number(text)
         except ModelFileError as error:
             raise ModelFileError(f"{meaning}: {error}") from None
+
+
+def _check_range(joint: ET.Element, meaning: str) -> None:
+    """Refuses position limits that are no numbers, or that must be degrees."""
+    element = joint.find("limit")
+    if element is None:
+        return
+    for key in ("lower", "upper"):
+        text = element.get(key, "0")
+        try:
+            value = _number(text)
+        except ModelFileError:
+            value = math.nan
+        if not math.isfinite(value):
+            remedy = " (a joint without limits is of type 'continuous')" if "inf" in text.lower() else ""
+            raise ModelFileError(f"{meaning}: {key}='{text}' should be a finite number{remedy}")
+        if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < UNLIMITED_RAD:
+            raise ModelFileError(
+                f"{meaning}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
+                "degrees? (a joint without limits is of type 'continuous')"
+            )
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pinocchio as pin
@@ -87,6 +87,7 @@ class RobotModel:
         imu_frame_id: index of the IMU frame in the pinocchio model; None for a fixed base.
         model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
+        notes: one sentence for each part of the model file that is ignored, mended or assumed.
     """
 
     name: str
@@ -116,6 +117,7 @@ class RobotModel:
     imu_frame_id: int | None
     model_sha256: str
     config_sha256: str
+    notes: tuple[str, ...]
 
     @property
     def contact_names(self) -> tuple[str, ...]:
@@ -181,10 +183,12 @@ class _Build:
         self.floating = description.base == "floating"
         self.problems: list[Problem] = []
         self.mj_model: mujoco.MjModel | None = None  # MuJoCo's model if the file is MJCF
+        self.notes: list[str] = []
 
     def run(self) -> RobotModel:
         description = self.description
         file = self._read_file()
+        self.notes += file.notes
         self.pin_model = model = self._pin_model(file)
         n_base, nq_base = (6, 7) if self.floating else (0, 0)
         self.joint_names = tuple(model.names)[ROOT_JOINT + self.floating :]
@@ -258,20 +262,21 @@ class _Build:
             imu_frame_id=imu_frame_id,
             model_sha256=hashlib.sha256(file.source).hexdigest(),
             config_sha256=hashlib.sha256(
-                json.dumps(description.model_dump(mode="json"), sort_keys=True).encode()
+                json.dumps(_content(description), sort_keys=True).encode()
             ).hexdigest(),
+            notes=tuple(self.notes),
         )
 
     def _read_file(self) -> ModelFile:
-        locked = self.description.locked_joints_rad
+        locked, repair = self.description.locked_joints_rad, self.description.repair_inertia
         try:
             path = find_model(self.description.model, self.folder)
-            file = read_model(path, {}, self.floating) if not locked else None
+            file = read_model(path, {}, self.floating, repair) if not locked else None
             if file is None:
                 names = urdf_joint_names(path.read_text("utf-8", "replace"))
                 self._check_joint_names("locked_joints_rad", names)
                 ConfigError.raise_if_any(self.problems)
-                file = read_model(path, locked, self.floating)
+                file = read_model(path, locked, self.floating, repair)
         except ModelFileError as error:
             raise self._unusable(str(error)) from None
         return file
@@ -280,11 +285,11 @@ class _Build:
         try:
             if file.format == "mjcf":
                 # Here, so that the controller of a robot with a URDF runs without MuJoCo.
-                from kilohertz.robots.model.mjcf import compile_mjcf, place_root
+                from kilohertz.robots.model.mjcf import check_mjcf, compile_mjcf, pinocchio_model
 
                 self.mj_model = compile_mjcf(file.path)
-                model = pin.buildModelFromMJCF(str(file.path))
-                place_root(model, self.mj_model)
+                self.notes += check_mjcf(self.mj_model)
+                model = pinocchio_model(self.mj_model)
             elif self.floating:
                 model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
             else:
@@ -318,13 +323,6 @@ class _Build:
         masses = np.array([inertia.mass for inertia in model.inertias])
         if not (masses >= 0.0).all() or not masses.sum() > 0.0:
             raise self._unusable("has no mass, or a link with a negative mass")
-        if self.mj_model is not None:
-            from kilohertz.robots.model.mjcf import check_joints
-
-            try:
-                check_joints(self.mj_model, self.joint_names)
-            except ModelFileError as error:
-                raise self._unusable(str(error)) from None
 
     def _refuse(self, found: Iterable[tuple[tuple[str, ...], str]]) -> None:
         """Raises an error for problems that are given as locations in robot.yaml and sentences."""
@@ -471,6 +469,13 @@ class _Build:
                 ContactModel(name, contact.link, frame_id, corners_F, contact.friction, contact.force_sensor)
             )
         return tuple(contacts)
+
+
+def _content(description: RobotDescription) -> dict[str, Any]:
+    """Returns the content of a robot.yaml; without `repair_inertia` its hash stays the same."""
+    return description.model_dump(
+        mode="json", exclude=None if description.repair_inertia else {"repair_inertia"}
+    )
 
 
 def _pose(p: tuple[float, float, float], rpy: tuple[float, float, float]) -> pin.SE3:

@@ -98,10 +98,11 @@ def _allowed(lower: str | None, upper: str | None) -> float:
 
 
 def _draft_of_mjcf(path: Path) -> Draft:
-    from kilohertz.robots.model.mjcf import actuator_limits, compile_mjcf
+    from kilohertz.robots.model.mjcf import actuator_limits, compile_mjcf, moving_root
 
     try:
         model = compile_mjcf(path)
+        root_body = moving_root(model)
     except ModelFileError as error:
         raise ConfigError(f"{path}: {error}") from None
     import mujoco
@@ -116,7 +117,7 @@ def _draft_of_mjcf(path: Path) -> Draft:
             posture[joint.name] = _within(float(model.key_qpos[0, model.jnt_qposadr[index]]), model, index)
         elif model.jnt_limited[index]:
             posture[joint.name] = _allowed(*map(str, model.jnt_range[index]))
-    root = model.body(1).name if free else ""
+    root = model.body(root_body).name if free else ""
     robot = _load(path, posture, root)
     return _draft(robot, free, bool(model.nkey), actuator_limits(model, robot.joint_names))
 

@@ -51,6 +51,8 @@ def print_run(console: Console, result: SessionResult, setup_s: float | None = N
         )
     )
     console.print(_padded(scenario_table(result.scenario), verdict(result)))
+    for note in result.robot.notes:
+        console.print(Text(f"  note: {note}", "dim"))
     console.print(_padded(figures_table(summary)))
     console.print(_padded(latency_table(summary["latency_us"])))
     console.print(_padded(tick_bars(result.loop.latency["tick"])))

@@ -1,0 +1,113 @@
+"""Refuses or mends inertias of a URDF that no rigid body can have."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+
+from kilohertz.robots.model.rows import Vector
+
+# A link without a usable inertia is mended to a solid sphere of this density, or of this mass if it has none.
+DENSITY_KG_M3 = 1000.0
+LEAST_MASS_KG = 1e-3
+# MuJoCo's least mass and moment of a moving body.
+LEAST = 1e-15
+RELATIVE_TOLERANCE = 1e-9
+
+
+class InertiaError(ValueError):
+    """An inertia is impossible. The text is one sentence."""
+
+
+def check_inertias(root: ET.Element, source: str, repair: bool) -> tuple[str, ...]:
+    """Checks that the principal moments of each link are those of a rigid body.
+
+    The moments must not be negative, and none may exceed the sum of the other two. A link that a joint moves
+    must have mass and inertia, unless a link fixed to it may have them.
+
+    Args:
+        root: URDF with locked joints already fixed; mended in place.
+        source: text of the file, for line numbers.
+        repair: whether to mend impossible inertias: to the mean of the moments, or to a solid sphere.
+
+    Returns:
+        One sentence for each link that was mended.
+
+    Raises:
+        InertiaError: an inertia is impossible and `repair` is False.
+    """
+    movers, carriers = set(), set()
+    for joint in root.findall("joint"):
+        parent, child = joint.find("parent"), joint.find("child")
+        if joint.get("type") != "fixed" and child is not None:
+            movers.add(child.get("link"))
+        elif parent is not None:
+            carriers.add(parent.get("link"))
+    notes = []
+    for link in root.findall("link"):
+        name = link.get("name", "")
+        mass, moments = _mass_and_moments(link)
+        needs_inertia = name in movers - carriers
+        wrong = _fault(mass, moments, needs_inertia)
+        if not wrong:
+            continue
+        found = re.search(rf"<link\b[^>]*\bname\s*=\s*[\"']{re.escape(name)}[\"']", source)
+        line = f" (line {source.count(chr(10), 0, found.start()) + 1})" if found else ""
+        if not repair:
+            raise InertiaError(
+                f"link '{name}'{line} {wrong}: correct it, or let it be mended with 'repair_inertia: true'"
+            )
+        notes.append(f"link '{name}'{line} {wrong}: {_mend(link, mass, moments)} (repair_inertia)")
+    return tuple(notes)
+
+
+def _mass_and_moments(link: ET.Element) -> tuple[float, Vector]:
+    """Returns mass [kg] and principal moments in rising order [kg m^2]; zeros for a link without inertial."""
+    mass, inertia = link.find("inertial/mass"), link.find("inertial/inertia")
+    if mass is None or inertia is None:
+        return 0.0, np.zeros(3)
+    xx, xy, xz, yy, yz, zz = (
+        float(inertia.get(key, "0")) for key in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+    )
+    tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    return float(mass.get("value", "0")), np.linalg.eigvalsh(tensor)
+
+
+def _fault(mass: float, moments: Vector, needs_inertia: bool) -> str:
+    shown = ", ".join(f"{moment:.3g}" for moment in moments)
+    slack = RELATIVE_TOLERANCE * float(np.abs(moments).max())
+    if mass < 0.0:
+        return ""  # refused with the whole model
+    if needs_inertia and mass < LEAST:
+        return "is moved by a joint but has no mass"
+    if needs_inertia and moments.max() < LEAST:
+        return "is moved by a joint but has no moments of inertia (0, 0, 0 kg m^2)"
+    if moments[0] < -slack:
+        return f"has a negative principal moment of inertia ({shown} kg m^2)"
+    if moments[0] + moments[1] < moments[2] - slack:
+        return f"has principal moments {shown} kg m^2, of which one exceeds the sum of the others"
+    return ""
+
+
+def _mend(link: ET.Element, mass: float, moments: Vector) -> str:
+    """Gives a link an inertia that is equal about all axes; returns what was done."""
+    inertial = link.find("inertial")
+    if inertial is None:
+        inertial = ET.SubElement(link, "inertial")
+    if mass < LEAST:
+        mass = LEAST_MASS_KG
+    moment = float(moments.mean())
+    what = f"each is now their mean {moment:.3g}"
+    if moment < LEAST:
+        radius_m = (3.0 * mass / (4.0 * np.pi * DENSITY_KG_M3)) ** (1.0 / 3.0)
+        moment = float(0.4 * mass * radius_m**2)
+        what = f"it is now a solid sphere of {mass:g} kg and {DENSITY_KG_M3:g} kg/m^3"
+    for tag in ("mass", "inertia"):
+        for element in inertial.findall(tag):
+            inertial.remove(element)
+    ET.SubElement(inertial, "mass", value=f"{mass:.17g}")
+    equal = {key: f"{moment:.17g}" for key in ("ixx", "iyy", "izz")}
+    ET.SubElement(inertial, "inertia", equal | {"ixy": "0", "ixz": "0", "iyz": "0"})
+    return what
