@@ -139,6 +139,11 @@ class Noise(Config):
     encoder_step_rad: NotNegative = 0.0
     contact_force_N: NotNegative = 0.0
 
+    def scaled(self, scale: float) -> Noise:
+        """Returns the noise with every standard deviation times `scale`; biases and resolution are kept."""
+        names = ("gyro_rad_s", "accel_m_s2", "encoder_rad", "velocity_rad_s", "torque_Nm", "contact_force_N")
+        return self.model_copy(update={name: scale * getattr(self, name) for name in names})
+
 
 DEFAULT_NOISE = Noise(
     gyro_rad_s=0.01,
@@ -174,6 +179,12 @@ class Sensors(Config):
     """Sensor errors, and the delay of sensors, bus and drives."""
 
     noise: Annotated[Noise, BeforeValidator(_noise_by_name)] = DEFAULT_NOISE
+    noise_scale: float = Field(
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="factor on the standard deviations of `noise`; biases and encoder resolution are kept",
+    )
     delay_ms: Annotated[float, BeforeValidator(_whole_milliseconds)] = Field(
         default=2.0, ge=0, le=50, description="time from a sensor sample to the torque that answers it"
     )

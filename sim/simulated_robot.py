@@ -80,7 +80,8 @@ class SimulatedRobot:
         self.fell = False
         self.fell_at_s: float | None = None
         self.events: list[dict[str, Any]] = []
-        self._noise = SensorNoise(robot, scenario.sensors.noise, seed)
+        sensors = scenario.sensors
+        self._noise = SensorNoise(robot, sensors.noise.scaled(sensors.noise_scale), seed)
         self._row = robot.new_sensor_row()
         self._ctrl = self._data.ctrl
         self._qvel = self._data.qvel

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sim_runs import robot, scenario, simulate
 
-from kilohertz.sim.scenario_schema import DEFAULT_NOISE, Noise
+from kilohertz.sim.scenario_schema import DEFAULT_NOISE, Noise, Scenario
 from kilohertz.sim.sensors import BLOCK_TICKS, SensorNoise
+from kilohertz.sim.simulated_robot import SimulatedRobot
 
 
 def errors(noise, seed=0, ticks=4000, name="g1"):
@@ -121,3 +122,31 @@ def test_scenario_noise_reaches_the_row():
     sim.read(row)
     assert np.abs(row.v).max() > 0.01
     assert scenario().sensors.noise == Noise()
+
+
+def test_scaled_noise_is_a_multiple_of_the_same_draws_around_the_same_biases():
+    bias = SensorNoise(robot("g1"), DEFAULT_NOISE, 0).bias.data
+    plain, scaled = errors(DEFAULT_NOISE, ticks=50), errors(DEFAULT_NOISE.scaled(5.0), ticks=50)
+    limited = robot("g1").new_sensor_row()
+    limited.tau[:] = 1.0
+    free = limited.data == 0.0
+    np.testing.assert_allclose((scaled - bias)[:, free], 5.0 * (plain - bias)[:, free], atol=1e-12)
+    assert np.abs(plain - bias)[:, free].max() > 0.0
+
+
+def test_a_noise_scale_of_one_changes_no_bit():
+    np.testing.assert_array_equal(errors(DEFAULT_NOISE.scaled(1.0)), errors(DEFAULT_NOISE))
+
+
+def test_a_scenario_scales_the_noise_of_the_simulated_robot():
+    def simulated(**sensors):
+        return SimulatedRobot(robot("g1"), Scenario(name="scaled", duration_s=1.0, sensors=sensors), 0)
+
+    rows = []
+    for given in ({"noise": "none"}, {}, {"noise_scale": 3.0}):
+        row = robot("g1").new_sensor_row()
+        simulated(**given).read(row)
+        rows.append(row.q.copy())
+    true, default, scaled = rows
+    np.testing.assert_allclose(scaled - true, 3.0 * (default - true), atol=1e-12)
+    assert np.abs(default - true).max() > 0.0
