@@ -184,12 +184,14 @@ class Brain:
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
         self._period = dt_s
-        # NaN is valid for an unknown torque, and for the force of a contact without a sensor; see _known_is_finite.
+        # NaN is valid for an unknown torque and for the force of a contact without a sensor.
         ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
         names = [name for name, _ in robot.new_sensor_row().fields]
         self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
         self._forces_at = int(ends[names.index("accel")])
         self._usual_dt = dt_s
+        # Limits of a period that needs no second thought; NaN while the average is not the nominal period.
+        self._earliest_s, self._latest_s = _SHORTEST_DT * dt_s, (2.0 - _SHORTEST_DT) * dt_s
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
         self._torque = np.zeros(robot.na)
@@ -241,6 +243,7 @@ class Brain:
         self._bad_samples = 0
         self._watch.reset()
         self._usual_dt = self._dt
+        self._earliest_s = _SHORTEST_DT * self._dt
         self.supervisor.handle(ARM)
         self._show_state()
         self.output.tau[:] = 0.0
@@ -326,14 +329,15 @@ class Brain:
         elif verdict != GOOD:
             return self._leave_out(f"cannot be: {self._watch.culprit} jumps")
         self._bad_samples = 0
-        dt = self._likely_period(elapsed)
+        if not self._earliest_s < elapsed < self._latest_s:
+            elapsed = self._likely_period(elapsed)
         self._last_t = t
-        self.estimator.update(sensors, self._planned, dt)
+        self.estimator.update(sensors, self._planned, elapsed)
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
             # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
             self.motion.fold()
-        return dt
+        return elapsed
 
     def _known_is_finite(self, sensors: SensorRow) -> bool:
         """Returns whether all values are finite but torques of NaN, which are unknown."""
@@ -348,11 +352,10 @@ class Brain:
         robot that is sampled at a lower rate.
         """
         usual, nominal = self._usual_dt, self._dt
-        if usual == nominal and abs(elapsed_s - nominal) < _SHORTEST_DT * nominal:
-            return elapsed_s
         longest = usual * (_LONGEST_DT if usual < _SLOW_S else _LONGEST_GAP)
         change = min(max(elapsed_s, 0.0), 2.0 * usual) - usual
         self._usual_dt = max(usual + change * (_LONGER if change > 0.0 else _SHORTER), nominal)
+        self._earliest_s = _SHORTEST_DT * nominal if self._usual_dt == nominal else math.nan
         return min(max(elapsed_s, _SHORTEST_DT * nominal), longest)
 
     def _leave_out(self, why: str) -> float:

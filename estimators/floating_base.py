@@ -17,6 +17,7 @@ from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.contact_detection import detect_contacts
 from kilohertz.estimators.contact_wrench import weigh_contacts
 from kilohertz.estimators.divergence import doubt_filter
+from kilohertz.estimators.floating_base_tick import REFUSED, USED
 from kilohertz.estimators.imu_watch import watch_imu
 from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.inekf_layout import (
@@ -288,9 +289,9 @@ class FloatingBaseEstimator:
         # The sample after a refused one also covers the time of the refused one.
         dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
         verdict = self._before(sensors.data, dt)
-        if verdict != tick.USED:
+        if verdict != USED:
             self._pending_s = dt
-            self.refused += verdict == tick.REFUSED
+            self.refused += verdict == REFUSED
             return
         self._pending_s = 0.0
         q_B, v_B, vdot_B = self._dynamics

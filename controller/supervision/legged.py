@@ -259,11 +259,12 @@ class Legged:
         if self._recovery is not None and self.walking is not None:
             self._keep_up(self._recovery, self.walking, dt_s)
         self._motion.advance(dt_s)
-        if self._motion is self.walking and self.walking.done:
-            self._end_walk()
-            self._motion.advance(dt_s)
-        if self.walking is not None and self.walking.pace.remark:
-            self.remarks.last, self.walking.pace.remark = self.walking.pace.remark, ""
+        if self._motion is self.walking:
+            if self.walking.pace.remark:
+                self.remarks.last, self.walking.pace.remark = self.walking.pace.remark, ""
+            if self.walking.done:
+                self._end_walk()
+                self._motion.advance(dt_s)
         posture = self.standing.posture
         if self._behaviour.done and self._behaviour.legs is Legs.STAND and posture.motion is not self._stand:
             posture.switch(self._stand)

@@ -20,6 +20,7 @@ class Pace:
     Attributes:
         remark: sentence about a walk that is much slower than commanded; "" if there is nothing new to say.
             Whoever passes it on clears it.
+        t_s: time since the command; whoever walks advances it [s].
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Pace:
         self._restart()
 
     def _restart(self) -> None:
-        self._t_s, self._walked_m, self._from_s = 0.0, 0.0, 0.0
+        self.t_s, self._walked_m, self._from_s = 0.0, 0.0, 0.0
         self._last: tuple[float, float] | None = None
         self._told = False
 
@@ -37,10 +38,6 @@ class Pace:
         if (forward_m_s, left_m_s) != self._asked:
             self._asked = (forward_m_s, left_m_s)
             self._restart()
-
-    def advance(self, dt_s: float) -> None:
-        """Advances the time by one tick."""
-        self._t_s += dt_s
 
     def landed(self, x: float, y: float, yaw: float) -> None:
         """Adds a step.
@@ -51,10 +48,10 @@ class Pace:
             yaw: heading of the feet [rad].
         """
         speed = math.hypot(*self._asked)
-        if speed < _LEAST_M_S or self._t_s < _SETTLING_S:
+        if speed < _LEAST_M_S or self.t_s < _SETTLING_S:
             return
         if self._last is None:
-            self._from_s = self._t_s
+            self._from_s = self.t_s
         else:
             c, s = math.cos(yaw), math.sin(yaw)
             forward, left = self._asked
@@ -62,7 +59,7 @@ class Pace:
             along = forward * (c * dx + s * dy) + left * (c * dy - s * dx)
             self._walked_m += along / speed
         self._last = (x, y)
-        duration_s = self._t_s - self._from_s
+        duration_s = self.t_s - self._from_s
         if duration_s < _JUDGED_S:
             return
         walked_m_s = self._walked_m / duration_s
@@ -72,4 +69,4 @@ class Pace:
                 "posture, torque limits and the friction of the ground"
             )
             self._told = True
-        self._from_s, self._walked_m = self._t_s, 0.0
+        self._from_s, self._walked_m = self.t_s, 0.0

@@ -420,7 +420,7 @@ class Walking:
         self._see(dt_s)
         if gait_state.phase != READY:
             self.velocity_reference.advance(dt_s)
-            self.pace.advance(dt_s)
+            self.pace.t_s += dt_s
         if gait_state.phase == SWING and gait_state.t_s > _SETTLED_SOLE_S and self._friction_observable():
             self._friction_estimate.feel(self._slides_m_s[gait_state.stance], dt_s)
             self._count_on_friction()

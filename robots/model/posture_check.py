@@ -19,7 +19,7 @@ Location = tuple[str, ...]
 LEVEL_SOLE_DEG = 5.0
 """Largest tilt of a sole in the nominal posture [deg]."""
 HIGHEST_SOLE_M = 0.2
-"""A contact that is higher above the lowest one is a palm or a knee, which does not stand on the ground [m]."""
+"""A contact that is higher above the lowest one is a palm or a knee and does not stand on the ground [m]."""
 LEAST_TOE_M = 0.005
 """Smallest distance from the ankle to the middle of the soles that shows which way the feet point [m]."""
 ONE_HEIGHT_M = 0.02

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from kilohertz.controller.gains.schema import Gains, gains_path
-from kilohertz.estimators.floating_base import SAMPLE_S
+from kilohertz.estimators.pose_noise import SAMPLE_S
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.offline.estimate import Estimate, Samples
