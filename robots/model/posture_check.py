@@ -20,8 +20,9 @@ LEVEL_SOLE_DEG = 5.0
 """Largest tilt of a sole in the nominal posture [deg]."""
 HIGHEST_SOLE_M = 0.2
 """A contact that is higher above the lowest one is a palm or a knee and does not stand on the ground [m]."""
-LEAST_TOE_M = 0.005
-"""Smallest distance from the ankle to the middle of the soles that shows which way the feet point [m]."""
+LEAST_TOE = 0.1
+"""Smallest distance from the ankle to the middle of the sole, as a fraction of the sole's length, that shows
+which way the feet point."""
 ONE_HEIGHT_M = 0.02
 """Largest height of the lowest corner of a sole over that of the lowest sole [m]."""
 THINNEST_SUPPORT_M = 0.01
@@ -131,7 +132,8 @@ def _swapped(
         return
     feet = [by_name[name] for name in ("left_foot", "right_foot")]
     toes = np.mean([_toes_W(model, data, foot) for foot in feet], axis=0)
-    if np.linalg.norm(toes) < LEAST_TOE_M:
+    length_m = max(float(np.ptp(foot.corners_F, axis=0).max()) for foot in feet)
+    if np.linalg.norm(toes) <= LEAST_TOE * length_m:
         return
     left, right = (data.oMf[foot.frame_id].translation[:2] for foot in feet)
     leftward = np.array([-toes[1], toes[0]])
