@@ -13,6 +13,8 @@ import pytest
 import kilohertz as khz
 from kilohertz.rt.run.session import RunPlan, Session
 
+pytestmark = pytest.mark.closed_loop
+
 SHORT = {"duration_s": 0.1, "commands": [{"at_s": 0, "stand": {}}]}
 
 

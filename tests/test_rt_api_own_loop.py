@@ -13,6 +13,8 @@ from kilohertz.robots.model.rows import CommandRow
 from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.simulated_robot import SimulatedRobot
 
+pytestmark = pytest.mark.closed_loop
+
 ROBOT = """
 robot: toy
 model: toy.xml

@@ -10,6 +10,8 @@ import pytest
 
 import kilohertz as khz
 
+pytestmark = pytest.mark.closed_loop
+
 PUSHED = {
     "name": "pushed",
     "duration_s": 0.3,

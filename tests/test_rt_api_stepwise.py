@@ -9,6 +9,8 @@ import pytest
 
 import kilohertz as khz
 
+pytestmark = pytest.mark.closed_loop
+
 SQUAT = {
     "name": "squat",
     "duration_s": 0.4,

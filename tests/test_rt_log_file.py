@@ -123,6 +123,16 @@ def test_a_wrong_byte_never_gives_a_wrong_row(whole, tmp_path_factory, data):
     assert all(row.tobytes() in known for row in found) or found.dtype != ROW
 
 
+def test_a_damaged_summary_costs_the_summary_and_no_row(whole, tmp_path):
+    content, rows, _ = whole
+    path = tmp_path / "spoilt.mcap"
+    path.write_bytes(content.replace(b"\x07\0\0\0summary", b"\x07\0\0\0summery"))
+    reader, found = read(path)
+    assert found.tobytes() == rows.tobytes()
+    assert reader.summary is None
+    assert "summary" in reader.damage
+
+
 @given(st.binary(max_size=200))
 @settings(max_examples=50, deadline=None)
 def test_a_file_that_is_not_a_log_is_refused(tmp_path_factory, content):

@@ -14,6 +14,8 @@ from kilohertz.rt.run.session import RunPlan, Session
 from kilohertz.rt.show import screen
 from kilohertz.sim.scenario_schema import Scenario
 
+pytestmark = pytest.mark.closed_loop
+
 
 def shown(*renderables):
     console = Console(file=io.StringIO(), width=110, highlight=False)

@@ -271,7 +271,11 @@ class LogReader:
         if isinstance(record, Channel):
             self._topics[record.id] = record.topic
         elif isinstance(record, Metadata) and record.name == _END:
-            self.summary = json.loads(record.metadata["summary"])
+            try:
+                self.summary = json.loads(record.metadata["summary"])
+            except (KeyError, ValueError):
+                # The format protects rows by checksums, its metadata not.
+                self.damage = "the summary at the end of the log is damaged"
         elif isinstance(record, Message):
             topic = self._topics.get(record.channel_id)
             if topic == EVENTS:
