@@ -63,8 +63,8 @@ def standing_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
             [gains.angular_momentum.kp_per_s],
         ),
     ]
-    trunk = robot.description.trunk
-    if trunk is not None and trunk != base_link:
+    trunk = robot.trunk_frame
+    if trunk is not None and robot.description.trunk != base_link:
         tasks.append(Task("trunk", "frame_orientation", gains.trunk.weight, _pair(gains.trunk), trunk))
     tasks += [Task(f"{c.name}.force", "contact_force", 1.0, (), c.name) for c in robot.contacts]
     return tasks + stance_tasks(robot, gains) + hand_tasks(robot, gains)

@@ -72,7 +72,7 @@ class Gaze:
         if "trunk" in body.task_index:
             self._trunk, self._base = views(body.reference("trunk")), views(body.reference("base"))
         if self._range is not None:
-            self._frame = body.frame_index[str(body.robot.description.trunk)]
+            self._frame = body.frame_index[str(body.robot.trunk_frame)]
 
     def start(self) -> None:
         """Resets the gaze to straight ahead, without a transition."""

@@ -11,6 +11,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.motion.behaviour_error import BehaviourError
+from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -83,7 +84,8 @@ def gaze_range(robot: RobotModel) -> GazeRange | None:
     pin.computeJointJacobians(model, data, robot.q_nominal)
     pin.updateFramePlacements(model, data)
     link, p_LE = (trunk, (0.0, 0.0, 0.0)) if gaze is None else (gaze.link, gaze.p_LE_m)
-    T, L = (data.oMf[model.getBodyId(name)] for name in (trunk, link))
+    # Named by robot.yaml, the eyes are on a link; otherwise at the trunk's origin.
+    T, L = data.oMf[frame_id(model, str(robot.trunk_frame))], data.oMf[model.getBodyId(link)]
     below = set(model.supports[model.frames[model.getBodyId(trunk)].parentJoint])
     turns: list[Turn | None] = [None, None]
     for j in model.supports[model.frames[model.getBodyId(link)].parentJoint]:

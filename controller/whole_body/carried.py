@@ -150,7 +150,7 @@ class Carried:
 
 
 def _carriers(robot: RobotModel, model: pin.Model, tables: ProblemTables) -> list[int]:
-    trunk = (robot.description.trunk or robot.base_link) if robot.floating else ""
+    trunk = (robot.trunk_frame or robot.base_link) if robot.floating else ""
     if trunk not in tables.frame_index:
         return []
     last = tables.frame_index[trunk]

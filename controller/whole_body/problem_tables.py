@@ -36,6 +36,7 @@ from kilohertz.controller.problem.tables import (
     Tasks,
 )
 from kilohertz.controller.tasks.kind import KINDS, Kind
+from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.kin import FZ, ORIGIN, POSITION, ROTATION, Floats, Kin
 from kilohertz.robots.model.robot_model import RobotModel
 
@@ -107,9 +108,7 @@ class ProblemTables:
         )
 
     def _add_frame(self, name: str, placement: pin.SE3) -> None:
-        if not self._model.existFrame(name):
-            raise ValueError(f"the model has no frame '{name}'")
-        frame = self._model.frames[self._model.getFrameId(name)]
+        frame = self._model.frames[frame_id(self._model, name)]
         self.frame_index[name] = len(self.placements)
         self.placements.append(frame.placement * placement)
         self.parents.append(frame.parentJoint)

@@ -16,6 +16,7 @@ from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.config.yaml_file import Positions
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
+from kilohertz.robots.model.frames import frame_id, placements, pose
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.model_file import (
     UNLIMITED_RAD,
@@ -40,6 +41,8 @@ DUMMY_LIMIT = 1000.0
 DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
 
 ROOT_JOINT = 1
+# Links of real robots are a few thousandths off their nominal orientation; such a link is held as it is.
+ALIGNED_RAD = 0.02
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class RobotModel:
         fold_rad: (na,) joint positions for a fall, with the keys "forward", "backward" and "sideways"; empty
             if robot.yaml gives none.
         contacts, hands: soles and end effectors, in the order of robot.yaml.
+        trunk_frame: name of the frame that is held upright: the trunk's link, or a frame at its origin
+            if the link's axes are turned in the nominal posture; None if there is no trunk.
         imu_frame_id: index of the IMU frame in the pinocchio model; None for a fixed base.
         model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
@@ -114,6 +119,7 @@ class RobotModel:
     fold_rad: Mapping[str, Vector]
     contacts: tuple[ContactModel, ...]
     hands: tuple[HandModel, ...]
+    trunk_frame: str | None
     imu_frame_id: int | None
     model_sha256: str
     config_sha256: str
@@ -218,12 +224,12 @@ class _Build:
         imu = description.imu
         imu_frame_id = None
         if imu is not None:
-            imu_frame_id = self._add_frame("imu", imu.link, _pose(imu.p_BI_m, imu.rpy_BI_rad))
+            imu_frame_id = self._add_frame("imu", imu.link, pose(imu.p_BI_m, imu.rpy_BI_rad))
         hands = tuple(
             HandModel(
                 name,
                 hand.link,
-                self._add_frame(f"hand/{name}", hand.link, _pose(hand.p_LH_m, hand.rpy_LH_rad)),
+                self._add_frame(f"hand/{name}", hand.link, pose(hand.p_LH_m, hand.rpy_LH_rad)),
             )
             for name, hand in description.hands.items()
         )
@@ -259,6 +265,7 @@ class _Build:
             fold_rad=fold,
             contacts=contacts,
             hands=hands,
+            trunk_frame=self._trunk_frame(q_nominal),
             imu_frame_id=imu_frame_id,
             model_sha256=hashlib.sha256(file.source).hexdigest(),
             config_sha256=hashlib.sha256(
@@ -441,10 +448,10 @@ class _Build:
 
     def _add_frame(self, name: str, link: str, pose_LF: pin.SE3) -> int:
         model = self.pin_model
-        # If the name exists already (such as an MJCF site "imu"), pinocchio silently returns the old frame.
+        # For a name that exists (such as an MJCF site "imu"), pinocchio silently returns the old frame.
         while model.existFrame(name):
             name += "_"
-        link_id = model.getFrameId(link, pin.FrameType.BODY)
+        link_id = frame_id(model, link)
         frame = model.frames[link_id]
         return int(
             model.addFrame(
@@ -452,13 +459,21 @@ class _Build:
             )
         )
 
+    def _trunk_frame(self, q_nominal: Vector) -> str | None:
+        trunk = self.description.trunk
+        if trunk is None or not self.floating:
+            return trunk
+        R_LB = placements(self.pin_model, q_nominal)(trunk).rotation.T
+        if np.linalg.norm(pin.log3(R_LB)) < ALIGNED_RAD:
+            return trunk
+        frame_id = self._add_frame("trunk", trunk, pin.SE3(R_LB, np.zeros(3)))
+        return str(self.pin_model.frames[frame_id].name)
+
     def _contacts(self, q_nominal: Vector) -> tuple[ContactModel, ...]:
-        model = self.pin_model
-        data = model.createData()
-        pin.framesForwardKinematics(model, data, q_nominal)
+        placement = placements(self.pin_model, q_nominal)
         contacts = []
         for name, contact in self.description.contacts.items():
-            R_WL = data.oMf[model.getFrameId(contact.link, pin.FrameType.BODY)].rotation
+            R_WL = placement(contact.link).rotation
             corners_L = np.array(contact.corners_m)
             p_LF = corners_L.mean(axis=0)
             R_LF = sole_axes(corners_L - p_LF, R_WL)
@@ -476,10 +491,6 @@ def _content(description: RobotDescription) -> dict[str, Any]:
     return description.model_dump(
         mode="json", exclude=None if description.repair_inertia else {"repair_inertia"}
     )
-
-
-def _pose(p: tuple[float, float, float], rpy: tuple[float, float, float]) -> pin.SE3:
-    return pin.SE3(pin.rpy.rpyToMatrix(np.array(rpy)), np.array(p))
 
 
 def _listed(names: list[str]) -> str:

@@ -15,6 +15,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.estimators.inekf_layout import POSITION, ROTATION, UNUSED, VELOCITY
 from kilohertz.robots.config.config_error import ConfigError, did_you_mean
+from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.row import WARM_UP
@@ -266,10 +267,13 @@ def _link_motion(
     """Returns orientation (m, 3, 3), position and velocity (m, 3) of a link at these samples."""
     model = robot.pin_model
     name = robot.base_link if link is None else link
-    if not model.existFrame(name):
+    try:
+        frame, data = frame_id(model, name), model.createData()
+    except ValueError:
         names = [frame.name for frame in model.frames]
-        raise ConfigError(f"{robot.name} has no link '{name}'{did_you_mean(name, names)}: check --truth-link")
-    frame, data = model.getFrameId(name), model.createData()
+        raise ConfigError(
+            f"{robot.name} has no link '{name}'{did_you_mean(name, names)}: check --truth-link"
+        ) from None
     R, p, v = np.zeros((len(rows), 3, 3)), np.zeros((len(rows), 3)), np.zeros((len(rows), 3))
     for k, i in enumerate(rows):
         pin.forwardKinematics(model, data, estimate.q[i], estimate.v[i])
