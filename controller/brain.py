@@ -1,7 +1,7 @@
 """Estimator and controller as one function of the tick: a sensor row in, a command row out.
 
-The same input rows give the same output, bit by bit: there is no clock, no I/O and no randomness in this
-module, and time is read from the sensor row.
+After a reset, the same sequence of inputs gives bit-identical outputs: there is no clock, no I/O and no
+randomness in this module, and time is read from the sensor row.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
 ESTIMATE, KINEMATICS, ASSEMBLE, SOLVE, GUARD = range(5)
 
 _SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
-"""Smallest and largest period between two samples, in nominal periods.
+"""Lower limit of the period between two samples, in nominal periods, and upper limit, in average periods.
 
 The period is clamped to this range, so that a jump of the clock causes no jump of the state.
 """
 _SLOW_S, _LONGEST_GAP = 0.005, 20.0
-"""Period above which samples do not come from a control loop but from a log, whose recorder may pause [s],
-and the longest such pause in average periods."""
+"""Average period from which longer gaps are accepted [s], as in logs and on slow robots, and the longest such
+gap, in average periods."""
 _LONGER, _SHORTER = 0.25, 0.03
-"""Weights of a longer and of a shorter period in the average period: a pause is often followed by a burst."""
+"""Low-pass weights of a period that is longer, or shorter, than the average. The second is small because a
+burst of samples often follows a pause."""
 _NAMES_TOLD = 4
-"""Largest number of rows that are named when a whole-body problem has no solution."""
+"""Largest number of constraints that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
 """Number of consecutive unusable samples after which the joints are damped."""
 _FADE_TICKS = 20
@@ -101,7 +102,7 @@ class BrainOutput:
         behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
         rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
         remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the rows that could not be satisfied when limits were last softened.
+        missed: names of the constraints that could not be satisfied when limits were last softened.
         qp_iterations: number of iterations of the solver.
         dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
             friction cones in the tick's solution [N].
@@ -190,7 +191,8 @@ class Brain:
         self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
         self._forces_at = int(ends[names.index("accel")])
         self._usual_dt = dt_s
-        # Limits of a period that needs no second thought; NaN while the average is not the nominal period.
+        # Range in which a period is used unchanged. While the average is not the nominal period,
+        # `_earliest_s` is NaN, which sends every period through `_likely_period`.
         self._earliest_s, self._latest_s = _SHORTEST_DT * dt_s, (2.0 - _SHORTEST_DT) * dt_s
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
@@ -260,8 +262,8 @@ class Brain:
         Args:
             sensors: the newest sample.
             request: the present request; a new object is a new request.
-            gains: a row of live gains; or gains, whose differences from those that the brain was made with
-                come into force like live gains; or None for the gains that the brain was made with.
+            gains: a row of live gains; or a `Gains` object, whose differences from the constructor's gains
+                are applied like live gains; or None for the constructor's gains.
             mark: called with the index of each stage at its end; must not change any state.
 
         Returns:
@@ -269,7 +271,7 @@ class Brain:
 
         Raises:
             TypeError: `gains` has a wrong type.
-            ValueError: a gain differs that cannot change while the robot runs.
+            ValueError: a gain differs that cannot be changed while the robot runs.
         """
         if gains is not self._gains_given:
             self._live = self._live_row(gains)
@@ -325,9 +327,9 @@ class Brain:
         verdict = self._watch.judge(sensors, elapsed)
         if verdict == FROZEN:
             if self.supervisor.controls:
-                self._damp(f"{self._watch.culprit} has stopped to measure")
+                self._damp(f"{self._watch.culprit} is frozen: its value has stopped changing")
         elif verdict != GOOD:
-            return self._leave_out(f"cannot be: {self._watch.culprit} jumps")
+            return self._leave_out(f"are implausible: {self._watch.culprit} jumps")
         self._bad_samples = 0
         if not self._earliest_s < elapsed < self._latest_s:
             elapsed = self._likely_period(elapsed)
@@ -340,16 +342,16 @@ class Brain:
         return elapsed
 
     def _known_is_finite(self, sensors: SensorRow) -> bool:
-        """Returns whether all values are finite but torques of NaN, which are unknown."""
+        """Returns whether all values are finite; torques of NaN are allowed, they are unknown."""
         data = sensors.data
         others = data[: self._torques_at].sum() + data[self._inertial_at : self._forces_at].sum()
         return math.isfinite(others) and not np.isinf(sensors.tau).any()
 
     def _likely_period(self, elapsed_s: float) -> float:
-        """Returns the time since the last sample, limited to what a jump of the clock cannot exceed.
+        """Returns the time since the last sample, clamped so that a jump of the clock has little effect.
 
-        The limits are relative to the nominal period, or to the average one if that is longer: a log, or a
-        robot that is sampled at a lower rate.
+        The lower limit is relative to the nominal period. The upper one is relative to the average period,
+        which is longer in a log, or for a robot that is sampled at a lower rate.
         """
         usual, nominal = self._usual_dt, self._dt
         longest = usual * (_LONGEST_DT if usual < _SLOW_S else _LONGEST_GAP)
@@ -416,7 +418,7 @@ class Brain:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
             output.missed = tuple(missed_rows(self.body)[:_NAMES_TOLD])
         if output.rung == DAMPING:
-            missed = f"; it began with {', '.join(output.missed)}" if output.missed else ""
+            missed = f"; violated first: {', '.join(output.missed)}" if output.missed else ""
             self._damp(f"no solution of the whole-body problem{missed}")
 
     def _command(self) -> None:

@@ -249,7 +249,7 @@ def test_a_gyroscope_that_stops_to_measure_is_noticed():
     result = run("g1", 0.25, estimator="default", sensors=NOISY, change=freeze)
     assert set(result.state[:190]) == {"active"}
     assert result.state[-1] == "damping"
-    assert result.brain.output.reason == "the gyroscope has stopped to measure"
+    assert result.brain.output.reason == "the gyroscope is frozen: its value has stopped changing"
 
 
 def test_a_fall_is_noticed_before_the_robot_lies_and_is_braked():

@@ -75,7 +75,10 @@ def test_an_encoder_that_freezes_while_its_joint_moves_is_detected(name, from_s)
 
     stop, _ = run(log, from_s, freeze, from_s + 0.4)
     assert stop is not None
-    assert stop[1] == f"the encoder of {controller().robot.joint_names[joint]} has stopped to measure"
+    assert (
+        stop[1]
+        == f"the encoder of {controller().robot.joint_names[joint]} is frozen: its value has stopped changing"
+    )
     # The step of the encoder is 1.5 mrad, so that a slow joint takes longer.
     allowed_s = 1.5 * MOVING_S if name == "walking" else MOVING_S + PAUSE_S + 0.05
     assert stop[0] - from_s <= allowed_s

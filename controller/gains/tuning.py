@@ -106,7 +106,7 @@ class Watch:
         if (self._swing > self._work).any():
             j = int(np.argmax(self._swing - self._work))
             now, usual = math.sqrt(self._swing[j]), math.sqrt(self._usual_swing[j])
-            return f"{self._names[j]} swings at {now:.2f} rad/s, {usual:.2f} before"
+            return f"the velocity of {self._names[j]} oscillates by {now:.2f} rad/s, by {usual:.2f} before"
         if self._off_m > _TIMES_AS_MUCH * self._usually_off_m + _OFF_M:
             return f"it is {self._off_m:.3f} m off its reference, {self._usually_off_m:.3f} m before"
         if self._saturated > _TIMES_AS_MUCH * self._usually_saturated + _NO_TORQUE_LEFT:

@@ -72,9 +72,10 @@ def serve(
     key: KeyOption = None,
     slow_motion: options.SlowMotionOption = 1,
 ) -> None:
-    """Simulate a robot in real time behind the wire protocol, until a signal stops it.
+    """Simulate a robot that is controlled over the wire protocol, in real time, until a signal stops it.
 
-    The scenario sets ground, plant, sensors and events here; its commands are sent by `khz run`.
+    Of the scenario, only ground, plant, sensors and events are used; its commands come from `khz run`, which
+    takes the same --scenario.
 
     Exit status: 0 stopped by SIGTERM; 3 refused; 130 stopped by Ctrl-C.
     """
@@ -106,8 +107,8 @@ def bridge(
 ) -> None:
     """Connect an arm of Universal Robots or Franka to the wire protocol, until a signal stops it.
 
-    Needs the maker's library, which the optional extra `ur` or `franka` of the package installs. The arm
-    stays under its maker's controller until `khz run` arms it, and returns to it afterwards.
+    Needs the maker's library, which the optional extra `ur` or `franka` of the package installs. The maker's
+    controller holds the robot until `khz run` enables torque control, and takes over again afterwards.
 
     Exit status: 0 stopped by SIGTERM; 3 refused; 4 the arm does not answer; 130 stopped by Ctrl-C.
     """
@@ -152,7 +153,7 @@ def run(
         bool,
         typer.Option(
             "--lockstep",
-            help="The robot runs `khz serve --lockstep` and waits for each command.",
+            help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
         ),
     ] = False,
     key: KeyOption = None,
@@ -192,7 +193,10 @@ def run(
 
 
 def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOption = None) -> None:
-    """Command a robot to damp at once, whoever commands it; it keeps damping until it is armed again."""
+    """Switch a robot to joint damping at once, even while another program controls it.
+
+    The drives then only oppose joint velocity, until `khz run` arms the robot again.
+    """
     from kilohertz.robots.wire.endpoint import load_key, load_public
     from kilohertz.robots.wire.zmq_link import stop_robot
 
@@ -213,8 +217,8 @@ def new(
 ) -> None:
     """Create a key pair.
 
-    Copy NAME.public to the same folder on the other computer: a robot accepts connections from every public
-    key in that folder.
+    Copy the file NAME.public, whose path is printed, to the same folder on the other computer: a robot
+    accepts connections from every public key in that folder.
     """
     from kilohertz.robots.wire.endpoint import new_key
 

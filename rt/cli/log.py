@@ -1,4 +1,4 @@
-"""`khz log`: inspect, plot, export and replay the log of a run."""
+"""`khz log`: inspect, plot, export, replay and import logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log file written by `--log`.")]
 
-log_app = typer.Typer(help="Inspect, plot, export and replay logs of runs.", no_args_is_help=True)
+log_app = typer.Typer(
+    help="Inspect, plot, export, replay and import logs; run the estimator on them and identify parameters.",
+    no_args_is_help=True,
+)
 
 
 @log_app.command()

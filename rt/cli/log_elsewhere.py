@@ -58,7 +58,9 @@ def import_csv(
     columns: Annotated[
         Path | None,
         typer.Option(
-            "--columns", metavar="FILE.yaml", help="Maps our names of columns to those of the file."
+            "--columns",
+            metavar="FILE.yaml",
+            help="File that maps Kilohertz's column names to those of the CSV file.",
         ),
     ] = None,
     output: Annotated[
@@ -69,8 +71,8 @@ def import_csv(
     """Import a log of another controller from CSV, checking units, signs and times.
 
     Columns, in any order: t_s, q_JOINT, v_JOINT, tau_JOINT, gyro_x|y|z, accel_x|y|z (IMU axes, specific
-    force), force_CONTACT, truth_x|y|z, truth_roll|pitch|yaw; in s, rad, Nm, m/s^2, N and m. What is missing
-    is unknown, velocities are then differentiated.
+    force), force_CONTACT, truth_x|y|z, truth_roll|pitch|yaw; in s, rad, rad/s, Nm, m/s^2, N and m. Absent
+    columns count as unknown; absent velocities are computed by differentiating positions.
     """
     from kilohertz.rt.log.recorder import require_library
 
@@ -118,7 +120,8 @@ def estimate(
 ) -> None:
     """Run the estimator over a log: its errors, whether the controller would stop, and what to tune.
 
-    Errors are in the axes of the truth, over all samples; position and yaw are aligned at the first sample.
+    Errors are in the axes of the truth, over all samples that have a truth; position and yaw are aligned at
+    the first of them.
     """
     from kilohertz.rt.log.recorder import require_library
 
@@ -188,7 +191,8 @@ def identify(
 ) -> None:
     """Identify mass, centre of mass, joint friction and armature from a log with measured joint torques.
 
-    All values are offsets from the model; what the motion in the log does not determine stays at the model.
+    Friction is absolute; armature, mass and first moment are offsets from the model. Values that the motion
+    in the log does not determine keep the model's value.
     """
     from kilohertz.rt.log.recorder import require_library
 

@@ -88,8 +88,8 @@ def _command_path(error: TyperException) -> str:
 app = typer.Typer(
     cls=_Sentences,
     help="Kilohertz: a 1 kHz whole-body controller for bipeds and arms.",
-    epilog="Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused; "
-    "4 the link was lost; 5 internal error; 130 stopped by Ctrl-C.",
+    epilog="Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; "
+    "3 robot, file or host refused; 4 the link was lost; 5 internal error; 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

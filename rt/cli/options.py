@@ -41,7 +41,7 @@ WatchGainsOption = Annotated[
     typer.Option(
         "--watch-gains",
         help="Apply changes of the gains file while the robot runs. "
-        "Reverts a change if tracking, torque or joint motion gets worse.",
+        "Reverts a change if tracking errors, torques or joint oscillations increase.",
     ),
 ]
 JsonOption = Annotated[
@@ -49,7 +49,7 @@ JsonOption = Annotated[
     typer.Option(
         "--json",
         metavar="FILE|-",
-        help="Write the figures as JSON to this file. With `-`, standard output contains only the JSON.",
+        help="Write the result as JSON to this file. With `-`, standard output contains only the JSON.",
         allow_dash=True,
     ),
 ]

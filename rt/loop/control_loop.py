@@ -33,11 +33,12 @@ from kilohertz.rt.loop.stamps import DUE, ORDER, READ, RECORD, STAGE_COLUMNS, ST
 Vector = NDArray[np.float64]
 
 WARM_UP_TICKS = 200
-"""Number of ticks after which the measurement of the footprint restarts, so that it excludes the warm-up."""
+"""Number of ticks after which page faults, collections and memory are counted anew, without the warm-up."""
 STOP_TICKS = 1900
 """Longest time from a signal to the fade to damping, in ticks; with the fade it stays below two seconds."""
 CLOCK_JUMP_TICKS = 1000
-"""Number of periods between two states from which the robot's clock counts as having jumped."""
+"""If the time stamps of two successive states are this many periods apart or more, the clock of the robot is
+taken to have jumped."""
 COLLECT_EVERY_TICKS = 64
 """Number of ticks between two collections of young objects while automatic garbage collection is off."""
 MISSES_KEPT = 256
@@ -47,7 +48,8 @@ EVENTS_KEPT = 1000
 DEGRADED = "degraded"
 """Kind of the event that reports a loop that is too slow."""
 DEGRADED_PERIODS, DEGRADED_TICKS = 3, 100
-"""The loop counts as too slow if more than this number of periods is lost within this number of ticks."""
+"""The loop counts as too slow while the decaying sum of lost periods is above the first number; it decays to
+zero in the second number of ticks."""
 
 _NEVER = sys.maxsize
 
@@ -56,9 +58,9 @@ class Pace(enum.Enum):
     """Event that starts a tick.
 
     LOCKSTEP: the end of the previous tick, for a simulated robot that runs as fast as possible. The loop then
-    never sleeps, so that it must not run at FIFO priority.
+    never sleeps, and therefore must not run under SCHED_FIFO.
     TIMER: a grid point of the clock.
-    ROBOT: a state message of the robot, for which `read` of the link waits; its time limit is the deadline.
+    ROBOT: the arrival of a state message; `read` of the link waits for it, up to the time limit of the link.
     """
 
     LOCKSTEP = "lockstep"
@@ -81,7 +83,7 @@ class Output(Protocol):
 
     @property
     def remark(self) -> str:
-        """Part of the command that could not be executed, in one sentence; each change is an event."""
+        """The part of the request that could not be met, in one sentence; each new sentence is an event."""
         ...
 
 
@@ -131,11 +133,12 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         link: link to the robot.
         brain: the controller.
         sensors: the sensor row that the link fills and the brain reads.
-        damping: command that is sent if the loop ends because of an error; see `fade.damping_command`.
+        damping: command that is sent if an error, a lost link or a signal ends the run, but not at its normal
+            end or after `stop`; see `fade.damping_command`.
         gains: gains that are passed to the brain in each tick; they may be replaced between ticks.
         clock: clock that defines the period and all time stamps.
-        handle_signals: whether SIGINT and SIGTERM stop a run, the first signal softly and the second at once;
-            this works in the main thread only.
+        handle_signals: whether SIGINT and SIGTERM stop a run: the first signal softly if `run` has a
+            `stop_request`, the second at once; this works in the main thread only.
 
     Attributes:
         stages: time stamps of the stages in the last two seconds of the latest run, and in its worst tick.
@@ -207,13 +210,13 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         observer: Observer[Request, Decision] | None = None,
         stop_request: Request | None = None,
     ) -> LoopResult:
-        """Runs the loop for n_ticks periods.
+        """Runs the loop for n_ticks ticks; with `Pace.ROBOT`, missed periods count as ticks too.
 
         An exception in a tick ends the run with a damping command, and is part of the result; only exceptions
         such as KeyboardInterrupt, which are not an `Exception`, are raised again.
 
         Args:
-            n_ticks: number of periods.
+            n_ticks: number of ticks.
             schedule: (tick, request) pairs in the order of their ticks, the first at tick 0.
             pace: event that starts a tick.
             observer: called with (tick, sensors, request, output) after the command of each tick was sent and
@@ -255,7 +258,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         return result
 
     def _tick_on(self, pace: Pace, observer: Observer[Request, Decision] | None) -> None:
-        """Runs all ticks. Hot path: all code called from here must not grow memory, block or write files."""
+        """Runs all ticks. Hot path: except to wait for the start of a tick, nothing blocks or writes."""
         read = {
             Pace.LOCKSTEP: self._read_now,
             Pace.TIMER: self._read_on_time,
@@ -298,7 +301,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         return arrived
 
     def _read_when_sent(self) -> bool:
-        """Waits for a state; the tick starts at its arrival, so that it has no stage `read`."""
+        """Waits for a state; the tick starts when it arrives, so that stage `read` is not measured."""
         if not self._link.read(self._sensors):
             return False
         start_ns = self.clock.now()
@@ -363,7 +366,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         self._ticks_run += 1
         if self._ticks_run == WARM_UP_TICKS:
             self._meter.start()
-        # With automatic collection off, cycles are freed here, between ticks, while they are young and few.
+        # With automatic collection off, reference cycles are freed here, between ticks, while they are few.
         if self._ticks_run % COLLECT_EVERY_TICKS == 0 and not gc.isenabled():
             gc.collect(0)
 
@@ -386,7 +389,8 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
             self._degraded = False
         if self._lost_of_late > DEGRADED_PERIODS and not self._degraded:
             self._degraded = True
-            text = f"more than {DEGRADED_PERIODS} of {DEGRADED_TICKS} periods lost: tick or host is too slow"
+            lost = f"more than {DEGRADED_PERIODS} periods lost within about {DEGRADED_TICKS}"
+            text = f"{lost}: tick or host is too slow"
             if len(self._events) < EVENTS_KEPT:
                 self._events.append(LoopEvent(self._now_s(), DEGRADED, text))
 
@@ -451,7 +455,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
             self._events.append(LoopEvent(self._now_s(), "fault", text))
 
     def _fade_out(self, last: CommandRow) -> None:
-        """Fades from the last command to damping, for a robot that keeps moving while commands are sent."""
+        """Fades from the last command to damping, for a robot that runs in real time."""
         words = CommandRow(len(last.kd))
         self.clock.start()
         for step in range(1, FADE_TICKS + 1):

@@ -87,8 +87,8 @@ class Estimate:
         contact: (n, nc) whether each contact is closed.
         force_N: (n, nc) normal force, measured or estimated [N].
         surprise: (n, nc, 2) squared Mahalanobis distance of the innovation of position and of orientation of
-            each contact, of 3 degrees of freedom each; NaN while the filter does not use it.
-        doubt: (n,) above 1 the estimate counts as diverged.
+            each contact, of 3 degrees of freedom each; NaN while the filter does not use the contact.
+        doubt: (n,) measure of inconsistency; above 1 the estimate counts as diverged.
         position_sd, velocity_sd, rotation_sd: (n, 3) SD according to the filter [m, m/s, rad].
         gyro_bias, accel_bias: (n, 3) estimated biases [rad/s, m/s^2].
         refused: number of samples that the estimator refused.
@@ -126,7 +126,7 @@ def run_estimator(
     """
     if not robot.floating:
         raise ConfigError(
-            f"{robot.name} has a fixed base: there is no base to estimate; see `khz log identify`"
+            f"{robot.name} has a fixed base, so there is no base state to estimate; see `khz log identify`"
         )
     estimator = FloatingBaseEstimator(robot, gains.estimator)
     row = robot.new_sensor_row()
@@ -286,7 +286,8 @@ def _link_motion(
 def _low_passed(t_s: Array, v: Array, p_true: Array) -> tuple[Array, Array]:
     """Returns the mean velocity in a window of 0.1 s around each sample, estimated and true (m, 3).
 
-    True velocities are differences of true positions; where the window is not complete both are NaN.
+    True velocities are differences of true positions. Both are NaN where the samples in the window span less
+    than half or more than 1.5 times 0.1 s, and so in all of a log below 20 Hz.
     """
     first = np.searchsorted(t_s, t_s - 0.5 * _SMOOTHING_S)
     last = np.searchsorted(t_s, t_s + 0.5 * _SMOOTHING_S, side="right") - 1
