@@ -198,6 +198,8 @@ def test_a_cache_that_cannot_be_written_costs_one_sentence(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert load_entry("test_nowhere", ENTRY.format(2), []).twice(2.0) == 4.0
     load_entry("test_nowhere", ENTRY.format(3), [])
-    sentences = capsys.readouterr().err.splitlines()
+    # On a busy computer the progress of the compilation is shown too.
+    lines = capsys.readouterr().err.splitlines()
+    sentences = [line for line in lines if ": compiling " not in line]
     assert len(sentences) == 1
     assert "set KILOHERTZ_CACHE" in sentences[0]
