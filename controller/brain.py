@@ -66,12 +66,14 @@ class Estimator(Protocol):
 
     Attributes:
         q: (nq,) estimated configuration, in pinocchio's convention.
+        q_O: (nq,) the same configuration with the base in the odometry frame, in which the controller plans.
         v: (nv,) estimated velocity, in pinocchio's convention.
         contact: (nc,) whether each contact is closed.
         doubt: (1,) measure of inconsistency; above 1 the estimate has diverged.
     """
 
     q: Vector
+    q_O: Vector
     v: Vector
     contact: NDArray[np.bool_]
     doubt: Vector
@@ -235,7 +237,7 @@ class Brain:
         self.body.reset()
         if self._payload is not None:
             self._payload.reset()
-        self.body.update(self.estimator.q, self.estimator.v)
+        self.body.update(self.estimator.q_O, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
         self.tuning.reset()
@@ -284,7 +286,7 @@ class Brain:
         dt = self._estimate(sensors)
         self._period = dt
         mark(ESTIMATE)
-        self.body.update(self.estimator.q, self.estimator.v)
+        self.body.update(self.estimator.q_O, self.estimator.v)
         mark(KINEMATICS)
         self._decide(request, dt)
         self.body.assemble()

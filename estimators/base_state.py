@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from kilohertz.estimators.inekf_layout import Filter
 from kilohertz.estimators.joint_observer import ROW_Q, Joints
 from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
+from kilohertz.estimators.odometry_frame import Odometry, in_odometry
 from kilohertz.estimators.so3 import multiply_transposed, quaternion, rotate, rotate_back
 from kilohertz.robots.compile.kernels import struct_kernel
 
@@ -34,9 +36,11 @@ class RobotState(NamedTuple):
     """The estimated state, in pinocchio's convention."""
 
     q: Array
-    """(nq,) configuration of the robot."""
+    """(nq,) configuration of the robot, with the base in the world."""
     v: Array
     """(nv,) velocity of the robot."""
+    q_O: Array
+    """(nq,) the same configuration, with the base in the odometry frame."""
 
 
 class Scratch(NamedTuple):
@@ -93,8 +97,29 @@ def base_twist(
 
 
 @struct_kernel
+def write_quaternion(components: tuple[float, float, float, float], q: Array) -> None:
+    """Writes a quaternion behind the position in q.
+
+    A quaternion and its negative are the same rotation; the one closer to the last keeps differences smooth.
+    """
+    a, b, c, d = components
+    at = QUATERNION
+    sign = -1.0 if a * q[at] + b * q[at + 1] + c * q[at + 2] + d * q[at + 3] < 0.0 else 1.0
+    q[at] = sign * a
+    q[at + 1] = sign * b
+    q[at + 2] = sign * c
+    q[at + 3] = sign * d
+
+
+@struct_kernel
 def write_state(
-    ekf: Filter, joints: Joints, imu: Imu, tables: KinematicTables, state: RobotState, scratch: Scratch
+    ekf: Filter,
+    joints: Joints,
+    imu: Imu,
+    tables: KinematicTables,
+    odometry: Odometry,
+    state: RobotState,
+    scratch: Scratch,
 ) -> None:
     """Writes the state of the filter as pinocchio's q and v.
 
@@ -103,10 +128,11 @@ def write_state(
         joints: joint positions and velocities from the joint observer.
         imu: pose of the IMU in the base frame, and its low-passed gyro measurement.
         tables: kinematic tables whose last frame is the IMU frame.
+        odometry: the odometry frame.
         state: written; the sign of its quaternion stays continuous.
         scratch: written.
     """
-    q, v, R_WB, omega = state.q, state.v, scratch.R_WB, scratch.omega
+    q, v, q_O, R_WB, omega = state.q, state.v, state.q_O, scratch.R_WB, scratch.omega
     multiply_transposed(ekf.R_WI, imu.R_BI, R_WB)
     for i in range(3):
         omega[i] = imu.gyro_smooth[i] - ekf.gyro_bias[i]
@@ -114,17 +140,19 @@ def write_state(
     rotate(R_WB, imu.p_BI, omega)
     rotate_back(R_WB, ekf.v_WI, v[0:3])
     for i in range(3):
-        q[i] = ekf.p_WI[i] - omega[i]
+        omega[i] = ekf.p_WI[i] - omega[i]
+        q[i] = odometry.origin_W[i] + omega[i]
         v[i] -= scratch.lever[i]
         v[3 + i] = scratch.w_B[i]
-    a, b, c, d = quaternion(R_WB)
-    # q and -q are the same rotation; the one closer to the last quaternion keeps logs and differences smooth.
-    at = QUATERNION
-    sign = -1.0 if a * q[at] + b * q[at + 1] + c * q[at + 2] + d * q[at + 3] < 0.0 else 1.0
-    q[at] = sign * a
-    q[at + 1] = sign * b
-    q[at + 2] = sign * c
-    q[at + 3] = sign * d
+    write_quaternion(quaternion(R_WB), q)
+    in_odometry(omega, odometry, q_O)
+    c, s = math.cos(odometry.yaw[0]), math.sin(odometry.yaw[0])
+    for j in range(3):
+        x, y = R_WB[0, j], R_WB[1, j]
+        R_WB[0, j] = c * x - s * y
+        R_WB[1, j] = s * x + c * y
+    write_quaternion(quaternion(R_WB), q_O)
     for j in range(len(joints.q)):
         q[JOINTS_Q + j] = joints.q[j]
+        q_O[JOINTS_Q + j] = joints.q[j]
         v[JOINTS_V + j] = joints.v[j]

@@ -22,6 +22,7 @@ class FixedBaseEstimator:
 
     Attributes (persistent arrays, updated in place):
         q (nq,), v (nv,): state in pinocchio's convention.
+        q_O (nq,): the same array as q, because the base does not move.
         contact (nc,), normal_force_N (nc,): all open and zero, because an arm has no soles.
         doubt (1,): always 0, because the joint states have no second source.
         refused: number of samples that were refused because they were not finite or not plausible.
@@ -49,6 +50,7 @@ class FixedBaseEstimator:
         self._joints.q[:] = robot.q_nominal
         self._pending_s = 0.0
         self.q: Array = self._joints.q
+        self.q_O = self.q
         self.v: Array = self._joints.v
         self._observe = bind(
             "joint_observer",

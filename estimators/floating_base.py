@@ -29,6 +29,7 @@ from kilohertz.estimators.inekf_layout import (
     SOLE,
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.estimators.odometry_frame import new_odometry
 from kilohertz.estimators.pose_noise import SAMPLE_S, adapt_pose_noise, set_pose_noise
 from kilohertz.estimators.sole_motion import find_pressure
 from kilohertz.robots.compile.bound_kernel import bind
@@ -64,10 +65,12 @@ class FloatingBaseEstimator:
     The base state is estimated by a contact-aided right-invariant EKF (see InvariantEkf) from the IMU and the
     poses of the closed contacts, which follow from the encoders. The joint states have their own observer.
     The world frame is defined at the last reset: the base starts above its origin with zero yaw, and the
-    soles are at z = 0.
+    soles are at z = 0. The odometry frame begins as the world, and corrections do not move standing contacts
+    in it, see `odometry_frame`: a controller should plan in it, while `q` is the best estimate of the place.
 
     Attributes (persistent arrays, updated in place):
-        q (nq,), v (nv,): state in pinocchio's convention.
+        q (nq,), v (nv,): state in pinocchio's convention, with the base in the world.
+        q_O (nq,): the same as q, with the base in the odometry frame.
         contact (nc,): whether each contact is closed.
         normal_force_N (nc,): normal force, measured where there is a sensor, else estimated from the joint
             torques. While neither is known (torques not finite), it is the last known value, and `contact`
@@ -117,7 +120,8 @@ class FloatingBaseEstimator:
         self._watch = kernel_setup.new_watch(nc, config)
         self._doubt = kernel_setup.new_doubt(nc)
         self._state = kernel_setup.new_state(robot)
-        self.q, self.v = self._state
+        self.q, self.v, self.q_O = self._state
+        self._odometry = new_odometry(nc)
         self.normal_force_N, self.contact_wrench_B = self._contacts.normal_force_N, self._contacts.wrench_B
         self.doubt: Array = self._doubt.doubt
         self._scratch = new_scratch(robot.new_sensor_row().data.size)
@@ -161,6 +165,7 @@ class FloatingBaseEstimator:
             "trust": kernel_setup.trust(config),
             "doubt": self._doubt,
             "watch": self._watch,
+            "odometry": self._odometry,
             "state": self._state,
             "scratch": self._scratch,
         }
@@ -204,6 +209,8 @@ class FloatingBaseEstimator:
                 poses.position_covariance[c],
                 poses.rotation_covariance[c],
             )
+        for array in self._odometry:
+            array[:] = 0
         self._imu.gyro_smooth[:] = sensors.gyro
         self._scratch.last_row[:] = sensors.data[joint_observer.ROW_Q :]
         contacts.timer_s[:] = 0.0
@@ -217,6 +224,7 @@ class FloatingBaseEstimator:
         self.q[:3] = p_WB
         self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
         self.q[JOINTS_Q:] = sensors.q
+        self.q_O[:] = self.q
         self.v[:] = 0.0
 
     def _forget_doubts(self) -> None:

@@ -31,6 +31,7 @@ from kilohertz.estimators.joint_observer import (
     velocities_at,
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables, frame_pose
+from kilohertz.estimators.odometry_frame import Odometry, follow_held, follow_imu, mark_held
 from kilohertz.estimators.so3 import cross, rotate, rotate_back
 from kilohertz.estimators.sole_motion import sole_velocity
 from kilohertz.robots.compile.kernels import struct_kernel
@@ -251,7 +252,9 @@ def pivot_soles(
 
 
 @struct_kernel
-def run_filter(row: Array, dt: float, joints: Joints, ekf: Filter, poses: ContactPoses) -> None:
+def run_filter(
+    row: Array, dt: float, joints: Joints, ekf: Filter, poses: ContactPoses, odometry: Odometry
+) -> None:
     """Runs one step of the filter: propagation with the IMU sample, then correction with the contacts.
 
     Args:
@@ -260,8 +263,12 @@ def run_filter(row: Array, dt: float, joints: Joints, ekf: Filter, poses: Contac
         joints: the joint observer; only its number of joints is used.
         ekf: the filter, written.
         poses: poses of the contacts, and which of them the filter should use.
+        odometry: the odometry frame, written.
     """
     na = len(joints.q)
     advance(ekf, row[gyro_at(na) : accel_at(na)], row[accel_at(na) : contact_forces_at(na)], dt)
+    mark_held(ekf, poses, odometry)
     observe_contacts(ekf, poses)
+    follow_held(ekf, odometry)
+    follow_imu(ekf, odometry)
     symmetrise(ekf.P, ekf.active)

@@ -237,4 +237,5 @@ def new_dynamics(robot: RobotModel) -> Dynamics:
 
 def new_state(robot: RobotModel) -> RobotState:
     """Builds the state of a robot at rest in its nominal posture."""
-    return RobotState(q=np.array(robot.q_nominal), v=np.zeros(robot.nv))
+    q = np.array(robot.q_nominal)
+    return RobotState(q=q, v=np.zeros(robot.nv), q_O=q.copy())

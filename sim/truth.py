@@ -148,6 +148,7 @@ class TruthEstimator:
     def __init__(self, truth: KnownState) -> None:
         self._truth = truth
         self.q = np.array(self._truth.q)
+        self.q_O = self.q
         self.v = np.array(self._truth.v)
         self.normal_force_N = np.zeros(len(self._truth.normal_force_N))
         self.contact = np.zeros(len(self._truth.normal_force_N), dtype=bool)

@@ -58,7 +58,7 @@ def test_the_noise_stays_below_its_largest():
 )
 @pytest.mark.parametrize("rate", ["native", "held", "interpolated"])
 def test_a_real_robot_is_tracked_by_the_defaults(name, bar_cm, bar_deg, rate):
-    """Coarse encoders, jitter, pauses and unknown torques, against Vicon; tuned on the walk."""
+    """Coarse encoders, jitter, pauses and unknown torques, against Vicon."""
     robot = robot_of(icub_log.ROBOT)
     log = icub_log.Log(robot, name, rate)
     estimator, row = FloatingBaseEstimator(robot), robot.new_sensor_row()
