@@ -14,6 +14,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import KeyPair
 from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.silence import Patience
 
 IO_PRIORITY = 85
 QUEUED_STATES = 64
@@ -184,9 +185,10 @@ def ask(
         ConfigError: the robot refuses, or uses another version of the protocol.
         LinkLostError: no robot answers in time.
     """
-    until_s = time.monotonic() + timeout_s
+    patience = Patience(timeout_s)
     again_s = 0.0
-    while (now_s := time.monotonic()) < until_s:
+    while not patience.is_over():
+        now_s = time.monotonic()
         if now_s > again_s and send(dealer, question):
             again_s = now_s + ASK_AGAIN_S
         if between is not None:

@@ -14,6 +14,9 @@ from kilohertz.robots.wire.robot_side import STOPPED
 from kilohertz.robots.wire.row_messages import TruthRow
 from kilohertz.robots.wire.zmq_link import ZmqLink
 
+REFUSED = "refused"
+"""Kind of the event that reports states of the robot that were refused."""
+
 
 class RemoteTruth:
     """True state of a simulated robot at an endpoint, with the attributes of `kilohertz.sim.truth.Truth`.
@@ -117,8 +120,17 @@ class RemoteRobot:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Events that the robot has sent so far: dicts of t_s [s], kind and text."""
-        return self.link.events
+        """Events so far: dicts of t_s since the first sample of the run [s], kind and text.
+
+        They are those that the robot has sent, stalls of this computer, and, if there are any, the number of
+        states that were refused, with the reason of the latest.
+        """
+        start_s = self._start_t_s if math.isfinite(self._start_t_s) else 0.0
+        events = [event | {"t_s": event["t_s"] - start_s} for event in self.link.events]
+        refused = self.link.refused.sentence()
+        if refused:
+            events.append({"t_s": self.truth.t_s, "kind": REFUSED, "text": refused})
+        return events
 
     @property
     def lost_because(self) -> str:
@@ -143,13 +155,20 @@ class RemoteRobot:
             "commands_refused": refused,
             "commands_late": late,
             "commands_unsent": link.unsent,
-            "states_refused": link.refused_states,
+            "states_refused": link.refused.total,
+            "states_refused_because": link.refused.reason or None,
             "states_predicted": link.predicted,
             "round_trip_us": dict(zip(names, trip, strict=True)),
         }
 
     def first_sample(self, sensors: SensorRow) -> None:
-        """Fills the sensor row with a sample of the robot at rest, before it is armed."""
+        """Fills the sensor row with a sample of the robot at rest, before it is armed.
+
+        Raises:
+            ConfigError: the states of the robot are refused, or are in wrong units.
+            LinkLostError: no state arrived.
+        """
+        self.link.check_units()
         self.link.peek(sensors)
 
     def arm(self) -> None:
