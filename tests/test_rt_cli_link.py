@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def khz(*arguments):
 class Process:
     """khz in a process of its own."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, hang_up=signal.SIG_DFL):
         argv = ["khz", *map(str, arguments)]
         code = f"import sys; sys.argv = {argv!r}; from kilohertz.rt.cli.main import main; main()"
         variables = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -38,6 +39,8 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Whatever started the tests, such as `nohup`, must not decide.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, hang_up),
         )
 
     def end(self, number=None):
@@ -58,7 +61,9 @@ def served(tmp_path):
         server.process.communicate()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, DONE)]
+)
 def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, served, tmp_path):
     endpoint, server = served
     path = tmp_path / "run.json"
@@ -113,7 +118,9 @@ def test_khz_stop_stops_it_whoever_commands(served):
     assert "by khz stop" in out
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, DONE)]
+)
 def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_path):
     endpoint, _ = served
     path = tmp_path / "run.json"
@@ -125,6 +132,38 @@ def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_
     watcher.abandon()
     assert ended == status
     assert json.loads(path.read_text())["ticks"] > 0
+
+
+def test_a_hang_up_that_is_ignored_at_the_start_stops_nothing(served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 1,
+                  "--json", path, hang_up=signal.SIG_IGN)  # fmt: skip
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    watcher.abandon()
+    assert run.end(signal.SIGHUP)[0] == DONE
+    assert json.loads(path.read_text())["ticks"] == 1000
+
+
+def test_a_run_whose_terminal_is_closed_stops_softly_and_writes_its_files(served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    child, terminal = pty.fork()
+    if child == 0:
+        words = ["khz", "run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand"]
+        argv = [*words, "--duration", "600", "--json", str(path)]
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        code = f"import sys; sys.argv = {argv!r}; from kilohertz.rt.cli.main import main; main()"
+        paths = os.pathsep.join(path for path in sys.path if path)
+        os.execve(sys.executable, [sys.executable, "-c", code], os.environ | {"PYTHONPATH": paths})
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    watcher.abandon()
+    os.close(terminal)
+    status = os.waitpid(child, 0)[1]
+    assert os.waitstatus_to_exitcode(status) == DONE
+    assert "stopped by SIGHUP" in [event["text"] for event in json.loads(path.read_text())["events"]]
 
 
 def watch_until(watcher, mode):

@@ -163,8 +163,8 @@ def run(
     """Control a robot over the wire protocol.
 
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, for
-    example the wrong robot or an unfit host; 4 the link was lost; 5 internal error; 130 stopped by Ctrl-C,
-    with all files written.
+    example the wrong robot or an unfit host; 4 the link was lost; 5 Kilohertz itself failed; 130 stopped by
+    Ctrl-C, with all files written.
     """
     overrides = check_assignments(assignments, watch_gains)
     check_file(json_file)

@@ -130,6 +130,7 @@ def recorded(
 
     Raises:
         ConfigError: the log cannot be written.
+        RuntimeError: the process of the recorder ended by itself before it was ready.
     """
     code = "from kilohertz.rt.log.recorder import main; main()"
     process = subprocess.Popen(
@@ -150,7 +151,9 @@ def recorded(
             process.stdin.flush()
         answer = process.stdout.readline().decode().strip()
         if answer != READY:
-            raise ConfigError(f"{path} cannot be written: {answer or 'the recorder does not start'}")
+            if not answer:
+                raise RuntimeError(f"{path} cannot be written: the process of the recorder ended by itself")
+            raise ConfigError(f"{path} cannot be written: {answer}")
         yield recording
     finally:
         recording.finish()

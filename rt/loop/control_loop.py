@@ -21,8 +21,8 @@ from kilohertz.rt.loop.fade import FADE_TICKS, fade
 from kilohertz.rt.loop.histogram import LatencyHistogram
 from kilohertz.rt.loop.outcome import (
     EXIT_DONE,
+    EXIT_INTERNAL_ERROR,
     EXIT_LINK_LOST,
-    EXIT_SAFETY_STOP,
     LoopEvent,
     LoopResult,
     Miss,
@@ -134,8 +134,8 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         damping: command that is sent if the loop ends because of an error; see `fade.damping_command`.
         gains: gains that are passed to the brain in each tick; they may be replaced between ticks.
         clock: clock that defines the period and all time stamps.
-        handle_signals: whether SIGINT and SIGTERM stop a run, the first signal softly and the second at once;
-            this works in the main thread only.
+        handle_signals: whether SIGINT, SIGTERM and SIGHUP stop a run, the first signal softly and the second
+            at once; this works in the main thread only.
 
     Attributes:
         stages: time stamps of the stages in the last two seconds of the latest run, and in its worst tick.
@@ -410,7 +410,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         exit_state, exit_code = self._state or "idle", EXIT_DONE
         t_s = self._now_s()
         if error is not None:
-            exit_state, exit_code = "fault", EXIT_SAFETY_STOP
+            exit_state, exit_code = "fault", EXIT_INTERNAL_ERROR
             self._events.append(LoopEvent(t_s, "fault", f"the tick failed: {type(error).__name__}: {error}"))
         elif self._link_lost:
             exit_state, exit_code = "link_lost", EXIT_LINK_LOST

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.link import RobotLink
+from kilohertz.robots.wire.zmq_link import STALL
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.recorder import LOSSY, Recording
@@ -33,6 +34,8 @@ from kilohertz.sim.scenario_schema import Scenario
 
 Event = Mapping[str, Any]
 SIGINT = signal.SIGINT.name
+AFTER_STALL_S = 1.0
+"""Time after a stall of this computer for which it may be the cause of a damping [s]."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def conclude(
     """
     link = run.link
     live = run.live.events if run.live is not None else ()
-    events: list[Event] = [*_loop_events(loop, run.brain.output), *link.events, *live]
+    told = link.events
+    events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live]
     events = sorted([*events, *_lost_rows(loop, recording)], key=lambda event: float(event["t_s"]))
     return SessionResult(
         plan=run.plan,
@@ -115,17 +119,22 @@ def conclude(
     )
 
 
-def _loop_events(loop: LoopResult, output: BrainOutput) -> list[Event]:
-    return [{"t_s": event.t_s, "kind": event.kind, "text": _text(event, output)} for event in loop.events]
+def _loop_events(loop: LoopResult, output: BrainOutput, told: Sequence[Event]) -> list[Event]:
+    return [
+        {"t_s": event.t_s, "kind": event.kind, "text": _text(event, output, told)} for event in loop.events
+    ]
 
 
-def _text(event: LoopEvent, output: BrainOutput) -> str:
+def _text(event: LoopEvent, output: BrainOutput, told: Sequence[Event]) -> str:
     """Returns the text of an event; a change to damping also has its reason.
 
-    The reason is still in the last output, because damping is latched.
+    The reason is still in the last output, because damping is latched. A stall of this computer shortly before
+    is named too: the controller then saw a robot that had moved without it.
     """
-    told = output.reason and event.text.endswith("to damping")
-    return f"{event.text}: {output.reason}" if told else event.text
+    if not (output.reason and event.text.endswith("to damping")):
+        return event.text
+    stalls = [e for e in told if e["kind"] == STALL and 0.0 <= event.t_s - e["t_s"] < AFTER_STALL_S]
+    return "; shortly before, ".join([f"{event.text}: {output.reason}", *(e["text"] for e in stalls[-1:])])
 
 
 def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:

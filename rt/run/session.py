@@ -42,7 +42,8 @@ class Session:
 
     Args:
         plan: the plan of the run.
-        handle_signals: whether SIGINT and SIGTERM stop the run softly; this works in the main thread only.
+        handle_signals: whether SIGINT, SIGTERM and SIGHUP stop the run softly; this works in the main thread
+            only.
 
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
