@@ -50,6 +50,10 @@ def from_some_time_on(row: SensorRow, count: int) -> None:
         row.q[3] = math.nan
 
 
+def torque_unknown(row: SensorRow, count: int) -> None:
+    row.tau[:] = math.nan
+
+
 KINDS: dict[str, Callable[[SensorRow, int], None]] = {
     "good": lambda row, count: None,
     "accelerometer in g": scaled("accel", 1.0 / 9.81),
@@ -58,6 +62,7 @@ KINDS: dict[str, Callable[[SensorRow, int], None]] = {
     "positions in degrees": scaled("q", 1.0 / DEGREE),
     "milliseconds": stamped(1.0),
     "microseconds": stamped(1000.0),
+    "torque unknown": torque_unknown,
     "not finite": not_finite,
     "now and then not finite": now_and_then,
     "not finite from some time on": from_some_time_on,

@@ -67,9 +67,11 @@ def test_the_controller_runs_a_robot_in_c(served):
     assert result.exit_code == 0
     # The driver keeps its own time: on a busy host a state passes without a tick, and counts as an overrun.
     assert result.loop.ticks + result.loop.overruns == 500
-    # A figure that needs the truth is null where the robot does not know it.
+    # A figure that needs the truth is null where the robot does not know it; torques are as it measures them.
     assert result.summary["fell"] is None
-    assert result.summary["torque"]["peak_fraction"] is None
+    assert result.summary["measured_against"] == "estimate"
+    assert set(result.summary["estimation"].values()) == {None}
+    assert 0.0 <= result.summary["torque"]["peak_fraction"] < 1.0
     assert result.summary["tracking"]["hand_rms_m"] == {"hand": None}
     counts = farewell(process)
     assert counts["accepted"] >= result.loop.ticks > 400

@@ -99,3 +99,37 @@ def test_refused_states_that_end_the_run_are_its_reason(served, tmp_path):
     assert "q of wrist_1_joint is nan, which is not finite" in result.stderr
     (event,) = (event for event in json.loads(path.read_text())["events"] if event["kind"] == "link_lost")
     assert "refused: q of wrist_1_joint is nan" in event["text"]
+
+
+def test_without_a_true_state_tracking_is_that_of_the_estimate_everywhere(served, tmp_path):
+    path, plots = tmp_path / "run.json", tmp_path / "plots"
+    endpoint = served("g1", "good")
+    result = khz_run("g1", endpoint, "--duration", 2.5, "--json", path, "--plot", plots, "--no-film",
+                     "--log", tmp_path / "logs")  # fmt: skip
+    assert result.exit_code == DONE, result.output
+    assert "tracking is judged against the estimate" in result.stdout
+    assert "did not fall" not in result.stdout
+    assert "seed" not in result.stdout
+    summary = json.loads(path.read_text())
+    assert summary["measured_against"] == "estimate"
+    assert summary["fell"] is None
+    assert 0.0 < summary["tracking"]["com_rms_m"] < 0.02
+    assert set(summary["estimation"].values()) == {None}
+    assert 0.1 < summary["torque"]["peak_fraction"] < 1.0
+    drawn = {plot.stem for plot in plots.iterdir()}
+    assert {"latency", "balance", "contact_forces", "torques"} <= drawn
+    assert "estimation" not in drawn
+    (log,) = (tmp_path / "logs").iterdir()
+    info = CliRunner().invoke(app, ["log", "info", str(log), "--json", "-"])
+    assert json.loads(info.stdout)["measured_against"] == "estimate"
+
+
+def test_an_arm_without_a_true_state_is_plotted_and_filmed(served, tmp_path):
+    plots = tmp_path / "plots"
+    result = khz_run("ur5", served("ur5", "torque unknown"), "--duration", 0.3, "--plot", plots,
+                     "--json", tmp_path / "run.json")  # fmt: skip
+    assert result.exit_code == DONE, result.output
+    assert (plots / "torques.png").exists()
+    assert (plots / "run.gif").exists()
+    torque = json.loads((tmp_path / "run.json").read_text())["torque"]
+    assert torque == {"peak_fraction": None, "saturated_joints": None}

@@ -88,7 +88,7 @@ def _draw(folder: Path, result: SessionResult, json_file: Path | None, *, film: 
 
         drawn += write_plots(
             folder,
-            result.trace,
+            result.judged,
             result.robot,
             result.scenario,
             result.loop.latency,
@@ -114,8 +114,8 @@ def _film(path: Path, result: SessionResult) -> Path | None:
             path,
             result.robot,
             result.scenario,
-            result.trace.kept("t_s"),
-            result.trace.kept("q_true"),
+            result.judged.kept("t_s"),
+            result.judged.kept("q_true"),
             seed=result.plan.seed,
             progress=on_progress,
         )

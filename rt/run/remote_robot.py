@@ -21,7 +21,7 @@ REFUSED = "refused"
 class RemoteTruth:
     """True state of a simulated robot at an endpoint, with the attributes of `kilohertz.sim.truth.Truth`.
 
-    Its values are NaN if the robot does not send them.
+    If the robot does not send it, `tau` and `normal_force_N` are the measured values, and all others are NaN.
 
     Args:
         robot: model of the robot, which defines the sizes of the arrays.
@@ -182,7 +182,11 @@ class RemoteRobot:
         t_s = float(sensors.t_s[0])
         if self._start_t_s != self._start_t_s:
             self._start_t_s = t_s
-        self.truth.t_s = t_s - self._start_t_s
+        truth = self.truth
+        truth.t_s = t_s - self._start_t_s
+        if not truth.known:
+            truth.tau[:] = sensors.tau
+            truth.normal_force_N[:] = sensors.contact_force_N
         return True
 
     def write(self, command: CommandRow) -> None:

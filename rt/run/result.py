@@ -29,6 +29,7 @@ from kilohertz.rt.loop.outcome import (
 )
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
+from kilohertz.rt.run.against_estimate import against_estimate
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -45,6 +46,8 @@ class SessionResult:
     Attributes:
         plan, robot, scenario: plan, robot and scenario of the run.
         trace: history of the run.
+        judged: history on which figures and plots are based: `trace`, or, if the true state of the robot is
+            not known, one with the estimate in its place.
         loop: outcome of the loop: latency, overruns, footprint.
         host: real-time settings that the host granted.
         fell, fell_at_s: whether the robot fell, and the time of the fall [s]; `fell` is None if it is not
@@ -61,6 +64,7 @@ class SessionResult:
     robot: RobotModel
     scenario: Scenario
     trace: Trace
+    judged: Trace
     loop: LoopResult
     host: HostState
     fell: bool | None
@@ -98,6 +102,7 @@ def conclude(
         recording: recording of the run; None if it was not recorded.
     """
     link = run.link
+    judged = run.trace if link.truth.known else against_estimate(run.trace, run.robot)
     live = run.live.events if run.live is not None else ()
     told = link.events
     events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live]
@@ -107,6 +112,7 @@ def conclude(
         robot=run.robot,
         scenario=run.scenario,
         trace=run.trace,
+        judged=judged,
         loop=loop,
         host=host,
         fell=link.fell,
@@ -114,7 +120,7 @@ def conclude(
         events=events,
         wall_s=wall_s,
         exit_code=_exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario),
-        summary=_summary(run, loop, events),
+        summary=_summary(run, judged, loop, events),
         log=recording.path if recording is not None else None,
     )
 
@@ -128,8 +134,8 @@ def _loop_events(loop: LoopResult, output: BrainOutput, told: Sequence[Event]) -
 def _text(event: LoopEvent, output: BrainOutput, told: Sequence[Event]) -> str:
     """Returns the text of an event; a change to damping also has its reason.
 
-    The reason is still in the last output, because damping is latched. A stall of this computer shortly before
-    is named too: the controller then saw a robot that had moved without it.
+    The reason is still in the last output, because damping is latched. A stall of this computer shortly
+    before is named too: the controller then saw a robot that had moved without it.
     """
     if not (output.reason and event.text.endswith("to damping")):
         return event.text
@@ -143,8 +149,8 @@ def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
     return [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
 
 
-def _summary(run: RunParts, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
-    trace, robot, link = run.trace, run.robot, run.link.figures()
+def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
+    robot, link = run.robot, run.link.figures()
     return {
         "robot": robot.name,
         "scenario": run.scenario.name,
@@ -153,6 +159,7 @@ def _summary(run: RunParts, loop: LoopResult, events: list[Event]) -> dict[str, 
         "fell": run.link.fell,
         "fell_at_s": run.link.fell_at_s,
         "exit_state": loop.exit_state,
+        "measured_against": trace.against,
         "notes": list(run.robot.notes),
         "overruns": loop.overruns,
         "latency_us": latency_us(loop.latency),
