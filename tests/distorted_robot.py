@@ -13,13 +13,17 @@ import signal
 import sys
 from collections.abc import Callable
 
+import pinocchio as pin
+
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow
+from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.server import SimulatedServer
 
 DEGREE = math.pi / 180.0
+UR5 = RobotModel.load("ur5")
+UR5_DATA = UR5.pin_model.createData()
 
 
 def scaled(field: str, factor: float) -> Callable[[SensorRow, int], None]:
@@ -50,6 +54,16 @@ def from_some_time_on(row: SensorRow, count: int) -> None:
         row.q[3] = math.nan
 
 
+def without_gravity(row: SensorRow, count: int) -> None:
+    if row.t_s[0] > 0.0:
+        row.tau[:] -= gravity_of(row)
+
+
+def gravity_of(row: SensorRow) -> Vector:
+    """(na,) torques that hold a ur5 against gravity [Nm]."""
+    return pin.computeGeneralizedGravity(UR5.pin_model, UR5_DATA, row.q)
+
+
 def torque_unknown(row: SensorRow, count: int) -> None:
     row.tau[:] = math.nan
 
@@ -63,6 +77,8 @@ KINDS: dict[str, Callable[[SensorRow, int], None]] = {
     "milliseconds": stamped(1.0),
     "microseconds": stamped(1000.0),
     "torque unknown": torque_unknown,
+    "torque without gravity": without_gravity,
+    "adds gravity": lambda row, count: None,
     "not finite": not_finite,
     "now and then not finite": now_and_then,
     "not finite from some time on": from_some_time_on,
@@ -78,6 +94,8 @@ class DistortedServer(SimulatedServer):
         )
         row, pack, spoil = robot.new_sensor_row(), self.side.state, KINDS[kind]
         count = 0
+        self._adds_gravity = kind == "adds gravity"
+        self._row = row
         self.side._options = ()
 
         def state(sensors: SensorRow, now_ns: int) -> bytes:
@@ -88,6 +106,11 @@ class DistortedServer(SimulatedServer):
             return pack(row, now_ns)
 
         self.side.state = state
+
+    def _take(self, command: CommandRow, state_seq: int) -> None:
+        if self._adds_gravity:
+            command.tau_ff[:] += gravity_of(self._row)
+        super()._take(command, state_seq)
 
 
 def main() -> None:

@@ -167,5 +167,12 @@ def test_a_torque_of_the_wrong_sign_is_named(name, joint):
     assert "signs" in told
 
 
+@pytest.mark.parametrize("name", ["ur5", "panda"])
+def test_torques_of_the_load_instead_of_the_motors_are_named(name):
+    told = held(name, lambda row: np.negative(row.tau, out=row.tau))
+    assert "all the opposite of those that hold the robot" in told
+    assert "change its sign" in told
+
+
 def test_drives_that_hold_nothing_have_no_signs():
     assert held("ur5", lambda row: row.tau.fill(0.0)) is None

@@ -133,3 +133,20 @@ def test_an_arm_without_a_true_state_is_plotted_and_filmed(served, tmp_path):
     assert (plots / "run.gif").exists()
     torque = json.loads((tmp_path / "run.json").read_text())["torque"]
     assert torque == {"peak_fraction": None, "saturated_joints": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("good", []),
+        ("adds gravity", ["set `adds_gravity: true` in driver.yaml"]),
+        ("torque without gravity", ["the measured joint torques lack those of gravity"]),
+    ],
+)
+def test_a_steady_torque_error_of_gravitys_shape_is_called_that(kind, told, served, tmp_path):
+    path = tmp_path / "run.json"
+    result = khz_run("ur5", served("ur5", kind), "--duration", 2.5, "--json", path)
+    assert result.exit_code == DONE, result.output
+    remarks = [event["text"] for event in json.loads(path.read_text())["events"] if event["kind"] == "remark"]
+    assert len(remarks) == len(told)
+    assert all(words in text for words, text in zip(told, remarks, strict=True))

@@ -191,11 +191,14 @@ class SelfTest:
             key=lambda expected: float(np.linalg.norm(np.abs(tau) - np.abs(expected))),
         )
         share = TELLING_ON_FEET if robot.floating else TELLING
-        for name, measured, expected, limit in zip(
-            robot.joint_names, tau, best, robot.torque_limit_Nm, strict=True
-        ):
-            telling = abs(expected) > share * limit and abs(measured) > 0.5 * abs(expected)
-            if telling and measured * expected < 0.0:
+        telling = (np.abs(best) > share * robot.torque_limit_Nm) & (np.abs(tau) > 0.5 * np.abs(best))
+        if np.count_nonzero(telling) > 1 and (tau * best < 0.0)[telling].all():
+            return (
+                "the measured joint torques are all the opposite of those that hold the robot against "
+                "gravity: `tau` is the torque of the motors on the joints, not of the load; change its sign"
+            )
+        for name, measured, expected, tells in zip(robot.joint_names, tau, best, telling, strict=True):
+            if tells and measured * expected < 0.0:
                 return (
                     f"{name} reports {measured:.1f} Nm, but {expected:.1f} Nm would hold it against gravity: "
                     "check the signs of its angle and its torque"

@@ -95,6 +95,11 @@ class RobotLink(TickLink, Protocol):
         ...
 
     @property
+    def adds_gravity(self) -> bool:
+        """Whether the robot itself adds gravity torques to the commanded ones, according to driver.yaml."""
+        ...
+
+    @property
     def events(self) -> Sequence[Mapping[str, Any]]:
         """Events on the robot's side so far, in order of time: dicts with `t_s` [s], `kind` and `text`."""
         ...

@@ -52,6 +52,9 @@ class RemoteRobot:
 
     It also has the true state, the fall and the events of a simulated robot, if the robot sends them.
 
+    Attributes:
+        adds_gravity: whether the robot adds gravity torques itself, according to driver.yaml.
+
     Args:
         robot: model of the robot that is expected at the endpoint.
         endpoint: endpoint of the robot.
@@ -81,13 +84,15 @@ class RemoteRobot:
     ) -> None:
         if (key is None) != (robot_key is None):
             raise ConfigError("keys are given both or not at all: --key is ours, --robot-key the robot's")
+        driver = load_driver(robot)
+        self.adds_gravity = driver is not None and driver.adds_gravity
         self.link = ZmqLink(
             robot,
             endpoint,
             lockstep=lockstep,
             slow_motion=slow_motion,
             core=core,
-            driver=load_driver(robot),
+            driver=driver,
             key=load_key(key) if key is not None else None,
             robot_key=load_public(robot_key) if robot_key is not None else None,
         )

@@ -31,6 +31,7 @@ from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
 from kilohertz.rt.run.against_estimate import against_estimate
 from kilohertz.rt.run.plan import RunPlan
+from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.sim.scenario_schema import Scenario
 
 Event = Mapping[str, Any]
@@ -87,6 +88,7 @@ class RunParts(Protocol):
     brain: Brain
     trace: Trace
     live: LiveRun | None
+    shape: TorqueShape | None
 
 
 def conclude(
@@ -105,7 +107,8 @@ def conclude(
     judged = run.trace if link.truth.known else against_estimate(run.trace, run.robot)
     live = run.live.events if run.live is not None else ()
     told = link.events
-    events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live]
+    shaped = run.shape.events if run.shape is not None else ()
+    events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live, *shaped]
     events = sorted([*events, *_lost_rows(loop, recording)], key=lambda event: float(event["t_s"]))
     return SessionResult(
         plan=run.plan,

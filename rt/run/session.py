@@ -33,6 +33,7 @@ from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.preparation import Preparation, prepare
 from kilohertz.rt.run.result import SessionResult, conclude
 from kilohertz.rt.run.summary import config_sha256, version
+from kilohertz.rt.run.torque_shape import TorqueShape
 
 __all__ = ["RunPlan", "Session", "SessionResult"]
 
@@ -48,6 +49,7 @@ class Session:
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
         link: link to the robot.
+        shape: judge of the torques at rest, for a robot whose true state is not known; else None.
         recording: process of the recorder, while the run is recorded; else None.
         warning: warning, in one sentence, if the host is not fit to control this robot; else None.
 
@@ -89,6 +91,9 @@ class Session:
         self._row: GainsRow | Gains = self.live.row if self.live is not None else gains
         self.loop: RunLoop = ControlLoop(
             self.link, self.brain, self.sensors, damping, self._row, handle_signals=handle_signals
+        )
+        self.shape = (
+            TorqueShape(robot, adds_gravity=self.link.adds_gravity) if not self.link.truth.known else None
         )
         self._stop_request = soft_stop(robot) if plan.endpoint is not None else None
         self.row_type = row_type(robot, live=plan.watch_gains)
@@ -137,6 +142,7 @@ class Session:
             wait_for_log=not plan.paced,
             progress=None if plan.paced else progress,
             each_tick=each_tick,
+            shape=self.shape,
         )
         started_s = time.monotonic()
         with self.recorded() as recording:
