@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from kilohertz.rt.run.session import RunPlan, Session
 
 pytestmark = pytest.mark.host
 
-DRIVERS = Path(__file__).parent / "drivers"
-ROBOT = DRIVERS / "two_joints"
+SOURCE = Path(str(files("kilohertz.robots") / "two_joints.c"))
+ROBOT = Path(__file__).parent / "drivers" / "two_joints"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def driver(tmp_path_factory):
         pytest.skip("no C compiler: apt-get install gcc")
     program = tmp_path_factory.mktemp("driver") / "two_joints"
     built = subprocess.run(
-        [compiler, "-O2", "-Wall", "-o", program, DRIVERS / "two_joints.c", "-lzmq", "-lmsgpackc", "-lm"],
+        [compiler, "-O2", "-Wall", "-o", program, SOURCE, "-lzmq", "-lmsgpackc", "-lm"],
         capture_output=True,
         text=True,
         check=False,

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -218,6 +220,36 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     (key,) = json.loads(khz("keys", "list", "--json", "-").stdout)["keys"]
     assert (key["name"], key["own_key_pair"]) == ("me", True)
     assert khz("keys", "new", "me").exit_code == REFUSED
+
+
+def test_the_protocol_and_the_driver_in_c_are_printed_as_installed():
+    assert khz("protocol").stdout.startswith("# The wire protocol, version 1\n")
+    assert "#include <zmq.h>" in khz("protocol", "--c-driver").stdout
+    assert [Path(line).name for line in khz("protocol", "--path").stdout.split()] == [
+        "PROTOCOL.md",
+        "two_joints.c",
+    ]
+
+
+def test_a_controller_that_was_stopped_blames_its_computer_and_not_the_robot(tmp_path):
+    endpoint, path = f"ipc://{tmp_path / 'robot'}", tmp_path / "run.json"
+    server = Process("serve", "ur5", "--bind", endpoint, "--scenario", "stand")
+    assert server.process.stdout.readline().startswith("serving ur5")
+    run = Process(
+        "run", "ur5", "--connect", endpoint, "--scenario", "stand", "--duration", 60, "--json", path
+    )
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    watcher.abandon()
+    run.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    status, _, err = run.end(signal.SIGCONT)
+    server.end(signal.SIGTERM)
+    assert status == LOST
+    told = re.search(r"the link was lost after .*: this computer stalled for (\d+) ms, in which", err)
+    assert 250 <= int(told[1]) < 10_000
+    lost = json.loads(path.read_text())["events"]
+    assert any("this computer stalled" in event["text"] for event in lost if event["kind"] == "link_lost")
 
 
 def test_in_slow_motion_both_ends_are_slow_and_nothing_is_lost(tmp_path):

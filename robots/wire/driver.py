@@ -1,7 +1,7 @@
 """Conversion between the model's joints and a driver's motors: order, sign, offset, gear ratio and unit.
 
 A `driver.yaml` beside robot.yaml describes a driver whose motors differ from the model's joints. All keys are
-optional:
+optional (PROTOCOL.md lists their types and defaults, and the side of the gear of each quantity):
 
     joints: [m0, m1, "-", m2]          # the driver's motors in its own order; "-" is a slot without a joint
     names: {m0: shoulder_joint}        # joint that a motor moves; default: the joint of the same name

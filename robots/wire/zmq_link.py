@@ -195,8 +195,10 @@ class ZmqLink:
 
         Raises:
             ConfigError: values are in a wrong unit, or all states received within `timeout_s` are refused.
-            LinkLostError: no state is received within `timeout_s`.
+            LinkLostError: no robot answers, or no state is received within `timeout_s`.
         """
+        # A robot forgets a peer that is silent for 2 s, and set-up may have taken longer.
+        self.connect(timeout_s)
         self._watch(SAMPLES, timeout_s)
         problem = self._self_test.unit_problem()
         if problem is not None:

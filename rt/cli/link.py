@@ -1,4 +1,4 @@
-"""Commands that use a robot over the wire protocol: serve, bridge, run, stop and keys."""
+"""Commands that use a robot over the wire protocol: serve, bridge, run, stop, protocol and keys."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ keys_app = typer.Typer(help="Create and list the keys for robots on other comput
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
-    for command in (serve, bridge, stop):
+    for command in (serve, bridge, stop, protocol):
         app.command()(command)
     app.command(cls=WithAssignments)(run)
     app.add_typer(keys_app, name="keys")
@@ -203,6 +203,25 @@ def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOptio
         robot_key=load_public(robot_key) if robot_key is not None else None,
     )
     typer.echo("the robot is damping")
+
+
+def protocol(
+    c_driver: Annotated[
+        bool, typer.Option("--c-driver", help="Print the source of the example of a driver in C instead.")
+    ] = False,
+    path: Annotated[
+        bool, typer.Option("--path", help="Print the paths of both files instead of their contents.")
+    ] = False,
+) -> None:
+    """Print the wire protocol, which a driver for a robot must follow, as it was installed."""
+    from importlib.resources import files
+
+    folder = files("kilohertz.robots")
+    page, source = folder / "PROTOCOL.md", folder / "two_joints.c"
+    if path:
+        typer.echo(f"{page}\n{source}")
+    else:
+        typer.echo((source if c_driver else page).read_text(encoding="utf-8"), nl=False)
 
 
 @keys_app.command()
