@@ -182,11 +182,13 @@ def ask(
         The fields of the answer.
 
     Raises:
-        ConfigError: the robot refuses, or uses another version of the protocol.
+        ConfigError: the robot refuses, uses another version of the protocol, or sends messages that are not
+            valid instead of an answer.
         LinkLostError: no robot answers in time.
     """
     patience = Patience(timeout_s)
     again_s = 0.0
+    refused, why = 0, ""
     while not patience.is_over():
         now_s = time.monotonic()
         if now_s > again_s and send(dealer, question):
@@ -204,6 +206,7 @@ def ask(
                     f"{endpoint}: wrong robot: protocol: the robot uses protocol version {version}, "
                     f"the controller uses version {wire.VERSION}"
                 )
+            refused, why = refused + 1, wire.problem(payload)
             continue
         kind, values = message
         if kind == answer:
@@ -211,6 +214,8 @@ def ask(
         if kind == "refused":
             what = "not armed" if values[0] in ("lease", "self-test") else "wrong robot"
             raise ConfigError(f"{endpoint}: {what}: {values[0]}: {values[1]}")
+    if refused:
+        raise ConfigError(f"{endpoint}: {refused} messages of the robot were refused: {why}")
     raise LinkLostError(f"{endpoint}: no robot answers at this endpoint within {timeout_s:g} s")
 
 

@@ -76,7 +76,7 @@ def serve(
 
     The scenario sets ground, plant, sensors and events here; its commands are sent by `khz run`.
 
-    Exit status: 0 stopped by SIGTERM; 3 refused; 130 stopped by Ctrl-C.
+    Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 130 stopped by Ctrl-C.
     """
     from kilohertz.robots.model.period import PERIOD_NS
     from kilohertz.robots.model.robot_model import RobotModel
@@ -109,7 +109,8 @@ def bridge(
     Needs the maker's library, which the optional extra `ur` or `franka` of the package installs. The arm
     stays under its maker's controller until `khz run` arms it, and returns to it afterwards.
 
-    Exit status: 0 stopped by SIGTERM; 3 refused; 4 the arm does not answer; 130 stopped by Ctrl-C.
+    Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 4 the arm does not answer; 130 stopped by
+    Ctrl-C.
     """
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.robots.wire.endpoint import default_endpoint

@@ -52,9 +52,6 @@ class RemoteRobot:
 
     It also has the true state, the fall and the events of a simulated robot, if the robot sends them.
 
-    Attributes:
-        adds_gravity: whether the robot adds gravity torques itself, according to driver.yaml.
-
     Args:
         robot: model of the robot that is expected at the endpoint.
         endpoint: endpoint of the robot.
@@ -64,6 +61,9 @@ class RemoteRobot:
         slow_motion: factor by which a simulated robot is slower than real time; it also multiplies the time
             limits of the link.
         core: processor core of the loop; None for any.
+
+    Attributes:
+        adds_gravity: whether the robot adds gravity torques itself, according to driver.yaml.
 
     Raises:
         ConfigError: the robot at the endpoint is a different one, slow motion is set for a real robot, or the

@@ -56,7 +56,8 @@ class SessionResult:
         events: events of loop, robot and gains, in the order of time: dicts of t_s [s], kind, text.
         wall_s: wall-clock duration of the run [s].
         exit_code: exit status of the command: 0 done, 1 the robot fell or a safety stop ended the run, 4 the
-            link was lost, 5 an exception in the tick ended it, 130 stopped by SIGINT (Ctrl-C).
+            link was lost, 5 an exception in the tick ended it, or the recorder or the watcher of the gains
+            file ended by itself, 130 stopped by SIGINT (Ctrl-C).
         summary: the figures of the run, as `--json` writes them.
         log: file that the run was recorded into; None if it was not recorded.
     """
@@ -89,6 +90,7 @@ class RunParts(Protocol):
     trace: Trace
     live: LiveRun | None
     shape: TorqueShape | None
+    watcher_died: bool
 
 
 def conclude(
@@ -109,7 +111,10 @@ def conclude(
     told = link.events
     shaped = run.shape.events if run.shape is not None else ()
     events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live, *shaped]
-    events = sorted([*events, *_lost_rows(loop, recording)], key=lambda event: float(event["t_s"]))
+    events = [*events, *_lost_rows(loop, recording), *_lost_watcher(loop, run.watcher_died)]
+    events = sorted(events, key=lambda event: float(event["t_s"]))
+    failed = run.watcher_died or (recording is not None and recording.died)
+    exit_code = _exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario)
     return SessionResult(
         plan=run.plan,
         robot=run.robot,
@@ -122,7 +127,7 @@ def conclude(
         fell_at_s=link.fell_at_s,
         events=events,
         wall_s=wall_s,
-        exit_code=_exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario),
+        exit_code=EXIT_INTERNAL_ERROR if failed and exit_code == EXIT_DONE else exit_code,
         summary=_summary(run, judged, loop, events),
         log=recording.path if recording is not None else None,
     )
@@ -150,6 +155,12 @@ def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
     """Returns an event if rows of the log were lost."""
     lost = recording.catch_up() if recording is not None else ""
     return [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
+
+
+def _lost_watcher(loop: LoopResult, died: bool) -> list[Event]:
+    """Returns an event if changes of the gains file had no effect any more."""
+    text = "the process that watches the gains file ended by itself: its last changes had no effect"
+    return [{"t_s": loop.ticks * PERIOD_S, "kind": "fault", "text": text}] if died else []
 
 
 def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
