@@ -287,6 +287,9 @@ def test_a_stall_that_is_survived_is_an_event(armed):
     event = link.events[-1]
     assert event["kind"] == STALL
     assert event["text"].startswith("this computer stalled for ")
+    count, longest_s = link.stalls
+    assert count >= 1
+    assert longest_s >= 0.03
 
 
 def test_nobody_there_is_a_lost_link(tmp_path):

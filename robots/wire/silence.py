@@ -29,6 +29,7 @@ class Silence:
         stalled_s: duration of the latest stall, in which this process did not look for messages [s]; 0 before
             the first one.
         stalls: number of stalls so far.
+        longest_stall_s: duration of the longest of them [s]; 0 before the first one.
     """
 
     def __init__(self, limit_ms: int, predict_after_polls: int = PREDICT_AFTER_POLLS) -> None:
@@ -38,6 +39,7 @@ class Silence:
         self._fewest_polls = -(-limit_ms // 3)
         self._since_s = self._looked_s = time.monotonic()
         self.stalls, self.stalled_s, self._stall_ended_s = 0, 0.0, 0.0
+        self.longest_stall_s = 0.0
 
     def start(self) -> None:
         """Restarts all times: whatever this process did before, it did not have to look for messages."""
@@ -69,6 +71,7 @@ class Silence:
     def _note_stall(self, now_s: float) -> None:
         self.stalls += 1
         self.stalled_s, self._stall_ended_s = now_s - self._looked_s, now_s
+        self.longest_stall_s = max(self.longest_stall_s, self.stalled_s)
 
     @property
     def recent_stall_s(self) -> float:

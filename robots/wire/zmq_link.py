@@ -39,7 +39,7 @@ LATEST_S = 0.02
 LOCKSTEP_DEADLINE_US = 1_000_000
 STALL = "stall"
 """Kind of the event that reports a stall of this computer."""
-MOST_EVENTS = 1000
+MOST_EVENTS, MOST_STALLS = 1000, 20
 STANDING_TIMES = 15
 STANDING_TIMES_LIMIT = 1000
 SAME_TIMES = 5
@@ -344,12 +344,17 @@ class ZmqLink:
     def _tell_stall(self) -> None:
         """Adds an event for a stall of this computer while the robot moves by itself."""
         self._stalls_told = self._silence.stalls
-        if self._predicts and len(self.events) < MOST_EVENTS:
+        if self._predicts and self._stalls_told <= MOST_STALLS:
             text = (
                 f"this computer stalled for {1e3 * self._silence.stalled_s:.0f} ms: "
                 "the robot got no command for so long"
             )
             self.events.append({"t_s": float(self._row.t_s[0]), "kind": STALL, "text": text})
+
+    @property
+    def stalls(self) -> tuple[int, float]:
+        """Number and longest duration [s] of stalls of this computer; none for a robot that waits."""
+        return (self._silence.stalls, self._silence.longest_stall_s) if self._predicts else (0, 0.0)
 
     def _is_news(self, t_s: float) -> bool:
         """Checks whether a state of this time is new; False if its sample was already read or predicted."""

@@ -163,6 +163,8 @@ class RemoteRobot:
             "states_refused": link.refused.total,
             "states_refused_because": link.refused.reason or None,
             "states_predicted": link.predicted,
+            "stalls": link.stalls[0],
+            "longest_stall_ms": 1e3 * link.stalls[1],
             "round_trip_us": dict(zip(names, trip, strict=True)),
         }
 
