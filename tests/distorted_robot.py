@@ -73,6 +73,7 @@ KINDS: dict[str, Callable[[SensorRow, int], None]] = {
     "accelerometer in g": scaled("accel", 1.0 / 9.81),
     "accelerometer upside down": scaled("accel", -1.0),
     "gyroscope in degrees": scaled("gyro", 1.0 / DEGREE),
+    "quiet gyroscope in degrees": scaled("gyro", 1.0 / DEGREE),
     "positions in degrees": scaled("q", 1.0 / DEGREE),
     "milliseconds": stamped(1.0),
     "microseconds": stamped(1000.0),
@@ -89,9 +90,11 @@ class DistortedServer(SimulatedServer):
     """A served robot that grants no true state and sends spoilt states."""
 
     def __init__(self, robot: RobotModel, endpoint: str, kind: str, scenario: str) -> None:
-        super().__init__(
-            robot, load_scenario(scenario, robot, behaviour_schemas(robot)), endpoint, lockstep=True
-        )
+        world = load_scenario(scenario, robot, behaviour_schemas(robot))
+        if kind.startswith("quiet"):
+            sensors = world.sensors.model_copy(update={"noise_scale": 0.0})
+            world = world.model_copy(update={"sensors": sensors})
+        super().__init__(robot, world, endpoint, lockstep=True)
         row, pack, spoil = robot.new_sensor_row(), self.side.state, KINDS[kind]
         count = 0
         self._adds_gravity = kind == "adds gravity"
