@@ -38,6 +38,20 @@ def move(field, i):
     field[5] += 0.1 * DT_S * i
 
 
+def scale(factor):
+    def change(field, i):
+        field *= factor
+
+    return change
+
+
+def stamp(step):
+    def change(field, i):
+        field[0] = step * i
+
+    return change
+
+
 def test_a_robot_at_rest_is_armed():
     assert standing() is None
 
@@ -57,6 +71,62 @@ def test_a_robot_at_rest_is_armed():
 )
 def test_anything_else_is_refused_with_the_reason(fields, told):
     assert told in standing(**fields)
+
+
+def moving(reported):
+    """Joint 5 moves at 0.1 rad/s, of which it reports some multiple."""
+    return {"q": move, "v": put(5, 0.1 * reported)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"accel": scale(1.0 / 9.81)}, "as if in g and not in m/s2: send 9.81 times the value"),
+        ({"accel": scale(1000.0 / 9.81)}, "as if in mg and not in m/s2"),
+        ({"accel": scale(0.0)}, "as if gravity were removed: send the specific force"),
+        ({"accel": scale(-1.0)}, "accel has the wrong sign"),
+        ({"gyro": scale(np.degrees(1.0))}, "as if in deg/s and not in rad/s"),
+        ({"gyro": put(0, 0.5)}, "as if in deg/s and not in rad/s: send 0.017453 times the value"),
+        ({"q": scale(np.degrees(1.0))}, "as if in degrees and not in rad"),
+        ({"t_s": stamp(1.0)}, "advances by 1 in a period of 0.001 s, as if in ms and not in seconds"),
+        ({"t_s": stamp(1e3)}, "as if in us and not in seconds: send seconds"),
+        ({"t_s": stamp(1e6)}, "as if in ns and not in seconds"),
+        ({"t_s": stamp(1e-6)}, "as if in another unit and not in seconds"),
+        (moving(np.degrees(1.0)), "as if in deg/s and not in rad/s: send rad/s"),
+        (moving(1.0 / np.degrees(1.0)), "its position is as if in degrees and not in rad"),
+        (moving(-1.0), "position and velocity have opposite signs"),
+    ],
+)
+def test_a_wrong_unit_or_sign_is_named_with_its_remedy(fields, told):
+    assert told in standing(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"t_s": stamp(1e-3)},
+        {"t_s": stamp(0.0)},
+        {"t_s": stamp(1e-2)},
+        {"gyro": scale(10.0)},
+        {"accel": scale(0.96)},
+    ],
+)
+def test_usual_values_are_in_no_wrong_unit(fields):
+    assert standing(**fields) is None
+
+
+def test_units_are_judged_while_the_robot_still_moves():
+    test = SelfTest(ROBOT, DT_S)
+    row = ROBOT.new_sensor_row()
+    for i in range(SAMPLES):
+        row.t_s[0], row.q[5], row.accel[2] = 1e-3 * i, 1e-3 * i, 9.81
+        test.add(row)
+    assert "moves at" in test.problem()
+    assert test.unit_problem() is None
+    for i in range(SAMPLES):
+        row.t_s[0], row.q[5], row.accel[2] = 1e-3 * i, 1e-3 * i, 1.0
+        test.add(row)
+    assert "as if in g" in test.unit_problem()
 
 
 def test_it_needs_a_few_samples():
@@ -95,6 +165,13 @@ def test_a_torque_of_the_wrong_sign_is_named(name, joint):
     told = held(name, turn)
     assert joint in told
     assert "signs" in told
+
+
+@pytest.mark.parametrize("name", ["ur5", "panda"])
+def test_torques_of_the_load_instead_of_the_motors_are_named(name):
+    told = held(name, lambda row: np.negative(row.tau, out=row.tau))
+    assert "all the opposite of those that hold the robot" in told
+    assert "change its sign" in told
 
 
 def test_drives_that_hold_nothing_have_no_signs():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import numpy as np
 import pytest
 import zmq
@@ -11,13 +14,14 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.row_messages import StateCodec, TruthRow, identity
-from kilohertz.robots.wire.zmq_link import BAD_STATES, SAME_TIMES, ZmqLink, stop_robot
+from kilohertz.robots.wire.zmq_link import BAD_STATES, SAME_TIMES, STALL, ZmqLink, stop_robot
 
 pytestmark = pytest.mark.host
 
 ROBOT = RobotModel.load("ur5")
 PANDA = identity(RobotModel.load("panda"), 1e-3)
 EPOCH = 1234
+NAN_ELBOW = "q of elbow_joint is nan, which is not finite"
 
 
 class PlayedRobot:
@@ -124,7 +128,7 @@ def test_three_states_that_cannot_be_and_it_gives_up(armed):
     for _ in range(BAD_STATES):
         robot.state()
     assert not link.read(sensors)
-    assert "not plausible" in link.lost_because
+    assert link.lost_because == f"{BAD_STATES} states of the robot were refused: {NAN_ELBOW}"
     assert np.isfinite(sensors.data).all()
     assert not np.array_equal(before, sensors.data)
 
@@ -194,6 +198,98 @@ def test_a_robot_that_moves_is_not_armed(played):
 
     with pytest.raises(ConfigError, match=r"not armed: .* moves at"):
         link.arm(between=moving)
+
+
+def arrived(link):
+    """Waits until something that the robot has sent can be received, however busy the host is."""
+    assert link._socket.poll(10_000)
+    time.sleep(0.01)
+
+
+def test_states_that_are_all_refused_are_told_with_their_count_and_reason(played):
+    robot, link = played
+    robot.row.q[2] = np.nan
+    with pytest.raises(ConfigError, match=rf"not armed: \d+ states of the robot were refused: {NAN_ELBOW}"):
+        link.arm(timeout_s=0.3, between=robot.play)
+    assert link.refused.total > 3
+
+
+def test_an_answer_that_is_not_valid_is_told_instead_of_nobody_there(played):
+    robot, link = played
+    robot.refusal = wire.pack("welcome", *robot.identity.packed(), 0)
+    with pytest.raises(ConfigError, match="refused: `welcome` has 7 fields instead of 8"):
+        link.connect(timeout_s=0.3, between=robot.play)
+
+
+def test_messages_that_are_no_states_are_told_too(played):
+    robot, link = played
+    robot.state = lambda: robot.send(wire.pack("state", 1, 2, 0.5, 3))
+    with pytest.raises(ConfigError, match="refused: `state` has 4 fields instead of 14"):
+        link.arm(timeout_s=0.3, between=robot.play)
+
+
+def test_time_stamps_in_milliseconds_are_refused_before_arming(played):
+    robot, link = played
+    stated = robot.state
+    robot.state = lambda: stated(t_s=1.0 * robot.seq)
+    with pytest.raises(ConfigError, match="as if in ms and not in seconds"):
+        link.arm(between=robot.play)
+
+
+def test_a_robot_that_counts_its_states_from_the_start_again_is_told(armed):
+    robot, link, sensors = armed
+    for seq in (1, 2, 3):
+        robot.state(seq=seq)
+    arrived(link)
+    assert not link.read(sensors)
+    assert "no state was received" in link.lost_because
+    assert "`seq` does not rise, it is 3 after" in link.lost_because
+
+
+def test_time_stamps_that_stand_still_are_the_reason(armed, monkeypatch):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    frozen_s, states = float(sensors.t_s[0]), []
+
+    def come(flags=0):
+        if flags:
+            return None
+        states.append(robot.seq)
+        row, robot.seq = robot.row, robot.seq + 1
+        row.t_s[0] = frozen_s
+        return robot.codec.pack(EPOCH, robot.seq, 0, wire.ACTIVE, row)
+
+    monkeypatch.setattr(link, "_receive", come)
+    assert not link.read(sensors)
+    assert "`t_robot_s` stands still at" in link.lost_because
+
+
+def test_a_stall_of_this_computer_is_not_blamed_on_the_robot(armed):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    time.sleep(0.05)
+    robot.state(epoch=EPOCH + 1, mode=wire.DAMPING)
+    arrived(link)
+    assert not link.read(sensors)
+    words = re.match(r"this computer stalled for (\d+) ms, in which it sent no command; ", link.lost_because)
+    assert int(words[1]) >= 50
+    assert "the robot has revoked the lease" in link.lost_because
+
+
+def test_a_stall_that_is_survived_is_an_event(armed):
+    robot, link, sensors = armed
+    commanded(robot, link, sensors)
+    time.sleep(0.03)
+    robot.row.q[0] = 0.3
+    robot.state(mode=wire.ACTIVE)
+    arrived(link)
+    assert link.read(sensors)
+    event = link.events[-1]
+    assert event["kind"] == STALL
+    assert event["text"].startswith("this computer stalled for ")
+    count, longest_s = link.stalls
+    assert count >= 1
+    assert longest_s >= 0.03
 
 
 def test_nobody_there_is_a_lost_link(tmp_path):

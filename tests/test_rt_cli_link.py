@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -28,7 +31,7 @@ def khz(*arguments):
 class Process:
     """khz in a process of its own."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, hang_up=signal.SIG_DFL):
         argv = ["khz", *map(str, arguments)]
         code = f"import sys; sys.argv = {argv!r}; from kilohertz.rt.cli.main import main; main()"
         variables = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -38,6 +41,8 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Whatever started the tests, such as `nohup`, must not decide.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, hang_up),
         )
 
     def end(self, number=None):
@@ -58,7 +63,9 @@ def served(tmp_path):
         server.process.communicate()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, DONE)]
+)
 def test_a_served_robot_is_run_and_both_ends_report_how_it_went(number, status, served, tmp_path):
     endpoint, server = served
     path = tmp_path / "run.json"
@@ -113,7 +120,9 @@ def test_khz_stop_stops_it_whoever_commands(served):
     assert "by khz stop" in out
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, DONE)]
+)
 def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_path):
     endpoint, _ = served
     path = tmp_path / "run.json"
@@ -125,6 +134,38 @@ def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_
     watcher.abandon()
     assert ended == status
     assert json.loads(path.read_text())["ticks"] > 0
+
+
+def test_a_hang_up_that_is_ignored_at_the_start_stops_nothing(served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 1,
+                  "--json", path, hang_up=signal.SIG_IGN)  # fmt: skip
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    watcher.abandon()
+    assert run.end(signal.SIGHUP)[0] == DONE
+    assert json.loads(path.read_text())["ticks"] == 1000
+
+
+def test_a_run_whose_terminal_is_closed_stops_softly_and_writes_its_files(served, tmp_path):
+    endpoint, _ = served
+    path = tmp_path / "run.json"
+    child, terminal = pty.fork()
+    if child == 0:
+        words = ["khz", "run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand"]
+        argv = [*words, "--duration", "600", "--json", str(path)]
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        code = f"import sys; sys.argv = {argv!r}; from kilohertz.rt.cli.main import main; main()"
+        paths = os.pathsep.join(path for path in sys.path if path)
+        os.execve(sys.executable, [sys.executable, "-c", code], os.environ | {"PYTHONPATH": paths})
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    watcher.abandon()
+    os.close(terminal)
+    status = os.waitpid(child, 0)[1]
+    assert os.waitstatus_to_exitcode(status) == DONE
+    assert "stopped by SIGHUP" in [event["text"] for event in json.loads(path.read_text())["events"]]
 
 
 def watch_until(watcher, mode):
@@ -179,6 +220,36 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     (key,) = json.loads(khz("keys", "list", "--json", "-").stdout)["keys"]
     assert (key["name"], key["own_key_pair"]) == ("me", True)
     assert khz("keys", "new", "me").exit_code == REFUSED
+
+
+def test_the_protocol_and_the_driver_in_c_are_printed_as_installed():
+    assert khz("protocol").stdout.startswith("# The wire protocol, version 1\n")
+    assert "#include <zmq.h>" in khz("protocol", "--c-driver").stdout
+    assert [Path(line).name for line in khz("protocol", "--path").stdout.split()] == [
+        "PROTOCOL.md",
+        "two_joints.c",
+    ]
+
+
+def test_a_controller_that_was_stopped_blames_its_computer_and_not_the_robot(tmp_path):
+    endpoint, path = f"ipc://{tmp_path / 'robot'}", tmp_path / "run.json"
+    server = Process("serve", "ur5", "--bind", endpoint, "--scenario", "stand")
+    assert server.process.stdout.readline().startswith("serving ur5")
+    run = Process(
+        "run", "ur5", "--connect", endpoint, "--scenario", "stand", "--duration", 60, "--json", path
+    )
+    watcher = ZmqLink(RobotModel.load("ur5"), endpoint, truth=False, lockstep=True)
+    watch_until(watcher, "active")
+    watcher.abandon()
+    run.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    status, _, err = run.end(signal.SIGCONT)
+    server.end(signal.SIGTERM)
+    assert status == LOST
+    told = re.search(r"the link was lost after .*: this computer stalled for (\d+) ms, in which", err)
+    assert 250 <= int(told[1]) < 10_000
+    lost = json.loads(path.read_text())["events"]
+    assert any("this computer stalled" in event["text"] for event in lost if event["kind"] == "link_lost")
 
 
 def test_in_slow_motion_both_ends_are_slow_and_nothing_is_lost(tmp_path):

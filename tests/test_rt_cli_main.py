@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from kilohertz.controller.brain import Brain
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.cli.main import app
+from kilohertz.rt.cli.main import _Sentences, app
 from kilohertz.rt.doctor import report
 from kilohertz.rt.doctor.check import Check, Status
 from kilohertz.rt.doctor.fix import Fix
@@ -343,7 +343,7 @@ def test_an_exception_in_the_tick_is_status_5(monkeypatch, tmp_path):
     path = tmp_path / "run.json"
     result = khz("sim", "panda", "--duration", "1", "--json", path)
     assert result.exit_code == INTERNAL_ERROR
-    assert "internal error in the control loop: ZeroDivisionError: in the tick" in result.stderr
+    assert "Kilohertz itself failed in the control loop: ZeroDivisionError: in the tick" in result.stderr
     assert json.loads(path.read_text())["exit_state"] == "fault"
 
 
@@ -356,8 +356,47 @@ def test_an_internal_error_is_one_sentence_and_status_5(monkeypatch):
     monkeypatch.setattr(session, "Session", broken)
     result = khz("sim", "g1")
     assert result.exit_code == INTERNAL_ERROR
-    assert "ZeroDivisionError: one two" in result.stderr
+    assert "Kilohertz itself failed: ZeroDivisionError: one two (traceback in " in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+    path = Path(result.stderr.rpartition("(traceback in ")[2].strip().removesuffix(")"))
+    assert "in broken" in path.read_text()
+    path.unlink()
+
+
+def test_an_internal_error_is_status_5_with_its_traceback_on_the_screen_too(monkeypatch):
+    monkeypatch.setenv("KILOHERTZ_TRACEBACK", "1")
+
+    def broken(plan):
+        raise ZeroDivisionError("here")
+
+    monkeypatch.setattr(session, "Session", broken)
+    result = CliRunner().invoke(app, ["sim", "g1"])
+    assert result.exit_code == INTERNAL_ERROR
+    assert "in broken" in result.stderr
+
+
+def test_an_error_while_the_command_line_is_read_is_status_5(monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("in parsing")
+
+    monkeypatch.setattr(_Sentences, "parse_args", broken)
+    result = khz("sim", "g1")
+    assert result.exit_code == INTERNAL_ERROR
+    assert "Kilohertz itself failed: ZeroDivisionError: in parsing" in result.stderr
+
+
+@pytest.mark.host
+def test_a_reader_that_goes_away_is_no_failure_and_no_fall():
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", call("robots")],
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
 
 
 @pytest.mark.host

@@ -234,7 +234,7 @@ def test_a_failing_brain_ends_in_damping(bench: Bench) -> None:
 
     bench.brain.on_step = on_step
     result = bench.run(100)
-    assert (result.ticks, result.exit_code, result.exit_state) == (5, 1, "fault")
+    assert (result.ticks, result.exit_code, result.exit_state) == (5, 5, "fault")
     assert isinstance(result.error, ZeroDivisionError)
     assert result.events[-1].kind == "fault"
     assert "ZeroDivisionError: no mass" in result.events[-1].text
@@ -247,7 +247,7 @@ def test_a_failing_link_is_an_event_and_not_a_traceback(bench: Bench) -> None:
 
     bench.robot.on_write = refuse
     result = bench.run(10)
-    assert result.exit_code == 1
+    assert result.exit_code == 5
     assert [event.kind for event in result.events] == ["fault", "fault"]
     assert "damping" in result.events[-1].text
 

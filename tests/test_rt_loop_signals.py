@@ -21,6 +21,25 @@ def test_a_signal_is_told_and_handlers_come_back(number):
     assert [signal.getsignal(n) for n in NUMBERS] == before
 
 
+@pytest.fixture(autouse=True)
+def _default_hang_up():
+    """Whatever started the tests, such as `nohup`, must not decide."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    told: list[int] = []
+    with told_by_signals(told.append):
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert told == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
 def test_handlers_come_back_after_an_exception():
     before = [signal.getsignal(n) for n in NUMBERS]
     with pytest.raises(KeyError), told_by_signals(print):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.zmq_link import ZmqLink
+from kilohertz.rt.run import background_server
 from kilohertz.rt.run.background_server import serve_command, served
 from kilohertz.rt.run.session import RunPlan
 
@@ -32,6 +35,16 @@ def test_a_robot_is_there_for_as_long_as_it_is_needed():
 
 
 def test_a_server_that_does_not_start_is_told(capfd):
-    with pytest.raises(LinkLostError, match="did not start"), served(RunPlan("ur5", "no such scenario")):
+    with pytest.raises(ConfigError, match="did not start"), served(RunPlan("ur5", "no such scenario")):
         pass
     assert "no such scenario" in capfd.readouterr().err
+
+
+def test_a_server_that_ends_by_itself_is_an_internal_failure(monkeypatch):
+    monkeypatch.setattr(background_server, "serve_command", lambda *_: [sys.executable, "-c", "exit(1)"])
+    with pytest.raises(RuntimeError, match="its process ended with status 1"), served(RunPlan("ur5")):
+        pass
+    died = "import os; print('serving', flush=True); os.kill(os.getpid(), 9)"
+    monkeypatch.setattr(background_server, "serve_command", lambda *_: [sys.executable, "-c", died])
+    with pytest.raises(RuntimeError, match="was ended by SIGKILL"), served(RunPlan("ur5")):
+        time.sleep(1.0)

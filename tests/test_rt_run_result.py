@@ -51,5 +51,18 @@ def test_damping_is_told_with_its_reason_and_nothing_else_is() -> None:
         SimpleNamespace(t_s=0.5, kind="state", text="from active to damping"),
     ]
     output: Any = SimpleNamespace(reason="the robot is falling")
-    texts = [event["text"] for event in _loop_events(loop(events=events), output)]
+    texts = [event["text"] for event in _loop_events(loop(events=events), output, [])]
     assert texts == ["starts in active", "from active to damping: the robot is falling"]
+
+
+def test_a_stall_of_this_computer_right_before_damping_is_told_with_it() -> None:
+    events = [SimpleNamespace(t_s=2.0, kind="state", text="from active to damping")]
+    output: Any = SimpleNamespace(reason="the estimate has diverged")
+
+    def text(stalled_at_s: float) -> str:
+        told = [{"t_s": stalled_at_s, "kind": "stall", "text": "this computer stalled for 15 ms"}]
+        return str(_loop_events(loop(events=events), output, told)[0]["text"])
+
+    alone = "from active to damping: the estimate has diverged"
+    assert text(1.8) == f"{alone}; shortly before, this computer stalled for 15 ms"
+    assert text(0.5) == text(2.1) == alone

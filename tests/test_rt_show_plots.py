@@ -8,7 +8,7 @@ from PIL import Image
 from toy_run import toy_robot, toy_tick
 
 from kilohertz.rt.loop.histogram import LatencyHistogram
-from kilohertz.rt.loop.trace import Trace
+from kilohertz.rt.loop.trace import ESTIMATE, Trace
 from kilohertz.rt.show import plots
 from kilohertz.sim.scenario_schema import Event, Push, Scenario
 
@@ -124,3 +124,15 @@ def test_in_flight_there_is_no_centre_of_pressure():
 
 def test_pendulum_frequency_is_that_of_the_height_over_the_feet():
     assert plots.pendulum_frequency(toy_trace(toy_robot()))[0] == pytest.approx(math.sqrt(9.81 / 0.7))
+
+
+@pytest.mark.closed_loop
+def test_without_a_true_state_all_plots_but_that_of_the_estimate_are_drawn_and_say_so(tmp_path):
+    robot = toy_robot()
+    trace = toy_trace(robot)
+    trace.against, trace.forces_measured = ESTIMATE, False
+    trace.tau_true[:] = trace.peak_torque_fraction[:] = np.nan
+    drawn = plots.write_plots(tmp_path, trace, robot, SCENARIO, stages(), realtime=True)
+    assert [path.stem for path in drawn] == ["latency", "balance", "contact_forces", "torques"]
+    title = plots.balance_figure(trace, robot, SCENARIO, "toy").legends[0].get_texts()
+    assert "CoM, estimated" in [text.get_text() for text in title]

@@ -77,6 +77,7 @@ def command_page() -> str:
         "Generated from the commands themselves. `--help` prints the same in the terminal.\n\n"
         "Exit status: 0 done; 1 the robot fell, or a safety stop ended the run; 2 wrong usage; 3 refused "
         "(the message names file, line and key); 4 the link was lost; 5 Kilohertz itself failed; 130 "
-        "stopped by Ctrl-C, with all files written.\n\n"
+        "stopped by Ctrl-C, with all files written; 141 the reader of the output, such as `head`, went "
+        "away.\n\n"
     )
     return text + "".join(_section(words, command) for words, command in commands())

@@ -1,7 +1,7 @@
 """Conversion between the model's joints and a driver's motors: order, sign, offset, gear ratio and unit.
 
 A `driver.yaml` beside robot.yaml describes a driver whose motors differ from the model's joints. All keys are
-optional:
+optional (PROTOCOL.md lists their types and defaults, and the side of the gear of each quantity):
 
     joints: [m0, m1, "-", m2]          # the driver's motors in its own order; "-" is a slot without a joint
     names: {m0: shoulder_joint}        # joint that a motor moves; default: the joint of the same name
@@ -65,6 +65,7 @@ class Driver:
     Attributes:
         joints: n names of the driver's motors, in the driver's order.
         units: the driver's units, for the handshake.
+        adds_gravity: whether the robot adds gravity torques to the commanded torques.
         state: (3 n,) joint blocks of a state message, in the order of the wire protocol.
         q, v, tau: (n,) views of these blocks: motor angle, speed and torque.
         q_des, v_des, kp, kd, tau_ff: (n,) joint blocks of a command message.
@@ -95,6 +96,7 @@ class Driver:
         self.q_des, self.v_des, self.kp = np.zeros(n), np.zeros(n), np.zeros(n)
         self.kd, self.tau_ff = np.zeros(n), np.zeros(n)
         self._work = np.zeros(robot.na)
+        self.adds_gravity = config.adds_gravity
         self._model = robot.pin_model if config.adds_gravity else None
         self._data = robot.pin_model.createData()
         self._q = np.zeros(robot.nq)

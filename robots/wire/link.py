@@ -37,7 +37,8 @@ class TickLink(Protocol):
 class RobotTruth(Protocol):
     """The true state of a simulated robot, at the instant of the newest sensor sample.
 
-    The arrays are updated in place. For hardware, `known` is False and all values are NaN.
+    The arrays are updated in place. For hardware, `known` is False, `tau` and `normal_force_N` are the
+    measured values, and all others are NaN.
     Frames: W world, B base, C centre of mass of everything that moves, R centre of mass of the robot without
     its payload, F contact, H hand.
 
@@ -91,6 +92,11 @@ class RobotLink(TickLink, Protocol):
 
         The host that controls it must then be fit for real time.
         """
+        ...
+
+    @property
+    def adds_gravity(self) -> bool:
+        """Whether the robot itself adds gravity torques to the commanded ones, according to driver.yaml."""
         ...
 
     @property

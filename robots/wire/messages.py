@@ -143,6 +143,20 @@ _FIELDS: dict[str, tuple[_Check, ...]] = {
     "event": (_is_real, _is_name, _is_text),
 }
 KINDS = tuple(_FIELDS)
+STATE_FIELDS = (
+    *("epoch", "seq", "t_robot_s", "t_host_ns", "mode", "flags", "q", "v", "tau"),
+    *("temperature_C", "voltage_V", "gyro", "accel", "contact_force_N"),
+)
+"""Names of the fields of a state, in their order."""
+_WANTED: dict[_Check, str] = {
+    _is_number: "an integer that is not negative",
+    _is_real: "a finite 64-bit float",
+    _is_block: "a bin of 8 bytes per number",
+    _is_name: f"a printable str of at most {MAX_NAME} bytes",
+    _is_text: f"a printable str of at most {MAX_TEXT} bytes",
+    _is_names: f"an array of at most {MAX_JOINTS} names",
+    _is_mode: f"a mode from {STANDBY} to {DAMPING}",
+}
 
 
 def pack(kind: str, *values: Any) -> bytes:
@@ -157,22 +171,26 @@ def pack(kind: str, *values: Any) -> bytes:
     return packed
 
 
+def _content(payload: bytes) -> Any:
+    return msgpack.unpackb(
+        payload,
+        use_list=False,
+        raw=False,
+        strict_map_key=True,
+        max_str_len=MAX_TEXT,
+        max_bin_len=MAX_BYTES,
+        max_array_len=MAX_JOINTS,
+        max_map_len=0,
+        max_ext_len=0,
+    )
+
+
 def unpack(payload: bytes) -> Message | None:
     """Decodes a payload; returns None unless it is exactly one valid message of this protocol version."""
     if not 0 < len(payload) <= MAX_BYTES:
         return None
     try:
-        content = msgpack.unpackb(
-            payload,
-            use_list=False,
-            raw=False,
-            strict_map_key=True,
-            max_str_len=MAX_TEXT,
-            max_bin_len=MAX_BYTES,
-            max_array_len=MAX_JOINTS,
-            max_map_len=0,
-            max_ext_len=0,
-        )
+        content = _content(payload)
     except Exception:  # malformed bytes can make the parser raise any exception; none may leave this function
         return None
     if type(content) is not tuple or len(content) < 2:
@@ -187,6 +205,41 @@ def unpack(payload: bytes) -> Message | None:
         if not check(value):
             return None
     return kind, tuple(values)
+
+
+def problem(payload: bytes) -> str:
+    """Returns why `unpack` returns None for a payload, as the end of a sentence; "" for a valid message."""
+    if not payload:
+        return "the message is empty, or has several frames"
+    if len(payload) > MAX_BYTES:
+        return f"the message has {len(payload)} bytes; at most {MAX_BYTES} are allowed"
+    try:
+        content = _content(payload)
+    except Exception as error:  # see `unpack`
+        return f"the message is not msgpack as the protocol allows it ({type(error).__name__})"
+    if type(content) is not tuple or len(content) < 2 or type(content[1]) is not str:
+        return "the message is not an array of version, kind and fields"
+    version, kind, *values = content
+    if type(version) is not int or version != VERSION:
+        return f"the message has protocol version {version!r}, not {VERSION}"
+    checks = _FIELDS.get(kind)
+    if checks is None:
+        return f"the protocol has no message of the kind {kind!r}"[:MAX_TEXT]
+    if len(values) != len(checks):
+        return f"`{kind}` has {len(values)} fields instead of {len(checks)}"
+    for i, (check, value) in enumerate(zip(checks, values, strict=True)):
+        if not check(value):
+            name = f"`{STATE_FIELDS[i]}`" if kind == "state" else f"field {i + 1} of `{kind}`"
+            return f"{name} is {_described(value)}, not {_WANTED[check]}"
+    return ""
+
+
+def _described(value: Any) -> str:
+    if type(value) is bytes:
+        return f"a bin of {len(value)} bytes"
+    if type(value) is tuple:
+        return f"an array of {len(value)} entries"
+    return f"{value!r}"[:MAX_NAME] if type(value) in (int, float, str) else f"a {type(value).__name__}"
 
 
 def foreign_version(payload: bytes) -> int | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, Row, SensorRow, Vector
+from kilohertz.robots.model.units import DEGREE, FASTEST_TURN_RAD_S, in_degrees
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.driver import Driver
 
@@ -21,6 +24,10 @@ SPEED_OF_LIMIT = 10.0
 TORQUE_OF_LIMIT = 10.0
 COMMANDED_TORQUE_OF_LIMIT = 2.0
 BEYOND_RAD = np.pi
+DEGREES_REMEDY = (
+    "as if in degrees and not in rad; send rad, or set `position_unit: deg` in driver.yaml if all motors "
+    "count in degrees"
+)
 
 _F8 = np.dtype("<f8")
 # Sensor and command rows begin with `seq` and `t_s`; the joint blocks follow.
@@ -95,6 +102,7 @@ class StateCodec:
 
     def __init__(self, robot: RobotModel, driver: Driver | None = None) -> None:
         self._driver = driver
+        self._robot = robot
         self._row = robot.new_sensor_row()
         low, high = robot.new_sensor_row(), robot.new_sensor_row()
         for row, sign in ((low, -1.0), (high, 1.0)):
@@ -123,6 +131,8 @@ class StateCodec:
             else _Blocks(row.contact_force_N, contacts)
         )
         self._force = row.contact_force_N
+        lengths = {"q": joints, "v": joints, "tau": joints, "contact_force_N": contacts}
+        self._lengths = lengths | ({"gyro": 3, "accel": 3} if self._floating else {})
 
     def pack(self, epoch: int, seq: int, t_host_ns: int, mode: int, row: SensorRow) -> bytes:
         """Packs a state message; `seq` is sent instead of `row.seq`."""
@@ -167,6 +177,71 @@ class StateCodec:
                 return False
         sensors.data[:] = row.data
         return True
+
+    def problem(self, values: tuple[Any, ...], sensors: SensorRow) -> str:
+        """Returns why `read` refuses the fields of a state, as the end of a sentence; "" if it accepts them.
+
+        Args:
+            values: fields of the state message.
+            sensors: row that receives the fields if they are accepted.
+        """
+        for name, length in self._lengths.items():
+            sent = len(values[wire.STATE_FIELDS.index(name)]) // 8
+            if sent != length:
+                return f"`{name}` has {sent} numbers instead of {length}"
+        if self.read(values, sensors):
+            return ""
+        row = self._row
+        for name, largest, unit, whose in self._limits():
+            field = getattr(row, name)
+            for i, value in enumerate(field.tolist()):
+                if value != value and name in ("tau", "contact_force_N"):
+                    continue
+                if not abs(value) <= largest[i]:
+                    whole = f"{name} of {whose[i]}" if whose else f"{name}[{i}]"
+                    if not np.isfinite(value):
+                        return f"{whole} is {value}, which is not finite"
+                    hint = self._hint(name, abs(value), largest[i])
+                    return f"{whole} is {value:.5g} {unit}, more than {largest[i]:.4g} {unit}{hint}"
+        return self._position_problem()
+
+    def _limits(self) -> list[tuple[str, Vector, str, tuple[str, ...]]]:
+        """Returns the largest magnitude of each field, with its unit and the names of its entries."""
+        robot = self._robot
+        free = np.full(robot.na, np.finfo(np.float64).max)
+        joint, contact = robot.joint_names, robot.contact_names
+        return [
+            ("q", free, "rad", joint),
+            ("v", SPEED_OF_LIMIT * robot.velocity_limit_rad_s, "rad/s", joint),
+            ("tau", TORQUE_OF_LIMIT * robot.torque_limit_Nm, "Nm", joint),
+            ("gyro", np.full(3, FASTEST_RAD_S), "rad/s", ()),
+            ("accel", np.full(3, LARGEST_M_S2), "m/s2", ()),
+            ("contact_force_N", np.full(len(contact), LARGEST_FORCE_N), "N", contact),
+        ]
+
+    def _hint(self, name: str, value: float, largest: float) -> str:
+        """Returns the unit in which an implausible value would be a usual one, with the remedy; else ""."""
+        if name == "v" and in_degrees(self._robot, self._row.q):
+            return f": {DEGREES_REMEDY}"
+        wrong, factor, usual, right = {
+            "v": ("deg/s", DEGREE, largest / SPEED_OF_LIMIT, "rad/s"),
+            "gyro": ("deg/s", DEGREE, FASTEST_TURN_RAD_S, "rad/s"),
+            "accel": ("mg", 1e-3 * GRAVITY_M_S2, 3.0 * GRAVITY_M_S2, "m/s2"),
+            "tau": ("mNm", 1e-3, largest / TORQUE_OF_LIMIT, "Nm"),
+            "contact_force_N": ("mN", 1e-3, LARGEST_FORCE_N, "N"),
+        }.get(name, ("", math.inf, 0.0, ""))
+        return f": as if in {wrong} and not in {right}; send {right}" if value * factor <= usual else ""
+
+    def _position_problem(self) -> str:
+        robot, q = self._robot, self._row.q
+        beyond = np.maximum(robot.position_lower_rad - q, q - robot.position_upper_rad)
+        joint = int(beyond.argmax())
+        low, high = robot.position_lower_rad[joint], robot.position_upper_rad[joint]
+        text = (
+            f"q of {robot.joint_names[joint]} is {q[joint]:.5g} rad, more than pi outside its limits "
+            f"{low:.3f} to {high:.3f} rad"
+        )
+        return f"{text}: {DEGREES_REMEDY}" if in_degrees(robot, q) else f"{text}: check its zero and unit"
 
 
 class CommandCodec:

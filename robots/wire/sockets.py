@@ -14,6 +14,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import KeyPair
 from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.silence import Patience
 
 IO_PRIORITY = 85
 QUEUED_STATES = 64
@@ -181,12 +182,15 @@ def ask(
         The fields of the answer.
 
     Raises:
-        ConfigError: the robot refuses, or uses another version of the protocol.
+        ConfigError: the robot refuses, uses another version of the protocol, or sends messages that are not
+            valid instead of an answer.
         LinkLostError: no robot answers in time.
     """
-    until_s = time.monotonic() + timeout_s
+    patience = Patience(timeout_s)
     again_s = 0.0
-    while (now_s := time.monotonic()) < until_s:
+    refused, why = 0, ""
+    while not patience.is_over():
+        now_s = time.monotonic()
         if now_s > again_s and send(dealer, question):
             again_s = now_s + ASK_AGAIN_S
         if between is not None:
@@ -202,6 +206,7 @@ def ask(
                     f"{endpoint}: wrong robot: protocol: the robot uses protocol version {version}, "
                     f"the controller uses version {wire.VERSION}"
                 )
+            refused, why = refused + 1, wire.problem(payload)
             continue
         kind, values = message
         if kind == answer:
@@ -209,6 +214,8 @@ def ask(
         if kind == "refused":
             what = "not armed" if values[0] in ("lease", "self-test") else "wrong robot"
             raise ConfigError(f"{endpoint}: {what}: {values[0]}: {values[1]}")
+    if refused:
+        raise ConfigError(f"{endpoint}: {refused} messages of the robot were refused: {why}")
     raise LinkLostError(f"{endpoint}: no robot answers at this endpoint within {timeout_s:g} s")
 
 

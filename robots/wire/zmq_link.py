@@ -20,9 +20,10 @@ from kilohertz.robots.wire.arming import SAMPLES, SelfTest
 from kilohertz.robots.wire.driver import Driver
 from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint
 from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.refusals import RefusedStates
 from kilohertz.robots.wire.robot_side import TRUTH
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
-from kilohertz.robots.wire.silence import PREDICT_AFTER_POLLS, Silence
+from kilohertz.robots.wire.silence import PREDICT_AFTER_POLLS, Patience, Silence
 from kilohertz.robots.wire.sockets import ask, controller_socket, new_context, receive, send
 
 Between = Callable[[], None]
@@ -36,6 +37,11 @@ DEADLINE_US = 4000
 PREDICTED_DEADLINE_US = 15_000
 LATEST_S = 0.02
 LOCKSTEP_DEADLINE_US = 1_000_000
+STALL = "stall"
+"""Kind of the event that reports a stall of this computer."""
+MOST_EVENTS, MOST_STALLS = 1000, 20
+STANDING_TIMES = 15
+STANDING_TIMES_LIMIT = 1000
 SAME_TIMES = 5
 LOCKSTEP_SAME_TIMES = 30
 GOODBYE_S = 0.3
@@ -62,8 +68,9 @@ class ZmqLink:
         epoch: epoch of the controller's lease; 0 without a lease.
         lost_because: why `read` returned False, in one sentence.
         truth: true state of the simulated robot at the last sample read; None if the robot does not send it.
-        events: events that the robot has reported: dicts of t_s, kind and text.
-        refused_states: number of states that were not valid or not plausible.
+        events: events that the robot has reported, and stalls of this computer: dicts of t_s on the robot's
+            clock, kind and text.
+        refused: states that were not accepted, with their reason.
         predicted: number of samples that were overdue and were predicted.
         unsent: number of commands that could not be handed to the network.
         farewell: the robot's last report: numbers of commands accepted, refused and late, and p50, p99 and
@@ -94,7 +101,6 @@ class ZmqLink:
         self.lost_because = ""
         self.truth: TruthRow | None = None
         self.events: list[dict[str, Any]] = []
-        self.refused_states = 0
         self.predicted = 0
         self.unsent = 0
         self.farewell: tuple[int, int, int, Vector] | None = None
@@ -114,6 +120,9 @@ class ZmqLink:
         self._most_same_times = LOCKSTEP_SAME_TIMES if lockstep else SAME_TIMES
         self._same_times = 0
         self._states = StateCodec(robot, driver)
+        self.refused = RefusedStates(robot, self._states)
+        self._stalls_told = 0
+        self._standing_times = 0
         self._row = robot.new_sensor_row()
         self._self_test = SelfTest(robot, dt_s)
         self._next_truth = TruthRow(robot)
@@ -122,7 +131,6 @@ class ZmqLink:
         self._epoch_seen = 0
         self._taken_seq = 0
         self._taken_t_s = np.nan
-        self._bad_in_a_row = 0
         self._mode = wire.STANDBY
         self._seq = 0
         self._last = robot.new_command_row()
@@ -164,7 +172,8 @@ class ZmqLink:
             between: called repeatedly while waiting; it advances a robot that is simulated in this thread.
 
         Raises:
-            ConfigError: the self-test fails, or another controller commands the robot.
+            ConfigError: the self-test fails, the robot's states are refused, or another controller commands
+                the robot.
             LinkLostError: no robot answers.
         """
         # A robot forgets a peer that is silent for 2 s, and compiling since `connect` may have taken longer.
@@ -181,10 +190,25 @@ class ZmqLink:
         armed = "the robot grants no lease"
         self._wait(lambda: self._mode_of_lease() == wire.ARMED, timeout_s, armed, between)
 
+    def check_units(self, timeout_s: float = ANSWER_S) -> None:
+        """Refuses a robot whose states are in wrong units; for use before `arm`, also while the robot moves.
+
+        Raises:
+            ConfigError: values are in a wrong unit, or all states received within `timeout_s` are refused.
+            LinkLostError: no robot answers, or no state is received within `timeout_s`.
+        """
+        # A robot forgets a peer that is silent for 2 s, and set-up may have taken longer.
+        self.connect(timeout_s)
+        self._watch(SAMPLES, timeout_s)
+        problem = self._self_test.unit_problem()
+        if problem is not None:
+            raise ConfigError(f"{self.endpoint}: not armed: {problem}")
+
     def peek(self, sensors: SensorRow, timeout_s: float = ANSWER_S) -> None:
         """Fills a sensor row with the next state of the robot; for use before `arm`.
 
         Raises:
+            ConfigError: states are received within `timeout_s`, but all of them are refused.
             LinkLostError: no state is received within `timeout_s`.
         """
         self._watch(1, timeout_s)
@@ -210,11 +234,14 @@ class ZmqLink:
     def _wait(
         self, done: Callable[[], bool], timeout_s: float, failure: str, between: Between | None
     ) -> None:
-        until_s = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         heartbeat_s = 0.0
         while not done():
             now_s = time.monotonic()
-            if now_s > until_s:
+            if patience.is_over():
+                refused = self.refused.since_accepted(self._state_seq)
+                if refused:
+                    raise ConfigError(f"{self.endpoint}: not armed: {refused}")
                 raise LinkLostError(f"{self.endpoint}: {failure} within {timeout_s:g} s")
             if now_s > heartbeat_s:
                 self._send(wire.pack("heartbeat"))
@@ -243,28 +270,31 @@ class ZmqLink:
         constant IMU values. A few lost states therefore do no harm, and a lost link ends smoothly.
 
         Returns:
-            False if no state was received for 9 ms (`silent_ms`), three states in a row were not plausible,
-            or the lease is lost; the attribute `lost_because` says which.
+            False if no state was received for 9 ms (`silent_ms`), three states in a row were refused, the
+            robot's time stamps stand still, or the lease is lost; the attribute `lost_because` says which.
         """
+        if not self._seq:
+            # Stalls count from the first command on: the preparations before it may take any time.
+            self._silence.start()
         state_follows = False
         while True:
             payload = self._receive()
             while payload is not None:
                 self.take_in(payload)
                 payload = self._receive(zmq.NOBLOCK)
-            if self._bad_in_a_row >= BAD_STATES:
-                self.lost_because = f"{BAD_STATES} states in a row from the robot were not plausible"
-                return False
+            if self.refused.in_a_row >= BAD_STATES:
+                return self._lost("")
             if self._state_seq > self._taken_seq:
+                self._silence.broken()
                 if self._mode_of_lease() not in (wire.ARMED, wire.ACTIVE):
-                    self.lost_because = (
+                    return self._lost(
                         "the robot has revoked the lease: it damps, or another controller commands it"
                     )
-                    return False
                 self._taken_seq = self._state_seq
-                self._silence.broken()
+                if self._silence.stalls > self._stalls_told:
+                    self._tell_stall()
                 if self._is_news(float(self._row.t_s[0])):
-                    self._same_times = 0
+                    self._same_times = self._standing_times = 0
                     sensors.data[:] = self._row.data
                     sensors.seq[0] = self._state_seq
                     return True
@@ -274,6 +304,10 @@ class ZmqLink:
                     self._same_times += 1
                     if self._same_times % self._most_same_times == 0:
                         self.write(self._last)
+                elif self._mode == wire.ACTIVE:
+                    self._standing_times += 1
+                    if self._standing_times >= STANDING_TIMES_LIMIT:
+                        return self._lost("")
                 continue
             if self._truth_seq > self._state_seq and not state_follows:
                 # The true state is sent right before the state that it belongs to: poll once more before this
@@ -281,11 +315,46 @@ class ZmqLink:
                 state_follows = True
                 continue
             if self._silence.goes_on():
-                self.lost_because = f"no state was received from the robot for {self._silence.limit_ms} ms"
-                return False
+                return self._lost(f"no state was received from the robot for {self._silence.limit_ms} ms")
             if self._predicts and self._mode_of_lease() == wire.ACTIVE and self._silence.worth_predicting:
                 self._predict(sensors)
                 return True
+
+    def _lost(self, what: str) -> bool:
+        """Stores why the link is lost: what the robot did, stalls of this computer, and refused states.
+
+        Args:
+            what: what was seen, in one sentence; empty if the refused states are the reason.
+
+        Returns:
+            False, the result of `read`.
+        """
+        refused = self.refused.since_accepted(self._state_seq)
+        if self._standing_times >= STANDING_TIMES:
+            refused = (
+                f"the last {self._standing_times} states of the robot are not new: "
+                f"`t_robot_s` stands still at {self._taken_t_s:.9g}"
+            )
+        stall_s = self._silence.recent_stall_s
+        if stall_s and what:
+            what = f"this computer stalled for {1e3 * stall_s:.0f} ms, in which it sent no command; {what}"
+        self.lost_because = "; ".join(part for part in (what, refused) if part)
+        return False
+
+    def _tell_stall(self) -> None:
+        """Adds an event for a stall of this computer while the robot moves by itself."""
+        self._stalls_told = self._silence.stalls
+        if self._predicts and self._stalls_told <= MOST_STALLS:
+            text = (
+                f"this computer stalled for {1e3 * self._silence.stalled_s:.0f} ms: "
+                "the robot got no command for so long"
+            )
+            self.events.append({"t_s": float(self._row.t_s[0]), "kind": STALL, "text": text})
+
+    @property
+    def stalls(self) -> tuple[int, float]:
+        """Number and longest duration [s] of stalls of this computer; none for a robot that waits."""
+        return (self._silence.stalls, self._silence.longest_stall_s) if self._predicts else (0, 0.0)
 
     def _is_news(self, t_s: float) -> bool:
         """Checks whether a state of this time is new; False if its sample was already read or predicted."""
@@ -307,25 +376,24 @@ class ZmqLink:
         """Handles one received payload; `read` calls this for every payload received. Hot path."""
         message = wire.unpack(payload)
         if message is None:
-            self._bad_in_a_row += 1
-            self.refused_states += 1
+            self.refused.not_valid(payload)
             return
         kind, values = message
         if kind == "state":
             # Late, duplicated and replayed states have numbers that are not above the last one.
             if values[1] <= self._state_seq:
+                self.refused.old(values[1])
                 return
             if not self._states.read(values, self._row):
-                self._bad_in_a_row += 1
-                self.refused_states += 1
+                self.refused.not_plausible(values)
                 return
-            self._bad_in_a_row = 0
+            self.refused.accepted()
             self._epoch_seen, self._state_seq, self._mode = values[0], values[1], values[4]
             if self.truth is not None and self._truth_seq == values[1]:
                 self.truth.data[:] = self._next_truth.data
         elif kind == TRUTH:
             self._truth_seq = values[0] if self._next_truth.read(values) else 0
-        elif kind == "event" and len(self.events) < 1000:
+        elif kind == "event" and len(self.events) < MOST_EVENTS:
             self.events.append({"t_s": values[0], "kind": values[1], "text": values[2]})
         elif kind == "disarmed":
             self.farewell = (values[0], values[1], values[2], np.frombuffer(values[3]))

@@ -1,4 +1,4 @@
-"""Commands that use a robot over the wire protocol: serve, bridge, run, stop and keys."""
+"""Commands that use a robot over the wire protocol: serve, bridge, run, stop, protocol and keys."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ keys_app = typer.Typer(help="Create and list the keys for robots on other comput
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the app."""
-    for command in (serve, bridge, stop):
+    for command in (serve, bridge, stop, protocol):
         app.command()(command)
     app.command(cls=WithAssignments)(run)
     app.add_typer(keys_app, name="keys")
@@ -77,7 +77,7 @@ def serve(
     Of the scenario, only ground, plant, sensors and events are used; its commands come from `khz run`, which
     takes the same --scenario.
 
-    Exit status: 0 stopped by SIGTERM; 3 refused; 130 stopped by Ctrl-C.
+    Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 130 stopped by Ctrl-C.
     """
     from kilohertz.robots.model.period import PERIOD_NS
     from kilohertz.robots.model.robot_model import RobotModel
@@ -110,7 +110,8 @@ def bridge(
     Needs the maker's library, which the optional extra `ur` or `franka` of the package installs. The maker's
     controller holds the robot until `khz run` enables torque control, and takes over again afterwards.
 
-    Exit status: 0 stopped by SIGTERM; 3 refused; 4 the arm does not answer; 130 stopped by Ctrl-C.
+    Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 4 the arm does not answer; 130 stopped by
+    Ctrl-C.
     """
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.robots.wire.endpoint import default_endpoint
@@ -164,8 +165,8 @@ def run(
     """Control a robot over the wire protocol.
 
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused, for
-    example the wrong robot or an unfit host; 4 the link was lost; 5 internal error; 130 stopped by Ctrl-C,
-    with all files written.
+    example the wrong robot or an unfit host; 4 the link was lost; 5 Kilohertz itself failed; 130 stopped by
+    Ctrl-C, with all files written.
     """
     overrides = check_assignments(assignments, watch_gains)
     check_file(json_file)
@@ -207,6 +208,25 @@ def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOptio
         robot_key=load_public(robot_key) if robot_key is not None else None,
     )
     typer.echo("the robot is damping")
+
+
+def protocol(
+    c_driver: Annotated[
+        bool, typer.Option("--c-driver", help="Print the source of the example of a driver in C instead.")
+    ] = False,
+    path: Annotated[
+        bool, typer.Option("--path", help="Print the paths of both files instead of their contents.")
+    ] = False,
+) -> None:
+    """Print the wire protocol, which a driver for a robot must follow, as it was installed."""
+    from importlib.resources import files
+
+    folder = files("kilohertz.robots")
+    page, source = folder / "PROTOCOL.md", folder / "two_joints.c"
+    if path:
+        typer.echo(f"{page}\n{source}")
+    else:
+        typer.echo((source if c_driver else page).read_text(encoding="utf-8"), nl=False)
 
 
 @keys_app.command()

@@ -6,7 +6,6 @@ Commands import what they need when they run: `khz --help` must not load NumPy o
 from __future__ import annotations
 
 import io
-import os
 import sys
 from dataclasses import replace
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ from kilohertz.rt.cli import log as cli_log
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli import robot as cli_robot
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
+from kilohertz.rt.cli.failure import report_failure
 from kilohertz.rt.cli.options import Link
 from kilohertz.rt.cli.output import (
     RefusedError,
@@ -34,11 +34,10 @@ from kilohertz.rt.cli.output import (
     say,
     screen,
     write_json,
+    write_to_nowhere,
 )
 from kilohertz.rt.cli.run import run_plan
 from kilohertz.rt.host.threads import limit_math_threads
-
-LONGEST_SENTENCE = 300
 
 
 class _Sentences(TyperGroup):
@@ -55,14 +54,23 @@ class _Sentences(TyperGroup):
             if message:
                 progress(f"{message.rstrip('.')}. Try '{_command_path(error)} --help'.")
             sys.exit(options.EXIT_USAGE)
+        except typer.Abort:
+            sys.exit(options.EXIT_INTERRUPTED)
+        except Exception as error:
+            report_failure(error)
+            sys.exit(options.EXIT_INTERNAL_ERROR)
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
+        except (typer.Exit, typer.Abort, TyperException):
             raise
+        except BrokenPipeError:
+            # The reader of the output, such as `head`, has seen enough: that is no failure.
+            write_to_nowhere()
+            raise typer.Exit(options.EXIT_NO_READER) from None
         except KeyboardInterrupt:
             progress("stopped by Ctrl-C")
             raise typer.Exit(options.EXIT_INTERRUPTED) from None
@@ -73,10 +81,7 @@ class _Sentences(TyperGroup):
             progress(str(error))
             raise typer.Exit(options.EXIT_REFUSED) from None
         except Exception as error:
-            if os.environ.get("KILOHERTZ_TRACEBACK"):
-                raise
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_SENTENCE]
-            progress(f"internal error in khz: {what} (KILOHERTZ_TRACEBACK=1 shows the traceback)")
+            report_failure(error)
             raise typer.Exit(options.EXIT_INTERNAL_ERROR) from None
 
 
@@ -89,7 +94,7 @@ app = typer.Typer(
     cls=_Sentences,
     help="Kilohertz: a 1 kHz whole-body controller for bipeds and arms.",
     epilog="Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; "
-    "3 robot, file or host refused; 4 the link was lost; 5 internal error; 130 stopped by Ctrl-C.",
+    "3 robot, file or host refused; 4 the link was lost; 5 Kilohertz itself failed; 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -155,7 +160,7 @@ def sim(
     """Run the controller on a simulated robot and report how well it did.
 
     Exit status: 0 done; 1 the robot fell or a safety stop ended the run; 2 wrong usage; 3 refused (the text
-    names file, line and key); 5 internal error; 130 stopped by Ctrl-C, with all files written.
+    names file, line and key); 5 Kilohertz itself failed; 130 stopped by Ctrl-C, with all files written.
     """
     overrides = check_assignments(assignments, watch_gains)
     check_file(json_file)

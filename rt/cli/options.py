@@ -15,6 +15,8 @@ EXIT_REFUSED = 3
 EXIT_LINK_LOST = 4
 EXIT_INTERNAL_ERROR = 5
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
+"""The reader of the output went away before its end; the same as for a program that SIGPIPE ends."""
 SHORTEST_RUN_S, LONGEST_RUN_S = 0.001, 86_400.0
 
 RobotArgument = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NARROWEST_SCREEN = 110
+NO_READER = (errno.EPIPE, errno.EIO)
+"""Errors of writing to a pipe whose reader has ended, and to a terminal that was closed."""
 STANDARD_OUTPUT = Path("-")
 """The path that stands for standard output in `--json -`."""
 
@@ -33,10 +36,16 @@ def screen(json_file: Path | None = None) -> Console:
     """
     from rich.console import Console
 
+    class Screen(Console):
+        """Console that passes on that nobody reads any more, instead of ending the process with status 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
     quiet = json_file == STANDARD_OUTPUT
-    console = Console(highlight=False, quiet=quiet)
+    console = Screen(highlight=False, quiet=quiet)
     # Output that is not a terminal has no width; a program that reads a table needs its lines unbroken.
-    return console if console.is_terminal else Console(highlight=False, width=NARROWEST_SCREEN, quiet=quiet)
+    return console if console.is_terminal else Screen(highlight=False, width=NARROWEST_SCREEN, quiet=quiet)
 
 
 def say(text: str, json_file: Path | None = None) -> None:
@@ -46,8 +55,36 @@ def say(text: str, json_file: Path | None = None) -> None:
 
 
 def progress(text: str) -> None:
-    """Prints one line of progress on standard error."""
-    typer.echo(text, err=True)
+    """Prints one line of progress on standard error; does nothing if nobody can read it any more."""
+    try:
+        typer.echo(text, err=True)
+    except OSError as error:
+        if error.errno not in NO_READER:
+            raise
+        write_to_nowhere()
+
+
+@contextmanager
+def perhaps_without_reader() -> Iterator[None]:
+    """Prints as long as somebody reads: a terminal that was closed does not end the work of a command."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in NO_READER:
+            raise
+        write_to_nowhere()
+
+
+def write_to_nowhere() -> None:
+    """Discards what is printed from now on, for output streams that nobody reads any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        try:
+            os.write(number, b"")
+        except OSError:
+            os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def check_file(path: Path | None) -> None:

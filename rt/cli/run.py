@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from kilohertz.rt.cli.output import drawing_into, progress, screen, warn_of_unfinished, write_json
+from kilohertz.rt.cli.failure import report_failure
+from kilohertz.rt.cli.output import (
+    drawing_into,
+    perhaps_without_reader,
+    progress,
+    screen,
+    warn_of_unfinished,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from kilohertz.rt.run.session import RunPlan, SessionResult
@@ -44,9 +51,10 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: 
 
         result = session.run(on_progress)
 
-    print_run(screen(json_file), result, setup_s)
-    if result.log is not None:
-        screen(json_file).print(f"\n  log written to {result.log}", soft_wrap=True)
+    with perhaps_without_reader():
+        print_run(screen(json_file), result, setup_s)
+        if result.log is not None:
+            screen(json_file).print(f"\n  log written to {result.log}", soft_wrap=True)
     write_json(json_file, result.summary)
     if plot is not None:
         _draw(plot, result, json_file, film=film)
@@ -54,10 +62,7 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: 
         if event["kind"] == "link_lost":
             progress(f"the link was lost after {event['t_s']:.3f} s: {event['text']}")
     if result.loop.error is not None:
-        if os.environ.get("KILOHERTZ_TRACEBACK"):
-            raise result.loop.error
-        what = " ".join(f"{type(result.loop.error).__name__}: {result.loop.error}".split())
-        progress(f"internal error in the control loop: {what} (KILOHERTZ_TRACEBACK=1 shows the traceback)")
+        report_failure(result.loop.error, "in the control loop")
     raise typer.Exit(result.exit_code)
 
 
@@ -83,7 +88,7 @@ def _draw(folder: Path, result: SessionResult, json_file: Path | None, *, film: 
 
         drawn += write_plots(
             folder,
-            result.trace,
+            result.judged,
             result.robot,
             result.scenario,
             result.loop.latency,
@@ -109,8 +114,8 @@ def _film(path: Path, result: SessionResult) -> Path | None:
             path,
             result.robot,
             result.scenario,
-            result.trace.kept("t_s"),
-            result.trace.kept("q_true"),
+            result.judged.kept("t_s"),
+            result.judged.kept("q_true"),
             seed=result.plan.seed,
             progress=on_progress,
         )

@@ -166,7 +166,9 @@ def _signature(path: Path) -> Signature:
 
 
 @contextmanager
-def watched(robot: str, path: Path, running: Gains, mailbox: GainsMailbox) -> Iterator[None]:
+def watched(
+    robot: str, path: Path, running: Gains, mailbox: GainsMailbox
+) -> Iterator[subprocess.Popen[bytes]]:
     """Watches a gains file in another process, for the duration of a `with` block.
 
     The process prints errors and results on standard error.
@@ -176,6 +178,9 @@ def watched(robot: str, path: Path, running: Gains, mailbox: GainsMailbox) -> It
         path: the gains file.
         running: gains that the robot runs with.
         mailbox: shared memory to the loop.
+
+    Yields:
+        The process, which ends by itself only if it fails.
     """
     command = [sys.executable, "-c", "from kilohertz.rt.live.gains_watch import main; main()"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
@@ -191,7 +196,7 @@ def watched(robot: str, path: Path, running: Gains, mailbox: GainsMailbox) -> It
         assert process.stdin is not None
         process.stdin.write(running.model_dump_json().encode())
         process.stdin.close()
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()

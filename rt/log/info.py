@@ -77,6 +77,7 @@ def figures_of(reader: LogReader) -> dict[str, Any]:
         "overruns": missed_periods(ticks, header) - reader.lost,
         "rows_lost": reader.lost,
         "ended": summary["exit_state"] if summary is not None else reader.damage or NO_SUMMARY,
+        "measured_against": summary.get("measured_against") if summary is not None else None,
         "whole": summary is not None and not reader.damage,
         "rungs": np.bincount(ticks["rung"], minlength=5).tolist(),
         "gains": int(ticks["gains_generation"].max(initial=0)),

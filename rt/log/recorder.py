@@ -67,11 +67,15 @@ class Recording:
         process: process that runs `main`.
         ring: ring buffer that it reads.
         path: path of the log.
+
+    Attributes:
+        died: whether the process ended by itself during the run; known after `catch_up`.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], ring: Ring, path: Path) -> None:
         self.path = path
         self.pid = process.pid
+        self.died = False
         self._process, self._ring = process, ring
 
     def catch_up(self) -> str:
@@ -84,6 +88,7 @@ class Recording:
         ring.end()
         while self._is_behind() and self._process.poll() is None and time.monotonic() < until_s:
             time.sleep(POLL_MS * 1e-3)
+        self.died = self._process.poll() is not None and not ring.errno
         if self._process.poll() is not None:
             return f"{ring.pushed - ring.written} rows lost: the recorder process ended"
         if ring.errno:
@@ -130,6 +135,7 @@ def recorded(
 
     Raises:
         ConfigError: the log cannot be written.
+        RuntimeError: the process of the recorder ended by itself before it was ready.
     """
     code = "from kilohertz.rt.log.recorder import main; main()"
     process = subprocess.Popen(
@@ -150,7 +156,9 @@ def recorded(
             process.stdin.flush()
         answer = process.stdout.readline().decode().strip()
         if answer != READY:
-            raise ConfigError(f"{path} cannot be written: {answer or 'the recorder does not start'}")
+            if not answer:
+                raise RuntimeError(f"{path} cannot be written: the process of the recorder ended by itself")
+            raise ConfigError(f"{path} cannot be written: {answer}")
         yield recording
     finally:
         recording.finish()

@@ -21,8 +21,8 @@ from kilohertz.rt.loop.fade import FADE_TICKS, fade
 from kilohertz.rt.loop.histogram import LatencyHistogram
 from kilohertz.rt.loop.outcome import (
     EXIT_DONE,
+    EXIT_INTERNAL_ERROR,
     EXIT_LINK_LOST,
-    EXIT_SAFETY_STOP,
     LoopEvent,
     LoopResult,
     Miss,
@@ -137,7 +137,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
             end or after `stop`; see `fade.damping_command`.
         gains: gains that are passed to the brain in each tick; they may be replaced between ticks.
         clock: clock that defines the period and all time stamps.
-        handle_signals: whether SIGINT and SIGTERM stop a run: the first signal softly if `run` has a
+        handle_signals: whether SIGINT, SIGTERM and SIGHUP stop a run: the first signal softly if `run` has a
             `stop_request`, the second at once; this works in the main thread only.
 
     Attributes:
@@ -414,7 +414,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         exit_state, exit_code = self._state or "idle", EXIT_DONE
         t_s = self._now_s()
         if error is not None:
-            exit_state, exit_code = "fault", EXIT_SAFETY_STOP
+            exit_state, exit_code = "fault", EXIT_INTERNAL_ERROR
             self._events.append(LoopEvent(t_s, "fault", f"the tick failed: {type(error).__name__}: {error}"))
         elif self._link_lost:
             exit_state, exit_code = "link_lost", EXIT_LINK_LOST

@@ -53,7 +53,7 @@ class LoopResult:
         ticks: number of completed ticks.
         overruns: number of periods that passed without a tick.
         exit_state: last state of the controller, or `link_lost` or `fault`.
-        exit_code: 0 done, 1 a fault inside the loop ended the run, 4 the link was lost.
+        exit_code: 0 done, 4 the link was lost, 5 an exception inside the loop ended the run.
         events: changes of state, stops and faults, in the order of time.
         misses: the first deadline misses, one by one.
         latency: a histogram for each stage, and for `tick` (from its start until the command was written),

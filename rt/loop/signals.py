@@ -1,4 +1,4 @@
-"""Handling of SIGINT and SIGTERM by a callback, instead of an exception in the middle of a loop."""
+"""Handling of SIGINT, SIGTERM and SIGHUP by a callback, instead of an exception in the middle of a loop."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def told_by_signals(told: Callable[[int], None]) -> Iterator[None]:
     """Calls a function for each signal of `NUMBERS` inside the `with` block.
 
-    Only the main thread receives signals; in another thread the block runs without this handling.
+    SIGHUP, which a terminal or a network connection sends when it closes, stays ignored if it is ignored
+    before, as by `nohup`. Only the main thread receives signals; in another thread the block runs without
+    this handling.
 
     Args:
         told: called with the number of the signal.
@@ -27,9 +29,14 @@ def told_by_signals(told: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = [signal.signal(number, on_signal) for number in NUMBERS]
+    handled = [number for number in NUMBERS if not _stays_ignored(number)]
+    before = [signal.signal(number, on_signal) for number in handled]
     try:
         yield
     finally:
-        for number, handler in zip(NUMBERS, before, strict=True):
+        for number, handler in zip(handled, before, strict=True):
             signal.signal(number, handler)
+
+
+def _stays_ignored(number: int) -> bool:
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN

@@ -21,6 +21,8 @@ Flags = NDArray[np.bool_]
 ROWS_KEPT = 120_000
 STATES = ("idle", "armed", "active", "soft_stop", "damping")
 RUNGS = 5
+TRUTH, ESTIMATE = "truth", "estimate"
+"""What the columns `_true` hold: the true state of a simulator, or the estimate where that is not known."""
 ITERATIONS_KEPT = 5_000
 SATURATED_FRACTION = 0.999
 
@@ -66,6 +68,10 @@ class Trace:
         robot: the robot of the run.
         ticks: largest number of ticks of the run, >= 1.
         rows_kept: largest number of rows, >= 1; a longer run keeps every n-th tick.
+
+    Attributes:
+        against: what the columns `_true` hold, TRUTH or ESTIMATE.
+        forces_measured: whether `normal_true_N` is known from a sensor or the simulator.
     """
 
     def __init__(self, robot: RobotModel, ticks: int, rows_kept: int = ROWS_KEPT) -> None:
@@ -76,6 +82,8 @@ class Trace:
         self.capacity = -(-ticks // self.stride)
         self.rows = 0
         self.ticks = 0
+        self.against = TRUTH
+        self.forces_measured = True
 
         self.t_s = self._column()
         self.q_true = self._column(robot.nq)

@@ -16,16 +16,24 @@ from kilohertz.estimators.base_state import JOINTS_Q
 from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.units import (
+    DEGREE,
+    FASTEST_TURN_RAD_S,
+    SLACK_RAD,
+    UPSIDE_DOWN,
+    acceleration_unit,
+    beyond_limits_rad,
+    in_degrees,
+    lacks_gravity,
+    time_unit,
+)
 from kilohertz.rt.offline.csv_table import Table
 
 Array = NDArray[np.float64]
 
-DEGREE = math.pi / 180.0
 _SHORTEST_PERIOD_S, _LONGEST_PERIOD_S = 2e-4, 0.2
-_SLACK_RAD = 0.5
-_FASTEST_TURN_RAD_S = 12.0
 _LEAST_SPEED_RAD_S = 0.05
-_UPSIDE_DOWN, _TILTED = -0.7, math.cos(math.radians(20.0))
+_TILTED = math.cos(math.radians(20.0))
 
 
 def check_times(table: Table, t_s: Array) -> None:
@@ -49,9 +57,7 @@ def check_times(table: Table, t_s: Array) -> None:
     if usual <= _LONGEST_PERIOD_S:
         return
     # The first unit in which the period is that of a controller.
-    units = (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
-    fits = (unit for unit in units if _SHORTEST_PERIOD_S < usual * unit[1] <= _LONGEST_PERIOD_S)
-    unit, scale = next(fits, ("another unit", 0.0))
+    unit, scale = time_unit(usual, _SHORTEST_PERIOD_S, _LONGEST_PERIOD_S) or ("another unit", 0.0)
     remedy = f"give t_s: {{column: NAME, scale: {scale:g}}} in --columns" if scale else "give it in seconds"
     raise table.problem(
         1, f"t_s advances by {usual:g} s per sample, as if in {unit} and not in seconds: {remedy}"
@@ -60,19 +66,17 @@ def check_times(table: Table, t_s: Array) -> None:
 
 def check_positions(table: Table, robot: RobotModel, q: Array) -> list[str]:
     """Refuses joint positions in degrees; notes those far outside the limits of the model."""
-    lower, upper = robot.position_lower_rad, robot.position_upper_rad
-    beyond = np.maximum(lower - q, q - upper)
+    beyond = beyond_limits_rad(robot, q)
     worst = beyond.max(axis=0)
     joint = int(worst.argmax())
     row = int(beyond[:, joint].argmax())
     # Limits of continuous joints are infinite, so that a full turn counts.
     wide = np.abs(q).max() > 4.0 * math.pi
-    if worst[joint] > _SLACK_RAD or wide:
-        if not worst[joint] > _SLACK_RAD:
+    if worst[joint] > SLACK_RAD or wide:
+        if not worst[joint] > SLACK_RAD:
             row, joint = (int(i) for i in np.unravel_index(np.abs(q).argmax(), q.shape))
-        converted = np.maximum(lower - DEGREE * q, DEGREE * q - upper).max()
         name = robot.joint_names[joint]
-        if np.abs(q).max() > math.pi and converted < _SLACK_RAD:
+        if in_degrees(robot, q):
             raise table.problem(
                 row,
                 f"q_{name} is {q[row, joint]:g}, as if in degrees and not in rad: give "
@@ -80,7 +84,7 @@ def check_positions(table: Table, robot: RobotModel, q: Array) -> list[str]:
             )
     return [
         f"q_{robot.joint_names[j]} is up to {worst[j]:.2f} rad outside the limits: check its zero and sign"
-        for j in np.flatnonzero(worst > _SLACK_RAD)
+        for j in np.flatnonzero(worst > SLACK_RAD)
     ]
 
 
@@ -127,12 +131,13 @@ def check_imu(table: Table, robot: RobotModel, gyro: Array, accel: Array, q: Arr
     size = np.linalg.norm(accel, axis=1)
     usual = float(np.median(size))
     remedy = "give accel_x, accel_y and accel_z a scale in --columns"
-    for unit, factor in (("g", GRAVITY_M_S2), ("mg", 1e-3 * GRAVITY_M_S2)):
-        if 0.7 < usual * factor / GRAVITY_M_S2 < 1.4 and factor != 1.0:
-            raise table.problem(
-                0, f"accel has length {usual:.3g}, as if in {unit} and not in m/s^2: {remedy} of {factor:.6g}"
-            )
-    if usual < 0.3 * GRAVITY_M_S2:
+    found = acceleration_unit(usual)
+    if found is not None:
+        unit, factor = found
+        raise table.problem(
+            0, f"accel has length {usual:.3g}, as if in {unit} and not in m/s^2: {remedy} of {factor:.6g}"
+        )
+    if lacks_gravity(usual):
         raise table.problem(
             0,
             f"accel has length {usual:.3g}, as if gravity were removed: log the specific force, which is "
@@ -142,7 +147,7 @@ def check_imu(table: Table, robot: RobotModel, gyro: Array, accel: Array, q: Arr
         raise table.problem(0, f"accel has length {usual:.3g} instead of about 9.81 m/s^2: {remedy}")
     fast = np.linalg.norm(gyro, axis=1)
     high = float(np.percentile(fast, 90.0))
-    if high > _FASTEST_TURN_RAD_S:
+    if high > FASTEST_TURN_RAD_S:
         raise table.problem(
             int(fast.argmax()),
             f"gyro has length {fast.max():.3g}, as if in deg/s and not in rad/s: give gyro_x, gyro_y and "
@@ -157,7 +162,7 @@ def _check_gravity(table: Table, robot: RobotModel, accel: Array, q: Array) -> l
     up = sole_normal(robot, q[0])
     mean = accel[few].mean(axis=0)
     cosine = float(up @ mean / np.linalg.norm(mean))
-    if cosine < _UPSIDE_DOWN:
+    if cosine < UPSIDE_DOWN:
         raise table.problem(
             0,
             "accel points down through the soles: give accel_x, accel_y and accel_z a scale of -1 in "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import IO
 
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.rt.run.plan import RunPlan
 
 READY = "serving"
 START_S = 120.0
 END_S = 5.0
+REFUSED = 3
+"""Exit status of `khz serve` if robot, scenario or endpoint cannot be used."""
 
 
 def serve_command(plan: RunPlan, endpoint: str) -> list[str]:
@@ -50,7 +52,8 @@ def served(plan: RunPlan) -> Iterator[str]:
         The endpoint, an ipc file in its own temporary folder.
 
     Raises:
-        LinkLostError: the server did not start; the reason is on its standard error.
+        ConfigError: the server refused robot or scenario; the reason is on its standard error.
+        RuntimeError: the process of the server ended by itself, before or during the run.
     """
     with tempfile.TemporaryDirectory(prefix="kilohertz-") as folder:
         endpoint = f"ipc://{Path(folder) / 'robot'}"
@@ -67,8 +70,13 @@ def served(plan: RunPlan) -> Iterator[str]:
         try:
             assert process.stdout is not None
             if not _ready(process.stdout):
-                raise LinkLostError("the simulated robot did not start")
-            yield endpoint
+                raise _not_started(process)
+            try:
+                yield endpoint
+            finally:
+                if process.poll() is not None:
+                    # The cause of whatever else went wrong in the run.
+                    raise RuntimeError(f"the process of the simulated robot {_ended(process)}")
         finally:
             process.terminate()
             try:
@@ -76,6 +84,22 @@ def served(plan: RunPlan) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+
+
+def _not_started(process: subprocess.Popen[str]) -> Exception:
+    """Returns the error for a server that is not ready in time, or has ended before it was."""
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        return RuntimeError(f"the simulated robot did not start within {START_S:g} s")
+    if process.returncode == REFUSED:
+        return ConfigError("the simulated robot did not start, for the reason above")
+    return RuntimeError(f"the simulated robot did not start: its process {_ended(process)}")
+
+
+def _ended(process: subprocess.Popen[str]) -> str:
+    status = process.returncode
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
 
 def _ready(output: IO[str]) -> bool:

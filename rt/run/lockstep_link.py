@@ -61,6 +61,8 @@ class SteppedLink:
     hardware = False
     robot_stopped = False
     """Always False: only this process can stop a robot that it simulates itself."""
+    adds_gravity = False
+    """Always False: the drives of a simulated robot add nothing."""
     lost_because = ""
     """Always empty: a robot that is simulated in this process always answers."""
 

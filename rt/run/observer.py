@@ -15,6 +15,7 @@ from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.row import TickLog
 from kilohertz.rt.loop.control_loop import ControlLoop
 from kilohertz.rt.loop.trace import Trace, TracedEstimator
+from kilohertz.rt.run.torque_shape import TorqueShape
 
 PROGRESS_TICKS = 250
 TICKS_TO_LIE = 1500
@@ -39,6 +40,7 @@ class RunObserver:
         wait_for_log: whether a tick may wait for the recorder; must be False for a run in real time.
         progress: called every PROGRESS_TICKS ticks with the time of the run [s].
         each_tick: called with the number of each tick before the simulation advances.
+        shape: judge of the torques at rest; None for a robot that is known to have the right ones.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class RunObserver:
         wait_for_log: bool = True,
         progress: Progress | None = None,
         each_tick: EachTick | None = None,
+        shape: TorqueShape | None = None,
     ) -> None:
+        self._shape = shape
         self._record = trace.record
         self._log = log
         self._loop = loop
@@ -73,6 +77,8 @@ class RunObserver:
                 self._log.ring.wait_for_room()
             self._log.tick(tick, request, self._loop.stages)
         self._record(output, self._estimator, self._truth)
+        if self._shape is not None:
+            self._shape.add(sensors, output.tau, output.state == "active", tick * PERIOD_S)
         if self._each_tick is not None:
             self._each_tick(tick)
         self._link.advance()

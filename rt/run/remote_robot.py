@@ -14,11 +14,14 @@ from kilohertz.robots.wire.robot_side import STOPPED
 from kilohertz.robots.wire.row_messages import TruthRow
 from kilohertz.robots.wire.zmq_link import ZmqLink
 
+REFUSED = "refused"
+"""Kind of the event that reports states of the robot that were refused."""
+
 
 class RemoteTruth:
     """True state of a simulated robot at an endpoint, with the attributes of `kilohertz.sim.truth.Truth`.
 
-    Its values are NaN if the robot does not send them.
+    If the robot does not send it, `tau` and `normal_force_N` are the measured values, and all others are NaN.
 
     Args:
         robot: model of the robot, which defines the sizes of the arrays.
@@ -59,6 +62,9 @@ class RemoteRobot:
             limits of the link.
         core: processor core of the loop; None for any.
 
+    Attributes:
+        adds_gravity: whether the robot adds gravity torques itself, according to driver.yaml.
+
     Raises:
         ConfigError: the robot at the endpoint is a different one, slow motion is set for a real robot, or the
             endpoint or a key cannot be used.
@@ -78,13 +84,15 @@ class RemoteRobot:
     ) -> None:
         if (key is None) != (robot_key is None):
             raise ConfigError("keys are given both or not at all: --key is ours, --robot-key the robot's")
+        driver = load_driver(robot)
+        self.adds_gravity = driver is not None and driver.adds_gravity
         self.link = ZmqLink(
             robot,
             endpoint,
             lockstep=lockstep,
             slow_motion=slow_motion,
             core=core,
-            driver=load_driver(robot),
+            driver=driver,
             key=load_key(key) if key is not None else None,
             robot_key=load_public(robot_key) if robot_key is not None else None,
         )
@@ -117,8 +125,17 @@ class RemoteRobot:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Events that the robot has sent so far: dicts of t_s [s], kind and text."""
-        return self.link.events
+        """Events so far: dicts of t_s since the first sample of the run [s], kind and text.
+
+        They are those that the robot has sent, stalls of this computer, and, if there are any, the number of
+        states that were refused, with the reason of the latest.
+        """
+        start_s = self._start_t_s if math.isfinite(self._start_t_s) else 0.0
+        events = [event | {"t_s": event["t_s"] - start_s} for event in self.link.events]
+        refused = self.link.refused.sentence()
+        if refused:
+            events.append({"t_s": self.truth.t_s, "kind": REFUSED, "text": refused})
+        return events
 
     @property
     def lost_because(self) -> str:
@@ -143,13 +160,22 @@ class RemoteRobot:
             "commands_refused": refused,
             "commands_late": late,
             "commands_unsent": link.unsent,
-            "states_refused": link.refused_states,
+            "states_refused": link.refused.total,
+            "states_refused_because": link.refused.reason or None,
             "states_predicted": link.predicted,
+            "stalls": link.stalls[0],
+            "longest_stall_ms": 1e3 * link.stalls[1],
             "round_trip_us": dict(zip(names, trip, strict=True)),
         }
 
     def first_sample(self, sensors: SensorRow) -> None:
-        """Fills the sensor row with a sample of the robot at rest, before it is armed."""
+        """Fills the sensor row with a sample of the robot at rest, before it is armed.
+
+        Raises:
+            ConfigError: the states of the robot are refused, or are in wrong units.
+            LinkLostError: no state arrived.
+        """
+        self.link.check_units()
         self.link.peek(sensors)
 
     def arm(self) -> None:
@@ -163,7 +189,11 @@ class RemoteRobot:
         t_s = float(sensors.t_s[0])
         if self._start_t_s != self._start_t_s:
             self._start_t_s = t_s
-        self.truth.t_s = t_s - self._start_t_s
+        truth = self.truth
+        truth.t_s = t_s - self._start_t_s
+        if not truth.known:
+            truth.tau[:] = sensors.tau
+            truth.normal_force_N[:] = sensors.contact_force_N
         return True
 
     def write(self, command: CommandRow) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.link import RobotLink
+from kilohertz.robots.wire.zmq_link import STALL
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.recorder import LOSSY, Recording
@@ -28,11 +29,15 @@ from kilohertz.rt.loop.outcome import (
 )
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
+from kilohertz.rt.run.against_estimate import against_estimate
 from kilohertz.rt.run.plan import RunPlan
+from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.sim.scenario_schema import Scenario
 
 Event = Mapping[str, Any]
 SIGINT = signal.SIGINT.name
+AFTER_STALL_S = 1.0
+"""Time after a stall of this computer for which it may be the cause of a damping [s]."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class SessionResult:
     Attributes:
         plan, robot, scenario: plan, robot and scenario of the run.
         trace: history of the run.
+        judged: history on which figures and plots are based: `trace`, or, if the true state of the robot is
+            not known, one with the estimate in its place.
         loop: outcome of the loop: latency, overruns, footprint.
         host: real-time settings that the host granted.
         fell, fell_at_s: whether the robot fell, and the time of the fall [s]; `fell` is None if it is not
@@ -49,7 +56,8 @@ class SessionResult:
         events: events of loop, robot and gains, in the order of time: dicts of t_s [s], kind, text.
         wall_s: wall-clock duration of the run [s].
         exit_code: exit status of the command: 0 done, 1 the robot fell or a safety stop ended the run, 4 the
-            link was lost, 5 an exception in the tick ended it, 130 stopped by SIGINT (Ctrl-C).
+            link was lost, 5 an exception in the tick ended it, or the recorder or the watcher of the gains
+            file ended by itself, 130 stopped by SIGINT (Ctrl-C).
         summary: the figures of the run, as `--json` writes them.
         log: file that the run was recorded into; None if it was not recorded.
     """
@@ -58,6 +66,7 @@ class SessionResult:
     robot: RobotModel
     scenario: Scenario
     trace: Trace
+    judged: Trace
     loop: LoopResult
     host: HostState
     fell: bool | None
@@ -80,6 +89,8 @@ class RunParts(Protocol):
     brain: Brain
     trace: Trace
     live: LiveRun | None
+    shape: TorqueShape | None
+    watcher_died: bool
 
 
 def conclude(
@@ -95,37 +106,49 @@ def conclude(
         recording: recording of the run; None if it was not recorded.
     """
     link = run.link
+    judged = run.trace if link.truth.known else against_estimate(run.trace, run.robot)
     live = run.live.events if run.live is not None else ()
-    events: list[Event] = [*_loop_events(loop, run.brain.output), *link.events, *live]
-    events = sorted([*events, *_lost_rows(loop, recording)], key=lambda event: float(event["t_s"]))
+    told = link.events
+    shaped = run.shape.events if run.shape is not None else ()
+    events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live, *shaped]
+    events = [*events, *_lost_rows(loop, recording), *_lost_watcher(loop, run.watcher_died)]
+    events = sorted(events, key=lambda event: float(event["t_s"]))
+    failed = run.watcher_died or (recording is not None and recording.died)
+    exit_code = _exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario)
     return SessionResult(
         plan=run.plan,
         robot=run.robot,
         scenario=run.scenario,
         trace=run.trace,
+        judged=judged,
         loop=loop,
         host=host,
         fell=link.fell,
         fell_at_s=link.fell_at_s,
         events=events,
         wall_s=wall_s,
-        exit_code=_exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario),
-        summary=_summary(run, loop, events),
+        exit_code=EXIT_INTERNAL_ERROR if failed and exit_code == EXIT_DONE else exit_code,
+        summary=_summary(run, judged, loop, events),
         log=recording.path if recording is not None else None,
     )
 
 
-def _loop_events(loop: LoopResult, output: BrainOutput) -> list[Event]:
-    return [{"t_s": event.t_s, "kind": event.kind, "text": _text(event, output)} for event in loop.events]
+def _loop_events(loop: LoopResult, output: BrainOutput, told: Sequence[Event]) -> list[Event]:
+    return [
+        {"t_s": event.t_s, "kind": event.kind, "text": _text(event, output, told)} for event in loop.events
+    ]
 
 
-def _text(event: LoopEvent, output: BrainOutput) -> str:
+def _text(event: LoopEvent, output: BrainOutput, told: Sequence[Event]) -> str:
     """Returns the text of an event; a change to damping also has its reason.
 
-    The reason is still in the last output, because damping is latched.
+    The reason is still in the last output, because damping is latched. A stall of this computer shortly
+    before is named too: the controller then saw a robot that had moved without it.
     """
-    told = output.reason and event.text.endswith("to damping")
-    return f"{event.text}: {output.reason}" if told else event.text
+    if not (output.reason and event.text.endswith("to damping")):
+        return event.text
+    stalls = [e for e in told if e["kind"] == STALL and 0.0 <= event.t_s - e["t_s"] < AFTER_STALL_S]
+    return "; shortly before, ".join([f"{event.text}: {output.reason}", *(e["text"] for e in stalls[-1:])])
 
 
 def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
@@ -134,8 +157,14 @@ def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
     return [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
 
 
-def _summary(run: RunParts, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
-    trace, robot, link = run.trace, run.robot, run.link.figures()
+def _lost_watcher(loop: LoopResult, died: bool) -> list[Event]:
+    """Returns an event if changes of the gains file had no effect any more."""
+    text = "the process that watches the gains file ended by itself: its last changes had no effect"
+    return [{"t_s": loop.ticks * PERIOD_S, "kind": "fault", "text": text}] if died else []
+
+
+def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
+    robot, link = run.robot, run.link.figures()
     return {
         "robot": robot.name,
         "scenario": run.scenario.name,
@@ -144,6 +173,7 @@ def _summary(run: RunParts, loop: LoopResult, events: list[Event]) -> dict[str, 
         "fell": run.link.fell,
         "fell_at_s": run.link.fell_at_s,
         "exit_state": loop.exit_state,
+        "measured_against": trace.against,
         "notes": list(run.robot.notes),
         "overruns": loop.overruns,
         "latency_us": latency_us(loop.latency),

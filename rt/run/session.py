@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 import time
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -33,6 +34,7 @@ from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.preparation import Preparation, prepare
 from kilohertz.rt.run.result import SessionResult, conclude
 from kilohertz.rt.run.summary import config_sha256, version
+from kilohertz.rt.run.torque_shape import TorqueShape
 
 __all__ = ["RunPlan", "Session", "SessionResult"]
 
@@ -42,12 +44,15 @@ class Session:
 
     Args:
         plan: the plan of the run.
-        handle_signals: whether SIGINT and SIGTERM stop the run softly; this works in the main thread only.
+        handle_signals: whether SIGINT, SIGTERM and SIGHUP stop the run softly; this works in the main thread
+            only.
 
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
         link: link to the robot.
+        shape: judge of the torques at rest, for a robot whose true state is not known; else None.
         recording: process of the recorder, while the run is recorded; else None.
+        watcher_died: whether the process that watches the gains file ended by itself during the run.
         warning: warning, in one sentence, if the host is not fit to control this robot; else None.
 
     Raises:
@@ -67,6 +72,7 @@ class Session:
         self.gains, self.gains_file = ready.gains, ready.gains_file
         self.link = link_to(plan, ready.robot, ready.scenario)
         self.recording: Recording | None = None
+        self.watcher_died = False
         try:
             self.warning = judge_host(plan, self.link)
             self._build(ready, handle_signals)
@@ -88,6 +94,9 @@ class Session:
         self._row: GainsRow | Gains = self.live.row if self.live is not None else gains
         self.loop: RunLoop = ControlLoop(
             self.link, self.brain, self.sensors, damping, self._row, handle_signals=handle_signals
+        )
+        self.shape = (
+            TorqueShape(robot, adds_gravity=self.link.adds_gravity) if not self.link.truth.known else None
         )
         self._stop_request = soft_stop(robot) if plan.endpoint is not None else None
         self.row_type = row_type(robot, live=plan.watch_gains)
@@ -136,11 +145,12 @@ class Session:
             wait_for_log=not plan.paced,
             progress=None if plan.paced else progress,
             each_tick=each_tick,
+            shape=self.shape,
         )
         started_s = time.monotonic()
         with self.recorded() as recording:
             self.recording = recording
-            with self._watched(), prepare_realtime(paced=plan.paced) as host:
+            with self._watched() as watcher, prepare_realtime(paced=plan.paced) as host:
                 try:
                     self._warm_up()
                     self.link.arm()
@@ -154,6 +164,7 @@ class Session:
                 finally:
                     # Before the host settings are restored: this takes longer than the robot's time limit.
                     self.link.close()
+                self.watcher_died = watcher is not None and watcher.poll() is not None
             result = conclude(self, loop, host, time.monotonic() - started_s, recording)
             if recording is not None:
                 recording.finish(result.summary)
@@ -210,8 +221,8 @@ class Session:
             period_ns=PERIOD_NS,
         )
 
-    def _watched(self) -> AbstractContextManager[None]:
-        """Returns the watcher of the gains file as a context manager, which does nothing without watching."""
+    def _watched(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:
+        """Returns the watcher of the gains file as a context manager; it yields None without watching."""
         if self.live is None or self.gains_file is None:
             return nullcontext()
         return watched(self.plan.robot, self.gains_file, self.gains, self.live.mailbox)

@@ -1,6 +1,7 @@
 """The figures of a run, as `khz sim --json` writes them.
 
-All errors are relative to the true state of the simulator. A figure that a run did not produce is None.
+All errors are relative to the true state of the simulator, or to the estimate where the robot knows no true
+state (`Trace.against`). A figure that a run did not produce is None.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.loop.trace import Trace
+from kilohertz.rt.loop.trace import ESTIMATE, Trace
 from kilohertz.sim.scenario_schema import Scenario
 
 Vector = NDArray[np.float64]
@@ -48,7 +49,9 @@ def qp_figures(trace: Trace, solver: str) -> dict[str, Any]:
 
 
 def estimation_figures(trace: Trace, floating: bool) -> dict[str, Any]:
-    """Returns the errors of the estimated base state after the first second; all None for a fixed base.
+    """Returns the errors of the estimated base state after the first second.
+
+    All are None for a fixed base, and for a robot whose true state is not known.
 
     `velocity_rms_m_s` has one value per axis of the world. `tilt_rms_deg` is the RMS angle between the
     estimated and the true vertical. `position_drift_m` is the change of the position error from the first to
@@ -56,7 +59,7 @@ def estimation_figures(trace: Trace, floating: bool) -> dict[str, Any]:
     """
     names = ("velocity_rms_m_s", "tilt_rms_deg", "position_drift_m")
     after = trace.kept("t_s") >= ESTIMATION_FROM_S
-    if not floating or not after.any():
+    if not floating or not after.any() or trace.against == ESTIMATE:
         return dict.fromkeys(names)
     q_true, q_est = trace.kept("q_true")[after], trace.kept("q_est")[after]
     position_error = q_est[:, :3] - q_true[:, :3]
@@ -138,7 +141,8 @@ def hand_error(trace: Trace, hand: int, floating: bool) -> Vector:
 def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dict[str, Any]:
     """Returns the tracking errors: true centre of mass and hands relative to their references.
 
-    Only the ticks of `settled` in the state "active" count.
+    For a robot whose true state is not known, they are those of the estimate. Only the ticks of `settled` in
+    the state "active" count.
     """
     mask = settled(trace.kept("t_s"), scenario) & active(trace)
     com_rms: float | None = None
@@ -209,13 +213,18 @@ def payload_figures(output: Any) -> dict[str, Any]:
 def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
     """Returns the largest applied torque as a fraction of its limit, and the saturated joints.
 
+    On hardware the applied torque is the measured one; without torque sensing both are unknown.
+
     A joint is saturated when its applied torque was at 99.9 % of its limit or more in over 1 % of all ticks.
     """
     if not trace.ticks:
         return {"peak_fraction": None, "saturated_joints": []}
+    known = np.isfinite(trace.peak_torque_fraction)
+    if not known.any():
+        return {"peak_fraction": None, "saturated_joints": None}
     share = trace.saturated_ticks / trace.ticks
     return {
-        "peak_fraction": _number(float(trace.peak_torque_fraction.max())),
+        "peak_fraction": _number(float(trace.peak_torque_fraction[known].max())),
         "saturated_joints": [joint_names[i] for i in np.flatnonzero(share > SATURATED_SHARE).tolist()],
     }
 

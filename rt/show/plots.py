@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.loop.trace import TRUTH as TRUE_STATE
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run.summary import (
     active,
@@ -66,7 +67,7 @@ def write_plots(
     Returns:
         The files written, in the order in which to look at them.
     """
-    title = f"{robot.name} · {scenario.name}"
+    title = f"{robot.name} · {scenario.name}{'' if trace.against == TRUE_STATE else ', against the estimate'}"
     figures: dict[str, Figure] = {}
     with mpl.rc_context(STYLE):
         if stages["tick"].total:
@@ -76,7 +77,8 @@ def write_plots(
                 figures["balance"] = balance_figure(trace, robot, scenario, title)
                 if footholds(trace, robot):
                     figures["footsteps"] = footsteps_figure(trace, robot, scenario, title)
-                figures["estimation"] = estimation_figure(trace, scenario, title)
+                if trace.against == TRUE_STATE:
+                    figures["estimation"] = estimation_figure(trace, scenario, title)
             if robot.contacts:
                 figures["contact_forces"] = contact_figure(trace, robot, scenario, title)
             figures["torques"] = torque_figure(trace, robot, title)
@@ -107,7 +109,7 @@ def balance_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
     above.plot(cop[few, 0], cop[few, 1], color=FOURTH, linewidth=0.5, alpha=0.8, label="centre of pressure")
     above.plot(capture[few, 0], capture[few, 1], color=THIRD, linewidth=0.9, label="capture point")
     above.plot(reference[few, 0], reference[few, 1], color=REFERENCE, linestyle="--", label="CoM reference")
-    above.plot(com[few, 0], com[few, 1], color=TRUTH, label="CoM, true")
+    above.plot(com[few, 0], com[few, 1], color=TRUTH, label=f"CoM, {_known(trace)}")
     above.set_aspect("equal", adjustable="datalim")
     above.set(xlabel="x [m]", ylabel="y [m]")
     above.set_title("Top view")
@@ -227,7 +229,8 @@ def contact_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: s
         force_N = np.linalg.norm(trace.kept("f_true_W")[few, column], axis=1)
         commanded = trace.kept("w_F")[few, column]
         normal, tangential = axes[0, column], axes[1, column]
-        normal.plot(t_s, true_N, color=TRUTH, label="true")
+        if trace.forces_measured:
+            normal.plot(t_s, true_N, color=TRUTH, label=_known(trace, "measured"))
         normal.plot(t_s, commanded[:, 2], color=ESTIMATE, linewidth=0.9, label="commanded")
         normal.set_title(f"{contact.name}, µ = {contact.friction:g}", pad=TITLE_OVER_PUSHES)
         tangential.fill_between(t_s, contact.friction * np.maximum(true_N, 0.0), color=LIMIT, alpha=0.12,
@@ -256,14 +259,17 @@ def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
     few = _few(trace)
     t_s = trace.kept("t_s")[few]
     limits = robot.torque_limit_Nm
-    peaks = trace.peak_torque_fraction
+    peaks, applied = trace.peak_torque_fraction, trace.kept("tau_true")
+    if not np.isfinite(peaks).all():
+        # The robot does not measure its torques: those commanded take their place.
+        peaks, applied = np.abs(trace.kept("tau") / limits).max(axis=0), np.full_like(applied, np.nan)
     shown = float(np.clip(1.2 * peaks.max(), 0.25, BEYOND_LIMIT))
     for joint, name in enumerate(joints):
         plot = axes[joint]
         for low in (1.0, -BEYOND_LIMIT):
             plot.axhspan(low, low + BEYOND_LIMIT - 1.0, color=LIMIT, alpha=0.15, linewidth=0)
         plot.plot(t_s, trace.kept("tau")[few, joint] / limits[joint], color=ESTIMATE, linewidth=0.8)
-        plot.plot(t_s, trace.kept("tau_true")[few, joint] / limits[joint], color=TRUTH, linewidth=0.9)
+        plot.plot(t_s, applied[few, joint] / limits[joint], color=TRUTH, linewidth=0.9)
         share = f"{100.0 * peaks[joint]:.0f} % of {limits[joint]:.3g} Nm"
         plot.set_title(f"{name.removesuffix('_joint')}  {share}", fontsize=7.0, fontweight="normal")
         plot.set(ylim=(-shown, shown), xlim=(t_s[0], t_s[-1]))
@@ -276,7 +282,7 @@ def torque_figure(trace: Trace, robot: RobotModel, title: str) -> Figure:
     figure.suptitle(f"{title}: joint torques", fontweight="bold", x=0.01, ha="left")
     figure.legend(
         handles=[
-            Line2D([], [], color=TRUTH, label="applied"),
+            Line2D([], [], color=TRUTH, label=_known(trace, "measured", "applied")),
             Line2D([], [], color=ESTIMATE, label="commanded"),
             Line2D([], [], color=LIMIT, alpha=0.3, linewidth=6, label="beyond the limit"),
         ],
@@ -326,7 +332,7 @@ def hand_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str)
             plot = axes[axis, column]
             plot.plot(t_s, _hidden(true[:, axis] + error[:, axis], idle), color=REFERENCE, linestyle="--",
                       label="reference")  # fmt: skip
-            plot.plot(t_s, true[:, axis], color=TRUTH, label="true")
+            plot.plot(t_s, true[:, axis], color=TRUTH, label=_known(trace))
             plot.set_ylabel(f"{name} [m]")
             _show_at_least(plot, 0.02)
         axes[0, column].set_title(robot.hand_names[hand])
@@ -338,6 +344,11 @@ def hand_figure(trace: Trace, robot: RobotModel, scenario: Scenario, title: str)
     figure.suptitle(f"{title}: hands", fontweight="bold", x=0.01, ha="left")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
+
+
+def _known(trace: Trace, instead: str = "estimated", true: str = "true") -> str:
+    """Returns the word for values of the true state, or for what is drawn in their place on hardware."""
+    return true if trace.against == TRUE_STATE else instead
 
 
 def _show_at_least(plot: Axes, span: float) -> None:

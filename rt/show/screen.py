@@ -15,6 +15,7 @@ from kilohertz.controller.problem.soles import can_rest
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.loop.histogram import LatencyHistogram
+from kilohertz.rt.loop.trace import TRUTH
 from kilohertz.rt.run.result import SessionResult
 from kilohertz.rt.show.latency_bins import log_bins
 from kilohertz.sim.scenario_schema import Scenario
@@ -42,17 +43,23 @@ def print_run(console: Console, result: SessionResult, setup_s: float | None = N
         pace += f" over {result.plan.endpoint}"
     setup = "" if setup_s is None else f", after {setup_s:.1f} s of set-up"
     uses_truth = result.scenario.estimator == "truth"
+    simulated = summary["measured_against"] == TRUTH
     console.print()
     console.print(
         Text.assemble(
             (f"{result.robot.name} · {result.scenario.name}", "bold"),
-            f"   {summary['duration_s']:g} s simulated {pace}, which took {result.wall_s:.1f} s{setup};"
-            f" seed {result.plan.seed}" + (", true state instead of an estimate" if uses_truth else ""),
+            f"   {summary['duration_s']:g} s {'simulated' if simulated else 'run'} {pace}, "
+            f"which took {result.wall_s:.1f} s{setup}",
+            f"; seed {result.plan.seed}" if simulated else "",
+            ", true state instead of an estimate" if uses_truth else "",
         )
     )
     console.print(_padded(scenario_table(result.scenario), verdict(result)))
     for note in result.robot.notes:
         console.print(Text(f"  note: {note}", "dim"))
+    if not simulated:
+        text = "The robot sends no true state: tracking is judged against the estimate, torques as measured."
+        console.print(_padded(Text(text, "yellow")))
     console.print(_padded(figures_table(summary)))
     console.print(_padded(latency_table(summary["latency_us"])))
     console.print(_padded(tick_bars(result.loop.latency["tick"])))
@@ -88,7 +95,7 @@ def verdict(result: SessionResult) -> RenderableType:
         lines.append(Text(f"FELL after {result.fell_at_s:.3f} s", style="bold red"))
     elif result.exit_code:
         lines.append(Text(f"stopped: {result.loop.exit_state}", style="bold red"))
-    elif result.robot.floating:
+    elif result.robot.floating and result.fell is not None:
         lines.append(Text("did not fall", style="bold green"))
     else:
         lines.append(Text("done", style="bold green"))

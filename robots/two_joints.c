@@ -1,5 +1,5 @@
 /* Example of a driver: a robot of two joints about vertical axes, simulated in this file, behind version 1 of the wire
- * protocol (robots/PROTOCOL.md).
+ * protocol (PROTOCOL.md beside this file; `khz protocol` prints it).
  *
  *     cc -O2 -Wall -o two_joints two_joints.c -lzmq -lmsgpackc -lm
  *     ./two_joints ENDPOINT MODEL_SHA256 [wait]
