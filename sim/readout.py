@@ -41,7 +41,7 @@ class Readout:
         self._differentiates = sensors.velocity_from == "encoder"
         self._q_sampled: Vector = np.zeros(robot.na)
         self._v_sampled: Vector = np.zeros(robot.na)
-        self._sampled_tick = -1
+        self._sampled_tick = 0
         roll, pitch, yaw = sensors.imu_rpy_rad
         self._R_IM: Vector = pin.rpy.rpyToMatrix(roll, pitch, yaw)
         self._turned = any(sensors.imu_rpy_rad)
@@ -83,11 +83,11 @@ class Readout:
         if not self._differentiates:
             self._v_sampled[:] = measured.v
             return
-        if self._sampled_tick >= 0:
+        if tick > 0:
             np.subtract(measured.q, self._q_sampled, out=self._v_sampled)
             self._v_sampled /= (tick - self._sampled_tick) * STEP_S
         self._q_sampled[:] = measured.q
-        self._sampled_tick = tick
+        self._sampled_tick = tick if tick > 0 else self._joints.first_tick
 
     def _sample_imu(self, measured: SensorRow) -> None:
         told = self._told
@@ -103,6 +103,9 @@ class Readout:
 class _Device:
     """Sampling instants and lost samples of one device.
 
+    Attributes:
+        first_tick: tick of the sample with which a run begins, at most 0: the robot was at rest before.
+
     Args:
         rate_Hz: number of samples per second, at most one per tick; None for one in every tick.
         drop_fraction: probability with which a sample is lost.
@@ -113,11 +116,12 @@ class _Device:
         self._rng = np.random.default_rng(stream)
         self._per_tick = STEP_S * rate_Hz if rate_Hz is not None else 1.0
         self._phase = self._rng.random() if self._per_tick < 1.0 else 0.0
+        self.first_tick = -int(self._phase / self._per_tick)
         self._drop_fraction = drop_fraction
         self._count = -1
 
     def samples(self, tick: int) -> bool:
-        """Returns whether the device takes a sample in this tick; it does so in the first one."""
+        """Returns whether the device takes a sample in this tick; it does so in the first tick."""
         before, self._count = self._count, int(tick * self._per_tick + self._phase + ROUNDING)
         return self._count != before
 
