@@ -20,6 +20,8 @@ from kilohertz.sim.world import STEP_S
 Vector = NDArray[np.float64]
 
 JOINT_STREAM, IMU_STREAM, STAMP_STREAM = 5, 6, 8
+# Time between the stamps of two samples that come in one burst [s].
+BURST_S = 1e-5
 # Sampling instants that are late by a rounding error only are not missed.
 ROUNDING = 1e-9
 
@@ -47,7 +49,7 @@ class Readout:
         self._turned = any(sensors.imu_rpy_rad)
         self._gyro_range, self._accel_range = sensors.gyro_range_rad_s, sensors.accel_range_m_s2
         self._jitter_s = 1e-3 * sensors.jitter_ms
-        self._last_stamp_s = 0.0
+        self._last_stamp_s = -BURST_S
         self._lateness = np.random.default_rng([seed, STAMP_STREAM])
 
     def tell(self, measured: SensorRow) -> SensorRow:
@@ -73,9 +75,9 @@ class Readout:
         return told
 
     def _stamp(self, measured: SensorRow) -> None:
-        """Stamps the row late by a random time, but not before the row before it."""
+        """Stamps the row late by a random time, but after the row before it."""
         late_s = self._jitter_s * self._lateness.random()
-        self._last_stamp_s = max(float(measured.t_s[0]) + late_s, self._last_stamp_s)
+        self._last_stamp_s = max(float(measured.t_s[0]) + late_s, self._last_stamp_s + BURST_S)
         self._told.t_s[0] = self._last_stamp_s
 
     def _sample_velocity(self, measured: SensorRow, tick: int) -> None:

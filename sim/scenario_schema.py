@@ -233,8 +233,8 @@ class Sensors(Config):
         default=0.0,
         ge=0,
         le=5,
-        description="largest time by which the driver stamps a sample late; each lateness is random, and no "
-        "sample is stamped before the previous one",
+        description="largest time by which the driver stamps a sample late; each lateness is random, and "
+        "stamps keep the order of the samples",
     )
 
     def direct(self) -> bool:

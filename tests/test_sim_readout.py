@@ -7,7 +7,7 @@ import pinocchio as pin
 import pytest
 from sim_runs import robot, simulate
 
-from kilohertz.sim.readout import Readout
+from kilohertz.sim.readout import BURST_S, Readout
 from kilohertz.sim.scenario_schema import Sensors
 
 G1 = robot("g1")
@@ -184,9 +184,9 @@ def test_stamps_are_late_by_a_random_time_and_never_go_back():
         data = told(rows, jitter_ms=jitter_ms)
         late = field(data, "t_s") - field(table(rows), "t_s")
         assert late.min() >= 0.0
-        assert late.max() <= 1e-3 * jitter_ms
+        assert late.max() <= 1e-3 * jitter_ms + 5 * BURST_S
         assert late.std() > 0.1e-3 * jitter_ms
-        assert (np.diff(field(data, "t_s"), axis=0) >= 0.0).all()
+        assert (np.diff(field(data, "t_s"), axis=0) > 0.5 * BURST_S).all()
         np.testing.assert_array_equal(data[:, 2:], table(rows)[:, 2:])
 
 
