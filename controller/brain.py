@@ -183,7 +183,7 @@ class Brain:
         self._show()
         self._planned = self.motion.planned
         self._request: RequestRow | None = None
-        self._last_t = 0.0
+        self._last_t = self._reset_t = 0.0
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
         self._period = dt_s
@@ -243,7 +243,7 @@ class Brain:
         self.tuning.reset()
         self.motion.start()
         self._request = None
-        self._last_t = float(sensors.t_s[0])
+        self._last_t = self._reset_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
         self._usual_dt, self._ahead_s = self._dt, 0.0
@@ -363,7 +363,9 @@ class Brain:
         # A clock that was set back says nothing about the time that has passed.
         since_s = elapsed_s - self._ahead_s if elapsed_s > -shortest else shortest
         period_s = min(max(since_s, shortest), longest)
-        self._ahead_s = min(max(period_s - since_s, 0.0), _MOST_AHEAD * nominal)
+        # The sample of the reset may come again in the first step, which is no burst.
+        ahead_s = period_s - since_s if self._last_t != self._reset_t else 0.0
+        self._ahead_s = min(max(ahead_s, 0.0), _MOST_AHEAD * nominal)
         steady = self._usual_dt == nominal and self._ahead_s == 0.0
         self._earliest_s = shortest if steady else math.nan
         return period_s
