@@ -53,6 +53,9 @@ gap, in average periods."""
 _LONGER, _SHORTER = 0.25, 0.03
 """Low-pass weights of a period that is longer, or shorter, than the average. The second is small because a
 burst of samples often follows a pause."""
+_MOST_AHEAD = 3.0
+"""Largest time by which the sum of the periods may be ahead of the clock, in nominal periods. It is made up
+for, so that samples which are stamped late and in bursts do not make time pass faster."""
 _NAMES_TOLD = 4
 """Largest number of constraints that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
@@ -183,7 +186,7 @@ class Brain:
         self._show()
         self._planned = self.motion.planned
         self._request: RequestRow | None = None
-        self._last_t = 0.0
+        self._last_t = self._reset_t = 0.0
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
         self._period = dt_s
@@ -192,9 +195,10 @@ class Brain:
         names = [name for name, _ in robot.new_sensor_row().fields]
         self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
         self._forces_at = int(ends[names.index("accel")])
-        self._usual_dt = dt_s
-        # Range in which a period is used unchanged. While the average is not the nominal period,
-        # `_earliest_s` is NaN, which sends every period through `_likely_period`.
+        self._usual_dt, self._ahead_s = dt_s, 0.0
+        # Range in which a period is used unchanged. While the average is not the nominal period, or the sum
+        # of the periods is ahead of the clock, `_earliest_s` is NaN, which sends every period through
+        # `_likely_period`.
         self._earliest_s, self._latest_s = _SHORTEST_DT * dt_s, (2.0 - _SHORTEST_DT) * dt_s
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
@@ -243,10 +247,10 @@ class Brain:
         self.tuning.reset()
         self.motion.start()
         self._request = None
-        self._last_t = float(sensors.t_s[0])
+        self._last_t = self._reset_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
-        self._usual_dt = self._dt
+        self._usual_dt, self._ahead_s = self._dt, 0.0
         self._earliest_s = _SHORTEST_DT * self._dt
         self.supervisor.handle(ARM)
         self._show_state()
@@ -359,8 +363,16 @@ class Brain:
         longest = usual * (_LONGEST_DT if usual < _SLOW_S else _LONGEST_GAP)
         change = min(max(elapsed_s, 0.0), 2.0 * usual) - usual
         self._usual_dt = max(usual + change * (_LONGER if change > 0.0 else _SHORTER), nominal)
-        self._earliest_s = _SHORTEST_DT * nominal if self._usual_dt == nominal else math.nan
-        return min(max(elapsed_s, _SHORTEST_DT * nominal), longest)
+        shortest = _SHORTEST_DT * nominal
+        # A clock that was set back says nothing about the time that has passed.
+        since_s = elapsed_s - self._ahead_s if elapsed_s > -shortest else shortest
+        period_s = min(max(since_s, shortest), longest)
+        # The sample of the reset may come again in the first step, which is no burst.
+        ahead_s = period_s - since_s if self._last_t != self._reset_t else 0.0
+        self._ahead_s = min(max(ahead_s, 0.0), _MOST_AHEAD * nominal)
+        steady = self._usual_dt == nominal and self._ahead_s == 0.0
+        self._earliest_s = shortest if steady else math.nan
+        return period_s
 
     def _leave_out(self, why: str) -> float:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.

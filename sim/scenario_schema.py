@@ -176,7 +176,11 @@ def _whole_milliseconds(value: Any) -> Any:
 
 
 class Sensors(Config):
-    """Sensor errors, and the delay of sensors, bus and drives."""
+    """Sensor errors, the delay of sensors, bus and drives, and what the driver makes of the measured values.
+
+    The driver tells the controller the latest values that it has, at 1 kHz. The drives' own control uses the
+    measured values themselves: they are not held, lost, limited or stamped late.
+    """
 
     noise: Annotated[Noise, BeforeValidator(_noise_by_name)] = DEFAULT_NOISE
     noise_scale: float = Field(
@@ -188,6 +192,55 @@ class Sensors(Config):
     delay_ms: Annotated[float, BeforeValidator(_whole_milliseconds)] = Field(
         default=2.0, ge=0, le=50, description="time from a sensor sample to the torque that answers it"
     )
+    encoder_rate_Hz: float | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="rate at which joint positions, velocities and torques are sampled, at a random phase; "
+        "between two samples the driver repeats the last one with new time stamps; without it 1000",
+    )
+    velocity_from: Literal["sensor", "encoder"] = Field(
+        default="sensor",
+        description="`encoder`: the joint velocity is the difference of two encoder samples, as quantised, "
+        "divided by the time between them, and has no noise of its own",
+    )
+    imu_rate_Hz: float | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="rate at which the IMU is sampled, as `encoder_rate_Hz` is for the joints",
+    )
+    imu_rpy_rad: Vector3 = Field(
+        default=(0.0, 0.0, 0.0),
+        description="roll, pitch and yaw by which the IMU is mounted off the axes that robot.yaml declares",
+    )
+    gyro_range_rad_s: Positive | None = Field(
+        default=None, description="largest value of each gyro axis; larger ones are clipped; without it none"
+    )
+    accel_range_m_s2: float | None = Field(
+        default=None,
+        ge=10,
+        description="largest value of each accelerometer axis; larger ones are clipped; without it none",
+    )
+    drop_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.9,
+        description="fraction of the samples of the joints, and likewise but independently of the IMU, that "
+        "are lost on their bus; the driver then repeats the previous values with a new time stamp",
+    )
+    jitter_ms: float = Field(
+        default=0.0,
+        ge=0,
+        le=5,
+        description="largest time by which the driver stamps a sample late; each lateness is random, and "
+        "stamps keep the order of the samples",
+    )
+
+    def direct(self) -> bool:
+        """Returns whether the controller is told every measured value as it is, at 1 kHz."""
+        errors = {"noise", "noise_scale", "delay_ms"}
+        return self.model_dump(exclude=errors) == Sensors().model_dump(exclude=errors)
 
 
 def _empty_for_null(value: Any) -> Any:

@@ -13,6 +13,7 @@ from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, SensorRow
 from kilohertz.sim.actuators import Drives, DriveState
+from kilohertz.sim.readout import Readout
 from kilohertz.sim.scenario import TRUNK, attachments, link_names
 from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
@@ -83,6 +84,8 @@ class SimulatedRobot:
         sensors = scenario.sensors
         self._noise = SensorNoise(robot, sensors.noise.scaled(sensors.noise_scale), seed)
         self._row = robot.new_sensor_row()
+        self._readout = None if sensors.direct() else Readout(robot, sensors, seed)
+        self._told = self._row
         self._ctrl = self._data.ctrl
         self._qvel = self._data.qvel
         self._v_true = np.zeros(robot.na)
@@ -110,7 +113,7 @@ class SimulatedRobot:
 
     def read(self, sensors: SensorRow) -> bool:
         """Copies the newest sample into a sensor row; the sample stays the same until the next step."""
-        sensors.data[:] = self._row.data
+        sensors.data[:] = self._told.data
         return True
 
     def write(self, command: CommandRow) -> None:
@@ -179,6 +182,8 @@ class SimulatedRobot:
             row.contact_force_N[:] = np.nan
             np.copyto(row.contact_force_N, truth.normal_force_N, where=self._has_force_sensor)
         self._noise.add(row)
+        if self._readout is not None:
+            self._told = self._readout.tell(row)
 
     def _check_fall(self) -> None:
         if not math.isfinite(float(self.truth.v.sum())):

@@ -292,6 +292,19 @@ def test_a_jump_of_the_clock_is_no_jump_of_state_or_torque(still, jump_s, dt_s):
     assert estimator.dt_s == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize("late_s", [[0.0, 3e-3, 2e-3, 1e-3], [2e-3, 1e-3, 0.0, 1e-4], [0.0, 9e-4, 0.0, 3e-4]])
+def test_samples_that_are_stamped_late_and_in_bursts_do_not_make_time_pass_faster(still, late_s):
+    brain, estimator, sensors = still
+    for _ in range(5):
+        step(brain, sensors)
+    start_s, passed_s = sensors.t_s[0], 0.0
+    for tick in range(400):
+        sensors.t_s[0] = start_s + 1e-3 * tick + late_s[tick % 4]
+        step(brain, sensors)
+        passed_s += estimator.dt_s
+    assert passed_s == pytest.approx(0.4, abs=4e-3)
+
+
 def test_without_solutions_the_ladder_is_descended_within_torque_limits():
     def refuse(tick, sensors, brain):
         if tick == 20:

@@ -9,7 +9,7 @@ from kin_arrays import kin_arrays
 from plain_python import plain
 
 from kilohertz.controller.walking import references
-from kilohertz.controller.walking.references import SEEN, Leading, WalkingArrays
+from kilohertz.controller.walking.references import SEEN, SEEN_SLIDES, Leading, WalkingArrays
 from kilohertz.controller.walking.swing import (
     AXES,
     EDGES,
@@ -30,6 +30,7 @@ def arrays(n_refs: int = 60, **fields) -> WalkingArrays:
     """What walking sees and writes, with these fields; the others are zeros."""
     blank = {
         "seen": np.zeros(SEEN),
+        "slide": np.zeros((2, 2)),
         "heading": np.zeros(1),
         "p_WS": np.zeros(3),
         "references": np.zeros(n_refs),
@@ -118,6 +119,27 @@ def test_feet_are_seen_near_the_heading_however_often_it_has_turned(turns):
     np.testing.assert_allclose(walk.p_WS, p.mean(axis=0))
     # The heading turns towards the mean of the feet, by a fifth in 0.05 s.
     assert walk.heading[0] == pytest.approx(heading - 0.2 * 0.05)
+
+
+def slides(velocities):
+    """(n,) speed along its sole at which a foot with these (n, 2) velocities is seen to slide [m/s]."""
+    walk, vel = arrays(), np.zeros((2, 6))
+    p, R = np.zeros((2, 3)), np.tile(np.eye(3), (2, 1, 1))
+    k, seen = kin_arrays(p=p, R=R, vel=vel, p_WC=np.zeros(3), v_WC=np.zeros(3)), []
+    for v in velocities:
+        vel[0, :2] = v
+        see_feet(1e-3, 4.0, k, walk)
+        seen.append(walk.seen[SEEN_SLIDES])
+    return np.array(seen)
+
+
+def test_noise_of_its_velocity_is_no_sliding_of_a_foot_but_sliding_is_soon_seen():
+    noise = np.random.default_rng(0).normal(scale=0.06, size=(1000, 2))
+    assert (np.hypot(*noise.T) > 0.09).mean() > 0.2
+    assert slides(noise).max() < 0.05
+    sliding = slides(np.add(noise, [0.2, 0.0]))
+    assert (sliding[25:] > 0.09).all()
+    assert sliding.mean() == pytest.approx(0.2, rel=0.05)
 
 
 def test_the_body_accelerates_off_the_zero_moment_point_and_keeps_its_height_over_a_slope():

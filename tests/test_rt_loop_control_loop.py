@@ -41,6 +41,7 @@ class FakeRobot:
 
     lost_after: int = 10**9
     missing_stamps: set[int] = field(default_factory=set)
+    late_s: tuple[float, ...] = (0.0,)
     reads: int = 0
     commands: list[tuple[float, float, float]] = field(default_factory=list)
     on_write: Callable[[int], None] = lambda tick: None
@@ -53,7 +54,7 @@ class FakeRobot:
         sensors.seq[0] += 1
         while int(sensors.seq[0]) in self.missing_stamps:
             sensors.seq[0] += 1
-        sensors.t_s[0] = sensors.seq[0] * 1e-3
+        sensors.t_s[0] = sensors.seq[0] * 1e-3 + self.late_s[self.reads % len(self.late_s)]
         sensors.q[:] = 0.25
         return True
 
@@ -186,6 +187,20 @@ def test_a_jump_of_the_robots_clock_is_not_taken_for_missed_states() -> None:
     bench = Bench(missing_stamps=set(range(11, 100_000)))
     result = bench.run(30, pace=Pace.ROBOT)
     assert (result.ticks, result.overruns) == (30, 0)
+
+
+@pytest.mark.parametrize("late_s", [(0.0, 3e-3, 2e-3, 1e-3), (0.0, 9e-4, 2e-4), (0.0, 0.0, 0.0, 0.0, 2e-3)])
+def test_states_that_are_stamped_late_are_not_counted_as_lost_again_and_again(late_s: tuple[float]) -> None:
+    bench = Bench(late_s=late_s)
+    result = bench.run(2000, pace=Pace.ROBOT)
+    assert result.ticks + result.overruns == pytest.approx(2000, abs=1)
+    assert result.overruns <= 3
+    assert DEGRADED not in [event.kind for event in result.events]
+
+
+def test_a_lost_state_among_late_ones_is_counted() -> None:
+    result = Bench(late_s=(0.0, 9e-4), missing_stamps={500, 501, 900}).run(2000, pace=Pace.ROBOT)
+    assert result.overruns == pytest.approx(3, abs=1)
 
 
 def test_requests_follow_the_schedule_and_the_last_of_a_tick_counts(bench: Bench) -> None:

@@ -53,8 +53,20 @@ def result(name, scenario, seconds, endpoint=None):
     return Session(RunPlan(name, scenario, seconds, endpoint=endpoint, lockstep=endpoint is not None)).run()
 
 
-@pytest.mark.parametrize(("name", "scenario"), [("g1", "squat"), ("panda", "default-arm")])
+POOR_SENSORS = """
+name: poor-sensors
+duration_s: 1
+sensors: {encoder_rate_Hz: 250, imu_rate_Hz: 200, drop_fraction: 0.2, jitter_ms: 0.3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario"), [("g1", "squat"), ("panda", "default-arm"), ("g1", POOR_SENSORS)]
+)
 def test_a_run_over_the_link_is_the_run_in_one_process_bit_for_bit(tmp_path, name, scenario):
+    if scenario == POOR_SENSORS:
+        (tmp_path / "poor.yaml").write_text(scenario)
+        scenario = str(tmp_path / "poor.yaml")
     here = result(name, scenario, 0.3)
     with Served(serve(f"ipc://{tmp_path / 'robot'}", name, scenario)) as served:
         there = result(name, scenario, 0.3, served.endpoint)

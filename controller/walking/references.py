@@ -41,6 +41,9 @@ _LOWEST_M_S2, _HIGHEST_M_S2 = -6.0, 8.0
 _HEADING_RATE_PER_S = 4.0
 _SOLE_RATE_M_S = 0.3
 """Largest speed at which the ground height in the reference of the centre of mass changes [m/s]."""
+_SLIDE_S = 0.02
+"""Time constant of the low-pass on the feet's velocities [s]; a foot that slides does so for longer, and the
+noise of its velocity is white."""
 _NONE = -1
 
 FOOT_X, FOOT_Y, FOOT_YAW = range(3)
@@ -48,7 +51,7 @@ FOOT = 3
 """Indices of the measurements of a foot, and their number FOOT; those of foot f begin at FOOT * f."""
 SEEN_Z, SEEN_XI, SEEN_OFF, SEEN_SLIDES = 6, 8, 10, 11
 """Indices after those of both feet. SEEN_Z: height of each foot [m]. SEEN_XI: the DCM [m]. SEEN_OFF: distance
-of the DCM from its plan [m]. SEEN_SLIDES: speed of each foot along its sole [m/s]."""
+of the DCM from its plan [m]. SEEN_SLIDES: speed of each foot along its sole, low-passed [m/s]."""
 SEEN = 13
 """Size of `WalkingArrays.seen`."""
 
@@ -58,6 +61,8 @@ class WalkingArrays(NamedTuple):
 
     seen: Floats
     """(SEEN,) measurements: FOOT_X to FOOT_YAW of both feet, then SEEN_Z to SEEN_SLIDES."""
+    slide: Floats
+    """(2, 2) horizontal velocity of each foot, low-passed over _SLIDE_S [m/s]."""
     heading: Floats
     """(1,) mean yaw of the feet, low-pass filtered and unwrapped [rad]."""
     p_WS: Floats
@@ -124,9 +129,9 @@ class References:
 
     Attributes:
         arrays: the arrays that compiled code takes.
-        seen, heading, sole_z, xi_des, p_WS, R_des, p_WC_des, v_WC_des: fields of `arrays`; see
+        seen, slide, heading, sole_z, xi_des, p_WS, R_des, p_WC_des, v_WC_des: fields of `arrays`; see
             `WalkingArrays`.
-        see: kernel that writes `seen`, `heading` and `p_WS`; see `see_feet`.
+        see: kernel that writes `seen`, `slide`, `heading` and `p_WS`; see `see_feet`.
         lead: kernel that writes the references of the centre of mass, base and trunk; see `lead_body`.
     """
 
@@ -136,13 +141,14 @@ class References:
         def row(name: str) -> int:
             return int(tasks.table[index[name], REF]) if name in index else _NONE
 
-        self.seen, self.p_WS = np.zeros(SEEN), np.zeros(3)
+        self.seen, self.slide, self.p_WS = np.zeros(SEEN), np.zeros((2, 2)), np.zeros(3)
         self.heading, self.sole_z = np.zeros(1), np.zeros(1)
         self.R_des = np.eye(3)
         self.xi_des, self.p_WC_des, self.v_WC_des = np.zeros(2), np.zeros(3), np.zeros(3)
         self._height_gain = np.zeros(2)
         self.arrays = WalkingArrays(
             seen=self.seen,
+            slide=self.slide,
             heading=self.heading,
             p_WS=self.p_WS,
             references=tasks.ref,
@@ -181,7 +187,8 @@ def see_feet(dt_s: float, omega: float, k: Kin, walk: WalkingArrays) -> None:
         dt_s: duration of the tick [s].
         omega: natural frequency of the pendulum, for the DCM [1/s].
         k: kinematics; the frames of the two feet come first.
-        walk: its `seen`, `heading` and `p_WS` are written; the yaw of the feet is unwrapped to the heading.
+        walk: its `seen`, `slide`, `heading` and `p_WS` are written; the yaw of the feet is unwrapped to the
+            heading.
     """
     seen, heading = walk.seen, walk.heading[0]
     for f in range(2):
@@ -190,7 +197,9 @@ def see_feet(dt_s: float, omega: float, k: Kin, walk: WalkingArrays) -> None:
         yaw = math.atan2(k.R[f, Y, X], k.R[f, X, X]) - heading
         seen[at + FOOT_YAW] = heading + yaw - 2.0 * math.pi * round(yaw / (2.0 * math.pi))
         seen[SEEN_Z + f] = k.p[f, Z]
-        seen[SEEN_SLIDES + f] = math.hypot(k.vel[f, X], k.vel[f, Y])
+        for r in range(2):
+            walk.slide[f, r] += (k.vel[f, r] - walk.slide[f, r]) * min(dt_s / _SLIDE_S, 1.0)
+        seen[SEEN_SLIDES + f] = math.hypot(walk.slide[f, X], walk.slide[f, Y])
     for r in range(2):
         seen[SEEN_XI + r] = k.p_WC[r] + k.v_WC[r] / omega
     seen[SEEN_OFF] = math.hypot(seen[SEEN_XI] - walk.xi_des[X], seen[SEEN_XI + 1] - walk.xi_des[Y])

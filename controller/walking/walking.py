@@ -225,6 +225,7 @@ class Walking:
         kin, gait_state = self._body.arrays.kin, self._gait_state
         self._steps = self._free if footsteps is None else self._given
         self._refs.heading[0] = math.atan2(kin.R[0, Y, X] + kin.R[1, Y, X], kin.R[0, X, X] + kin.R[1, X, X])
+        self._refs.slide[:] = 0.0
         self._see(0.0)
         self.velocity_reference.begin(*gait_state.middle)
         if footsteps is not None:

@@ -39,6 +39,9 @@ STOP_TICKS = 1900
 CLOCK_JUMP_TICKS = 1000
 """If the time stamps of two successive states are this many periods apart or more, the clock of the robot is
 taken to have jumped."""
+LATEST_TICKS, KEPT_LATENESS = 8.0, 0.99
+"""Largest lateness of a time stamp that is told from a clock that was set back, in periods, and the fraction
+of a lateness that is remembered from tick to tick: the robot's period may not be exactly the nominal one."""
 COLLECT_EVERY_TICKS = 64
 """Number of ticks between two collections of young objects while automatic garbage collection is off."""
 MISSES_KEPT = 256
@@ -189,6 +192,7 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         self._degraded = False
         self._previous_start_ns = 0
         self._previous_t_s = np.nan
+        self._behind = 0.0
         self._last_command: CommandRow | None = None
         self._state = ""
         self._link_lost = False
@@ -307,8 +311,12 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         start_ns = self.clock.now()
         t_s = self._sensors.t_s.item()
         periods = (t_s - self._previous_t_s) * 1e9 / self.clock.period_ns
+        # A state that is stamped late is no miss if the count of ticks was already ahead for such a state.
+        behind = self._behind + periods - 1.0
         # NaN at the first state, which has no predecessor; after a clock jump the misses are not known.
-        self._missed = round(periods) - 1 if 1.5 < periods < CLOCK_JUMP_TICKS else 0
+        self._missed = missed = round(behind) if behind > 0.5 and periods < CLOCK_JUMP_TICKS else 0
+        behind -= missed
+        self._behind = KEPT_LATENESS * behind if -LATEST_TICKS < behind < 0.0 else 0.0
         self._previous_t_s = t_s
         self._tick += self._missed
         self.stages.begin(self._tick, start_ns, start_ns)
