@@ -165,11 +165,6 @@ def test_a_broken_model_is_refused_in_a_sentence(tmp_path: Path, text: str, expe
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_joints_of_an_mjcf_cannot_be_locked(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="MJCF"):
-        read(tmp_path, "<mujoco/>", {"j": 0.0})
-
-
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
@@ -189,16 +184,3 @@ def test_a_limit_that_is_no_angle_is_refused(tmp_path: Path, limit: str, expecte
     with pytest.raises(ModelFileError) as caught:
         read_model(path, {}, floating=False)
     assert expected in str(caught.value)
-
-
-def test_a_joint_that_follows_another_is_noted_unless_it_is_locked(tmp_path: Path) -> None:
-    path = tmp_path / "arm.urdf"
-    path.write_text(
-        '<robot name="r"><link name="a"/><link name="b"><inertial><mass value="1"/>'
-        '<inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial></link>'
-        '<joint name="j" type="revolute"><parent link="a"/><child link="b"/>'
-        '<limit lower="0" upper="1" effort="1" velocity="1"/><mimic joint="k"/></joint></robot>'
-    )
-    (note,) = read_model(path, {}, floating=False).notes
-    assert note.startswith("joint 'j' follows joint 'k' in the file (mimic)")
-    assert read_model(path, {"j": 0.5}, floating=False).notes == ()

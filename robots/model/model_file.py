@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,9 @@ from typing import Literal
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.robots.model.inertia import InertiaError, check_inertias
+from kilohertz.robots.model.inertia import check_inertias
+from kilohertz.robots.model.mimic import lock_followers
+from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
@@ -28,9 +30,7 @@ WIDEST_LIMIT_RAD = 4.0 * math.pi
 
 ModelFormat = Literal["urdf", "mjcf"]
 
-
-class ModelFileError(ValueError):
-    """The model file cannot be used. The text is one sentence."""
+__all__ = ["ModelFile", "ModelFileError", "ModelFormat", "find_model", "read_model", "urdf_joint_names"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class ModelFile:
         text: text from which the models are built: the rewritten URDF, or the content of the MJCF file.
         source: bytes of the file.
         notes: one sentence for each part of the file that is not read as it stands.
+        locked_rad: joints that are fixed, with their positions [rad, or m for a sliding joint].
     """
 
     path: Path
@@ -50,6 +51,7 @@ class ModelFile:
     text: str
     source: bytes
     notes: tuple[str, ...] = ()
+    locked_rad: Mapping[str, float] = field(default_factory=dict)
 
 
 def find_model(reference: str, folder: Path) -> Path:
@@ -88,7 +90,12 @@ def _inside_package(package: str, inside: str) -> Path:
 
 
 def read_model(
-    path: Path, locked_rad: Mapping[str, float], floating: bool, repair_inertia: bool = False
+    path: Path,
+    locked_rad: Mapping[str, float],
+    floating: bool,
+    repair_inertia: bool = False,
+    posture_rad: Mapping[str, float] | None = None,
+    named_links: Collection[str] = (),
 ) -> ModelFile:
     """Reads a URDF or MJCF file.
 
@@ -97,6 +104,8 @@ def read_model(
         locked_rad: joints to fix, with their positions [rad, or m for a sliding joint].
         floating: whether the robot has a floating base.
         repair_inertia: whether to mend impossible inertias of a URDF.
+        posture_rad: nominal joint positions, at which joints of grippers that follow another are locked.
+        named_links: links that robot.yaml names, which such joints must not move.
 
     Raises:
         ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
@@ -109,17 +118,14 @@ def read_model(
         raise ModelFileError(f"'{path}' cannot be read: {error.strerror}") from None
     except (ET.ParseError, ValueError, LookupError) as error:
         raise ModelFileError(f"'{path}' is not valid XML: {error}") from None
+    text = source.decode("utf-8", "replace")
     if root.tag == "mujoco":
-        if locked_rad:
-            raise ModelFileError(
-                "is an MJCF file, in which joints cannot be locked: remove the joints from the file"
-            )
         if repair_inertia:
             raise ModelFileError(
                 "is an MJCF file, for which repair_inertia is not used: give the file "
                 '<compiler balanceinertia="true"/>'
             )
-        return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
+        return ModelFile(path, "mjcf", text, source, locked_rad=dict(locked_rad))
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
     parts = [part for tag in ("link", "joint") for element in root.findall(tag) for part in element.iter()]
@@ -130,26 +136,17 @@ def read_model(
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
-    notes = tuple(
-        f"joint '{joint.get('name')}' follows joint '{mimic.get('joint')}' in the file (mimic), but has a "
-        "motor of its own here: lock it if the robot has none (locked_joints_rad)"
-        for joint in root.findall("joint")
-        if (mimic := joint.find("mimic")) is not None
-        and joint.get("type") != "fixed"
-        and joint.get("name") not in locked_rad
-    )
+    following = lock_followers(root, text, locked_rad, posture_rad or {}, named_links)
+    locks = dict(locked_rad) | dict(following.positions)
     for joint in root.findall("joint"):
-        _normalise_joint(joint, locked_rad)
-    try:
-        notes += check_inertias(root, source.decode("utf-8", "replace"), repair_inertia)
-    except InertiaError as error:
-        raise ModelFileError(str(error)) from None
-    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes)
+        _normalise_joint(joint, locks)
+    notes = following.notes + check_inertias(root, text, repair_inertia)
+    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes, locks)
 
 
-def urdf_joint_names(text: str) -> list[str]:
-    """Returns the names of all movable joints of a URDF or MJCF text, in the order of the file."""
-    root = ET.fromstring(text)
+def urdf_joint_names(path: Path) -> list[str]:
+    """Returns the names of all movable joints of a URDF or MJCF file, in the order of the file."""
+    root = ET.parse(path).getroot()
     return [
         joint.get("name", "")
         for joint in root.iter("joint")
