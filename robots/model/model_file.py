@@ -96,6 +96,7 @@ def read_model(
     repair_inertia: bool = False,
     posture_rad: Mapping[str, float] | None = None,
     named_links: Collection[str] = (),
+    forward_rad: float = 0.0,
 ) -> ModelFile:
     """Reads a URDF or MJCF file.
 
@@ -106,6 +107,7 @@ def read_model(
         repair_inertia: whether to mend impossible inertias of a URDF.
         posture_rad: nominal joint positions, at which joints of grippers that follow another are locked.
         named_links: links that robot.yaml names, which such joints must not move.
+        forward_rad: direction in which the robot faces, about the z axis of the URDF's root link [rad].
 
     Raises:
         ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
@@ -125,6 +127,11 @@ def read_model(
                 "is an MJCF file, for which repair_inertia is not used: give the file "
                 '<compiler balanceinertia="true"/>'
             )
+        if forward_rad:
+            raise ModelFileError(
+                "is an MJCF file, for which forward_rad is not used: turn the parts of the root body until "
+                "the robot faces along its x axis"
+            )
         return ModelFile(path, "mjcf", text, source, locked_rad=dict(locked_rad))
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
@@ -141,6 +148,9 @@ def read_model(
     for joint in root.findall("joint"):
         _normalise_joint(joint, locks)
     notes = following.notes + check_inertias(root, text, repair_inertia)
+    if forward_rad:
+        _turn_base(root, forward_rad)
+        notes += (f"the robot faces {math.degrees(forward_rad):.4g} deg from the x axis of its root link",)
     return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes, locks)
 
 
@@ -262,6 +272,22 @@ def _leave_root_joint_to_reader(root: ET.Element) -> None:
             for element in root.findall("link"):
                 if element.get("name") == parent:
                     root.remove(element)
+
+
+def _turn_base(root: ET.Element, forward_rad: float) -> None:
+    """Adds a root link without mass, whose x axis points in the direction in which the robot faces."""
+    links = [link.get("name", "") for link in root.findall("link")]
+    children = {_child(joint, "child") for joint in root.findall("joint")}
+    old = next(link for link in links if link not in children)
+    new = f"{old}_forward"
+    while new in links:
+        new += "_"
+    joint = ET.Element("joint", name=f"{new}_joint", type="fixed")
+    ET.SubElement(joint, "parent", link=new)
+    ET.SubElement(joint, "child", link=old)
+    ET.SubElement(joint, "origin", xyz="0 0 0", rpy=f"0 0 {-forward_rad:.17g}")
+    root.insert(0, ET.Element("link", name=new))
+    root.append(joint)
 
 
 def _child(joint: ET.Element, tag: str) -> str:

@@ -40,7 +40,7 @@ class Reading:
     @property
     def flies(self) -> bool:
         """Whether the root is free."""
-        return self.model.njoints > 1 and self.model.joints[1].shortname() == "JointModelFreeFlyer"
+        return self.model.njoints > 1 and str(self.model.joints[1].shortname()) == "JointModelFreeFlyer"
 
 
 def read_robot(path: Path, description: RobotDescription) -> Reading:
@@ -61,6 +61,7 @@ def read_robot(path: Path, description: RobotDescription) -> Reading:
         description.repair_inertia,
         description.posture_rad,
         named_links(description),
+        description.forward_rad,
     )
     if file.format == "mjcf":
         reading = _read_mjcf(file, description)

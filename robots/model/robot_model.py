@@ -464,10 +464,9 @@ class _Build:
 
 
 def _content(description: RobotDescription) -> dict[str, Any]:
-    """Returns the content of a robot.yaml; without `repair_inertia` its hash stays the same."""
-    return description.model_dump(
-        mode="json", exclude=None if description.repair_inertia else {"repair_inertia"}
-    )
+    """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
+    added = {key for key in ("repair_inertia", "forward_rad") if not getattr(description, key)}
+    return description.model_dump(mode="json", exclude=added)
 
 
 def _listed(names: list[str]) -> str:
