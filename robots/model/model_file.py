@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 import numpy as np
 import pinocchio as pin
 
 from kilohertz.robots.model.inertia import check_inertias
 from kilohertz.robots.model.mimic import lock_followers
-from kilohertz.robots.model.model_error import ModelFileError
+from kilohertz.robots.model.model_error import ModelFileError, at_line
 from kilohertz.robots.model.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
@@ -139,7 +140,7 @@ def read_model(
     expressions = any("${" in value for part in parts for value in part.attrib.values())
     if expressions or any("xacro" in element.tag for element in root):
         raise ModelFileError(f"'{path}' is xacro: expand it first (xacro {path.name} > robot.urdf)")
-    _check_tree(root)
+    _check_tree(root, text, locked_rad)
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
@@ -164,7 +165,7 @@ def urdf_joint_names(path: Path) -> list[str]:
     ]
 
 
-def _check_tree(root: ET.Element) -> None:
+def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
     """Refuses a URDF that pinocchio or MuJoCo would reject with an unclear message or misread."""
     links = [link.get("name", "") for link in root.findall("link")]
     joints = root.findall("joint")
@@ -202,14 +203,17 @@ def _check_tree(root: ET.Element) -> None:
         inertial = element.find("inertial")
         if inertial is not None:
             name = element.get("name", "")
-            _check_numbers(inertial.find("mass"), ("value",), f"the mass of link '{name}'")
+            where = f"of link '{name}'{at_line(source, 'link', name)}"
+            _check_numbers(inertial.find("mass"), ("value",), f"the mass {where}")
             moments = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
-            _check_numbers(inertial.find("inertia"), moments, f"the inertia of link '{name}'")
+            _check_numbers(inertial.find("inertia"), moments, f"the inertia {where}")
     for joint in joints:
         if joint.get("type") in ("revolute", "prismatic"):
-            limit = f"the limit of joint '{joint.get('name')}'"
+            name = joint.get("name", "")
+            limit = f"the limit of joint '{name}'{at_line(source, 'joint', name)}"
             _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
-            _check_range(joint, limit)
+            if name not in locked:
+                _check_range(joint, limit)
 
 
 def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
@@ -224,10 +228,13 @@ def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: s
 
 
 def _check_range(joint: ET.Element, meaning: str) -> None:
-    """Refuses position limits that are no numbers, or that must be degrees."""
+    """Refuses position limits that are missing, swapped, no numbers, or that must be degrees."""
     element = joint.find("limit")
     if element is None:
         return
+    if "lower" not in element.attrib and "upper" not in element.attrib:
+        raise ModelFileError(f"{meaning} lacks 'lower' and 'upper', without which the joint cannot move")
+    bounds = []
     for key in ("lower", "upper"):
         text = element.get(key, "0")
         try:
@@ -236,18 +243,23 @@ def _check_range(joint: ET.Element, meaning: str) -> None:
             value = math.nan
         if not math.isfinite(value):
             remedy = " (a joint without limits is of type 'continuous')" if "inf" in text.lower() else ""
+            if "," in text:
+                remedy = " (with a decimal point, not a comma)"
             raise ModelFileError(f"{meaning}: {key}='{text}' should be a finite number{remedy}")
         if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < UNLIMITED_RAD:
             raise ModelFileError(
                 f"{meaning}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
                 "degrees? (a joint without limits is of type 'continuous')"
             )
+        bounds.append(value)
+    if bounds[0] > bounds[1]:
+        raise ModelFileError(f"{meaning}: lower={bounds[0]:g} is above upper={bounds[1]:g}: swap them")
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
     for mesh in root.iter("mesh"):
         name = mesh.get("filename", "")
-        inside = name.partition("://")[2] if "://" in name else name
+        inside = unquote(name.partition("://")[2] if "://" in name else name)
         if name.startswith("file://"):
             candidates = [Path(inside)]
         elif "://" in name:
@@ -257,6 +269,8 @@ def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
             candidates += [parent / within for parent in path.parents[:3]]
         else:
             candidates = [path.parent / inside]
+        if "://" not in name:
+            candidates.append(path.parent / name)
         for candidate in candidates:
             if candidate.is_file():
                 mesh.set("filename", str(candidate.resolve()))

@@ -367,10 +367,6 @@ class _Build:
         for joint, value, low, high in zip(self.joint_names, posture, lower, upper, strict=True):
             if low <= value <= high:
                 continue
-            if low > high:
-                sentence = f"has joint '{joint}', whose lower limit {low:g} is above its upper limit {high:g}"
-                self.problems.append(self.positions.problem(("model",), sentence, wrong=""))
-                continue
             given = joint in self.description.posture_rad
             loc = ("posture_rad", joint) if given else ("posture_rad",)
             sentence = (
