@@ -136,6 +136,24 @@ def read_model(
         return ModelFile(path, "mjcf", text, source, locked_rad=dict(locked_rad))
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
+    return _read_urdf(
+        path, root, source, locked_rad, floating, repair_inertia, posture_rad or {}, named_links, forward_rad
+    )
+
+
+def _read_urdf(
+    path: Path,
+    root: ET.Element,
+    source: bytes,
+    locked_rad: Mapping[str, float],
+    floating: bool,
+    repair_inertia: bool,
+    posture_rad: Mapping[str, float],
+    named_links: Collection[str],
+    forward_rad: float,
+) -> ModelFile:
+    """Rewrites a URDF; arguments as for `read_model`."""
+    text = source.decode("utf-8", "replace")
     parts = [part for tag in ("link", "joint") for element in root.findall(tag) for part in element.iter()]
     expressions = any("${" in value for part in parts for value in part.attrib.values())
     if expressions or any("xacro" in element.tag for element in root):
@@ -144,7 +162,7 @@ def read_model(
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
-    following = lock_followers(root, text, locked_rad, posture_rad or {}, named_links)
+    following = lock_followers(root, text, locked_rad, posture_rad, named_links)
     locks = dict(locked_rad) | dict(following.positions)
     for joint in root.findall("joint"):
         _normalise_joint(joint, locks)
