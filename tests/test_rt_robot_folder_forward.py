@@ -97,3 +97,20 @@ def test_a_robot_whose_root_link_faces_back_walks_forward(tmp_path: Path) -> Non
     forward, aside = result.summary["tracking"]["mean_velocity_m_s"]
     assert forward == pytest.approx(0.2, rel=0.15)
     assert abs(aside) < 0.02
+
+
+def test_the_public_icub_faces_against_its_root_link_and_stands_on_its_whole_soles(tmp_path: Path) -> None:
+    model = "example-robot-data:icub_description/robots/icub.urdf"
+    robot = RobotModel.load(new_robot(model, tmp_path / "icub"))
+    assert robot.description.forward_rad == pytest.approx(np.pi, abs=1e-4)
+    assert robot.description.repair_inertia
+    assert [contact.link for contact in robot.contacts] == ["l_foot", "r_foot"]
+    data = robot.pin_model.createData()
+    pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+    for contact in robot.contacts:
+        pose = data.oMf[contact.frame_id]
+        length_m, width_m, height_m = np.ptp([pose.act(corner) for corner in contact.corners_F], axis=0)
+        # Its COLLADA meshes have the y axis up; read otherwise, the feet point sideways.
+        assert length_m == pytest.approx(0.106, abs=5e-3)
+        assert width_m == pytest.approx(0.052, abs=5e-3)
+        assert height_m < 1e-3
