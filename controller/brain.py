@@ -391,7 +391,7 @@ class Brain:
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:
             self._request = request
-            self.tuning.new_request()
+            self.tuning.new_request(request.kind.legs is Legs.STEP)
             if request.kind.legs is Legs.RELEASE:
                 self._damp("damping was asked for")
             else:

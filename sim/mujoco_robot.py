@@ -17,6 +17,8 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.model.mjcf import compile_mjcf
+from kilohertz.robots.model.mjcf_locks import remove_locked
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.collision import add_sole, is_loadable_mesh, set_robot_geometry
 from kilohertz.sim.scenario import frame_in_link
@@ -141,6 +143,8 @@ def _strip_mjcf(spec: Any, robot: RobotModel) -> None:
     removed += [*spec.sites, *spec.cameras, *spec.lights, *spec.worldbody.geoms, *scenery]
     for element in removed:
         spec.delete(element)
+    if robot.locked_rad:
+        remove_locked(spec, compile_mjcf(robot.model_path), robot.locked_rad)
     for body in spec.bodies:
         body.gravcomp = 0.0
 

@@ -25,6 +25,7 @@ BALANCED = 1e-6
 LARGEST_STEP_M = 1e-3
 PROBE = 1e-6
 DEEPEST_M = 0.02
+LEVEL_RAD = 1e-6
 
 POSTURE_STEPS = 30
 POSTURE_REGULARISATION = 1e-4
@@ -80,15 +81,36 @@ def _friction_forces(robot: RobotModel, world: World) -> Vector:
 def _balance(world: World) -> None:
     """Finds height, roll and pitch of the base without acceleration, by Newton's method.
 
-    If no such pose exists, as for point feet, which cannot carry a moment, only the height is solved for.
+    Soles that are not level in the nominal posture are first laid flat by turning the whole robot. If no such
+    pose exists, as for point feet, which cannot carry a moment, only the height is solved for.
     """
     model, data = world.model, world.data
     weight = float(model.body_mass[1:].sum()) * GRAVITY_M_S2
     start = np.array(data.qpos)
     pose = _newton(world, start, weight, 3)
+    if pose is None and (flat := _laid_flat(world, start)) is not None:
+        pose = _newton(world, flat, weight, 3)
     if pose is None:
         pose = _newton(world, start, weight, 1)
     data.qpos[:] = start if pose is None else pose
+
+
+def _laid_flat(world: World, start: Vector) -> Vector | None:
+    """Returns qpos with the robot turned until its soles are flat on average; None if they are flat."""
+    data, terrain = world.data, world.terrain
+    data.qpos[:] = start
+    mujoco.mj_kinematics(world.model, data)
+    normal = data.site_xmat[world.contact_sites].reshape(-1, 3, 3)[:, :, 2].mean(axis=0)
+    turn = pin.Quaternion.FromTwoVectors(normal, terrain.normal_W)
+    if turn.angularDistance(pin.Quaternion.Identity()) < LEVEL_RAD:
+        return None
+    middle = data.site_xpos[world.contact_sites].mean(axis=0)
+    flat: Vector = start.copy()
+    flat[:3] = middle + turn.matrix() @ (start[:3] - middle)
+    plane_m = terrain.plane_m - float(terrain.normal_W[:2] @ middle[:2]) / float(terrain.normal_W[2])
+    flat[2] += plane_m - middle[2]
+    mujoco.mju_mulQuat(flat[3:7], turn.coeffs()[[3, 0, 1, 2]], start[3:7])
+    return flat
 
 
 def _newton(world: World, start: Vector, weight: float, unknowns: int) -> Vector | None:

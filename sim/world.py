@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
@@ -24,6 +24,7 @@ from kilohertz.sim.terrain import GROUND_BIT, Terrain, make_terrain
 Vector = NDArray[np.float64]
 
 STEP_S = PERIOD_S
+LARGEST_MESH_M = 10.0
 
 # Settings of a contact sensor: it reports found, force and position (1 + 3 + 3 numbers) of the net contact
 # force.
@@ -211,6 +212,7 @@ def _compile_without_neighbours(spec: Any, robot: RobotModel) -> Any:
         model = spec.compile()
     except ValueError as error:
         raise unreadable(robot, error) from None
+    _refuse_huge_meshes(model, robot)
     if mujoco.mj_isSparse(model):
         raise ConfigError(
             f"{robot.name}: MuJoCo {mujoco.__version__} solves this model with a sparse Jacobian, "
@@ -229,6 +231,19 @@ def _compile_without_neighbours(spec: Any, robot: RobotModel) -> Any:
     for geom in low:
         model.geom_conaffinity[geom] &= ~GROUND_BIT
     return model
+
+
+def _refuse_huge_meshes(model: Any, robot: RobotModel) -> None:
+    """Refuses meshes larger than any robot: those in millimetres without a scale."""
+    for geom in range(model.ngeom):
+        size_m = 2.0 * float(model.geom_rbound[geom])
+        if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH and size_m > LARGEST_MESH_M:
+            mesh, link = model.mesh(model.geom_dataid[geom]).name, model.body(model.geom_bodyid[geom]).name
+            sentence = (
+                f"mesh '{mesh}' of link '{link}' is {size_m:.0f} m large: a mesh in millimetres needs "
+                'scale="0.001 0.001 0.001"'
+            )
+            raise ConfigError(Problem(sentence, robot.model_path))
 
 
 def _apply_plant(world: World, robot: RobotModel, scenario: Scenario, seed: int) -> None:

@@ -122,7 +122,7 @@ def test_gains_out_of_their_bounds_are_refused_and_change_nothing():
 
 def test_after_a_request_new_gains_wait_until_normal_motion_is_learned():
     tune, applied = tuning()
-    tune.new_request()
+    tune.new_request(steps=False)
     run(tune, row(1), 500)
     assert tune.state == NONE
     run(tune, row(1), 600)
@@ -130,6 +130,43 @@ def test_after_a_request_new_gains_wait_until_normal_motion_is_learned():
     tune.reset()
     assert tune.state == NONE
     assert applied[-1] == Gains()
+
+
+def test_a_trial_that_a_walk_interrupts_starts_again_when_walking_is_usual():
+    tune, applied = tuning()
+    run(tune, row(1), 1000)
+    tune.new_request(steps=True)
+    new = row(1)
+    for k in range(2990):
+        tune.take(new)
+        tune.judge(sway(k, 0.0 if k < 1500 else 1.5), 0.1, True, 0.0, True)
+        if k == 200:
+            assert (tune.state, tune.in_force) == (ON_TRIAL, 0)
+            assert applied[-1] == Gains()
+    for k in range(2990, 5600):
+        tune.take(new)
+        tune.judge(sway(k, 1.5), 0.1, True, 0.0, True)
+    assert (tune.state, tune.in_force) == (GOOD, 1)
+    assert applied[-1] == with_numbers(Gains(), row(1).numbers)
+
+
+@pytest.mark.closed_loop
+@pytest.mark.parametrize("edit_at", [1500, 2000, 2900])
+def test_a_harmless_change_right_before_a_walk_is_accepted(edit_at):
+    gains = load_gains(robot("g1"))
+    bench = BodyBench("g1", gains=gains)
+    bench.row = made = GainsRow(gains)
+    softer = gains.com.model_copy(update={"weight": 1.012 * gains.com.weight})
+    for k in range(8500):
+        if k == 3000:
+            parameters = {"velocity_m_s": [0.3, 0.0], "yaw_rate_rad_s": 0.0}
+            bench.request = make_request(bench.robot, "walk", parameters)
+        if k == edit_at:
+            made.numbers[:] = live_numbers(gains.model_copy(update={"com": softer}))
+            made.generation = 1
+        bench.tick()
+    tune = bench.brain.tuning
+    assert (tune.state, tune.in_force, tune.reason) == (GOOD, 1, "")
 
 
 def brain_with(name, gains):

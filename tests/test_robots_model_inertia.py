@@ -2,7 +2,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from kilohertz.robots.model.inertia import InertiaError, check_inertias
+from kilohertz.robots.model.inertia import check_inertias
+from kilohertz.robots.model.model_error import ModelFileError
 
 URDF = """<robot name="r"><link name="base"/>
 <link name="arm">{}</link>
@@ -28,7 +29,7 @@ INERTIAL = (
 def test_an_impossible_inertia_is_refused_or_mended(inertial: str, expected: str, mended: float) -> None:
     text = URDF.format(inertial)
     root = ET.fromstring(text)
-    with pytest.raises(InertiaError) as caught:
+    with pytest.raises(ModelFileError) as caught:
         check_inertias(root, text, repair=False)
     assert str(caught.value).startswith(f"link 'arm' (line 2) {expected}")
     assert "repair_inertia: true" in str(caught.value)

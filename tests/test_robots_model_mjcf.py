@@ -5,8 +5,15 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.robots.model.mjcf import actuator_limits, check_mjcf, compile_mjcf, pinocchio_model
-from kilohertz.robots.model.model_file import ModelFileError
+from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.mjcf import (
+    actuator_limits,
+    check_mjcf,
+    compile_mjcf,
+    pinocchio_model,
+)
+from kilohertz.robots.model.model_error import ModelFileError
+from kilohertz.robots.model.robot_model import RobotModel
 
 ARM = """<mujoco><worldbody>{}</worldbody><actuator>
   <motor joint="a" gear="2" ctrlrange="-10 10"/>
@@ -118,11 +125,11 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         ({"joint": ' stiffness="30"'}, "joint 'j' has a spring (stiffness 30)"),
         (
             {"rest": "<equality><joint name='held' joint1='j'/></equality>"},
-            "has the equality constraint 'held' (joint)",
+            "the equality constraint 'held' (joint) couples joints, which the controller's model cannot",
         ),
         (
             {"rest": "<tendon><fixed name='cord' stiffness='5'><joint joint='j' coef='1'/></fixed></tendon>"},
-            "has the tendon 'cord' with a spring",
+            "the tendon 'cord' has a spring, friction or limits",
         ),
         (
             {"before": '<body name="ball"><freejoint/><geom size="1"/></body>'},
@@ -134,7 +141,10 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
 def test_what_the_controllers_model_cannot_have_is_refused(
     tmp_path: Path, parts: dict[str, str], expected: str
 ) -> None:
-    model = compile_mjcf(one_joint(tmp_path / "arm.xml", **parts))
-    with pytest.raises(ModelFileError) as caught:
-        check_mjcf(model)
+    one_joint(tmp_path / "arm.xml", **parts)
+    (tmp_path / "robot.yaml").write_text(
+        "robot: r\nmodel: arm.xml\nbase: fixed\ntorque_limit_Nm: 5\nhands: {hand: {link: a}}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        RobotModel.load(tmp_path)
     assert expected in str(caught.value)

@@ -311,7 +311,7 @@ def test_a_name_that_the_model_does_not_have_is_refused(
     [
         ('effort="80"', 'effort="0"', "torque_limit_Nm: is needed for 'hip'"),
         ('effort="80"', 'effort="1000"', "torque_limit_Nm: is needed for 'hip'"),
-        ('lower="-1.5"', 'lower="3"', "model: has joint 'hip', whose lower limit 3 is above its upper limit"),
+        ('lower="-1.5"', 'lower="3"', "the limit of joint 'hip' (line 1): lower=3 is above upper=1.5"),
         ('lower="-1.5"', 'lower="0.1"', "posture_rad.hip: should be within"),
         ('<mass value="5"/>', '<mass value="-5"/>', "has no mass, or a link with a negative mass"),
         ('type="revolute"', 'type="planar"', "2:1: model: joint 'hip' is of type 'planar'"),

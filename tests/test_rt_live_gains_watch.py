@@ -112,18 +112,21 @@ def test_a_deleted_file_is_reported_once_and_read_when_it_is_back(scene):
     assert scene.row.numbers[KP] == 500.0
 
 
-def test_gains_that_were_rolled_back_are_not_tried_again(scene):
+def test_gains_that_were_rolled_back_are_tried_again_when_the_file_is_saved_again(scene):
     bad = START.replace("400", "1000")
     scene.write(bad)
     scene.answer(1, 0, ROLLED_BACK)
     scene.wait()
     assert scene.messages[-1] == "gains 1 rolled back to 0: why"
-    scene.write(bad + "# saved again\n")
+    scene.wait()
     assert scene.row.generation == 1
-    assert "rolled back before" in scene.messages[-1]
-    # The next change counts from what is in force, which is the start again.
+    scene.write(bad + "# saved again\n")
+    assert scene.row.generation == 2
+    # Each change counts from what is in force, which is the start again.
+    assert scene.messages[-1] == "gains 2: hand.kp_per_s2 400 -> 1000"
+    scene.answer(2, 0, ROLLED_BACK)
     scene.write(START.replace("400", "1600"))
-    assert scene.messages[-1] == "gains 2: hand.kp_per_s2 400 -> 1600"
+    assert scene.messages[-1] == "gains 3: hand.kp_per_s2 400 -> 1600"
 
 
 def test_a_change_between_reading_and_watching_is_not_missed(tmp_path):

@@ -1,10 +1,13 @@
 """Every run starts in static equilibrium."""
 
+import re
+
 import numpy as np
 import pinocchio as pin
 import pytest
 from sim_runs import SURFACE_FEET, robot, scenario, simulate
 
+from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.start import place, posture_on_plane
 from kilohertz.sim.terrain import make_terrain
 from kilohertz.sim.world import build_world
@@ -15,6 +18,26 @@ def test_the_start_is_an_equilibrium(name):
     world = build_world(robot(name), scenario(), 0)
     place(robot(name), world)
     assert np.abs(world.data.qacc).max() < 0.05
+
+
+@pytest.mark.parametrize("tilt_deg", [-2.0, 3.0])
+def test_a_robot_whose_soles_are_not_level_starts_at_rest_with_flat_soles(tmp_path, tilt_deg):
+    folder = tmp_path / "g1"
+    folder.mkdir()
+    text = (robot("g1").folder / "robot.yaml").read_text()
+    for side in ("left", "right"):
+        index = robot("g1").joint_names.index(f"{side}_ankle_pitch_joint")
+        value = float(robot("g1").q_nominal[7 + index])
+        text = re.sub(
+            rf"({side}_ankle_pitch_joint: ){value:g}", rf"\g<1>{value + np.deg2rad(tilt_deg):g}", text
+        )
+    (folder / "robot.yaml").write_text(text)
+    tilted = RobotModel.load(folder)
+    world = build_world(tilted, scenario(), 0)
+    place(tilted, world)
+    assert np.abs(world.data.qacc).max() < 0.05
+    normals = world.data.site_xmat[world.contact_sites].reshape(-1, 3, 3)[:, :, 2]
+    np.testing.assert_allclose(normals[:, 2], 1.0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", SURFACE_FEET)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sim_runs import ROBOTS, robot, scenario
 
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.simulated_robot import SimulatedRobot
 from kilohertz.sim.world import build_world
@@ -30,6 +31,28 @@ def test_ground_friction_is_the_scenarios_whatever_the_robots():
     mujoco.mj_forward(world.model, data)
     assert data.ncon > 0
     np.testing.assert_allclose(data.contact.friction[:, 0], 0.33)
+
+
+def test_a_mesh_in_millimetres_without_a_scale_is_refused(tmp_path):
+    corners = np.array([[0, 0, 0], [120, 0, 0], [0, 120, 0], [0, 0, 300]], dtype="<f4")
+    faces = [(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)]
+    triangles = b"".join(bytes(12) + corners[list(face)].tobytes() + bytes(2) for face in faces)
+    (tmp_path / "arm.stl").write_bytes(bytes(80) + len(faces).to_bytes(4, "little") + triangles)
+    inertial = (
+        '<inertial><mass value="1"/><inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial>'
+    )
+    mesh = '<collision><geometry><mesh filename="arm.stl"{}/></geometry></collision>'
+    urdf = (
+        f'<robot name="r"><link name="a"/><link name="b">{inertial}{mesh}</link><joint name="j" '
+        'type="revolute"><parent link="a"/><child link="b"/><axis xyz="0 0 1"/>'
+        '<limit lower="-1" upper="1" effort="9" velocity="1"/></joint></robot>'
+    )
+    (tmp_path / "robot.yaml").write_text("robot: r\nmodel: arm.urdf\nbase: fixed\nhands: {hand: {link: b}}\n")
+    (tmp_path / "arm.urdf").write_text(urdf.format(""))
+    with pytest.raises(ConfigError, match=r"mesh 'arm' of link 'b' is \d+ m large: a mesh in millimetres"):
+        build_world(RobotModel.load(tmp_path), scenario(), 0)
+    (tmp_path / "arm.urdf").write_text(urdf.format(' scale="0.001 0.001 0.001"'))
+    assert build_world(RobotModel.load(tmp_path), scenario(), 0).notes == ()
 
 
 FOOTPRINT_YAML = """

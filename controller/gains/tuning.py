@@ -26,10 +26,11 @@ _STEPS_INTO_FORCE, _STEPS_BACK = 20, 5
 """Number of steps in which new gains come into force, and in which they are rolled back."""
 _TRIAL_TICKS = 2200
 """Duration of the trial in ticks, including the steps into force."""
-_WAIT_TICKS = 1000
-"""Time in ticks after a new request in which no gains are judged.
+_WAIT_TICKS, _WAIT_TO_STEP_TICKS = 1000, 3000
+"""Time in ticks after a new request in which no gains are judged, and that after a request to walk.
 
-The motion of the robot is a different one after a request, so the usual values are learnt again.
+The motion of the robot is a different one after a request, so the usual values are learnt again, with the
+last good gains. A walk begins with a shift of the weight; its first two steps take up to 3 s.
 """
 _SLOW_PER_S = 20.0
 """Corner frequency of the high-pass filter whose output counts as oscillation of a joint [rad/s]; 3 Hz."""
@@ -147,6 +148,7 @@ class Tuning:
         self.generation = self.in_force = self._good = 0
         self.state, self.reason = NONE, ""
         self._step = self._steps = self._ticks = self._judged = self._wait = 0
+        self._postponed = False
 
     def reset(self) -> None:
         """Restores the gains that the controller was made with, immediately, and clears the usual values."""
@@ -165,12 +167,13 @@ class Tuning:
     def take(self, row: GainsRow) -> None:
         """Takes new gains and makes the next step of a change; called at the start of each tick.
 
-        Gains that arrive right after a new request wait until the usual values with the old gains are known.
+        Gains that arrive right after a new request wait until the usual values with the old gains are known;
+        so do gains that were on trial when it came.
 
         Args:
             row: the newest live gains.
         """
-        if row.generation != self.generation and not self._wait:
+        if (row.generation != self.generation or self._postponed) and not self._wait:
             self._begin(row)
         if self._step < self._steps:
             self._ticks += 1
@@ -179,7 +182,7 @@ class Tuning:
                 self._move()
 
     def _begin(self, row: GainsRow) -> None:
-        self.generation = row.generation
+        self.generation, self._postponed = row.generation, False
         if not row.sound():
             self.state, self.reason = REFUSED, "numbers are out of their bounds"
             return
@@ -204,9 +207,18 @@ class Tuning:
             self._now[both] = self._from[both] * (self._to[both] / self._from[both]) ** part
         self._apply(with_numbers(self._gains, self._now))
 
-    def new_request(self) -> None:
-        """Restarts the waiting time in which usual values are learnt; called for each new request."""
-        self._wait = _WAIT_TICKS
+    def new_request(self, steps: bool) -> None:
+        """Restarts the waiting time in which usual values are learnt, and postpones a trial.
+
+        Called for each new request.
+
+        Args:
+            steps: whether the request makes the robot walk.
+        """
+        self._wait = _WAIT_TO_STEP_TICKS if steps else _WAIT_TICKS
+        if self.state == ON_TRIAL and not self._postponed:
+            self._postponed, self.in_force = True, self._good
+            self._go_to(self._good_numbers, _STEPS_BACK)
 
     def judge(self, v: Vector, torque: float, solved: bool, off_m: float, active: bool) -> None:
         """Judges the gains on trial, or learns the usual values; called at the end of each tick.
@@ -222,7 +234,7 @@ class Tuning:
         watch.see(v, torque, solved, off_m)
         self._wait = max(self._wait - 1, 0)
         on_trial = self.state == ON_TRIAL
-        if on_trial and not active:
+        if on_trial and not active and not self._postponed:
             self._roll_back("the robot gave up")
         elif not on_trial or self._wait:
             watch.learn()

@@ -163,6 +163,8 @@ class RobotDescription(Config):
         torque_sensing: whether the robot measures joint torques; if not, those it sends are ignored.
         locked_joints_rad: joints that are fixed at a position and removed from the model.
         repair_inertia: whether impossible inertias of a URDF's links are mended, with a note for each.
+        forward_rad: direction in which the robot faces: angle about the z axis of the URDF's root link, from
+            its x axis. The base frame is the frame of the root link, turned by this angle.
         licence: licence of the model.
     """
 
@@ -184,6 +186,7 @@ class RobotDescription(Config):
     torque_sensing: bool = True
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
     repair_inertia: bool = False
+    forward_rad: Angle = 0.0
     licence: str = ""
 
 

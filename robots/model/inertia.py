@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 
+from kilohertz.robots.model.model_error import ModelFileError, at_line
 from kilohertz.robots.model.rows import Vector
 
 # A link without a usable inertia is mended to a solid sphere of this density, or of this mass if it has none.
@@ -15,10 +15,6 @@ LEAST_MASS_KG = 1e-3
 # MuJoCo's least mass and moment of a moving body.
 LEAST = 1e-15
 RELATIVE_TOLERANCE = 1e-9
-
-
-class InertiaError(ValueError):
-    """An inertia is impossible. The text is one sentence."""
 
 
 def check_inertias(root: ET.Element, source: str, repair: bool) -> tuple[str, ...]:
@@ -36,7 +32,7 @@ def check_inertias(root: ET.Element, source: str, repair: bool) -> tuple[str, ..
         One sentence for each link that was mended.
 
     Raises:
-        InertiaError: an inertia is impossible and `repair` is False.
+        ModelFileError: an inertia is impossible and `repair` is False.
     """
     movers, carriers = set(), set()
     for joint in root.findall("joint"):
@@ -53,10 +49,9 @@ def check_inertias(root: ET.Element, source: str, repair: bool) -> tuple[str, ..
         wrong = _fault(mass, moments, needs_inertia)
         if not wrong:
             continue
-        found = re.search(rf"<link\b[^>]*\bname\s*=\s*[\"']{re.escape(name)}[\"']", source)
-        line = f" (line {source.count(chr(10), 0, found.start()) + 1})" if found else ""
+        line = at_line(source, "link", name)
         if not repair:
-            raise InertiaError(
+            raise ModelFileError(
                 f"link '{name}'{line} {wrong}: correct it, or let it be mended with 'repair_inertia: true'"
             )
         notes.append(f"link '{name}'{line} {wrong}: {_mend(link, mass, moments)} (repair_inertia)")

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.robots.model.model_file import ModelFileError
+from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
 
@@ -44,32 +44,39 @@ def moving_root(model: mujoco.MjModel) -> int:
     return roots[0]
 
 
+def check_joints(model: mujoco.MjModel) -> None:
+    """Refuses a file whose joints have no names or more than one degree of freedom, or that has two roots.
+
+    Args:
+        model: the whole file, before joints are locked.
+
+    Raises:
+        ModelFileError: see above.
+    """
+    moving_root(model)
+    for joint in range(model.njnt):
+        _check_joint(model, joint)
+
+
 def check_mjcf(model: mujoco.MjModel) -> tuple[str, ...]:
-    """Refuses parts of a file that act on the joints but that the controller's model does not have.
+    """Refuses springs of joints, and says which parts of a file the controller's model does not have.
+
+    Args:
+        model: compiled file without its locked joints.
 
     Returns:
         One sentence for each part of the file that is left out.
 
     Raises:
-        ModelFileError: a joint has no name or more than one degree of freedom, or a spring, an equality
-            constraint or a tendon acts on the robot.
+        ModelFileError: a joint has a spring.
     """
     root = moving_root(model)
     for joint in range(model.njnt):
-        _check_joint(model, joint, root)
-    for index in range(model.neq):
-        if model.eq_active0[index]:
-            kind = mujoco.mjtEq(model.eq_type[index]).name.removeprefix("mjEQ_").lower()
-            name = model.equality(index).name or ", ".join(_coupled(model, index))
+        stiffness = float(np.max(model.jnt_stiffness[joint]))
+        if stiffness and model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_FREE:
             raise ModelFileError(
-                f"has the equality constraint '{name}' ({kind}), which the controller's model cannot have: "
-                "remove it, and with it the joints that it drives"
-            )
-    for index in range(model.ntendon):
-        if model.tendon_stiffness[index] or model.tendon_limited[index] or model.tendon_frictionloss[index]:
-            raise ModelFileError(
-                f"has the tendon '{model.tendon(index).name}' with a spring, friction or limits, which the "
-                "controller's model cannot have: remove it"
+                f"joint '{model.joint(joint).name}' has a spring (stiffness {stiffness:g}), which the "
+                "controller's model cannot have: remove its stiffness"
             )
     notes = []
     lifted = [model.body(body).name for body in range(1, model.nbody) if model.body_gravcomp[body]]
@@ -89,7 +96,7 @@ def check_mjcf(model: mujoco.MjModel) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_joint(model: mujoco.MjModel, joint: int, root: int) -> None:
+def _check_joint(model: mujoco.MjModel, joint: int) -> None:
     kind, body = model.jnt_type[joint], int(model.jnt_bodyid[joint])
     where = f"body '{model.body(body).name}'"
     if kind == mujoco.mjtJoint.mjJNT_FREE:
@@ -105,21 +112,6 @@ def _check_joint(model: mujoco.MjModel, joint: int, root: int) -> None:
             f"joint '{name}' has {count} degrees of freedom with its body; every joint must have one, and a "
             "body of an MJCF file at most one joint"
         )
-    stiffness = float(np.max(model.jnt_stiffness[joint]))
-    if stiffness:
-        raise ModelFileError(
-            f"joint '{name}' has a spring (stiffness {stiffness:g}), which the controller's model cannot "
-            "have: remove its stiffness"
-        )
-
-
-def _coupled(model: mujoco.MjModel, index: int) -> list[str]:
-    kind = model.eq_type[index]
-    of_joints = kind == mujoco.mjtEq.mjEQ_JOINT
-    ids = [int(i) for i in (model.eq_obj1id[index], model.eq_obj2id[index]) if i >= 0]
-    if not of_joints and model.eq_objtype[index] != mujoco.mjtObj.mjOBJ_BODY:
-        return [str(index)]
-    return [(model.joint(i) if of_joints else model.body(i)).name for i in ids]
 
 
 def _listed(names: list[str]) -> str:
@@ -134,7 +126,7 @@ def pinocchio_model(model: mujoco.MjModel) -> pin.Model:
     `ref` in the configuration of the file.
 
     Args:
-        model: compiled file that `check_mjcf` accepts.
+        model: compiled file that `check_joints` accepts.
 
     Returns:
         Model with a free-flyer root if the root body has a free joint. It has a frame for each named link of

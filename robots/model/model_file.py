@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.robots.model.inertia import InertiaError, check_inertias
+from kilohertz.robots.model.inertia import check_inertias
+from kilohertz.robots.model.mimic import lock_followers
+from kilohertz.robots.model.model_error import ModelFileError, at_line
 from kilohertz.robots.model.rows import Vector
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
@@ -28,9 +31,7 @@ WIDEST_LIMIT_RAD = 4.0 * math.pi
 
 ModelFormat = Literal["urdf", "mjcf"]
 
-
-class ModelFileError(ValueError):
-    """The model file cannot be used. The text is one sentence."""
+__all__ = ["ModelFile", "ModelFileError", "ModelFormat", "find_model", "read_model", "urdf_joint_names"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class ModelFile:
         text: text from which the models are built: the rewritten URDF, or the content of the MJCF file.
         source: bytes of the file.
         notes: one sentence for each part of the file that is not read as it stands.
+        locked_rad: joints that are fixed, with their positions [rad, or m for a sliding joint].
     """
 
     path: Path
@@ -50,6 +52,7 @@ class ModelFile:
     text: str
     source: bytes
     notes: tuple[str, ...] = ()
+    locked_rad: Mapping[str, float] = field(default_factory=dict)
 
 
 def find_model(reference: str, folder: Path) -> Path:
@@ -88,7 +91,13 @@ def _inside_package(package: str, inside: str) -> Path:
 
 
 def read_model(
-    path: Path, locked_rad: Mapping[str, float], floating: bool, repair_inertia: bool = False
+    path: Path,
+    locked_rad: Mapping[str, float],
+    floating: bool,
+    repair_inertia: bool = False,
+    posture_rad: Mapping[str, float] | None = None,
+    named_links: Collection[str] = (),
+    forward_rad: float = 0.0,
 ) -> ModelFile:
     """Reads a URDF or MJCF file.
 
@@ -97,6 +106,9 @@ def read_model(
         locked_rad: joints to fix, with their positions [rad, or m for a sliding joint].
         floating: whether the robot has a floating base.
         repair_inertia: whether to mend impossible inertias of a URDF.
+        posture_rad: nominal joint positions, at which joints of grippers that follow another are locked.
+        named_links: links that robot.yaml names, which such joints must not move.
+        forward_rad: direction in which the robot faces, about the z axis of the URDF's root link [rad].
 
     Raises:
         ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
@@ -109,47 +121,61 @@ def read_model(
         raise ModelFileError(f"'{path}' cannot be read: {error.strerror}") from None
     except (ET.ParseError, ValueError, LookupError) as error:
         raise ModelFileError(f"'{path}' is not valid XML: {error}") from None
+    text = source.decode("utf-8", "replace")
     if root.tag == "mujoco":
-        if locked_rad:
-            raise ModelFileError(
-                "is an MJCF file, in which joints cannot be locked: remove the joints from the file"
-            )
         if repair_inertia:
             raise ModelFileError(
                 "is an MJCF file, for which repair_inertia is not used: give the file "
                 '<compiler balanceinertia="true"/>'
             )
-        return ModelFile(path, "mjcf", source.decode("utf-8", "replace"), source)
+        if forward_rad:
+            raise ModelFileError(
+                "is an MJCF file, for which forward_rad is not used: turn the parts of the root body until "
+                "the robot faces along its x axis"
+            )
+        return ModelFile(path, "mjcf", text, source, locked_rad=dict(locked_rad))
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
+    return _read_urdf(
+        path, root, source, locked_rad, floating, repair_inertia, posture_rad or {}, named_links, forward_rad
+    )
+
+
+def _read_urdf(
+    path: Path,
+    root: ET.Element,
+    source: bytes,
+    locked_rad: Mapping[str, float],
+    floating: bool,
+    repair_inertia: bool,
+    posture_rad: Mapping[str, float],
+    named_links: Collection[str],
+    forward_rad: float,
+) -> ModelFile:
+    """Rewrites a URDF; arguments as for `read_model`."""
+    text = source.decode("utf-8", "replace")
     parts = [part for tag in ("link", "joint") for element in root.findall(tag) for part in element.iter()]
     expressions = any("${" in value for part in parts for value in part.attrib.values())
     if expressions or any("xacro" in element.tag for element in root):
         raise ModelFileError(f"'{path}' is xacro: expand it first (xacro {path.name} > robot.urdf)")
-    _check_tree(root)
+    _check_tree(root, text, locked_rad)
     _make_meshes_absolute(root, path)
     if floating:
         _leave_root_joint_to_reader(root)
-    notes = tuple(
-        f"joint '{joint.get('name')}' follows joint '{mimic.get('joint')}' in the file (mimic), but has a "
-        "motor of its own here: lock it if the robot has none (locked_joints_rad)"
-        for joint in root.findall("joint")
-        if (mimic := joint.find("mimic")) is not None
-        and joint.get("type") != "fixed"
-        and joint.get("name") not in locked_rad
-    )
+    following = lock_followers(root, text, locked_rad, posture_rad, named_links)
+    locks = dict(locked_rad) | dict(following.positions)
     for joint in root.findall("joint"):
-        _normalise_joint(joint, locked_rad)
-    try:
-        notes += check_inertias(root, source.decode("utf-8", "replace"), repair_inertia)
-    except InertiaError as error:
-        raise ModelFileError(str(error)) from None
-    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes)
+        _normalise_joint(joint, locks)
+    notes = following.notes + check_inertias(root, text, repair_inertia)
+    if forward_rad:
+        _turn_base(root, forward_rad)
+        notes += (f"the robot faces {math.degrees(forward_rad):.4g} deg from the x axis of its root link",)
+    return ModelFile(path, "urdf", ET.tostring(root, encoding="unicode"), source, notes, locks)
 
 
-def urdf_joint_names(text: str) -> list[str]:
-    """Returns the names of all movable joints of a URDF or MJCF text, in the order of the file."""
-    root = ET.fromstring(text)
+def urdf_joint_names(path: Path) -> list[str]:
+    """Returns the names of all movable joints of a URDF or MJCF file, in the order of the file."""
+    root = ET.parse(path).getroot()
     return [
         joint.get("name", "")
         for joint in root.iter("joint")
@@ -157,7 +183,7 @@ def urdf_joint_names(text: str) -> list[str]:
     ]
 
 
-def _check_tree(root: ET.Element) -> None:
+def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
     """Refuses a URDF that pinocchio or MuJoCo would reject with an unclear message or misread."""
     links = [link.get("name", "") for link in root.findall("link")]
     joints = root.findall("joint")
@@ -195,14 +221,17 @@ def _check_tree(root: ET.Element) -> None:
         inertial = element.find("inertial")
         if inertial is not None:
             name = element.get("name", "")
-            _check_numbers(inertial.find("mass"), ("value",), f"the mass of link '{name}'")
+            where = f"of link '{name}'{at_line(source, 'link', name)}"
+            _check_numbers(inertial.find("mass"), ("value",), f"the mass {where}")
             moments = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
-            _check_numbers(inertial.find("inertia"), moments, f"the inertia of link '{name}'")
+            _check_numbers(inertial.find("inertia"), moments, f"the inertia {where}")
     for joint in joints:
         if joint.get("type") in ("revolute", "prismatic"):
-            limit = f"the limit of joint '{joint.get('name')}'"
+            name = joint.get("name", "")
+            limit = f"the limit of joint '{name}'{at_line(source, 'joint', name)}"
             _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
-            _check_range(joint, limit)
+            if name not in locked:
+                _check_range(joint, limit)
 
 
 def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
@@ -217,10 +246,13 @@ def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: s
 
 
 def _check_range(joint: ET.Element, meaning: str) -> None:
-    """Refuses position limits that are no numbers, or that must be degrees."""
+    """Refuses position limits that are missing, swapped, no numbers, or that must be degrees."""
     element = joint.find("limit")
     if element is None:
         return
+    if "lower" not in element.attrib and "upper" not in element.attrib:
+        raise ModelFileError(f"{meaning} lacks 'lower' and 'upper', without which the joint cannot move")
+    bounds = []
     for key in ("lower", "upper"):
         text = element.get(key, "0")
         try:
@@ -229,18 +261,23 @@ def _check_range(joint: ET.Element, meaning: str) -> None:
             value = math.nan
         if not math.isfinite(value):
             remedy = " (a joint without limits is of type 'continuous')" if "inf" in text.lower() else ""
+            if "," in text:
+                remedy = " (with a decimal point, not a comma)"
             raise ModelFileError(f"{meaning}: {key}='{text}' should be a finite number{remedy}")
         if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < UNLIMITED_RAD:
             raise ModelFileError(
                 f"{meaning}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
                 "degrees? (a joint without limits is of type 'continuous')"
             )
+        bounds.append(value)
+    if bounds[0] > bounds[1]:
+        raise ModelFileError(f"{meaning}: lower={bounds[0]:g} is above upper={bounds[1]:g}: swap them")
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
     for mesh in root.iter("mesh"):
         name = mesh.get("filename", "")
-        inside = name.partition("://")[2] if "://" in name else name
+        inside = unquote(name.partition("://")[2] if "://" in name else name)
         if name.startswith("file://"):
             candidates = [Path(inside)]
         elif "://" in name:
@@ -250,6 +287,8 @@ def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
             candidates += [parent / within for parent in path.parents[:3]]
         else:
             candidates = [path.parent / inside]
+        if "://" not in name:
+            candidates.append(path.parent / name)
         for candidate in candidates:
             if candidate.is_file():
                 mesh.set("filename", str(candidate.resolve()))
@@ -265,6 +304,22 @@ def _leave_root_joint_to_reader(root: ET.Element) -> None:
             for element in root.findall("link"):
                 if element.get("name") == parent:
                     root.remove(element)
+
+
+def _turn_base(root: ET.Element, forward_rad: float) -> None:
+    """Adds a root link without mass, whose x axis points in the direction in which the robot faces."""
+    links = [link.get("name", "") for link in root.findall("link")]
+    children = {_child(joint, "child") for joint in root.findall("joint")}
+    old = next(link for link in links if link not in children)
+    new = f"{old}_forward"
+    while new in links:
+        new += "_"
+    joint = ET.Element("joint", name=f"{new}_joint", type="fixed")
+    ET.SubElement(joint, "parent", link=new)
+    ET.SubElement(joint, "child", link=old)
+    ET.SubElement(joint, "origin", xyz="0 0 0", rpy=f"0 0 {-forward_rad:.17g}")
+    root.insert(0, ET.Element("link", name=new))
+    root.append(joint)
 
 
 def _child(joint: ET.Element, tag: str) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
@@ -17,22 +17,17 @@ from kilohertz.robots.config.yaml_file import Positions
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
 from kilohertz.robots.model.frames import frame_id, placements, pose
-from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.model_file import (
     UNLIMITED_RAD,
-    ModelFile,
-    ModelFileError,
     ModelFormat,
     find_model,
-    read_model,
     urdf_joint_names,
 )
+from kilohertz.robots.model.model_reading import Reading, read_robot
 from kilohertz.robots.model.pinocchio_memory import require_known_memory
 from kilohertz.robots.model.posture_check import narrow_joints, posture_problems, still_hands
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
-
-if TYPE_CHECKING:
-    import mujoco
 
 __all__ = ["ContactModel", "HandModel", "RobotModel"]
 
@@ -93,6 +88,7 @@ class RobotModel:
         model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
         notes: one sentence for each part of the model file that is ignored, mended or assumed.
+        locked_rad: positions of the model's joints that are fixed [rad, or m for a sliding joint].
     """
 
     name: str
@@ -124,6 +120,7 @@ class RobotModel:
     model_sha256: str
     config_sha256: str
     notes: tuple[str, ...]
+    locked_rad: Mapping[str, float]
 
     @property
     def contact_names(self) -> tuple[str, ...]:
@@ -188,15 +185,16 @@ class _Build:
         self.positions = positions
         self.floating = description.base == "floating"
         self.problems: list[Problem] = []
-        self.mj_model: mujoco.MjModel | None = None  # MuJoCo's model if the file is MJCF
-        self.notes: list[str] = []
+        # Joints that are locked without being listed keep their entries in robot.yaml.
+        self.locked_by_itself: set[str] = set()
 
     def run(self) -> RobotModel:
         description = self.description
-        file = self._read_file()
-        self.notes += file.notes
-        self.pin_model = model = self._pin_model(file)
+        self.reading = reading = self._read()
+        file = reading.file
+        self.pin_model = model = reading.model
         n_base, nq_base = (6, 7) if self.floating else (0, 0)
+        self.locked_by_itself = set(reading.locked_rad) - set(description.locked_joints_rad)
         self.joint_names = tuple(model.names)[ROOT_JOINT + self.floating :]
         self._check_model()
         self.links = [frame.name for frame in model.frames if frame.type == pin.FrameType.BODY]
@@ -271,50 +269,29 @@ class _Build:
             config_sha256=hashlib.sha256(
                 json.dumps(_content(description), sort_keys=True).encode()
             ).hexdigest(),
-            notes=tuple(self.notes),
+            notes=reading.notes,
+            locked_rad=reading.locked_rad,
         )
 
-    def _read_file(self) -> ModelFile:
-        locked, repair = self.description.locked_joints_rad, self.description.repair_inertia
+    def _read(self) -> Reading:
+        description = self.description
         try:
-            path = find_model(self.description.model, self.folder)
-            file = read_model(path, {}, self.floating, repair) if not locked else None
-            if file is None:
-                names = urdf_joint_names(path.read_text("utf-8", "replace"))
+            path = find_model(description.model, self.folder)
+            if description.locked_joints_rad:
+                names = urdf_joint_names(path)
                 self._check_joint_names("locked_joints_rad", names)
                 ConfigError.raise_if_any(self.problems)
-                file = read_model(path, locked, self.floating, repair)
+            reading = read_robot(path, description)
         except ModelFileError as error:
             raise self._unusable(str(error)) from None
-        return file
-
-    def _pin_model(self, file: ModelFile) -> pin.Model:
-        try:
-            if file.format == "mjcf":
-                # Here, so that the controller of a robot with a URDF runs without MuJoCo.
-                from kilohertz.robots.model.mjcf import check_mjcf, compile_mjcf, pinocchio_model
-
-                self.mj_model = compile_mjcf(file.path)
-                self.notes += check_mjcf(self.mj_model)
-                model = pinocchio_model(self.mj_model)
-            elif self.floating:
-                model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
-            else:
-                model = pin.buildModelFromXML(file.text)
-        except ModelFileError as error:
-            raise self._unusable(str(error)) from None
-        except (ValueError, RuntimeError) as error:
-            raise self._unusable(f"cannot be read: {str(error).strip().splitlines()[-1]}") from None
-        flies = model.njoints > ROOT_JOINT and model.joints[ROOT_JOINT].shortname() == "JointModelFreeFlyer"
-        if flies != self.floating:
+        if reading.flies != self.floating:
             sentence = (
                 "is 'floating', but the root body of the MJCF has no <freejoint/>"
                 if self.floating
                 else "is 'fixed', but the root body of the MJCF has a <freejoint/>"
             )
             raise self.positions.error(("base",), sentence, wrong="")
-        model.gravity.linear = np.array([0.0, 0.0, -GRAVITY_M_S2])
-        return model
+        return reading
 
     def _check_model(self) -> None:
         """Refuses a model whose joints or masses do not allow control."""
@@ -341,7 +318,7 @@ class _Build:
     def _check_joint_names(self, key: str, names: list[str] | tuple[str, ...]) -> None:
         value = getattr(self.description, key)
         for joint in value if isinstance(value, Mapping) else ():
-            if joint not in names:
+            if joint not in names and joint not in self.locked_by_itself:
                 sentence = "is not a joint of the model"
                 if key != "locked_joints_rad" and joint in self.description.locked_joints_rad:
                     sentence = (
@@ -362,10 +339,10 @@ class _Build:
         return result
 
     def _torque_limits(self, effort: Vector) -> Vector:
-        if self.mj_model is not None:
+        if self.reading.mj_model is not None:
             from kilohertz.robots.model.mjcf import actuator_limits
 
-            effort = actuator_limits(self.mj_model, self.joint_names)
+            effort = actuator_limits(self.reading.mj_model, self.joint_names)
         unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
         torque = self._per_joint("torque_limit_Nm", np.where(unknown, np.nan, effort))
         missing = [joint for joint, limit in zip(self.joint_names, torque, strict=True) if np.isnan(limit)]
@@ -389,10 +366,6 @@ class _Build:
         posture = self._per_joint("posture_rad", np.zeros(len(self.joint_names)))
         for joint, value, low, high in zip(self.joint_names, posture, lower, upper, strict=True):
             if low <= value <= high:
-                continue
-            if low > high:
-                sentence = f"has joint '{joint}', whose lower limit {low:g} is above its upper limit {high:g}"
-                self.problems.append(self.positions.problem(("model",), sentence, wrong=""))
                 continue
             given = joint in self.description.posture_rad
             loc = ("posture_rad", joint) if given else ("posture_rad",)
@@ -487,10 +460,9 @@ class _Build:
 
 
 def _content(description: RobotDescription) -> dict[str, Any]:
-    """Returns the content of a robot.yaml; without `repair_inertia` its hash stays the same."""
-    return description.model_dump(
-        mode="json", exclude=None if description.repair_inertia else {"repair_inertia"}
-    )
+    """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
+    added = {key for key in ("repair_inertia", "forward_rad") if not getattr(description, key)}
+    return description.model_dump(mode="json", exclude=added)
 
 
 def _listed(names: list[str]) -> str:

@@ -84,7 +84,6 @@ class GainsWatcher:
         self._robot, self._path, self._mailbox, self._report = robot, path, mailbox, report
         self._sent = {0: running}
         self._in_force = running
-        self._rejected: list[Gains] = []
         self._generation = self._last_answer = 0
         self._seen = self._taken = _signature(path)
         self._since_s = 0.0
@@ -122,9 +121,6 @@ class GainsWatcher:
         except ConfigError as error:
             self._report(f"{error}\n{_UNCHANGED}")
             return
-        if gains in self._rejected:
-            self._report(f"{self._path}: these gains were rolled back before; {_UNCHANGED}")
-            return
         differences = list(changes(self._in_force, gains))
         if not differences:
             return
@@ -142,7 +138,6 @@ class GainsWatcher:
         if text:
             self._report(text)
         if answer.generation == self._generation and answer.state in (ROLLED_BACK, REFUSED):
-            self._rejected.append(self._sent[answer.generation])
             self._in_force = self._sent[answer.in_force]
 
 

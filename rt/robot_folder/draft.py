@@ -46,12 +46,13 @@ class Draft:
     effort_Nm: Vector
 
 
-def read_draft(model: str, folder: Path) -> Draft:
+def read_draft(model: str, folder: Path, forward_rad: float = 0.0) -> Draft:
     """Reads a model file.
 
     Args:
         model: path of a URDF or MJCF file, or PACKAGE:path inside an installed data package.
         folder: folder to which a relative path refers.
+        forward_rad: direction in which a robot with a URDF faces, about the z axis of its root link [rad].
 
     Raises:
         ConfigError: there is no such file, or it cannot be used.
@@ -65,10 +66,10 @@ def read_draft(model: str, folder: Path) -> Draft:
         raise ConfigError(f"'{path}' is not valid XML: {error}") from None
     if source.tag == "mujoco":
         return _draft_of_mjcf(path)
-    return _draft_of_urdf(path, source)
+    return _draft_of_urdf(path, source, forward_rad)
 
 
-def _draft_of_urdf(path: Path, source: ET.Element) -> Draft:
+def _draft_of_urdf(path: Path, source: ET.Element, forward_rad: float) -> Draft:
     posture: dict[str, float] = {}
     for joint in source.findall("joint"):
         limit = joint.find("limit")
@@ -79,7 +80,7 @@ def _draft_of_urdf(path: Path, source: ET.Element) -> Draft:
     if free is not None:
         child = free.find("child")
         root = child.get("link", "") if child is not None else ""
-    robot = _load(path, posture, root)
+    robot = _load(path, posture, root, forward_rad=forward_rad)
     effort = np.array(robot.pin_model.upperEffortLimit[robot.n_base :])
     return _draft(robot, free is not None, False, effort)
 
@@ -118,8 +119,20 @@ def _draft_of_mjcf(path: Path) -> Draft:
         elif model.jnt_limited[index]:
             posture[joint.name] = _allowed(*map(str, model.jnt_range[index]))
     root = model.body(root_body).name if free else ""
-    robot = _load(path, posture, root)
+    robot = _load_with_motors(path, posture, root, model)
     return _draft(robot, free, bool(model.nkey), actuator_limits(model, robot.joint_names))
+
+
+def _load_with_motors(path: Path, posture: dict[str, float], free_root: str, model: Any) -> RobotModel:
+    """Loads an MJCF file, in which joints without an actuator have a motor only if they carry much."""
+    driven = {int(joint) for joint in model.actuator_trnid[:, 0]} if model.nu else set()
+    motors = {model.joint(joint).name: 1.0 for joint in sorted(driven) if 0 <= joint < model.njnt}
+    if model.nu:
+        try:
+            return _load(path, posture, free_root, limits=motors)
+        except ConfigError:
+            pass  # refused again below, or loaded with motors that robot.yaml lists as guesses
+    return _load(path, posture, free_root)
 
 
 def _within(value: float, model: Any, joint: int) -> float:
@@ -129,7 +142,14 @@ def _within(value: float, model: Any, joint: int) -> float:
     return float(np.clip(value, low, high))
 
 
-def _load(path: Path, posture: dict[str, float], free_root: str, repair: bool = False) -> RobotModel:
+def _load(
+    path: Path,
+    posture: dict[str, float],
+    free_root: str,
+    repair: bool = False,
+    forward_rad: float = 0.0,
+    limits: dict[str, float] | float = 1.0,
+) -> RobotModel:
     """Loads a model with a robot.yaml that has no soles; the limits in it only serve to load the model.
 
     A floating base needs a contact: it is a point at the root link. Impossible inertias are mended if the
@@ -140,10 +160,12 @@ def _load(path: Path, posture: dict[str, float], free_root: str, repair: bool = 
         "model": str(path),
         "base": "floating" if free_root else "fixed",
         "posture_rad": {name: value for name, value in posture.items() if value},
-        "torque_limit_Nm": 1.0,
+        "torque_limit_Nm": limits,
     }
     if repair:
         description[REPAIR] = True
+    if forward_rad:
+        description["forward_rad"] = forward_rad
     if free_root:
         description["imu"] = {"link": free_root}
         description["contacts"] = {
@@ -156,7 +178,7 @@ def _load(path: Path, posture: dict[str, float], free_root: str, repair: bool = 
             return RobotModel.load(folder)
         except ConfigError as error:
             if REPAIR in str(error) and not repair:
-                return _load(path, posture, free_root, repair=True)
+                return _load(path, posture, free_root, True, forward_rad, limits)
             # The provisional file is gone when the message is read: only the model's own file is named.
             sentences = "; ".join(dict.fromkeys(f"{each.sentence}" for each in error.problems))
             raise ConfigError(f"{path}: {sentences}") from None

@@ -82,7 +82,7 @@ def find_limbs(draft: Draft, shapes: Shapes) -> Limbs:
     arms, fingers = _arms(draft, data, shapes, root, leg_joints)
     trunk_joint = _common(model, [arm.joints for arm in arms], root) if legs and arms else root
     trunk = (
-        _level_link(model, data, trunk_joint) or _level_link(model, data, root) or links_of(model, root)[0]
+        _level_link(draft, data, trunk_joint) or _level_link(draft, data, root) or links_of(model, root)[0]
     )
     return Limbs(tuple(legs), tuple(arms), tuple(fingers), trunk, trunk_joint)
 
@@ -240,13 +240,15 @@ def _common(model: pin.Model, chains: list[tuple[int, ...]], root: int) -> int:
     return shared
 
 
-def _level_link(model: pin.Model, data: pin.Data, joint: int) -> str | None:
-    """Returns the link that a joint moves whose axes are those of the level base; None if there is none."""
+def _level_link(draft: Draft, data: pin.Data, joint: int) -> str | None:
+    """Returns the link that a joint moves whose axes are those of the level root; None if there is none."""
+    model = draft.robot.pin_model
     links = links_of(model, joint)
+    R_BR = pin.utils.rotate("z", -draft.robot.description.forward_rad)
 
     def fitness(place: int) -> tuple[float, bool, int]:
         frame = model.getFrameId(links[place], pin.FrameType.BODY)
-        turn = round(float(np.trace(data.oMf[frame].rotation)), 3)
+        turn = round(float(np.trace(R_BR.T @ data.oMf[frame].rotation)), 3)
         return turn, _TRUNK.search(links[place]) is not None, -place
 
     best = max(range(len(links)), key=fitness, default=None)

@@ -14,15 +14,14 @@ from kilohertz.robots.model.description import ROBOT_FILE
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.arm_pose import bent_arm
-from kilohertz.rt.robot_folder.crouch import Crouch, Sole, find_crouch
+from kilohertz.rt.robot_folder.crouch import Sole, find_crouch
 from kilohertz.rt.robot_folder.draft import REPAIR, Draft, placements, read_draft
 from kilohertz.rt.robot_folder.examine import examine
+from kilohertz.rt.robot_folder.forward import find_forward_rad
 from kilohertz.rt.robot_folder.holding import guessed_limits, holding_torques
 from kilohertz.rt.robot_folder.limbs import Limb, Limbs, find_imu, find_limbs
 from kilohertz.rt.robot_folder.shapes import link_shapes
 from kilohertz.rt.robot_folder.write import HandText, RobotText, SoleText
-
-_LEFT, _RIGHT = re.compile(r"(^|_)l(eft)?(_|$)", re.I), re.compile(r"(^|_)r(ight)?(_|$)", re.I)
 
 
 def new_robot(model: str, into: Path | None = None) -> Path:
@@ -40,12 +39,21 @@ def new_robot(model: str, into: Path | None = None) -> Path:
         ConfigError: the model cannot be used, a robot.yaml exists already, or none can be made for it.
     """
     draft = read_draft(model, Path())
+    forward_rad = find_forward_rad(draft)
+    if forward_rad and draft.robot.model_format == "urdf":
+        draft = read_draft(model, Path(), forward_rad)
     folder = into if into is not None else Path(robot_name(draft.robot.model_path))
     target = folder / ROBOT_FILE
     if target.exists():
         raise ConfigError(f"{target} exists: remove it, or name another folder with --into")
     reference = model if not Path(model).exists() else _relative(draft.robot.model_path, folder)
     text = describe(draft, reference)
+    text.forward_rad = draft.robot.description.forward_rad
+    if forward_rad and not text.forward_rad:
+        text.todo.append(
+            f"by its feet the robot faces {np.degrees(forward_rad):.0f} deg from its x axis, along which it "
+            "walks: turn the parts of the root body"
+        )
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -157,10 +165,6 @@ def _legged(draft: Draft, limbs: Limbs, text: RobotText, shapes: dict[str, list]
             text.hands.append(_hand(name, limbs.arms[int(index)]))
     else:
         text.hands = [_hand(arm.link, arm) for arm in limbs.arms]
-    if _faces_back(draft, crouch, data):
-        text.todo.append(
-            "by the names of its links the robot faces along -x; left and right are seen along +x here"
-        )
     return crouch.posture_rad
 
 
@@ -192,16 +196,6 @@ def _sole_names(draft: Draft, data: pin.Data, soles: tuple[Sole, ...]) -> list[s
             for x, y, _ in places
         ]
     return [sole.leg.link for sole in soles]
-
-
-def _faces_back(draft: Draft, crouch: Crouch, data: pin.Data) -> bool:
-    """Returns whether the names of the feet have left and right on the wrong sides of the base's x axis."""
-    if len(crouch.soles) != 2:
-        return False
-    places = [float(_place(draft, data, sole.leg)[1]) for sole in crouch.soles]
-    left = crouch.soles[int(np.argmax(places))].leg.link
-    right = crouch.soles[int(np.argmin(places))].leg.link
-    return bool(_RIGHT.search(left) and _LEFT.search(right))
 
 
 def _fixed(draft: Draft, limbs: Limbs, text: RobotText) -> Vector:

@@ -65,10 +65,19 @@ def _of_urdf(robot: RobotModel, tag: str) -> Shapes:
     shapes: Shapes = {}
     for each in geometry.geometryObjects:
         frame = model.frames[each.parentFrame]
-        shape = _of_coal(each.geometry, frame.placement.actInv(each.placement))
+        pose = frame.placement.actInv(each.placement) * _upright(Path(each.meshPath))
+        shape = _of_coal(each.geometry, pose)
         if shape is not None:
             shapes.setdefault(frame.name, []).append(shape)
     return shapes
+
+
+def _upright(mesh: Path) -> pin.SE3:
+    """Returns the rotation of a COLLADA mesh whose y axis points up, which pinocchio's reader leaves out."""
+    upright = pin.SE3.Identity()
+    if mesh.suffix.lower() == ".dae" and "<up_axis>Y_UP" in mesh.read_text("utf-8", "replace"):
+        upright.rotation = pin.utils.rotate("x", 0.5 * np.pi)
+    return upright
 
 
 def _of_coal(geometry: Any, pose: pin.SE3) -> Shape | None:

@@ -49,6 +49,7 @@ class RobotText:
         locked_rad: locked joints by name.
         torque_limit_Nm: guessed torque limits by joint.
         repair_inertia: whether impossible inertias of the model are mended.
+        forward_rad: direction in which the robot faces, about the z axis of its root link [rad].
         todo: further sentences for the user.
     """
 
@@ -66,6 +67,7 @@ class RobotText:
     locked_rad: dict[str, float] = field(default_factory=dict)
     torque_limit_Nm: dict[str, float] = field(default_factory=dict)
     repair_inertia: bool = False
+    forward_rad: float = 0.0
     todo: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -80,6 +82,10 @@ class RobotText:
         ]
         if self.repair_inertia:
             lines.append("repair_inertia: true    # TODO: correct the inertias of the model instead")
+        if self.forward_rad:
+            lines.append(
+                f"forward_rad: {self.forward_rad:.6g}    # by its feet; TODO: check where the robot faces"
+            )
         lines += [f"# TODO: {sentence}" for sentence in self.todo]
         lines += self._imu_lines()
         if self.trunk is not None:

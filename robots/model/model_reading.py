@@ -1,0 +1,106 @@
+"""Reads the model file of a robot.yaml into pinocchio's model, without its locked joints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pinocchio as pin
+
+from kilohertz.robots.model.description import RobotDescription
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.model_error import ModelFileError
+from kilohertz.robots.model.model_file import ModelFile, read_model
+
+if TYPE_CHECKING:
+    import mujoco
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A model file that was read.
+
+    Attributes:
+        file: the file.
+        model: pinocchio's model without locked joints, with a free-flyer root if the base is floating.
+        mj_model: for MJCF, MuJoCo's model of the whole file, with its actuators and all its joints.
+        locked_rad: locked joints with their positions [rad, or m for a sliding joint].
+        notes: one sentence for each part of the file that is ignored, mended or assumed.
+    """
+
+    file: ModelFile
+    model: pin.Model
+    mj_model: mujoco.MjModel | None
+    locked_rad: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def flies(self) -> bool:
+        """Whether the root is free."""
+        return self.model.njoints > 1 and str(self.model.joints[1].shortname()) == "JointModelFreeFlyer"
+
+
+def read_robot(path: Path, description: RobotDescription) -> Reading:
+    """Reads the model file of a robot.
+
+    Args:
+        path: path of the file.
+        description: content of robot.yaml.
+
+    Raises:
+        ModelFileError: the file cannot be used.
+    """
+    floating = description.base == "floating"
+    file = read_model(
+        path,
+        description.locked_joints_rad,
+        floating,
+        description.repair_inertia,
+        description.posture_rad,
+        named_links(description),
+        description.forward_rad,
+    )
+    if file.format == "mjcf":
+        reading = _read_mjcf(file, description)
+    else:
+        try:
+            if floating:
+                model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
+            else:
+                model = pin.buildModelFromXML(file.text)
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(f"cannot be read: {str(error).strip().splitlines()[-1]}") from None
+        reading = Reading(file, model, None, file.locked_rad, file.notes)
+    reading.model.gravity.linear = np.array([0.0, 0.0, -GRAVITY_M_S2])
+    return reading
+
+
+def named_links(description: RobotDescription) -> set[str]:
+    """Returns the links of contacts, hands, IMU, trunk and eyes."""
+    places = [*description.contacts.values(), *description.hands.values(), description.imu, description.gaze]
+    links = {place.link for place in places if place is not None}
+    return links | ({description.trunk} if description.trunk is not None else set())
+
+
+def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
+    # Here, so that the controller of a robot with a URDF runs without MuJoCo.
+    from kilohertz.robots.model.mjcf import check_joints, check_mjcf, compile_mjcf, pinocchio_model
+    from kilohertz.robots.model.mjcf_locks import compile_without, lock_coupled
+
+    whole = compile_mjcf(file.path)
+    check_joints(whole)
+    limits = description.torque_limit_Nm
+    locks = lock_coupled(
+        whole,
+        file.locked_rad,
+        description.posture_rad,
+        limits if isinstance(limits, Mapping) else None,
+        named_links(description),
+    )
+    locked = dict(file.locked_rad) | dict(locks.positions)
+    model = compile_without(file.path, whole, locked) if locked else whole
+    notes = check_mjcf(model)
+    return Reading(file, pinocchio_model(model), whole, locked, (*locks.notes, *notes))
