@@ -189,6 +189,13 @@ class EstimatorGains(Config):
         description="common rotation of all closed soles within a second above which the IMU counts as "
         "wrong, or the robot as falling; a robot that rocks on its heels reaches 5 [deg]",
     )
+    largest_gyro_turn_deg: float = Field(
+        default=1.6,
+        gt=0,
+        le=90,
+        description="rotation of the standing soles within 0.3 s that can only be an error of the gyro, above "
+        "which the IMU counts as wrong; a real walk reaches 1.1, a push 0.6 [deg]",
+    )
     largest_contradiction_m_s2: float = Field(
         default=0.7,
         gt=0,
@@ -198,11 +205,11 @@ class EstimatorGains(Config):
         "0.6 [m/s^2]",
     )
     largest_opposed_power_m2_s3: float = Field(
-        default=5.0,
+        default=2.5,
         gt=0,
         le=1e4,
         description="product of acceleration and velocity difference between IMU and legs, averaged over "
-        "30 ms, above which the IMU counts as suddenly rotated [m^2/s^3]",
+        "30 ms, above which the IMU counts as suddenly rotated; a real walk reaches 1.1 [m^2/s^3]",
     )
     use_sole_orientation: bool = Field(
         default=True, description="whether the filter uses the orientation of closed soles"

@@ -18,6 +18,7 @@ from kilohertz.estimators.contact_detection import detect_contacts
 from kilohertz.estimators.contact_wrench import weigh_contacts
 from kilohertz.estimators.divergence import doubt_filter
 from kilohertz.estimators.floating_base_tick import REFUSED, USED
+from kilohertz.estimators.gyro_watch import watch_gyro
 from kilohertz.estimators.imu_watch import watch_imu
 from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.inekf_layout import (
@@ -53,6 +54,7 @@ _AFTER_KINEMATICS = (
     tick.run_filter,
     adapt_pose_noise,
     watch_imu,
+    watch_gyro,
     doubt_filter,
     write_state,
 )
@@ -161,6 +163,7 @@ class FloatingBaseEstimator:
             "trust": kernel_setup.trust(config),
             "doubt": self._doubt,
             "watch": self._watch,
+            "gyro_watch": kernel_setup.new_gyro_watch(),
             "state": self._state,
             "scratch": self._scratch,
         }
