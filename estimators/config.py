@@ -190,11 +190,11 @@ class EstimatorGains(Config):
         "wrong, or the robot as falling; a robot that rocks on its heels reaches 5 [deg]",
     )
     largest_gyro_turn_deg: float = Field(
-        default=1.6,
+        default=1.5,
         gt=0,
         le=90,
-        description="rotation of the standing soles within 0.3 s that can only be an error of the gyro, above "
-        "which the IMU counts as wrong; a real walk reaches 1.1, a push 0.6 [deg]",
+        description="rotation of the standing soles within 0.3 s that can only be an error of the gyro, "
+        "above which the IMU counts as wrong; a real walk reaches 1.0, a push 0.6 [deg]",
     )
     largest_contradiction_m_s2: float = Field(
         default=0.7,
