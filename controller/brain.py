@@ -52,6 +52,8 @@ _SLOW_S, _LONGEST_GAP = 0.005, 20.0
 and the longest such pause in average periods."""
 _LONGER, _SHORTER = 0.25, 0.03
 """Weights of a longer and of a shorter period in the average period: a pause is often followed by a burst."""
+IGNORED_POSE = "an outside pose contradicts the estimate, or is too old, and is ignored"
+"""Remark about a pose of the base that was measured from outside."""
 _NAMES_TOLD = 4
 """Largest number of rows that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
@@ -189,6 +191,9 @@ class Brain:
         names = [name for name, _ in robot.new_sensor_row().fields]
         self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
         self._forces_at = int(ends[names.index("accel")])
+        # A floating base may be measured from outside; such a pose is ignored if it contradicts the estimate.
+        self._ignored = getattr(estimator, "outside_ignored", None)
+        self._ignored_told = 0
         self._usual_dt = dt_s
         # Limits of a period that needs no second thought; NaN while the average is not the nominal period.
         self._earliest_s, self._latest_s = _SHORTEST_DT * dt_s, (2.0 - _SHORTEST_DT) * dt_s
@@ -242,6 +247,7 @@ class Brain:
         self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
+        self._ignored_told = 0
         self._usual_dt = self._dt
         self._earliest_s = _SHORTEST_DT * self._dt
         self.supervisor.handle(ARM)
@@ -333,11 +339,18 @@ class Brain:
             elapsed = self._likely_period(elapsed)
         self._last_t = t
         self.estimator.update(sensors, self._planned, elapsed)
+        if self._ignored is not None and self._ignored[0] != self._ignored_told:
+            self._tell_ignored()
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
             # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
             self.motion.fold()
         return elapsed
+
+    def _tell_ignored(self) -> None:
+        assert self._ignored is not None
+        self._ignored_told = int(self._ignored[0])
+        self.motion.remarks.last = IGNORED_POSE
 
     def _known_is_finite(self, sensors: SensorRow) -> bool:
         """Returns whether all values are finite but torques of NaN, which are unknown."""

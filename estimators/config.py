@@ -77,6 +77,33 @@ class ContactGains(Config):
         return self
 
 
+class OutsideGains(Config):
+    """Parameters of the correction with poses of the base that were measured from outside."""
+
+    position_noise_m: float = Field(
+        default=0.005,
+        gt=0,
+        le=10,
+        description="SD of each component of the position, if the measurement does not say it [m]",
+    )
+    rotation_noise_rad: float = Field(
+        default=0.01,
+        gt=0,
+        le=3,
+        description="SD of roll, pitch and yaw, if the measurement does not say it [rad]",
+    )
+    delay_s: float = Field(
+        default=0.0, ge=0, le=5, description="age of a pose, if the measurement does not say it [s]"
+    )
+    gate: float = Field(
+        default=25.0,
+        gt=0,
+        le=1e6,
+        description="squared Mahalanobis distance of a component from the estimate above which a pose is "
+        "ignored; 25 is five standard deviations",
+    )
+
+
 class EstimatorGains(Config):
     """Parameters of the base estimator and of the joint observer.
 
@@ -236,3 +263,4 @@ class EstimatorGains(Config):
     )
     joints: JointObserverGains = JointObserverGains()
     contact: ContactGains = ContactGains()
+    outside: OutsideGains = OutsideGains()

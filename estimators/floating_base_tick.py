@@ -2,8 +2,8 @@
 
 `before_kinematics` refuses bad samples, runs the joint observer and prepares the arguments of pinocchio. The
 stages of the second half are, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`,
-`find_pressure`, `trust_contacts`, `pivot_soles`, `run_filter`, `watch_imu`,
-`watch_gyro`, `doubt_filter` and `write_state`.
+`find_pressure`, `trust_contacts`, `pivot_soles`, `set_pose_noise`, `run_filter`, `use_outside_pose`,
+`adapt_pose_noise`, `watch_imu`, `watch_gyro`, `doubt_filter` and `write_state`.
 The name of each parameter of a stage is that of a struct of the estimator, or of an argument of each call.
 """
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import CommandRow, SensorRow
+from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.sim.actuators import Drives, DriveState
+from kilohertz.sim.outside import OutsideSensor
 from kilohertz.sim.scenario import TRUNK, attachments, link_names
 from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
@@ -82,6 +83,8 @@ class SimulatedRobot:
         self.events: list[dict[str, Any]] = []
         sensors = scenario.sensors
         self._noise = SensorNoise(robot, sensors.noise.scaled(sensors.noise_scale), seed)
+        measured = sensors.outside_pose if robot.floating else None
+        self._outside = OutsideSensor(measured, seed) if measured is not None else None
         self._row = robot.new_sensor_row()
         self._ctrl = self._data.ctrl
         self._qvel = self._data.qvel
@@ -102,6 +105,11 @@ class SimulatedRobot:
     def t_s(self) -> float:
         """Time since the start of the run [s]."""
         return self._tick * STEP_S
+
+    @property
+    def outside(self) -> OutsideRow | None:
+        """The newest pose that was measured from outside; None without such a measurement."""
+        return self._outside.row if self._outside is not None else None
 
     @property
     def refused_commands(self) -> int:
@@ -179,6 +187,8 @@ class SimulatedRobot:
             row.contact_force_N[:] = np.nan
             np.copyto(row.contact_force_N, truth.normal_force_N, where=self._has_force_sensor)
         self._noise.add(row)
+        if self._outside is not None:
+            self._outside.sample(self._tick, truth.q)
 
     def _check_fall(self) -> None:
         if not math.isfinite(float(self.truth.v.sum())):

@@ -187,7 +187,9 @@ class Simulation:
         ready = self._ready
         self._simulated = SimulatedRobot(ready.robot, ready.scenario, self._seed)
         truth = self._simulated.truth
-        self._estimator: Estimator = estimator_for(ready.scenario, ready.robot, ready.gains, truth)
+        self._estimator: Estimator = estimator_for(
+            ready.scenario, ready.robot, ready.gains, truth, self._simulated.outside
+        )
         self._brain = Brain(ready.robot, ready.gains, self._estimator, dt_s=PERIOD_S)
         self._sensors = ready.robot.new_sensor_row()
         self._schedule = list(ready.schedule)

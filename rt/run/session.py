@@ -77,7 +77,7 @@ class Session:
 
     def _build(self, ready: Preparation, handle_signals: bool) -> None:
         plan, robot, gains = self.plan, ready.robot, ready.gains
-        self.estimator = estimator_for(ready.scenario, robot, gains, self.link.truth)
+        self.estimator = estimator_for(ready.scenario, robot, gains, self.link.truth, self.link.outside)
         self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S)
         self.ticks = max(1, round(ready.scenario.duration_s / PERIOD_S))
         self.trace = Trace(robot, self.ticks, plan.rows_kept)
@@ -90,9 +90,10 @@ class Session:
             self.link, self.brain, self.sensors, damping, self._row, handle_signals=handle_signals
         )
         self._stop_request = soft_stop(robot) if plan.endpoint is not None else None
-        self.row_type = row_type(robot, live=plan.watch_gains)
+        outside = self.link.outside
+        self.row_type = row_type(robot, live=plan.watch_gains, outside=outside is not None)
         self.log = (
-            TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests())
+            TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests(), outside)
             if plan.log is not None
             else None
         )
