@@ -136,7 +136,7 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
     t_s = take.need("t_s")
     unit_checks.check_times(table, t_s)
     rows = np.zeros(len(t_s), imported_row(robot))
-    sensors, truth = rows["sensors"], rows["truth"]
+    sensors, truth, outside = rows["sensors"], rows["truth"], rows["outside"]
     rows["tick"] = np.rint((t_s - t_s[0]) * (1e9 / PERIOD_NS))
     sensors["seq"][:, 0], sensors["t_s"][:, 0] = np.arange(len(t_s)), t_s
     q = np.stack([take.need("q", joint) for joint in robot.joint_names], axis=1)
@@ -153,14 +153,16 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
     if robot.contacts:
         sensors["contact_force_N"] = take.stack("force", robot.contact_names, CONTACT)
         notes += unit_checks.check_forces(robot, sensors["contact_force_N"])
-    outside = rows["outside"]
-    outside["p_VB"], outside["rpy_VB"] = take.vector("outside", False), take.angles("outside_rpy")
+    outside["p_VB"] = outside["rpy_VB"] = np.nan
+    if robot.floating:
+        outside["p_VB"], outside["rpy_VB"] = take.vector("outside", False), take.angles("outside_rpy")
     truth["p_WT"], truth["rpy_WT"] = take.vector("truth", False), take.vector("truth_rpy", False)
-    if np.nanmax(np.abs(truth["rpy_WT"]), initial=0.0) > 2.5 * np.pi:
-        row = int(np.nanargmax(np.abs(truth["rpy_WT"]).max(axis=1)))
-        raise table.problem(
-            row, "truth angles exceed a turn, as if in degrees: give them a scale in --columns"
-        )
+    for name, angles in (("truth", truth["rpy_WT"]), ("outside", outside["rpy_VB"])):
+        if np.nanmax(np.abs(angles), initial=0.0) > 2.5 * np.pi:
+            row = int(np.nanargmax(np.nanmax(np.abs(angles), axis=1, initial=0.0)))
+            raise table.problem(
+                row, f"{name} angles exceed a turn, as if in degrees: give them a scale in --columns"
+            )
     return Imported(rows, tuple(notes + _what_is_not_used(take, table, robot)))
 
 
