@@ -301,6 +301,15 @@ class Brain:
         mark(GUARD)
         return self.output
 
+    def tell_ignored_poses(self) -> None:
+        """Sets the remark if the estimator has ignored an outside pose since the last call.
+
+        To be called between steps, and only where poses come from outside: the tick does not look for them.
+        """
+        if self._ignored is not None and self._ignored[0] != self._ignored_told:
+            self._ignored_told = int(self._ignored[0])
+            self.output.remark = self.motion.remarks.last = IGNORED_POSE
+
     def _live_row(self, gains: GainsRow | Gains | None) -> GainsRow | None:
         """Returns the row that brings these gains into force; None if there is nothing to change."""
         if isinstance(gains, GainsRow):
@@ -339,18 +348,11 @@ class Brain:
             elapsed = self._likely_period(elapsed)
         self._last_t = t
         self.estimator.update(sensors, self._planned, elapsed)
-        if self._ignored is not None and self._ignored[0] != self._ignored_told:
-            self._tell_ignored()
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
             # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
             self.motion.fold()
         return elapsed
-
-    def _tell_ignored(self) -> None:
-        assert self._ignored is not None
-        self._ignored_told = int(self._ignored[0])
-        self.motion.remarks.last = IGNORED_POSE
 
     def _known_is_finite(self, sensors: SensorRow) -> bool:
         """Returns whether all values are finite but torques of NaN, which are unknown."""

@@ -37,6 +37,9 @@ FORGETTING_S = 0.3
 """Time constant with which the rotation is forgotten [s]."""
 NOISE_M_S = 0.05
 """Velocity difference below which the share is not significant [m/s]."""
+COUNTED_RAD_S, FASTEST_RAD_S = 1.0, 4.0
+"""Rate up to which a rotation is counted, and above which it is not [rad/s]: a foot that slams down on its edge
+rotates by 10 deg within 10 ms, and an error of the gyro by so much contradicts all contacts anyway."""
 _LONGEST_S, _LONGEST_TURN_S = 0.01, 0.03
 """Longest time between samples for which the observer is corrected, and for which a rotation is counted [s]:
 the legs were not observed during a pause."""
@@ -91,7 +94,11 @@ def watch_gyro(dt: float, watch: ImuWatch, gyro_watch: GyroWatch, doubt: Doubt) 
     power[0] += average * (both - power[0])
     power[1] += average * (own - power[1])
     share = min(max(power[0] / max(power[1], NOISE_M_S * NOISE_M_S), 0.0), 1.0)
-    counted, forget = share * min(dt, _LONGEST_TURN_S), min(1.0, dt / FORGETTING_S)
+    rate = math.sqrt(spin_x * spin_x + spin_y * spin_y)
+    counted = share * min(dt, _LONGEST_TURN_S) if rate < FASTEST_RAD_S else 0.0
+    if rate > COUNTED_RAD_S:
+        counted *= COUNTED_RAD_S / rate
+    forget = min(1.0, dt / FORGETTING_S)
     turned[0] += counted * spin_x - forget * turned[0]
     turned[1] += counted * spin_y - forget * turned[1]
     starting = doubt.since_reset_s[0] < STARTING_S

@@ -90,3 +90,10 @@ def test_a_pause_of_the_sensors_is_no_rotation():
     watched, spin = Watched(), np.array([0.1, 0.0, 0.0])
     watched.sample(spin, np.cross(spin, ARM), dt=0.5)
     assert watched.sample(spin, np.cross(spin, ARM)) < 0.3
+
+
+@pytest.mark.parametrize("rate_rad_s", [3.5, 15.0])
+def test_a_foot_that_slams_down_on_its_edge_is_no_error_of_the_gyro(rate_rad_s):
+    watched, spin = Watched(), np.array([0.0, rate_rad_s, 0.0])
+    for _ in range(15):
+        assert watched.sample(spin, np.cross(spin, ARM)) < BOUND_DEG

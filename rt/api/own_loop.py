@@ -272,7 +272,10 @@ class Controller:
                 raise Refused(f"'{self.robot.name}' has a fixed base, whose pose is known: no outside_pose")
             outside_pose.write_to(self._estimator.outside)
         sensors.row.seq[0] += 1.0
-        return self._brain.step(sensors.row, self._request, self._gains, no_mark)
+        output = self._brain.step(sensors.row, self._request, self._gains, no_mark)
+        if outside_pose is not None:
+            self._brain.tell_ignored_poses()
+        return output
 
     def __repr__(self) -> str:
         return f"<Controller: {self.robot.name}, {self._brain.output.state}>"

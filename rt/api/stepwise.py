@@ -243,6 +243,8 @@ class Simulation:
             while self._schedule and self._schedule[0][0] <= self._tick:
                 self._request = self._schedule.pop(0)[1]
             output = self._brain.step(self._sensors, self._request, self._ready.gains, no_mark)
+            if self._simulated.outside is not None:
+                self._brain.tell_ignored_poses()
             truth = TrueState.of(self._simulated.truth)
             self._simulated.write(output.command)
         self._tick += 1

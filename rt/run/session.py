@@ -137,6 +137,7 @@ class Session:
             wait_for_log=not plan.paced,
             progress=None if plan.paced else progress,
             each_tick=each_tick,
+            measured=self.brain if self.link.outside is not None else None,
         )
         started_s = time.monotonic()
         with self.recorded() as recording:
