@@ -38,8 +38,8 @@ FORGETTING_S = 0.3
 NOISE_M_S = 0.05
 """Velocity difference below which the share is not significant [m/s]."""
 COUNTED_RAD_S, FASTEST_RAD_S = 1.0, 4.0
-"""Rate up to which a rotation is counted, and above which it is not [rad/s]: a foot that slams down on its edge
-rotates by 10 deg within 10 ms, and an error of the gyro by so much contradicts all contacts anyway."""
+"""Rate up to which a rotation is counted, and above which it is not [rad/s]: a foot that slams down on its
+edge rotates by 10 deg within 10 ms, and so large an error of the gyro contradicts all contacts anyway."""
 _LONGEST_S, _LONGEST_TURN_S = 0.01, 0.03
 """Longest time between samples for which the observer is corrected, and for which a rotation is counted [s]:
 the legs were not observed during a pause."""
