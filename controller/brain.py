@@ -25,6 +25,7 @@ from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
 from kilohertz.controller.supervision.motion import Motion
 from kilohertz.controller.supervision.request import RequestRow
+from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
 from kilohertz.controller.whole_body.explain import missed_rows
@@ -42,20 +43,8 @@ STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
 """Stages of a step, in order; `mark(i)` is called at the end of stage i."""
 ESTIMATE, KINEMATICS, ASSEMBLE, SOLVE, GUARD = range(5)
 
-_SHORTEST_DT, _LONGEST_DT = 0.5, 3.0
-"""Lower limit of the period between two samples, in nominal periods, and upper limit, in average periods.
-
-The period is clamped to this range, so that a jump of the clock causes no jump of the state.
-"""
-_SLOW_S, _LONGEST_GAP = 0.005, 20.0
-"""Average period from which longer gaps are accepted [s], as in logs and on slow robots, and the longest such
-gap, in average periods."""
-_LONGER, _SHORTER = 0.25, 0.03
-"""Low-pass weights of a period that is longer, or shorter, than the average. The second is small because a
-burst of samples often follows a pause."""
-_MOST_AHEAD = 3.0
-"""Largest time by which the sum of the periods may be ahead of the clock, in nominal periods. It is made up
-for, so that samples which are stamped late and in bursts do not make time pass faster."""
+IGNORED_POSE = "an outside pose contradicts the estimate, or is too old, and is ignored"
+"""Remark about a pose of the base that was measured from outside."""
 _NAMES_TOLD = 4
 """Largest number of constraints that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
@@ -195,11 +184,10 @@ class Brain:
         names = [name for name, _ in robot.new_sensor_row().fields]
         self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
         self._forces_at = int(ends[names.index("accel")])
-        self._usual_dt, self._ahead_s = dt_s, 0.0
-        # Range in which a period is used unchanged. While the average is not the nominal period, or the sum
-        # of the periods is ahead of the clock, `_earliest_s` is NaN, which sends every period through
-        # `_likely_period`.
-        self._earliest_s, self._latest_s = _SHORTEST_DT * dt_s, (2.0 - _SHORTEST_DT) * dt_s
+        # A floating base may be measured from outside; such a pose is ignored if it contradicts the estimate.
+        self._ignored = getattr(estimator, "outside_ignored", None)
+        self._ignored_told = 0
+        self._stamps = SamplePeriod(dt_s)
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
         self._torque = np.zeros(robot.na)
@@ -247,11 +235,11 @@ class Brain:
         self.tuning.reset()
         self.motion.start()
         self._request = None
-        self._last_t = self._reset_t = float(sensors.t_s[0])
+        self._last_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
-        self._usual_dt, self._ahead_s = self._dt, 0.0
-        self._earliest_s = _SHORTEST_DT * self._dt
+        self._ignored_told = 0
+        self._stamps.reset()
         self.supervisor.handle(ARM)
         self._show_state()
         self.output.tau[:] = 0.0
@@ -303,6 +291,15 @@ class Brain:
         mark(GUARD)
         return self.output
 
+    def tell_ignored_poses(self) -> None:
+        """Sets the remark if the estimator has ignored an outside pose since the last call.
+
+        To be called between steps, and only where poses come from outside: the tick does not look for them.
+        """
+        if self._ignored is not None and self._ignored[0] != self._ignored_told:
+            self._ignored_told = int(self._ignored[0])
+            self.output.remark = self.motion.remarks.last = IGNORED_POSE
+
     def _live_row(self, gains: GainsRow | Gains | None) -> GainsRow | None:
         """Returns the row that brings these gains into force; None if there is nothing to change."""
         if isinstance(gains, GainsRow):
@@ -337,8 +334,9 @@ class Brain:
         elif verdict != GOOD:
             return self._leave_out(f"are implausible: {self._watch.culprit} jumps")
         self._bad_samples = 0
-        if not self._earliest_s < elapsed < self._latest_s:
-            elapsed = self._likely_period(elapsed)
+        stamps = self._stamps
+        if not stamps.earliest_s < elapsed < stamps.latest_s:
+            elapsed = stamps.likely(elapsed)
         self._last_t = t
         self.estimator.update(sensors, self._planned, elapsed)
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
@@ -352,27 +350,6 @@ class Brain:
         data = sensors.data
         others = data[: self._torques_at].sum() + data[self._inertial_at : self._forces_at].sum()
         return math.isfinite(others) and not np.isinf(sensors.tau).any()
-
-    def _likely_period(self, elapsed_s: float) -> float:
-        """Returns the time since the last sample, clamped so that a jump of the clock has little effect.
-
-        The lower limit is relative to the nominal period. The upper one is relative to the average period,
-        which is longer in a log, or for a robot that is sampled at a lower rate.
-        """
-        usual, nominal = self._usual_dt, self._dt
-        longest = usual * (_LONGEST_DT if usual < _SLOW_S else _LONGEST_GAP)
-        change = min(max(elapsed_s, 0.0), 2.0 * usual) - usual
-        self._usual_dt = max(usual + change * (_LONGER if change > 0.0 else _SHORTER), nominal)
-        shortest = _SHORTEST_DT * nominal
-        # A clock that was set back says nothing about the time that has passed.
-        since_s = elapsed_s - self._ahead_s if elapsed_s > -shortest else shortest
-        period_s = min(max(since_s, shortest), longest)
-        # The sample of the reset may come again in the first step, which is no burst.
-        ahead_s = period_s - since_s if self._last_t != self._reset_t else 0.0
-        self._ahead_s = min(max(ahead_s, 0.0), _MOST_AHEAD * nominal)
-        steady = self._usual_dt == nominal and self._ahead_s == 0.0
-        self._earliest_s = shortest if steady else math.nan
-        return period_s
 
     def _leave_out(self, why: str) -> float:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.

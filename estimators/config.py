@@ -77,6 +77,33 @@ class ContactGains(Config):
         return self
 
 
+class OutsideGains(Config):
+    """Parameters of the correction with poses of the base that were measured from outside."""
+
+    position_noise_m: float = Field(
+        default=0.005,
+        gt=0,
+        le=10,
+        description="SD of each component of the position, if the measurement does not say it [m]",
+    )
+    rotation_noise_rad: float = Field(
+        default=0.01,
+        gt=0,
+        le=3,
+        description="SD of roll, pitch and yaw, if the measurement does not say it [rad]",
+    )
+    delay_s: float = Field(
+        default=0.0, ge=0, le=5, description="age of a pose, if the measurement does not say it [s]"
+    )
+    gate: float = Field(
+        default=25.0,
+        gt=0,
+        le=1e6,
+        description="squared Mahalanobis distance of a component from the estimate above which a pose is "
+        "ignored; 25 is five standard deviations",
+    )
+
+
 class EstimatorGains(Config):
     """Parameters of the base estimator and of the joint observer.
 
@@ -189,6 +216,13 @@ class EstimatorGains(Config):
         description="common rotation of all closed soles within a second above which the IMU counts as "
         "wrong, or the robot as falling; a robot that rocks on its heels reaches 5 [deg]",
     )
+    largest_gyro_turn_deg: float = Field(
+        default=1.5,
+        gt=0,
+        le=90,
+        description="rotation of the standing soles within 0.3 s that can only be an error of the gyro, "
+        "above which the IMU counts as wrong; a real walk reaches 1.0, a push 0.6 [deg]",
+    )
     largest_contradiction_m_s2: float = Field(
         default=0.7,
         gt=0,
@@ -198,11 +232,11 @@ class EstimatorGains(Config):
         "0.6 [m/s^2]",
     )
     largest_opposed_power_m2_s3: float = Field(
-        default=5.0,
+        default=2.5,
         gt=0,
         le=1e4,
         description="product of acceleration and velocity difference between IMU and legs, averaged over "
-        "30 ms, above which the IMU counts as suddenly rotated [m^2/s^3]",
+        "30 ms, above which the IMU counts as suddenly rotated; a real walk reaches 1.1 [m^2/s^3]",
     )
     use_sole_orientation: bool = Field(
         default=True, description="whether the filter uses the orientation of closed soles"
@@ -229,3 +263,4 @@ class EstimatorGains(Config):
     )
     joints: JointObserverGains = JointObserverGains()
     contact: ContactGains = ContactGains()
+    outside: OutsideGains = OutsideGains()

@@ -59,6 +59,8 @@ class Trust(NamedTuple):
     """Bound of the sum of the variances of the rotation about x and y [rad^2]."""
     turn_rad: float
     """Bound of the common rotation of all closed soles [rad]."""
+    gyro_turn_rad: float
+    """Bound of `Doubt.gyro_turn_rad` [rad]."""
     opposed_m2_s3: float
     """Bound of `Doubt.opposed_m2_s3` [m^2/s^3]."""
     contradiction_m_s2: float
@@ -79,6 +81,9 @@ class Doubt(NamedTuple):
     [m^2/s^3], see `watch_imu`; the IMU has suddenly rotated in its mount."""
     spun_rad: Array
     """(1,) recent rotation of the standing contacts according to gyro and joints [rad], see `watch_imu`."""
+    gyro_turn_rad: Array
+    """(1,) recent rotation of the standing contacts that can only be an error of the gyro [rad], see
+    `gyro_watch`."""
     upright: Array
     """(nc, 2) horizontal components, in the world, of each sole's normal in the last sample."""
     turned_rad: Array
@@ -124,6 +129,7 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
     if soles >= _LEAST_CONTACTS:
         total = max(total, (_QUIET_DOUBT if quiet else 1.0) * turn / (wider * trust.turn_rad))
     total = max(total, (_QUIET_DOUBT if quiet else 1.0) * doubt.spun_rad[0] / (_UNSEEN * trust.turn_rad))
+    total = max(total, doubt.gyro_turn_rad[0] / trust.gyro_turn_rad)
     total = max(total, doubt.opposed_m2_s3[0] / trust.opposed_m2_s3)
     # Written as "not <=", here and below, so that NaN counts as diverged.
     if not doubt.contradiction_m_s2[0] / trust.contradiction_m_s2 <= total:

@@ -18,6 +18,7 @@ from kilohertz.estimators.contact_detection import detect_contacts
 from kilohertz.estimators.contact_wrench import weigh_contacts
 from kilohertz.estimators.divergence import doubt_filter
 from kilohertz.estimators.floating_base_tick import REFUSED, USED
+from kilohertz.estimators.gyro_watch import watch_gyro
 from kilohertz.estimators.imu_watch import watch_imu
 from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.inekf_layout import (
@@ -30,11 +31,12 @@ from kilohertz.estimators.inekf_layout import (
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables
 from kilohertz.estimators.odometry_frame import new_odometry
+from kilohertz.estimators.outside_pose import new_outside_poses, reset_outside_poses, use_outside_pose
 from kilohertz.estimators.pose_noise import SAMPLE_S, adapt_pose_noise, set_pose_noise
 from kilohertz.estimators.sole_motion import find_pressure
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow
+from kilohertz.robots.model.rows import OutsideRow, SensorRow
 
 Array = NDArray[np.float64]
 
@@ -52,8 +54,10 @@ _AFTER_KINEMATICS = (
     tick.pivot_soles,
     set_pose_noise,
     tick.run_filter,
+    use_outside_pose,
     adapt_pose_noise,
     watch_imu,
+    watch_gyro,
     doubt_filter,
     write_state,
 )
@@ -82,10 +86,15 @@ class FloatingBaseEstimator:
         filter: the InvariantEkf; its state is that of the IMU.
         level_start: whether the floor was assumed level at the last reset.
         refused: number of samples that were refused because they were not finite or not plausible.
+        outside: the OutsideRow of poses measured from outside; a pose with a new number is used by the next
+            update.
+        outside_ignored (1,): number of outside poses since the last reset that were ignored, because they
+            contradict the estimate or are too old.
 
     Args:
         robot: a robot with a floating base and an IMU.
         config: noises and thresholds.
+        outside: row that somebody else writes outside poses into; None for one of its own.
 
     Raises:
         ValueError: the robot has no floating base.
@@ -93,7 +102,9 @@ class FloatingBaseEstimator:
 
     name = "invariant-ekf"
 
-    def __init__(self, robot: RobotModel, config: EstimatorGains | None = None) -> None:
+    def __init__(
+        self, robot: RobotModel, config: EstimatorGains | None = None, outside: OutsideRow | None = None
+    ) -> None:
         if not robot.floating or robot.imu_frame_id is None:
             raise ValueError(f"{robot.name} has no floating base to estimate")
         self.robot = robot
@@ -119,6 +130,16 @@ class FloatingBaseEstimator:
         self._pose_noise = kernel_setup.new_pose_noise(self._poses, robot, config)
         self._watch = kernel_setup.new_watch(nc, config)
         self._doubt = kernel_setup.new_doubt(nc)
+        self.outside = outside if outside is not None else OutsideRow()
+        self._outside = new_outside_poses(
+            self.outside,
+            len(self.filter.P),
+            position_sd_m=config.outside.position_noise_m,
+            rotation_sd_rad=config.outside.rotation_noise_rad,
+            delay_s=config.outside.delay_s,
+            gate=config.outside.gate,
+        )
+        self.outside_ignored = self._outside.ignored
         self._state = kernel_setup.new_state(robot)
         self.q, self.v, self.q_O = self._state
         self._odometry = new_odometry(nc)
@@ -166,6 +187,8 @@ class FloatingBaseEstimator:
             "doubt": self._doubt,
             "watch": self._watch,
             "odometry": self._odometry,
+            "outside": self._outside,
+            "gyro_watch": kernel_setup.new_gyro_watch(),
             "state": self._state,
             "scratch": self._scratch,
         }
@@ -217,6 +240,7 @@ class FloatingBaseEstimator:
         # The contacts count as closed for long, so that none has its landing noise after the reset.
         contacts.age_s[:] = config.contact.landing_time_s + 1.0
         self._forget_doubts()
+        reset_outside_poses(self._outside)
         self.contact[:] = True
         self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(contacts.p_BF))
         self._pending_s = 0.0

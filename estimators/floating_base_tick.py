@@ -2,7 +2,8 @@
 
 `before_kinematics` refuses bad samples, runs the joint observer and prepares the arguments of pinocchio. The
 stages of the second half are, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`,
-`find_pressure`, `trust_contacts`, `pivot_soles`, `run_filter`, `watch_imu`, `doubt_filter` and `write_state`.
+`find_pressure`, `trust_contacts`, `pivot_soles`, `set_pose_noise`, `run_filter`, `use_outside_pose`,
+`adapt_pose_noise`, `watch_imu`, `watch_gyro`, `doubt_filter` and `write_state`.
 The name of each parameter of a stage is that of a struct of the estimator, or of an argument of each call.
 """
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from kilohertz.estimators.base_state import JOINTS_Q, JOINTS_V, Imu, Scratch, base_twist
 from kilohertz.estimators.contact_detection import Contacts
 from kilohertz.estimators.inekf_correction import observe_contacts
-from kilohertz.estimators.inekf_layout import DRIFT, SPIN, TURN, UNUSED, ContactPoses, Filter
+from kilohertz.estimators.inekf_layout import CORRECTION, DRIFT, SPIN, TURN, UNUSED, ContactPoses, Filter
 from kilohertz.estimators.inekf_propagation import LONGEST_GAP_S, advance, believable, symmetrise
 from kilohertz.estimators.joint_observer import (
     ROW_Q,
@@ -269,6 +270,6 @@ def run_filter(
     advance(ekf, row[gyro_at(na) : accel_at(na)], row[accel_at(na) : contact_forces_at(na)], dt)
     mark_held(ekf, poses, odometry)
     observe_contacts(ekf, poses)
-    follow_held(ekf, odometry)
+    follow_held(ekf, ekf.rows[CORRECTION], odometry)
     follow_imu(ekf, odometry)
     symmetrise(ekf.P, ekf.active)

@@ -62,6 +62,17 @@ class ImuWatch(NamedTuple):
     """(3,) acceleration of the IMU according to gyro and accelerometer, low-passed [m/s^2]."""
     opposed: Array
     """(1,) rate at which the acceleration `felt` increases `off`, low-passed [m^2/s^3]."""
+    acceleration: Array
+    """(3,) acceleration of the IMU according to gyro and accelerometer [m/s^2]."""
+    legs: Array
+    """(3,) velocity of the IMU according to the closed contacts [m/s]; averages over the contacts, here and
+    below, are weighted by load, and zero without a closed contact."""
+    sole_spin: Array
+    """(3,) average angular velocity of the closed contacts according to gyro and joints [rad/s]."""
+    arm: Array
+    """(3,) average position of the IMU relative to the closed contacts [m]."""
+    load_N: Array
+    """(1,) load of the closed contacts [N]."""
     landing_time_s: float
     """Time after closing in which a contact is not used, because it may still move [s]."""
 
@@ -102,6 +113,7 @@ def watch_imu(
         acceleration = R[i, 0] * felt_x + R[i, 1] * felt_y + R[i, 2] * felt_z
         if i == 2:
             acceleration -= gravity
+        watch.acceleration[i] = acceleration
         watch.felt[i] += (1.0 - math.exp(-dt / FEELING_S)) * (acceleration - watch.felt[i])
         speed[i] += dt * (acceleration + lack[i]) + 2.0 * gain * off[i]
         # The velocity is corrected without this limit: a lagging one would show the slip long after its end.
@@ -136,47 +148,80 @@ def compare_with_legs(
         dt: time since the last accepted sample [s].
         ekf: the filter.
         contact: (nc,) whether each contact is closed.
-        contacts: the contacts; `age_s` and `normal_force_N` are read.
+        contacts: the contacts; `age_s`, `normal_force_N`, `spin` and `wrench_B` are read.
         poses: poses of the contacts in the IMU frame.
-        watch: `hung` and `off` are written.
+        watch: `off`, `spun`, and what `average_contacts` finds are written.
 
     Returns:
         The fraction of the difference that counts as an error of the IMU, in (0, 1]; it limits the effect of
         a fast foot to that of a foot with SLIPPING_M_S.
     """
-    R, hung, off, speed, spun = ekf.R_WI, watch.hung, watch.off, watch.speed, watch.spun
-    unseen, spin_x, spin_y, spin_z = 0.0, 0.0, 0.0, 0.0
-    weight, off_x, off_y, off_z = 0.0, 0.0, 0.0, 0.0
+    off, speed = watch.off, watch.speed
+    average_contacts(dt, ekf, contact, contacts, poses, watch)
+    follow = 1.0 - math.exp(-dt / SMOOTHING_S)
+    for i in range(3):
+        difference = watch.legs[i] - speed[i] if watch.load_N[0] > 0.0 else 0.0
+        off[i] += follow * (difference - off[i])
+    size = math.sqrt(off[0] * off[0] + off[1] * off[1] + off[2] * off[2])
+    return SLIPPING_M_S / size if size > SLIPPING_M_S else 1.0
+
+
+@struct_kernel
+def average_contacts(
+    dt: float, ekf: Filter, contact: BoolArray, contacts: Contacts, poses: ContactPoses, watch: ImuWatch
+) -> None:
+    """Computes velocity, rotation and lever arm of the base over its closed contacts, weighted by their load.
+
+    Args:
+        dt: time since the last accepted sample [s].
+        ekf: the filter.
+        contact: (nc,) whether each contact is closed.
+        contacts: the contacts; `age_s`, `normal_force_N`, `spin` and `wrench_B` are read.
+        poses: poses of the contacts in the IMU frame.
+        watch: `hung`, `legs`, `sole_spin`, `arm`, `load_N` and `spun` are written.
+    """
+    R, hung, spun = ekf.R_WI, watch.hung, watch.spun
+    legs, sole_spin, arm = watch.legs, watch.sole_spin, watch.arm
+    weight, unseen, forget = 0.0, 0.0, min(1.0, dt / SPINNING_S)
+    spin_x, spin_y, spin_z = 0.0, 0.0, 0.0
+    for i in range(3):
+        legs[i] = 0.0
+        sole_spin[i] = 0.0
+        arm[i] = 0.0
     for c in range(len(contact)):
         last_x, last_y, last_z = hung[c, 0], hung[c, 1], hung[c, 2]
         rotate(R, poses.p_IF[c], hung[c])
         # A contact that has just landed may still move.
-        if contact[c] and contacts.age_s[c] > watch.landing_time_s:
-            load = max(contacts.normal_force_N[c], _LEAST_FORCE_N)
-            weight += load
-            a, b, d = ekf.slot_velocity[c, 0], ekf.slot_velocity[c, 1], ekf.slot_velocity[c, 2]
-            u, v, w = contacts.spin[c, 0], contacts.spin[c, 1], contacts.spin[c, 2]
-            off_x += load * ((last_x - hung[c, 0]) / dt + R[0, 0] * a + R[0, 1] * b + R[0, 2] * d)
-            off_y += load * ((last_y - hung[c, 1]) / dt + R[1, 0] * a + R[1, 1] * b + R[1, 2] * d)
-            off_z += load * ((last_z - hung[c, 2]) / dt + R[2, 0] * a + R[2, 1] * b + R[2, 2] * d)
-            if abs(contacts.wrench_B[c, 0]) < LARGEST_FORCE_N:
-                continue
+        if not (contact[c] and contacts.age_s[c] > watch.landing_time_s):
+            continue
+        load = max(contacts.normal_force_N[c], _LEAST_FORCE_N)
+        weight += load
+        a, b, d = ekf.slot_velocity[c, 0], ekf.slot_velocity[c, 1], ekf.slot_velocity[c, 2]
+        legs[0] += load * ((last_x - hung[c, 0]) / dt + R[0, 0] * a + R[0, 1] * b + R[0, 2] * d)
+        legs[1] += load * ((last_y - hung[c, 1]) / dt + R[1, 0] * a + R[1, 1] * b + R[1, 2] * d)
+        legs[2] += load * ((last_z - hung[c, 2]) / dt + R[2, 0] * a + R[2, 1] * b + R[2, 2] * d)
+        u, v, w = contacts.spin[c, 0], contacts.spin[c, 1], contacts.spin[c, 2]
+        x = R[0, 0] * u + R[0, 1] * v + R[0, 2] * w
+        y = R[1, 0] * u + R[1, 1] * v + R[1, 2] * w
+        z = R[2, 0] * u + R[2, 1] * v + R[2, 2] * w
+        sole_spin[0] += load * x
+        sole_spin[1] += load * y
+        sole_spin[2] += load * z
+        for i in range(3):
+            arm[i] -= load * hung[c, i]
+        if not abs(contacts.wrench_B[c, 0]) < LARGEST_FORCE_N:
             unseen += load
-            spin_x += load * (R[0, 0] * u + R[0, 1] * v + R[0, 2] * w)
-            spin_y += load * (R[1, 0] * u + R[1, 1] * v + R[1, 2] * w)
-            spin_z += load * (R[2, 0] * u + R[2, 1] * v + R[2, 2] * w)
-    forget = min(1.0, dt / SPINNING_S)
+            spin_x += load * x
+            spin_y += load * y
+            spin_z += load * z
+    watch.load_N[0] = weight
     for i in range(3):
         spun[i] -= forget * spun[i]
+        if weight > 0.0:
+            legs[i] /= weight
+            sole_spin[i] /= weight
+            arm[i] /= weight
     if unseen > 0.0:
         spun[0] += dt * spin_x / unseen
         spun[1] += dt * spin_y / unseen
         spun[2] += dt * spin_z / unseen
-    if weight > 0.0:
-        off_x, off_y, off_z = off_x / weight - speed[0], off_y / weight - speed[1], off_z / weight - speed[2]
-    follow = 1.0 - math.exp(-dt / SMOOTHING_S)
-    off[0] += follow * (off_x - off[0])
-    off[1] += follow * (off_y - off[1])
-    off[2] += follow * (off_z - off[2])
-    size = math.sqrt(off[0] * off[0] + off[1] * off[1] + off[2] * off[2])
-    return SLIPPING_M_S / size if size > SLIPPING_M_S else 1.0

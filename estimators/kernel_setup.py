@@ -14,6 +14,7 @@ from kilohertz.estimators.contact_detection import Contacts, Detection
 from kilohertz.estimators.contact_wrench import WrenchProblem
 from kilohertz.estimators.divergence import Doubt, Trust
 from kilohertz.estimators.floating_base_tick import Dynamics, TickSettings
+from kilohertz.estimators.gyro_watch import GyroWatch
 from kilohertz.estimators.imu_watch import ImuWatch
 from kilohertz.estimators.inekf_layout import POINT, SOLE, ContactPoses
 from kilohertz.estimators.joint_observer import Joints
@@ -199,7 +200,24 @@ def new_watch(nc: int, config: EstimatorGains) -> ImuWatch:
         spun=np.zeros(3),
         felt=np.zeros(3),
         opposed=np.zeros(1),
+        acceleration=np.zeros(3),
+        legs=np.zeros(3),
+        sole_spin=np.zeros(3),
+        arm=np.zeros(3),
+        load_N=np.zeros(1),
         landing_time_s=float(config.contact.landing_time_s),
+    )
+
+
+def new_gyro_watch() -> GyroWatch:
+    """Builds the observer that compares gyro, legs and accelerometer, with all states zero."""
+    return GyroWatch(
+        speed=np.zeros(3),
+        lack=np.zeros(3),
+        off=np.zeros(3),
+        expected=np.zeros(3),
+        power=np.zeros(2),
+        turned=np.zeros(2),
     )
 
 
@@ -211,6 +229,7 @@ def new_doubt(nc: int) -> Doubt:
         contradiction_m_s2=np.zeros(1),
         opposed_m2_s3=np.zeros(1),
         spun_rad=np.zeros(1),
+        gyro_turn_rad=np.zeros(1),
         upright=np.zeros((nc, 2)),
         turned_rad=np.zeros((nc, 2)),
         speed_m_s=np.zeros(1),
@@ -225,6 +244,7 @@ def trust(config: EstimatorGains) -> Trust:
         disagreement=float(config.largest_disagreement),
         tilt_variance_rad2=math.radians(config.largest_tilt_sd_deg) ** 2,
         turn_rad=math.radians(config.largest_turn_deg),
+        gyro_turn_rad=math.radians(config.largest_gyro_turn_deg),
         opposed_m2_s3=float(config.largest_opposed_power_m2_s3),
         contradiction_m_s2=float(config.largest_contradiction_m_s2),
     )

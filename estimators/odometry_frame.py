@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 
 from kilohertz.estimators.inekf_layout import (
     CONTACTS,
-    CORRECTION,
     POSITION,
     ROTATION,
     SLOT_ROTATION,
@@ -117,14 +116,15 @@ def in_odometry(p: Array, odometry: Odometry, p_O: Array) -> None:
 
 
 @struct_kernel
-def follow_held(ekf: Filter, odometry: Odometry) -> None:
+def follow_held(ekf: Filter, delta: Array, odometry: Odometry) -> None:
     """Moves the odometry frame so that the held contacts stay, in the mean, where they were in it.
 
     Args:
         ekf: the filter after the correction.
+        delta: (n,) the correction, in the order of the error-state.
         odometry: `yaw`, `origin_O` and the scratch `mean_O` are written.
     """
-    delta, held, mean_O, origin_O = ekf.rows[CORRECTION], odometry.held, odometry.mean_O, odometry.origin_O
+    held, mean_O, origin_O = odometry.held, odometry.mean_O, odometry.origin_O
     x, y, z = mean_O[0], mean_O[1], mean_O[2]
     if mean_held(ekf, odometry, mean_O) == 0:
         return

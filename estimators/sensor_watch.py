@@ -52,13 +52,16 @@ _EQUAL = 1e-6
 """Relative difference up to which two changes count as equal in size."""
 _LEAST_CONTRADICTION_RAD = 0.006
 """Least difference between position change and integral of the velocity that counts as a fault [rad]."""
-_SLACKS = 2.0
+_SLACKS, _BRIEF_S = 2.0, 0.02
 """The same difference in addition, as a multiple of the largest one that was seen recently, and of the
-encoder's finest step."""
+encoder's finest step, if the velocity rests, or the position for less than this time [s]; otherwise their
+sum."""
+_NEAR = 0.7
+"""Fraction of the difference that counts as a fault, from which another joint counts as late too."""
 _LAG_RAD = 0.003
 """The same difference in addition if the velocity rests: it may lag behind a sudden motion."""
 _LATE_BUS_S = 0.2
-"""Time for which several joints, or a slow one, may seem to stop, if a bus or a recorder pauses [s]."""
+"""Time for which several joints, or a slow velocity, may seem to stop, if a bus or a recorder pauses [s]."""
 _SLOW_RAD_S = 0.25
 """Speed below which a joint counts as slow [rad/s]."""
 _FINE_RAD = 1e-4
@@ -103,6 +106,16 @@ class Channels(NamedTuple):
     """(na,) largest size of `apart` since both last changed [rad]."""
     slack: Vector
     """(na,) largest recent size of `apart` at which both changed again [rad]."""
+    resting_s: Vector
+    """(na,) time since each position changed, without pauses of a recorder [s]."""
+    slope: Vector
+    """(3,) last changes of the gyro's values [rad/s]."""
+    straight_s: Vector
+    """(1,) time for which the gyro has changed by equal amounts, as interpolated values do in a pause [s]."""
+    late: Vector
+    """(na,) largest motion that a position seemed to miss since it last changed [rad], see `compare_ways`."""
+    delay: Vector
+    """(na,) largest recent value of `late` at which the position changed again [rad]."""
     waiting_s: Vector
     """(2,) time since a row that was not a repetition, and since one with new joint values [s]."""
     culprit: NDArray[np.int64]
@@ -135,6 +148,11 @@ class SensorWatch:
             apart=np.zeros(na),
             worst=np.zeros(na),
             slack=np.full(na, _FIRST_SLACK_RAD),
+            resting_s=np.zeros(na),
+            slope=np.zeros(3),
+            straight_s=np.zeros(1),
+            late=np.zeros(na),
+            delay=np.full(na, _FIRST_SLACK_RAD),
             waiting_s=np.zeros(2),
             culprit=np.full(1, NO_CHANNEL, np.int64),
             first=np.ones(1, np.int64),
@@ -152,7 +170,7 @@ class SensorWatch:
         channels = self.channels
         for array in channels[channels._fields.index("step") : channels._fields.index("culprit")]:
             array[:] = 0
-        channels.slack[:] = _FIRST_SLACK_RAD
+        channels.slack[:] = channels.delay[:] = _FIRST_SLACK_RAD
         channels.finest[:] = np.inf
         channels.culprit[0] = NO_CHANNEL
         channels.first[0] = 1
@@ -208,12 +226,33 @@ def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
         return GOOD
     elapsed = min(max(waiting[0] + elapsed_s, _SHORTEST_S), _LONGEST_S)
     paused_s = min(waiting[0] + elapsed_s, _LATE_BUS_S)
+    straighten(row, elapsed, channels)
     frozen = take_values(row, elapsed, paused_s, joints_s, joints_new, channels)
     contradicts = joints_new and compare_ways(joints_s, channels)
     waiting[0] = 0.0
     waiting[1] = 0.0 if joints_new else waiting[1] + elapsed_s
     channels.first[0] = 0
     return FROZEN if frozen or contradicts else GOOD
+
+
+@struct_kernel
+def straighten(row: Vector, elapsed: float, channels: Channels) -> None:
+    """Updates how long the gyro has changed by equal amounts: such values are interpolated, not measured.
+
+    Args:
+        row: data of the sensor row, which is no repetition.
+        elapsed: time since the last such row [s].
+        channels: `slope` and `straight_s` are written.
+    """
+    na, straight, moves = len(channels.fastest), True, False
+    for k in range(3):
+        change = row[gyro_at(na) + k] - channels.last[2 * na + k]
+        if abs(change - channels.slope[k]) > _EQUAL * abs(change):
+            straight = False
+        # A gyro that stays the same is that of a simulation without noise, or frozen, and not interpolated.
+        moves = moves or change != 0.0
+        channels.slope[k] = change
+    channels.straight_s[0] = channels.straight_s[0] + elapsed if straight and moves else 0.0
 
 
 @struct_kernel
@@ -308,7 +347,10 @@ def take_values(
             channels.coarse[c] += _LEARNING * (equal - channels.coarse[c])
             step[c] = change
             channels.finest[c] = min(channels.finest[c], abs(change))
-        if c < na and joints_new and not first:
+        if c < na and joints_new:
+            counted_s = joints_s if channels.straight_s[0] <= _LONGEST_S else 0.0
+            channels.resting_s[c] = channels.resting_s[c] + counted_s if change == 0.0 else 0.0
+        if c < na and joints_new and not first and channels.straight_s[0] <= _LONGEST_S:
             # The positions are processed before the velocities, so `last` still has the previous velocity.
             channels.apart[c] += last[na + c] * joints_s - change
         last[c] = value
@@ -321,7 +363,7 @@ def compare_ways(elapsed: float, channels: Channels) -> bool:
 
     Args:
         elapsed: time since the last new joint values [s].
-        channels: `apart`, `worst`, `slack` and the culprit are written.
+        channels: `apart`, `worst`, `slack`, `late`, `delay` and the culprit are written.
     """
     na, same, apart = len(channels.fastest), channels.same, channels.apart
     culprit, near = NO_CHANNEL, 0
@@ -332,26 +374,38 @@ def compare_ways(elapsed: float, channels: Channels) -> bool:
         if same[na + j] > longest and channels.step[na + j] != 0.0:
             longest = same[na + j]
         channels.slack[j] *= forget
+        channels.delay[j] *= forget
         if longest == 0:
             channels.slack[j] = max(channels.slack[j], min(channels.worst[j], _LARGEST_SLACK_RAD))
             channels.worst[j] = 0.0
             apart[j] = 0.0
+        else:
+            apart[j] *= keep
+            channels.worst[j] = max(channels.worst[j], abs(apart[j]))
+        if same[j] == 0:
+            channels.delay[j] = max(channels.delay[j], min(channels.late[j], _LARGEST_SLACK_RAD))
+            channels.late[j] = 0.0
+        if longest == 0:
             continue
-        apart[j] *= keep
-        channels.worst[j] = max(channels.worst[j], abs(apart[j]))
         step = min(channels.finest[j], _COARSEST_RAD)
-        least = _LEAST_CONTRADICTION_RAD + _SLACKS * (channels.slack[j] + step)
-        encoder_rests = same[j] >= same[na + j]
-        if not encoder_rests:
-            least += _LAG_RAD
-        near += 1 if abs(apart[j]) > 0.5 * least else 0
-        if longest >= _FEWEST_SAMPLES and abs(apart[j]) > least:
-            culprit = j if encoder_rests else na + j
-    if culprit == NO_CHANNEL:
-        return False
-    # If several joints are late together, it may be their bus; and a slow joint is not urgent.
-    slow = abs(channels.last[na + culprit % na]) < _SLOW_RAD_S
-    if (near > 1 or slow) and channels.held_s[culprit] < _LATE_BUS_S:
+        if same[j] >= same[na + j]:
+            # The velocity of a joint that stops lags behind. It decreases then, which that of a frozen
+            # encoder does not, so that the smaller one of two estimates of the missing motion is used.
+            missing = min(abs(apart[j]), abs(channels.last[na + j]) * channels.resting_s[j])
+            channels.late[j] = max(channels.late[j], missing)
+            factor = _SLACKS if channels.resting_s[j] < _BRIEF_S else 1.0
+            least = _LEAST_CONTRADICTION_RAD + factor * (channels.delay[j] + step)
+            near += 1 if missing > _NEAR * least else 0
+            if same[j] >= _FEWEST_SAMPLES and missing > least:
+                culprit = j
+        else:
+            least = _LEAST_CONTRADICTION_RAD + _SLACKS * (channels.slack[j] + step) + _LAG_RAD
+            near += 1 if abs(apart[j]) > 0.5 * least else 0
+            slow = abs(channels.last[na + j]) < _SLOW_RAD_S and channels.held_s[na + j] < _LATE_BUS_S
+            if longest >= _FEWEST_SAMPLES and abs(apart[j]) > least and not slow:
+                culprit = na + j
+    # If several joints are late together, it may be their bus.
+    if culprit == NO_CHANNEL or (near > 1 and channels.held_s[culprit] < _LATE_BUS_S):
         return False
     channels.culprit[0] = culprit
     return True

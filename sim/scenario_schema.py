@@ -175,6 +175,30 @@ def _whole_milliseconds(value: Any) -> Any:
     return value
 
 
+class OutsidePose(Config):
+    """Measurement of the base's pose from outside the robot, such as motion capture or a camera."""
+
+    rate_hz: float = Field(default=30.0, gt=0, le=1000, description="number of poses per second [Hz]")
+    delay_ms: Annotated[float, BeforeValidator(_whole_milliseconds)] = Field(
+        default=50.0, ge=0, le=500, description="time from the measurement to its use"
+    )
+    position_m: float | None = Field(
+        default=0.005,
+        ge=0,
+        le=10,
+        description="SD of each component of the position [m]; null for no position",
+    )
+    tilt_rad: float | None = Field(
+        default=None, ge=0, le=3, description="SD of roll and pitch [rad]; null, the default, for neither"
+    )
+    yaw_rad: float | None = Field(
+        default=0.01, ge=0, le=3, description="SD of the yaw [rad]; null for no yaw"
+    )
+    wild_share: float = Field(
+        default=0.0, ge=0, le=1, description="fraction of the poses that are wrong by metres"
+    )
+
+
 class Sensors(Config):
     """Sensor errors, the delay of sensors, bus and drives, and what the driver makes of the measured values.
 
@@ -236,10 +260,13 @@ class Sensors(Config):
         description="largest time by which the driver stamps a sample late; each lateness is random, and "
         "stamps keep the order of the samples",
     )
+    outside_pose: OutsidePose | None = Field(
+        default=None, description="pose of a floating base that is measured from outside; null for none"
+    )
 
     def direct(self) -> bool:
         """Returns whether the controller is told every measured value as it is, at 1 kHz."""
-        errors = {"noise", "noise_scale", "delay_ms"}
+        errors = {"noise", "noise_scale", "delay_ms", "outside_pose"}
         return self.model_dump(exclude=errors) == Sensors().model_dump(exclude=errors)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import CommandRow, SensorRow
+from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.sim.actuators import Drives, DriveState
+from kilohertz.sim.outside import OutsideSensor
 from kilohertz.sim.readout import Readout
 from kilohertz.sim.scenario import TRUNK, attachments, link_names
 from kilohertz.sim.scenario_schema import Push, Scenario
@@ -83,6 +84,8 @@ class SimulatedRobot:
         self.events: list[dict[str, Any]] = []
         sensors = scenario.sensors
         self._noise = SensorNoise(robot, sensors.noise.scaled(sensors.noise_scale), seed)
+        measured = sensors.outside_pose if robot.floating else None
+        self._outside = OutsideSensor(measured, seed) if measured is not None else None
         self._row = robot.new_sensor_row()
         self._readout = None if sensors.direct() else Readout(robot, sensors, seed)
         self._told = self._row
@@ -105,6 +108,11 @@ class SimulatedRobot:
     def t_s(self) -> float:
         """Time since the start of the run [s]."""
         return self._tick * STEP_S
+
+    @property
+    def outside(self) -> OutsideRow | None:
+        """The newest pose that was measured from outside; None without such a measurement."""
+        return self._outside.row if self._outside is not None else None
 
     @property
     def refused_commands(self) -> int:
@@ -184,6 +192,8 @@ class SimulatedRobot:
         self._noise.add(row)
         if self._readout is not None:
             self._told = self._readout.tell(row)
+        if self._outside is not None:
+            self._outside.sample(self._tick, truth.q)
 
     def _check_fall(self) -> None:
         if not math.isfinite(float(self.truth.v.sum())):

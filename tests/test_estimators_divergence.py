@@ -12,7 +12,12 @@ from kilohertz.estimators.kernel_setup import new_doubt
 
 DT_S = 1e-3
 TRUST = Trust(
-    disagreement=15.0, tilt_variance_rad2=0.0076, turn_rad=0.05, opposed_m2_s3=5.0, contradiction_m_s2=0.5
+    disagreement=15.0,
+    tilt_variance_rad2=0.0076,
+    turn_rad=0.05,
+    gyro_turn_rad=0.03,
+    opposed_m2_s3=5.0,
+    contradiction_m_s2=0.5,
 )
 LEVEL = np.array([np.eye(3)] * 2)
 

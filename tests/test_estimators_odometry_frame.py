@@ -104,7 +104,7 @@ def test_a_correction_moves_neither_the_mean_nor_the_heading_of_standing_contact
     retract(ekf, delta)
     moved, turned = mean_and_heading()
     assert np.linalg.norm(moved - mean) > 1e-4
-    follow_held(ekf, odometry)
+    follow_held(ekf, delta, odometry)
     stays, ahead = mean_and_heading()
     np.testing.assert_allclose(stays, mean, rtol=0, atol=1e-12)
     # To first order in the correction.

@@ -209,3 +209,57 @@ def test_a_command_is_checked(arm: khz.Controller) -> None:
 def test_an_argument_that_cannot_be_used_is_refused(arguments: Any, sentence: str) -> None:
     with pytest.raises(khz.Refused, match=sentence):
         khz.Controller(*arguments)
+
+
+def biped() -> tuple[khz.Controller, Any]:
+    controller = khz.Controller("g1")
+    sensors, q = controller.sensors(), controller.robot.q_nominal[7:]
+    sensors.t_s, sensors.q, sensors.v, sensors.tau = 0.0, q, 0.0 * q, 0.0 * q
+    sensors.gyro, sensors.accel = np.zeros(3), np.array([0.0, 0.0, 9.81])
+    controller.reset(sensors)
+    return controller, sensors
+
+
+def test_a_pose_from_outside_bounds_the_estimate_and_a_wild_one_does_not_move_it() -> None:
+    (controller, sensors), (other, others) = biped(), biped()
+    rng = np.random.default_rng(0)
+    for tick in range(1, 120):
+        sensors.t_s = others.t_s = 1e-3 * tick
+        # Rows that repeat the last one are those of a slow bus, and are not used.
+        sensors.gyro = others.gyro = 1e-3 * rng.standard_normal(3)
+        # 40 mm/s that the feet do not see, as on a floor that moves.
+        p = np.array([2.0, 1.0, 0.8]) + 4e-5 * max(0, tick - 40) * np.array([1.0, 0.0, 0.0])
+        if tick == 100:
+            p = p + 3.0
+        pose = khz.OutsidePose(p_VB=p, rpy_VB=[np.nan, np.nan, 0.3], position_sd_m=1e-4, age_s=0.0)
+        output = controller.step(sensors, outside_pose=pose)
+        other.step(others)
+        if tick == 100:
+            assert output.remark.startswith("an outside pose contradicts the estimate")
+    assert 1e-4 < np.linalg.norm(controller.q[:3] - other.q[:3]) < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("pose", "sentence"),
+    [
+        ({"p_VB": [1.0, 2.0]}, "outside_pose.p_VB should be 3 finite numbers, not [1.0, 2.0]"),
+        ({"p_VB": "here"}, "outside_pose.p_VB should be numbers, not 'here'"),
+        ({"rpy_VB": [0.0, 0.0, np.inf]}, "outside_pose.rpy_VB should be 3 finite numbers"),
+        ({"p_VB": [0, 0, 0], "age_s": -0.1}, "outside_pose.age_s should be a number of at least 0, not -0.1"),
+        ({"p_VB": [0, 0, 0], "position_sd_m": 0.0}, "outside_pose.position_sd_m should be a number"),
+    ],
+)
+def test_a_pose_that_cannot_be_used_is_refused(pose: dict[str, Any], sentence: str) -> None:
+    controller, sensors = biped()
+    with pytest.raises(khz.Refused) as refused:
+        controller.step(sensors, outside_pose=khz.OutsidePose(**pose))
+    assert str(refused.value).startswith(sentence)
+
+
+def test_a_fixed_base_takes_no_pose_from_outside(toy: Path) -> None:
+    controller = khz.Controller(toy)
+    sensors, q = controller.sensors(), controller.robot.q_nominal
+    sensors.t_s, sensors.q, sensors.v, sensors.tau = 0.0, q, 0.0 * q, 0.0 * q
+    controller.reset(sensors)
+    with pytest.raises(khz.Refused, match="fixed base"):
+        controller.step(sensors, outside_pose=khz.OutsidePose(p_VB=np.zeros(3)))

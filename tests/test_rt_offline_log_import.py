@@ -226,3 +226,22 @@ def test_the_log_holds_the_same_rows_and_is_no_run(bolt, tmp_path):
         assert reader.header.robot == "bolt"
         with pytest.raises(ConfigError, match="was imported"):
             reader.require_run()
+
+
+def test_a_pose_from_outside_is_taken_where_it_comes_and_the_yaw_may_be_alone(bolt):
+    columns = columns_of(bolt)
+    poses = np.full((60, 4), np.nan)
+    poses[::10] = (1.0, 2.0, 0.4, 0.3)
+    columns |= dict(zip(("outside_x", "outside_y", "outside_z", "outside_yaw"), poses.T, strict=True))
+    imported = rows_of_table(table_of(columns), OURS, bolt)
+    np.testing.assert_array_equal(imported.rows["outside"]["p_VB"], poses[:, :3])
+    np.testing.assert_array_equal(imported.rows["outside"]["rpy_VB"][:, 2], poses[:, 3])
+    assert np.isnan(imported.rows["outside"]["rpy_VB"][:, :2]).all()
+    assert not imported.notes
+
+
+def test_angles_from_outside_in_degrees_and_a_roll_without_pitch_are_refused(bolt):
+    columns = columns_of(bolt) | {"outside_yaw": np.full(60, 90.0)}
+    assert "outside angles exceed a turn" in refusal(columns, bolt)
+    columns = columns_of(bolt) | {"outside_roll": np.zeros(60), "outside_yaw": np.zeros(60)}
+    assert "no column 'outside_pitch'" in refusal(columns, bolt)

@@ -106,3 +106,37 @@ class CommandRow(Row):
                 ("tau_ff", na),
             )
         )
+
+
+class OutsideRow(Row):
+    """The newest pose of the robot's base B that was measured from outside, in a world V of the measurement.
+
+    Unknown values are NaN: all of p_VB, or roll and pitch, or all of rpy_VB.
+
+    Fields (all are views, with the length in brackets):
+        number [1]: number of the pose, which increases with every pose; 0 before the first.
+        age_s [1]: time from the measurement to the sensor sample of this tick [s].
+        p_VB [3]: position of the base in V [m].
+        rpy_VB [3]: roll, pitch and yaw of the base, R = Rz(yaw) Ry(pitch) Rx(roll) [rad].
+        position_sd_m [1], rotation_sd_rad [1]: standard deviation of each component [m, rad].
+    """
+
+    number: Vector
+    age_s: Vector
+    p_VB: Vector
+    rpy_VB: Vector
+    position_sd_m: Vector
+    rotation_sd_rad: Vector
+
+    def __init__(self) -> None:
+        super().__init__(
+            (
+                ("number", 1),
+                ("age_s", 1),
+                ("p_VB", 3),
+                ("rpy_VB", 3),
+                ("position_sd_m", 1),
+                ("rotation_sd_rad", 1),
+            )
+        )
+        self.data[1:] = np.nan

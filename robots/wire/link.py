@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+    from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow, Vector
 
 
 class LinkLostError(Exception):
@@ -112,6 +112,11 @@ class RobotLink(TickLink, Protocol):
     @property
     def fell_at_s(self) -> float | None:
         """Time of the fall since the start of the run [s]; None if there was none, or if it is not known."""
+        ...
+
+    @property
+    def outside(self) -> OutsideRow | None:
+        """The newest pose of the base that was measured from outside; None without such a measurement."""
         ...
 
     @property

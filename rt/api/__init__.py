@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kilohertz.models import robot_names as robot_names
     from kilohertz.models import scenario_names as scenario_names
     from kilohertz.own_loop import Controller as Controller
+    from kilohertz.own_loop import OutsidePose as OutsidePose
     from kilohertz.own_loop import Sensors as Sensors
     from kilohertz.refused import Refused as Refused
     from kilohertz.replaying import replay as replay
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Controller",
     "History",
+    "OutsidePose",
     "Refused",
     "ReplayResult",
     "RobotModel",
@@ -58,6 +60,7 @@ __all__ = [
 
 _MODULES = {
     "Controller": "own_loop",
+    "OutsidePose": "own_loop",
     "History": "history",
     "Refused": "refused",
     "ReplayResult": "rt.run.replay",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,11 @@ from kilohertz.arguments import (
 )
 from kilohertz.commands import request_for, resting_command
 from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.refused import Refused, refusing
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow, Vector
+from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
 from kilohertz.rt.run.preparation import load_gains_of
 
@@ -90,6 +92,60 @@ class Sensors:
         """Returns the names of the fields with values that are not finite; contact forces are not checked."""
         names = ("t_s", "q", "v", "tau", "gyro", "accel")
         return [name for name in names if not np.isfinite(getattr(self.row, name)).all()]
+
+
+@dataclass(frozen=True)
+class OutsidePose:
+    """Pose of a robot's floating base that was measured from outside, by motion capture or a camera.
+
+    The pose is that of the base link B in any world V whose z axis points up. V is aligned with the world of
+    the estimate at the first pose, so that the estimate does not jump then; later poses bound its drift. A
+    pose that contradicts the estimate is ignored, which the output's `remark` says.
+
+    Attributes:
+        p_VB: (3,) position [m]; None if it is not known.
+        rpy_VB: (3,) roll, pitch and yaw, R = Rz(yaw) Ry(pitch) Rx(roll) [rad]; None if they are not known.
+            Roll and pitch may be NaN if only the yaw is known.
+        position_sd_m: standard deviation of each component of the position [m]; None for that in the gains,
+            `estimator.outside.position_noise_m`.
+        rotation_sd_rad: standard deviation of roll, pitch and yaw [rad]; None for that in the gains.
+        age_s: time from the measurement to the sensor sample of the step [s]; None for `delay_s` in the
+            gains. A pose older than 512 samples is ignored.
+    """
+
+    p_VB: ArrayLike | None = None
+    rpy_VB: ArrayLike | None = None
+    position_sd_m: float | None = None
+    rotation_sd_rad: float | None = None
+    age_s: float | None = None
+
+    def write_to(self, row: OutsideRow) -> None:
+        """Writes the pose as the next one into a row.
+
+        Raises:
+            Refused: a value has a wrong shape, is infinite, or is negative where it must not be.
+        """
+        values = OutsideRow()
+        for name, size in (("p_VB", 3), ("rpy_VB", 3)):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            try:
+                array = np.asarray(given, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise Refused(f"outside_pose.{name} should be numbers, not {given!r}") from None
+            if array.shape != (size,) or np.isinf(array).any():
+                raise Refused(f"outside_pose.{name} should be {size} finite numbers, not {given!r}")
+            getattr(values, name)[:] = array
+        for name, least in (("position_sd_m", 1e-9), ("rotation_sd_rad", 1e-9), ("age_s", 0.0)):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            if not isinstance(given, (int, float, np.number)) or not least <= given < math.inf:
+                raise Refused(f"outside_pose.{name} should be a number of at least {least:g}, not {given!r}")
+            getattr(values, name)[0] = given
+        values.number[0] = row.number[0] + 1.0
+        row.copy_from(values)
 
 
 class Controller:
@@ -189,12 +245,14 @@ class Controller:
         """
         self._request = request_for(self.robot, behaviour, params)
 
-    def step(self, sensors: Sensors) -> BrainOutput:
+    def step(self, sensors: Sensors, outside_pose: OutsidePose | None = None) -> BrainOutput:
         """Runs one tick of the controller; to be called once per millisecond.
 
         Args:
             sensors: the newest sample. A sample that is not finite is ignored; after three of them in a row
                 the controller damps the robot.
+            outside_pose: pose of the base that was measured from outside and has come since the last step;
+                None if none has.
 
         Returns:
             The output, one object that the next step overwrites. `command` has q_des [rad], v_des [rad/s],
@@ -203,13 +261,21 @@ class Controller:
             for damping, and `remark` describes a part of the command that could not be executed.
 
         Raises:
+            Refused: the outside pose cannot be used, or the robot has a fixed base.
             RuntimeError: `reset` was not called before.
         """
         if not self._started:
             raise RuntimeError("call reset(sensors) with a sample of the robot at rest before the first step")
         self._require_row(sensors)
+        if outside_pose is not None:
+            if not isinstance(self._estimator, FloatingBaseEstimator):
+                raise Refused(f"'{self.robot.name}' has a fixed base, whose pose is known: no outside_pose")
+            outside_pose.write_to(self._estimator.outside)
         sensors.row.seq[0] += 1.0
-        return self._brain.step(sensors.row, self._request, self._gains, no_mark)
+        output = self._brain.step(sensors.row, self._request, self._gains, no_mark)
+        if outside_pose is not None:
+            self._brain.tell_ignored_poses()
+        return output
 
     def __repr__(self) -> str:
         return f"<Controller: {self.robot.name}, {self._brain.output.state}>"

@@ -187,7 +187,9 @@ class Simulation:
         ready = self._ready
         self._simulated = SimulatedRobot(ready.robot, ready.scenario, self._seed)
         truth = self._simulated.truth
-        self._estimator: Estimator = estimator_for(ready.scenario, ready.robot, ready.gains, truth)
+        self._estimator: Estimator = estimator_for(
+            ready.scenario, ready.robot, ready.gains, truth, self._simulated.outside
+        )
         self._brain = Brain(ready.robot, ready.gains, self._estimator, dt_s=PERIOD_S)
         self._sensors = ready.robot.new_sensor_row()
         self._schedule = list(ready.schedule)
@@ -241,6 +243,8 @@ class Simulation:
             while self._schedule and self._schedule[0][0] <= self._tick:
                 self._request = self._schedule.pop(0)[1]
             output = self._brain.step(self._sensors, self._request, self._ready.gains, no_mark)
+            if self._simulated.outside is not None:
+                self._brain.tell_ignored_poses()
             truth = TrueState.of(self._simulated.truth)
             self._simulated.write(output.command)
         self._tick += 1

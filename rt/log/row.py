@@ -15,7 +15,7 @@ from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow, live_paths
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow, Vector
+from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.ring import Ring
 from kilohertz.rt.loop.stamps import READ, RECORD, STAGE_COLUMNS, START, StageRing
 from kilohertz.rt.loop.trace import STATES
@@ -25,12 +25,13 @@ WARM_UP = -1
 STAMPS = (*STAGE_COLUMNS[:RECORD], STAGE_COLUMNS[READ], "due", "start")
 
 
-def row_type(robot: RobotModel, *, live: bool) -> np.dtype[Any]:
+def row_type(robot: RobotModel, *, live: bool, outside: bool = False) -> np.dtype[Any]:
     """Returns the row type of a robot.
 
     Args:
         robot: model of the robot.
         live: whether gains may change during the run; the row then contains them.
+        outside: whether the base is measured from outside; the row then contains the newest pose.
     """
     nc, nh = len(robot.contacts), len(robot.hands)
 
@@ -54,6 +55,8 @@ def row_type(robot: RobotModel, *, live: bool) -> np.dtype[Any]:
     ]
     if live:
         groups.append(("gains", vectors(numbers=len(live_paths()))))
+    if outside:
+        groups.append(("outside", vectors(**dict(OutsideRow().fields))))
     return np.dtype([group for group in groups if group[1]])
 
 
@@ -66,6 +69,7 @@ class TickLog:
         brain: brain whose output and estimate are recorded; its arrays must keep their address.
         gains: gains that the loop passes to the brain.
         requests: all requests of the run; a row stores the index of the active one.
+        outside: row of the poses of the base that are measured from outside; None without.
 
     Attributes:
         ring: ring buffer that the recorder reads.
@@ -78,6 +82,7 @@ class TickLog:
         brain: Brain,
         gains: Any,
         requests: Sequence[RequestRow],
+        outside: OutsideRow | None = None,
     ) -> None:
         self.ring = Ring(row.itemsize // 8)
         cells = self.ring.row
@@ -93,6 +98,8 @@ class TickLog:
         self._live = gains if isinstance(gains, GainsRow) else None
         if self._live is not None:
             copies.append((into["gains"]["numbers"], self._live.numbers))
+        if outside is not None:
+            copies.append((block_of(cells, row, "outside"), outside.data))
         # To copy contiguous blocks, a memoryview takes half of NumPy's time.
         self._blocks = [(_place(cells, place), _bytes(array)) for place, array in copies if _is_block(array)]
         self._others = [(place, array) for place, array in copies if not _is_block(array)]

@@ -1,7 +1,8 @@
 """Finds the columns of a log from elsewhere: by our names, or by a file that maps our names to theirs.
 
 Our names are `t_s`, `q_JOINT`, `v_JOINT`, `tau_JOINT`, `gyro_x|y|z`, `accel_x|y|z`, `force_CONTACT`,
-`truth_x|y|z` and `truth_roll|pitch|yaw`. In the file, `JOINT` and `CONTACT` stand for each name:
+`truth_x|y|z`, `truth_roll|pitch|yaw`, `outside_x|y|z` and `outside_roll|pitch|yaw`. In the file, `JOINT` and
+`CONTACT` stand for each name:
 
     t_s: {column: stamp_ms, scale: 0.001}
     q_JOINT: pos.JOINT
@@ -28,6 +29,8 @@ VECTORS = {
     "accel": ("accel_x", "accel_y", "accel_z"),
     "truth": ("truth_x", "truth_y", "truth_z"),
     "truth_rpy": ("truth_roll", "truth_pitch", "truth_yaw"),
+    "outside": ("outside_x", "outside_y", "outside_z"),
+    "outside_rpy": ("outside_roll", "outside_pitch", "outside_yaw"),
 }
 JOINT_FIELDS = ("q", "v", "tau")
 _PATTERNS = (*(f"{field}_{JOINT}" for field in JOINT_FIELDS), f"force_{CONTACT}")

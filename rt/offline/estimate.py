@@ -17,6 +17,7 @@ from kilohertz.estimators.inekf_layout import POSITION, ROTATION, UNUSED, VELOCI
 from kilohertz.robots.config.config_error import ConfigError, did_you_mean
 from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import OutsideRow
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.row import WARM_UP
 
@@ -36,6 +37,8 @@ class Samples:
         data: (n, k) the same rows, each as the flat array of a `SensorRow`.
         p_WT: (n, 3) true position of the tracked link [m]; NaN where it is unknown.
         rpy_WT: (n, 3) true roll, pitch and yaw of the tracked link [rad]; NaN where unknown.
+        outside: (n, k) the newest pose of the base that was measured from outside, as the flat array of an
+            `OutsideRow`; None if there are none.
     """
 
     t_s: Array
@@ -43,6 +46,12 @@ class Samples:
     data: Array
     p_WT: Array
     rpy_WT: Array
+    outside: Array | None = None
+
+    def show_outside(self, i: int, row: OutsideRow) -> None:
+        """Writes the newest outside pose at sample i into a row; does nothing if there are none."""
+        if self.outside is not None:
+            row.data[:] = self.outside[i]
 
 
 def samples_of(reader: LogReader, robot: RobotModel) -> Samples:
@@ -75,7 +84,25 @@ def samples_of(reader: LogReader, robot: RobotModel) -> Samples:
         data=sensors.view(np.float64).reshape(n, -1),
         p_WT=np.array(truth["p_WT"]),
         rpy_WT=np.array(truth["rpy_WT"]),
+        outside=_outside_of(rows),
     )
+
+
+def _outside_of(rows: NDArray[Any]) -> Array | None:
+    """Returns the outside poses of a log's rows, see `Samples.outside`."""
+    if "outside" not in (rows.dtype.names or ()):
+        return None
+    given, row = rows["outside"], OutsideRow()
+    if set(given.dtype.names or ()) == {name for name, _ in row.fields}:
+        return np.ascontiguousarray(given).view(np.float64).reshape(len(rows), -1)
+    poses = np.concatenate((given["p_VB"], given["rpy_VB"]), axis=1)
+    number = np.cumsum(np.isfinite(poses).any(axis=1))
+    if not number[-1]:
+        return None
+    # Deviations and age are those of the gains.
+    out = np.full((len(rows), row.data.size), np.nan)
+    out[:, 0], out[:, 2:8] = number, poses
+    return out
 
 
 @dataclass(frozen=True)
@@ -155,6 +182,7 @@ def run_estimator(
     for i in range(n):
         if i:
             row.data[:] = samples.data[i]
+            samples.show_outside(i, estimator.outside)
             used = ekf.active != UNUSED
             estimator.update(row, planned, float(samples.t_s[i] - samples.t_s[i - 1]))
             used &= ekf.active != UNUSED

@@ -49,11 +49,13 @@ def imported_row(robot: RobotModel) -> np.dtype[Any]:
     """Returns the row type of an imported log: time, sensors, and the truth where known (else NaN).
 
     `truth.p_WT` is the position of the tracked link T in the world of the truth [m], and `truth.rpy_WT` its
-    roll, pitch and yaw [rad], R = Rz(yaw) Ry(pitch) Rx(roll).
+    roll, pitch and yaw [rad], R = Rz(yaw) Ry(pitch) Rx(roll). `outside` is the pose of the base, measured
+    from outside, that came with this sample, in the same angles; the estimator uses it.
     """
     sensors = [(name, "<f8", (n,)) for name, n in robot.new_sensor_row().fields if n]
     truth = [("p_WT", "<f8", (3,)), ("rpy_WT", "<f8", (3,))]
-    return np.dtype([("tick", "<i8"), ("sensors", sensors), ("truth", truth)])
+    outside = [("p_VB", "<f8", (3,)), ("rpy_VB", "<f8", (3,))]
+    return np.dtype([("tick", "<i8"), ("sensors", sensors), ("truth", truth), ("outside", outside)])
 
 
 class _Columns:
@@ -115,6 +117,14 @@ class _Columns:
             return np.full((len(self.table.values), 3), np.nan)
         return np.stack([self.need(part) for part in VECTORS[name]], axis=1)
 
+    def angles(self, name: str) -> Array:
+        """(n, 3) roll, pitch and yaw; NaN where they are not there; the yaw may be there alone."""
+        parts = [self.find(part) for part in VECTORS[name]]
+        if (parts[0] is None) != (parts[1] is None):
+            self.need(VECTORS[name][0 if parts[0] is None else 1])
+        unknown = np.full(len(self.table.values), np.nan)
+        return np.stack([unknown if part is None else part for part in parts], axis=1)
+
 
 def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Imported:
     """Returns a table's samples as rows of a log, in our units.
@@ -126,7 +136,7 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
     t_s = take.need("t_s")
     unit_checks.check_times(table, t_s)
     rows = np.zeros(len(t_s), imported_row(robot))
-    sensors, truth = rows["sensors"], rows["truth"]
+    sensors, truth, outside = rows["sensors"], rows["truth"], rows["outside"]
     rows["tick"] = np.rint((t_s - t_s[0]) * (1e9 / PERIOD_NS))
     sensors["seq"][:, 0], sensors["t_s"][:, 0] = np.arange(len(t_s)), t_s
     q = np.stack([take.need("q", joint) for joint in robot.joint_names], axis=1)
@@ -143,12 +153,16 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
     if robot.contacts:
         sensors["contact_force_N"] = take.stack("force", robot.contact_names, CONTACT)
         notes += unit_checks.check_forces(robot, sensors["contact_force_N"])
+    outside["p_VB"] = outside["rpy_VB"] = np.nan
+    if robot.floating:
+        outside["p_VB"], outside["rpy_VB"] = take.vector("outside", False), take.angles("outside_rpy")
     truth["p_WT"], truth["rpy_WT"] = take.vector("truth", False), take.vector("truth_rpy", False)
-    if np.nanmax(np.abs(truth["rpy_WT"]), initial=0.0) > 2.5 * np.pi:
-        row = int(np.nanargmax(np.abs(truth["rpy_WT"]).max(axis=1)))
-        raise table.problem(
-            row, "truth angles exceed a turn, as if in degrees: give them a scale in --columns"
-        )
+    for name, angles in (("truth", truth["rpy_WT"]), ("outside", outside["rpy_VB"])):
+        if np.nanmax(np.abs(angles), initial=0.0) > 2.5 * np.pi:
+            row = int(np.nanargmax(np.nanmax(np.abs(angles), axis=1, initial=0.0)))
+            raise table.problem(
+                row, f"{name} angles exceed a turn, as if in degrees: give them a scale in --columns"
+            )
     return Imported(rows, tuple(notes + _what_is_not_used(take, table, robot)))
 
 

@@ -13,6 +13,7 @@ from kilohertz.controller.supervision.request import make_request
 from kilohertz.controller.supervision.supervisor import DAMPING
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import OutsideRow
 from kilohertz.rt.offline.estimate import PROGRESS_SAMPLES, Samples
 from kilohertz.rt.run.brain_setup import estimator_of, no_mark
 
@@ -32,13 +33,15 @@ def controller_stop(
         `t_s`, time since the first sample at which the controller damps the joints, and `reason`; None if it
         never does.
     """
-    brain = Brain(robot, gains, estimator_of(robot, gains), PERIOD_S)
+    outside = OutsideRow()
+    brain = Brain(robot, gains, estimator_of(robot, gains, outside), PERIOD_S)
     request = make_request(robot, "stand", {})
     row = robot.new_sensor_row()
     row.data[:] = samples.data[0]
     brain.reset(row)
     for i in range(len(samples.t_s)):
         row.data[:] = samples.data[i]
+        samples.show_outside(i, outside)
         output = brain.step(row, request, gains, no_mark)
         t_s = float(samples.t_s[i] - samples.t_s[0])
         if output.state == DAMPING:

@@ -10,7 +10,7 @@ from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow
+from kilohertz.robots.model.rows import OutsideRow, SensorRow
 from kilohertz.robots.wire.link import RobotTruth
 from kilohertz.sim.scenario_schema import Scenario
 from kilohertz.sim.truth import TruthEstimator
@@ -18,7 +18,13 @@ from kilohertz.sim.truth import TruthEstimator
 WARM_UP_STEPS = 100
 
 
-def estimator_for(scenario: Scenario, robot: RobotModel, gains: Gains, truth: RobotTruth) -> Estimator:
+def estimator_for(
+    scenario: Scenario,
+    robot: RobotModel,
+    gains: Gains,
+    truth: RobotTruth,
+    outside: OutsideRow | None = None,
+) -> Estimator:
     """Builds the estimator that a scenario requires.
 
     Args:
@@ -26,21 +32,31 @@ def estimator_for(scenario: Scenario, robot: RobotModel, gains: Gains, truth: Ro
         robot: the robot.
         gains: gains, which include the parameters of the estimator.
         truth: true state of the robot.
+        outside: row that poses of the base measured from outside are written into; None without.
 
     Raises:
         ConfigError: the scenario requires the true state, which is not known for this robot.
     """
     if scenario.estimator != "truth":
-        return estimator_of(robot, gains)
+        return estimator_of(robot, gains, outside)
     if not truth.known:
         raise ConfigError(f"scenario '{scenario.name}' asks for the truth, which this robot does not know")
     return TruthEstimator(truth)
 
 
-def estimator_of(robot: RobotModel, gains: Gains) -> FloatingBaseEstimator | FixedBaseEstimator:
-    """Builds the estimator that uses the sensors only, for a floating or a fixed base."""
-    kind = FloatingBaseEstimator if robot.floating else FixedBaseEstimator
-    return kind(robot, gains.estimator)
+def estimator_of(
+    robot: RobotModel, gains: Gains, outside: OutsideRow | None = None
+) -> FloatingBaseEstimator | FixedBaseEstimator:
+    """Builds the estimator that uses the sensors only, for a floating or a fixed base.
+
+    Args:
+        robot: the robot.
+        gains: gains, which include the parameters of the estimator.
+        outside: row that poses of a floating base measured from outside are written into; None without.
+    """
+    if robot.floating:
+        return FloatingBaseEstimator(robot, gains.estimator, outside)
+    return FixedBaseEstimator(robot, gains.estimator)
 
 
 def warm_up(brain: Brain, sensors: SensorRow, request: RequestRow, gains: GainsRow | Gains) -> None:

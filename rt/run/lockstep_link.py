@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from kilohertz.robots.model.rows import CommandRow, SensorRow
+from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.robots.wire.link import RobotTruth
 
 
@@ -20,6 +20,11 @@ class Simulation(Protocol):
     @property
     def events(self) -> Sequence[Mapping[str, Any]]:
         """Events so far: dicts of t_s [s], kind and text."""
+        ...
+
+    @property
+    def outside(self) -> OutsideRow | None:
+        """The newest pose of the base that was measured from outside; None without such a measurement."""
         ...
 
     @property
@@ -80,6 +85,11 @@ class SteppedLink:
     def events(self) -> Sequence[Mapping[str, Any]]:
         """Events of the robot so far: dicts of t_s [s], kind and text."""
         return self._robot.events
+
+    @property
+    def outside(self) -> OutsideRow | None:
+        """The newest pose of the base that was measured from outside; None without such a measurement."""
+        return self._robot.outside
 
     @property
     def fell(self) -> bool:

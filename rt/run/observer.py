@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kilohertz.controller.brain import BrainOutput
+from kilohertz.controller.brain import Brain, BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.supervision.request import RequestRow
@@ -41,6 +41,7 @@ class RunObserver:
         progress: called every PROGRESS_TICKS ticks with the time of the run [s].
         each_tick: called with the number of each tick before the simulation advances.
         shape: judge of the torques at rest; None for a robot that is known to have the right ones.
+        measured: the controller, if its base is measured from outside; else None.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RunObserver:
         progress: Progress | None = None,
         each_tick: EachTick | None = None,
         shape: TorqueShape | None = None,
+        measured: Brain | None = None,
     ) -> None:
         self._shape = shape
         self._record = trace.record
@@ -68,6 +70,7 @@ class RunObserver:
         self._live = live
         self._progress = progress
         self._each_tick = each_tick
+        self._measured = measured
         self._ticks_to_lie = TICKS_TO_LIE
 
     def __call__(self, tick: int, sensors: SensorRow, request: RequestRow, output: BrainOutput) -> None:
@@ -81,6 +84,8 @@ class RunObserver:
             self._shape.add(sensors, output.tau, output.state == "active", tick * PERIOD_S)
         if self._each_tick is not None:
             self._each_tick(tick)
+        if self._measured is not None:
+            self._measured.tell_ignored_poses()
         self._link.advance()
         if self._live is not None:
             self._live.between_ticks(tick * PERIOD_S)

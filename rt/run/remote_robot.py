@@ -7,7 +7,7 @@ from typing import Any
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow, Vector
 from kilohertz.robots.wire.driver import load_driver
 from kilohertz.robots.wire.endpoint import load_key, load_public
 from kilohertz.robots.wire.robot_side import STOPPED
@@ -141,6 +141,11 @@ class RemoteRobot:
     def lost_because(self) -> str:
         """Reason why `read` failed; empty if it did not."""
         return self.link.lost_because
+
+    @property
+    def outside(self) -> OutsideRow | None:
+        """None, because the wire protocol transfers no pose from outside."""
+        return None
 
     @property
     def robot_stopped(self) -> bool:

@@ -19,7 +19,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.supervision.request import request_from_numbers
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow, Vector
+from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.row import WARM_UP, block_of, row_type
@@ -106,11 +106,13 @@ class ReplayedBrain:
             )
         if config_sha256(model, gains) != header.config_sha256:
             raise ConfigError(f"the log was made with another robot.yaml than {model.folder / 'robot.yaml'}")
-        if row != row_type(model, live=header.live):
+        measured = "outside" in (row.names or ())
+        if row != row_type(model, live=header.live, outside=measured):
             raise ConfigError("the log's rows are not those of this version")
         truth = header.scenario["estimator"] == "truth"
         self._told = RecordedEstimator(model) if truth else None
-        estimator: Any = self._told or estimator_of(model, gains)
+        outside = OutsideRow() if measured and model.floating else None
+        estimator: Any = self._told or estimator_of(model, gains, outside)
         self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9)
         self.command: Vector = self._brain.output.command.data
         self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
@@ -119,12 +121,16 @@ class ReplayedBrain:
         self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
         self._named = self._row.view(row)[0]
         self._sensed = block_of(self._row, row, "sensors")
+        self._outside = (outside.data, block_of(self._row, row, "outside")) if outside is not None else None
 
     def step(self, row: Cells) -> None:
         """Runs the controller on one row of the log."""
         self._row[:] = row
         named = self._named
         self._sensors.data[:] = self._sensed
+        if self._outside is not None:
+            pose, recorded = self._outside
+            pose[:] = recorded
         if self._told is not None:
             self._told.know(named["estimate"])
         if isinstance(self._gains, GainsRow):

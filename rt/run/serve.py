@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 
 from kilohertz.controller.behaviours.registry import behaviour_schemas
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import load_key, trusted_keys
@@ -40,6 +41,11 @@ def build_server(
     """
     model = RobotModel.load(robot)
     world = load_scenario(scenario or default_scenario_name(model), model, behaviour_schemas(model))
+    if world.sensors.outside_pose is not None:
+        raise ConfigError(
+            f"scenario '{world.name}' has sensors.outside_pose, which the wire protocol does not transfer: "
+            "leave it out, or use `khz sim`"
+        )
     return SimulatedServer(
         model,
         world,

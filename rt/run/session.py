@@ -83,7 +83,7 @@ class Session:
 
     def _build(self, ready: Preparation, handle_signals: bool) -> None:
         plan, robot, gains = self.plan, ready.robot, ready.gains
-        self.estimator = estimator_for(ready.scenario, robot, gains, self.link.truth)
+        self.estimator = estimator_for(ready.scenario, robot, gains, self.link.truth, self.link.outside)
         self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S)
         self.ticks = max(1, round(ready.scenario.duration_s / PERIOD_S))
         self.trace = Trace(robot, self.ticks, plan.rows_kept)
@@ -99,9 +99,10 @@ class Session:
             TorqueShape(robot, adds_gravity=self.link.adds_gravity) if not self.link.truth.known else None
         )
         self._stop_request = soft_stop(robot) if plan.endpoint is not None else None
-        self.row_type = row_type(robot, live=plan.watch_gains)
+        outside = self.link.outside
+        self.row_type = row_type(robot, live=plan.watch_gains, outside=outside is not None)
         self.log = (
-            TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests())
+            TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests(), outside)
             if plan.log is not None
             else None
         )
@@ -146,6 +147,7 @@ class Session:
             progress=None if plan.paced else progress,
             each_tick=each_tick,
             shape=self.shape,
+            measured=self.brain if self.link.outside is not None else None,
         )
         started_s = time.monotonic()
         with self.recorded() as recording:
