@@ -235,7 +235,7 @@ class Brain:
         self.tuning.reset()
         self.motion.start()
         self._request = None
-        self._last_t = float(sensors.t_s[0])
+        self._last_t = self._reset_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
         self._ignored_told = 0
@@ -336,7 +336,7 @@ class Brain:
         self._bad_samples = 0
         stamps = self._stamps
         if not stamps.earliest_s < elapsed < stamps.latest_s:
-            elapsed = stamps.likely(elapsed)
+            elapsed = stamps.likely(elapsed, first=self._last_t == self._reset_t)
         self._last_t = t
         self.estimator.update(sensors, self._planned, elapsed)
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:

@@ -27,9 +27,9 @@ class SamplePeriod:
         nominal_s: nominal period [s].
 
     Attributes:
-        earliest_s, latest_s: range in which a difference is a period as it is [s]. While the average is not the
-            nominal period, or the sum of the periods is ahead of the clock, `earliest_s` is NaN, which sends
-            every difference through `likely`.
+        earliest_s, latest_s: range in which a difference is a period as it is [s]. While the average is not
+            the nominal period, or the sum of the periods is ahead of the clock, `earliest_s` is NaN, which
+            sends every difference through `likely`.
     """
 
     def __init__(self, nominal_s: float) -> None:
@@ -39,10 +39,10 @@ class SamplePeriod:
 
     def reset(self) -> None:
         """Forgets the samples so far."""
-        self._usual_s, self._ahead_s, self._first = self._nominal_s, 0.0, True
+        self._usual_s, self._ahead_s = self._nominal_s, 0.0
         self.earliest_s = _SHORTEST_DT * self._nominal_s
 
-    def likely(self, elapsed_s: float) -> float:
+    def likely(self, elapsed_s: float, *, first: bool) -> float:
         """Returns the period for a difference of time stamps, so that a jump of the clock has little effect.
 
         The lower limit is relative to the nominal period. The upper one is relative to the average period,
@@ -50,6 +50,7 @@ class SamplePeriod:
 
         Args:
             elapsed_s: difference of the time stamps of this sample and the last one [s].
+            first: whether the last sample is that of the reset; if it comes again, that is no burst.
         """
         usual, nominal = self._usual_s, self._nominal_s
         longest = usual * (_LONGEST_DT if usual < _SLOW_S else _LONGEST_GAP)
@@ -59,9 +60,7 @@ class SamplePeriod:
         # A clock that was set back says nothing about the time that has passed.
         since_s = elapsed_s - self._ahead_s if elapsed_s > -shortest else shortest
         period_s = min(max(since_s, shortest), longest)
-        # The sample of the reset may come again in the first step, which is no burst.
-        repeated, self._first = self._first and elapsed_s == 0.0, False
-        self._ahead_s = 0.0 if repeated else min(max(period_s - since_s, 0.0), _MOST_AHEAD * nominal)
+        self._ahead_s = 0.0 if first else min(max(period_s - since_s, 0.0), _MOST_AHEAD * nominal)
         steady = self._usual_s == nominal and self._ahead_s == 0.0
         self.earliest_s = shortest if steady else math.nan
         return period_s
