@@ -328,11 +328,11 @@ class Brain:
         t = float(sensors.t_s[0])
         elapsed = t - self._last_t
         verdict = self._watch.judge(sensors, elapsed)
-        if verdict == FROZEN:
+        if verdict != GOOD:
+            if verdict != FROZEN:
+                return self._leave_out(f"are implausible: {self._watch.culprit} jumps")
             if self.supervisor.controls:
                 self._damp(f"{self._watch.culprit} is frozen: its value has stopped changing")
-        elif verdict != GOOD:
-            return self._leave_out(f"are implausible: {self._watch.culprit} jumps")
         self._bad_samples = 0
         stamps = self._stamps
         if not stamps.earliest_s < elapsed < stamps.latest_s:

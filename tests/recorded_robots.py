@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pinocchio as pin
 from bodies import REFERENCE_DATA
 
 from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from kilohertz.robots.model.model_file import find_model
 from kilohertz.robots.model.robot_model import RobotModel
 
 FOLDER = REFERENCE_DATA / "wbcqp"
@@ -36,6 +38,9 @@ hands:
   hand: {{link: {hand}}}
 posture_rad: {{{posture}}}
 """
+
+
+_PANDA = "example-robot-data:panda_description/urdf/panda.urdf"
 
 
 def _corners(x0: float, x1: float, y: float, z: float) -> list[list[float]]:
@@ -83,7 +88,14 @@ def critical(kp: float) -> list[float]:
 
 def load(name: str, folder: Path) -> RobotModel:
     """Returns the recorded robot, without joint limits, as in the recording."""
-    (folder / "robot.yaml").write_text(ROBOTS[name])
+    text = ROBOTS[name]
+    if name == "panda":
+        # In the recording, each finger has a motor of its own.
+        path = find_model(_PANDA, folder)
+        free = re.sub(r"<mimic[^>]*/>", "", path.read_text())
+        (folder / "panda.urdf").write_text(free)
+        text = text.replace(f"model: {_PANDA}", "model: panda.urdf")
+    (folder / "robot.yaml").write_text(text)
     model = RobotModel.load(folder)
     far = np.full(model.na, 1e6)
     return dataclasses.replace(

@@ -37,6 +37,7 @@ class Still:
 
     def __init__(self, model):
         self.q, self.v = np.array(model.q_nominal), np.zeros(model.nv)
+        self.q_O = self.q
         self.contact = np.ones(len(model.contacts), dtype=bool)
         self.doubt = np.zeros(1)
 

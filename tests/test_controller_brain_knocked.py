@@ -53,5 +53,5 @@ def test_an_encoder_that_jumps_stops_the_robot_within_three_samples(jump_rad):
     run.sim.read = jumped
     run.run(0.1, request)
     assert run.brain.output.state == "damping"
-    assert run.brain.output.reason.endswith(f"cannot be: the encoder of {WRIST} jumps")
+    assert run.brain.output.reason.endswith(f"are implausible: the encoder of {WRIST} jumps")
     assert len(ticks) == 3

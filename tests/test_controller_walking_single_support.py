@@ -25,6 +25,7 @@ def robot_arrays() -> tuple[Kin, WalkingArrays]:
     com = {"p_WC": np.array([0.0, 0.0, 0.62]), "v_WC": np.array([0.4, 0.1, 0.02])}
     walk = WalkingArrays(
         seen=np.zeros(SEEN),
+        slide=np.zeros((2, 2)),
         heading=np.zeros(1),
         p_WS=np.zeros(3),
         references=np.zeros(80),

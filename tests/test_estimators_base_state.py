@@ -11,6 +11,7 @@ from kilohertz.estimators.config import JointObserverGains
 from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.kernel_setup import new_joints
 from kilohertz.estimators.leg_kinematics import KinematicTables
+from kilohertz.estimators.odometry_frame import new_odometry
 from kilohertz.robots.model.robot_model import RobotModel
 
 
@@ -45,7 +46,16 @@ def test_base_state_is_the_one_that_moves_the_imu_so(name, seed):
         p_BI=X_BI.translation.copy(),
         gyro_smooth=X_WI.rotation.T @ V.angular + bias,
     )
-    write_state(ekf.arrays, joints, imu, tables, RobotState(q_found, v_found), new_scratch())
+    odometry, q_O = new_odometry(2), -q_found
+    odometry.origin_W[:], odometry.origin_O[:], odometry.yaw[:] = 1.0, 2.0, 0.5
+    write_state(ekf.arrays, joints, imu, tables, odometry, RobotState(q_found, v_found, q_O), new_scratch())
+    # The odometry frame is turned by its yaw, and the filter's origin is in another place in it.
+    R_OW = pin.utils.rotate("z", 0.5)
+    np.testing.assert_allclose(q_O[:3], 2.0 + R_OW @ q[:3], atol=1e-12)
+    R_WB, R_OB = (pin.Quaternion(x[3:7].copy()).toRotationMatrix() for x in (q, q_O))
+    np.testing.assert_allclose(R_OB, R_OW @ R_WB, atol=1e-12)
+    np.testing.assert_array_equal(q_O[7:], q[7:])
+    q_found[:3] -= 1.0
     np.testing.assert_allclose(q_found[3:7], -q[3:7], atol=1e-12)
     q_found[3:7] *= -1.0
     np.testing.assert_allclose(q_found, q, atol=1e-12)

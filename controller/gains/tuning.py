@@ -216,7 +216,8 @@ class Tuning:
             steps: whether the request makes the robot walk.
         """
         self._wait = _WAIT_TO_STEP_TICKS if steps else _WAIT_TICKS
-        if self.state == ON_TRIAL and not self._postponed:
+        # Gains that come with the request itself, as at the start of a run, are no trial that it interrupts.
+        if self.state == ON_TRIAL and not self._postponed and self._ticks > 1:
             self._postponed, self.in_force = True, self._good
             self._go_to(self._good_numbers, _STEPS_BACK)
 

@@ -64,6 +64,7 @@ class RecordedEstimator:
 
     def __init__(self, robot: RobotModel) -> None:
         self.q: Vector = np.array(robot.q_nominal)
+        self.q_O = self.q
         self.v: Vector = np.zeros(robot.nv)
         self.contact = np.zeros(len(robot.contacts), dtype=bool)
         self.doubt = np.zeros(1)
