@@ -197,6 +197,7 @@ def test_a_foreign_version_is_read_from_short_and_long_lists_and_from_nothing_el
         b"\x92",
         b"\xdc\x00",
         msgpack.packb({2: 1}),
+        msgpack.packb([{}, "arm"]),
         msgpack.packb("arm"),
         b"\x92\x02" * 2049,
     ):
