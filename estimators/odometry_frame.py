@@ -153,7 +153,7 @@ def follow_imu(ekf: Filter, odometry: Odometry) -> None:
     if p[0] * p[0] + p[1] * p[1] + p[2] * p[2] <= _FARTHEST_M**2:
         return
     shift_rows(ekf.P, p, ekf.active)
-    shift_columns(ekf.P, p, ekf.active)
+    shift_rows(ekf.P.T, p, ekf.active)
     in_odometry(p, odometry, odometry.origin_O)
     for c in range(len(ekf.active)):
         if ekf.active[c] != UNUSED:
@@ -177,18 +177,3 @@ def shift_rows(P: Array, shift: Array, active: NDArray[np.int64]) -> None:
             P[row, j] += b * z - c * y
             P[row + 1, j] += c * x - a * z
             P[row + 2, j] += a * y - b * x
-
-
-@struct_kernel
-def shift_columns(P: Array, shift: Array, active: NDArray[np.int64]) -> None:
-    """Does to the columns of P what `shift_rows` does to its rows."""
-    x, y, z = shift[0], shift[1], shift[2]
-    for j in range(P.shape[0]):
-        a, b, c = P[j, ROTATION], P[j, ROTATION + 1], P[j, ROTATION + 2]
-        for k in range(1 + len(active)):
-            if k > 0 and active[k - 1] == UNUSED:
-                continue
-            row = POSITION if k == 0 else CONTACTS + SLOT_ROWS * (k - 1)
-            P[j, row] += b * z - c * y
-            P[j, row + 1] += c * x - a * z
-            P[j, row + 2] += a * y - b * x

@@ -40,8 +40,8 @@ CLOCK_JUMP_TICKS = 1000
 """If the time stamps of two successive states are this many periods apart or more, the clock of the robot is
 taken to have jumped."""
 LATEST_TICKS, KEPT_LATENESS = 8.0, 0.99
-"""Largest lateness of a time stamp that is told from a clock that was set back, in periods, and the fraction
-of a lateness that is remembered from tick to tick: the robot's period may not be exactly the nominal one."""
+"""Lateness of a time stamp from which the robot's clock counts as set back, in periods, and the fraction of a
+lateness that is kept from tick to tick: the robot's period may differ a little from the nominal one."""
 COLLECT_EVERY_TICKS = 64
 """Number of ticks between two collections of young objects while automatic garbage collection is off."""
 MISSES_KEPT = 256

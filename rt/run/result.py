@@ -13,6 +13,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.link import RobotLink
+from kilohertz.robots.wire.silence import RECENT_S
 from kilohertz.robots.wire.zmq_link import STALL
 from kilohertz.rt.host.realtime import HostState
 from kilohertz.rt.live.live_run import LiveRun
@@ -36,8 +37,6 @@ from kilohertz.sim.scenario_schema import Scenario
 
 Event = Mapping[str, Any]
 SIGINT = signal.SIGINT.name
-AFTER_STALL_S = 1.0
-"""Time after a stall of this computer for which it may be the cause of a damping [s]."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,9 @@ def conclude(
     link = run.link
     judged = run.trace if link.truth.known else against_estimate(run.trace, run.robot)
     live = run.live.events if run.live is not None else ()
-    told = link.events
+    of_link = link.events
     shaped = run.shape.events if run.shape is not None else ()
-    events: list[Event] = [*_loop_events(loop, run.brain.output, told), *told, *live, *shaped]
+    events: list[Event] = [*_loop_events(loop, run.brain.output, of_link), *of_link, *live, *shaped]
     events = [*events, *_lost_rows(loop, recording), *_lost_watcher(loop, run.watcher_died)]
     events = sorted(events, key=lambda event: float(event["t_s"]))
     failed = run.watcher_died or (recording is not None and recording.died)
@@ -133,13 +132,13 @@ def conclude(
     )
 
 
-def _loop_events(loop: LoopResult, output: BrainOutput, told: Sequence[Event]) -> list[Event]:
+def _loop_events(loop: LoopResult, output: BrainOutput, of_link: Sequence[Event]) -> list[Event]:
     return [
-        {"t_s": event.t_s, "kind": event.kind, "text": _text(event, output, told)} for event in loop.events
+        {"t_s": event.t_s, "kind": event.kind, "text": _text(event, output, of_link)} for event in loop.events
     ]
 
 
-def _text(event: LoopEvent, output: BrainOutput, told: Sequence[Event]) -> str:
+def _text(event: LoopEvent, output: BrainOutput, of_link: Sequence[Event]) -> str:
     """Returns the text of an event; a change to damping also has its reason.
 
     The reason is still in the last output, because damping is latched. A stall of this computer shortly
@@ -147,7 +146,7 @@ def _text(event: LoopEvent, output: BrainOutput, told: Sequence[Event]) -> str:
     """
     if not (output.reason and event.text.endswith("to damping")):
         return event.text
-    stalls = [e for e in told if e["kind"] == STALL and 0.0 <= event.t_s - e["t_s"] < AFTER_STALL_S]
+    stalls = [e for e in of_link if e["kind"] == STALL and 0.0 <= event.t_s - e["t_s"] < RECENT_S]
     return "; shortly before, ".join([f"{event.text}: {output.reason}", *(e["text"] for e in stalls[-1:])])
 
 

@@ -27,7 +27,7 @@ _OPPOSITE = 0.3
 _FIT = 0.95
 """Share of a torque error that its shape must explain."""
 _TELLING = 0.03
-"""Share of its limit above which the holding torque of a joint is told apart from friction."""
+"""Share of its limit above which the holding torque of a joint is certainly more than friction."""
 
 
 class TorqueShape:
