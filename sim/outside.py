@@ -14,7 +14,7 @@ from kilohertz.sim.world import STEP_S
 
 Vector = NDArray[np.float64]
 
-OUTSIDE_STREAM = 5
+OUTSIDE_STREAM = 9
 """Number of the random stream of this sensor, which leaves those of the other sensors as they are."""
 WILD_M, WILD_RAD = 2.0, 1.0
 """SD of the error of a wrong pose [m, rad]."""

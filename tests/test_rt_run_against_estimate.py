@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,15 @@ def test_an_estimate_without_errors_gives_the_figures_of_the_true_state(run):
     told = summary.tracking_figures(judged, run.robot, run.scenario)
     true = summary.tracking_figures(trace, run.robot, run.scenario)
     assert told["com_rms_m"] == pytest.approx(true["com_rms_m"], abs=2e-4)
+
+
+def test_the_feet_are_where_the_controller_took_them_to_be_after_its_frame_has_moved(run):
+    trace = copy.copy(run.trace)
+    # The best estimate of the place in the world has moved by a metre from the odometry frame.
+    trace.q_est = trace.q_est + np.r_[1.0, np.zeros(trace.q_est.shape[1] - 1)]
+    judged, usual = against_estimate(trace, run.robot), against_estimate(run.trace, run.robot)
+    np.testing.assert_array_equal(judged.kept("p_WF_true"), usual.kept("p_WF_true"))
+    np.testing.assert_array_equal(judged.kept("q_true"), usual.kept("q_true"))
 
 
 def test_the_commanded_centre_of_pressure_is_near_the_true_one(run):

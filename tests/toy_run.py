@@ -18,6 +18,7 @@ def toy_robot(**changes):
     robot = dict(
         name="toy",
         nq=NQ,
+        nq_base=7,
         nv=NV,
         na=NA,
         floating=True,
@@ -51,7 +52,10 @@ def toy_tick(t_s=0.0, state="active", rung=0, iterations=25, tau=(0.0, 0.0), res
         zmp_des=np.zeros(2),
     )
     estimator = SimpleNamespace(
-        q=np.r_[np.zeros(6), 1.0, 0.0, 0.0], v=np.zeros(NV), contact=np.ones(NC, dtype=bool)
+        q=np.r_[np.zeros(6), 1.0, 0.0, 0.0],
+        q_O=np.r_[np.zeros(6), 1.0, 0.0, 0.0],
+        v=np.zeros(NV),
+        contact=np.ones(NC, dtype=bool),
     )
     truth = SimpleNamespace(
         t_s=t_s,

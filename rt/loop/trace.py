@@ -52,6 +52,7 @@ class TracedEstimator(Protocol):
     """The attributes of the estimator that are kept; see `kilohertz.controller.brain.Estimator`."""
 
     q: Vector
+    q_O: Vector
     v: Vector
     contact: Flags
 
@@ -98,6 +99,7 @@ class Trace:
         self.tau_true = self._column(robot.na)
         self.p_WH_true = self._column(nh, 3)
         self.q_est = self._column(robot.nq)
+        self.base_O_est = self._column(robot.nq_base)
         self.v_est = self._column(robot.nv)
         self.contact_est = self._column(nc)
         self.p_WC_est = self._column(3)
@@ -158,6 +160,7 @@ class Trace:
         self.tau_true[i] = truth.tau
         self.p_WH_true[i] = truth.p_WH
         self.q_est[i] = estimator.q
+        self.base_O_est[i] = estimator.q_O[: self.base_O_est.shape[1]]
         self.v_est[i] = estimator.v
         self.contact_est[i] = estimator.contact
         self.p_WC_est[i] = output.p_WC

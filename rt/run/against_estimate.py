@@ -25,7 +25,10 @@ def against_estimate(trace: Trace, robot: RobotModel) -> Trace:
     """
     judged = copy.copy(trace)
     judged.against = ESTIMATE
-    judged.q_true, judged.v_true = trace.q_est, trace.v_est
+    # References and centres of mass are in the odometry frame of the controller.
+    q_O = trace.q_est.copy()
+    q_O[:, : robot.nq_base] = trace.base_O_est
+    judged.q_true, judged.v_true = q_O, trace.v_est
     judged.p_WC_true, judged.v_WC_true = trace.p_WC_est, trace.v_WC_est
     judged.p_WR_true = trace.p_WC_est - trace.p_RC_est
     judged.p_WF_true, judged.p_WH_true = np.zeros_like(trace.p_WF_true), np.zeros_like(trace.p_WH_true)
@@ -36,7 +39,7 @@ def against_estimate(trace: Trace, robot: RobotModel) -> Trace:
     judged.normal_true_N = np.where(np.isfinite(trace.normal_true_N), trace.normal_true_N, commanded_N)
     model, data = robot.pin_model, robot.pin_model.createData()
     for row in range(trace.rows):
-        pin.framesForwardKinematics(model, data, trace.q_est[row])
+        pin.framesForwardKinematics(model, data, q_O[row])
         for i, contact in enumerate(robot.contacts):
             place = data.oMf[contact.frame_id]
             judged.p_WF_true[row, i] = place.translation
