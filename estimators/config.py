@@ -137,6 +137,12 @@ class EstimatorGains(Config):
     foot_drift_m_per_sqrt_s: float = Field(
         default=2e-3, gt=0, le=1, description="creep of a closed foot [m per sqrt(s)]"
     )
+    foot_side_drift_m_per_sqrt_s: float = Field(
+        default=6e-3,
+        ge=0,
+        le=1,
+        description="additional creep of a closed sole to its sides, until it is settled [m per sqrt(s)]",
+    )
     point_drift_m_per_sqrt_s: float = Field(
         default=1e-2,
         gt=0,

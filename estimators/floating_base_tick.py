@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from kilohertz.estimators.base_state import JOINTS_Q, JOINTS_V, Imu, Scratch, base_twist
 from kilohertz.estimators.contact_detection import Contacts
 from kilohertz.estimators.inekf_correction import observe_contacts
-from kilohertz.estimators.inekf_layout import CORRECTION, DRIFT, SPIN, TURN, UNUSED, ContactPoses, Filter
+from kilohertz.estimators.inekf_layout import (
+    CORRECTION,
+    DRIFT,
+    SIDE,
+    SPIN,
+    TURN,
+    UNUSED,
+    ContactPoses,
+    Filter,
+)
 from kilohertz.estimators.inekf_propagation import LONGEST_GAP_S, advance, believable, symmetrise
 from kilohertz.estimators.joint_observer import (
     ROW_Q,
@@ -79,6 +88,8 @@ class TickSettings(NamedTuple):
     """Spectral density of the rotation of a closed sole about any axis [rad^2/s]."""
     spin_rad2_s: float
     """Spectral density of the additional rotation of a closed sole about its normal [rad^2/s]."""
+    side_m2_s: float
+    """Spectral density of the additional creep of a closed sole to its sides [m^2/s]."""
     landing_drift_m2_s: float
     """Spectral density of the motion of a contact that has just closed [m^2/s]."""
     landing_turn_rad2_s: float
@@ -191,7 +202,10 @@ def trust_contacts(
 
     A sole that has just landed still moves, and a sole whose force acts near its edge may be rolling over it.
     Soles that have stood together for some time constrain each other: they creep and rotate less than a
-    single sole, and do not spin about their normals.
+    single sole, and do not spin about their normals. While a robot walks, the force on each sole points
+    inwards for the whole step, so that the sole creeps outwards in every step. Along the foot the force
+    brakes and then pushes, and the creep is less. A filter that believes the creep smaller than it is takes
+    it, step after step, for a pitch that grows.
 
     Args:
         contact: (nc,) whether each contact is closed.
@@ -217,6 +231,7 @@ def trust_contacts(
             rolling = 1.0 - max(0.0, margin[c]) / settings.edge
             noise[c, TURN] = max(noise[c, TURN], rolling * rolling * settings.landing_turn_rad2_s)
         noise[c, SPIN] = 0.0 if settled else settings.spin_rad2_s
+        noise[c, SIDE] = 0.0 if settled else settings.side_m2_s
         poses.wanted[c] = contacts.slot_kind[c] if contact[c] else UNUSED
 
 

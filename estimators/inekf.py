@@ -47,7 +47,7 @@ class InvariantEkf:
         active (n_slots,): content of each slot: 0 unused, 1 position, 2 position and orientation.
         surprise (n_slots, 2): squared Mahalanobis distances of each contact's last innovations of position
             and orientation.
-        noise (4,), slot_noise (n_slots, 3): spectral densities (see inekf_layout); may be changed between
+        noise (4,), slot_noise (n_slots, 4): spectral densities (see inekf_layout); may be changed between
             steps.
         slot_velocity (n_slots, 3): known velocity of each contact in the IMU's axes [m/s]; may be changed
             between steps.

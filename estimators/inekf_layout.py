@@ -38,9 +38,9 @@ SLOT_ROWS, SLOT_ROTATION = 6, 3
 UNUSED, POINT, SOLE = 0, 1, 2
 # Start index of each part of `Filter.memory`: gyro (3), accelerometer (3), and 1 once there is a sample.
 LAST_GYRO, LAST_ACCEL, HAS_LAST, MEMORY_SIZE = 0, 3, 6, 7
-# Columns of `Filter.slot_noise`: drift [m^2/s], rotation about any axis [rad^2/s], and additional rotation
-# about the normal of the sole [rad^2/s].
-DRIFT, TURN, SPIN = 0, 1, 2
+# Columns of `Filter.slot_noise`: drift [m^2/s], rotation about any axis [rad^2/s], additional rotation about
+# the normal of a sole [rad^2/s], and additional drift of a sole to its sides [m^2/s].
+DRIFT, TURN, SPIN, SIDE = 0, 1, 2, 3
 # Columns of `Filter.surprise`: squared Mahalanobis distance of position and orientation.
 POSITION_SURPRISE, ROTATION_SURPRISE = 0, 1
 # Row of `Filter.rows` that holds the last correction of the error-state.
@@ -91,7 +91,7 @@ class Filter(NamedTuple):
     noise: Array
     """(4,) spectral densities; see GYRO and the constants in the same line."""
     slot_noise: Array
-    """(n_slots, 3) spectral densities of each contact; see DRIFT and the constants in the same line."""
+    """(n_slots, 4) spectral densities of each contact; see DRIFT and the constants in the same line."""
     slot_velocity: Array
     """(n_slots, 3) known velocity of each contact in the IMU's axes [m/s]."""
     surprise: Array
@@ -148,7 +148,7 @@ def new_filter(
         active=np.zeros(n_slots, np.int64),
         memory=np.zeros(MEMORY_SIZE),
         noise=np.zeros(4),
-        slot_noise=np.zeros((n_slots, 3)),
+        slot_noise=np.zeros((n_slots, 4)),
         slot_velocity=np.zeros((n_slots, 3)),
         surprise=np.zeros((n_slots, 2)),
         white=np.zeros((n_slots, 2, 3)),

@@ -25,6 +25,7 @@ from kilohertz.estimators.inekf_layout import (
     LAST_GYRO,
     POSITION,
     ROTATION,
+    SIDE,
     SLOT_R,
     SLOT_ROTATION,
     SLOT_ROWS,
@@ -105,8 +106,10 @@ def add_slot_noise(ekf: Filter, slot: int, dt: float) -> None:
         if ekf.active[slot] == SOLE:
             P[turning + i, turning + i] += noise[slot, TURN] * dt
             for j in range(3):
-                # The normal of the sole is the third column of R_WF, which is stored row by row.
+                # R_WF is stored row by row: its second column points to a side, its third is the normal.
+                side_i, side_j = pose[SLOT_R + 1 + 3 * i], pose[SLOT_R + 1 + 3 * j]
                 normal_i, normal_j = pose[SLOT_R + 2 + 3 * i], pose[SLOT_R + 2 + 3 * j]
+                P[row + i, row + j] += noise[slot, SIDE] * dt * side_i * side_j
                 P[turning + i, turning + j] += noise[slot, SPIN] * dt * normal_i * normal_j
 
 

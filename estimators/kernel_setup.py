@@ -184,6 +184,7 @@ def tick_settings(config: EstimatorGains, *, on_points: bool = False) -> TickSet
         drift_m2_s=float(drift**2),
         turn_rad2_s=float(config.foot_turn_rad_per_sqrt_s**2),
         spin_rad2_s=float(config.foot_spin_rad_per_sqrt_s**2),
+        side_m2_s=float(config.foot_side_drift_m_per_sqrt_s**2),
         landing_drift_m2_s=float(config.landing_drift_m_per_sqrt_s**2),
         landing_turn_rad2_s=float(config.landing_turn_rad_per_sqrt_s**2),
     )

@@ -10,7 +10,7 @@ from kilohertz.estimators import floating_base_tick as tick
 from kilohertz.estimators.base_state import Imu, new_scratch
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.inekf import InvariantEkf
-from kilohertz.estimators.inekf_layout import DRIFT, SPIN, TURN
+from kilohertz.estimators.inekf_layout import DRIFT, SIDE, SPIN, TURN
 from kilohertz.estimators.kernel_setup import new_contacts, new_dynamics, new_joints, tick_settings
 from kilohertz.estimators.leg_kinematics import KinematicTables
 from kilohertz.robots.model.robot_model import RobotModel
@@ -113,5 +113,6 @@ def test_contact_noise_depends_on_age_and_number_of_contacts(contact, age, drift
     }
     trusted = Trusted(contact, age, (1.0, 1.0))
     np.testing.assert_allclose(trusted.noise[:, DRIFT], [expected[d] for d in drift])
-    assert (trusted.noise[:, SPIN] > 0.0).all() == spin
+    for column in (SPIN, SIDE):
+        assert (trusted.noise[:, column] > 0.0).all() == spin
     np.testing.assert_array_equal(trusted.wanted, np.where(contact, [2, 1], 0))

@@ -107,7 +107,7 @@ def test_a_real_icub_is_tracked_no_worse_than_by_the_authors_filter():
     ekf.p_WI[:] = p_WB[0] + R_WB[0] @ X_BI.translation
     ekf.set_variances(rotation=1e-6, velocity=1e-4, position=1e-6, gyro_bias=1e-4, accel_bias=1e-2)
     ekf.noise[:] = 0.01**2, 0.1**2, 1e-5**2, 1e-4**2
-    ekf.slot_noise[:] = 0.01**2, 1e-3**2, 0.0
+    ekf.slot_noise[:] = 0.01**2, 1e-3**2, 0.0, 0.0
     noise = np.tile(1e-4 * np.eye(3), (2, 1, 1))
     p_IF, R_IF = np.empty((2, 3)), np.empty((2, 3, 3))
     closed = np.array([True, True])

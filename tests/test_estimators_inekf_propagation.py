@@ -90,7 +90,7 @@ def test_an_irregular_step_equals_its_parts():
     for ekf in (whole, parts):
         ekf.P[:] = 0.01 * np.eye(len(ekf.P))
         ekf.noise[:] = 1e-4, 1e-2, 1e-6, 1e-6
-        ekf.slot_noise[:] = 1e-4, 1e-4, 1e-3
+        ekf.slot_noise[:] = 1e-4, 1e-4, 1e-3, 1e-4
     whole.propagate(GYRO, ACCEL, 0.0123)
     for dt in (0.001, 0.0005, 0.0031, 0.0007, 0.007):
         parts.propagate(GYRO, ACCEL, dt)
@@ -141,7 +141,7 @@ def test_error_dynamics_do_not_depend_on_the_trajectory_without_biases():
 def test_process_noise_is_the_adjoint_of_the_imus():
     ekf = moving_filter(np.random.default_rng(5))
     ekf.noise[:] = 2e-4, 3e-2, 5e-6, 7e-6
-    ekf.slot_noise[:] = [[1e-4, 2e-4, 3e-4], [4e-4, 5e-4, 0.0]]
+    ekf.slot_noise[:] = [[1e-4, 2e-4, 3e-4, 6e-4], [4e-4, 5e-4, 0.0, 0.0]]
     R, dt = ekf.R_WI.copy(), 1e-9
     adjoint = np.zeros((error_size(2), 6))
     adjoint[0:3, :3] = R
@@ -153,9 +153,10 @@ def test_process_noise_is_the_adjoint_of_the_imus():
     diagonal[9:12] = 5e-6
     diagonal[12:15] = 7e-6
     for c in range(2):
-        row, normal = CONTACTS + 6 * c, ekf.R_WF[c][:, 2]
+        row, side, normal = CONTACTS + 6 * c, ekf.R_WF[c][:, 1], ekf.R_WF[c][:, 2]
         diagonal[row : row + 3] += ekf.slot_noise[c, 0]
         turning = np.eye(3) * ekf.slot_noise[c, 1] + np.outer(normal, normal) * ekf.slot_noise[c, 2]
+        expected[row : row + 3, row : row + 3] += np.outer(side, side) * ekf.slot_noise[c, 3]
         expected[row + 3 : row + 6, row + 3 : row + 6] += turning
     ekf.propagate(GYRO, ACCEL, dt)
     np.testing.assert_allclose(ekf.P / dt, expected, rtol=1e-6, atol=1e-9)
