@@ -119,6 +119,33 @@ def test_an_arm_gets_a_hand_a_bent_posture_and_locked_fingers(tmp_path: Path) ->
     assert examine(robot).passed
 
 
+FOLDED_ARM = """<body name="{side}_shoulder" pos="0 {y} 0.2">
+  <inertial pos="0 0 0" mass="1" diaginertia="0.01 0.01 0.01"/>
+  <joint name="{side}_shoulder_pitch" axis="0 1 0" range="-2 2"/>
+  <body name="{side}_upper_arm"><inertial pos="0.1 0 0" mass="1" diaginertia="0.01 0.01 0.01"/>
+   <joint name="{side}_shoulder_yaw" axis="0 0 1" range="-2 2"/>
+   <body name="{side}_forearm" pos="0.2 0 0">
+    <inertial pos="0 {inwards} 0" mass="1" diaginertia="0.01 0.01 0.01"/>
+    <joint name="{side}_elbow" axis="0 0 1" range="-2 2"/>
+    <body name="{side}_palm" pos="0 {inwards} 0">
+      <inertial pos="0 0 0" mass="0.5" diaginertia="0.01 0.01 0.01"/>
+     <joint name="{side}_wrist" axis="1 0 0" range="-2 2"/>
+    </body></body></body></body>"""
+
+
+def test_hands_that_cross_in_front_of_the_trunk_keep_their_sides(tmp_path: Path) -> None:
+    path = biped(tmp_path)
+    arms = "".join(
+        FOLDED_ARM.format(side=side, y=y, inwards=-1.4 * y) for side, y in (("right", -0.2), ("left", 0.2))
+    )
+    path.write_text(path.read_text().replace("</body></worldbody>", f"{arms}</body></worldbody>"))
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "robot"))
+    assert [(hand.name, hand.link) for hand in robot.hands] == [
+        ("left_hand", "left_palm"),
+        ("right_hand", "right_palm"),
+    ]
+
+
 def test_a_quadruped_of_a_data_package_gets_four_points(tmp_path: Path) -> None:
     model = "example-robot-data:go2_description/urdf/go2.urdf"
     folder = new_robot(model, tmp_path / "go2")

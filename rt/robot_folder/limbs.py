@@ -175,7 +175,8 @@ def _arms(
             continue
         link, point = _tool(draft, shapes, joint)
         arms.append(Limb(chain, link, point))
-    arms.sort(key=lambda arm: -float(data.oMi[arm.joints[-1]].translation[1]))
+    # Forearms may cross in front of the trunk: the whole arm says on which side it is.
+    arms.sort(key=lambda arm: -sum(float(data.oMi[j].translation[1]) for j in arm.joints))
     return arms, sorted(fingers)
 
 

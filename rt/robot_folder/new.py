@@ -158,11 +158,8 @@ def _legged(draft: Draft, limbs: Limbs, text: RobotText, shapes: dict[str, list]
     )
     text.imu_found = imu is not None
     text.trunk = limbs.trunk
-    places = [float(_place(draft, data, arm)[1]) for arm in limbs.arms]
     if len(limbs.arms) == 2:
-        order = np.argsort(places)[::-1]
-        for name, index in zip(("left_hand", "right_hand"), order, strict=True):
-            text.hands.append(_hand(name, limbs.arms[int(index)]))
+        text.hands = _two_hands(limbs)
     else:
         text.hands = [_hand(arm.link, arm) for arm in limbs.arms]
     return crouch.posture_rad
@@ -185,6 +182,10 @@ def _hand(name: str, arm: Limb) -> HandText:
     return HandText(name, arm.link, np.round(arm.p_LE_m, 3))
 
 
+def _two_hands(limbs: Limbs) -> list[HandText]:
+    return [_hand("left_hand", limbs.arms[0]), _hand("right_hand", limbs.arms[1])]
+
+
 def _sole_names(draft: Draft, data: pin.Data, soles: tuple[Sole, ...]) -> list[str]:
     places = np.array([_place(draft, data, sole.leg) for sole in soles])
     if len(soles) == 2:
@@ -205,7 +206,7 @@ def _fixed(draft: Draft, limbs: Limbs, text: RobotText) -> Vector:
         if not draft.from_keyframe:
             posture = bent_arm(draft, limbs.arms[0])
     elif len(limbs.arms) == 2:
-        text.hands = [_hand("left_hand", limbs.arms[0]), _hand("right_hand", limbs.arms[1])]
+        text.hands = _two_hands(limbs)
     else:
         text.hands = [_hand(arm.link, arm) for arm in limbs.arms]
     text.posture_from = (
