@@ -107,6 +107,18 @@ def test_contact_thresholds_lie_between_lifted_and_loaded(g1):
     assert 25.0 < found.contact_force_N["break"] < found.contact_force_N["make"] < 250.0
 
 
+@pytest.mark.parametrize("torques", [True, False])
+def test_contacts_that_nothing_shows_are_told(g1, torques):
+    gains, samples = load_gains(g1), samples_at_rest(g1, n=200)
+    estimate = run_estimator(samples, g1, gains)
+    samples.sensors["contact_force_N"][:] = np.nan
+    if not torques:
+        samples.sensors["tau"][:] = np.nan
+    told = " ".join(examine(samples, estimate, g1, gains).verdicts)
+    assert "contact forces are unknown" in told
+    assert ("all contacts were taken as closed" in told) == (not torques)
+
+
 COLUMNS = """
 t_s: t
 v_JOINT: dq_JOINT

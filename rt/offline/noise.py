@@ -147,6 +147,11 @@ def _contact_thresholds(found: Findings, samples: Samples, robot: RobotModel, ga
     lifted = [part for part in parts if part is not None]
     if not np.isfinite(force_N).any():
         found.verdicts.append("contact forces are unknown: thresholds cannot be suggested")
+        if not np.isfinite(samples.sensors["tau"]).any():
+            found.verdicts.append(
+                "joint torques are unknown too: all contacts were taken as closed, so that a foot that was "
+                "lifted counted as slipping; import forces or torques to see contacts"
+            )
         return
     if not lifted:
         found.verdicts.append("no contact was lifted in this log: it says nothing about thresholds")
