@@ -43,6 +43,12 @@ def test_an_impossible_inertia_is_refused_or_mended(inertial: str, expected: str
     assert check_inertias(root, text, repair=False) == ()
 
 
+def test_what_rounding_left_of_an_inertia_is_not_called_negative() -> None:
+    text = URDF.replace('type="revolute"', 'type="fixed"').format(INERTIAL.format(0.3, -1e-20, 0, 1e-20))
+    (note,) = check_inertias(ET.fromstring(text), text, repair=True)
+    assert "has moments of inertia that are only rounding errors (-1e-20, 0, 1e-20 kg m^2)" in note
+
+
 def test_a_possible_inertia_and_a_link_that_carries_others_are_left_alone() -> None:
     for inertial in (INERTIAL.format(3, 0.02, 0.02, 0.04), INERTIAL.format(3, 0.02, 0.03, 0.04)):
         assert check_inertias(ET.fromstring(URDF.format(inertial)), "", repair=False) == ()

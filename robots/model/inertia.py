@@ -79,6 +79,8 @@ def _fault(mass: float, moments: Vector, needs_inertia: bool) -> str:
         return "is moved by a joint but has no mass"
     if needs_inertia and moments.max() < LEAST:
         return "is moved by a joint but has no moments of inertia (0, 0, 0 kg m^2)"
+    if moments[0] < -slack and moments.max() < LEAST:
+        return f"has moments of inertia that are only rounding errors ({shown} kg m^2)"
     if moments[0] < -slack:
         return f"has a negative principal moment of inertia ({shown} kg m^2)"
     if moments[0] + moments[1] < moments[2] - slack:
