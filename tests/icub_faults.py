@@ -180,9 +180,10 @@ def watch(log: icub_log.Log, i: int, fault: Fault) -> Outcome:
         log.fill(row, k)
         change(t, row)
         output = brain.step(row, stand, None, lambda stage: None)
-        worst_deg = max(worst_deg, icub_log.tilt_deg(icub_log.orientation(estimator.q), log.R_WB[k]))
-        moved = R @ (log.p_WB[k] - log.p_WB[i])
-        off_m = max(off_m, float(np.linalg.norm(estimator.q[:3] - start - moved)))
+        if log.truth_known[k]:
+            worst_deg = max(worst_deg, icub_log.tilt_deg(icub_log.orientation(estimator.q), log.R_WB[k]))
+            moved = R @ (log.p_WB[k] - log.p_WB[i])
+            off_m = max(off_m, float(np.linalg.norm(estimator.q[:3] - start - moved)))
         surprise = estimator.filter.surprise[:, POSITION_SURPRISE]
         if flagged_s is None and (surprise > estimator.config.slip_gate).any():
             flagged_s = t
