@@ -44,6 +44,8 @@ this time. A stepping robot rotates its soles further, by 8 deg if it is pushed 
 large innovations of both contacts if it lands on its heels."""
 _UNSEEN = 0.75
 """Factor on the bound of the rotation for soles whose wrench is not known."""
+_LEGS_SHARE = 0.5
+"""Weight of the contradiction between IMU and legs, squared, in the sum of what a wrong gyro causes."""
 FINDING_S = 0.18
 """Time after a reset in which the filter still corrects the tilt, which came from a single sample [s]."""
 _LEAST_CONTACTS = 2
@@ -128,12 +130,16 @@ def doubt_filter(dt: float, ekf: Filter, poses: ContactPoses, trust: Trust, doub
     quiet = recent_speed(dt, ekf, doubt) < QUIET_M_S
     if soles >= _LEAST_CONTACTS:
         total = max(total, (_QUIET_DOUBT if quiet else 1.0) * turn / (wider * trust.turn_rad))
-    total = max(total, (_QUIET_DOUBT if quiet else 1.0) * doubt.spun_rad[0] / (_UNSEEN * trust.turn_rad))
-    total = max(total, doubt.gyro_turn_rad[0] / trust.gyro_turn_rad)
+    spun = (_QUIET_DOUBT if quiet else 1.0) * doubt.spun_rad[0] / (_UNSEEN * trust.turn_rad)
+    # A wrong IMU causes all three at once. Soles of a good one that roll over their edges spin, but the body
+    # moves along with them; and when feet slip or land, they hardly spin.
+    gyro = doubt.gyro_turn_rad[0] / trust.gyro_turn_rad
+    legs = doubt.contradiction_m_s2[0] / trust.contradiction_m_s2
+    total = max(total, math.sqrt(spun * spun + gyro * gyro + _LEGS_SHARE * legs * legs))
     total = max(total, doubt.opposed_m2_s3[0] / trust.opposed_m2_s3)
     # Written as "not <=", here and below, so that NaN counts as diverged.
-    if not doubt.contradiction_m_s2[0] / trust.contradiction_m_s2 <= total:
-        total = doubt.contradiction_m_s2[0] / trust.contradiction_m_s2
+    if not legs <= total:
+        total = legs
     tilt = ekf.P[ROTATION, ROTATION] + ekf.P[ROTATION + 1, ROTATION + 1]
     if not tilt <= trust.tilt_variance_rad2:
         total = _DISBELIEVED

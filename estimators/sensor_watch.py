@@ -52,10 +52,27 @@ _EQUAL = 1e-6
 """Relative difference up to which two changes count as equal in size."""
 _LEAST_CONTRADICTION_RAD = 0.006
 """Least difference between position change and integral of the velocity that counts as a fault [rad]."""
-_SLACKS, _BRIEF_S = 2.0, 0.02
-"""The same difference in addition, as a multiple of the largest one that was seen recently, and of the
-encoder's finest step, if the velocity rests, or the position for less than this time [s]; otherwise their
-sum."""
+_LEAST_MISSED_RAD, _LEAST_DELAY_RAD = 0.001, 0.0018
+"""The same for a position that rests while its velocity changes, in addition to the largest recent one, and
+least value of that [rad]; the step of interpolated encoders is not known."""
+_SOON_S = 0.1
+"""Time from which this position counts like one whose velocity rests too [s]: a small bias of the velocity
+is no fault, and neither is a message that a drive has lost."""
+_LATE_S = 0.004
+"""Time by which positions may be late [s]."""
+_LAG_S, _LAG_LEFT_S, _LARGEST_LAG_RAD = 0.03, 0.01, 0.0037
+"""Time by which a velocity may lag behind [s]; the same if only the speed that is left counts, and the
+largest motion that is then shown wrongly [rad]."""
+_RECENTLY_S = 0.15
+"""Time constant with which the largest and the smallest velocity of a joint are forgotten [s]."""
+_USUAL = 1.3
+"""Largest multiple of the usual time between new joint values that counts as time in which an encoder should
+have moved: time stamps jitter."""
+_STRAIGHT_S = 0.015
+"""Longest interval between two measurements of which interpolated values count as measured [s]."""
+_SLACKS = 2.0
+"""The same difference in addition if the velocity rests, as a multiple of the largest one that was seen
+recently, and of the encoder's finest step."""
 _NEAR = 0.7
 """Fraction of the difference that counts as a fault, from which another joint counts as late too."""
 _LAG_RAD = 0.003
@@ -108,12 +125,23 @@ class Channels(NamedTuple):
     """(na,) largest recent size of `apart` at which both changed again [rad]."""
     resting_s: Vector
     """(na,) time since each position changed, without pauses of a recorder [s]."""
+    missed: Vector
+    """(na,) integral of the velocity over `resting_s` [rad]."""
+    swift: Vector
+    """(na,) largest measured speed since each position changed [rad/s]."""
+    highest: Vector
+    """(na,) largest recent velocity of each joint, with exponential forgetting [rad/s]."""
+    lowest: Vector
+    """(na,) smallest recent velocity of each joint, with exponential forgetting [rad/s]."""
+    usual_s: Vector
+    """(1,) usual time between two rows with new joint values, low-passed [s]."""
     slope: Vector
     """(3,) last changes of the gyro's values [rad/s]."""
     straight_s: Vector
     """(1,) time for which the gyro has changed by equal amounts, as interpolated values do in a pause [s]."""
     late: Vector
-    """(na,) largest motion that a position seemed to miss since it last changed [rad], see `compare_ways`."""
+    """(na,) largest motion that a position seemed to miss since it last changed [rad], see
+    `missed_motion`."""
     delay: Vector
     """(na,) largest recent value of `late` at which the position changed again [rad]."""
     waiting_s: Vector
@@ -149,6 +177,11 @@ class SensorWatch:
             worst=np.zeros(na),
             slack=np.full(na, _FIRST_SLACK_RAD),
             resting_s=np.zeros(na),
+            missed=np.zeros(na),
+            swift=np.zeros(na),
+            highest=np.zeros(na),
+            lowest=np.zeros(na),
+            usual_s=np.zeros(1),
             slope=np.zeros(3),
             straight_s=np.zeros(1),
             late=np.zeros(na),
@@ -227,6 +260,8 @@ def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
     elapsed = min(max(waiting[0] + elapsed_s, _SHORTEST_S), _LONGEST_S)
     paused_s = min(waiting[0] + elapsed_s, _LATE_BUS_S)
     straighten(row, elapsed, channels)
+    if joints_new or channels.first[0] == 1:
+        follow_positions(row, joints_s, channels)
     frozen = take_values(row, elapsed, paused_s, joints_s, joints_new, channels)
     contradicts = joints_new and compare_ways(joints_s, channels)
     waiting[0] = 0.0
@@ -295,6 +330,37 @@ def jumps(row: Vector, elapsed: float, channels: Channels) -> bool:
 
 
 @struct_kernel
+def follow_positions(row: Vector, joints_s: float, channels: Channels) -> None:
+    """Updates the motion that each position has missed since it last changed, according to the velocity.
+
+    Args:
+        row: data of the sensor row, with new joint values.
+        joints_s: time since the last new joint values [s].
+        channels: `resting_s`, `missed`, `swift`, `highest`, `lowest` and `usual_s` are written; `last` is of
+            the sample before.
+    """
+    na, usual, straight_s = len(channels.fastest), channels.usual_s, channels.straight_s[0]
+    if channels.first[0] == 0:
+        usual[0] += (_LEARNING if usual[0] > 0.0 else 1.0) * (joints_s - usual[0])
+    # Values that are interpolated over a pause, or follow one, have not rested for as long as it took.
+    counted_s = min(joints_s, _USUAL * usual[0]) if straight_s <= _STRAIGHT_S else 0.0
+    pause = straight_s > _LONGEST_S
+    keep = math.exp(-counted_s / _WINDOW_S)
+    recent = math.exp(-joints_s / _RECENTLY_S) if channels.first[0] == 0 else 0.0
+    for j in range(na):
+        v = row[velocities_at(na) + j]
+        channels.highest[j] = max(v, v + recent * (channels.highest[j] - v))
+        channels.lowest[j] = min(v, v + recent * (channels.lowest[j] - v))
+        if pause or row[ROW_Q + j] != channels.last[j]:
+            channels.resting_s[j] = channels.missed[j] = 0.0
+            channels.swift[j] = abs(v)
+        else:
+            channels.resting_s[j] += counted_s
+            channels.missed[j] = channels.missed[j] * keep + channels.last[na + j] * counted_s
+            channels.swift[j] = max(channels.swift[j], abs(v))
+
+
+@struct_kernel
 def take_values(
     row: Vector, elapsed: float, paused_s: float, joints_s: float, joints_new: bool, channels: Channels
 ) -> bool:
@@ -347,14 +413,32 @@ def take_values(
             channels.coarse[c] += _LEARNING * (equal - channels.coarse[c])
             step[c] = change
             channels.finest[c] = min(channels.finest[c], abs(change))
-        if c < na and joints_new:
-            counted_s = joints_s if channels.straight_s[0] <= _LONGEST_S else 0.0
-            channels.resting_s[c] = channels.resting_s[c] + counted_s if change == 0.0 else 0.0
         if c < na and joints_new and not first and channels.straight_s[0] <= _LONGEST_S:
             # The positions are processed before the velocities, so `last` still has the previous velocity.
             channels.apart[c] += last[na + c] * joints_s - change
         last[c] = value
     return frozen
+
+
+@struct_kernel
+def missed_motion(j: int, step: float, channels: Channels) -> tuple[float, float]:
+    """Returns the motion that the encoder of joint j seems to miss, and from which on it is frozen [rad].
+
+    Args:
+        j: the joint.
+        step: step of its encoder [rad].
+        channels: memory of the channels.
+    """
+    # The velocity of a joint that stops lags behind: it shows a motion that did not happen, at most its lag
+    # times its change. If only the speed that is left counts, which has fallen, less is shown wrongly.
+    na, rested_s = len(channels.fastest), channels.resting_s[j]
+    whole = abs(channels.missed[j])
+    left = min(whole, abs(channels.last[na + j]) * rested_s)
+    change = channels.highest[j] - channels.lowest[j]
+    missing = max(left - min(_LAG_LEFT_S * change, _LARGEST_LAG_RAD), whole - _LAG_S * change)
+    soon = rested_s < _SOON_S and channels.same[na + j] < channels.same[j]
+    least = _LEAST_MISSED_RAD if soon else _LEAST_CONTRADICTION_RAD
+    return missing - _LATE_S * channels.swift[j], least + max(channels.delay[j], step, _LEAST_DELAY_RAD)
 
 
 @struct_kernel
@@ -389,12 +473,8 @@ def compare_ways(elapsed: float, channels: Channels) -> bool:
             continue
         step = min(channels.finest[j], _COARSEST_RAD)
         if same[j] >= same[na + j]:
-            # The velocity of a joint that stops lags behind. It decreases then, which that of a frozen
-            # encoder does not, so that the smaller one of two estimates of the missing motion is used.
-            missing = min(abs(apart[j]), abs(channels.last[na + j]) * channels.resting_s[j])
+            missing, least = missed_motion(j, step, channels)
             channels.late[j] = max(channels.late[j], missing)
-            factor = _SLACKS if channels.resting_s[j] < _BRIEF_S else 1.0
-            least = _LEAST_CONTRADICTION_RAD + factor * (channels.delay[j] + step)
             near += 1 if missing > _NEAR * least else 0
             if same[j] >= _FEWEST_SAMPLES and missing > least:
                 culprit = j

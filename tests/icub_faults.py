@@ -34,6 +34,8 @@ FROZEN_S, SLIPPING_S, SLIP_M, BIAS_RAD_S = 0.3, 0.2, 0.05, 0.5
 PAUSES_S = {"walking": (0.0, 0.0), "comsin": (2.2, 9.1)}
 # Time for which a fault is watched [s], and the mean speed from which a joint moves, or moves fast [rad/s].
 WATCHED_S, MOVING_RAD_S, FAST_RAD_S = 1.0, 0.1, 0.4
+# Least speed of a joint that does not turn around before its frozen encoder must be detected [rad/s].
+STEADY_RAD_S = 0.05
 # Least force of a sole that slips [N].
 LOADED_N = 80.0
 FREEZE, TURN, BIAS, SLIP = "frozen encoder", "IMU turned 90 deg", "gyro bias 0.5 rad/s", "sole slips 5 cm"
@@ -62,12 +64,13 @@ class Fault:
     sign: float
     from_s: float
     speed_rad_s: float = 0.0
+    steady: bool = True
 
     @property
     def label(self) -> str:
         if self.kind == FREEZE:
             speed = "fast" if self.speed_rad_s >= FAST_RAD_S else "slow"
-            return f"{self.kind}, {speed}"
+            return f"{self.kind}, {speed}" if self.steady else f"{self.kind}, turning"
         return self.kind if self.kind == SLIP else f"{self.kind}, {'xyz'[self.what]}"
 
     def change(self, log: icub_log.Log) -> Change:
@@ -177,9 +180,10 @@ def watch(log: icub_log.Log, i: int, fault: Fault) -> Outcome:
         log.fill(row, k)
         change(t, row)
         output = brain.step(row, stand, None, lambda stage: None)
-        worst_deg = max(worst_deg, icub_log.tilt_deg(icub_log.orientation(estimator.q), log.R_WB[k]))
-        moved = R @ (log.p_WB[k] - log.p_WB[i])
-        off_m = max(off_m, float(np.linalg.norm(estimator.q[:3] - start - moved)))
+        if log.truth_known[k]:
+            worst_deg = max(worst_deg, icub_log.tilt_deg(icub_log.orientation(estimator.q), log.R_WB[k]))
+            moved = R @ (log.p_WB[k] - log.p_WB[i])
+            off_m = max(off_m, float(np.linalg.norm(estimator.q[:3] - start - moved)))
         surprise = estimator.filter.surprise[:, POSITION_SURPRISE]
         if flagged_s is None and (surprise > estimator.config.slip_gate).any():
             flagged_s = t
@@ -216,7 +220,10 @@ def faults_at(log: icub_log.Log, t: float, rng: np.random.Generator) -> list[Fau
     q = log.values[:, :na]
     first, whole = np.abs(q[soon] - q[now]) / MOVING_S, np.abs(q[after] - q[now]) / FROZEN_S
     moving = np.flatnonzero((first > MOVING_RAD_S) & (whole > MOVING_RAD_S))
-    found = [Fault(FREEZE, int(j), 1.0, t, float(first[j])) for j in rng.permutation(moving)[:3]]
+    v = log.values[now : soon + 1, na : 2 * na] * np.sign(q[soon] - q[now])
+    steady = v.min(axis=0) >= STEADY_RAD_S
+    chosen = rng.permutation(moving)[:3]
+    found = [Fault(FREEZE, int(j), 1.0, t, float(first[j]), bool(steady[j])) for j in chosen]
     for kind in (TURN, BIAS):
         found += [Fault(kind, axis, float(rng.choice([-1.0, 1.0])), t) for axis in range(3)]
     loaded = log.values[now:after, -2:].min(axis=0) > LOADED_N

@@ -148,3 +148,25 @@ def test_a_start_whose_one_sample_was_degrees_off_is_no_fault() -> None:
     run = WalkingRun("g1", seed=0, ground={"kind": "slope", "pitch_deg": -6.0})
     run.run(0.6, run.request("stand"))
     assert run.stands
+
+
+def wrong(spun=0.0, gyro_turn=0.0, contradiction=0.0):
+    """Doubt of a moving robot by what a wrong gyro causes, each as a fraction of its bound."""
+    doubted = Doubted()
+    doubted.arrays.spun_rad[0] = spun * 0.75 * TRUST.turn_rad
+    doubted.arrays.gyro_turn_rad[0] = gyro_turn * TRUST.gyro_turn_rad
+    doubted.contradiction[0] = contradiction * TRUST.contradiction_m_s2
+    return doubted.sample()
+
+
+def test_each_effect_of_a_wrong_gyro_alone_has_its_bound():
+    for effect in ("spun", "gyro_turn", "contradiction"):
+        assert wrong(**{effect: 0.99}) == pytest.approx(0.99)
+        assert wrong(**{effect: 1.01}) > 1.0
+
+
+def test_effects_of_a_wrong_gyro_add_up():
+    assert wrong(spun=0.75, gyro_turn=0.75) == pytest.approx(math.hypot(0.75, 0.75))
+    assert wrong(spun=0.6, gyro_turn=0.6, contradiction=0.8) > 1.0
+    # A walk of a real robot reaches this.
+    assert wrong(spun=0.5, gyro_turn=0.6, contradiction=0.5) < 1.0

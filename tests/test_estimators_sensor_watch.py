@@ -260,3 +260,107 @@ def test_a_reset_forgets_whose_fault_it_was_and_which_velocities_were_told():
     for k in range(500):
         row.q[KNEE], row.v[KNEE] = 0.3 + 1e-3 * k, 0.0
         assert watch.judge(row, DT_S) == GOOD
+
+
+STEP_RAD, SAMPLE_S, LEARNT_S = 1.5e-3, 0.01, 15.0
+NOISE = 0.01 * np.random.default_rng(0).normal(size=(200, 3))
+
+
+def swinging(speed_rad_s, seconds, seed=0, velocity_noise=0.01):
+    """Samples of a knee that goes to and fro at a speed, with coarse encoders that are read at 100 Hz."""
+    rng, row, q, way = np.random.default_rng(seed), MODEL.new_sensor_row(), 0.0, 1.0
+    for _ in range(round(seconds / SAMPLE_S)):
+        way = -way if abs(q) > 0.3 and q * way > 0.0 else way
+        q += way * speed_rad_s * SAMPLE_S
+        row.q[KNEE] = STEP_RAD * np.rint(q / STEP_RAD)
+        row.v[KNEE] = way * speed_rad_s + velocity_noise * rng.normal()
+        row.gyro[:] = 0.01 * rng.normal(size=3)
+        yield row, way
+
+
+def accepted(watch, rows):
+    """Judges all samples, which must be good; returns the last one."""
+    last = None
+    for last in rows:
+        assert watch.judge(last[0], SAMPLE_S) == GOOD
+    return last
+
+
+@pytest.mark.parametrize("speed_rad_s", [0.12, 0.2, 0.4, 1.0, 3.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_coarse_encoder_that_freezes_while_its_joint_moves_is_found_within_50_ms(speed_rad_s, seed):
+    watch = SensorWatch(MODEL)
+    row, way = accepted(watch, swinging(speed_rad_s, LEARNT_S + 0.1 * seed, seed))
+    rng = np.random.default_rng(seed)
+    for k in range(1, 20):
+        row.v[KNEE] = way * speed_rad_s + 0.01 * rng.normal()
+        row.gyro[:] = NOISE[k]
+        if watch.judge(row, SAMPLE_S) == FROZEN:
+            break
+    assert watch.culprit == "the encoder of left_knee_joint"
+    assert k * SAMPLE_S <= 0.05 + 1e-9
+
+
+@pytest.mark.parametrize("speed_rad_s", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("lag_s", [0.005, 0.01, 0.02, 0.025])
+def test_a_joint_that_stops_dead_is_good_though_its_velocity_lags_behind(speed_rad_s, lag_s):
+    watch = SensorWatch(MODEL)
+    row, way = accepted(watch, swinging(speed_rad_s, LEARNT_S))
+    for k in range(1, 100):
+        row.v[KNEE] = way * speed_rad_s * np.exp(-k * SAMPLE_S / lag_s)
+        row.gyro[:] = NOISE[k]
+        assert watch.judge(row, SAMPLE_S) == GOOD
+
+
+@pytest.mark.parametrize("speed_rad_s", [0.1, 0.3, 1.0])
+def test_a_joint_whose_play_takes_up_two_steps_of_its_encoder_is_good(speed_rad_s):
+    watch = SensorWatch(MODEL)
+    row, way = accepted(watch, swinging(speed_rad_s, LEARNT_S))
+    rest, q, motor = row.q[KNEE], row.q[KNEE], row.q[KNEE]
+    for k in range(100):
+        # The motor turns around; the joint follows after the play.
+        speed = -way * speed_rad_s * min(1.0, k * SAMPLE_S / 0.05)
+        motor += speed * SAMPLE_S
+        q = rest - way * max(0.0, abs(motor - rest) - 2.0 * STEP_RAD)
+        row.q[KNEE], row.v[KNEE] = STEP_RAD * np.rint(q / STEP_RAD), speed + 1e-4 * (k % 3)
+        row.gyro[:] = NOISE[k]
+        assert watch.judge(row, SAMPLE_S) == GOOD
+
+
+def test_a_drive_whose_messages_are_lost_for_some_samples_has_no_frozen_encoder():
+    watch = SensorWatch(MODEL)
+    row, way = accepted(watch, swinging(0.2, LEARNT_S))
+    for k in range(4):
+        row.gyro[:] = row.v[:3] = NOISE[k]
+        assert watch.judge(row, SAMPLE_S) == GOOD
+    row.q[KNEE] += way * 5 * 0.2 * SAMPLE_S
+    assert watch.judge(row, SAMPLE_S) == GOOD
+
+
+def test_an_encoder_that_is_three_samples_late_is_good_however_fine_its_steps_are():
+    watch, row = SensorWatch(MODEL), MODEL.new_sensor_row()
+    for k in range(1700):
+        late = max(0, k - 1600) if k <= 1603 else 0
+        row.q[KNEE], row.v[KNEE] = 0.1 * SAMPLE_S * (k - late), 0.1 + 1e-4 * (k % 3)
+        row.gyro[:] = NOISE[k % len(NOISE)]
+        assert watch.judge(row, SAMPLE_S) == GOOD
+
+
+def test_a_position_that_repeats_itself_after_a_pause_is_good():
+    watch = SensorWatch(MODEL)
+    row, way = accepted(watch, swinging(0.12, LEARNT_S))
+    for k, elapsed_s in enumerate((0.15, SAMPLE_S)):
+        row.v[KNEE] = way * (0.12 + 1e-4 * (k + 1))
+        row.gyro[:] = NOISE[k]
+        assert watch.judge(row, elapsed_s) == GOOD
+
+
+def test_values_that_are_interpolated_over_pauses_do_not_show_a_frozen_encoder():
+    watch = SensorWatch(MODEL)
+    row, way = accepted(watch, swinging(0.12, LEARNT_S))
+    for pause in range(3):
+        start = row.gyro.copy()
+        for k in range(1, 101):
+            row.v[KNEE] = way * (0.12 + 1e-5 * (k % 3))
+            row.gyro[:] = start + k * 1e-3 * (-1.0) ** pause
+            assert watch.judge(row, DT_S) == GOOD
