@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+# Longest key and sentence that are shown whole, and longest word for which a similar one is searched.
+MAX_KEY = 200
+MAX_SENTENCE = 1000
+MAX_WORD = 80
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -31,8 +36,8 @@ class Problem:
         if self.file is not None:
             parts.append(f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}")
         if self.key:
-            parts.append(self.key)
-        text = ": ".join([*parts, self.sentence])
+            parts.append(_shortened(self.key, MAX_KEY))
+        text = ": ".join([*parts, _shortened(self.sentence, MAX_SENTENCE)])
         # Keys and values come from a file and may contain control characters; a problem is printed in one
         # line.
         return "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -67,7 +72,13 @@ class ConfigError(Exception):
 
 def did_you_mean(wrong: str, candidates: Iterable[str]) -> str:
     """Returns ` (did you mean 'x'?)` with the candidate closest to a misspelt word, or an empty string."""
+    if len(wrong) > MAX_WORD:
+        return ""
     names = {name.lower(): name for name in candidates}
     # One wrong letter in a word of two letters leaves a similarity of only 0.5.
     close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6 if len(wrong) > 3 else 0.5)
     return f" (did you mean '{names[close[0]]}'?)" if close else ""
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length // 2]} ... {text[-length // 2 :]}"
