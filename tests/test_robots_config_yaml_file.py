@@ -8,10 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
-from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.config_error import MAX_PROBLEMS, ConfigError
 from kilohertz.robots.config.yaml_file import (
     MAX_BYTES,
-    MAX_PROBLEMS,
     Config,
     check_data,
     load_yaml,
@@ -289,6 +288,7 @@ def test_data_that_holds_itself_is_refused():
     ("text", "expected"),
     [
         ("limit: " + "9" * 900_000, "r.yaml:1:1: limit: cannot be read as a value: 999"),
+        ("limit: !!int ''", "r.yaml:1:1: limit: cannot be read as a value"),
         ("limit: 0x" + "f" * 900_000, "r.yaml:1:1: limit: cannot be read as a value: 0xfff"),
         ("limit: [" + "1," * 400_000 + "1]", "holds too many values: more than 50000"),
         ("limit: " + "[" * 400_000, "is nested too deeply: more than 40 levels"),
@@ -306,7 +306,7 @@ def test_the_largest_file_of_any_shape_gives_a_few_short_sentences(
     sentences = refusal(tmp_path, text)
     assert expected in sentences
     assert len(sentences) < 20_000
-    assert len(sentences.splitlines()) <= MAX_PROBLEMS
+    assert len(sentences.splitlines()) <= MAX_PROBLEMS + 1
 
 
 def test_many_values_are_refused_before_all_of_them_are_built(tmp_path: Path) -> None:

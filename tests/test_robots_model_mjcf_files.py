@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import mujoco  # noqa: F401  (starts a process at its first import, which is no part of a test)
 import pytest
 
 from kilohertz.robots.config.config_error import ConfigError
@@ -82,13 +83,15 @@ def test_meshes_belong_to_it_where_inertias_come_from_them(tmp_path, from_mesh):
         (mjcf(BODY + '<replicate count="999"><replicate count="999"><geom/></replicate></replicate>'),
          "elements with those"),
         (mjcf(BODY + '<flexcomp name="f" type="grid" count="1000 1000 1000"/>'), "a <flexcomp> with count"),
-        (mjcf(BODY, '<asset><hfield name="h" nrow="99999" ncol="99999" size="1 1 1 1"/></asset>'), "<hfield>"),
+        (mjcf(BODY,
+         '<asset><hfield name="h" nrow="99999" ncol="99999" size="1 1 1 1"/></asset>'), "<hfield>"),
         (mjcf(BODY, '<asset><texture name="t" builtin="flat" width="99999" height="99999"/></asset>'),
          "a <texture>"),
         (mjcf(BODY, '<size memory="1E"/>'), "a <size> with memory"),
         (mjcf(BODY, '<size nuser_body="2000000000"/>'), "a <size> with nuser_body"),
         (mjcf(BODY, '<option iterations="2000000000"/>'), "an? <option> with iterations"),
         (mjcf(ARM.format(INERTIAL.format("inf"), "")), "has a mass that is not a finite number"),
+        (mjcf(ARM.format(INERTIAL.format("1e300"), "")), "has a mass above 1e\\+09, which no robot has"),
         (mjcf(BODY.replace('"a"', '"a" pos="nan 0 0"')), "a position of a body that is not a finite"),
         (mjcf('<body name="a"><geom size="1e300"/><joint name="j"/></body>'), "is not a finite number"),
         (mjcf(BODY, '<include file="pipe"/>'), "names '.*pipe', which is a pipe"),

@@ -11,6 +11,8 @@ from pathlib import Path
 MAX_KEY = 200
 MAX_SENTENCE = 1000
 MAX_WORD = 80
+# Problems that one error lists; a file of another kind would have thousands.
+MAX_PROBLEMS = 50
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,17 @@ class ConfigError(Exception):
         problems: one or more problems; a plain string is a problem without a place.
 
     Attributes:
-        problems: the problems, sorted by file, line and column.
+        problems: the problems, sorted by file, line and column; if there are very many, the first of them.
     """
 
     def __init__(self, *problems: Problem | str) -> None:
-        self.problems = tuple(
-            sorted(
-                (Problem(problem) if isinstance(problem, str) else problem for problem in problems),
-                key=lambda problem: (str(problem.file or ""), problem.line, problem.column),
-            )
+        found = sorted(
+            (Problem(problem) if isinstance(problem, str) else problem for problem in problems),
+            key=lambda problem: (str(problem.file or ""), problem.line, problem.column),
         )
+        if len(found) > MAX_PROBLEMS:
+            found[MAX_PROBLEMS:] = [Problem("has more problems, which are not listed", found[0].file)]
+        self.problems = tuple(found)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     @staticmethod

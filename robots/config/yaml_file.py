@@ -23,7 +23,7 @@ from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
+from kilohertz.robots.config.config_error import MAX_PROBLEMS, ConfigError, Problem, did_you_mean
 from kilohertz.robots.config.user_file import decoded, read_user_file
 from kilohertz.robots.config.yaml_sentences import Finding, findings, key_path
 
@@ -42,8 +42,6 @@ MAX_DEPTH = 40
 MAX_VALUES = 50_000
 # Python does not convert longer integers to text.
 MAX_BITS = 10_000
-# Problems of one file that are reported; a file of another kind would have thousands.
-MAX_PROBLEMS = 50
 
 TOO_DEEP = f"is nested too deeply: more than {MAX_DEPTH} levels"
 TOO_MANY = f"holds too many values: more than {MAX_VALUES}"
@@ -231,7 +229,7 @@ def _checked(positions: Positions, schema: type[M], context: dict[str, Any] | No
     try:
         return schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
     except pydantic.ValidationError as error:
-        found = itertools.islice(findings(positions.data, error), MAX_PROBLEMS)
+        found = itertools.islice(findings(positions.data, error), MAX_PROBLEMS + 1)
         raise ConfigError(*(_located(positions, finding, known) for finding in found)) from None
 
 
@@ -365,7 +363,7 @@ class _Builder:
                 if kind == "int" and value.bit_length() > MAX_BITS:
                     raise OverflowError
                 return value
-        except (ValueError, KeyError, OverflowError, YAMLError):
+        except (ValueError, LookupError, OverflowError, YAMLError):
             self._problem(place.line, place.column, loc, f"cannot be read as a value: {str(node.value)[:40]}")
             return None
         self._problem(place.line, place.column, loc, f"has an unknown YAML tag: {node.tag}")
@@ -373,5 +371,5 @@ class _Builder:
 
     def _problem(self, line: int, column: int, loc: Loc, sentence: str) -> None:
         self.problems.append(Problem(sentence, self.path, line, column, key_path(loc)))
-        if len(self.problems) == MAX_PROBLEMS:
+        if len(self.problems) > MAX_PROBLEMS:
             raise ConfigError(*self.problems)

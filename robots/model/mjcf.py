@@ -11,7 +11,8 @@ import pinocchio as pin
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
-_FINITE = {
+LARGEST = 1e9
+_BOUNDED = {
     "body_mass": "a mass",
     "body_inertia": "a moment of inertia",
     "body_ipos": "a centre of mass",
@@ -24,7 +25,7 @@ _FINITE = {
     "dof_armature": "an armature",
     "qpos0": "a reference of a joint",
 }
-"""Arrays of a compiled model that must be finite, and what is in them."""
+"""Arrays of a compiled model that must be finite and not absurdly large, and what is in them."""
 
 
 def compile_mjcf(path: Path) -> mujoco.MjModel:
@@ -37,9 +38,11 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
         model = mujoco.MjModel.from_xml_path(str(path))
     except (ValueError, RuntimeError, MemoryError) as error:
         raise ModelFileError(f"MuJoCo cannot read it: {' '.join(str(error).split())}") from None
-    for name, what in _FINITE.items():
+    for name, what in _BOUNDED.items():
         if not np.isfinite(getattr(model, name)).all():
             raise ModelFileError(f"has {what} that is not a finite number")
+        if not (np.abs(getattr(model, name)) < LARGEST).all():
+            raise ModelFileError(f"has {what} above {LARGEST:.0e}, which no robot has")
     return model
 
 

@@ -35,6 +35,7 @@ __all__ = ["ContactModel", "HandModel", "RobotModel"]
 DUMMY_LIMIT = 1000.0
 MOST_JOINTS = 200
 LARGEST_MASS_KG = 1e6
+LARGEST = 1e9
 DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
 
 ROOT_JOINT = 1
@@ -316,6 +317,10 @@ class _Build:
             raise self._unusable("has no mass, or a link with a negative mass")
         if not masses.sum() < LARGEST_MASS_KG:
             raise self._unusable(f"has a mass of {masses.sum():.3g} kg, more than any robot")
+        places = [placement.homogeneous for placement in model.jointPlacements]
+        inertias = [inertia.matrix() for inertia in model.inertias]
+        if not all((np.abs(matrix) < LARGEST).all() for matrix in (*places, *inertias)):
+            raise self._unusable(f"has a position or an inertia above {LARGEST:.0e}, which no robot has")
 
     def _refuse(self, found: Iterable[tuple[tuple[str, ...], str]]) -> None:
         """Raises an error for problems that are given as locations in robot.yaml and sentences."""
