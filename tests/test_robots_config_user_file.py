@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.config.user_file import decoded, open_user_file, read_user_file
+from kilohertz.robots.config.user_file import create_user_file, decoded, open_user_file, read_user_file
 from kilohertz.robots.config.yaml_file import Config, load_yaml
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.offline.csv_table import read_table
@@ -73,3 +73,20 @@ def test_text_that_is_not_utf_8_is_refused_where_it_is_not() -> None:
     assert decoded("\ufeffä".encode(), Path("a")) == "ä"
     with pytest.raises(ConfigError, match=r"a:2:3: is not UTF-8 text"):
         decoded(b"x\nab\xed\xa0\x80", Path("a"))
+
+
+def test_writing_waits_for_no_reader(tmp_path: Path) -> None:
+    path = pipe(tmp_path)
+    with pytest.raises(OSError, match="No such device or address"):
+        create_user_file(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with create_user_file(path) as file:
+        file.write(b"x" * 10)
+    assert os.read(reader, 100) == b"x" * 10
+    os.close(reader)
+    with create_user_file(tmp_path / "new") as file:
+        assert os.get_blocking(file.fileno())
+        file.write(b"long")
+    with create_user_file(tmp_path / "new") as file:
+        file.write(b"x")
+    assert (tmp_path / "new").read_bytes() == b"x"

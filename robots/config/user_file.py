@@ -1,4 +1,4 @@
-"""Reads a file that a user names: a regular file of limited size, so that none can hang or fill the memory.
+"""Opens a file that a user names: a regular file of limited size, so that none can hang or fill the memory.
 
 Opening a pipe waits for its writer, reading a terminal waits for its user, and a device may never end. Every
 reader of a user's file therefore opens it here.
@@ -52,6 +52,19 @@ def open_user_file(path: Path, *, follow_links: bool = True) -> BinaryIO:
         file.close()
         raise
     return file
+
+
+def create_user_file(path: Path) -> BinaryIO:
+    """Opens a file that a user names for writing, from its beginning; never waits.
+
+    Raises:
+        OSError: the file cannot be written, or is a pipe from which nothing reads.
+    """
+    # O_NONBLOCK: opening a pipe without a reader would wait for one; then writing may wait for it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o666)
+    os.set_blocking(fd, True)
+    return os.fdopen(fd, "wb")
 
 
 def refuse_other_kinds(path: Path, status: os.stat_result) -> None:

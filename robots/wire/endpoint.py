@@ -72,7 +72,7 @@ def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
     if endpoint.startswith("ipc://"):
         path = Path(endpoint[6:])
         if not path.name or len(str(path)) > LONGEST_IPC_PATH:
-            raise ConfigError(f"{endpoint}: an ipc path must have 1 to {LONGEST_IPC_PATH} characters")
+            raise ConfigError(f"{endpoint[:200]}: an ipc path must have 1 to {LONGEST_IPC_PATH} characters")
         if not path.parent.is_dir():
             raise ConfigError(f"{endpoint}: there is no folder {path.parent}")
         if bind and _is_served(path):
