@@ -242,7 +242,7 @@ def _located(positions: Positions, finding: Finding, known: dict[int, dict[str, 
     return positions.problem(finding.loc, finding.sentence, missing, wrong=str(finding.loc[-1]))
 
 
-class _BoundedComposer(Composer):  # type: ignore[misc]
+class _BoundedComposer(Composer):
     """Composer that refuses a document with too many or too deep values before it has built them all."""
 
     def __init__(self, loader: Any = None) -> None:

@@ -210,7 +210,8 @@ class LogReader:
                 raise ValueError(self.damage or "it has no header")
             if not self._schema:
                 raise ValueError(self.damage or "it contains no tick")
-            self.header, self.row = self._header, type_of_schema(self._schema)
+            self.header: LogHeader = self._header
+            self.row: np.dtype[Any] = type_of_schema(self._schema)
             if self._size not in (0, self.row.itemsize):
                 raise ValueError(f"its rows have {self._size} bytes, not {self.row.itemsize}")
             if self.row.itemsize > MOST_ROW_BYTES:

@@ -80,7 +80,8 @@ def _record(stream: ReadDataStream, opcode: int, size: int) -> Iterator[Any]:
 def _unpacked(chunk: Chunk) -> bytes:
     size = chunk.uncompressed_size
     if chunk.compression == "":
-        return chunk.data
+        plain: bytes = chunk.data
+        return plain
     if chunk.compression != "zstd":
         raise ValueError(f"a chunk is compressed with {chunk.compression[:20]!r}, not with zstd")
     if size > MOST_RECORD_BYTES or size > FREE_BYTES + MOST_RATIO * len(chunk.data):
