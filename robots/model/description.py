@@ -47,8 +47,10 @@ def _is_near(value: float) -> float:
 Name = Annotated[str, AfterValidator(_is_name)]
 Angle = Annotated[float, AfterValidator(_is_angle)]
 Length = Annotated[float, AfterValidator(_is_near)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
+# No limit, inertia or friction of a robot's joint is larger.
+LARGEST = 1e6
+Positive = Annotated[float, Field(gt=0.0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0.0, le=LARGEST)]
 Point = tuple[Length, Length, Length]
 Rpy = tuple[Angle, Angle, Angle]
 
