@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <zmq.h>
 
@@ -165,6 +166,11 @@ static void release(int new_mode) {
 }
 
 static void hello(Peer *sender, int known, const msgpack_object *field) {
+    if (known >= 0 && known == holder && (mode == ACTIVE || !is_text(&field[0], peers[known].name))) {
+        /* Another peer with the routing id of the holder, which greeted before it armed. */
+        if (mode == ARMED) release(STANDBY);
+        holder = -1;
+    }
     const char *wrong = NULL;
     if (!is_text(&field[1], ROBOT)) wrong = "robot";
     const msgpack_object *names = &field[2];
@@ -213,7 +219,8 @@ static void arm(int peer) {
     }
     if (mode == ARMED || mode == ACTIVE) {
         char text[200];
-        snprintf(text, sizeof text, "'%s' already commands this robot", peers[holder].name);
+        const char *name = holder < 0 ? "a controller that is gone" : peers[holder].name;
+        snprintf(text, sizeof text, "'%s' already commands this robot", name);
         refuse(&peers[peer], "lease", text);
         return;
     }
@@ -362,6 +369,7 @@ int main(int count, char **arguments) {
     router = zmq_socket(context, ZMQ_ROUTER);
     zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &(int64_t){most}, sizeof(int64_t));
     zmq_setsockopt(router, ZMQ_LINGER, &linger, sizeof linger);
+    umask(0177); /* Only this user may connect to an ipc socket. */
     if (zmq_bind(router, arguments[1])) {
         fprintf(stderr, "%s: %s\n", arguments[1], zmq_strerror(errno));
         return 3;

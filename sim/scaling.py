@@ -13,8 +13,12 @@ from typing import Any, get_args
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import ROOT_JOINT, RobotModel
 from kilohertz.sim.scenario_schema import Scenario
+
+SMALLEST = 1e-3
+"""Smallest scale of a robot to that of a scenario; below, the motion is no motion."""
 
 
 def size_m(robot: RobotModel) -> float:
@@ -44,11 +48,20 @@ def scaled_to(scenario: Scenario, robot: RobotModel) -> Scenario:
     Args:
         scenario: a scenario whose `sized_for` names the robot for which its numbers are meant.
         robot: the robot that is to run it.
+
+    Raises:
+        ConfigError: the robot is too small for its motion to be scaled.
     """
     sized_for = scenario.sized_for
     if sized_for is None:
         return scenario
     length = min(1.0, size_m(robot) / sized_for.size_m)
+    if length < SMALLEST:
+        raise ConfigError(
+            f"scenario '{scenario.name}' is meant for a robot of {sized_for.size_m:g} m, and the hands of "
+            f"'{robot.name}' are {size_m(robot):g} m from its joints: set their p_LH_m in robot.yaml, or "
+            "give another scenario"
+        )
     velocity = math.sqrt(length)
     impulse = min(1.0, robot.mass_kg / sized_for.mass_kg) * velocity
     if length == 1.0 and impulse == 1.0:

@@ -7,6 +7,7 @@ many robots.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +66,11 @@ def find_scenario(name_or_path: str) -> Path:
     path = SCENARIO_FOLDER / f"{name_or_path}.yaml"
     if name_or_path in shipped_scenarios():
         return path
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path or Path(name_or_path).is_file():
+    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path or os.path.isfile(name_or_path):
         return Path(name_or_path)
     names = shipped_scenarios()
     raise ConfigError(
-        f"there is no scenario '{name_or_path}'{did_you_mean(name_or_path, names)}: give the path of a "
+        f"there is no scenario '{name_or_path[:200]}'{did_you_mean(name_or_path, names)}: give the path of a "
         f"scenario file, or one of {', '.join(names)}"
     )
 

@@ -16,9 +16,12 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
 
-Vector3 = Annotated[tuple[float, float, float], Field(description="x, y, z")]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+# No mass, impulse, noise or length of a scenario is larger; the simulation computes without overflow.
+LARGEST = 1e6
+_Component = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Vector3 = Annotated[tuple[_Component, _Component, _Component], Field(description="x, y, z")]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 Friction = Annotated[float, Field(gt=0, le=3, description="Coulomb coefficient of the ground")]
 
 

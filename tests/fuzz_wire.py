@@ -114,9 +114,13 @@ class Target:
         if wire.unpack(wire.pack(kind, *values)) != message:
             raise FoundError("a message was accepted that differs when packed again")
         if kind == "state" and self.states.read(values, self.sensors):
-            checked = self.sensors.data[: len(self.sensors.data) - len(self.robot.contacts)]
-            if not np.isfinite(checked).all():
-                raise FoundError("a state that is not finite was accepted")
+            row = self.sensors
+            # A torque or a force that is NaN is unknown.
+            for measured in (row.seq, row.t_s, row.q, row.v, row.gyro, row.accel):
+                if not np.isfinite(measured).all():
+                    raise FoundError("a state that is not finite was accepted")
+            if np.isinf(row.tau).any() or np.isinf(row.contact_force_N).any():
+                raise FoundError("an infinite torque or force was accepted")
         if kind == "truth":
             self.truth.read(values)
 

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from bodies import robot, whole_body
+from one_joint import one_joint
 
+from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings
 from kilohertz.controller.problem.tables import FRAME, REF
 from kilohertz.controller.tasks.kind import KINDS
+from kilohertz.controller.whole_body.problem_tables import ProblemTables
 from kilohertz.controller.whole_body.whole_body import Task
 
 REFUSED = (
@@ -53,3 +56,13 @@ def test_a_task_moves_only_the_columns_between_its_frame_and_the_root():
             f = int(tasks.table[i, FRAME])
             touched = np.flatnonzero(np.abs(kin.J[f]).max(axis=0) > 0)
             assert set(touched) <= set(tasks.columns[i, : tasks.n_columns[i]].tolist())
+
+
+def test_the_jacobian_of_a_robot_with_one_joint_is_a_matrix(tmp_path):
+    for model in (one_joint(tmp_path), robot("panda")):
+        data = model.pin_model.createData()
+        tables = ProblemTables(model, data, [], ContactSettings(20.0, 0.0, 1.0), BarrierSettings())
+        Jw = tables.arrays.kin.Jw
+        assert Jw.shape == (model.nv, 6)
+        assert Jw.flags.c_contiguous
+        assert np.shares_memory(Jw, data.J)

@@ -1,6 +1,8 @@
 import errno
 import fcntl
 import os
+import pickle
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +205,82 @@ def test_a_cache_that_cannot_be_written_costs_one_sentence(
     sentences = [line for line in lines if ": compiling " not in line]
     assert len(sentences) == 1
     assert "set KILOHERTZ_CACHE" in sentences[0]
+
+
+@pytest.mark.parametrize("ending", [".py", ".nbi", ".nbc", ".done"])
+def test_any_flipped_bit_costs_a_compilation_and_nothing_else(ending: str) -> None:
+    name = f"test_flip{ending[1:]}"
+    entry = Entry.write(name, ENTRY.format(2), [])
+    entry.load()
+    (file,) = (
+        path
+        for path in [entry.path.with_suffix(ending), *(entry.path.parent / "__pycache__").iterdir()]
+        if path.name.endswith(ending) and path.exists()
+    )
+    good = file.read_bytes()
+    for at in range(0, len(good), max(1, len(good) // 12)):
+        bad = bytearray(good)
+        bad[at] ^= 1 << (at % 8)
+        file.write_bytes(bad)
+        forget_loaded(name)
+        assert not entry.ready
+        again = Entry.write(name, ENTRY.format(2), [])
+        assert again.load().twice(2.0) == 4.0
+        assert again.ready
+        good = file.read_bytes()
+
+
+def test_planted_code_is_not_run(tmp_path: Path) -> None:
+    entry = Entry.write("test_planted", ENTRY.format(2), [])
+    entry.load()
+    forget_loaded("test_planted")
+    # In place of the source, and as Python's own compiled file, which is loaded without a look at the source.
+    planted = f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+    entry.path.write_text(planted)
+    os.utime(entry.path, (compiled.WRITTEN_S, compiled.WRITTEN_S))
+    py_compile.compile(str(entry.path), doraise=True)
+    assert Entry.write("test_planted", ENTRY.format(2), []).load().twice(2.0) == 4.0
+    # Machine code without a seal.
+    forget_loaded("test_planted")
+    (file,) = (entry.path.parent / "__pycache__").glob(f"{entry.path.stem}.*.nbi")
+
+    class Plant:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    file.write_bytes(pickle.dumps(Plant()))
+    assert entry.load().twice(2.0) == 4.0
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o772])
+def test_a_cache_that_others_can_write_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: int
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(mode)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    assert cache_folder() == tmp_path / "other" / "kilohertz"
+    assert f"{cache} can be written by every user, and code" in capsys.readouterr().err
+    assert (tmp_path / "other" / "kilohertz").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_cache_of_another_user_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cache" / "__pycache__").mkdir(parents=True)
+    os.chown(tmp_path / "cache" / "__pycache__", 1234, 1234)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    assert cache_folder() == tmp_path / "other" / "kilohertz"
+    assert "__pycache__ belongs to user 1234" in capsys.readouterr().err
+
+
+def test_machine_code_stays_in_the_checked_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "elsewhere"))
+    entry = Entry.write("test_stays", ENTRY.format(2), [])
+    entry.load()
+    assert not (tmp_path / "elsewhere").exists()
+    assert str(tmp_path / "elsewhere") == numba.config.CACHE_DIR
+    assert len(list((entry.path.parent / "__pycache__").glob(f"{entry.path.stem}.*.nb?"))) == 2

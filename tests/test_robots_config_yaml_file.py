@@ -8,8 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
-from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.config.yaml_file import MAX_BYTES, Config, check_data, load_yaml, load_yaml_located
+from kilohertz.robots.config.config_error import MAX_PROBLEMS, ConfigError
+from kilohertz.robots.config.yaml_file import (
+    MAX_BYTES,
+    Config,
+    check_data,
+    load_yaml,
+    load_yaml_located,
+)
 
 
 class Flat(Config):
@@ -276,3 +282,33 @@ def test_data_that_holds_itself_is_refused():
     data["sizes"] = data
     with pytest.raises(ConfigError, match="nested too deeply"):
         check_data(data, _Measured)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("limit: " + "9" * 900_000, "r.yaml:1:1: limit: cannot be read as a value: 999"),
+        ("limit: !!int ''", "r.yaml:1:1: limit: cannot be read as a value"),
+        ("limit: 0x" + "f" * 900_000, "r.yaml:1:1: limit: cannot be read as a value: 0xfff"),
+        ("limit: [" + "1," * 400_000 + "1]", "holds too many values: more than 50000"),
+        ("limit: " + "[" * 400_000, "is nested too deeply: more than 40 levels"),
+        (
+            "a: &a [1]\n" + "".join(f"b{i}: &b{i} [{f'*b{i - 1},' * 99 if i else '*a'}]\n" for i in range(9)),
+            "too many",
+        ),
+        ("".join(f"k{i}: 1\n" for i in range(20_000)), "r.yaml:1:1: k0: is not a known key"),
+        ("? " + "k" * 900_000 + "\n: 1", "kkk ... kkk"),
+    ],
+)
+def test_the_largest_file_of_any_shape_gives_a_few_short_sentences(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    sentences = refusal(tmp_path, text)
+    assert expected in sentences
+    assert len(sentences) < 20_000
+    assert len(sentences.splitlines()) <= MAX_PROBLEMS + 1
+
+
+def test_many_values_are_refused_before_all_of_them_are_built(tmp_path: Path) -> None:
+    line = refusal(tmp_path, "".join(f"- {i}\n" for i in range(120_000)))
+    assert "r.yaml:50000:3: holds too many values" in line

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 import zmq
 
+from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire import robot_port
 from kilohertz.robots.wire.robot_port import PACKETS_A_TICK, RobotPort
+from kilohertz.robots.wire.robot_side import RobotSide
+from kilohertz.robots.wire.row_messages import CommandCodec, identity
 
 PERIOD_NS, PACKET_NS = 1_000_000, 10_000
 
@@ -65,4 +69,50 @@ def test_an_awaited_answer_ends_the_listening(tmp_path: Path) -> None:
 def test_a_time_that_has_passed_ends_the_listening_at_once(tmp_path: Path, until_ns: int) -> None:
     port = RobotPort(Side([0]), f"ipc://{tmp_path}/robot", realtime=False)  # type: ignore[arg-type]
     port.listen(until_ns)
+    port.abandon()
+
+
+def test_a_lease_ends_with_the_connection_whoever_takes_its_routing_id(tmp_path: Path) -> None:
+    robot = RobotModel.load("ur5")
+    told = identity(robot, 1e-3)
+    taken: list[int] = []
+    side = RobotSide(robot, told, lambda row, seq: taken.append(seq), lambda: None)
+    port = RobotPort(side, f"ipc://{tmp_path}/robot", realtime=False)
+    context = zmq.Context()
+    sensors, command = robot.new_sensor_row(), robot.new_command_row()
+
+    def connect() -> Any:
+        peer = context.socket(zmq.DEALER)
+        peer.set(zmq.ROUTING_ID, b"the same")
+        peer.set(zmq.LINGER, 0)
+        peer.connect(f"ipc://{tmp_path}/robot")
+        return peer
+
+    def serve(until: Any) -> None:
+        for _ in range(1000):
+            port.wait(10)
+            port.take_in()
+            for name in list(side.peers):
+                port.send(name, side.state(sensors, 0))
+            if until():
+                return
+        pytest.fail("it does not happen")
+
+    first = connect()
+    first.send(wire.pack("hello", "first", *told.packed(), ()))
+    first.send(wire.pack("arm"))
+    serve(lambda: side.mode == wire.ARMED)
+    epoch = side.epoch
+    first.close()
+    serve(lambda: not side.peers)
+    assert side.mode == wire.STANDBY
+    second = connect()
+    # It has read the epoch and the number of the state as any peer can.
+    second.send(CommandCodec.pack(epoch, 1, side.state_seq, 1_000_000, command))
+    second.send(wire.pack("arm"))
+    serve(lambda: second.poll(0))
+    assert wire.unpack(second.recv())[0] == "refused"  # type: ignore[index]
+    assert not taken
+    second.close()
+    context.term()
     port.abandon()

@@ -389,3 +389,35 @@ def test_states_and_truths_are_numbered_one_after_the_other(bench):
     state = wire.unpack(bench.side.state(bench.sensors, 5))
     assert truth[1][0] == state[1][1] == bench.side.state_seq == first + 1
     assert (state[1][0], state[1][3], state[1][4]) == (bench.side.epoch, 5, wire.STANDBY)
+
+
+@pytest.mark.parametrize("leave", ["hello", "gone"])
+def test_a_peer_with_the_routing_id_of_the_holder_has_no_lease(leave):
+    """ZeroMQ may give a routing id again after its peer has disconnected."""
+    for first_command in (False, True):
+        bench = Bench()
+        bench.period()
+        epoch = bench.arm()
+        if first_command:
+            assert bench.order(epoch, 1)
+        if leave == "gone":
+            bench.side.gone(A)
+            assert bench.side.holder == ""
+            assert A not in bench.side.peers
+        bench.hello(name="a stranger")
+        assert bench.side.mode == (wire.ACTIVE if first_command else wire.STANDBY)
+        bench.period()
+        assert not bench.order(bench.side.epoch, 100)
+        if first_command:
+            for _ in range(WATCHDOG_TICKS):
+                bench.side.tick()
+            assert bench.side.mode == wire.DAMPING
+        # It gets a lease of its own by the usual way.
+        assert bench.arm() > epoch
+
+
+def test_the_departure_of_another_peer_changes_nothing():
+    bench = Bench()
+    epoch = bench.arm()
+    bench.side.gone(b"another")
+    assert (bench.side.mode, bench.side.epoch) == (wire.ARMED, epoch)

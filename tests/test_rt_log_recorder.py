@@ -195,3 +195,23 @@ def test_a_missing_library_is_refused_with_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mcap", None)
     with pytest.raises(ConfigError, match=r"kilohertz\[log\]"):
         require_library()
+
+
+def test_a_folder_that_every_user_writes_takes_no_log(tmp_path):
+    now = datetime(2030, 1, 1)
+    tmp_path.chmod(0o777)
+    with pytest.raises(ConfigError, match="can be written by every user, who could replace the log"):
+        new_path(tmp_path, "g1", now)
+    for mode in (0o1777, 0o770):
+        tmp_path.chmod(mode)
+        assert new_path(tmp_path, "g1", now) == tmp_path / "g1-20300101-000000.mcap"
+
+
+def test_a_planted_link_is_not_written_through(tmp_path):
+    now = datetime(2030, 1, 1)
+    (tmp_path / "g1-20300101-000000.mcap").symlink_to(tmp_path / "precious")
+    path = new_path(tmp_path, "g1", now)
+    assert path.name == "g1-20300101-000000-2.mcap"
+    with pytest.raises(FileExistsError):
+        log_file.LogWriter(tmp_path / "g1-20300101-000000.mcap", toy_header(), SCHEMA)
+    assert not (tmp_path / "precious").exists()

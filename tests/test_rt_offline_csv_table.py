@@ -100,6 +100,25 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ConfigError, match=sentence):
             read_table(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="does not exist"):
         read_table(tmp_path / "none.csv")
     assert math.isnan(table_of_text("a\n \nnan\n", FILE).values[0, 0])
+
+
+def test_a_table_that_unpacks_to_hundreds_of_times_its_size_is_refused(tmp_path):
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"a\n" + b"0" * 30_000_000))
+    with pytest.raises(ConfigError, match="unpacks to more than"):
+        read_table(path)
+
+
+def test_rows_of_several_blocks_keep_their_order():
+    n = 10_001
+    table = table_of_text("a\n" + "".join(f"{i}\n" for i in range(n)), FILE)
+    assert table.values[:, 0].tolist() == list(range(n))
+    assert table.lines.tolist() == list(range(2, n + 2))
+
+
+def test_more_columns_than_any_log_has_are_refused():
+    with pytest.raises(ConfigError, match="has more than 10000 columns"):
+        table_of_text(",".join(f"c{i}" for i in range(10_001)), FILE)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from one_joint import one_joint
 
 from kilohertz.controller.behaviours.registry import behaviour_schemas
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.scaling import scaled_to, size_m
 from kilohertz.sim.scenario import default_scenario_name, load_scenario, load_scenario_located
@@ -51,3 +53,10 @@ def test_a_small_arm_makes_small_motions() -> None:
     robot = RobotModel.load("panda")
     assert size_m(robot) > 0.75
     assert size_m(dataclasses.replace(robot, hands=())) == 0.0
+
+
+def test_a_hand_on_its_joint_is_refused_for_a_motion_that_cannot_be_scaled(tmp_path) -> None:
+    """The hand of an arm whose last link begins at its joint does not move, if no place of it is given."""
+    robot = one_joint(tmp_path)
+    with pytest.raises(ConfigError, match=r"hands of 'one' are 0 m from its joints: set their p_LH_m"):
+        load_scenario("default-arm", robot, behaviour_schemas(robot))

@@ -8,7 +8,7 @@ import pytest
 
 from kilohertz.controller.behaviours.registry import load_behaviours
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.config.yaml_file import load_yaml
+from kilohertz.robots.config.yaml_file import check_data, load_yaml
 from kilohertz.sim.scenario_schema import (
     DEFAULT_NOISE,
     Noise,
@@ -230,3 +230,17 @@ def test_no_run_without_a_duration(load, duration_s):
 def test_a_ball_of_lead_of_10_kg_is_about_a_hand_wide():
     # r^2 = 5/2 I/m; 10 kg of lead are 0.88 litres.
     assert (2.5 * solid_ball_inertia(10.0) / 10.0) ** 0.5 == pytest.approx(0.0595, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sensors", {"noise": {"gyro_rad_s": 1e300}}),
+        ("plant", {"joint_friction_Nm": 1e300, "joint_damping_Nms": 0.0}),
+        ("events", [{"at_s": 0, "payload": {"link": "trunk", "mass_kg": 1e300}}]),
+        ("events", [{"at_s": 0, "push": {"link": "trunk", "impulse_Ns": [0, -1e300, 0]}}]),
+    ],
+)
+def test_a_value_with_which_the_simulation_would_overflow_is_refused(key, value):
+    with pytest.raises(ConfigError, match=r"should be at (most|least) -?1e\+?06"):
+        check_data({"name": "x", "duration_s": 1, key: value}, Scenario)

@@ -14,7 +14,8 @@ from kilohertz.controller.gains.bounds import Bounds
 from kilohertz.controller.gains.names import misfits
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.robots.config.config_error import Problem
-from kilohertz.robots.config.yaml_file import Config, ConfigError, Positions, load_yaml_located
+from kilohertz.robots.config.user_file import read_user_file
+from kilohertz.robots.config.yaml_file import MAX_BYTES, Config, ConfigError, Positions, load_yaml_located
 from kilohertz.robots.model.robot_model import RobotModel
 
 
@@ -363,8 +364,8 @@ def unfinished(path: Path) -> Problem | None:
         The problem; None if the file is complete, ends with a comment or cannot be read.
     """
     try:
-        text = path.read_bytes()
-    except OSError:
+        text = read_user_file(path, MAX_BYTES)
+    except ConfigError:
         return None
     last = text.rpartition(b"\n")[2].strip()
     if not last or last.startswith(b"#"):

@@ -151,7 +151,8 @@ class ProblemTables:
             v=np.zeros(nv),
             M=data.M.T,
             h=data.nle,
-            Jw=data.J.T,
+            # Of a robot with one joint, pinocchio gives the Jacobian as a vector.
+            Jw=data.J.reshape(6, -1, order="F").T,
             address=address,
             placement=placement,
             R=np.zeros((n_frames, 3, 3)),

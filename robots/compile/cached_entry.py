@@ -1,7 +1,8 @@
 """Cache on disk of the generated entry points of the tick, which are compiled once and never out of date.
 
 A tick calls a few generated entry points. Each has its own file, whose name contains a hash of every source
-that it depends on.
+that it depends on. Machine code is loaded only from a folder that nobody else can write, and only if the
+digests that were written after its compilation are those of its files: a flipped bit would crash the process.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 
 from kilohertz.robots.compile.progress import CompileProgress
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.ownership import problem_of_folder
 
 # Default of the expected compile time [s]. Most entry points take less; those that take more state their own.
 COMPILE_S = 2.0
@@ -37,6 +39,8 @@ COMPILE_S = 2.0
 LEAST_FREE_BYTES = 4_000_000
 # Modification time of every generated file, since the epoch [s].
 WRITTEN_S = 1_000_000_000.0
+# Compile times beyond this are not believed [s].
+LONGEST_S = 3600.0
 # Number of characters of the hash in a file's name.
 DIGEST_LENGTH = 16
 
@@ -45,7 +49,8 @@ def cache_folder() -> Path:
     """Returns the folder of the generated entry points and their machine code.
 
     This is `$KILOHERTZ_CACHE`, or else `$XDG_CACHE_HOME/kilohertz`, or else `~/.cache/kilohertz`. If a folder
-    cannot be written, the next one is used, and finally a temporary folder, with a warning on standard error.
+    cannot be written, or others can write it too, the next one is used, and finally a temporary folder, with
+    a warning on standard error.
     """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     wanted = os.environ.get("KILOHERTZ_CACHE")
@@ -54,26 +59,38 @@ def cache_folder() -> Path:
 
 @functools.cache
 def _first_writable(candidates: tuple[str, ...]) -> Path:
+    reason = ""
     for candidate in candidates:
         folder = Path(candidate)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # Write a file to find out: root passes every check of permissions, even on a read-only disk.
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError:
-            continue
-        if candidate != candidates[0]:
-            print(f"kilohertz: {candidates[0]} cannot be written; {folder} is used instead", file=sys.stderr)
-        return folder
+        problem = _problem_of_cache(folder)
+        if not problem:
+            if reason:
+                print(f"kilohertz: {reason}; {folder} is used instead", file=sys.stderr)
+            return folder
+        reason = reason or problem
     temporary = Path(tempfile.mkdtemp(prefix="kilohertz-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     print(
-        f"kilohertz: {candidates[0]} cannot be written, so the next start compiles anew; "
-        "set KILOHERTZ_CACHE to a folder that can",
+        f"kilohertz: {reason}, so the next start compiles anew; set KILOHERTZ_CACHE to a folder of your own",
         file=sys.stderr,
     )
     return temporary
+
+
+def _problem_of_cache(folder: Path) -> str:
+    """Creates a folder; returns why it cannot hold machine code, or ""."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Write a file to find out: root passes every check of permissions, even on a read-only disk.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        return f"{folder} cannot be written"
+    problem = problem_of_folder(folder)
+    inside = folder / "__pycache__"
+    if not problem and inside.exists():
+        problem = problem_of_folder(inside)
+    return f"{problem}, and code from there could be another user's" if problem else ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +114,7 @@ class Entry:
         for source in sorted(set(sources)):
             digest.update(hashlib.sha256(source.read_bytes()).digest())
         path = cache_folder() / f"kilohertz_{name}_{digest.hexdigest()[:DIGEST_LENGTH]}.py"
-        if not path.exists():
+        if not _holds(path, text.encode()):
             # Written to a temporary file and renamed, so that a program that starts at the same time never
             # reads half a file.
             partial = path.with_suffix(f".{os.getpid()}.part")
@@ -112,34 +129,50 @@ class Entry:
 
     @property
     def ready(self) -> bool:
-        """Whether the module is loaded, or its machine code is completely in the cache."""
-        return self.path.stem in sys.modules or self._done.exists()
+        """Whether the module is loaded, or its machine code is in the cache completely and without damage."""
+        return self.path.stem in sys.modules or self._is_sealed()
 
     def load(self) -> ModuleType:
         """Returns the module and compiles it first if it is not ready, under a lock between processes."""
         if self.ready:
             try:
                 return self._run()
-            except Exception:  # a damaged file of machine code can raise any exception
+            except Exception:  # machine code of another build of numba can raise any exception
                 self._done.unlink(missing_ok=True)
-                for damaged in (self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"):
-                    damaged.unlink(missing_ok=True)
         progress = CompileProgress(self.name, self.expected_s, self._last_time_s())
         with progress, _alone(self.path), _room_for_code(self.path.parent):
-            compiled_elsewhere = self._done.exists()
+            compiled_elsewhere = self._is_sealed()
+            if not compiled_elsewhere:
+                for unsealed in self._machine_code():
+                    unsealed.unlink(missing_ok=True)
             started_s = time.monotonic()
             module = self._run()
-            self._done.touch()
             if not compiled_elsewhere:
+                self._done.write_text(self._seal())
                 self._took.write_text(f"{time.monotonic() - started_s:.1f}\n")
         return module
+
+    def _machine_code(self) -> list[Path]:
+        return sorted((self.path.parent / "__pycache__").glob(f"{self.path.stem}.*"))
+
+    def _seal(self) -> str:
+        """Returns the digest of each file of this module, in the format of sha256sum."""
+        digests = ((hashlib.sha256(file.read_bytes()), file) for file in (self.path, *self._machine_code()))
+        return "".join(f"{digest.hexdigest()}  {file.name}\n" for digest, file in digests)
+
+    def _is_sealed(self) -> bool:
+        try:
+            return self._done.read_text() == self._seal()
+        except (OSError, ValueError):
+            return False
 
     def _last_time_s(self) -> float | None:
         """Returns how long the last compilation of this name took on this machine [s]; None if unknown."""
         try:
-            return float(self._took.read_text())
+            took_s = float(self._took.read_text())
         except (OSError, ValueError):
             return None
+        return took_s if 0.0 <= took_s < LONGEST_S else None
 
     @property
     def _took(self) -> Path:
@@ -155,11 +188,13 @@ class Entry:
             return sys.modules[module_name]
         spec = importlib.util.spec_from_file_location(module_name, self.path)
         assert spec is not None
-        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        # Not by the loader, which would run Python's own compiled file without a check of its content.
+        code = compile(self.path.read_bytes(), str(self.path), "exec")
         sys.modules[module_name] = module
         try:
-            spec.loader.exec_module(module)
+            with _beside_the_source():
+                exec(code, module.__dict__)
         except BaseException:
             del sys.modules[module_name]
             raise
@@ -196,6 +231,25 @@ def _compiler() -> str:
             *switches,
         ]
     )
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+@contextmanager
+def _beside_the_source() -> Iterator[None]:
+    """Context manager in which numba keeps machine code in our folder, whatever its settings name."""
+    settings = numba.config
+    before = settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES
+    settings.CACHE_DIR = settings.CACHE_LOCATOR_CLASSES = ""
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES = before
 
 
 @contextmanager

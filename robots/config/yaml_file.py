@@ -8,6 +8,7 @@ key.
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,12 @@ import numpy as np
 import pydantic
 from pydantic_core import core_schema
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
+from kilohertz.robots.config.config_error import MAX_PROBLEMS, ConfigError, Problem, did_you_mean
+from kilohertz.robots.config.user_file import decoded, read_user_file
 from kilohertz.robots.config.yaml_sentences import Finding, findings, key_path
 
 __all__ = [
@@ -36,7 +39,12 @@ __all__ = [
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
-MAX_VALUES = 200_000
+MAX_VALUES = 50_000
+# Python does not convert longer integers to text.
+MAX_BITS = 10_000
+
+TOO_DEEP = f"is nested too deeply: more than {MAX_DEPTH} levels"
+TOO_MANY = f"holds too many values: more than {MAX_VALUES}"
 
 KNOWN_KEYS = "__known_keys__"
 
@@ -170,7 +178,7 @@ def load_yaml_located(
     path: Path, schema: type[M], *, context: dict[str, Any] | None = None
 ) -> tuple[M, Positions]:
     """Like `load_yaml`, and also returns where each key stands, for checks across files."""
-    positions = _parse(path, _read(path))
+    positions = _parse(path, decoded(read_user_file(path, MAX_BYTES), path))
     return _checked(positions, schema, context), positions
 
 
@@ -221,9 +229,8 @@ def _checked(positions: Positions, schema: type[M], context: dict[str, Any] | No
     try:
         return schema.model_validate(positions.data, context={**(context or {}), KNOWN_KEYS: known})
     except pydantic.ValidationError as error:
-        raise ConfigError(
-            *(_located(positions, finding, known) for finding in findings(positions.data, error))
-        ) from None
+        found = itertools.islice(findings(positions.data, error), MAX_PROBLEMS + 1)
+        raise ConfigError(*(_located(positions, finding, known) for finding in found)) from None
 
 
 def _located(positions: Positions, finding: Finding, known: dict[int, dict[str, None]]) -> Problem:
@@ -235,30 +242,33 @@ def _located(positions: Positions, finding: Finding, known: dict[int, dict[str, 
     return positions.problem(finding.loc, finding.sentence, missing, wrong=str(finding.loc[-1]))
 
 
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except IsADirectoryError:
-        raise ConfigError(Problem("is a folder, not a file", path)) from None
-    except FileNotFoundError:
-        raise ConfigError(Problem("does not exist", path)) from None
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ConfigError(Problem(f"cannot be read: {reason.lower()}", path)) from None
-    if len(raw) > MAX_BYTES:
-        sentence = f"is larger than {MAX_BYTES // 1000} kB, which is too large for a configuration file"
-        raise ConfigError(Problem(sentence, path))
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        raise ConfigError(Problem("is not UTF-8 text", path, line, column)) from None
+class _BoundedComposer(Composer):
+    """Composer that refuses a document with too many or too deep values before it has built them all."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self._composed = 0
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Composes one node and all nodes in it."""
+        event = self.parser.peek_event()
+        self._composed += 1
+        for found, most, sentence in (
+            (self._composed, MAX_VALUES, TOO_MANY),
+            (self._depth, MAX_DEPTH, TOO_DEEP),
+        ):
+            if found > most:
+                raise ComposerError(None, None, sentence, event.start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _parse(path: Path, text: str) -> Positions:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _BoundedComposer
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ruamel warns of an anchor that is used twice, which is harmless
@@ -267,13 +277,16 @@ def _parse(path: Path, text: str) -> Positions:
         mark = error.problem_mark or error.context_mark
         sentence = " ".join(str(part) for part in (error.context, error.problem) if part)
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
-        raise ConfigError(Problem(f"is not valid YAML: {sentence}", path, line, column)) from None
+        if sentence not in (TOO_MANY, TOO_DEEP):
+            sentence = f"is not valid YAML: {sentence}"
+        raise ConfigError(Problem(sentence, path, line, column)) from None
     except YAMLError as error:
-        raise ConfigError(Problem(f"is not valid YAML: {str(error).splitlines()[0]}", path)) from None
+        reason = str(error).splitlines()[0]
+        raise ConfigError(Problem(f"is not valid YAML: {reason}", path)) from None
     except RecursionError:
-        raise ConfigError(Problem("is nested too deeply", path)) from None
+        raise ConfigError(Problem(TOO_DEEP, path)) from None
     except Exception as error:  # on broken text the scanner itself can fail (IndexError, AttributeError, ...)
-        raise ConfigError(Problem(f"is not valid YAML: {error}", path)) from None
+        raise ConfigError(Problem(f"is not valid YAML: {error!s}", path)) from None
     if root is None:
         raise ConfigError(Problem("is empty", path, 1, 1))
     builder = _Builder(path, yaml)
@@ -301,9 +314,9 @@ class _Builder:
         self._values += 1
         # Aliases can multiply a few lines into an unbounded amount of data, or contain themselves.
         if len(loc) > MAX_DEPTH:
-            raise ConfigError(Problem("is nested too deeply", self.path, place.line, place.column))
+            raise ConfigError(Problem(TOO_DEEP, self.path, place.line, place.column))
         if self._values > MAX_VALUES:
-            raise ConfigError(Problem("holds too many values", self.path, place.line, place.column))
+            raise ConfigError(Problem(TOO_MANY, self.path, place.line, place.column))
         if isinstance(node, MappingNode):
             return self._mapping(node, place, loc)
         if isinstance(node, SequenceNode):
@@ -346,8 +359,11 @@ class _Builder:
             if kind == "null":
                 return None
             if kind in ("bool", "int", "float"):
-                return getattr(self._yaml.constructor, f"construct_yaml_{kind}")(node)
-        except (ValueError, KeyError, OverflowError, YAMLError):
+                value = getattr(self._yaml.constructor, f"construct_yaml_{kind}")(node)
+                if kind == "int" and value.bit_length() > MAX_BITS:
+                    raise OverflowError
+                return value
+        except (ValueError, LookupError, OverflowError, YAMLError):
             self._problem(place.line, place.column, loc, f"cannot be read as a value: {str(node.value)[:40]}")
             return None
         self._problem(place.line, place.column, loc, f"has an unknown YAML tag: {node.tag}")
@@ -355,3 +371,5 @@ class _Builder:
 
     def _problem(self, line: int, column: int, loc: Loc, sentence: str) -> None:
         self.problems.append(Problem(sentence, self.path, line, column, key_path(loc)))
+        if len(self.problems) > MAX_PROBLEMS:
+            raise ConfigError(*self.problems)

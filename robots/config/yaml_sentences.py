@@ -38,6 +38,8 @@ BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 WRONG_SHAPE = set(SHOULD_BE) - {"finite_number"}
+# Unknown keys of one map that are compared with each key that is missing there.
+MOST_WORDS = 50
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,9 @@ def _without_misspelt(result: dict[Loc, Finding]) -> list[Finding]:
     unknown: dict[Loc, list[str]] = {}
     for loc, finding in result.items():
         if finding.unknown_key:
-            unknown.setdefault(loc[:-1], []).append(str(loc[-1]))
+            words = unknown.setdefault(loc[:-1], [])
+            if len(words) < MOST_WORDS:
+                words.append(str(loc[-1]))
     return [
         finding
         for loc, finding in result.items()

@@ -16,6 +16,8 @@ ROBOTS_FOLDER = Path(__file__).resolve().parents[1]
 ROBOT_FILE = "robot.yaml"
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+# As in the messages of the wire protocol.
+LONGEST_NAME = 80
 # A support polygon narrower than this spans no area.
 THINNEST_SOLE_M = 1e-3
 # The corners of a sole may be this far from a plane.
@@ -23,6 +25,8 @@ PLANARITY_M = 5e-3
 
 
 def _is_name(text: str) -> str:
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"should have at most {LONGEST_NAME} characters, not {len(text)}")
     if not NAME.fullmatch(text):
         raise ValueError(f"should be a name of letters, digits, '_', '-' and '.', not '{text[:40]}'")
     return text
@@ -43,8 +47,10 @@ def _is_near(value: float) -> float:
 Name = Annotated[str, AfterValidator(_is_name)]
 Angle = Annotated[float, AfterValidator(_is_angle)]
 Length = Annotated[float, AfterValidator(_is_near)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
+# No limit, inertia or friction of a robot's joint is larger.
+LARGEST = 1e6
+Positive = Annotated[float, Field(gt=0.0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0.0, le=LARGEST)]
 Point = tuple[Length, Length, Length]
 Rpy = tuple[Angle, Angle, Angle]
 

@@ -11,6 +11,22 @@ import pinocchio as pin
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
+LARGEST = 1e9
+_BOUNDED = {
+    "body_mass": "a mass",
+    "body_inertia": "a moment of inertia",
+    "body_ipos": "a centre of mass",
+    "body_iquat": "an orientation of an inertia",
+    "body_pos": "a position of a body",
+    "body_quat": "an orientation of a body",
+    "jnt_pos": "a position of a joint",
+    "jnt_axis": "an axis of a joint",
+    "jnt_range": "a limit of a joint",
+    "dof_armature": "an armature",
+    "qpos0": "a reference of a joint",
+}
+"""Arrays of a compiled model that must be finite and not absurdly large, and what is in them."""
+
 
 def compile_mjcf(path: Path) -> mujoco.MjModel:
     """Compiles an MJCF file with MuJoCo.
@@ -19,9 +35,15 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
         ModelFileError: MuJoCo cannot read the file.
     """
     try:
-        return mujoco.MjModel.from_xml_path(str(path))
-    except ValueError as error:
+        model = mujoco.MjModel.from_xml_path(str(path))
+    except (ValueError, RuntimeError, MemoryError) as error:
         raise ModelFileError(f"MuJoCo cannot read it: {' '.join(str(error).split())}") from None
+    for name, what in _BOUNDED.items():
+        if not np.isfinite(getattr(model, name)).all():
+            raise ModelFileError(f"has {what} that is not a finite number")
+        if not (np.abs(getattr(model, name)) < LARGEST).all():
+            raise ModelFileError(f"has {what} above {LARGEST:.0e}, which no robot has")
+    return model
 
 
 def moving_root(model: mujoco.MjModel) -> int:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -21,13 +22,18 @@ import pinocchio as pin
 
 from kilohertz.robots.model.inertia import check_inertias
 from kilohertz.robots.model.mimic import lock_followers
+from kilohertz.robots.model.mjcf_files import find_mjcf_files
 from kilohertz.robots.model.model_error import ModelFileError, at_line
 from kilohertz.robots.model.rows import Vector
+from kilohertz.robots.model.xml_file import read_xml
 
 # Stands for "no limit" in a URDF, which has no way to write infinity.
 UNLIMITED_RAD = 1e9
 # A limit of a turning joint beyond two turns is most likely given in degrees.
 WIDEST_LIMIT_RAD = 4.0 * math.pi
+# pinocchio follows a chain of links by recursion.
+MOST_LINKS = 2000
+LONGEST_NAME = 200
 
 ModelFormat = Literal["urdf", "mjcf"]
 
@@ -42,7 +48,8 @@ class ModelFile:
         path: path of the file.
         format: "urdf" or "mjcf".
         text: text from which the models are built: the rewritten URDF, or the content of the MJCF file.
-        source: bytes of the file.
+        source: bytes of all files on which the robot's dynamics depend, one after another: the file itself,
+            then for MJCF those that it includes, and meshes if inertias are computed from them.
         notes: one sentence for each part of the file that is not read as it stands.
         locked_rad: joints that are fixed, with their positions [rad, or m for a sliding joint].
     """
@@ -66,12 +73,17 @@ def find_model(reference: str, folder: Path) -> Path:
         ModelFileError: there is no such package or file.
     """
     path = folder / reference
-    if not path.exists() and ":" in reference:
-        package, _, inside = reference.partition(":")
-        path = _inside_package(package, inside)
-    if not path.is_file():
-        raise ModelFileError(f"there is no file '{path}'")
-    return path.resolve()
+    try:
+        if not path.exists() and ":" in reference:
+            package, _, inside = reference.partition(":")
+            path = _inside_package(package, inside)
+        if not path.is_file():
+            raise ModelFileError(f"there is no file '{path}'")
+        return path.resolve()
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"'{reference[:200]}' is no path of a file: {error}") from None
 
 
 def _inside_package(package: str, inside: str) -> Path:
@@ -114,13 +126,8 @@ def read_model(
         ModelFileError: the file is neither URDF nor MJCF, is not valid, or has a joint that cannot be
             controlled.
     """
-    try:
-        source = path.read_bytes()
-        root = ET.fromstring(source)
-    except OSError as error:
-        raise ModelFileError(f"'{path}' cannot be read: {error.strerror}") from None
-    except (ET.ParseError, ValueError, LookupError) as error:
-        raise ModelFileError(f"'{path}' is not valid XML: {error}") from None
+    file = read_xml(path)
+    root, source = file.root, file.source
     text = source.decode("utf-8", "replace")
     if root.tag == "mujoco":
         if repair_inertia:
@@ -133,7 +140,7 @@ def read_model(
                 "is an MJCF file, for which forward_rad is not used: turn the parts of the root body until "
                 "the robot faces along its x axis"
             )
-        return ModelFile(path, "mjcf", text, source, locked_rad=dict(locked_rad))
+        return ModelFile(path, "mjcf", text, find_mjcf_files(file).content(), locked_rad=dict(locked_rad))
     if root.tag != "robot":
         raise ModelFileError(f"'{path}' is neither URDF nor MJCF: its root tag is <{root.tag}>")
     return _read_urdf(
@@ -174,8 +181,12 @@ def _read_urdf(
 
 
 def urdf_joint_names(path: Path) -> list[str]:
-    """Returns the names of all movable joints of a URDF or MJCF file, in the order of the file."""
-    root = ET.parse(path).getroot()
+    """Returns the names of all movable joints of a URDF or MJCF file, in the order of the file.
+
+    Raises:
+        ModelFileError: the file cannot be read.
+    """
+    root = read_xml(path).root
     return [
         joint.get("name", "")
         for joint in root.iter("joint")
@@ -185,14 +196,9 @@ def urdf_joint_names(path: Path) -> list[str]:
 
 def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
     """Refuses a URDF that pinocchio or MuJoCo would reject with an unclear message or misread."""
-    links = [link.get("name", "") for link in root.findall("link")]
     joints = root.findall("joint")
-    for kind, names in (("link", links), ("joint", [joint.get("name", "") for joint in joints])):
-        for name in names:
-            if not name:
-                raise ModelFileError(f"a {kind} has no name")
-            if names.count(name) > 1:
-                raise ModelFileError(f"{kind} '{name}' is defined twice")
+    links = _names("link", root.findall("link"), MOST_LINKS)
+    _names("joint", joints, MOST_LINKS)
     parent_of: dict[str, str] = {}
     for joint in joints:
         name = joint.get("name", "")
@@ -207,9 +213,14 @@ def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
     if len(roots) != 1:
         found = ", ".join(f"'{link}'" for link in roots[:4]) or "none: its joints form a loop"
         raise ModelFileError(f"should have one root link, not {found}")
-    reached = {roots[0]}
-    for _ in links:
-        reached |= {child for child, parent in parent_of.items() if parent in reached}
+    children: dict[str, list[str]] = {}
+    for child, parent in parent_of.items():
+        children.setdefault(parent, []).append(child)
+    reached, waiting = set(), [roots[0]]
+    while waiting:
+        link = waiting.pop()
+        reached.add(link)
+        waiting += children.get(link, [])
     if len(reached) != len(links):
         lost = next(link for link in links if link not in reached)
         raise ModelFileError(f"link '{lost}' is part of a loop of joints; a model must be a tree")
@@ -221,37 +232,59 @@ def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
         inertial = element.find("inertial")
         if inertial is not None:
             name = element.get("name", "")
-            where = f"of link '{name}'{at_line(source, 'link', name)}"
-            _check_numbers(inertial.find("mass"), ("value",), f"the mass {where}")
+            where = partial(_meaning, "the {} of link", source, "link", name)
+            _check_numbers(inertial.find("mass"), ("value",), partial(where, "mass"))
             moments = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
-            _check_numbers(inertial.find("inertia"), moments, f"the inertia {where}")
+            _check_numbers(inertial.find("inertia"), moments, partial(where, "inertia"))
     for joint in joints:
         if joint.get("type") in ("revolute", "prismatic"):
             name = joint.get("name", "")
-            limit = f"the limit of joint '{name}'{at_line(source, 'joint', name)}"
+            limit = partial(_meaning, "the {} of joint", source, "joint", name, "limit")
             _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
             if name not in locked:
                 _check_range(joint, limit)
 
 
-def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: str) -> None:
+def _names(kind: str, elements: list[ET.Element], most: int) -> dict[str, None]:
+    """Returns the names of links or joints, in the order of the file; each is there once."""
+    names: dict[str, None] = {}
+    for element in elements:
+        name = element.get("name", "")
+        if not name:
+            raise ModelFileError(f"a {kind} has no name")
+        if len(name) > LONGEST_NAME:
+            raise ModelFileError(f"{kind} '{name[:40]}...' has a name of more than {LONGEST_NAME} characters")
+        if name in names:
+            raise ModelFileError(f"{kind} '{name}' is defined twice")
+        names[name] = None
+    if len(names) > most:
+        raise ModelFileError(f"has {len(names)} {kind}s, more than {most}: remove those that are not needed")
+    return names
+
+
+def _meaning(words: str, source: str, tag: str, name: str, what: str) -> str:
+    """Returns the subject of a sentence on a value; finding the line takes time."""
+    return f"{words.format(what)} '{name}'{at_line(source, tag, name)}"
+
+
+def _check_numbers(element: ET.Element | None, keys: tuple[str, ...], meaning: Callable[[], str]) -> None:
     for key in keys:
         text = None if element is None else element.get(key)
         if text is None:
-            raise ModelFileError(f"{meaning} lacks '{key}'")
+            raise ModelFileError(f"{meaning()} lacks '{key}'")
         try:
             _number(text)
         except ModelFileError as error:
-            raise ModelFileError(f"{meaning}: {error}") from None
+            raise ModelFileError(f"{meaning()}: {error}") from None
 
 
-def _check_range(joint: ET.Element, meaning: str) -> None:
+def _check_range(joint: ET.Element, meaning: Callable[[], str]) -> None:
     """Refuses position limits that are missing, swapped, no numbers, or that must be degrees."""
     element = joint.find("limit")
     if element is None:
         return
     if "lower" not in element.attrib and "upper" not in element.attrib:
-        raise ModelFileError(f"{meaning} lacks 'lower' and 'upper', without which the joint cannot move")
+        raise ModelFileError(f"{meaning()} lacks 'lower' and 'upper', without which the joint cannot move")
     bounds = []
     for key in ("lower", "upper"):
         text = element.get(key, "0")
@@ -263,15 +296,15 @@ def _check_range(joint: ET.Element, meaning: str) -> None:
             remedy = " (a joint without limits is of type 'continuous')" if "inf" in text.lower() else ""
             if "," in text:
                 remedy = " (with a decimal point, not a comma)"
-            raise ModelFileError(f"{meaning}: {key}='{text}' should be a finite number{remedy}")
+            raise ModelFileError(f"{meaning()}: {key}='{text}' should be a finite number{remedy}")
         if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < UNLIMITED_RAD:
             raise ModelFileError(
-                f"{meaning}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
+                f"{meaning()}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
                 "degrees? (a joint without limits is of type 'continuous')"
             )
         bounds.append(value)
     if bounds[0] > bounds[1]:
-        raise ModelFileError(f"{meaning}: lower={bounds[0]:g} is above upper={bounds[1]:g}: swap them")
+        raise ModelFileError(f"{meaning()}: lower={bounds[0]:g} is above upper={bounds[1]:g}: swap them")
 
 
 def _make_meshes_absolute(root: ET.Element, path: Path) -> None:
@@ -378,7 +411,7 @@ def _numbers(text: str | None, default: tuple[float, float, float]) -> Vector:
         return np.array(default)
     numbers = [_number(part) for part in text.split()]
     if len(numbers) != 3:
-        raise ModelFileError(f"'{text}' should be three numbers")
+        raise ModelFileError(f"'{text[:80]}' should be three numbers")
     return np.array(numbers)
 
 
@@ -388,5 +421,5 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ModelFileError(f"'{text}' should be a finite number")
+        raise ModelFileError(f"'{text[:40]}' should be a finite number")
     return number

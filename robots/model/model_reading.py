@@ -72,7 +72,8 @@ def read_robot(path: Path, description: RobotDescription) -> Reading:
             else:
                 model = pin.buildModelFromXML(file.text)
         except (ValueError, RuntimeError) as error:
-            raise ModelFileError(f"cannot be read: {str(error).strip().splitlines()[-1]}") from None
+            reason = " ".join(str(error).strip().splitlines()[-1:])
+            raise ModelFileError(f"cannot be read: {reason}") from None
         reading = Reading(file, model, None, file.locked_rad, file.notes)
     reading.model.gravity.linear = np.array([0.0, 0.0, -GRAVITY_M_S2])
     return reading

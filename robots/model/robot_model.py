@@ -33,6 +33,9 @@ __all__ = ["ContactModel", "HandModel", "RobotModel"]
 
 # Model files contain 0, infinity or a round thousand where the true limit is unknown.
 DUMMY_LIMIT = 1000.0
+MOST_JOINTS = 200
+LARGEST_MASS_KG = 1e6
+LARGEST = 1e9
 DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
 
 ROOT_JOINT = 1
@@ -85,7 +88,7 @@ class RobotModel:
         trunk_frame: name of the frame that is held upright: the trunk's link, or a frame at its origin
             if the link's axes are turned in the nominal posture; None if there is no trunk.
         imu_frame_id: index of the IMU frame in the pinocchio model; None for a fixed base.
-        model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
+        model_sha256: SHA-256 of all files of the model (see PROTOCOL.md), in lower-case hexadecimal.
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
         notes: one sentence for each part of the model file that is ignored, mended or assumed.
         locked_rad: positions of the model's joints that are fixed [rad, or m for a sliding joint].
@@ -304,9 +307,20 @@ class _Build:
                 )
         if not self.joint_names:
             raise self._unusable("has no joint that can move")
+        if len(self.joint_names) > MOST_JOINTS:
+            raise self._unusable(
+                f"has {len(self.joint_names)} joints that can move, more than {MOST_JOINTS}: lock some with "
+                "locked_joints_rad"
+            )
         masses = np.array([inertia.mass for inertia in model.inertias])
         if not (masses >= 0.0).all() or not masses.sum() > 0.0:
             raise self._unusable("has no mass, or a link with a negative mass")
+        if not masses.sum() < LARGEST_MASS_KG:
+            raise self._unusable(f"has a mass of {masses.sum():.3g} kg, more than any robot")
+        places = [placement.homogeneous for placement in model.jointPlacements]
+        inertias = [inertia.matrix() for inertia in model.inertias]
+        if not all((np.abs(matrix) < LARGEST).all() for matrix in (*places, *inertias)):
+            raise self._unusable(f"has a position or an inertia above {LARGEST:.0e}, which no robot has")
 
     def _refuse(self, found: Iterable[tuple[tuple[str, ...], str]]) -> None:
         """Raises an error for problems that are given as locations in robot.yaml and sentences."""

@@ -11,6 +11,7 @@ import ipaddress
 import os
 import re
 import socket
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,12 @@ from pathlib import Path
 import zmq
 
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.ownership import problem_of_entry, problem_of_folder
+from kilohertz.robots.config.user_file import read_user_file
+from kilohertz.robots.wire.own_peer import require_own_folder, require_own_peer
 
 LONGEST_IPC_PATH = 100
+LARGEST_KEY_BYTES = 1000
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _Z85 = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 _TCP = re.compile(r"tcp://(\[[0-9a-fA-F:]+\]|[^\[\]:/]+):(\d{1,5})")
@@ -40,18 +45,21 @@ def default_endpoint(robot: str) -> str:
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
+        status = folder.lstat()
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot hold the robot's endpoint ({error.strerror}); give an endpoint elsewhere"
         ) from None
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise ConfigError(f"{folder} is open to others: remove this folder, or give an endpoint elsewhere")
+    problem = problem_of_folder(folder)
+    if problem:
+        raise ConfigError(f"{problem}, so {folder} cannot hold the robot's endpoint: give one elsewhere")
     return f"ipc://{folder}/{robot}"
 
 
 def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
-    """Refuses an endpoint that is not valid, or that would let unknown peers connect to a robot.
+    """Refuses an endpoint that is not valid, lets unknown peers connect, or may be that of a stranger.
 
     Args:
         endpoint: `ipc://PATH` or `tcp://HOST:PORT`.
@@ -64,7 +72,7 @@ def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
     if endpoint.startswith("ipc://"):
         path = Path(endpoint[6:])
         if not path.name or len(str(path)) > LONGEST_IPC_PATH:
-            raise ConfigError(f"{endpoint}: an ipc path must have 1 to {LONGEST_IPC_PATH} characters")
+            raise ConfigError(f"{endpoint[:200]}: an ipc path must have 1 to {LONGEST_IPC_PATH} characters")
         if not path.parent.is_dir():
             raise ConfigError(f"{endpoint}: there is no folder {path.parent}")
         if bind and _is_served(path):
@@ -72,6 +80,8 @@ def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
                 f"{endpoint}: another process serves a robot there; stop that process, "
                 "or give another endpoint"
             )
+        if not keys:
+            _require_own(endpoint, bind)
         return
     match = _TCP.fullmatch(endpoint)
     if match is None or not 0 < int(match[2]) < 65536:
@@ -81,6 +91,15 @@ def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
             f"{endpoint} can be reached from other computers: make keys with `khz keys new` and give "
             "them with --key, or use tcp://127.0.0.1"
         )
+    if not keys:
+        _require_own(endpoint, bind)
+
+
+def _require_own(endpoint: str, bind: bool) -> None:
+    if bind:
+        require_own_folder(endpoint)
+    else:
+        require_own_peer(endpoint)
 
 
 def _is_served(path: Path) -> bool:
@@ -142,11 +161,17 @@ def new_key(name: str) -> Path:
     folder = keys_folder()
     public, secret = (key.decode() for key in zmq.curve_keypair())
     path = folder / f"{name}.secret"
+    # A new file: none that exists, and no symbolic link, is written through.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        _require_own_keys(folder)
+        if os.path.lexists(folder / f"{name}.public"):
+            raise FileExistsError
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
             file.write(f"{public}\n{secret}\n")
-        (folder / f"{name}.public").write_text(f"{public}\n")
+        with os.fdopen(os.open(folder / f"{name}.public", flags, 0o644), "w") as file:
+            file.write(f"{public}\n")
     except FileExistsError:
         raise ConfigError(f"there is already a key '{name}' in {folder}; use another name") from None
     except OSError as error:
@@ -189,22 +214,45 @@ def load_public(name: str) -> str:
 
 
 def _key_lines(path: Path, remedy: str) -> list[str]:
-    try:
-        lines = path.read_text().split()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"there is no key {path}: {remedy}") from None
+    if not os.path.lexists(path):
+        raise ConfigError(f"there is no key {path}: {remedy}")
+    _require_own_keys(path.parent)
+    content = read_user_file(path, LARGEST_KEY_BYTES, "a key", follow_links=False)
+    problem = problem_of_entry(path)
+    if problem:
+        raise ConfigError(
+            f"{problem}, so the key may be another user's: run `chmod go-w {path}`, or {remedy}"
+        )
+    lines = content.decode("ascii", "replace").split()
     if not all(_Z85.fullmatch(line) for line in lines):
         raise ConfigError(f"{path} holds no key: {remedy}")
     return lines
 
 
+def _require_own_keys(folder: Path) -> None:
+    problem = problem_of_folder(folder)
+    if problem:
+        raise ConfigError(
+            f"{problem}, so that other users could add keys to {folder}: take the permission away "
+            "(chmod go-w), or set KILOHERTZ_KEYS to a folder of your own"
+        )
+
+
 def list_keys() -> list[tuple[str, str, bool]]:
-    """Lists all keys in the folder: name, public key, and whether the secret key is there too."""
+    """Lists all keys in the folder: name, public key, and whether the secret key is there too.
+
+    Raises:
+        ConfigError: a key cannot be read, or other users can write the folder or a key in it.
+    """
     folder = keys_folder()
     names = sorted(path.stem for path in folder.glob("*.public"))
     return [(name, load_public(name), (folder / f"{name}.secret").exists()) for name in names]
 
 
 def trusted_keys() -> frozenset[str]:
-    """Returns the public keys of all peers that may connect: every public key in the folder."""
+    """Returns the public keys of all peers that may connect: every public key in the folder.
+
+    Raises:
+        ConfigError: as for `list_keys`.
+    """
     return frozenset(public for _, public, _ in list_keys())

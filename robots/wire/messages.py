@@ -36,7 +36,7 @@ class Identity:
         joints: names of the joints, in the order of all joint blocks.
         contacts: names of the contacts, in the order of the contact force block.
         dt_s: control period [s].
-        model_sha256: SHA-256 of the model file, in lower-case hexadecimal.
+        model_sha256: SHA-256 of the files of the model (see PROTOCOL.md), in lower-case hexadecimal.
         units: units of all blocks, as in `UNITS`.
     """
 

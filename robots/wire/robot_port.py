@@ -46,6 +46,7 @@ class RobotPort:
         self._context = new_context(realtime=realtime, core=core)
         self._doorkeeper = Doorkeeper(self._context, trusted) if key is not None else None
         self._socket = robot_socket(self._context, endpoint, key)
+        self._gone: list[bytes] = []
 
     def take_in(self) -> bool:
         """Handles the packets that have been received, at most 64, and sends the answers. Hot path.
@@ -55,6 +56,8 @@ class RobotPort:
         """
         if self._doorkeeper is not None:
             self._doorkeeper.answer()
+        if self._gone:
+            self._forget_gone()
         socket, handle = self._socket, self._side.handle
         for packets in range(PACKETS_A_TICK):
             if not has_come(socket):
@@ -98,11 +101,20 @@ class RobotPort:
             self.send(peer, payload)
 
     def send(self, peer: bytes, payload: bytes) -> None:
-        """Sends a packet to one peer; drops it if the peer's queue is full."""
+        """Sends a packet to one peer; drops it if the peer's queue is full or the peer has disconnected."""
         try:
             self._socket.send_multipart((peer, payload), zmq.NOBLOCK)
         except zmq.Again:
             return
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._gone.append(peer)
+
+    def _forget_gone(self) -> None:
+        for peer in self._gone:
+            self._side.gone(peer)
+        self._gone.clear()
 
     def close(self) -> None:
         """Frees the endpoint after the last packets have been sent."""

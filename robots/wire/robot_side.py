@@ -210,6 +210,9 @@ class RobotSide:
         difference = self._identity.difference(wire.identity_at(values, 1))
         if difference is not None:
             return wire.pack("refused", *difference)
+        if peer == self._holder and (self.mode == wire.ACTIVE or values[0] != self.holder):
+            # The holder greeted before it armed: this is another peer, to which ZeroMQ gave its routing id.
+            self._lose_holder()
         if peer not in self.peers and len(self.peers) >= MOST_PEERS:
             # Forget the peer that has been silent for longest, but never the holder of the lease.
             others = (name for name in self.peers if name != self._holder)
@@ -226,7 +229,8 @@ class RobotSide:
             # first command invalid.
             return wire.pack("armed", self.epoch)
         if self.mode in (wire.ARMED, wire.ACTIVE):
-            return wire.pack("refused", "lease", f"'{self.holder}' already commands this robot")
+            name = self.holder or "a controller that has disconnected"
+            return wire.pack("refused", "lease", f"'{name}' already commands this robot")
         problem = self._test_self()
         if problem is not None:
             return wire.pack("refused", "self-test", problem[: wire.MAX_TEXT])
@@ -274,6 +278,22 @@ class RobotSide:
     def stand_by(self, reason: str) -> None:
         """Revokes the lease and returns to standby, as after the robot has been put back on its feet."""
         self._release(wire.STANDBY, reason)
+
+    def gone(self, peer: bytes) -> None:
+        """Forgets a peer that has disconnected; no later peer with its routing id has its lease.
+
+        Args:
+            peer: routing id of the peer, known or not.
+        """
+        self.peers.pop(peer, None)
+        if peer == self._holder:
+            self._lose_holder()
+
+    def _lose_holder(self) -> None:
+        if self.mode == wire.ARMED:
+            self._release(wire.STANDBY, "the controller disconnected before its first command")
+        # While active, the watchdog damps the robot as smoothly as after any other silence.
+        self._holder = None
 
     def _release(self, mode: int, reason: str) -> None:
         self.mode = mode

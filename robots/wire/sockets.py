@@ -80,17 +80,24 @@ def robot_socket(context: Any, endpoint: str, key: KeyPair | None) -> Any:
     router = context.socket(zmq.ROUTER)
     router.set(zmq.LINGER, 200)
     router.set(zmq.MAXMSGSIZE, wire.MAX_BYTES)
+    # A send to a peer that has disconnected fails instead of vanishing: its lease ends with it.
+    router.set(zmq.ROUTER_MANDATORY, 1)
     router.set(zmq.SNDHWM, QUEUED_STATES)
     router.set(zmq.RCVHWM, QUEUED_STATES)
     if key is not None:
         router.set(zmq.CURVE_SERVER, 1)
         router.set(zmq.CURVE_SECRETKEY, key.secret.encode())
         router.set(zmq.CURVE_PUBLICKEY, key.public.encode())
+    # Connecting to an ipc socket needs the permission to write it: without keys, only this user has it.
+    before = os.umask(0o177) if key is None else None
     try:
         router.bind(endpoint)
     except zmq.ZMQError as error:
         router.close(0)
         raise ConfigError(f"the endpoint {endpoint} cannot be opened: {error.strerror}") from None
+    finally:
+        if before is not None:
+            os.umask(before)
     return router
 
 

@@ -20,6 +20,7 @@ from kilohertz.robots.wire.arming import SAMPLES, SelfTest
 from kilohertz.robots.wire.driver import Driver
 from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint
 from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.robots.wire.own_peer import require_own_peer
 from kilohertz.robots.wire.refusals import RefusedStates
 from kilohertz.robots.wire.robot_side import TRUTH
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
@@ -95,7 +96,8 @@ class ZmqLink:
         key: KeyPair | None = None,
         robot_key: str | None = None,
     ) -> None:
-        check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
+        self._has_keys = key is not None and robot_key is not None
+        check_endpoint(endpoint, keys=self._has_keys, bind=False)
         self.endpoint = endpoint
         self.epoch = 0
         self.lost_because = ""
@@ -157,6 +159,8 @@ class ZmqLink:
         options = (TRUTH,) if self._wants_truth else ()
         hello = wire.pack("hello", client, *self._identity.packed(), options)
         values = self._ask(hello, "welcome", timeout_s, between)
+        if not self._has_keys:
+            require_own_peer(self.endpoint)
         theirs = wire.identity_at(values, 0)
         difference = theirs.difference(self._identity)
         if difference is not None:
@@ -469,12 +473,15 @@ def stop_robot(
         ConfigError: the endpoint is refused or cannot be used.
         LinkLostError: no robot answers.
     """
-    check_endpoint(endpoint, keys=key is not None and robot_key is not None, bind=False)
+    has_keys = key is not None and robot_key is not None
+    check_endpoint(endpoint, keys=has_keys, bind=False)
     context = new_context(realtime=False)
     try:
         socket = controller_socket(context, endpoint, key, robot_key)
         try:
             ask(socket, endpoint, wire.pack("stop", reason), "stopped", timeout_s)
+            if not has_keys:
+                require_own_peer(endpoint)
         finally:
             socket.close(0)
     finally:

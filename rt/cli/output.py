@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from kilohertz.robots.config.user_file import create_user_file
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 NARROWEST_SCREEN = 110
+SHOWN = 200
+"""Longest part of a path that is shown in a sentence about its length."""
 NO_READER = (errno.EPIPE, errno.EIO)
 """Errors of writing to a pipe whose reader has ended, and to a terminal that was closed."""
 STANDARD_OUTPUT = Path("-")
@@ -95,12 +99,15 @@ def check_file(path: Path | None) -> None:
     """
     if path is None or path == STANDARD_OUTPUT:
         return
-    if path.is_dir():
-        raise RefusedError(f"{path} is a folder, not a file to write to")
-    if not path.parent.is_dir():
-        raise RefusedError(f"{path} cannot be written: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise RefusedError(f"{path} cannot be written: permission denied")
+    try:
+        if path.is_dir():
+            raise RefusedError(f"{path} is a folder, not a file to write to")
+        if not path.parent.is_dir():
+            raise RefusedError(f"{path} cannot be written: there is no folder {path.parent}")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise RefusedError(f"{path} cannot be written: permission denied")
+    except OSError as error:
+        raise RefusedError(f"{str(path)[:SHOWN]} cannot be written: {error.strerror}") from None
 
 
 def check_folder(path: Path | None) -> None:
@@ -111,7 +118,10 @@ def check_folder(path: Path | None) -> None:
     """
     if path is None:
         return
-    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    except OSError as error:
+        raise RefusedError(f"{str(path)[:SHOWN]} cannot be a folder: {error.strerror}") from None
     if not existing.is_dir():
         raise RefusedError(f"{path} cannot be a folder: {existing} is a file")
     if not os.access(existing, os.W_OK | os.X_OK):
@@ -136,9 +146,14 @@ def write_json(path: Path | None, content: Any) -> None:
         sys.stdout.flush()
         return
     try:
-        path.write_text(text, encoding="utf-8")
+        with create_user_file(path) as file:
+            file.write(text.encode())
     except OSError as error:
-        raise RefusedError(f"{path} could not be written: {error.strerror}") from None
+        raise RefusedError(f"{path} could not be written: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return "nothing reads from this pipe" if error.errno == errno.ENXIO else str(error.strerror)
 
 
 @contextmanager

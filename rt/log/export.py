@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.gains.live import live_paths
 from kilohertz.robots.config.config_error import ConfigError, did_you_mean
+from kilohertz.robots.config.user_file import create_user_file
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.row import WARM_UP
@@ -89,7 +91,7 @@ def write_csv(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
         for column in column_names(reader.header, path, n)
     ]
     written = 0
-    with file.open("w") as out:
+    with create_user_file(file) as raw, io.TextIOWrapper(raw, encoding="utf-8") as out:
         out.write(",".join(names) + "\n")
         for rows in reader.blocks():
             block = rows[rows["tick"] != WARM_UP]
@@ -118,7 +120,7 @@ def write_npz(reader: LogReader, file: Path, groups: Sequence[str]) -> int:
             continue
         values = _at(rows, path)
         arrays[".".join(path)] = values[:, 0] if values.shape[1] == 1 else values
-    with file.open("wb") as out:
+    with create_user_file(file) as out:
         np.savez(out, header=np.array(json.dumps(reader.header.as_text())), **arrays)
     return len(rows)
 

@@ -11,18 +11,20 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from mcap.exceptions import EndOfFile
 from mcap.records import Channel, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader
 from mcap.writer import Writer
 from numpy.lib.recfunctions import repack_fields
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.user_file import open_user_file
 from kilohertz.rt.log.header import LogHeader
+from kilohertz.rt.log.records import records_of
+from kilohertz.rt.log.row_check import problem_of_rows
 from kilohertz.rt.log.schema import type_of_schema
 
 TICKS, EVENTS = "/tick", "/events"
@@ -39,6 +41,8 @@ _HEADER, _END = "kilohertz", "end"
 _SEQUENCE = 0xFFFFFFFF
 _NO_LIMIT = 1 << 62
 BLOCK_ROWS = 1000
+MOST_EVENTS = 100_000
+MOST_ROW_BYTES = 1_000_000
 
 
 class _WholeChunks:
@@ -164,19 +168,6 @@ class LogWriter:
         self._file.close()
 
 
-class _WholeReads:
-    """File wrapper whose `read` returns exactly the requested length, or raises EndOfFile."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, length: int) -> bytes:
-        data = self._file.read(length)
-        if len(data) < length:
-            raise EndOfFile
-        return data
-
-
 class LogReader:
     """Reads a log once from beginning to end; use it as a context manager.
 
@@ -206,28 +197,29 @@ class LogReader:
         self.lost = 0
         self._topics: dict[int, str] = {}
         self._content: list[bytes] = []
+        self._size = 0
         self._next = 0
-        header: LogHeader | None = None
-        schema = ""
-        try:
-            self._file = path.open("rb")
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+        self._header: LogHeader | None = None
+        self._schema = ""
+        self._file = open_user_file(path)
         self._records = self._read()
+        # Up to the first row.
+        any(self._records)
         try:
-            for record in self._records:
-                if isinstance(record, Metadata) and record.name == _HEADER:
-                    header = LogHeader.of_text(record.metadata)
-                elif isinstance(record, Schema) and record.name == SCHEMA_NAME:
-                    schema = record.data.decode()
-                elif self._take(record):
-                    break
-            if header is None:
+            if self._header is None:
                 raise ValueError(self.damage or "it has no header")
-            if not schema:
+            if not self._schema:
                 raise ValueError(self.damage or "it contains no tick")
-            self.header, self.row = header, type_of_schema(schema)
-        except (ValueError, TypeError) as error:
+            self.header: LogHeader = self._header
+            self.row: np.dtype[Any] = type_of_schema(self._schema)
+            if self._size not in (0, self.row.itemsize):
+                raise ValueError(f"its rows have {self._size} bytes, not {self.row.itemsize}")
+            if self.row.itemsize > MOST_ROW_BYTES:
+                raise ValueError(f"its rows have more than {MOST_ROW_BYTES} bytes")
+            problem = problem_of_rows(self.row, self.header)
+            if problem:
+                raise ValueError(f"its {problem}")
+        except (ValueError, TypeError, OverflowError) as error:
             self.close()
             raise ConfigError(f"{path} is not a Kilohertz log: {error}") from None
 
@@ -240,6 +232,16 @@ class LogReader:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+    def require(self, *fields: str) -> None:
+        """Refuses a log whose rows lack top-level fields, or a part of them.
+
+        Raises:
+            ConfigError: a field is missing.
+        """
+        problem = problem_of_rows(self.row, self.header, fields)
+        if problem:
+            raise ConfigError(f"{self.path} cannot be used: its {problem}")
 
     def require_run(self) -> None:
         """Refuses a log that was imported: it holds sensors, and no ticks of our controller.
@@ -255,8 +257,8 @@ class LogReader:
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Yields all rows in blocks of up to `BLOCK_ROWS`, (n,) of type `row`; can be iterated only once."""
-        for record in self._records:
-            if self._take(record) and len(self._content) == BLOCK_ROWS:
+        for is_row in self._records:
+            if is_row and len(self._content) == BLOCK_ROWS:
                 yield self._block()
         if self._content:
             yield self._block()
@@ -270,6 +272,10 @@ class LogReader:
         """Stores the content of a record; returns whether it is a row."""
         if isinstance(record, Channel):
             self._topics[record.id] = record.topic
+        elif isinstance(record, Metadata) and record.name == _HEADER:
+            self._header = LogHeader.of_text(record.metadata)
+        elif isinstance(record, Schema) and record.name == SCHEMA_NAME:
+            self._schema = record.data.decode()
         elif isinstance(record, Metadata) and record.name == _END:
             try:
                 self.summary = json.loads(record.metadata["summary"])
@@ -279,18 +285,36 @@ class LogReader:
         elif isinstance(record, Message):
             topic = self._topics.get(record.channel_id)
             if topic == EVENTS:
-                self.events.append(json.loads(record.data))
+                self._take_event(record.data)
             elif topic == TICKS:
-                self._content.append(record.data[len(_ENCAPSULATION) :])
+                content = record.data[len(_ENCAPSULATION) :]
+                if self._size and len(content) != self._size:
+                    raise ValueError(f"a row has {len(content)} bytes, not {self._size}")
+                self._size = len(content)
+                self._content.append(content)
                 self.lost += (record.sequence - self._next) & _SEQUENCE
                 self._next = record.sequence + 1
                 return True
         return False
 
-    def _read(self) -> Iterator[Any]:
-        stream: Any = _WholeReads(self._file)
+    def _take_event(self, content: bytes) -> None:
+        event = json.loads(content)
+        if not (
+            isinstance(event, dict)
+            and isinstance(event.get("t_s"), int | float)
+            and isinstance(event.get("kind"), str)
+            and isinstance(event.get("text"), str)
+        ):
+            raise ValueError("an event of the log is not one of ours")
+        if len(self.events) == MOST_EVENTS:
+            raise ValueError(f"it contains more than {MOST_EVENTS} events")
+        self.events.append(event)
+
+    def _read(self) -> Iterator[bool]:
+        """Stores one record after another, as far as they can be read; yields whether it was a row."""
         try:
-            yield from StreamReader(stream, validate_crcs=True, record_size_limit=1 << 30).records
+            for record in records_of(self._file):
+                yield self._take(record)
         except EndOfFile:
             self.damage = "the log is cut off: the recorder or computer stopped, or the disk was full"
         except Exception as error:

@@ -7,7 +7,12 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import pydantic
+
 _LIBRARIES = ("numpy", "scipy", "pin", "osqp", "daqp", "mujoco", "numba")
+
+# 2116, in nanoseconds since 1970.
+MOST_NS = 1 << 62
 
 
 def libraries() -> dict[str, str]:
@@ -83,4 +88,17 @@ class LogHeader:
                 raise ValueError(f"its header has no field '{field.name}'")
             value = text[field.name]
             values[field.name] = value if field.type == "str" else json.loads(value)
-        return cls(**values)
+        try:
+            header = _TYPE.validate_python(values)
+        except pydantic.ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(step) for step in first["loc"])[:80]
+            raise ValueError(f"its header is wrong: {where}: {first['msg']}") from None
+        if not isinstance(header.scenario.get("name"), str):
+            raise ValueError("its header is wrong: scenario has no name")
+        if not (0 < header.period_ns <= MOST_NS and 0 <= header.started_ns <= MOST_NS):
+            raise ValueError("its header is wrong: period_ns or started_ns is out of range")
+        return header
+
+
+_TYPE = pydantic.TypeAdapter(LogHeader)

@@ -15,6 +15,8 @@ from kilohertz.rt.loop.histogram import LatencyHistogram, latency_us
 from kilohertz.rt.loop.stamps import ORDER, RECORD, STAGE_COLUMNS
 
 NEEDED = ("tick", "state", "rung", "gains_generation", "stamps_ns")
+RUNGS = 5
+"""Rungs of the ladder of failures, from a solved QP to damping."""
 NO_SUMMARY = "the controller ended without a summary (crash, kill or power loss)"
 
 
@@ -59,6 +61,7 @@ def missed_periods(ticks: NDArray[Any], header: LogHeader) -> int:
 def figures_of(reader: LogReader) -> dict[str, Any]:
     """Returns the summary of a log as plain objects for JSON; reads the log to its end."""
     header = reader.header
+    reader.require(*NEEDED)
     rows = read_rows(reader, NEEDED)
     ticks = rows[rows["tick"] != WARM_UP]
     numbers = ticks["tick"]
@@ -79,7 +82,7 @@ def figures_of(reader: LogReader) -> dict[str, Any]:
         "ended": summary["exit_state"] if summary is not None else reader.damage or NO_SUMMARY,
         "measured_against": summary.get("measured_against") if summary is not None else None,
         "whole": summary is not None and not reader.damage,
-        "rungs": np.bincount(ticks["rung"], minlength=5).tolist(),
+        "rungs": [int(np.count_nonzero(ticks["rung"] == rung)) for rung in range(RUNGS)],
         "gains": int(ticks["gains_generation"].max(initial=0)),
         "events": reader.events,
         "latency_us": latency_us(latency_of(ticks["stamps_ns"], header.pace)),

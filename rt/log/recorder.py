@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import select
+import stat
 import subprocess
 import sys
 import time
@@ -51,10 +52,20 @@ def require_library() -> None:
 
 
 def new_path(folder: Path, name: str, now: datetime) -> Path:
-    """Returns an unused path for a new log, `NAME-DATE-TIME.mcap`; the file is not created."""
+    """Returns an unused path for a new log, `NAME-DATE-TIME.mcap`; the file is not created.
+
+    Raises:
+        ConfigError: every user can write the folder, and so put another file in the place of the log.
+    """
+    mode = folder.stat().st_mode if folder.exists() else 0
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise ConfigError(
+            f"{folder} can be written by every user, who could replace the log: take the permission away "
+            "(chmod o-w), or name another folder"
+        )
     stem = f"{name}-{now:%Y%m%d-%H%M%S}"
     path, n = folder / f"{stem}.mcap", 1
-    while path.exists():
+    while os.path.lexists(path):
         n += 1
         path = folder / f"{stem}-{n}.mcap"
     return path

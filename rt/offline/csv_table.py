@@ -16,10 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.config.user_file import read_user_file
 
 _SEPARATORS = ",;\t"
 _UNKNOWN = ("", "nan", "na", "null", "none")
 _SHOWN = 40
+MOST_BYTES = 1_000_000_000
+MOST_COLUMNS = 10_000
+# A table that unpacks to more than this times its size, and more than the free size, holds no measurements.
+MOST_RATIO = 200
+FREE_BYTES = 10_000_000
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -56,31 +63,42 @@ def read_table(path: Path) -> Table:
     Raises:
         ConfigError: the file cannot be read, or is no such table; one sentence with file, line and remedy.
     """
+    content = read_user_file(path, MOST_BYTES, "a table")
+    if content[:2] == b"\x1f\x8b":
+        content = _unpacked(content, path)
     try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(Problem("is no CSV file: it is not text in UTF-8", path)) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise ConfigError(Problem("is cut off or damaged: compress it again with gzip", path)) from None
-    except OSError as error:
-        raise ConfigError(Problem(f"cannot be read: {error.strerror}", path)) from None
     if "\0" in text:
         raise ConfigError(Problem("is no CSV file: it contains zero bytes", path))
     return table_of_text(text, path)
 
 
+def _unpacked(content: bytes, path: Path) -> bytes:
+    """Returns the content of a file that is compressed with gzip, unless it is larger than a table may be."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            plain = file.read(MOST_BYTES + 1)
+    except (EOFError, zlib.error, OSError):
+        raise ConfigError(Problem("is cut off or damaged: compress it again with gzip", path)) from None
+    if len(plain) > min(MOST_BYTES, FREE_BYTES + MOST_RATIO * len(content)):
+        sentence = f"unpacks to more than {MOST_BYTES // 1_000_000} MB or {MOST_RATIO} times its size"
+        raise ConfigError(Problem(f"{sentence}, which no table of measurements does", path))
+    return plain
+
+
 def table_of_text(text: str, path: Path) -> Table:
     """Returns the table of a CSV text; `path` is the file that errors name. See `read_table`."""
-    head = next((line for line in text.splitlines() if line.strip()), "")
+    head = next((line for line in io.StringIO(text) if line.strip()), "")
     separator = max(_SEPARATORS, key=head.count)
     rows = _rows(text, separator, path)
     line, cells = next(rows, (0, []))
     names = tuple(cell.strip() for cell in cells)
     _check_names(names, path, line)
-    lines, values = [], []
+    lines: list[int] = []
+    values: list[list[float]] = []
+    blocks: list[NDArray[np.float64]] = []
     for line, cells in rows:
         if len(cells) != len(names):
             raise ConfigError(
@@ -90,9 +108,15 @@ def table_of_text(text: str, path: Path) -> Table:
             )
         values.append([_number(cell, name, path, line) for cell, name in zip(cells, names, strict=True)])
         lines.append(line)
-    if not values:
+        if len(values) == BLOCK_ROWS:
+            # As Python objects the numbers would take several times the memory.
+            blocks.append(np.array(values))
+            values = []
+    if not lines:
         raise ConfigError(Problem("has no line of numbers", path))
-    return Table(path, names, np.array(values), np.array(lines))
+    if values:
+        blocks.append(np.array(values))
+    return Table(path, names, np.concatenate(blocks), np.array(lines))
 
 
 def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -107,6 +131,8 @@ def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str
 
 
 def _check_names(names: tuple[str, ...], path: Path, line: int) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise ConfigError(Problem(f"has more than {MOST_COLUMNS} columns", path, line, 1))
     if not names:
         raise ConfigError(Problem("is empty: its first line should name the columns", path))
     if all(_is_number(name) for name in names):

@@ -70,6 +70,7 @@ def samples_of(reader: LogReader, robot: RobotModel) -> Samples:
                 f"{reader.path} has other {what} than {robot.folder}: import it "
                 "again, or name its robot with --robot"
             )
+    reader.require("tick", "sensors", "truth", "outside")
     blocks = [rows[rows["tick"] != WARM_UP] for rows in reader.blocks()]
     if not sum(len(rows) for rows in blocks):
         raise ConfigError(f"{reader.path} contains no sample")

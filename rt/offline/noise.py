@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 from kilohertz.controller.gains.schema import Gains, gains_path
 from kilohertz.estimators.pose_noise import SAMPLE_S
+from kilohertz.robots.config.user_file import decoded, read_user_file
+from kilohertz.robots.config.yaml_file import MAX_BYTES
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.offline.estimate import Estimate, Samples
@@ -229,7 +231,9 @@ def gains_text(robot: RobotModel, file: Path | None, found: Findings) -> str:
         found: the findings.
     """
     source = file or gains_path(robot)
-    content = (YAML().load(source.read_text("utf-8")) if source is not None else None) or {}
+    content = (
+        YAML().load(decoded(read_user_file(source, MAX_BYTES), source)) if source is not None else None
+    ) or {}
     _merge(content, {"estimator": found.suggested} if found.suggested else {})
     return _as_yaml(content, found)
 

@@ -14,9 +14,11 @@ from ruamel.yaml import YAML
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.description import ROBOT_FILE
+from kilohertz.robots.model.mjcf_files import find_mjcf_files
 from kilohertz.robots.model.model_file import ModelFileError, find_model
 from kilohertz.robots.model.robot_model import DUMMY_LIMIT, RobotModel
 from kilohertz.robots.model.rows import Vector
+from kilohertz.robots.model.xml_file import read_xml
 
 REPAIR = "repair_inertia"
 """Key of robot.yaml that a refusal of an impossible inertia names as its remedy."""
@@ -59,11 +61,12 @@ def read_draft(model: str, folder: Path, forward_rad: float = 0.0) -> Draft:
     """
     try:
         path = find_model(model, folder)
-        source = ET.parse(path).getroot()
+        file = read_xml(path)
+        source = file.root
+        if source.tag == "mujoco":
+            find_mjcf_files(file)
     except ModelFileError as error:
         raise ConfigError(str(error)) from None
-    except ET.ParseError as error:
-        raise ConfigError(f"'{path}' is not valid XML: {error}") from None
     if source.tag == "mujoco":
         return _draft_of_mjcf(path)
     return _draft_of_urdf(path, source, forward_rad)

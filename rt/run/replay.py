@@ -11,6 +11,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
 from kilohertz.controller.brain import Brain
@@ -100,7 +101,10 @@ class ReplayedBrain:
     def __init__(self, header: LogHeader, row: np.dtype[Any], robot: str | None = None) -> None:
         _require_same_versions(header)
         self.robot = model = RobotModel.load(robot or header.robot, stands=False)
-        gains = Gains.model_validate(header.gains)
+        try:
+            gains = Gains.model_validate(header.gains)
+        except pydantic.ValidationError:
+            raise ConfigError("the log's gains are not those of this version") from None
         if model.model_sha256 != header.model_sha256:
             raise ConfigError(
                 f"the log was made with another model of '{model.name}' than {model.model_path}"
@@ -110,7 +114,7 @@ class ReplayedBrain:
         measured = "outside" in (row.names or ())
         if row != row_type(model, live=header.live, outside=measured):
             raise ConfigError("the log's rows are not those of this version")
-        truth = header.scenario["estimator"] == "truth"
+        truth = header.scenario.get("estimator") == "truth"
         self._told = RecordedEstimator(model) if truth else None
         outside = OutsideRow() if measured and model.floating else None
         estimator: Any = self._told or estimator_of(model, gains, outside)
@@ -137,7 +141,12 @@ class ReplayedBrain:
         if isinstance(self._gains, GainsRow):
             self._gains.generation = int(named["gains_generation"])
             self._gains.numbers[:] = named["gains"]["numbers"]
-        request = self._requests[int(named["request"])]
+        index = int(named["request"])
+        if not 0 <= index < len(self._requests):
+            raise ConfigError(
+                f"tick {int(named['tick'])} of the log follows a request that it does not contain"
+            )
+        request = self._requests[index]
         if named["tick"] == WARM_UP:
             warm_up(self._brain, self._sensors, request, self._gains)
         else:
@@ -182,7 +191,7 @@ def replay(
                 )
             if progress is not None and ticks % PROGRESS_TICKS == 0:
                 progress(ticks * header.period_ns * 1e-9)
-    processor = header.machine["processor"]
+    processor = header.machine.get("processor", "unknown")
     other = "" if processor == llvm.get_host_cpu_name() else processor
     return ReplayResult(ticks, differ, bits, first, other)
 

@@ -32,6 +32,7 @@ def write_log_plots(folder: Path, reader: LogReader) -> list[Path]:
         The files written, in the order in which to look at them.
     """
     header = reader.header
+    reader.require(*(reader.row.names or ()))
     rows = read_rows(reader)
     rows = rows[rows["tick"] != WARM_UP]
     title = f"{header.robot_name} · {header.scenario['name']}"
