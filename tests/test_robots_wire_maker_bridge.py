@@ -56,7 +56,6 @@ class Bridged:
             connect("here"),
             endpoint,
             answer_ns=PATIENCE_NS,
-            realtime=False,
             sleep=lambda due_ns: None,
         )
         self.arm = stand_ins.arms[-1]

@@ -24,7 +24,7 @@ from kilohertz.robots.wire.driver import FILE, load_driver
 from kilohertz.robots.wire.endpoint import KeyPair
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.maker_arm import Arm, ArmStoppedError
-from kilohertz.robots.wire.robot_port import RobotPort
+from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.row_messages import identity
 
@@ -55,8 +55,6 @@ class ArmBridge:
         arm: connection to the arm.
         endpoint: address at which controllers reach the arm.
         answer_ns: time to wait for the answer to each state [ns].
-        realtime: whether the link's I/O thread asks for real-time priority.
-        core: CPU core on which `cycle` will be called; None for any core.
         key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
         sleep: function that sleeps until a time of the monotonic clock [ns].
@@ -75,8 +73,6 @@ class ArmBridge:
         endpoint: str,
         *,
         answer_ns: int = ANSWER_NS,
-        realtime: bool = True,
-        core: int | None = None,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
         sleep: Callable[[int], None] = sleep_until,
@@ -95,7 +91,7 @@ class ArmBridge:
         self._sleep = sleep
         self._self_test = SelfTest(robot, PERIOD_S)
         self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem)
-        self._port = RobotPort(self.side, endpoint, realtime=realtime, core=core, key=key, trusted=trusted)
+        self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
 
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()
@@ -115,6 +111,11 @@ class ArmBridge:
         self._written = np.zeros(robot.na)
         self._work = np.zeros(robot.na)
         self._bound = np.zeros(robot.na)
+
+    @property
+    def cut_off(self) -> tuple[int, str]:
+        """Number of connections that were cut off, and a sentence about the last one; empty if none was."""
+        return self._port.cut_off, self._port.last_cut_off
 
     @property
     def engaged(self) -> bool:
@@ -161,6 +162,9 @@ class ArmBridge:
         side.tick()
         self._tell_damping()
         now_ns = time.monotonic_ns()
+        news = port.news(now_ns)
+        if news:
+            port.tell(wire.pack("event", self._arm.t_s, CUT_OFF, news[: wire.MAX_TEXT]))
         side.forget_silent(now_ns)
         self._self_test.add(self._sensors)
         port.tell(side.state(self._sensors, now_ns))

@@ -132,6 +132,11 @@ class RobotSide:
         return self.peers[self._holder].name if self._holder is not None else ""
 
     @property
+    def lease_holder(self) -> bytes | None:
+        """Routing id of the controller that holds the lease; None if no controller holds it."""
+        return self._holder
+
+    @property
     def held_share(self) -> float:
         """Weight of the last command: 1 until 3 periods of silence, then linearly to 0 at 20 periods."""
         fading = (self.silent_ticks - HOLD_TICKS) / (WATCHDOG_TICKS - HOLD_TICKS)

@@ -52,7 +52,6 @@ def build_server(
         endpoint,
         seed=seed,
         lockstep=lockstep,
-        core=server_core(),
         key=load_key(key) if key is not None else None,
         trusted=trusted_keys() if key is not None else frozenset(),
     )
@@ -102,7 +101,10 @@ class Serving:
                 server.listen(clock.due_ns + clock.period_ns)
 
     def farewell(self) -> str:
-        """Returns the packet statistics in one line: accepted, late and refused packets, and round trip."""
+        """Returns the packet statistics in one line: accepted, late and refused packets, and round trip.
+
+        A second line follows if peers were cut off.
+        """
         counts = self.server.side.counts
         trip = self.server.side.round_trip_us()
         text = (
@@ -111,7 +113,19 @@ class Serving:
         )
         if trip.size:
             text += f"; state -> command p50 {trip[0]:.0f} us, p99 {trip[1]:.0f} us, p99.9 {trip[2]:.0f} us"
-        return f"{text}; mode {wire.MODES[self.server.side.mode]}"
+        text = f"{text}; mode {wire.MODES[self.server.side.mode]}"
+        sentence = cut_off_sentence(*self.server.cut_off)
+        return f"{text}\n{sentence}" if sentence else text
+
+
+def cut_off_sentence(count: int, last: str) -> str:
+    """Returns how many peers were cut off, and the last of them; empty if nobody was.
+
+    Args:
+        count: number of peers that were cut off.
+        last: sentence about the last one.
+    """
+    return f"{count} connections cut off; the last one: {last}" if count else ""
 
 
 def server_core() -> int:
