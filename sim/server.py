@@ -125,13 +125,17 @@ class SimulatedServer:
         """
         self._port.listen(until_ns - LISTEN_MARGIN_NS)
 
-    def serve_tick(self) -> None:
-        """Runs one period: handles packets, advances the simulation, and sends the state. Hot path."""
+    def serve_tick(self, missed: int = 0) -> None:
+        """Runs one period: handles packets, advances the simulation, and sends the state. Hot path.
+
+        Args:
+            missed: number of periods before this one that the caller's clock has skipped.
+        """
         self.take_in()
         side = self.side
         if self.lockstep and side.mode == wire.ACTIVE and self._answered < self._tick and self._patient():
             return
-        side.tick()
+        side.tick(missed)
         self._follow_mode()
         if self._moving:
             self._step()

@@ -103,6 +103,7 @@ class ArmBridge:
         self._sensors = robot.new_sensor_row()
         self._command = robot.new_command_row()
         self._answered = 0
+        self._read_at_s = np.nan
         self._engaged = False
         self._cycles_at_rest = 0
         self._was_damping = False
@@ -143,23 +144,31 @@ class ArmBridge:
             sensors.tau[:] = arm.tau
         else:
             np.add(self._gravity, self._written, out=sensors.tau)
+        missed = self._missed()
         for period in range(arm.periods):
             if period:
+                missed = 0
                 self._sleep(start_ns + period * PERIOD_NS)
             # An arm with a cycle of several periods has no state for each of them: in between, the joint
             # positions are extrapolated at constant velocity.
             np.multiply(arm.v, period * PERIOD_S, out=self._work)
             np.add(arm.q, self._work, out=sensors.q)
             sensors.t_s[0] = arm.t_s + period * PERIOD_S
-            self._tick()
+            self._tick(missed)
             if period == 0:
                 self._drive()
 
-    def _tick(self) -> None:
+    def _missed(self) -> int:
+        """Returns the number of periods that passed on the arm's clock without a cycle of this bridge."""
+        arm = self._arm
+        passed_s, self._read_at_s = arm.t_s - self._read_at_s, arm.t_s
+        return max(round(passed_s / PERIOD_S) - arm.periods, 0) if passed_s > 0.0 else 0
+
+    def _tick(self, missed: int) -> None:
         """Runs one period of the wire protocol: handles packets, sends a state, and waits for its answer."""
         port, side = self._port, self.side
         port.take_in()
-        side.tick()
+        side.tick(missed)
         self._tell_damping()
         now_ns = time.monotonic_ns()
         news = port.news(now_ns)

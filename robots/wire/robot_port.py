@@ -22,9 +22,10 @@ from kilohertz.robots.wire.zmtp import INCOMPLETE, MESSAGE, Connection, Mechanis
 MOST_CONNECTIONS = 32
 HOLDER_STEPS, PEER_STEPS, ALL_PEERS_STEPS = 32, 6, 64
 """Steps a period: of the holder of the lease, of each other peer, and of all other peers together."""
-MOST_ACCEPTS = 16
+MOST_ACCEPTS = 8
 INTAKE_NS = 200_000
 """Time a period after which the holder of the lease, or all other peers together, have to wait [ns]."""
+NEVER_NS = 2**63
 GREEDY_PERIODS = 200
 HANDSHAKE_NS = 2_000_000_000
 TELL_NS = 1_000_000_000
@@ -79,6 +80,7 @@ class RobotPort:
         self._named = 0
         self._packets = 0
         self._steps = self._accepts = self._spent_ns = self._holder_ns = 0
+        self._until_ns = NEVER_NS
         self._told, self._told_ns = 0, -TELL_NS
 
     def take_in(self) -> bool:
@@ -90,6 +92,7 @@ class RobotPort:
         self._packets = 0
         self._steps, self._accepts = ALL_PEERS_STEPS, MOST_ACCEPTS
         self._spent_ns = self._holder_ns = 0
+        self._until_ns = NEVER_NS
         self._begin_period()
         if self._door_is_shut:
             self._door_is_shut = False
@@ -124,12 +127,14 @@ class RobotPort:
         """Handles packets as they are received. Hot path.
 
         Peers that have sent as much as they may in this period are not read, so that a flood lets the loop
-        sleep. The kernel would otherwise stop a real-time loop for 50 ms in every second.
+        sleep. The kernel would otherwise stop a real-time loop for 50 ms in every second. It may return one
+        packet of the holder of the lease, or one connection, later than asked.
 
         Args:
             until_ns: time of the monotonic clock at which to return [ns].
             enough: returns True if no more packets are awaited; None to use the whole time.
         """
+        self._until_ns = until_ns
         while enough is None or not enough():
             remaining_ns = until_ns - time.monotonic_ns()
             if remaining_ns <= 0:
@@ -159,7 +164,7 @@ class RobotPort:
         for connection in ready:
             if connection.peer == holder or connection.gone:
                 continue
-            if self._steps > 0 and self._spent_ns < INTAKE_NS:
+            if self._steps > 0 and self._spent_ns < INTAKE_NS and time.monotonic_ns() < self._until_ns:
                 self._spent_ns = self._serve(connection, self._spent_ns)
             else:
                 self._put_off(connection)
@@ -213,7 +218,8 @@ class RobotPort:
     def _accept(self) -> None:
         """Accepts the connections that wait, as many as one period may have."""
         start_ns = time.monotonic_ns()
-        while self._accepts and time.monotonic_ns() - start_ns < INTAKE_NS:
+        until_ns = min(start_ns + INTAKE_NS, self._until_ns)
+        while self._accepts and time.monotonic_ns() < until_ns:
             self._accepts -= 1
             stream = self._listener.accept()
             if stream is None:

@@ -286,10 +286,15 @@ class RobotSide:
         self.epoch += 1
         self._holder = None
 
-    def tick(self) -> None:
-        """Advances the watchdog by one period, after the packets of the period were handled. Hot path."""
+    def tick(self, missed: int = 0) -> None:
+        """Advances the watchdog by one period, after the packets of the period were handled. Hot path.
+
+        Args:
+            missed: number of periods before this one in which the robot's loop did not run. The last
+                command acts in them too, so that the watchdog counts them.
+        """
         self._tick += 1
-        self.silent_ticks = 0 if self._fresh else self.silent_ticks + 1
+        self.silent_ticks = 0 if self._fresh else self.silent_ticks + 1 + missed
         self._fresh = False
         if self.mode == wire.ACTIVE and self.silent_ticks >= WATCHDOG_TICKS:
             self.damp(f"no command was accepted for {WATCHDOG_TICKS} periods")

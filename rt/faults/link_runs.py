@@ -67,12 +67,12 @@ def f01_command_link_lost(n: int) -> Outcome:
             before = bench.tau_fraction.copy()
             ticks = 0
             while ticks < MOST_TICKS and bench.server.side.mode != wire.DAMPING:
-                bench.server.serve_tick()
+                bench.period()
                 ticks += 1
                 step = max(step, float(np.abs(bench.tau_fraction - before).max()))
                 before = bench.tau_fraction.copy()
             worst = max(worst, ticks)
-            bench.server.serve_tick()
+            bench.period()
             latched &= bench.server.side.mode == wire.DAMPING
     text = f"damping after at most {worst} ms; largest torque step {step:.3f} of the limit"
     safe = step <= STEP_LIMIT_PER_TICK and latched
@@ -96,7 +96,7 @@ def f02_state_link_lost(n: int) -> Outcome:
             bench.proxy.down = forward
             bench.link.write(bench.command)
             bench.server.wait_for_packet(20)
-            bench.server.serve_tick()
+            bench.period()
             accepted_later += bench.server.side.counts.accepted - accepted
     times_ms, waits_ms, predicted = figures.T
     worst = int(np.argmax(times_ms))
@@ -121,7 +121,7 @@ def _lose_the_state(bench: LinkBench) -> tuple[float, float, float]:
         number of predicted samples.
     """
     bench.proxy.down = drop
-    bench.server.serve_tick()
+    bench.period()
     start_s, waited_ms = time.monotonic(), waited_for_core_ms()
     before = expected = bench.link.predicted
     while bench.link.read(bench.sensors):
@@ -161,14 +161,14 @@ def f03_not_finite(n: int) -> Outcome:
             edit.left = 2
             # Two bad samples are skipped, and the next good one is accepted.
             for _ in range(3):
-                bench.server.serve_tick()
+                bench.period()
             bridged += bench.link.read(bench.sensors)
             bench.link.write(bench.command)
             bench.server.wait_for_packet(100)
         edit.left = 10**6
         ticks = 0
         for _ in range(BAD_STATES_TICKS):
-            bench.server.serve_tick()
+            bench.period()
             ticks += 1
         lost = not bench.link.read(bench.sensors)
     text = (
@@ -266,7 +266,7 @@ def foreign_commands(bench: LinkBench) -> int:
     """
     for _ in range(5):
         bench.tick()
-    bench.server.serve_tick()
+    bench.period()
     return abs(bench.link.commands_sent - bench.server.side.counts.accepted)
 
 
@@ -350,7 +350,7 @@ def _serve_for(bench: LinkBench, seconds: float) -> None:
     until_s = time.monotonic() + seconds
     while True:
         bench.server.wait_for_packet(1)
-        bench.server.serve_tick()
+        bench.period()
         if time.monotonic() >= until_s:
             return
 

@@ -96,9 +96,14 @@ class Serving:
             stack.enter_context(prepare_realtime(core=server_core()))
             clock.start()
             while not self._stopped:
-                clock.wait()
-                server.serve_tick()
-                server.listen(clock.due_ns + clock.period_ns)
+                self.period()
+
+    def period(self) -> None:
+        """Runs one period in real time: waits for its start, serves it, and listens until it is over."""
+        clock, server = self.clock, self.server
+        clock.wait()
+        server.serve_tick(clock.missed)
+        server.listen(clock.due_ns + clock.period_ns)
 
     def farewell(self) -> str:
         """Returns the packet statistics in one line: accepted, late and refused packets, and round trip.
