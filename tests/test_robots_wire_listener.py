@@ -64,6 +64,11 @@ def test_a_network_address_is_opened_and_freed(host: str) -> None:
     Listener(f"tcp://{host}:{port}").close()
 
 
+def test_an_endpoint_that_no_folder_protects_is_refused() -> None:
+    with pytest.raises(ConfigError, match="every user could connect"):
+        Listener("ipc://@robot")
+
+
 def test_an_address_of_another_computer_is_refused_in_a_sentence() -> None:
     with pytest.raises(ConfigError, match=r"tcp://no\.such\.invalid:4000 cannot be opened"):
         Listener("tcp://no.such.invalid:4000")

@@ -24,6 +24,11 @@ class Listener:
     """
 
     def __init__(self, endpoint: str) -> None:
+        if endpoint.startswith("ipc://@"):
+            raise ConfigError(
+                f"{endpoint}: a path that begins with '@' is in no folder, so that every user could connect; "
+                "give the path of a file"
+            )
         self._path = Path(endpoint[6:]) if endpoint.startswith("ipc://") else None
         self._inode = 0
         try:

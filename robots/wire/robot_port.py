@@ -19,7 +19,7 @@ from kilohertz.robots.wire.listener import Listener
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.zmtp import INCOMPLETE, MESSAGE, Connection, Mechanism, NullMechanism
 
-MOST_CONNECTIONS = 32
+MOST_CONNECTIONS = 64
 HOLDER_STEPS, PEER_STEPS, ALL_PEERS_STEPS = 32, 6, 64
 """Steps a period: of the holder of the lease, of each other peer, and of all other peers together."""
 MOST_ACCEPTS = 8

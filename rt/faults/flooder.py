@@ -57,7 +57,7 @@ def main(kind: str, path: str) -> None:
 def _idle(path: str) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 2 * IDLE_CONNECTIONS), most))
-    peers = []
+    peers: list[socket.socket] = []
     while len(peers) < IDLE_CONNECTIONS:
         try:
             peer = socket.socket(socket.AF_UNIX)

@@ -84,17 +84,19 @@ class Serving:
 
     def run(self) -> None:
         """Runs the server; closes it at the end, after which the robot damps its joints."""
-        server, clock = self.server, self.clock
+        server = self.server
         with ExitStack() as stack:
-            stack.callback(server.close)
             stack.enter_context(told_by_signals(self._on_signal))
+            if not server.lockstep:
+                stack.enter_context(prepare_realtime(core=server_core()))
+            # Damp first: to give back what the host granted takes a tenth of a second.
+            stack.callback(server.close)
             if server.lockstep:
                 while not self._stopped:
                     server.wait_for_command()
                     server.serve_tick()
                 return
-            stack.enter_context(prepare_realtime(core=server_core()))
-            clock.start()
+            self.clock.start()
             while not self._stopped:
                 self.period()
 
