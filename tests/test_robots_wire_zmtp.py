@@ -124,6 +124,11 @@ def test_nothing_after_a_fault_is_a_message(pair: Pair) -> None:
     assert pair.messages(wrong + READY + frame(0, b"stop")) == []
 
 
+def test_a_refused_handshake_is_not_tried_again(pair: Pair) -> None:
+    assert pair.messages(GREETING + READY.replace(b"DEALER", b"ROUTER") + READY + frame(0, b"stop")) == []
+    assert "DEALER" in pair.connection.fault
+
+
 def test_a_ping_is_answered_with_its_context(pair: Pair) -> None:
     pair.messages(GREETING + READY)
     pair.peer.recv(1000)
