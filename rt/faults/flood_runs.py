@@ -115,7 +115,7 @@ class FloodBench:
 
 def f34_flood(n: int) -> Outcome:
     """Peers flood the endpoint of `khz serve`, or hold 2000 connections, while a controller is at work."""
-    each = max(n // len(KINDS), 1)
+    each = -(-n // len(KINDS))
     damped, stops_ms, missed, sent, lost, grown_MB = [], [], 0, 0, 0, 0.0
     for kind in KINDS:
         with served(RunPlan(ROBOT, "stand", realtime=True)) as endpoint, loop_priority():
