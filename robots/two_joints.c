@@ -7,23 +7,37 @@
  * The program ends on SIGTERM and prints its counts of packets. With `wait`, the simulated time waits for each command
  * while the robot is active, for at most one second; this is for tests on busy machines. To get a driver of a real
  * robot, replace `plant_step` by the exchange with its motors.
+ *
+ * Two processes, so that no peer can hold up the motors: the loop, which has the motors and the watchdog, and the gate,
+ * which has the ZeroMQ socket. ZeroMQ reads in a thread of its own and stores a message until its last part arrives, so
+ * that the gate may be busy, grow or end. The loop takes a bounded number of packets from it in each period, through a
+ * pair of sockets whose queue the kernel bounds. It never waits for the gate: without it the robot only damps.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <math.h>
 #include <msgpack.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 #include <zmq.h>
 
 enum { VERSION = 1, MAX_BYTES = 4096, N = 2, MAX_PEERS = 4, REMEMBERED = 64 };
 enum { STANDBY, ARMED, ACTIVE, DAMPING };
 enum { HOLD = 3, WATCHDOG = 20, ARMED_PERIODS = 5000, FORGET_PERIODS = 2000 };
+enum { PACKETS_A_PERIOD = 32, QUEUED = 16, GATE_AGAIN_PERIODS = 100, MAX_ID = 255 };
+enum { LOOP_PRIORITY = 80, GATE_DATA_BYTES = 64 << 20, QUEUE_BYTES = 32 << 10, GOODBYE_MS = 200 };
 
 static const double DT = 0.001, PI = 3.14159265358979323846;
 static const double TORQUE_LIMIT = 50.0, SPEED_LIMIT = 10.0, POSITION_LIMIT = 3.0, DAMPING_GAIN = 2.0;
@@ -31,10 +45,12 @@ static const char *ROBOT = "two_joints", *UNITS = "rad rad/s Nm m/s2 N s";
 static const char *JOINTS[N] = {"shoulder_joint", "elbow_joint"};
 
 typedef struct { double q_des[N], v_des[N], kp[N], kd[N], tau_ff[N]; } Command;
-typedef struct { unsigned char id[256]; size_t size; long heard; char name[81]; } Peer;
+typedef struct { unsigned char id[MAX_ID]; size_t size; long heard; char name[81]; } Peer;
 
 static volatile sig_atomic_t stop_asked;
-static void *router;
+static int to_gate = -1, gates;
+static pid_t gate_process;
+static long gate_ended;
 static Peer peers[MAX_PEERS];
 static int n_peers, holder = -1, mode = STANDBY, fresh;
 static uint64_t epoch, last_seq, state_seq, accepted, refused, late, damped;
@@ -67,6 +83,105 @@ static void plant_step(void) {
     for (int i = 0; i < N; i++) q[i] += DT * v[i];
 }
 
+/* The gate: a process of its own, between the ZeroMQ socket and the loop. A packet between the two is the length of
+ * the peer's routing id (one byte), the routing id, and the message. */
+
+/* Passes one message to the loop; drops everything that does not have the form of a message. */
+static void gate_in(void *router, int loop) {
+    static unsigned char packet[1 + MAX_ID + MAX_BYTES + 1];
+    int more = 0, parts = 1, size = -1, id_size = zmq_recv(router, packet + 1, MAX_ID, ZMQ_DONTWAIT);
+    size_t option = sizeof more;
+    if (id_size < 0 || id_size > MAX_ID) return;
+    packet[0] = (unsigned char)id_size;
+    zmq_getsockopt(router, ZMQ_RCVMORE, &more, &option);
+    while (more) {
+        size = zmq_recv(router, packet + 1 + id_size, MAX_BYTES + 1, 0);
+        parts++;
+        zmq_getsockopt(router, ZMQ_RCVMORE, &more, &option);
+    }
+    if (parts == 2 && size > 0 && size <= MAX_BYTES)
+        send(loop, packet, 1 + (size_t)id_size + (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Passes one packet of the loop to its peer; returns 0 when the loop has ended. */
+static int gate_out(void *router, int loop) {
+    static unsigned char packet[1 + MAX_ID + MAX_BYTES];
+    ssize_t size = recv(loop, packet, sizeof packet, MSG_DONTWAIT);
+    if (size < 0) return errno == EAGAIN || errno == EINTR;
+    if (size < 1 + packet[0]) return 0;
+    size_t id_size = packet[0];
+    if (zmq_send(router, packet + 1, id_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
+        zmq_send(router, packet + 1 + id_size, (size_t)size - 1 - id_size, ZMQ_DONTWAIT);
+    return 1;
+}
+
+static int gate(const char *endpoint, int loop) {
+    int linger = GOODBYE_MS, queued = QUEUED;
+    struct rlimit data = {GATE_DATA_BYTES, GATE_DATA_BYTES}, core = {0, 0};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGINT, SIG_IGN); /* The loop says when to end. */
+    signal(SIGTERM, SIG_IGN);
+    /* Where a peer makes ZeroMQ store more than this, ZeroMQ ends this process, and the loop starts a new one. */
+    setrlimit(RLIMIT_DATA, &data);
+    setrlimit(RLIMIT_CORE, &core);
+    void *context = zmq_ctx_new(), *router = zmq_socket(context, ZMQ_ROUTER);
+    zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &(int64_t){MAX_BYTES}, sizeof(int64_t));
+    zmq_setsockopt(router, ZMQ_RCVHWM, &queued, sizeof queued);
+    zmq_setsockopt(router, ZMQ_SNDHWM, &queued, sizeof queued);
+    zmq_setsockopt(router, ZMQ_LINGER, &linger, sizeof linger);
+    umask(0177); /* Only this user may connect to an ipc socket. */
+    if (zmq_bind(router, endpoint)) {
+        fprintf(stderr, "%s: %s\n", endpoint, zmq_strerror(errno));
+        return 3;
+    }
+    send(loop, "", 1, MSG_NOSIGNAL); /* A packet without an id: the endpoint is open. */
+    for (int alive = 1; alive;) {
+        /* Nothing is read from the peers while the queue to the loop is full: their own queues then fill, and ZeroMQ
+         * takes from each of them in turn. */
+        struct pollfd writable = {loop, POLLOUT, 0};
+        int full = poll(&writable, 1, 0) == 0;
+        zmq_pollitem_t items[2] = {{NULL, loop, ZMQ_POLLIN, 0}, {router, 0, ZMQ_POLLIN, 0}};
+        zmq_poll(items, full ? 1 : 2, full ? 1 : 100);
+        if (items[0].revents) alive = gate_out(router, loop);
+        if (!full && items[1].revents) gate_in(router, loop);
+    }
+    zmq_close(router);
+    zmq_ctx_term(context);
+    return 0;
+}
+
+/* Starts the gate; returns 0 if the process cannot be started. */
+static int start_gate(const char *endpoint) {
+    int pair[2], queue = QUEUE_BYTES;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) return 0;
+    for (int end = 0; end < 2; end++) setsockopt(pair[end], SOL_SOCKET, SO_SNDBUF, &queue, sizeof queue);
+    gate_process = fork();
+    if (gate_process == 0) {
+        close(pair[0]);
+        _exit(gate(endpoint, pair[1]));
+    }
+    close(pair[1]);
+    to_gate = gate_process > 0 ? pair[0] : (close(pair[0]), -1);
+    gates++;
+    return gate_process > 0;
+}
+
+/* Without the gate all peers are gone; the watchdog damps if one of them commanded. */
+static void gate_has_ended(void) {
+    close(to_gate);
+    to_gate = holder = -1;
+    n_peers = 0;
+    gate_ended = tick;
+}
+
+static void end_gate(void) {
+    if (to_gate >= 0) close(to_gate);
+    for (int waited_ms = 0; waitpid(gate_process, NULL, WNOHANG) == 0; waited_ms++) {
+        if (waited_ms == 2 * GOODBYE_MS) kill(gate_process, SIGKILL);
+        usleep(1000);
+    }
+}
+
 /* Sending. */
 
 static void begin(msgpack_sbuffer *buffer, msgpack_packer *packer, const char *kind, size_t fields) {
@@ -86,8 +201,10 @@ static void pack_block(msgpack_packer *packer, const double *values, size_t n) {
 }
 
 static void end(msgpack_sbuffer *buffer, const Peer *peer) {
-    zmq_send(router, peer->id, peer->size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    zmq_send(router, buffer->data, buffer->size, ZMQ_DONTWAIT);
+    unsigned char size = (unsigned char)peer->size;
+    struct iovec parts[3] = {{&size, 1}, {(void *)peer->id, peer->size}, {buffer->data, buffer->size}};
+    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 3};
+    sendmsg(to_gate, &packet, MSG_DONTWAIT | MSG_NOSIGNAL); /* A packet that does not fit is dropped. */
     msgpack_sbuffer_destroy(buffer);
 }
 
@@ -312,28 +429,24 @@ static void handle(Peer *sender, const msgpack_object *message) {
 
 /* Handles one received packet, if there is one. */
 static int receive(void) {
-    static char payload[MAX_BYTES + 1];
-    Peer sender = {.heard = tick};
-    int id_size = zmq_recv(router, sender.id, sizeof sender.id, ZMQ_DONTWAIT);
-    if (id_size < 0) return 0;
-    sender.size = (size_t)id_size;
-    int more = 0, size = -1, parts = 1;
-    size_t option = sizeof more;
-    zmq_getsockopt(router, ZMQ_RCVMORE, &more, &option);
-    while (more) {
-        size = zmq_recv(router, payload, sizeof payload, 0);
-        parts++;
-        zmq_getsockopt(router, ZMQ_RCVMORE, &more, &option);
+    static unsigned char packet[1 + MAX_ID + MAX_BYTES];
+    if (to_gate < 0) return 0;
+    ssize_t length = recv(to_gate, packet, sizeof packet, MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+    if (length <= 0) {
+        gate_has_ended();
+        return 0;
     }
-    if (parts != 2 || size <= 0 || size > MAX_BYTES) {
-        refused++;
-        return 1;
-    }
+    Peer sender = {.heard = tick, .size = packet[0]};
+    if (length <= 1 + (ssize_t)sender.size) return 1; /* The gate says that it is open. */
+    memcpy(sender.id, packet + 1, sender.size);
+    const char *payload = (const char *)packet + 1 + sender.size;
+    size_t size = (size_t)length - 1 - sender.size;
     msgpack_unpacked unpacked;
     msgpack_unpacked_init(&unpacked);
     size_t offset = 0;
-    if (msgpack_unpack_next(&unpacked, payload, (size_t)size, &offset) == MSGPACK_UNPACK_SUCCESS &&
-        offset == (size_t)size && unpacked.data.type == MSGPACK_OBJECT_ARRAY && unpacked.data.via.array.size >= 2 &&
+    if (msgpack_unpack_next(&unpacked, payload, size, &offset) == MSGPACK_UNPACK_SUCCESS &&
+        offset == size && unpacked.data.type == MSGPACK_OBJECT_ARRAY && unpacked.data.via.array.size >= 2 &&
         is_number(&unpacked.data.via.array.ptr[0])) {
         if (unpacked.data.via.array.ptr[0].via.u64 == VERSION)
             handle(&sender, &unpacked.data);
@@ -360,30 +473,28 @@ int main(int count, char **arguments) {
         return 2;
     }
     model_sha = arguments[2];
-    int wait = count > 3 && !strcmp(arguments[3], "wait"), most = MAX_BYTES, linger = 200;
+    int wait = count > 3 && !strcmp(arguments[3], "wait");
     struct timespec due;
     clock_gettime(CLOCK_REALTIME, &due);
     srandom((unsigned)(due.tv_nsec ^ due.tv_sec));
     epoch = ((uint64_t)random() << 31 | (uint64_t)random()) + 1;
-    void *context = zmq_ctx_new();
-    router = zmq_socket(context, ZMQ_ROUTER);
-    zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &(int64_t){most}, sizeof(int64_t));
-    zmq_setsockopt(router, ZMQ_LINGER, &linger, sizeof linger);
-    umask(0177); /* Only this user may connect to an ipc socket. */
-    if (zmq_bind(router, arguments[1])) {
-        fprintf(stderr, "%s: %s\n", arguments[1], zmq_strerror(errno));
-        return 3;
-    }
+    char opened;
+    if (!start_gate(arguments[1]) || recv(to_gate, &opened, 1, 0) != 1) return 3;
+    /* The loop, and not the gate, runs before all ordinary programs, if the host permits it. */
+    struct sched_param priority = {LOOP_PRIORITY};
+    if (!wait) sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
     printf("serving %s at %s\n", ROBOT, arguments[1]);
     fflush(stdout);
     clock_gettime(CLOCK_MONOTONIC, &due);
     while (!stop_asked) {
-        while (receive()) continue;
-        zmq_pollitem_t item = {router, 0, ZMQ_POLLIN, 0};
+        for (int packets = 0; packets < PACKETS_A_PERIOD && receive(); packets++) continue;
+        struct pollfd item = {to_gate, POLLIN, 0};
         for (int tries = 0; wait && mode == ACTIVE && !fresh && !silent && tries < 1000 && !stop_asked; tries++)
-            if (zmq_poll(&item, 1, 1) > 0) receive();
+            if (poll(&item, 1, 1) > 0) receive();
+        if (to_gate < 0 && tick - gate_ended > GATE_AGAIN_PERIODS && waitpid(gate_process, NULL, WNOHANG))
+            start_gate(arguments[1]);
         tick++;
         silent = fresh ? 0 : silent + 1;
         fresh = 0;
@@ -402,9 +513,9 @@ int main(int count, char **arguments) {
         if (!(wait && mode == ACTIVE)) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
         else clock_gettime(CLOCK_MONOTONIC, &due);
     }
-    printf("accepted %lu refused %lu late %lu damped %lu mode %d q %.6f %.6f\n", accepted, refused, late, damped, mode,
-           q[0], q[1]);
-    zmq_close(router);
-    zmq_ctx_term(context);
+    printf("accepted %lu refused %lu late %lu damped %lu mode %d q %.6f %.6f gates %d\n", accepted, refused, late, damped,
+           mode, q[0], q[1], gates);
+    fflush(stdout);
+    end_gate();
     return 0;
 }

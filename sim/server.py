@@ -17,7 +17,7 @@ from kilohertz.robots.model.rows import CommandRow
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.arming import SAMPLES, SelfTest
 from kilohertz.robots.wire.endpoint import KeyPair
-from kilohertz.robots.wire.robot_port import RobotPort
+from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.robots.wire.robot_side import TRUTH, RobotSide
 from kilohertz.robots.wire.row_messages import TruthRow, identity
 from kilohertz.sim.scenario_schema import Scenario
@@ -25,6 +25,7 @@ from kilohertz.sim.simulated_robot import SimulatedRobot
 from kilohertz.sim.world import STEP_S
 
 LOCKSTEP_PATIENCE_S = 1.0
+LOCKSTEP_WAIT_MS = 20
 SLOTS = 64
 LISTEN_MARGIN_NS = 100_000
 
@@ -42,7 +43,6 @@ class SimulatedServer:
         endpoint: address to bind, `ipc://PATH` or `tcp://HOST:PORT`.
         seed: random seed of the run, as for `SimulatedRobot`.
         lockstep: whether the simulated time waits for each command, instead of following the clock.
-        core: CPU core on which the robot will be served in real time; None for any core.
         key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
 
@@ -62,7 +62,6 @@ class SimulatedServer:
         *,
         seed: int = 0,
         lockstep: bool = False,
-        core: int | None = None,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
@@ -80,9 +79,7 @@ class SimulatedServer:
             robot, identity(robot, STEP_S), self._take, self._self_test.problem, options=(TRUTH,)
         )
         self.endpoint = endpoint
-        self._port = RobotPort(
-            self.side, endpoint, realtime=not lockstep, core=core, key=key, trusted=trusted
-        )
+        self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
         self._sensors = robot.new_sensor_row()
         self._commands = [robot.new_command_row() for _ in range(SLOTS)]
         self._due = [-1] * SLOTS
@@ -112,9 +109,9 @@ class SimulatedServer:
         self._hang_up()
 
     def wait_for_command(self) -> None:
-        """Waits for a packet, in lockstep: up to 1 s if a command is due, else up to one period."""
+        """Waits for a packet, in lockstep: up to 20 ms if a command is due, else up to one period."""
         patient = self.side.mode == wire.ACTIVE and self.side.silent_ticks == 0
-        self._port.wait(1000.0 * LOCKSTEP_PATIENCE_S if patient else 1000.0 * STEP_S)
+        self._port.wait(LOCKSTEP_WAIT_MS if patient else 1000.0 * STEP_S)
 
     def wait_for_packet(self, timeout_ms: int) -> None:
         """Waits at most `timeout_ms` for a packet; for callers that advance the time themselves."""
@@ -128,13 +125,17 @@ class SimulatedServer:
         """
         self._port.listen(until_ns - LISTEN_MARGIN_NS)
 
-    def serve_tick(self) -> None:
-        """Runs one period: handles packets, advances the simulation, and sends the state. Hot path."""
+    def serve_tick(self, missed: int = 0) -> None:
+        """Runs one period: handles packets, advances the simulation, and sends the state. Hot path.
+
+        Args:
+            missed: number of periods before this one that the caller's clock has skipped.
+        """
         self.take_in()
         side = self.side
         if self.lockstep and side.mode == wire.ACTIVE and self._answered < self._tick and self._patient():
             return
-        side.tick()
+        side.tick(missed)
         self._follow_mode()
         if self._moving:
             self._step()
@@ -219,6 +220,9 @@ class SimulatedServer:
         # The round trip from state to command begins here: the simulation step is done, and no packet that
         # would wake the controller, such as the true state, has been sent yet.
         now_ns = time.monotonic_ns()
+        news = self._port.news(now_ns)
+        if news:
+            self._tell_event(CUT_OFF, news)
         side.forget_silent(now_ns)
         state = side.state(self._sensors, now_ns)
         self._tick_of_state[side.state_seq % SLOTS] = self._tick
@@ -245,6 +249,11 @@ class SimulatedServer:
     def _tell_event(self, kind: str, text: str) -> None:
         self._port.tell(wire.pack("event", self.simulated.t_s, kind, text[: wire.MAX_TEXT]))
 
+    @property
+    def cut_off(self) -> tuple[int, str]:
+        """Number of connections that were cut off, and a sentence about the last one; empty if none was."""
+        return self._port.cut_off, self._port.last_cut_off
+
     def close(self) -> None:
         """Leaves the robot damping, sends the last state to all peers, and frees the endpoint."""
         self.side.damp("the simulated robot is shutting down")
@@ -254,4 +263,4 @@ class SimulatedServer:
 
     def abandon(self) -> None:
         """Frees the endpoint at once and sends nothing, as if the process had been killed."""
-        self._port.abandon()
+        self._port.close()

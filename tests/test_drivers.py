@@ -17,6 +17,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink, stop_robot
 from kilohertz.rt.doctor.check import Check, Status
 from kilohertz.rt.doctor.report import Report
+from kilohertz.rt.faults.flooder import flooding
 from kilohertz.rt.run.session import RunPlan, Session
 
 pytestmark = pytest.mark.host
@@ -116,6 +117,51 @@ def test_a_driver_damps_alone_until_it_is_armed_again(served):
     assert link.epoch > first
     link.close()
     assert farewell(process)["damped"] == 1
+
+
+def words_at_the_end(process):
+    process.send_signal(signal.SIGTERM)
+    return process.communicate(timeout=20)[0].split()
+
+
+@pytest.mark.parametrize("kind", ["junk", "big messages", "valid heartbeats", "messages that are too long"])
+def test_a_flood_keeps_neither_the_commands_nor_a_stop_away(served, kind):
+    endpoint, process = served
+    robot = RobotModel.load(str(ROBOT))
+    link = ZmqLink(robot, endpoint, lockstep=True)
+    with flooding(kind, endpoint.removeprefix("ipc://"), 2):
+        link.arm()
+        sensors, command = robot.new_sensor_row(), robot.new_command_row()
+        command.kd[:] = 1.0
+        for _ in range(100):
+            assert link.read(sensors)
+            link.write(command)
+        stop_robot(endpoint, "test")
+        link.abandon()
+        words = words_at_the_end(process)
+    assert int(words[words.index("accepted") + 1]) >= 90
+    assert int(words[words.index("mode") + 1]) == 3
+    assert int(words[words.index("gates") + 1]) == 1
+
+
+def test_an_endless_message_ends_the_gate_and_not_the_robot(served):
+    endpoint, process = served
+    robot = RobotModel.load(str(ROBOT))
+    link = ZmqLink(robot, endpoint, lockstep=True, silent_ms=2000)
+    link.arm()
+    sensors, command = robot.new_sensor_row(), robot.new_command_row()
+    command.kd[:] = 1.0
+    with flooding("endless messages in parts", endpoint.removeprefix("ipc://"), 1):
+        while link.read(sensors):
+            link.write(command)
+    link.abandon()
+    # The robot damps without its controller, and a new gate lets it in again.
+    again = ZmqLink(robot, endpoint, lockstep=True)
+    again.arm()
+    again.close()
+    words = words_at_the_end(process)
+    assert int(words[words.index("damped") + 1]) >= 1
+    assert int(words[words.index("gates") + 1]) >= 2
 
 
 def test_a_stop_needs_no_lease(served):

@@ -21,6 +21,7 @@ from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.maker_bridge import ArmBridge
 from kilohertz.robots.wire.universal_robots import UniversalRobotsArm
 from kilohertz.robots.wire.zmq_link import ZmqLink, stop_robot
+from kilohertz.rt.faults.flooder import flooding
 from kilohertz.rt.run.session import RunPlan, Session
 
 pytestmark = pytest.mark.host
@@ -56,7 +57,6 @@ class Bridged:
             connect("here"),
             endpoint,
             answer_ns=PATIENCE_NS,
-            realtime=False,
             sleep=lambda due_ns: None,
         )
         self.arm = stand_ins.arms[-1]
@@ -159,6 +159,27 @@ def test_a_controller_that_dies_leaves_the_arm_braked_and_held(bridged: Bridged)
     commanded(bridged, 10).close()
     bridged.wait(lambda: still(bridged))
     assert bridged.arm.violations == []
+
+
+def test_a_flood_neither_disturbs_a_controller_nor_keeps_the_arm_from_being_braked(bridged: Bridged) -> None:
+    bridged.bridge._answer_ns = 20_000_000
+    with flooding("junk", bridged.endpoint.removeprefix("ipc://"), 2):
+        link = commanded(bridged, 100, tau=3.0)
+        link.abandon()
+        bridged.wait(lambda: bridged.bridge.side.mode == wire.DAMPING)
+        bridged.wait(lambda: still(bridged))
+    assert bridged.bridge.side.counts.accepted >= 95
+    assert bridged.arm.violations == []
+
+
+def test_cycles_of_the_arm_that_the_bridge_missed_count_as_silence(bridged: Bridged) -> None:
+    bridge, arm = bridged.bridge, bridged.bridge._arm
+    bridge._read_at_s, arm.t_s = 5.0, 5.0 + 1e-3 * arm.periods
+    assert bridge._missed() == 0
+    arm.t_s += 1e-3 * (arm.periods + 7)
+    assert bridge._missed() == 7
+    arm.t_s -= 100.0
+    assert bridge._missed() == 0
 
 
 def test_a_torque_step_reaches_the_arm_as_a_ramp(bridged: Bridged) -> None:

@@ -21,8 +21,8 @@ from kilohertz.robots.wire.endpoint import (
     new_key,
     trusted_keys,
 )
+from kilohertz.robots.wire.listener import Listener
 from kilohertz.robots.wire.own_peer import require_own_folder, require_own_peer
-from kilohertz.robots.wire.sockets import new_context, robot_socket
 from kilohertz.robots.wire.zmq_link import stop_robot
 
 STRANGER = 54321
@@ -122,14 +122,12 @@ def test_a_stranger_who_comes_after_the_check_is_found_when_he_answers(tmp_path)
 def test_only_this_user_can_connect_to_the_robots_socket(tmp_path):
     before = os.umask(0)
     try:
-        context = new_context(realtime=False)
-        router = robot_socket(context, f"ipc://{tmp_path / 'robot'}", None)
+        listener = Listener(f"ipc://{tmp_path / 'robot'}")
         assert stat.S_IMODE((tmp_path / "robot").stat().st_mode) == 0o600
         assert os.umask(0) == 0
     finally:
         os.umask(before)
-    router.close(0)
-    context.term()
+    listener.close()
 
 
 def table(port: int, uid: int) -> str:

@@ -318,6 +318,18 @@ def test_silence_is_counted_from_the_last_command_that_was_taken(bench):
     assert bench.side.holder == ""
 
 
+def test_periods_in_which_the_loop_did_not_run_are_silent_too(bench):
+    epoch = bench.arm()
+    bench.order(epoch, 1)
+    bench.side.tick(missed=50)
+    # A command that waits when the loop runs again is fresh.
+    assert (bench.side.mode, bench.side.silent_ticks) == (wire.ACTIVE, 0)
+    bench.side.tick(missed=WATCHDOG_TICKS - 2)
+    assert bench.side.mode == wire.ACTIVE
+    bench.side.tick()
+    assert bench.side.mode == wire.DAMPING
+
+
 def test_the_first_reason_to_damp_stays(bench):
     epoch = bench.arm()
     bench.order(epoch, 1)

@@ -323,6 +323,22 @@ def test_states_that_are_overdue_are_predicted_and_then_it_gives_up(armed):
     assert "no state was received" in link.lost_because
 
 
+def test_a_robot_that_floods_the_link_with_other_messages_does_not_hold_up_the_tick(armed, monkeypatch):
+    _, link, _ = armed
+    event, received = wire.pack("event", 0.0, "noise", "again"), 0
+
+    def receive(flags=0):
+        nonlocal received
+        received += 1
+        assert received < 10_000_000, "the tick never ends"
+        return event
+
+    monkeypatch.setattr(link, "_receive", receive)
+    assert not link.read(ROBOT.new_sensor_row())
+    assert "no state" in link.lost_because
+    assert received > 3
+
+
 def test_a_state_whose_truth_has_come_is_not_overdue_yet(armed, monkeypatch):
     robot, link, sensors = armed
     commanded(robot, link, sensors)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 
 import pytest
@@ -32,6 +33,37 @@ def test_it_serves_period_by_period_until_it_is_told_to_stop(tmp_path):
     assert len(slept) == 50
     assert server.side.mode == wire.DAMPING
     assert serving.farewell().endswith("mode damping")
+
+
+def test_periods_that_the_loop_missed_count_for_the_watchdog(tmp_path, monkeypatch):
+    server = build_server("ur5", f"ipc://{tmp_path / 'robot'}", scenario="stand")
+    now_ns, missed = [0], []
+    monkeypatch.setattr(server.side, "tick", missed.append)
+
+    def sleep_until(due_ns):
+        now_ns[0] = due_ns
+
+    serving = Serving(server, GridClock(sleep_until=sleep_until, now=lambda: now_ns[0]))
+    serving.clock.start()
+    for stall_ns in (0, 0, 5_200_000, 0):
+        now_ns[0] += stall_ns
+        serving.period()
+    assert missed == [0, 0, 5, 0]
+    server.close()
+
+
+def test_it_says_at_the_end_who_was_cut_off(tmp_path):
+    server = build_server("ur5", f"ipc://{tmp_path / 'robot'}", scenario="stand", lockstep=True)
+    serving = Serving(server)
+    assert "cut off" not in serving.farewell()
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(tmp_path / "robot"))
+        peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        for _ in range(3):
+            server.serve_tick()
+    text = f"1 connections cut off; the last one: cut off process {os.getpid()} of user {os.getuid()}: "
+    assert text in serving.farewell()
+    server.close()
 
 
 def test_it_tells_how_long_commands_took(tmp_path):

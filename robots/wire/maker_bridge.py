@@ -24,7 +24,7 @@ from kilohertz.robots.wire.driver import FILE, load_driver
 from kilohertz.robots.wire.endpoint import KeyPair
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.maker_arm import Arm, ArmStoppedError
-from kilohertz.robots.wire.robot_port import RobotPort
+from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.row_messages import identity
 
@@ -55,8 +55,6 @@ class ArmBridge:
         arm: connection to the arm.
         endpoint: address at which controllers reach the arm.
         answer_ns: time to wait for the answer to each state [ns].
-        realtime: whether the link's I/O thread asks for real-time priority.
-        core: CPU core on which `cycle` will be called; None for any core.
         key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
         sleep: function that sleeps until a time of the monotonic clock [ns].
@@ -75,8 +73,6 @@ class ArmBridge:
         endpoint: str,
         *,
         answer_ns: int = ANSWER_NS,
-        realtime: bool = True,
-        core: int | None = None,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
         sleep: Callable[[int], None] = sleep_until,
@@ -95,7 +91,7 @@ class ArmBridge:
         self._sleep = sleep
         self._self_test = SelfTest(robot, PERIOD_S)
         self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem)
-        self._port = RobotPort(self.side, endpoint, realtime=realtime, core=core, key=key, trusted=trusted)
+        self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
 
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()
@@ -107,6 +103,7 @@ class ArmBridge:
         self._sensors = robot.new_sensor_row()
         self._command = robot.new_command_row()
         self._answered = 0
+        self._read_at_s = np.nan
         self._engaged = False
         self._cycles_at_rest = 0
         self._was_damping = False
@@ -115,6 +112,11 @@ class ArmBridge:
         self._written = np.zeros(robot.na)
         self._work = np.zeros(robot.na)
         self._bound = np.zeros(robot.na)
+
+    @property
+    def cut_off(self) -> tuple[int, str]:
+        """Number of connections that were cut off, and a sentence about the last one; empty if none was."""
+        return self._port.cut_off, self._port.last_cut_off
 
     @property
     def engaged(self) -> bool:
@@ -142,25 +144,36 @@ class ArmBridge:
             sensors.tau[:] = arm.tau
         else:
             np.add(self._gravity, self._written, out=sensors.tau)
+        missed = self._missed()
         for period in range(arm.periods):
             if period:
+                missed = 0
                 self._sleep(start_ns + period * PERIOD_NS)
             # An arm with a cycle of several periods has no state for each of them: in between, the joint
             # positions are extrapolated at constant velocity.
             np.multiply(arm.v, period * PERIOD_S, out=self._work)
             np.add(arm.q, self._work, out=sensors.q)
             sensors.t_s[0] = arm.t_s + period * PERIOD_S
-            self._tick()
+            self._tick(missed)
             if period == 0:
                 self._drive()
 
-    def _tick(self) -> None:
+    def _missed(self) -> int:
+        """Returns the number of periods that passed on the arm's clock without a cycle of this bridge."""
+        arm = self._arm
+        passed_s, self._read_at_s = arm.t_s - self._read_at_s, arm.t_s
+        return max(round(passed_s / PERIOD_S) - arm.periods, 0) if passed_s > 0.0 else 0
+
+    def _tick(self, missed: int) -> None:
         """Runs one period of the wire protocol: handles packets, sends a state, and waits for its answer."""
         port, side = self._port, self.side
         port.take_in()
-        side.tick()
+        side.tick(missed)
         self._tell_damping()
         now_ns = time.monotonic_ns()
+        news = port.news(now_ns)
+        if news:
+            port.tell(wire.pack("event", self._arm.t_s, CUT_OFF, news[: wire.MAX_TEXT]))
         side.forget_silent(now_ns)
         self._self_test.add(self._sensors)
         port.tell(side.state(self._sensors, now_ns))

@@ -132,6 +132,11 @@ class RobotSide:
         return self.peers[self._holder].name if self._holder is not None else ""
 
     @property
+    def lease_holder(self) -> bytes | None:
+        """Routing id of the controller that holds the lease; None if no controller holds it."""
+        return self._holder
+
+    @property
     def held_share(self) -> float:
         """Weight of the last command: 1 until 3 periods of silence, then linearly to 0 at 20 periods."""
         fading = (self.silent_ticks - HOLD_TICKS) / (WATCHDOG_TICKS - HOLD_TICKS)
@@ -301,10 +306,15 @@ class RobotSide:
         self.epoch += 1
         self._holder = None
 
-    def tick(self) -> None:
-        """Advances the watchdog by one period, after the packets of the period were handled. Hot path."""
+    def tick(self, missed: int = 0) -> None:
+        """Advances the watchdog by one period, after the packets of the period were handled. Hot path.
+
+        Args:
+            missed: number of periods before this one in which the robot's loop did not run. The last
+                command acts in them too, so that the watchdog counts them.
+        """
         self._tick += 1
-        self.silent_ticks = 0 if self._fresh else self.silent_ticks + 1
+        self.silent_ticks = 0 if self._fresh else self.silent_ticks + 1 + missed
         self._fresh = False
         if self.mode == wire.ACTIVE and self.silent_ticks >= WATCHDOG_TICKS:
             self.damp(f"no command was accepted for {WATCHDOG_TICKS} periods")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
-import zmq.utils.z85
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire import messages as wire
@@ -20,8 +19,9 @@ IO_PRIORITY = 85
 QUEUED_STATES = 64
 QUEUED_COMMANDS = 8
 POLL_MS = 1
+RETRY_MS = 50
+MOST_PARTS = 64
 ASK_AGAIN_S = 0.1
-ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 
 
 def new_context(*, realtime: bool, core: int | None = None) -> Any:
@@ -66,42 +66,9 @@ def _may_run_on(core: int) -> bool:
     return True
 
 
-def robot_socket(context: Any, endpoint: str, key: KeyPair | None) -> Any:
-    """Makes and binds the robot's socket; each peer has its own send queue, so a slow peer delays no other.
-
-    Args:
-        context: ZeroMQ context.
-        endpoint: address to bind.
-        key: the robot's key pair; None for a link without keys.
-
-    Raises:
-        ConfigError: the endpoint cannot be bound.
-    """
-    router = context.socket(zmq.ROUTER)
-    router.set(zmq.LINGER, 200)
-    router.set(zmq.MAXMSGSIZE, wire.MAX_BYTES)
-    # A send to a peer that has disconnected fails instead of vanishing: its lease ends with it.
-    router.set(zmq.ROUTER_MANDATORY, 1)
-    router.set(zmq.SNDHWM, QUEUED_STATES)
-    router.set(zmq.RCVHWM, QUEUED_STATES)
-    if key is not None:
-        router.set(zmq.CURVE_SERVER, 1)
-        router.set(zmq.CURVE_SECRETKEY, key.secret.encode())
-        router.set(zmq.CURVE_PUBLICKEY, key.public.encode())
-    # Connecting to an ipc socket needs the permission to write it: without keys, only this user has it.
-    before = os.umask(0o177) if key is None else None
-    try:
-        router.bind(endpoint)
-    except zmq.ZMQError as error:
-        router.close(0)
-        raise ConfigError(f"the endpoint {endpoint} cannot be opened: {error.strerror}") from None
-    finally:
-        if before is not None:
-            os.umask(before)
-    return router
-
-
-def controller_socket(context: Any, endpoint: str, key: KeyPair | None, robot_key: str | None) -> Any:
+def controller_socket(
+    context: Any, endpoint: str, key: KeyPair | None, robot_key: str | None, *, retry_ms: int = RETRY_MS
+) -> Any:
     """Makes and connects the controller's socket; a message that cannot be sent at once is dropped.
 
     Args:
@@ -109,6 +76,7 @@ def controller_socket(context: Any, endpoint: str, key: KeyPair | None, robot_ke
         endpoint: address of the robot.
         key: the controller's key pair; None for a link without keys.
         robot_key: the robot's public key in Z85; None for a link without keys.
+        retry_ms: time after which a connection that failed or ended is tried again [ms].
 
     Raises:
         ConfigError: the endpoint is not valid.
@@ -119,7 +87,7 @@ def controller_socket(context: Any, endpoint: str, key: KeyPair | None, robot_ke
     dealer.set(zmq.IMMEDIATE, 1)
     dealer.set(zmq.SNDHWM, QUEUED_COMMANDS)
     dealer.set(zmq.RCVHWM, QUEUED_STATES)
-    dealer.set(zmq.RECONNECT_IVL, 50)
+    dealer.set(zmq.RECONNECT_IVL, retry_ms)
     dealer.set(zmq.RCVTIMEO, POLL_MS)
     if key is not None and robot_key is not None:
         dealer.set(zmq.CURVE_SERVERKEY, robot_key.encode())
@@ -160,9 +128,11 @@ def receive(dealer: Any, flags: int = 0) -> bytes | None:
     except zmq.Again:
         return None
     if dealer.getsockopt(zmq.RCVMORE):
-        # No message of the protocol has several parts: all of them are dropped.
-        while dealer.getsockopt(zmq.RCVMORE):
+        # No message of the protocol has several parts: they are dropped, an endless number of them in turns.
+        for _ in range(MOST_PARTS):
             dealer.recv(zmq.NOBLOCK)
+            if not dealer.getsockopt(zmq.RCVMORE):
+                break
         return b""
     return payload
 
@@ -224,44 +194,3 @@ def ask(
     if refused:
         raise ConfigError(f"{endpoint}: {refused} messages of the robot were refused: {why}")
     raise LinkLostError(f"{endpoint}: no robot answers at this endpoint within {timeout_s:g} s")
-
-
-class Doorkeeper:
-    """Accepts only connections of peers whose public keys are listed.
-
-    libzmq asks for the decision at each new connection through ZAP (the ZeroMQ authentication protocol).
-
-    Args:
-        context: context of the robot's socket; that socket must be made after this object.
-        trusted: accepted public keys in Z85.
-
-    Attributes:
-        turned_away: number of refused connections.
-    """
-
-    def __init__(self, context: Any, trusted: frozenset[str]) -> None:
-        self._trusted = trusted
-        self._socket = context.socket(zmq.ROUTER)
-        self._socket.set(zmq.LINGER, 0)
-        self._socket.bind(ZAP_ENDPOINT)
-        self.turned_away = 0
-
-    def answer(self) -> None:
-        """Answers one pending authentication request, if there is one; never waits."""
-        if not has_come(self._socket):
-            return
-        try:
-            frames = self._socket.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
-            return
-        # peer, empty, version, request, domain, address, identity, mechanism, credentials
-        if len(frames) != 9 or frames[2] != b"1.0":
-            return
-        known = frames[7] == b"CURVE" and zmq.utils.z85.encode(frames[8]).decode() in self._trusted
-        status = (b"200", b"OK") if known else (b"400", b"not on the list of trusted keys")
-        self.turned_away += not known
-        self._socket.send_multipart([frames[0], b"", b"1.0", frames[3], *status, b"", b""])
-
-    def close(self) -> None:
-        """Closes the authentication socket; no further peer is accepted."""
-        self._socket.close(0)

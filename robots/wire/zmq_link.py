@@ -25,12 +25,13 @@ from kilohertz.robots.wire.refusals import RefusedStates
 from kilohertz.robots.wire.robot_side import TRUTH
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
 from kilohertz.robots.wire.silence import PREDICT_AFTER_POLLS, Patience, Silence
-from kilohertz.robots.wire.sockets import ask, controller_socket, new_context, receive, send
+from kilohertz.robots.wire.sockets import POLL_MS, ask, controller_socket, new_context, receive, send
 
 Between = Callable[[], None]
 
 ANSWER_S = 5.0
 HEARTBEAT_S = 0.5
+POLL_S = 1e-3 * POLL_MS
 SILENT_MS = 9
 LOCKSTEP_SILENT_MS = 5000
 BAD_STATES = 3
@@ -47,6 +48,7 @@ SAME_TIMES = 5
 LOCKSTEP_SAME_TIMES = 30
 GOODBYE_S = 0.3
 GOODBYE_MS = 200
+STOP_RETRY_MS = 1
 
 
 class ZmqLink:
@@ -282,10 +284,7 @@ class ZmqLink:
             self._silence.start()
         state_follows = False
         while True:
-            payload = self._receive()
-            while payload is not None:
-                self.take_in(payload)
-                payload = self._receive(zmq.NOBLOCK)
+            self._take_in_all()
             if self.refused.in_a_row >= BAD_STATES:
                 return self._lost("")
             if self._state_seq > self._taken_seq:
@@ -323,6 +322,19 @@ class ZmqLink:
             if self._predicts and self._mode_of_lease() == wire.ACTIVE and self._silence.worth_predicting:
                 self._predict(sensors)
                 return True
+
+    def _take_in_all(self) -> None:
+        """Waits for a payload, and handles all that were received, in at most one poll's time. Hot path."""
+        payload = self._receive()
+        if payload is None:
+            return
+        until_s = time.monotonic() + POLL_S
+        while payload is not None:
+            self.take_in(payload)
+            # A robot that floods the link with events or with anything else must not hold up the tick.
+            if time.monotonic() >= until_s:
+                return
+            payload = self._receive(zmq.NOBLOCK)
 
     def _lost(self, what: str) -> bool:
         """Stores why the link is lost: what the robot did, stalls of this computer, and refused states.
@@ -477,7 +489,7 @@ def stop_robot(
     check_endpoint(endpoint, keys=has_keys, bind=False)
     context = new_context(realtime=False)
     try:
-        socket = controller_socket(context, endpoint, key, robot_key)
+        socket = controller_socket(context, endpoint, key, robot_key, retry_ms=STOP_RETRY_MS)
         try:
             ask(socket, endpoint, wire.pack("stop", reason), "stopped", timeout_s)
             if not has_keys:

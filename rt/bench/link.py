@@ -2,7 +2,7 @@
 
 Another process serves a simulated robot at 1 kHz and the controller runs here, idle and under stress-ng. The
 clock of the robot process measures from the state that is ready to send to the command that has arrived:
-packing, sending, the network threads of both processes, every wake-up, unpacking and the tick. The simulation
+packing, sending, the controller's network thread, every wake-up, unpacking and the tick. The simulation
 step is not part of the round trip.
 """
 

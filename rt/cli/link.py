@@ -118,6 +118,7 @@ def bridge(
     from kilohertz.rt.doctor.fitness import require_fit_host
     from kilohertz.rt.run.background_server import READY
     from kilohertz.rt.run.maker_bridge_process import Bridging, build_bridge, connect_arm
+    from kilohertz.rt.run.serve import cut_off_sentence
 
     model = RobotModel.load(robot)
     endpoint = bind if bind is not None else default_endpoint(model.name)
@@ -128,6 +129,9 @@ def bridge(
     bridging = Bridging(build_bridge(model, arm, endpoint, key=key))
     typer.echo(f"{READY} {model.name} at {endpoint}")
     bridging.run()
+    farewell = cut_off_sentence(*bridging.bridge.cut_off)
+    if farewell:
+        typer.echo(farewell)
     _exit_by(bridging.stopped_by)
 
 

@@ -18,6 +18,8 @@ from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.faults.proxy import FaultProxy, forward
 from kilohertz.rt.host.realtime import DEFAULT_PRIORITY, LinuxKernel
+from kilohertz.rt.loop.clock import GridClock
+from kilohertz.rt.run.serve import Serving
 from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.scenario_schema import Sensors
 from kilohertz.sim.server import SimulatedServer
@@ -59,7 +61,8 @@ def waited_for_core_ms() -> float:
 class LinkBench:
     """Steps a robot and a controller's link through a fault proxy; use it as a context manager.
 
-    Simulated time advances only in `tick`, so figures in periods do not depend on the host.
+    The robot's side is the loop of `khz serve`. Simulated time advances only in `period` and `tick`, so
+    figures in periods do not depend on the host.
 
     Args:
         robot: name of the robot.
@@ -73,6 +76,7 @@ class LinkBench:
         self.robot = RobotModel.load(robot)
         self._patient = patient
         self.controller_us = 0.0
+        self._now_ns = 0
         self._stack = ExitStack()
         self.rng = np.random.default_rng(0)
         self.command: CommandRow = self.robot.new_command_row()
@@ -86,7 +90,7 @@ class LinkBench:
         # Velocity noise would cause steps of the damping torque, which are not faults.
         scenario = scenario.model_copy(update={"sensors": Sensors.model_validate({"noise": "none"})})
         self._scenario = scenario
-        self.server = SimulatedServer(self.robot, scenario, self.endpoint)
+        self._serve()
         self._stack.callback(lambda: self.server.close())
         self.proxy = self._stack.enter_context(FaultProxy(front, self.endpoint))
         self.link = self.new_link()
@@ -98,7 +102,20 @@ class LinkBench:
     def replace_robot(self) -> None:
         """Ends the robot's server without a message, and starts a new one at the same endpoint."""
         self.server.abandon()
+        self._serve()
+
+    def _serve(self) -> None:
         self.server = SimulatedServer(self.robot, self._scenario, self.endpoint)
+        # The loop of `khz serve` itself, with a clock that moves on when the loop waits for it.
+        clock = GridClock(now=lambda: self._now_ns, sleep_until=self._move_on)
+        self._serving = Serving(self.server, clock)
+
+    def _move_on(self, due_ns: int) -> None:
+        self._now_ns = due_ns
+
+    def period(self) -> None:
+        """Runs one period of the loop of `khz serve`, in simulated time."""
+        self._serving.period()
 
     def new_link(self, *, through_proxy: bool = True) -> ZmqLink:
         """Returns the link of one more controller."""
@@ -128,7 +145,7 @@ class LinkBench:
     def _arm(self) -> None:
         self.proxy.up = self.proxy.down = forward
         self.server.hang_up()
-        self.link.arm(between=self.server.serve_tick)
+        self.link.arm(between=self.period)
         # On a busy host states may still be in transit, and a command based on an old state would be late.
         while self.link.newest_state < self.server.side.state_seq:
             self.link.peek(self.sensors)
@@ -156,7 +173,7 @@ class LinkBench:
     def _receive_state(self) -> bool:
         """Runs one period of the robot and reads its state; repeats if a queue has dropped the state."""
         for _ in range(ATTEMPTS if self._patient else 1):
-            self.server.serve_tick()
+            self.period()
             if self.link.read(self.sensors):
                 return True
             if "no state" not in self.link.lost_because:
@@ -166,7 +183,7 @@ class LinkBench:
     def ticks_to_damping(self) -> int:
         """Returns the periods of the robot alone until it is in damping; MOST_TICKS if it never is."""
         for ticks in range(1, MOST_TICKS):
-            self.server.serve_tick()
+            self.period()
             if self.server.side.mode == wire.DAMPING:
                 return ticks
         return MOST_TICKS

@@ -8,6 +8,7 @@ from typing import Any
 
 from kilohertz.rt.faults import (
     body_runs,
+    flood_runs,
     link_runs,
     log_runs,
     process_runs,
@@ -63,6 +64,7 @@ RUNS: dict[str, FaultRun] = {
     "F28": FaultRun(tuning_runs.f28_unstable_gains, 6, 100),
     "F31": FaultRun(process_runs.f31_memory, 2_000, 100_000),
     "F32": FaultRun(process_runs.f32_host_is_not_real_time, 1, 100),
+    "F34": FaultRun(flood_runs.f34_flood, 60, 1000),
 }
 
 

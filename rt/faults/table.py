@@ -280,4 +280,14 @@ FAULTS = (
         "device unplugged",
         "within 200 ms, jerk-limited",
     ),
+    Fault(
+        "F34",
+        "peers that flood the robot's endpoint, or hold connections, and never say hello",
+        "robot side: takes in a bounded amount per period, the holder of the lease first; cuts off peers "
+        "that break the form or never pause, and says which",
+        "4 peers at the highest rate: junk, heartbeats, big and too long messages, endless messages in "
+        "parts; 2000 idle connections",
+        "damping within 22 periods after the last command; at most 1 command in 1000 missed; stop within "
+        "50 ms; memory +50 MB at most",
+    ),
 )

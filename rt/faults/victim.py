@@ -10,14 +10,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
 
 HOLD_ERROR_RAD = 0.1
 HOLD_SPEED_RAD_S = 5.0
+PATIENCE_S = 5.0
 
 
 def command_until_lost(robot: RobotModel, endpoint: str) -> None:
@@ -90,3 +93,23 @@ def is_gone(process: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def send_signal(process: int, number: int) -> None:
+    """Sends SIGKILL or SIGSTOP to a process and waits until it does not run any more.
+
+    The simulated time of a bench runs faster than real time, and periods in which the process still ran would
+    count.
+    """
+    os.kill(process, number)
+    until_s = time.monotonic() + PATIENCE_S
+    while _runs(process) and time.monotonic() < until_s:
+        time.sleep(1e-4)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "TXZ"

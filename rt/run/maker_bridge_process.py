@@ -58,7 +58,6 @@ def build_bridge(robot: RobotModel, arm: Arm, endpoint: str, *, key: str | None 
             endpoint,
             key=load_key(key) if key is not None else None,
             trusted=trusted_keys() if key is not None else frozenset(),
-            core=server_core(),
             sleep=absolute_sleeper(),
         )
     except ConfigError:

@@ -52,7 +52,6 @@ def build_server(
         endpoint,
         seed=seed,
         lockstep=lockstep,
-        core=server_core(),
         key=load_key(key) if key is not None else None,
         trusted=trusted_keys() if key is not None else frozenset(),
     )
@@ -85,24 +84,34 @@ class Serving:
 
     def run(self) -> None:
         """Runs the server; closes it at the end, after which the robot damps its joints."""
-        server, clock = self.server, self.clock
+        server = self.server
         with ExitStack() as stack:
-            stack.callback(server.close)
             stack.enter_context(told_by_signals(self._on_signal))
+            if not server.lockstep:
+                stack.enter_context(prepare_realtime(core=server_core()))
+            # Damp first: to give back what the host granted takes a tenth of a second.
+            stack.callback(server.close)
             if server.lockstep:
                 while not self._stopped:
                     server.wait_for_command()
                     server.serve_tick()
                 return
-            stack.enter_context(prepare_realtime(core=server_core()))
-            clock.start()
+            self.clock.start()
             while not self._stopped:
-                clock.wait()
-                server.serve_tick()
-                server.listen(clock.due_ns + clock.period_ns)
+                self.period()
+
+    def period(self) -> None:
+        """Runs one period in real time: waits for its start, serves it, and listens until it is over."""
+        clock, server = self.clock, self.server
+        clock.wait()
+        server.serve_tick(clock.missed)
+        server.listen(clock.due_ns + clock.period_ns)
 
     def farewell(self) -> str:
-        """Returns the packet statistics in one line: accepted, late and refused packets, and round trip."""
+        """Returns the packet statistics in one line: accepted, late and refused packets, and round trip.
+
+        A second line follows if peers were cut off.
+        """
         counts = self.server.side.counts
         trip = self.server.side.round_trip_us()
         text = (
@@ -111,7 +120,19 @@ class Serving:
         )
         if trip.size:
             text += f"; state -> command p50 {trip[0]:.0f} us, p99 {trip[1]:.0f} us, p99.9 {trip[2]:.0f} us"
-        return f"{text}; mode {wire.MODES[self.server.side.mode]}"
+        text = f"{text}; mode {wire.MODES[self.server.side.mode]}"
+        sentence = cut_off_sentence(*self.server.cut_off)
+        return f"{text}\n{sentence}" if sentence else text
+
+
+def cut_off_sentence(count: int, last: str) -> str:
+    """Returns how many peers were cut off, and the last of them; empty if nobody was.
+
+    Args:
+        count: number of peers that were cut off.
+        last: sentence about the last one.
+    """
+    return f"{count} connections cut off; the last one: {last}" if count else ""
 
 
 def server_core() -> int:
