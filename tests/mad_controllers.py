@@ -4,11 +4,11 @@
 
 Each episode begins with a robot that stands, walks or holds its posture. From then on a controller that is
 wrong, or that means harm, commands the drives for 0.3 s. Judged are the true joint states of the simulation
-over the whole episode, also after the robot has damped. Commands of an episode after damping are counted as
-given: the robot refuses them.
+over the whole episode, also after the robot has damped; it is then sent commands all the same, in vain.
 
 A biped whose controller is mad falls, and its weight or an impact can push a joint over any limit: the drive
-can only oppose with its whole torque. `free_beyond` leaves out the periods in which it does.
+can only oppose with its whole torque. `free_beyond` leaves out the periods in which it does, and those in
+which the joint already returns.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from kilohertz.sim.simulated_robot import SimulatedRobot
 
 EPISODE_TICKS = 300
 SPEED_BAR, RANGE_BAR_RAD = 1.05, 0.02
+# From this distance to the end of its range on, a joint may be turned back faster than the rate of a command.
+TURNED_BACK_RAD = 0.0025
 
 
 class Situation:
@@ -216,9 +218,9 @@ def episode(situation, controller, rng, ticks=EPISODE_TICKS):
 
     Returns:
         A dict of the worst figures: `speed` over its limit; `beyond` the range [rad]; `free_beyond`, of it
-        without the periods in which the drive opposes with its whole torque [rad]; `step` of a torque that
-        follows a command within the range, over its limit; with `_at`, the joint and period of each. Besides
-        `damped_at`, the period in which damping began, the number of `commands`, and the `reason`.
+        without the periods in which the joint returns, or the drive opposes with its whole torque [rad];
+        `step` of a torque that follows a command within the range, over its limit; with `_at`, the joint and
+        period of each. Besides `damped_at`, the period in which damping began, and its `reason`.
     """
     sim = situation.restart()
     robot, drives, truth = situation.robot, sim.drives, sim.truth
@@ -226,32 +228,31 @@ def episode(situation, controller, rng, ticks=EPISODE_TICKS):
     command, row = robot.new_command_row(), robot.new_sensor_row()
     low, high, limit = robot.position_lower_rad, robot.position_upper_rad, robot.torque_limit_Nm
     worst = {"speed": 0.0, "beyond": -np.inf, "free_beyond": -np.inf, "step": 0.0, "inward_step": 0.0}
-    damped_at, commands, before = None, 0, drives.tau.copy()
+    damped_at, before = None, drives.tau.copy()
     for tick in range(ticks):
         sim.read(row)
         q_measured = row.q.copy()
-        if damped_at is None:
-            command.data[:] = 0.0
-            controller(mad, tick, row.q, row.v, command)
-            command.seq[0] = tick + 1.0
-            drives.offer(command)
-            commands += 1
+        command.data[:] = 0.0
+        controller(mad, tick, row.q, row.v, command)
+        command.seq[0] = tick + 1.0
+        drives.offer(command)
         sim.advance()
         q, v = truth.q[robot.nq_base :], truth.v[robot.n_base :]
         _note(worst, "speed", np.abs(v) / robot.velocity_limit_rad_s, robot, tick)
         beyond = np.maximum(low - q, q - high)
         _note(worst, "beyond", beyond, robot, tick)
-        opposed = drives.tau * np.where(q > high, -1.0, 1.0) > 0.95 * limit
+        inwards = np.where(q > high, -1.0, 1.0)
+        opposed = (drives.tau * inwards > 0.95 * limit) | (v * inwards > 0.0)
         _note(worst, "free_beyond", np.where(opposed, -np.inf, beyond), robot, tick)
         if drives.state is DriveState.FOLLOW:
             step = np.abs(situation.applied() - before) / limit
-            inside = (q_measured < high) & (q_measured > low)
+            inside = (q_measured < high - TURNED_BACK_RAD) & (q_measured > low + TURNED_BACK_RAD)
             _note(worst, "step", np.where(inside, step, 0.0), robot, tick)
             _note(worst, "inward_step", np.where(inside, 0.0, step), robot, tick)
         elif damped_at is None and drives.state is DriveState.DAMPING:
             damped_at = tick
         before = situation.applied()
-    return worst | {"damped_at": damped_at, "commands": commands, "reason": drives.envelope.reason}
+    return worst | {"damped_at": damped_at, "reason": drives.envelope.reason}
 
 
 def _note(worst, key, values, robot, tick):

@@ -12,7 +12,8 @@ test vectors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
@@ -43,9 +44,9 @@ DAMPING_MARGIN_RAD = 0.04
 SHORTEST_BRAKING_RAD = 0.003
 BRAKING_FULL, BRAKING_SLOPE = 3.0, 4.0
 """Driving torque is at most (FULL - SLOPE r) times its limit, if braking in time takes r times the limit."""
-RAMP_SHARE = 0.7
-"""Part of the time until the present torque can be 0, over which the speed is predicted."""
-REACTION_S = 0.014
+RAMP_SHARE = 1.0
+"""The speed is predicted over this part of the time until the present torque can be 0, and a period."""
+REACTION_S = 0.018
 """Time until full braking torque, from no torque: the braking distance begins after it."""
 
 JUMP, JUMPS, FORGOTTEN = 0.5, 5, 0.05
@@ -98,6 +99,16 @@ class EnvelopeNumbers:
     inertia_kgm2: Vector
     stop_rad: Vector
     leg: Flags
+
+    def content(self) -> dict[str, Any]:
+        """Returns the numbers as JSON can hold them: lists, with None for a range without an end."""
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value = [x if np.isfinite(x) else None for x in value.tolist()]
+            found[field.name] = value
+        return found
 
 
 def envelope_numbers(robot: RobotModel, period_s: float = PERIOD_S) -> EnvelopeNumbers:
@@ -181,6 +192,7 @@ class Envelope:
         self._watch = _Watch(numbers, self._step)
         self._last, self._v, self._wished, self._work, self._grown, self._ramp = np.zeros((6, na))
         self._speed, self._room, self._part, self._bound, self._end, self._ahead = np.zeros((6, 2, na))
+        self._faster = np.zeros(na, dtype=bool)
         self._measured = False
 
     def enter(self) -> None:
@@ -284,7 +296,11 @@ class Envelope:
         ramp /= self._step
         ramp *= RAMP_SHARE
         ramp += 1.0
+        # A joint that slows down does not yet move towards the other end.
         grown *= ramp
+        np.multiply(grown, v, out=ramp)
+        np.greater(ramp, 0.0, out=self._faster)
+        grown *= self._faster
         np.maximum(grown, 0.0, out=speed[0])
         speed[0] += v
         np.minimum(grown, 0.0, out=speed[1])
@@ -374,8 +390,8 @@ class _Watch:
             return ""
         work /= self._numbers.torque_Nm
         return self._told(
-            "the torque of {} would have to change by {:.0%} of its limit, by {:.0%} in each period; the "
-            "joint cannot be held within its limits otherwise",
+            "the torque of {} is {:.0%} of its limit from the one that is demanded or brakes in time; it may "
+            "change by {:.0%} in a period",
             work,
             self._allowed,
         )
