@@ -9,8 +9,6 @@ from mad_controllers import MAD, RANGE_BAR_RAD, SPEED_BAR, Situation, episode
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.envelope import DAMPING_MARGIN_RAD, SOFT_RAD, Envelope, envelope_numbers
 
-pytestmark = pytest.mark.unit
-
 G1 = RobotModel.load("g1")
 NUMBERS = envelope_numbers(G1)
 LIMIT, NA = NUMBERS.torque_Nm, G1.na
@@ -190,6 +188,7 @@ def test_the_gains_of_the_controllers_own_damping_and_fall_are_allowed(name):
     assert (numbers.kp_Nm_rad >= 10.0 * numbers.torque_Nm).all()
 
 
+@pytest.mark.closed_loop
 @pytest.mark.parametrize("name", ["g1", "panda"])
 def test_mad_controllers_do_not_drive_joints_out_of_the_envelope(name):
     situation, rng = Situation(name), np.random.default_rng(5)
