@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow
+from kilohertz.robots.wire.envelope import DAMPING_MARGIN_RAD, Envelope, envelope_numbers
 
 Vector = NDArray[np.float64]
 
@@ -54,6 +55,7 @@ class Drives:
         tau: (na,) torque applied in the last step [Nm].
         refused: number of commands that were not finite or out of range.
         latched: whether the damping lasts until `rearm`.
+        envelope: envelope of the robot; its `reason` says why the drives damp, if a command left it.
 
     Args:
         robot: model with the joints and limits.
@@ -67,6 +69,7 @@ class Drives:
         self.tau = np.zeros(robot.na)
         self.refused = 0
         self.latched = False
+        self.envelope = Envelope(envelope_numbers(robot))
         self._hold = robot.new_command_row()
         self._damping = robot.new_command_row()
         self._follow = robot.new_command_row()
@@ -125,7 +128,7 @@ class Drives:
         """Accepts a command, which takes effect after the delay; the last command of a step replaces others.
 
         Returns:
-            Whether the command was accepted: it is new, finite and within range.
+            Whether the command was accepted: it is new, finite, within range and in the robot's envelope.
         """
         data = command.data
         np.greater_equal(data, self._low, out=self._fits)
@@ -136,6 +139,10 @@ class Drives:
             return False
         seq = float(command.seq[0])
         if seq == self._last_seq:
+            return False
+        if not self.envelope.admit(command):
+            self.refused += 1
+            self.damp()
             return False
         self._last_seq = seq
         self._ring[self._slot] = data
@@ -151,6 +158,7 @@ class Drives:
     def rearm(self) -> None:
         """Ends the latch, so that the next new command ends the damping."""
         self.latched = False
+        self.envelope.enter()
 
     def step(self, q: Vector, v: Vector, v_true: Vector) -> Vector:
         """Computes the torque for the next period, with the delayed command that becomes effective now.
@@ -171,6 +179,11 @@ class Drives:
         work *= command.kd
         tau += work
         tau += command.tau_ff
+        followed = command if self.state is DriveState.FOLLOW else None
+        margin_rad = DAMPING_MARGIN_RAD if self.state is DriveState.DAMPING else 0.0
+        self.envelope.limit(tau, q, v, followed, margin_rad)
+        if self.envelope.reason:
+            self.damp()
         self._limit_torque(v_true)
         return tau
 

@@ -21,7 +21,7 @@ from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.robots.wire.robot_side import TRUTH, RobotSide
 from kilohertz.robots.wire.row_messages import TruthRow, identity
 from kilohertz.sim.scenario_schema import Scenario
-from kilohertz.sim.simulated_robot import SimulatedRobot
+from kilohertz.sim.simulated_robot import DRIVE_DAMPING, SimulatedRobot
 from kilohertz.sim.world import STEP_S
 
 LOCKSTEP_PATIENCE_S = 1.0
@@ -185,6 +185,9 @@ class SimulatedServer:
             elif side.held_share < 1.0:
                 self._fade(side.held_share)
         simulated.advance()
+        if simulated.left_envelope and side.mode == wire.ACTIVE:
+            side.damp(simulated.left_envelope)
+            self._follow_mode()  # the reason is told before the state in which the lease is lost
         self._tick += 1
         self._last_step_s = time.monotonic()
 
@@ -216,7 +219,8 @@ class SimulatedServer:
         while self._events_told < len(simulated.events):
             event = simulated.events[self._events_told]
             self._events_told += 1
-            self._tell_event(event["kind"], event["text"])
+            if event["kind"] != DRIVE_DAMPING:  # the protocol has its own event for this
+                self._tell_event(event["kind"], event["text"])
         # The round trip from state to command begins here: the simulation step is done, and no packet that
         # would wake the controller, such as the true state, has been sent yet.
         now_ns = time.monotonic_ns()

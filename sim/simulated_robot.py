@@ -30,6 +30,9 @@ Vector = NDArray[np.float64]
 FALLEN_TILT_COS = math.cos(math.radians(60.0))
 FALLEN_HEIGHT = 0.5
 
+DRIVE_DAMPING = "drive-damping"
+"""Kind of the event that the drives damp on their own."""
+
 
 def _ignore_warning(text: str) -> None:
     """Suppresses MuJoCo's log file in the working folder; a divergence is recorded as an event instead."""
@@ -119,6 +122,11 @@ class SimulatedRobot:
         """Number of commands that were refused because they were not finite or out of range."""
         return self.drives.refused
 
+    @property
+    def left_envelope(self) -> str:
+        """Why a command left the robot's envelope, so that the drives damp; empty if none did."""
+        return self.drives.envelope.reason
+
     def read(self, sensors: SensorRow) -> bool:
         """Copies the newest sample into a sensor row; the sample stays the same until the next step."""
         sensors.data[:] = self._told.data
@@ -138,7 +146,8 @@ class SimulatedRobot:
         np.take(self._qvel, self.world.joint_dof, out=self._v_true, mode="clip")
         self._ctrl[:] = drives.step(row.q, row.v, self._v_true)
         if drives.state is DriveState.DAMPING and before is not DriveState.DAMPING:
-            self._record("drive-damping", "no new command for 20 ms: the drives damp on their own")
+            why = drives.envelope.reason or "no new command for 20 ms"
+            self._record(DRIVE_DAMPING, f"{why}: the drives damp on their own")
         mujoco.mj_step2(self._model, self._data)
         mujoco.mj_step1(self._model, self._data)
         self._tick += 1

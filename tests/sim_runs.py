@@ -42,9 +42,10 @@ def run(sim: SimulatedRobot, seconds: float) -> None:
 
 
 def holding_command(sim: SimulatedRobot) -> CommandRow:
-    """Returns the command with which the drives hold the start posture."""
+    """Returns a command that holds the start posture, with damping that does not amplify sensor noise."""
     command = sim.robot.new_command_row()
     command.copy_from(sim.drives.commanded)
+    command.kd[:] = sim.drives.damping_kd
     return command
 
 
@@ -57,7 +58,7 @@ def random_command(sim: SimulatedRobot, rng: np.random.Generator, seq: int) -> C
         rng.uniform(-1.0, 1.0, model.na), model.position_lower_rad, model.position_upper_rad
     )
     command.v_des[:] = rng.normal(size=model.na)
-    command.kp[:] = rng.uniform(0.0, 3000.0, model.na)
+    command.kp[:] = rng.uniform(0.0, 20.0, model.na) * model.torque_limit_Nm
     command.kd[:] = rng.uniform(0.0, 1.0, model.na)
     command.tau_ff[:] = rng.uniform(-1.5, 1.5, model.na) * model.torque_limit_Nm
     return command

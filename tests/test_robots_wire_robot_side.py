@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.envelope import OLDEST_STATE_TICKS
 from kilohertz.robots.wire.robot_side import ARMED_TICKS, MOST_PEERS, WATCHDOG_TICKS, RobotSide
 from kilohertz.robots.wire.row_messages import CommandCodec, TruthRow, identity
 
@@ -251,14 +252,49 @@ def test_a_deadline_is_met_up_to_its_last_period(bench):
     assert not bench.order(epoch, 9, state_seq=old, deadline_us=3999)
 
 
-def test_a_state_that_has_been_forgotten_is_not_answered(bench):
+def test_a_state_older_than_the_envelope_allows_is_not_answered_whatever_the_deadline(bench):
     epoch, old = bench.arm(), bench.side.state_seq
-    for _ in range(63):
+    for _ in range(OLDEST_STATE_TICKS):
         bench.period()
     assert bench.order(epoch, 1, state_seq=old, deadline_us=10**6)
     bench.period()
     assert not bench.order(epoch, 2, state_seq=old, deadline_us=10**6)
-    assert counts(bench) == (1, 0, 1, 0)
+    assert counts(bench) == (1, 0, 0, 1)
+
+
+def test_a_controller_that_answers_only_an_old_state_ends_in_damping(bench):
+    epoch, old = bench.arm(), bench.side.state_seq
+    for seq in range(1, OLDEST_STATE_TICKS + WATCHDOG_TICKS + 2):
+        bench.order(epoch, seq, state_seq=old, deadline_us=10**9)
+        bench.period()
+    assert bench.side.mode == wire.DAMPING
+
+
+@pytest.mark.parametrize(("gain", "value"), [("kp", 1e5), ("kd", 1e5), ("kp", 3001.0)])
+def test_gains_out_of_the_envelope_damp_the_robot_and_name_joint_and_limit(bench, gain, value):
+    epoch = bench.arm()
+    getattr(bench.command, gain)[1] = value
+    assert not bench.order(epoch, 1)
+    assert bench.side.mode == wire.DAMPING
+    assert gain in bench.side.reason
+    assert "shoulder_lift_joint" in bench.side.reason
+    getattr(bench.command, gain)[1] = 0.0
+    assert bench.order(bench.arm(), 1)
+
+
+def test_torques_of_an_active_robot_are_limited_and_a_wrong_controller_damps_it(bench):
+    limit, q, v = ROBOT.torque_limit_Nm, bench.sensors.q, bench.sensors.v
+    epoch = bench.arm()
+    bench.order(epoch, 1)
+    before = np.zeros(ROBOT.na)
+    for tick in range(12):
+        tau = limit * (-1.0) ** tick
+        bench.side.limit(tau, q, v)
+        if bench.side.mode == wire.ACTIVE:
+            assert (np.abs(tau - before) <= 0.1 * limit + 1e-9).all()
+        before = tau
+    assert bench.side.mode == wire.DAMPING
+    assert "shoulder_pan_joint" in bench.side.reason
 
 
 def test_only_the_holder_gives_the_lease_back_and_only_its_own(bench):

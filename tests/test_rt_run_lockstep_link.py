@@ -16,6 +16,7 @@ class FakeSimulation:
         self.events: list[dict[str, Any]] = []
         self.fell = False
         self.fell_at_s: float | None = None
+        self.left_envelope = ""
 
     def read(self, sensors: SensorRow) -> bool:
         sensors.q[:] = len(self.applied)
@@ -26,6 +27,16 @@ class FakeSimulation:
 
     def close(self) -> None:
         self.closed = True
+
+
+def test_a_robot_that_left_its_envelope_is_a_lost_link_with_the_reason() -> None:
+    simulation = FakeSimulation()
+    link, sensors = SteppedLink(simulation, 2), SensorRow(2, 0)
+    assert link.read(sensors)
+    assert link.lost_because == ""
+    simulation.left_envelope = "kp of knee is too large"
+    assert not link.read(sensors)
+    assert "kp of knee is too large" in link.lost_because
 
 
 def command_of(tau: float) -> CommandRow:

@@ -22,11 +22,11 @@ def torque_command(model, seq, torque_Nm):
 @pytest.mark.parametrize("delay", [0, 1, 2, 7])
 def test_a_command_acts_exactly_its_delay_later(delay):
     model, zero = robot("g1"), np.zeros(robot("g1").na)
-    unit = drives(delay_ticks=delay)
+    unit, q = drives(delay_ticks=delay), robot("g1").q_nominal[7:]
     applied = []
     for tick in range(20):
         assert unit.offer(torque_command(model, tick, float(tick + 1)))
-        applied.append(float(unit.step(zero, zero, zero)[0]))
+        applied.append(float(unit.step(q, zero, zero)[0]))
     assert applied[delay:] == [float(tick + 1) for tick in range(20 - delay)]
 
 
@@ -49,8 +49,8 @@ def test_a_drive_is_a_joint_pd_on_its_own_measurement():
     rng = np.random.default_rng(0)
     command = model.new_command_row()
     command.q_des[:], command.v_des[:] = 0.01 * rng.normal(size=(2, model.na))
-    command.kp[:], command.kd[:] = rng.uniform(1.0, 10.0, (2, model.na))
-    command.tau_ff[:] = 0.1 * rng.normal(size=model.na)
+    command.kp[:], command.kd[:] = rng.uniform(0.5, 1.0, (2, model.na))
+    command.tau_ff[:] = 0.01 * rng.normal(size=model.na)
     q, v = 0.01 * rng.normal(size=(2, model.na))
     unit.offer(command)
     expected = command.tau_ff + command.kp * (command.q_des - q) + command.kd * (command.v_des - v)
@@ -63,10 +63,10 @@ def test_no_torque_exceeds_its_limit(name):
     rng = np.random.default_rng(1)
     limit = sim.robot.torque_limit_Nm
     for tick in range(300):
+        sim.rearm()  # such commands leave the robot's envelope
         sim.write(random_command(sim, rng, tick))
         assert (np.abs(sim.truth.tau) <= limit).all()
         assert (np.abs(sim.world.data.qfrc_actuator[sim.world.joint_dof]) <= limit + 1e-12).all()
-    assert sim.refused_commands == 0
 
 
 def test_torque_fades_towards_the_speed_limit_but_only_in_the_direction_of_motion():
@@ -76,9 +76,11 @@ def test_torque_fades_towards_the_speed_limit_but_only_in_the_direction_of_motio
 
     def torque(asked, at_speed):
         unit = drives()
-        unit.offer(torque_command(model, 0, asked))
         v_true[0] = at_speed
-        return float(unit.step(zero, zero, v_true)[0])
+        for tick in range(12):  # the torque rate of a command is limited
+            unit.offer(torque_command(model, tick, asked))
+            torque = float(unit.step(zero, zero, v_true)[0])
+        return torque
 
     middle = (1.0 + FULL_TORQUE_SPEED) / 2 * speed
     assert torque(limit, 0.0) == limit

@@ -151,6 +151,29 @@ def test_a_silent_controller_leaves_it_damping_and_what_it_held_fades_without_a_
         assert served.server.side.mode == wire.DAMPING
 
 
+@pytest.mark.parametrize("wrong", ["kp", "torque"])
+def test_a_wrong_controller_is_told_which_limit_it_left_by_which_joint(tmp_path, wrong):
+    with Served(serve(f"ipc://{tmp_path / 'robot'}")) as served:
+        link = ZmqLink(UR5, served.endpoint, lockstep=True)
+        link.arm()
+        sensors, command = UR5.new_sensor_row(), UR5.new_command_row()
+        command.copy_from(served.server.simulated.drives.commanded)
+        for period in range(60):
+            if not link.read(sensors):
+                break
+            if period > 10 and wrong == "kp":
+                command.kp[2] = 1e5
+            elif period > 10:
+                command.tau_ff[2] = UR5.torque_limit_Nm[2] * (-1.0) ** period
+            link.write(command)
+        assert period < 30
+        assert served.server.side.mode == wire.DAMPING
+        (event,) = [event for event in link.events if event["kind"] == "damping"]
+        assert "elbow_joint" in event["text"]
+        assert ("kp" if wrong == "kp" else "jumps") in event["text"]
+        link.close()
+
+
 def free_port():
     """A port that nobody had a moment ago."""
     with socket.socket() as probe:

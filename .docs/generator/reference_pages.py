@@ -9,6 +9,7 @@ import re
 from command_pages import command_page
 from markdown_text import code, plain, table
 from pydantic import BaseModel
+from safety_case import safety_case_page
 from schema_pages import all_models, bounds, default, kind, model_section, rows, summary, unit
 from source_tree import ROOT, modules, packages
 
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
         "reference/python.md": python_page(),
         "reference/protocol.md": _document("robots/PROTOCOL.md"),
         "reference/faults.md": _document("robots/FAULTS.md"),
+        "reference/safety-case.md": safety_case_page(),
     }
 
 

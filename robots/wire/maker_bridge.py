@@ -17,7 +17,7 @@ import pinocchio as pin
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import CommandRow, Vector
+from kilohertz.robots.model.rows import CommandRow
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.arming import SelfTest
 from kilohertz.robots.wire.driver import FILE, load_driver
@@ -90,15 +90,14 @@ class ArmBridge:
         self._answer_ns = answer_ns
         self._sleep = sleep
         self._self_test = SelfTest(robot, PERIOD_S)
-        self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem)
+        cycle_s = arm.periods * PERIOD_S
+        self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem, cycle_s=cycle_s)
         self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
 
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()
-        cycle_s = arm.periods * PERIOD_S
         limit = robot.torque_limit_Nm
         self._braking_kd = np.minimum(limit / BRAKING_SPEED_RAD_S, STABLE_BRAKING * inertia / cycle_s)
-        self._limit: Vector = np.array(limit)
         self._largest_step = LARGEST_RATE_NM_S * cycle_s
         self._sensors = robot.new_sensor_row()
         self._command = robot.new_command_row()
@@ -111,7 +110,6 @@ class ArmBridge:
         self._tau = np.zeros(robot.na)
         self._written = np.zeros(robot.na)
         self._work = np.zeros(robot.na)
-        self._bound = np.zeros(robot.na)
 
     @property
     def cut_off(self) -> tuple[int, str]:
@@ -242,12 +240,10 @@ class ArmBridge:
             work *= command.kd
             work *= share
             tau += work
-        # The torque limit applies to the motor's whole torque, gravity included.
-        np.subtract(self._limit, self._gravity, out=self._bound)
-        np.minimum(tau, self._bound, out=tau)
-        np.add(self._limit, self._gravity, out=self._bound)
-        np.negative(self._bound, out=self._bound)
-        np.maximum(tau, self._bound, out=tau)
+        # The envelope applies to the motor's whole torque, gravity included.
+        tau += self._gravity
+        self.side.limit(tau, arm.q, arm.v)
+        tau -= self._gravity
         tau -= self._written
         np.clip(tau, -self._largest_step, self._largest_step, out=tau)
         self._written += tau

@@ -15,6 +15,12 @@ import numpy as np
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 from kilohertz.robots.wire import messages as wire
+from kilohertz.robots.wire.envelope import (
+    DAMPING_MARGIN_RAD,
+    OLDEST_STATE_TICKS,
+    Envelope,
+    envelope_numbers,
+)
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow
 
 HOLD_TICKS = 3
@@ -80,8 +86,10 @@ class RobotSide:
             overwritten by the next command.
         test_self: returns the reason why the robot must not be armed, or None.
         options: optional features that a controller may request.
+        cycle_s: time from one torque of the motors to the next [s]; by default the control period.
 
     Attributes:
+        envelope: limits of commands and torques, which no controller can leave.
         mode: `wire.STANDBY`, `wire.ARMED`, `wire.ACTIVE` or `wire.DAMPING`.
         epoch: epoch of the current lease, or of the last one.
         counts: counts of received packets.
@@ -98,7 +106,9 @@ class RobotSide:
         take: TakeCommand,
         test_self: TestSelf,
         options: tuple[str, ...] = (),
+        cycle_s: float | None = None,
     ) -> None:
+        self.envelope = Envelope(envelope_numbers(robot, cycle_s or identity.dt_s))
         self.mode = wire.STANDBY
         # Random, so that packets recorded before a restart do not carry a valid epoch. It fits a signed
         # 64-bit integer with enough room for 2^15 centuries of leases.
@@ -197,11 +207,15 @@ class RobotSide:
             return
         slot = state_seq % STATES_REMEMBERED
         ticks = self._tick - self._tick_of[slot]
-        if ticks * self._period_us > deadline_us:
+        if ticks > OLDEST_STATE_TICKS or ticks * self._period_us > deadline_us:
             counts.late += 1
             return
         if not self._commands.read(values, self._row):
             counts.refused += 1
+            return
+        if not self.envelope.admit(self._row):
+            counts.refused += 1
+            self.damp(self.envelope.reason)
             return
         self._last_seq = seq
         self._fresh = True
@@ -244,6 +258,7 @@ class RobotSide:
         self._last_seq = 0
         self.silent_ticks = 0
         self.mode = wire.ARMED
+        self.envelope.enter()
         self.reason = ""
         self.counts = Counts()
         self._trips = 0
@@ -279,6 +294,23 @@ class RobotSide:
         if self.mode != wire.DAMPING:
             self.reason_kind = kind
             self._release(wire.DAMPING, reason)
+
+    def limit(self, tau: Vector, q: Vector, v: Vector) -> None:
+        """Brings the torques of one cycle of the motors into the envelope, in place; hot path.
+
+        While the robot is active, torques that only a wrong controller demands start damping.
+
+        Args:
+            tau: (na,) torques that the motors would apply, gravity included [Nm].
+            q: (na,) measured positions of the joints [rad].
+            v: (na,) measured velocities of the joints [rad/s].
+        """
+        if self.mode == wire.ACTIVE:
+            self.envelope.limit(tau, q, v, self._row)
+            if self.envelope.reason:
+                self.damp(self.envelope.reason)
+        else:
+            self.envelope.limit(tau, q, v, None, DAMPING_MARGIN_RAD if self.mode == wire.DAMPING else 0.0)
 
     def stand_by(self, reason: str) -> None:
         """Revokes the lease and returns to standby, as after the robot has been put back on its feet."""

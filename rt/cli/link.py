@@ -221,10 +221,24 @@ def protocol(
     path: Annotated[
         bool, typer.Option("--path", help="Print the paths of both files instead of their contents.")
     ] = False,
+    envelope: Annotated[
+        str | None,
+        typer.Option(
+            "--envelope",
+            metavar="ROBOT",
+            help="Print the limits of this robot's envelope instead, as JSON, for its driver.",
+        ),
+    ] = None,
 ) -> None:
     """Print the wire protocol, which a driver for a robot must follow, as it was installed."""
     from importlib.resources import files
 
+    if envelope is not None:
+        from kilohertz.robots.model.robot_model import RobotModel
+        from kilohertz.robots.wire.envelope import envelope_numbers
+
+        write_json(Path("-"), envelope_numbers(RobotModel.load(envelope)).content())
+        return
     folder = files("kilohertz.robots")
     page, source = folder / "PROTOCOL.md", folder / "two_joints.c"
     if path:

@@ -33,6 +33,11 @@ class Simulation(Protocol):
         ...
 
     @property
+    def left_envelope(self) -> str:
+        """Why a command left the robot's envelope; empty if none did."""
+        ...
+
+    @property
     def fell_at_s(self) -> float | None:
         """Time of the fall [s]; None if the robot did not fall."""
         ...
@@ -68,8 +73,6 @@ class SteppedLink:
     """Always False: only this process can stop a robot that it simulates itself."""
     adds_gravity = False
     """Always False: the drives of a simulated robot add nothing."""
-    lost_because = ""
-    """Always empty: a robot that is simulated in this process always answers."""
 
     def __init__(self, robot: Simulation, na: int) -> None:
         self._robot = robot
@@ -108,9 +111,15 @@ class SteppedLink:
     def arm(self) -> None:
         """Does nothing, because a robot in this process waits for the first command anyway."""
 
+    @property
+    def lost_because(self) -> str:
+        """Why `read` returned False: the robot damps, because a command left its envelope; else empty."""
+        reason = self._robot.left_envelope
+        return f"the robot damps on its own: {reason}" if reason else ""
+
     def read(self, sensors: SensorRow) -> bool:
-        """Fills the sensor row with the newest sample."""
-        return self._robot.read(sensors)
+        """Fills the sensor row with the newest sample; returns False if a command left the envelope."""
+        return self._robot.read(sensors) and not self._robot.left_envelope
 
     def write(self, command: CommandRow) -> None:
         """Stores a copy of the command. Hot path."""
