@@ -8,11 +8,14 @@ the world began times that change of heading. As an estimate of the place this i
 whose footholds and references stay where they were planned, it is a jump that grows with the distance walked.
 
 The controller is therefore given poses in the odometry frame O. It starts as the world W of the filter; after
-each correction it is moved along with the mean position and the mean yaw of the contacts that stood before
-and after it, so that in O they stay where they were. To first order this is the same filter in other
-coordinates: it is the one whose covariance is freed from the unobservable yaw and translation after each
-sample, and what is observed is corrected alike. The names are those of "REP 105: coordinate frames for mobile
-platforms" (W. Meeussen, 2010), whose `odom` is continuous and drifts, and whose `map` jumps and does not.
+each correction it is moved along with what is most sure not to have moved, so that in O this stays where it
+was. While a robot stands, these are its settled contacts: their mean position and the mean yaw of their
+soles. While it walks, it is the IMU, with its position and its yaw. The soles of a walking robot really
+creep, roll and turn, by a degree in a step, and O would turn and move with them. To first order this is the
+same filter in other coordinates: it is the one whose covariance is freed from the unobservable yaw and
+translation after each sample, and what is observed is corrected alike. The names are those of "REP 105:
+coordinate frames for mobile platforms" (W. Meeussen, 2010), whose `odom` is continuous and drifts, and whose
+`map` jumps and does not.
 
 So that no lever arm grows, the origin of the filter follows the IMU. This is an exact change of coordinates,
 in which the place in the world is kept: with a shift c of the origin, xi_p -> xi_p + xi_R x c, and likewise
@@ -34,6 +37,7 @@ from kilohertz.estimators.inekf_layout import (
     SLOT_ROTATION,
     SLOT_ROWS,
     SOLE,
+    SPIN,
     UNUSED,
     ContactPoses,
     Filter,
@@ -56,9 +60,10 @@ class Odometry(NamedTuple):
     yaw: Array
     """(1,) rotation about the vertical from the world to the odometry frame [rad]."""
     held: NDArray[np.int64]
-    """(nc,) 1 for each contact that is in use before and after the present correction."""
+    """(nc,) 1 for each settled contact that is in use before and after the present correction."""
     mean_O: Array
-    """(3,) mean position of these contacts in the odometry frame before the correction [m]."""
+    """(3,) mean position of these contacts, or of the IMU if there are none, in the odometry frame before the
+    correction [m]."""
 
 
 def new_odometry(n_slots: int) -> Odometry:
@@ -74,7 +79,10 @@ def new_odometry(n_slots: int) -> Odometry:
 
 @struct_kernel
 def mean_held(ekf: Filter, odometry: Odometry, mean: Array) -> int:
-    """Writes the mean position (3,) of the held contacts from the filter's origin; returns their number."""
+    """Writes the mean position (3,) of the held contacts from the filter's origin; returns their number.
+
+    If none is held, it is the position of the IMU.
+    """
     number = 0
     for i in range(3):
         mean[i] = 0.0
@@ -84,7 +92,7 @@ def mean_held(ekf: Filter, odometry: Odometry, mean: Array) -> int:
             for i in range(3):
                 mean[i] += ekf.contacts[c, i]
     for i in range(3):
-        mean[i] /= max(1, number)
+        mean[i] = mean[i] / number if number > 0 else ekf.p_WI[i]
     return number
 
 
@@ -100,7 +108,8 @@ def mark_held(ekf: Filter, poses: ContactPoses, odometry: Odometry) -> None:
     mean = odometry.mean_O
     for c in range(len(odometry.held)):
         used = ekf.active[c] != UNUSED and poses.wanted[c] == ekf.active[c]
-        odometry.held[c] = 1 if used else 0
+        # Only contacts that have settled do not spin.
+        odometry.held[c] = 1 if used and ekf.slot_noise[c, SPIN] == 0.0 else 0
     mean_held(ekf, odometry, mean)
     in_odometry(mean, odometry, mean)
 
@@ -117,7 +126,7 @@ def in_odometry(p: Array, odometry: Odometry, p_O: Array) -> None:
 
 @struct_kernel
 def follow_held(ekf: Filter, delta: Array, odometry: Odometry) -> None:
-    """Moves the odometry frame so that the held contacts stay, in the mean, where they were in it.
+    """Moves the odometry frame so that the held contacts, or the IMU if there are none, stay where they were.
 
     Args:
         ekf: the filter after the correction.
@@ -126,8 +135,7 @@ def follow_held(ekf: Filter, delta: Array, odometry: Odometry) -> None:
     """
     held, mean_O, origin_O = odometry.held, odometry.mean_O, odometry.origin_O
     x, y, z = mean_O[0], mean_O[1], mean_O[2]
-    if mean_held(ekf, odometry, mean_O) == 0:
-        return
+    mean_held(ekf, odometry, mean_O)
     soles, turned = 0, 0.0
     for c in range(len(held)):
         if held[c] == 1 and ekf.active[c] == SOLE:

@@ -21,6 +21,7 @@ from kilohertz.estimators.inekf_layout import (
     ROTATION,
     SLOT_ROWS,
     SOLE,
+    SPIN,
     UNUSED,
     new_contact_poses,
     new_filter,
@@ -76,9 +77,10 @@ def test_a_walk_that_begins_a_kilometre_away_and_turned_has_the_same_torques() -
     assert np.linalg.norm(brains[1].estimator.q_O[:3] - FAR_O) > 0.5
 
 
+@pytest.mark.parametrize("settled", [True, False])
 @pytest.mark.parametrize("kinds", [(SOLE, SOLE), (SOLE, UNUSED), (POINT, POINT)])
-def test_a_correction_moves_neither_the_mean_nor_the_heading_of_standing_contacts(
-    kinds: tuple[int, int],
+def test_a_correction_moves_neither_place_nor_heading_of_settled_contacts_or_of_a_walking_imu(
+    kinds: tuple[int, int], settled: bool
 ) -> None:
     rng = np.random.default_rng(7)
     ekf, odometry = new_filter(2, gravity_m_s2=9.81, max_step_s=5e-3, gate=0.0), new_odometry(2)
@@ -88,13 +90,16 @@ def test_a_correction_moves_neither_the_mean_nor_the_heading_of_standing_contact
     for c in range(2):
         ekf.contacts[c, :3] = rng.normal(size=3)
         ekf.contacts[c, 3:] = np.eye(3).ravel()
+    ekf.slot_noise[:, SPIN] = 0.0 if settled else 1e-3
     odometry.yaw[0], odometry.origin_O[:] = 0.7, (5.0, 6.0, 7.0)
     standing = np.flatnonzero(ekf.active != UNUSED)
 
     def mean_and_heading() -> tuple[Any, float]:
-        mean = ekf.contacts[standing, :3].mean(axis=0)
+        mean = ekf.contacts[standing, :3].mean(axis=0) if settled else ekf.p_WI.copy()
         in_odometry(mean.copy(), odometry, mean)
-        soles = [ekf.contacts[c, 3:].reshape(3, 3) for c in standing if ekf.active[c] == SOLE] or [ekf.R_WI]
+        soles = [ekf.contacts[c, 3:].reshape(3, 3) for c in standing if ekf.active[c] == SOLE]
+        if not settled or not soles:
+            soles = [ekf.R_WI]
         return mean, float(np.mean([np.arctan2(R[1, 0], R[0, 0]) for R in soles]) + odometry.yaw[0])
 
     mark_held(ekf, poses, odometry)

@@ -52,9 +52,10 @@ REACTION_S = 0.018
 JUMP, JUMPS, FORGOTTEN = 0.5, 5, 0.05
 """Damping after more than so many changes of the demanded torque within a period by more than this fraction
 of the limit; a period without such a change takes FORGOTTEN from the count."""
-LAG, LAGS = 0.8, 16
-"""Damping after more than so many joint periods in which a torque is this fraction of its limit from its
-demand; a period without takes 1 from the count."""
+LAG, LAGS, BRAKES = 0.8, 16, 64
+"""Damping after more than LAGS joint periods in which the demanded torque is this fraction of its limit from
+one that follows it at the allowed rate, or more than BRAKES in which the torque that brakes in time is; a
+period without takes 1 from the count. A robot that is pushed over its feet brakes single joints hard."""
 TOO_FAST = 1.03
 BEYOND_RAD = 0.015
 DRIVEN = 0.05
@@ -231,11 +232,12 @@ class Envelope:
         np.maximum(tau, work, out=tau)
         if command is not None:
             self.reason = self.reason or self._watch.command(tau, command, self._room, self._v)
+            self.reason = self.reason or self._watch.lag(tau)
         np.minimum(tau, self._bound[0], out=tau)
         np.negative(self._bound[1], out=work)
         np.maximum(tau, work, out=tau)
         if command is not None:
-            self.reason = self.reason or self._watch.lag(tau, last)
+            self.reason = self.reason or self._watch.braking(tau, last)
             np.subtract(last, self._step, out=work)
             np.maximum(tau, work, out=tau)
             np.add(last, self._step, out=work)
@@ -337,7 +339,8 @@ class _Watch:
         self._undamped = DAMPED_S * limit
         self._limp_Nm = LIMP * limit
         self._legs = int(np.count_nonzero(numbers.leg))
-        self._demand, self._work = np.zeros((2, na))
+        self._step, self._back = step_Nm, -step_Nm
+        self._demand, self._shadow, self._work = np.zeros((3, na))
         self._fast, self._beyond = np.zeros((2, 2, na))
         self._drives, self._out = np.zeros((2, na), dtype=bool)
         self.reset()
@@ -345,13 +348,14 @@ class _Watch:
     def reset(self) -> None:
         """Clears all counts."""
         self._jumps = 0.0
-        self._lags = self._limp = 0
+        self._lags = self._brakes = self._limp = 0
         self._fast[:] = 0.0
         self._beyond[:] = 0.0
 
     def own(self, tau: Vector) -> None:
         """Notes the torque that the robot applies by itself, from which the first command may jump."""
         np.copyto(self._demand, tau)
+        np.copyto(self._shadow, tau)
 
     def gains(self, command: CommandRow) -> str:
         """Judges the gains of a command."""
@@ -378,20 +382,38 @@ class _Watch:
         """
         return self._jumping(tau) or self._driven_on(tau, room, v) or self._limping(tau, command)
 
-    def lag(self, tau: Vector, last: Vector) -> str:
-        """Counts joints whose torque would have to change faster, to follow the command or to brake."""
-        work, out = self._work, self._out
-        np.subtract(tau, last, out=work)
+    def lag(self, tau: Vector) -> str:
+        """Counts joints whose demanded torque is far from the one that follows it at the allowed rate."""
+        work, out, shadow = self._work, self._out, self._shadow
+        np.subtract(tau, shadow, out=work)
+        np.minimum(work, self._step, out=work)
+        np.maximum(work, self._back, out=work)
+        shadow += work
+        np.subtract(tau, shadow, out=work)
         np.absolute(work, out=work)
         np.greater(work, self._lag, out=out)
         joints = int(np.count_nonzero(out))
         self._lags = self._lags + joints if joints else max(0, self._lags - 1)
         if self._lags <= LAGS:
             return ""
+        return self._lagging("follow the command")
+
+    def braking(self, tau: Vector, last: Vector) -> str:
+        """Counts joints whose torque would have to change faster to brake in time, towards a bound."""
+        work, out = self._work, self._out
+        np.subtract(tau, last, out=work)
+        np.absolute(work, out=work)
+        np.greater(work, self._lag, out=out)
+        joints = int(np.count_nonzero(out))
+        self._brakes = self._brakes + joints if joints else max(0, self._brakes - 1)
+        return self._lagging("brake in time") if self._brakes > BRAKES else ""
+
+    def _lagging(self, purpose: str) -> str:
+        work = self._work
         work /= self._numbers.torque_Nm
         return self._told(
-            "the torque of {} is {:.0%} of its limit from the one that is demanded or brakes in time; it may "
-            "change by {:.0%} in a period",
+            "the torque of {} would have to change by {:.0%} of its limit to " + purpose + "; it may change "
+            "by {:.0%} in a period",
             work,
             self._allowed,
         )
