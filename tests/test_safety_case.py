@@ -48,8 +48,8 @@ def test_what_does_not_exist_is_named(generator, change, words):
     assert words in problem
 
 
-def junit(path, outcome):
-    bad = "" if outcome == "passed" else f"<{outcome}/>"
+def junit(path, outcome, reason=""):
+    bad = "" if outcome == "passed" else f'<{outcome} message="{reason}"/>'
     case = f'<testcase classname="tests.test_x" name="test_a[1]">{bad}</testcase>'
     path.write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
     return path
@@ -58,15 +58,21 @@ def junit(path, outcome):
 @pytest.mark.parametrize("outcome", ["passed", "failure", "error", "skipped"])
 def test_only_tests_that_passed_show_a_requirement(generator, tmp_path, outcome):
     cases = [{"id": "S1", "tests": ["test_x.py::test_a"]}]
-    found = generator.failures(cases, junit(tmp_path / "results.xml", outcome))
+    found, undecided = generator.failures(cases, junit(tmp_path / "results.xml", outcome))
     assert found == ([] if outcome == "passed" else [f"S1: test_x.py::test_a: {outcome}"])
+    assert undecided == []
+
+
+def test_a_test_that_a_busy_host_could_not_decide_is_named_apart(generator, tmp_path):
+    cases = [{"id": "S1", "tests": ["test_x.py::test_a"]}]
+    results = junit(tmp_path / "results.xml", "skipped", "F10: this host cannot tell: it paused for 9 ms")
+    assert generator.failures(cases, results) == ([], ["S1: test_x.py::test_a: undecided"])
 
 
 def test_a_test_that_was_not_run_shows_nothing(generator, tmp_path):
     cases = [{"id": "S1", "tests": ["test_x.py::test_b"]}]
-    assert generator.failures(cases, junit(tmp_path / "results.xml", "passed")) == [
-        "S1: test_x.py::test_b: not run"
-    ]
+    found, _ = generator.failures(cases, junit(tmp_path / "results.xml", "passed"))
+    assert found == ["S1: test_x.py::test_b: not run"]
 
 
 def test_the_page_has_every_requirement_with_its_figure(generator):
