@@ -75,7 +75,9 @@ def test_a_simulated_robot_held_by_its_drives_is_known_as_well(joint, swing_rad,
     estimator.reset(row)
     posture = row.q.copy()
     moved = [i for i, name in enumerate(robot.joint_names) if joint in name]
-    command.kp[:], command.kd[:] = 400.0, 10.0
+    allowed = simulated.drives.envelope.numbers
+    command.kp[:] = np.minimum(400.0, allowed.kp_Nm_rad)
+    command.kd[:] = np.minimum(10.0, allowed.kd_Nms_rad)
     velocity, tilt = [], []
     for k in range(1800):
         command.seq[0] = k

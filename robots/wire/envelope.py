@@ -29,7 +29,7 @@ RATE_PER_S = 100.0
 """Largest rate of a torque, in torque limits per second."""
 TURN_BACK = 5.0
 """The torque of a joint beyond its range turns inwards faster than that by this factor."""
-ERROR_RAD = 0.05
+ERROR_RAD = 0.01
 """The largest kp reaches the torque limit at this position error."""
 DAMPED_SPEED_RAD_S = 5.0
 """A kd that reaches the torque limit at this speed is allowed for every joint."""
@@ -129,8 +129,8 @@ def envelope_numbers(robot: RobotModel, period_s: float = PERIOD_S) -> EnvelopeN
         speed_rad_s=np.array(robot.velocity_limit_rad_s),
         torque_Nm=limit,
         kp_Nm_rad=limit / ERROR_RAD,
-        # A kd above inertia over period reverses the velocity of a free joint in every period.
-        kd_Nms_rad=np.maximum(lightest / period_s, limit / DAMPED_SPEED_RAD_S),
+        # With more than twice inertia over period, the velocity of a free joint grows from period to period.
+        kd_Nms_rad=np.maximum(2.0 * lightest / period_s, limit / DAMPED_SPEED_RAD_S),
         inertia_kgm2=heaviest,
         # A spring steeper than inertia over period squared is close to the bound of its stability.
         stop_rad=np.maximum(STEEPEST_RAD, limit * period_s**2 / lightest),
