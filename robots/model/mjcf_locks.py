@@ -206,7 +206,8 @@ def _closed(model: mujoco.MjModel, given: Mapping[int, float], free: Collection[
         if np.abs(residual).max(initial=0.0) < _CLOSED:
             found = np.array(data.qpos)
             break
-        J = data.efc_J.reshape(-1, model.nv)[rows][:, dofs]
+        # MuJoCo may make the rows longer than nv.
+        J = data.efc_J.reshape(len(rows), -1)[rows][:, dofs]
         data.qpos[addresses] -= np.linalg.lstsq(J, residual, rcond=1e-9)[0]
     model.opt.jacobian = kind
     return found
