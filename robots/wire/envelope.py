@@ -52,7 +52,7 @@ REACTION_S = 0.018
 JUMP, JUMPS, FORGOTTEN = 0.5, 5, 0.05
 """Damping after more than so many changes of the demanded torque within a period by more than this fraction
 of the limit; a period without such a change takes FORGOTTEN from the count."""
-LAG, LAGS, BRAKES = 0.8, 16, 64
+LAG, LAGS, BRAKES = 0.8, 16, 32
 """Damping after more than LAGS joint periods in which the demanded torque is this fraction of its limit from
 one that follows it at the allowed rate, or more than BRAKES in which the torque that brakes in time is; a
 period without takes 1 from the count. A robot that is pushed over its feet brakes single joints hard."""
