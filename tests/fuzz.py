@@ -1,6 +1,6 @@
 """Fuzzes the readers of files and the wire protocol: no input may crash or hang them, or be wrongly accepted.
 
-    python tests/fuzz.py PARSER [SECONDS] [SEED]
+    python tests/fuzz.py PARSER [SECONDS] [SEED] [INPUTS]
 
 PARSER is gains, scenario, columns, robot, urdf, mjcf, log, csv, wire, or all of them, each for SECONDS (60).
 Inputs are mutations of valid files; those that bring a refusal that was not seen before are mutated further.
@@ -309,7 +309,9 @@ def _shape(answer: dict[str, str]) -> str:
     return re.sub(r"'[^']*'|/\S+|[\d.]+", "_", text)[:300]
 
 
-def fuzz(parser: str, seconds: float, seed: int = 0, keep: Path | None = None) -> Found:
+def fuzz(
+    parser: str, seconds: float, seed: int = 0, keep: Path | None = None, inputs: int | None = None
+) -> Found:
     """Fuzzes one reader of files.
 
     Args:
@@ -317,6 +319,7 @@ def fuzz(parser: str, seconds: float, seed: int = 0, keep: Path | None = None) -
         seconds: duration after the start of the first worker [s].
         seed: random seed.
         keep: folder for the inputs with faults; None to keep none.
+        inputs: number of inputs after which to end; None for no such limit.
     """
     import fuzz_parsers
 
@@ -330,6 +333,8 @@ def fuzz(parser: str, seconds: float, seed: int = 0, keep: Path | None = None) -
         path, worker = folder / f"input.{parser}", Worker(command, folder)
         until_s = time.monotonic() + seconds
         while time.monotonic() < until_s and len(found.faults) < MOST_FOUND:
+            if inputs is not None and found.runs >= inputs:
+                break
             # Half from valid files: what is refused already hides what a further change would do.
             base = rng.choice(valid if rng.random() < 0.5 else corpus)
             data = start.pop() if start else mutate(base, corpus, parser, rng)
@@ -367,6 +372,7 @@ def main(arguments: list[str]) -> int:
         return 2
     seconds = float(arguments[1]) if len(arguments) > 1 else 60.0
     seed = int(arguments[2]) if len(arguments) > 2 else 0
+    inputs = int(arguments[3]) if len(arguments) > 3 else None
     status = 0
     for name in NAMES if parser == "all" else (parser,):
         if name == "wire":
@@ -374,7 +380,7 @@ def main(arguments: list[str]) -> int:
 
             print(f"wire: {fuzz_wire.fuzz(seconds, seed)}", flush=True)
             continue
-        found = fuzz(name, seconds, seed, Path("fuzz-found"))
+        found = fuzz(name, seconds, seed, Path("fuzz-found"), inputs)
         print(
             f"{name}: {found.runs} inputs, {found.accepted} accepted, {found.shapes} kinds of refusals",
             flush=True,

@@ -62,6 +62,8 @@ def test_a_robot_of_one_joint_is_read(tmp_path: Path) -> None:
         (b"<robot name='\xed\xa0\x80'/>", "is not valid XML"),
         (b"<?xml version='1.0' encoding='utf-7'?><robot/>", "is not valid XML"),
         (b"", "is not valid XML"),
+        (urdf(link("base")).replace("mass value", "mass :value='2' value"), "is not valid XML"),
+        (urdf(link("base"), "<gazebo:reference/>"), "is not valid XML"),
     ],
 )  # fmt: skip
 def test_a_hostile_model_is_refused_by_one_sentence(tmp_path: Path, text: str | bytes, sentence: str) -> None:

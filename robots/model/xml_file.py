@@ -82,8 +82,10 @@ def _parsed(source: bytes, path: Path) -> ET.Element:
     parser.buffer_text = True
     try:
         parser.Parse(source, True)
+        # It is read again with namespaces, where names such as `:a` and unknown prefixes are wrong.
+        ET.fromstring(source)
         return builder.close()
-    except (expat.ExpatError, ValueError, LookupError, AssertionError) as error:
+    except (expat.ExpatError, ET.ParseError, ValueError, LookupError, AssertionError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"'{path}' is not valid XML: {error}") from None
