@@ -19,7 +19,6 @@ from kilohertz.robots.model.model_error import ModelFileError
 MOST_BYTES = 10_000_000
 MOST_ELEMENTS = 50_000
 MOST_DEPTH = 250
-MOST_ATTRIBUTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ def read_xml(path: Path) -> XmlFile:
 
 
 def _parsed(source: bytes, path: Path) -> ET.Element:
-    builder = ET.TreeBuilder()
     parser = expat.ParserCreate()
     depth = elements = 0
 
@@ -65,27 +63,22 @@ def _parsed(source: bytes, path: Path) -> ET.Element:
             refuse(f"has elements inside each other, more than {MOST_DEPTH} deep")
         if elements > MOST_ELEMENTS:
             refuse(f"has more than {MOST_ELEMENTS} elements")
-        builder.start(tag, attributes)
 
     def end(tag: str) -> None:
         nonlocal depth
         depth -= 1
-        builder.end(tag)
 
     def entity(*_: Any) -> None:
         refuse("declares an entity (<!ENTITY ...>): write its text where it is used")
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = entity
-    parser.buffer_text = True
     try:
+        # This pass checks the limits; the tree is built with namespaces, as everything that reads it expects.
         parser.Parse(source, True)
-        # It is read again with namespaces, where names such as `:a` and unknown prefixes are wrong.
-        ET.fromstring(source)
-        return builder.close()
-    except (expat.ExpatError, ET.ParseError, ValueError, LookupError, AssertionError) as error:
+        return ET.fromstring(source)
+    except (expat.ExpatError, ET.ParseError, ValueError, LookupError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"'{path}' is not valid XML: {error}") from None

@@ -384,29 +384,27 @@ class _Watch:
 
     def lag(self, tau: Vector) -> str:
         """Counts joints whose demanded torque is far from the one that follows it at the allowed rate."""
-        work, out, shadow = self._work, self._out, self._shadow
+        work, shadow = self._work, self._shadow
         np.subtract(tau, shadow, out=work)
         np.minimum(work, self._step, out=work)
         np.maximum(work, self._back, out=work)
         shadow += work
         np.subtract(tau, shadow, out=work)
-        np.absolute(work, out=work)
-        np.greater(work, self._lag, out=out)
-        joints = int(np.count_nonzero(out))
-        self._lags = self._lags + joints if joints else max(0, self._lags - 1)
-        if self._lags <= LAGS:
-            return ""
-        return self._lagging("follow the command")
+        self._lags = self._with_far(self._lags)
+        return self._lagging("follow the command") if self._lags > LAGS else ""
 
     def braking(self, tau: Vector, last: Vector) -> str:
         """Counts joints whose torque would have to change faster to brake in time, towards a bound."""
-        work, out = self._work, self._out
-        np.subtract(tau, last, out=work)
-        np.absolute(work, out=work)
-        np.greater(work, self._lag, out=out)
-        joints = int(np.count_nonzero(out))
-        self._brakes = self._brakes + joints if joints else max(0, self._brakes - 1)
+        np.subtract(tau, last, out=self._work)
+        self._brakes = self._with_far(self._brakes)
         return self._lagging("brake in time") if self._brakes > BRAKES else ""
+
+    def _with_far(self, count: int) -> int:
+        """Returns a count with the joints added whose difference in `_work` is large, or less 1 for none."""
+        np.absolute(self._work, out=self._work)
+        np.greater(self._work, self._lag, out=self._out)
+        joints = int(np.count_nonzero(self._out))
+        return count + joints if joints else max(0, count - 1)
 
     def _lagging(self, purpose: str) -> str:
         work = self._work
