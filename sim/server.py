@@ -187,7 +187,8 @@ class SimulatedServer:
         simulated.advance()
         if simulated.left_envelope and side.mode == wire.ACTIVE:
             side.damp(simulated.left_envelope)
-            self._follow_mode()  # the reason is told before the state in which the lease is lost
+            # Controllers must receive the reason before the state in which they find their lease lost.
+            self._follow_mode()
         self._tick += 1
         self._last_step_s = time.monotonic()
 

@@ -227,7 +227,7 @@ class Worker:
         self._process.stdin.flush()
         began_s, began_cpu_s = time.monotonic(), self._cpu_s()
         while not select.select([self._process.stdout], [], [], 0.5)[0]:
-            # Of a computer that is busy elsewhere, only the time of the process itself counts.
+            # The processor time of the reader counts first: other programs may keep the computer busy.
             cpu_s, wall_s = self._cpu_s() - began_cpu_s, time.monotonic() - began_s
             if cpu_s > LONGEST_CPU_S or wall_s > LONGEST_WALL_S:
                 self.close()

@@ -1,4 +1,4 @@
-"""What another user could have written is told, with the place and the reason."""
+"""Files that another user could have written are refused, with the place and the reason."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class ProblemTables:
             v=np.zeros(nv),
             M=data.M.T,
             h=data.nle,
-            # Of a robot with one joint, pinocchio gives the Jacobian as a vector.
+            # pinocchio returns the Jacobian of a robot with one joint as a vector.
             Jw=data.J.reshape(6, -1, order="F").T,
             address=address,
             placement=placement,

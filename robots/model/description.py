@@ -16,7 +16,7 @@ ROBOTS_FOLDER = Path(__file__).resolve().parents[1]
 ROBOT_FILE = "robot.yaml"
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-# As in the messages of the wire protocol.
+# The messages of the wire protocol have the same limit for names.
 LONGEST_NAME = 80
 # A support polygon narrower than this spans no area.
 THINNEST_SOLE_M = 1e-3

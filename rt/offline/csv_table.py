@@ -109,7 +109,7 @@ def table_of_text(text: str, path: Path) -> Table:
         values.append([_number(cell, name, path, line) for cell, name in zip(cells, names, strict=True)])
         lines.append(line)
         if len(values) == BLOCK_ROWS:
-            # As Python objects the numbers would take several times the memory.
+            # The numbers are stored in an array, because Python objects would take several times the memory.
             blocks.append(np.array(values))
             values = []
     if not lines:
