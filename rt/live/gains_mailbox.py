@@ -1,23 +1,21 @@
 """Exchanges gains and their results between the loop and the watcher process through shared memory.
 
 The watcher sends gains; the loop answers whether they were accepted, rolled back or refused. Each side writes
-its content, then a checksum, then a number. The other side takes content whose number is new and whose
-checksum is right, and otherwise tries again in the next tick. There are no locks and no waiting.
+a part of its own, see `SharedPart`. There are no locks and no waiting.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kilohertz.controller.gains.live import GainsRow, live_paths
 from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.robots.model.rows import Vector
+from kilohertz.rt.live.shared_part import SharedPart
 
 _REASON_BYTES = 240
 
@@ -37,39 +35,6 @@ class Answer:
     in_force: int
     state: int
     reason: str
-
-
-class _Part:
-    """A part of the shared memory that only one side writes.
-
-    Args:
-        memory: the shared memory.
-        at: offset of the part [bytes].
-        size: size of its content [bytes].
-
-    Attributes:
-        body: (size,) bytes of the content.
-    """
-
-    def __init__(self, memory: mmap.mmap, at: int, size: int) -> None:
-        head: NDArray[np.int64] = np.frombuffer(memory, np.int64, 2, at)
-        self._head = head
-        self.body: NDArray[np.uint8] = np.frombuffer(memory, np.uint8, size, at + 16)
-
-    @property
-    def number(self) -> int:
-        """Number of the newest complete content."""
-        return int(self._head[0])
-
-    def publish(self, number: int) -> None:
-        """Declares the content complete and gives it a number."""
-        self._head[1] = zlib.crc32(self.body.tobytes())
-        self._head[0] = number
-
-    def take(self) -> bytes | None:
-        """Returns a copy of the content; None while it is being written."""
-        content = self.body.tobytes()
-        return content if zlib.crc32(content) == self._head[1] else None
 
 
 class GainsMailbox:
@@ -92,8 +57,8 @@ class GainsMailbox:
             os.ftruncate(fd, size)
         self.fd = fd
         self._memory = mmap.mmap(fd, size)
-        self._gains = _Part(self._memory, 0, gains_bytes)
-        self._answer = _Part(self._memory, 16 + gains_bytes, answer_bytes)
+        self._gains = SharedPart(self._memory, 0, gains_bytes)
+        self._answer = SharedPart(self._memory, 16 + gains_bytes, answer_bytes)
         self._numbers = self._gains.body.view(np.float64)
         self._answer_numbers = self._answer.body[:24].view(np.int64)
         self._reason = self._answer.body[24:]
