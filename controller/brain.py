@@ -21,6 +21,7 @@ from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
 from kilohertz.controller.supervision.motion import Motion
@@ -146,19 +147,28 @@ class Brain:
         gains: gains of the robot.
         estimator: estimator of the robot's state.
         dt_s: nominal control period [s].
+        streams: row of streamed targets, which its owner writes between steps; None without streams.
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, estimator: Estimator, dt_s: float = PERIOD_S) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        gains: Gains,
+        estimator: Estimator,
+        dt_s: float = PERIOD_S,
+        streams: StreamRow | None = None,
+    ) -> None:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s
         own = [task.name for task in behaviour_tasks(robot, gains)]
         self.body = whole_body(robot, gains, self._tasks(gains), gains.solver, own)
         self.motion: Motion = (
-            Legged(robot, gains, self.body, estimator.contact)
+            Legged(robot, gains, self.body, estimator.contact, streams, dt_s)
             if robot.floating
-            else Arm(robot, gains, self.body)
+            else Arm(robot, gains, self.body, streams, dt_s)
         )
+        self._streams = streams
         self.supervisor = Supervisor()
         self._gains = gains
         self._gains_given: GainsRow | Gains | None = gains
@@ -375,6 +385,8 @@ class Brain:
                 self.motion.take(request)
             if request.stop[0] and self.supervisor.handle(STOP):
                 self._show_state()
+        if self._streams is not None and self._streams.number[0] and self.supervisor.state == "active":
+            self.motion.follow_streams(self._last_t, dt)
         self.motion.advance(dt)
         if self.supervisor.controls:
             x, y = self.estimator.q[3:5].tolist() if self._falling is not None else (0.0, 0.0)

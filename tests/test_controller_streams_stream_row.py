@@ -10,11 +10,12 @@ from kilohertz.robots.model.robot_model import RobotModel
 
 def test_a_new_row_has_no_stream_in_use_and_a_cleared_one_neither() -> None:
     row = StreamRow(RobotModel.load("ur5"))
-    assert np.isnan(row.data).all()
-    row.velocity_t_s[0] = 1.0
-    row.posture_q[2] = 0.5
+    assert row.number == 0.0
+    assert np.isnan(row.data[1:]).all()
+    row.data[:] = 1.0
     row.clear()
-    assert np.isnan(row.data).all()
+    assert row.number == 0.0
+    assert np.isnan(row.data[1:]).all()
 
 
 def test_fields_are_views_that_cover_the_row_without_gaps() -> None:

@@ -26,6 +26,26 @@ class PostureMotion(Protocol):
         ...
 
 
+class PostureOffset(Protocol):
+    """Offset that is added to the one of a behaviour, which its owner moves without jumps.
+
+    Attributes:
+        p, v, a: (3,) offset of the centre of mass in heading axes [m] and its derivatives.
+        lean: (3,) pitch of the trunk [rad] and its derivatives.
+        busy: whether it differs from zero.
+    """
+
+    p: Vector
+    v: Vector
+    a: Vector
+    lean: Vector
+    busy: bool
+
+
+def _parts(extra: PostureOffset) -> tuple[Vector, Vector, Vector, Vector]:
+    return extra.p, extra.v, extra.a, extra.lean
+
+
 class PostureReference:
     """Offset of the centre of mass and lean of the trunk, continuous across requests.
 
@@ -36,15 +56,18 @@ class PostureReference:
             [rad/s^2].
         motion: behaviour that writes the reference, or None for the nominal posture.
         leans: True while the trunk leans or returns to upright.
+        extra: offset that is added to that of the behaviour; None for none.
     """
 
     def __init__(self) -> None:
-        self.p, self.v, self.a = np.zeros(3), np.zeros(3), np.zeros(3)
+        self._offset = np.zeros((3, 3))
+        self.p, self.v, self.a = self._offset
         self.lean = np.zeros(3)
         self.leans = False
         self._blend, self._lean_blend = Blend(_SWITCH_S), Blend(_SWITCH_S, size=1)
         self._lean = self.lean[:1], self.lean[1:2], self.lean[2:]
         self.motion: PostureMotion | None = None
+        self.extra: PostureOffset | None = None
         self._t = 0.0
 
     @property
@@ -61,7 +84,11 @@ class PostureReference:
         """Starts at rest at the (3,) offset p [m] and moves from there to the reference."""
         self.p[:], self.v[:], self.a[:] = p, 0.0, 0.0
         self._t = 0.0
-        self._blend.start(self.p.copy(), self.v, self.a)
+        extra = self.extra
+        if extra is None or not extra.busy:
+            self._blend.start(self.p.copy(), self.v, self.a)
+        else:
+            self._blend.start(self.p - extra.p, self.v - extra.v, self.a - extra.a)
 
     def reset(self) -> None:
         """Removes any motion, and sets the trunk upright without a transition."""
@@ -73,6 +100,9 @@ class PostureReference:
         """Starts the transition to another motion; None for the nominal posture."""
         before = self.p.copy(), self.v.copy(), self.a.copy()
         lean = self.lean.copy()
+        if self.extra is not None and self.extra.busy:
+            for part, more in zip((*before, lean), _parts(self.extra), strict=True):
+                part -= more
         self.motion, self._t = motion, 0.0
         self._evaluate()
         self._blend.start(before[0] - self.p, before[1] - self.v, before[2] - self.a)
@@ -88,9 +118,21 @@ class PostureReference:
         if self.leans:
             self._lean_blend.add(*self._lean, dt_s)
             self.leans = not self.settled or bool(self.lean.any())
+        if self.extra is not None and self.extra.busy:
+            self._add(self.extra)
+
+    def _add(self, extra: PostureOffset) -> None:
+        self.p += extra.p
+        self.v += extra.v
+        self.a += extra.a
+        if self.leans:
+            self.lean += extra.lean
+        elif extra.lean.any():
+            self.leans = True
+            self.lean[:] = extra.lean
 
     def _evaluate(self) -> None:
-        self.p[:], self.v[:], self.a[:] = 0.0, 0.0, 0.0
+        self._offset[:] = 0.0
         if self.leans:
             self.lean[:] = 0.0
         if self.motion is not None:

@@ -136,7 +136,7 @@ class Standing:
         low, high = robot.position_lower_rad + _OFF_THE_STOP_RAD, robot.position_upper_rad - _OFF_THE_STOP_RAD
         nominal = robot.q_nominal[robot.nq_base :]
         posture[: robot.na] = np.where(low < high, np.clip(nominal, low, high), nominal)
-        self._posture_weight, self._legs = posture[robot.na :], self._leg_joints()
+        self._posture_weight, self._legs = posture[robot.na :], self.leg_joints()
         self.retune(gains)
         self.write_gains()
         soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
@@ -201,7 +201,7 @@ class Standing:
             },
         )
 
-    def _leg_joints(self) -> list[int]:
+    def leg_joints(self) -> list[int]:
         """Returns the indices of the joints between the base and any contact."""
         kin = self._body.arrays.kin
         columns = {int(j) for f in range(self._n_contacts) for j in kin.columns[f, : kin.n_columns[f]]}

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kilohertz.controller.upper_body.hand_targets import MOST_HANDS
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Row, Vector
+
+MOST_HANDS = 4
+"""Largest number of hands that can be given targets."""
 
 
 class StreamRow(Row):
@@ -24,6 +26,7 @@ class StreamRow(Row):
         robot: the robot that receives the streams.
 
     Fields (all are views, with the length in brackets):
+        number [1]: number of the row, which increases whenever a sample is written; 0 before the first.
         velocity_t_s [1], velocity [3]: velocity of the walk, forward and to the left [m/s], and turning
             rate [rad/s].
         hands_t_s [4], hands_frame [4]: time of each hand's sample, and the frame of its target: BASE or
@@ -39,6 +42,7 @@ class StreamRow(Row):
             [Nm] in world axes.
     """
 
+    number: Vector
     velocity_t_s: Vector
     velocity: Vector
     hands_t_s: Vector
@@ -61,6 +65,7 @@ class StreamRow(Row):
     def __init__(self, robot: RobotModel) -> None:
         super().__init__(
             (
+                ("number", 1),
                 ("velocity_t_s", 1),
                 ("velocity", 3),
                 ("hands_t_s", MOST_HANDS),
@@ -84,5 +89,6 @@ class StreamRow(Row):
         self.clear()
 
     def clear(self) -> None:
-        """Declares that no stream is in use."""
+        """Declares that no stream has been in use."""
         self.data[:] = np.nan
+        self.number[0] = 0.0

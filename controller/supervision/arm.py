@@ -12,12 +12,15 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.streams.joint_stream import JointStream
+from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.estimators.joint_friction import JointFriction
+from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 
 _HELD_POSTURE_WEIGHT = 0.01
@@ -38,6 +41,8 @@ class Arm:
         robot: the robot.
         gains: gains of the robot.
         body: the whole-body controller, with `arm_tasks` declared.
+        streams: row of streamed targets; None without streams.
+        dt_s: nominal control period [s].
 
     Attributes:
         hands: references of the hands, which hold their present poses from the start.
@@ -46,21 +51,33 @@ class Arm:
     """
 
     p_WC_des = v_WC_des = p_WS = _NOWHERE
+    velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
     friction: JointFriction | None = None
 
-    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        gains: Gains,
+        body: WholeBody,
+        streams: StreamRow | None = None,
+        dt_s: float = PERIOD_S,
+    ) -> None:
         self.robot = robot
         self._body = body
         self.calm = True
         self.planned = np.ones(len(robot.contacts), dtype=bool)
         self.remarks = Remarks()
-        self.hands = Hands(robot, gains, body, self.remarks)
+        self.hands = Hands(robot, gains, body, self.remarks, streams, dt_s)
+        self._joints: JointStream | None = None
+        if streams is not None:
+            self._joints = JointStream(robot, gains, streams, range(robot.na), dt_s)
         self._posture = body.reference("posture")
         self._posture[: robot.na] = robot.q_nominal
         self._reference = PostureReference()
         self._heading = np.eye(3)
         self._t_s = 0.0
+        self._posture_part = self._held_part = _HELD_POSTURE_WEIGHT if robot.hands else 1.0
         self._rest = RestDetector(body)
         body.prepare((), ("posture",))
         context = Context(
@@ -87,9 +104,8 @@ class Arm:
 
     def retune(self, gains: Gains) -> None:
         """Applies the values of these gains."""
-        self._posture[self.robot.na :] = gains.posture.weight * (
-            _HELD_POSTURE_WEIGHT if self.robot.hands else 1.0
-        )
+        self._full = gains.posture.weight
+        self._posture[self.robot.na :] = self._full * self._posture_part
         self.hands.retune(gains)
 
     def start(self) -> None:
@@ -97,6 +113,9 @@ class Arm:
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self.hands.start(stay=True)
         self._behaviour, self._t_s = self._stand, 0.0
+        if self._joints is not None:
+            self._joints.reset()
+        self._weigh_posture(self._held_part)
         self._rest.reset()
         self._body.set_mode((), ("posture",))
 
@@ -104,10 +123,48 @@ class Arm:
         """Switches to a new request."""
         if request.kind.legs is Legs.RELEASE:
             return
+        if self._joints is not None and self._joints.busy:
+            self._hold_with_hands(self._joints)
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
         self.hands.take(request.hand_targets, False, self._heading)
         self._behaviour.start(request.payload)
+
+    # Streams
+
+    def follow_streams(self, t_s: float, dt_s: float) -> None:
+        """Reads the streamed targets of this tick; the kinematics must be up to date.
+
+        Args:
+            t_s: time of the tick's sensor sample [s].
+            dt_s: time since the last tick [s].
+        """
+        joints = self._joints
+        if joints is None:
+            return
+        self.hands.follow_streams(t_s, dt_s, self._heading)
+        kin = self._body.arrays.kin
+        if joints.advance(t_s, dt_s, kin.q, kin.v):
+            # The posture holds all joints now; the hands follow it.
+            self._posture[: self.robot.na] = kin.q
+            self.hands.release()
+            self._weigh_posture(1.0)
+        if joints.busy:
+            self._posture[joints.joints[joints.leads]] = joints.q[joints.leads]
+
+    def _hold_with_hands(self, joints: JointStream) -> None:
+        """Ends a stream of joint positions: the hands hold their present poses again."""
+        joints.put_aside()
+        self._posture[: self.robot.na] = self._body.arrays.kin.q
+        self._weigh_posture(self._held_part)
+        for i in range(len(self.robot.hands)):
+            self.hands.lead(i).move(None, None)
+
+    def _weigh_posture(self, part: float) -> None:
+        self._posture_part = part
+        self._posture[self.robot.na :] = self._full * part
+
+    # The tick
 
     def advance(self, dt_s: float) -> None:
         """Writes the references for this tick."""

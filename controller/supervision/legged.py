@@ -14,6 +14,8 @@ from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.standing.recovery import Recovery
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.standing.tilt_integral import TiltIntegral
+from kilohertz.controller.streams.stream_row import StreamRow
+from kilohertz.controller.supervision.legged_streams import LeggedStreams
 from kilohertz.controller.supervision.motion import DONE, RUNNING, WAITING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
@@ -21,9 +23,11 @@ from kilohertz.controller.upper_body.gaze import Gaze
 from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.controller.walking.foot_tasks import walking_tasks
 from kilohertz.controller.walking.speed import walks
+from kilohertz.controller.walking.velocity_stream import VelocityStream
 from kilohertz.controller.walking.walking import Walking
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.estimators.joint_friction import JointFriction
+from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -31,6 +35,7 @@ _COMPOSED_S = 2.0
 """Time after a disturbance in which the arms are needed for balance [s]; a few steps."""
 
 Triple = tuple[float, float, float]
+_STILL: Triple = (0.0, 0.0, 0.0)
 
 
 def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -48,6 +53,8 @@ class Legged:
         gains: gains of the robot.
         body: the whole-body controller, with `legged_tasks` declared.
         contact: (nc,) contact flags of the estimator, an array that is updated in place.
+        streams: row of streamed targets; None without streams.
+        dt_s: nominal control period [s].
 
     Attributes:
         hands: references of the hands while standing and walking.
@@ -59,7 +66,15 @@ class Legged:
         friction: learnt friction of the joints of swinging legs; None for a robot that does not learn it.
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, contact: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        gains: Gains,
+        body: WholeBody,
+        contact: NDArray[np.bool_],
+        streams: StreamRow | None = None,
+        dt_s: float = PERIOD_S,
+    ) -> None:
         self.standing = Standing(robot, gains, body)
         self._tilt = TiltIntegral(body, gains)
         self.calm = True
@@ -73,7 +88,7 @@ class Legged:
         self._next: RequestRow | None = None
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
         self.remarks = Remarks()
-        self.hands = Hands(robot, gains, body, self.remarks)
+        self.hands = Hands(robot, gains, body, self.remarks, streams, dt_s)
         self._recovery: Recovery | None = None
         if self.walking is not None and can_rest(robot) and gains.stand.steps:
             support_m = self.standing.half_support_m
@@ -84,11 +99,16 @@ class Legged:
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self.falling: Falling | None = Falling(robot, gains.fall, self.standing.height_m, damping_Nms)
         self._rest = RestDetector(body)
+        self._streams: LeggedStreams | None = None
+        self._streamed = False
+        if streams is not None:
+            self._streams = LeggedStreams(robot, gains, body, streams, self.standing, dt_s)
         context = Context(
             robot, gains, body, self.hands, self.remarks, self.walking, begin_walk=self._begin_walk
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values()}
-        self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
+        named = {kind.name: behaviour for kind, behaviour in self._behaviours.items()}
+        self._stand, self._walk_behaviour = named["stand"], named.get("walk")
         self._behaviour = self._stand
 
     def retune(self, gains: Gains) -> None:
@@ -120,6 +140,12 @@ class Legged:
     def R_des(self) -> Vector:
         """Desired heading of the robot in the world, as a (3, 3) rotation about the vertical."""
         return self._motion.R_des
+
+    @property
+    def velocity_des(self) -> tuple[float, float, float]:
+        """Velocity reference of the walk: forward, to the left [m/s] and turning [rad/s]."""
+        walking = self.walking
+        return walking.velocity_reference.velocity if walking is not None and not walking.done else _STILL
 
     @property
     def half_support_m(self) -> Vector:
@@ -158,6 +184,8 @@ class Legged:
                 self.walking.hand_back()
         self.hands.start()
         self._gaze.start()
+        if self._streams is not None:
+            self._streams.reset()
         self._behaviour = self._stand
         self.standing.start()
         self._rest.reset()
@@ -178,6 +206,9 @@ class Legged:
         behaviour, kind = self._behaviours[request.kind], request.kind
         if kind.legs is Legs.RELEASE:
             return
+        if self._streams is not None:
+            self._streamed = False
+            self._streams.put_aside(bool(request.gaze.size and request.gaze[0]))
         R_des = self.R_des
         if kind.legs is Legs.STEP and self._may_start_walk(kind):
             self._start(behaviour, request)
@@ -252,6 +283,57 @@ class Legged:
         elif recovery.active or recovery.catching:
             recovery.follow(dt_s)
 
+    # Streams
+
+    def follow_streams(self, t_s: float, dt_s: float) -> None:
+        """Reads the streamed targets of this tick; the kinematics must be up to date.
+
+        Args:
+            t_s: time of the tick's sensor sample [s].
+            dt_s: time since the last tick [s].
+        """
+        streams = self._streams
+        if streams is None:
+            return
+        self.hands.follow_streams(t_s, dt_s, self.R_des)
+        streams.advance(t_s, dt_s, self._gaze)
+        if self.walking is not None and streams.velocity is not None:
+            self._follow_velocity(streams.velocity, self.walking, t_s)
+
+    def _follow_velocity(self, stream: VelocityStream, walking: Walking, t_s: float) -> None:
+        """Starts, leads or ends a walk as the stream of velocities demands."""
+        stream.advance(t_s)
+        walks = self._motion is walking
+        if self._recovering or self._on_footsteps:
+            return
+        if not stream.leads:
+            if self._streamed and walks:
+                walking.velocity_reference.fade(stream.velocity, 0.0)
+                self._stop_streamed(walking)
+            self._streamed = False
+        elif stream.fading:
+            if walks:
+                walking.velocity_reference.fade(stream.velocity, stream.fraction)
+        elif not walks or walking.stopping or stream.velocity != walking.velocity_reference.asked:
+            if not walks or self._next is not None or self._behaviour is not self._walk_behaviour:
+                self._start_streamed()
+            self._streamed = True
+            walking.ask(*stream.velocity)
+
+    def _start_streamed(self) -> None:
+        assert self._walk_behaviour is not None
+        self._behaviour = self._walk_behaviour
+        self._behaviour.done = False
+        self.standing.posture.switch(None)
+        self.hands.let_go()
+        self._begin_walk(None)
+
+    def _stop_streamed(self, walking: Walking) -> None:
+        if self._restless:
+            walking.ask(0.0, 0.0, 0.0)
+        else:
+            walking.stop()
+
     # The tick
 
     def advance(self, dt_s: float) -> None:
@@ -274,6 +356,8 @@ class Legged:
         if posture.leans and self._motion is self.walking:
             posture.advance(dt_s)
         self._gaze.advance(dt_s, self.R_des, posture)
+        if self._streams is not None:
+            self._streams.write_joints()
         if self.calm:
             self._tilt.advance(dt_s)
 

@@ -56,6 +56,11 @@ class Motion(Protocol):
         ...
 
     @property
+    def velocity_des(self) -> tuple[float, float, float]:
+        """Velocity reference of the walk: forward, to the left [m/s] and turning [rad/s]."""
+        ...
+
+    @property
     def behaviour(self) -> str:
         """Name of the active behaviour."""
         ...
@@ -79,6 +84,10 @@ class Motion(Protocol):
 
     def take(self, request: RequestRow) -> None:
         """Switches to a new request."""
+        ...
+
+    def follow_streams(self, t_s: float, dt_s: float) -> None:
+        """Reads the streamed targets of this tick; the kinematics must be up to date."""
         ...
 
     def advance(self, dt_s: float) -> None:

@@ -16,8 +16,9 @@ import pydantic
 from kilohertz.controller.behaviours.base import Behaviour, BehaviourError, Payload, UpperBodyParameters
 from kilohertz.controller.behaviours.registry import Behaviours, behaviours_of
 from kilohertz.controller.problem.soles import can_rest
+from kilohertz.controller.streams.stream_row import MOST_HANDS
 from kilohertz.controller.upper_body.gaze_range import GAZE_SIZE, write_gaze
-from kilohertz.controller.upper_body.hand_targets import HAND_TARGET_SIZE, MOST_HANDS, write_hand_targets
+from kilohertz.controller.upper_body.hand_targets import HAND_TARGET_SIZE, write_hand_targets
 from kilohertz.robots.config.config_error import ConfigError, did_you_mean
 from kilohertz.robots.config.yaml_sentences import findings, key_path
 from kilohertz.robots.model.robot_model import RobotModel
@@ -62,6 +63,11 @@ class RequestRow(Row):
         self.payload: Payload = {name: getattr(self, name) for name, _ in kind.fields}
         self.hand_targets = self.hands.reshape(-1, HAND_TARGET_SIZE)
         self.behaviour[0] = behaviour_id(kind.name)
+
+
+def most_request_numbers(robot: RobotModel) -> int:
+    """Returns the length of the longest request that this robot can get, in numbers."""
+    return max(RequestRow(kind).data.size for kind in behaviours_of(robot).values())
 
 
 def make_request(

@@ -9,7 +9,7 @@ import numpy as np
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.tasks.frame_orientation import views
-from kilohertz.controller.upper_body.gaze_range import AHEAD, POINT, GazeRange, gaze_range
+from kilohertz.controller.upper_body.gaze_range import AHEAD, DIRECTION, POINT, GazeRange, gaze_range
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.kin import X, Y, Z
 from kilohertz.robots.model.rows import Vector
@@ -98,6 +98,16 @@ class Gaze:
             )
         elif ahead:
             self._kind = AHEAD
+
+    def look(self, yaw_rad: float, pitch_rad: float) -> None:
+        """Looks in a direction from now on.
+
+        Args:
+            yaw_rad: yaw from the heading, positive to the left [rad].
+            pitch_rad: pitch from the horizontal, positive down [rad].
+        """
+        if self._range is not None:
+            self._kind, self._given, self._busy, self._told = DIRECTION, (yaw_rad, pitch_rad, 0.0), True, True
 
     def advance(self, dt_s: float, R_des: Vector, posture: PostureReference) -> None:
         """Overwrites the references of standing or walking with those of the gaze for this tick.

@@ -10,6 +10,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.controller.motion.behaviour_error import BehaviourError
+from kilohertz.controller.streams.stream_row import MOST_HANDS
 from kilohertz.controller.upper_body.reach import nearest_pose
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
@@ -21,8 +22,6 @@ TARGET_FRAME, TARGET_P, TARGET_R, HAND_TARGET_SIZE = 0, 1, 4, 13
 
 The orientation is a rotation matrix row by row (9 values); NaN leaves it free.
 """
-MOST_HANDS = 4
-"""Largest number of hands that a request can give targets to."""
 
 
 def write_hand_targets(

@@ -19,6 +19,7 @@ import pinocchio as pin
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
+from kilohertz.controller.streams.stream_row import MOST_HANDS, StreamRow
 from kilohertz.controller.tasks import frame_pose as pose
 from kilohertz.controller.upper_body.hand_kernels import (
     HEADING,
@@ -29,11 +30,20 @@ from kilohertz.controller.upper_body.hand_kernels import (
     from_level,
 )
 from kilohertz.controller.upper_body.hand_motion import HandMotion
-from kilohertz.controller.upper_body.hand_targets import BASE, TARGET_FRAME, TARGET_P, TARGET_R, WORLD
+from kilohertz.controller.upper_body.hand_stream import HandStream
+from kilohertz.controller.upper_body.hand_targets import (
+    BASE,
+    TARGET_FRAME,
+    TARGET_P,
+    TARGET_R,
+    WORLD,
+)
 from kilohertz.controller.upper_body.reach import arm_joints, orientation_part
+from kilohertz.controller.upper_body.wrench_stream import WrenchStream
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.kin import ANGULAR, MOMENT, X, Y, Z
+from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import HandModel, RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -80,10 +90,15 @@ class _Hand:
         alone: whether only the arm follows the target, and not the whole body.
         held: whether the hand has reached its target in the world.
         told: whether a remark was written that the hand does not reach its target in the world.
+        stream, wrench: streams of its targets and of the wrench that it exerts; None without streams.
+        streamed: whether the stream leads the hand.
     """
 
     def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, hand: HandModel) -> None:
         self.name = hand.name
+        self.stream: HandStream | None = None
+        self.wrench: WrenchStream | None = None
+        self.streamed = False
         self.motion = HandMotion(gains.hand.speed_m_s)
         self.ref, self.gain, self.weight = (f(hand.name) for f in (body.reference, body.gain, body.weight))
         self.des = pose.views(self.ref)
@@ -109,6 +124,8 @@ class Hands:
         gains: gains of the robot.
         body: the whole-body controller, with `hand_tasks` declared.
         remarks: receives a sentence if a hand cannot reach or keep its target.
+        streams: row of streamed targets; None without streams.
+        dt_s: nominal control period [s].
 
     Attributes:
         active: (nh,) whether the task of each hand is switched on.
@@ -117,9 +134,21 @@ class Hands:
         busy: whether the task of any hand is switched on.
     """
 
-    def __init__(self, robot: RobotModel, gains: Gains, body: WholeBody, remarks: Remarks) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        gains: Gains,
+        body: WholeBody,
+        remarks: Remarks,
+        streams: StreamRow | None = None,
+        dt_s: float = PERIOD_S,
+    ) -> None:
         self._body, self._floating, self._remarks = body, robot.floating, remarks
         self._hands = [_Hand(robot, gains, body, hand) for hand in robot.hands]
+        if streams is not None:
+            for i, hand in enumerate(self._hands[:MOST_HANDS]):
+                hand.stream = HandStream(robot, gains, streams, i, hand.motion.row, dt_s)
+                hand.wrench = WrenchStream(gains, streams, i, hand.frame, body.arrays.kin)
         self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
         self.frames = tuple(hand.frame for hand in self._hands)
         self.busy = False
@@ -175,6 +204,10 @@ class Hands:
             hand.weight[:] = hand.full
             hand.wanted = hand.turned = stay
             hand.part = hand.turn = float(stay)
+            hand.streamed = False
+            if hand.stream is not None and hand.wrench is not None:
+                hand.stream.reset()
+                hand.wrench.reset()
             self._switch(i, stay)
 
     def lead(self, i: int) -> HandMotion:
@@ -186,13 +219,15 @@ class Hands:
         Returns:
             The motion of the hand, which begins at its present pose.
         """
+        self._put_stream_aside(self._hands[i])
         self._lead(i, False, False, True, _LEVEL)
         return self._hands[i].motion
 
     def take(self, targets: Vector, free: bool, R_des: Vector) -> None:
         """Switches to the targets of a new request.
 
-        A hand without a new target stops where its reference is and holds that pose, unless `free` is set.
+        A hand without a new target stops where its reference is and holds that pose, unless `free` is set. A
+        hand that is being streamed to follows its stream, unless it gets a new target.
 
         Args:
             targets: (n, HAND_TARGET_SIZE) target of each hand, see `hand_targets`.
@@ -201,14 +236,50 @@ class Hands:
         """
         for i, (hand, target) in enumerate(zip(self._hands, targets, strict=False)):
             if target[TARGET_FRAME] in (BASE, WORLD):
+                self._put_stream_aside(hand)
                 turned = math.isfinite(target[TARGET_R])
                 self._lead(i, target[TARGET_FRAME] == BASE and self._floating, self._floating, turned, R_des)
                 R = target[TARGET_R:].reshape(3, 3) if turned else None
                 hand.motion.move(target[TARGET_P:TARGET_R], R)
+            elif hand.streamed and hand.stream is not None and hand.stream.alive:
+                continue
             elif free:
                 hand.wanted = False
             elif hand.on:
                 hand.motion.move(None, None)
+            hand.streamed = False
+
+    def follow_streams(self, t_s: float, dt_s: float, R_des: Vector) -> None:
+        """Reads the newest streamed targets, and switches to them the hands that have one.
+
+        Args:
+            t_s: time of the tick's sensor sample [s].
+            dt_s: time since the last tick [s].
+            R_des: (3, 3) desired heading of the robot in the world.
+        """
+        for i, hand in enumerate(self._hands):
+            stream = hand.stream
+            if stream is None or hand.wrench is None:
+                continue
+            hand.wrench.advance(t_s, dt_s)
+            if not stream.read(t_s):
+                continue
+            if not hand.streamed or hand.in_base != stream.in_base or not hand.wanted:
+                self._lead(i, stream.in_base, self._floating, stream.turned, R_des)
+                stream.start()
+                hand.streamed = True
+            hand.turned = stream.turned
+
+    @staticmethod
+    def _put_stream_aside(hand: _Hand) -> None:
+        hand.streamed = False
+        if hand.stream is not None:
+            hand.stream.put_aside()
+
+    def release(self) -> None:
+        """Releases all hands, because the joints are moved one by one."""
+        for hand in self._hands:
+            hand.wanted = hand.streamed = False
 
     def let_go(self) -> None:
         """Releases the hands whose targets the whole body follows, because the robot is about to step."""
@@ -274,14 +345,17 @@ class Hands:
             if not hand.on:
                 continue
             motion, ref = hand.motion, hand.ref
-            motion.advance(dt_s)
+            if hand.streamed and hand.stream is not None:
+                hand.stream.advance(dt_s)
+            else:
+                motion.advance(dt_s)
             if hand.in_base:
                 self._write(motion.row, ref)
             else:
                 ref[:] = motion.row
             self.p_WH_des[i] = hand.des.p
             if hand.alone:
-                if not hand.in_base:
+                if not hand.in_base or hand.streamed:
                     self._bound(hand)
                 self._follow_trunk(hand.frame, hand.first, ref)
             goal = 0.0
@@ -308,7 +382,7 @@ class Hands:
         if off_m > _LARGEST_PULL_M:
             part = _LARGEST_PULL_M / off_m
             p_des[X], p_des[Y], p_des[Z] = p[X] + part * x, p[Y] + part * y, p[Z] + part * z
-        if not hand.wanted:
+        if not hand.wanted or hand.streamed:
             return
         if off_m < _HELD_M:
             hand.held = hand.motion.at_rest

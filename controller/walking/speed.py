@@ -21,6 +21,13 @@ def walks(robot: RobotModel) -> bool:
     return robot.floating and len(robot.contacts) == 2
 
 
+def speed_limits(robot: RobotModel) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns the smallest and the largest walking velocity: forward, to the left [m/s], turning [rad/s]."""
+    height = com_height(robot)
+    speed, turn = math.sqrt(GRAVITY_M_S2 * height), _TURN * math.sqrt(GRAVITY_M_S2 / height)
+    return (-_BACKWARD * speed, -_SIDEWAYS * speed, -turn), (_FORWARD * speed, _SIDEWAYS * speed, turn)
+
+
 def check_speed(robot: RobotModel, velocity: Sequence[float] | Vector) -> None:
     """Raises an error if the robot cannot walk at this velocity.
 
@@ -34,13 +41,12 @@ def check_speed(robot: RobotModel, velocity: Sequence[float] | Vector) -> None:
     """
     if not walks(robot):
         raise ValueError(f"'{robot.name}' has {len(robot.contacts)} contacts: walking takes two feet")
-    height = com_height(robot)
-    speed, turn = math.sqrt(GRAVITY_M_S2 * height), _TURN * math.sqrt(GRAVITY_M_S2 / height)
+    low, high = speed_limits(robot)
     for value, most, unit, way in (
-        (velocity[0], _FORWARD * speed, "m/s", "forward"),
-        (-velocity[0], _BACKWARD * speed, "m/s", "backward"),
-        (abs(velocity[1]), _SIDEWAYS * speed, "m/s", "sideways"),
-        (abs(velocity[2]), turn, "rad/s", "as a turn"),
+        (velocity[0], high[0], "m/s", "forward"),
+        (-velocity[0], -low[0], "m/s", "backward"),
+        (abs(velocity[1]), high[1], "m/s", "sideways"),
+        (abs(velocity[2]), high[2], "rad/s", "as a turn"),
     ):
         if not value <= most:
             raise ValueError(

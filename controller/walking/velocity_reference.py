@@ -51,6 +51,21 @@ class VelocityReference:
         """Sets the commanded velocity, expressed in the heading of the reference pose."""
         self.asked = (forward_m_s, left_m_s, turn_rad_s)
 
+    def fade(self, velocity: tuple[float, float, float], fraction: float) -> None:
+        """Reduces the velocity to a fraction of the given one, more quickly than a command is followed.
+
+        For a commander that has gone silent; the velocity is never raised.
+
+        Args:
+            velocity: velocity at the beginning of the silence.
+            fraction: fraction of it that is left, in [0, 1].
+        """
+        f, left, turn = (
+            min(max(now, -abs(fraction * before)), abs(fraction * before))
+            for now, before in zip(self.velocity, velocity, strict=True)
+        )
+        self.velocity = self.asked = (f, left, turn)
+
     @property
     def resting(self) -> bool:
         """True if both the commanded and the ramped velocity are zero."""

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.controller.behaviours.registry import behaviours_of
 from kilohertz.controller.streams.stream_row import StreamRow
-from kilohertz.controller.supervision.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow, most_request_numbers
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.live.shared_part import SharedPart
@@ -71,11 +70,6 @@ class Status:
     text: str
 
 
-def most_request_numbers(robot: RobotModel) -> int:
-    """Returns the length of the longest request that this robot can get, in numbers."""
-    return max(RequestRow(kind).data.size for kind in behaviours_of(robot).values())
-
-
 class CommandMailbox:
     """Shared memory for commands and their progress; loop and agent each have an instance.
 
@@ -127,9 +121,11 @@ class CommandMailbox:
         self._request.publish(number)
 
     def post_streams(self, row: StreamRow) -> None:
-        """Sends the newest samples of all streams to the loop."""
+        """Sends the newest samples of all streams to the loop; the row gets the next number."""
+        number = self._streams.number + 1
+        row.number[0] = number
         self._stream_numbers[:] = row.data
-        self._streams.publish(self._streams.number + 1)
+        self._streams.publish(number)
 
     def post_stop(self, kind: int) -> None:
         """Asks the loop to stop the robot: SOFT_STOP or DAMP."""
@@ -159,25 +155,24 @@ class CommandMailbox:
 
     # The loop's side
 
-    def collect_request(self, into: Vector) -> tuple[int, int]:
+    def collect_request(self, into: Vector) -> int:
         """Copies a new request into a row of numbers; called between two ticks.
 
         Args:
-            into: (most,) output.
+            into: (1 + most,) output: length of the request, then its numbers.
 
         Returns:
-            Number of the request and its length; zeros if there is no new one.
+            Number of the request; 0 if there is no new one.
         """
         number = self._request.number
         if number == self._seen_request:
-            return 0, 0
+            return 0
         content = self._request.take()
         if content is None:
-            return 0, 0
+            return 0
         self._seen_request = number
-        numbers = np.frombuffer(content)
-        into[:] = numbers[1:]
-        return number, int(numbers[0])
+        into[:] = np.frombuffer(content)
+        return number
 
     def collect_streams(self, row: StreamRow) -> bool:
         """Copies new samples into the loop's row, and returns whether there were any; between two ticks."""

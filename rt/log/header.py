@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 import pydantic
 
-_LIBRARIES = ("numpy", "scipy", "pin", "osqp", "daqp", "mujoco", "numba")
+_LIBRARIES = ("numpy", "scipy", "pin", "osqp", "daqp", "mujoco", "numba", "ruckig")
 
 # 2116, in nanoseconds since 1970.
 MOST_NS = 1 << 62
@@ -45,6 +45,7 @@ class LogHeader:
         started_ns: start of the run, since 1970 [ns].
         clock_ns: monotonic clock of the stamps at the start of the run [ns].
         period_ns: period of the ticks [ns]; in a log from elsewhere, the unit of the field `tick`.
+        commanded: whether requests and streams could arrive during the run; rows then contain them.
     """
 
     robot: str
@@ -67,6 +68,7 @@ class LogHeader:
     started_ns: int
     clock_ns: int
     period_ns: int
+    commanded: bool = False
 
     def as_text(self) -> dict[str, str]:
         """Returns each field as JSON text; strings are not quoted."""
@@ -85,6 +87,8 @@ class LogHeader:
         values: dict[str, Any] = {}
         for field in fields(cls):
             if field.name not in text:
+                if field.default is not MISSING:
+                    continue
                 raise ValueError(f"its header has no field '{field.name}'")
             value = text[field.name]
             values[field.name] = value if field.type == "str" else json.loads(value)

@@ -6,14 +6,15 @@ All numbers are 8 bytes long, so a row is one contiguous block in the tick, in t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow, live_paths
-from kilohertz.controller.supervision.request import RequestRow
+from kilohertz.controller.streams.stream_row import StreamRow
+from kilohertz.controller.supervision.request import RequestRow, most_request_numbers
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.ring import Ring
@@ -25,13 +26,16 @@ WARM_UP = -1
 STAMPS = (*STAGE_COLUMNS[:RECORD], STAGE_COLUMNS[READ], "due", "start")
 
 
-def row_type(robot: RobotModel, *, live: bool, outside: bool = False) -> np.dtype[Any]:
+def row_type(
+    robot: RobotModel, *, live: bool, outside: bool = False, commanded: bool = False
+) -> np.dtype[Any]:
     """Returns the row type of a robot.
 
     Args:
         robot: model of the robot.
         live: whether gains may change during the run; the row then contains them.
         outside: whether the base is measured from outside; the row then contains the newest pose.
+        commanded: whether requests and streams may arrive during the run; the row then contains them.
     """
     nc, nh = len(robot.contacts), len(robot.hands)
 
@@ -57,7 +61,24 @@ def row_type(robot: RobotModel, *, live: bool, outside: bool = False) -> np.dtyp
         groups.append(("gains", vectors(numbers=len(live_paths()))))
     if outside:
         groups.append(("outside", vectors(**dict(OutsideRow().fields))))
+    if commanded:
+        groups.append(("asked", vectors(numbers=1 + most_request_numbers(robot))))
+        groups.append(("streams", vectors(**dict(StreamRow(robot).fields))))
     return np.dtype([group for group in groups if group[1]])
+
+
+class Commands(Protocol):
+    """Requests and streams that arrive during a run.
+
+    Attributes:
+        numbers: length of the newest request, and its numbers.
+        count: number of the requests that have arrived.
+        streams: the newest samples of all streams.
+    """
+
+    numbers: Vector
+    count: int
+    streams: StreamRow
 
 
 class TickLog:
@@ -70,6 +91,7 @@ class TickLog:
         gains: gains that the loop passes to the brain.
         requests: all requests of the run; a row stores the index of the active one.
         outside: row of the poses of the base that are measured from outside; None without.
+        commands: requests and streams that may arrive during the run; None without.
 
     Attributes:
         ring: ring buffer that the recorder reads.
@@ -83,6 +105,7 @@ class TickLog:
         gains: Any,
         requests: Sequence[RequestRow],
         outside: OutsideRow | None = None,
+        commands: Commands | None = None,
     ) -> None:
         self.ring = Ring(row.itemsize // 8)
         cells = self.ring.row
@@ -100,6 +123,10 @@ class TickLog:
             copies.append((into["gains"]["numbers"], self._live.numbers))
         if outside is not None:
             copies.append((block_of(cells, row, "outside"), outside.data))
+        self._commands = commands
+        if commands is not None:
+            copies.append((block_of(cells, row, "asked"), commands.numbers))
+            copies.append((block_of(cells, row, "streams"), commands.streams.data))
         # To copy contiguous blocks, a memoryview takes half of NumPy's time.
         self._blocks = [(_place(cells, place), _bytes(array)) for place, array in copies if _is_block(array)]
         self._others = [(place, array) for place, array in copies if not _is_block(array)]
@@ -126,7 +153,12 @@ class TickLog:
         head, output = self._head, self._output
         if request is not self._request:
             self._request = request
-            head[1] = self._indices[id(request)]
+            index = self._indices.get(id(request))
+            if index is None and self._commands is not None:
+                # A request that has arrived during the run: its number follows those that were known before.
+                index = len(self._indices) + self._commands.count - 1
+            assert index is not None
+            head[1] = index
         head[0] = tick
         if self._live is not None:
             head[2] = self._live.generation

@@ -205,6 +205,30 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         """Ends the run after the current tick; to be called by the observer."""
         self._stop.now = True
 
+    def ask_to_stop(self, by: str, *, at_once: bool) -> None:
+        """Stops the run as a signal does: softly if `run` has a `stop_request`, or at once; between ticks.
+
+        Args:
+            by: what stops the run, for its result, such as "the operator".
+            at_once: whether the joints are damped at once.
+        """
+        self._stop.name = self._stop.name or by
+        self._stop.signals += 1
+        self._stop.now = self._stop.now or at_once
+
+    def ask(self, request: Request) -> None:
+        """Replaces the request to the brain from the next tick on, and drops the rest of the schedule.
+
+        To be called by the observer. A run that is being stopped takes no more requests.
+        """
+        if not self._stopping:
+            self._request = request
+            self._next_at = _NEVER
+
+    def drop_schedule(self) -> None:
+        """Drops the rest of the schedule; the present request stays. To be called by the observer."""
+        self._next_at = _NEVER
+
     def run(
         self,
         n_ticks: int,

@@ -11,6 +11,7 @@ from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.rows import SensorRow
 from kilohertz.robots.wire.link import RobotLink
+from kilohertz.rt.live.live_commands import LiveCommands
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.row import TickLog
 from kilohertz.rt.loop.control_loop import ControlLoop
@@ -42,6 +43,7 @@ class RunObserver:
         each_tick: called with the number of each tick before the simulation advances.
         shape: judge of the torques at rest; None for a robot that is known to have the right ones.
         measured: the controller, if its base is measured from outside; else None.
+        commands: commands that arrive during the run, and the controller that they are for; None without.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class RunObserver:
         each_tick: EachTick | None = None,
         shape: TorqueShape | None = None,
         measured: Brain | None = None,
+        commands: tuple[LiveCommands, Brain] | None = None,
     ) -> None:
+        self._commands = commands
         self._shape = shape
         self._record = trace.record
         self._log = log
@@ -89,6 +93,9 @@ class RunObserver:
         self._link.advance()
         if self._live is not None:
             self._live.between_ticks(tick * PERIOD_S)
+        if self._commands is not None:
+            commands, brain = self._commands
+            commands.between_ticks(self._loop, brain, float(sensors.t_s[0]))
         if self._link.fell:
             self._ticks_to_lie -= 1
             if self._ticks_to_lie == 0:

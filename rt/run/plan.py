@@ -36,6 +36,7 @@ class RunPlan:
         slow_motion: factor by which the simulated robot at the endpoint is slower than real time.
         watch_gains: whether changes of the gains file are applied to the running robot.
         log: folder to record the run into; None for no log.
+        control: endpoint at which commands are taken while the robot runs; None for none.
         overrides: single gains to change, each as KEY=VALUE; not allowed together with `watch_gains`.
     """
 
@@ -55,6 +56,7 @@ class RunPlan:
     slow_motion: int = 1
     watch_gains: bool = False
     log: Path | None = None
+    control: str | None = None
     overrides: tuple[str, ...] = ()
 
     @property

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.supervision.request import request_from_numbers
+from kilohertz.controller.streams.stream_row import StreamRow
+from kilohertz.controller.supervision.request import RequestRow, request_from_numbers
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
@@ -112,13 +113,14 @@ class ReplayedBrain:
         if config_sha256(model, gains) != header.config_sha256:
             raise ConfigError(f"the log was made with another robot.yaml than {model.folder / 'robot.yaml'}")
         measured = "outside" in (row.names or ())
-        if row != row_type(model, live=header.live, outside=measured):
+        if row != row_type(model, live=header.live, outside=measured, commanded=header.commanded):
             raise ConfigError("the log's rows are not those of this version")
         truth = header.scenario.get("estimator") == "truth"
         self._told = RecordedEstimator(model) if truth else None
         outside = OutsideRow() if measured and model.floating else None
         estimator: Any = self._told or estimator_of(model, gains, outside)
-        self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9)
+        streams = StreamRow(model) if header.commanded else None
+        self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9, streams)
         self.command: Vector = self._brain.output.command.data
         self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
         self._sensors = model.new_sensor_row()
@@ -126,6 +128,12 @@ class ReplayedBrain:
         self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
         self._named = self._row.view(row)[0]
         self._sensed = block_of(self._row, row, "sensors")
+        self._streams = (
+            (streams.data, block_of(self._row, row, "streams"), block_of(self._row, row, "asked"))
+            if streams is not None
+            else None
+        )
+        self._index = -1
         self._outside = (outside.data, block_of(self._row, row, "outside")) if outside is not None else None
 
     def step(self, row: Cells) -> None:
@@ -141,16 +149,27 @@ class ReplayedBrain:
         if isinstance(self._gains, GainsRow):
             self._gains.generation = int(named["gains_generation"])
             self._gains.numbers[:] = named["gains"]["numbers"]
-        index = int(named["request"])
-        if not 0 <= index < len(self._requests):
-            raise ConfigError(
-                f"tick {int(named['tick'])} of the log follows a request that it does not contain"
-            )
-        request = self._requests[index]
+        if self._streams is not None:
+            newest, streamed, _ = self._streams
+            newest[:] = streamed
+        request = self._request_of(int(named["request"]), int(named["tick"]))
         if named["tick"] == WARM_UP:
             warm_up(self._brain, self._sensors, request, self._gains)
         else:
             self._brain.step(self._sensors, request, self._gains, no_mark)
+
+    def _request_of(self, index: int, tick: int) -> RequestRow:
+        """Returns the request of a row; one that has arrived during the run is in the row itself."""
+        if index != self._index:
+            self._index = index
+            if 0 <= index < len(self._requests):
+                self._request = self._requests[index]
+            elif self._streams is not None and index >= len(self._requests):
+                size, *numbers = self._streams[2].tolist()
+                self._request = request_from_numbers(self.robot, numbers[: int(size)])
+            else:
+                raise ConfigError(f"tick {tick} of the log follows a request that it does not contain")
+        return self._request
 
 
 def replay(

@@ -14,11 +14,13 @@ import llvmlite.binding as llvm
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
 from kilohertz.rt.live.gains_watch import watched
+from kilohertz.rt.live.live_commands import LiveCommands
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.recorder import NO_CORE, Recording, new_path, recorded, require_library
@@ -84,7 +86,9 @@ class Session:
     def _build(self, ready: Preparation, handle_signals: bool) -> None:
         plan, robot, gains = self.plan, ready.robot, ready.gains
         self.estimator = estimator_for(ready.scenario, robot, gains, self.link.truth, self.link.outside)
-        self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S)
+        self.commands = LiveCommands(robot, StreamRow(robot)) if plan.control is not None else None
+        streams = self.commands.streams if self.commands is not None else None
+        self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S, streams=streams)
         self.ticks = max(1, round(ready.scenario.duration_s / PERIOD_S))
         self.trace = Trace(robot, self.ticks, plan.rows_kept)
         self.sensors = robot.new_sensor_row()
@@ -100,9 +104,13 @@ class Session:
         )
         self._stop_request = soft_stop(robot) if plan.endpoint is not None else None
         outside = self.link.outside
-        self.row_type = row_type(robot, live=plan.watch_gains, outside=outside is not None)
+        self.row_type = row_type(
+            robot, live=plan.watch_gains, outside=outside is not None, commanded=plan.control is not None
+        )
         self.log = (
-            TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests(), outside)
+            TickLog(
+                self.row_type, self.sensors, self.brain, self._row, self._requests(), outside, self.commands
+            )
             if plan.log is not None
             else None
         )
@@ -148,6 +156,7 @@ class Session:
             each_tick=each_tick,
             shape=self.shape,
             measured=self.brain if self.link.outside is not None else None,
+            commands=(self.commands, self.brain) if self.commands is not None else None,
         )
         started_s = time.monotonic()
         with self.recorded() as recording:
@@ -209,6 +218,7 @@ class Session:
             pace=plan.pace.value,
             gains=self.gains.model_dump(mode="json"),
             live=self.live is not None,
+            commanded=self.commands is not None,
             requests=[request.data.tolist() for request in self._requests()],
             version=version(),
             libraries=libraries(),
