@@ -225,9 +225,11 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
 def test_the_protocol_and_the_driver_in_c_are_printed_as_installed():
     assert khz("protocol").stdout.startswith("# The wire protocol, version 1\n")
     assert "#include <zmq.h>" in khz("protocol", "--c-driver").stdout
+    assert khz("protocol", "--commands").stdout.startswith("# The command channel, version 1\n")
     assert [Path(line).name for line in khz("protocol", "--path").stdout.split()] == [
         "PROTOCOL.md",
         "two_joints.c",
+        "COMMANDS.md",
     ]
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import zmq.utils.z85
 
 from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint
 from kilohertz.robots.wire.listener import Listener
-from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.zmtp import INCOMPLETE, MESSAGE, Connection, Mechanism, NullMechanism
 
 MOST_CONNECTIONS = 64
@@ -33,8 +33,30 @@ CUT_OFF = "cut off"
 """Kind of the event that reports who was cut off."""
 
 
+class PacketSide(Protocol):
+    """What handles the packets of a port, such as `RobotSide`."""
+
+    @property
+    def peers(self) -> Mapping[bytes, Any]:
+        """The peers whose handshake has succeeded, by routing id."""
+        ...
+
+    @property
+    def lease_holder(self) -> bytes | None:
+        """Routing id of the peer that holds the lease; None if no peer holds it."""
+        ...
+
+    def handle(self, peer: bytes, payload: bytes, now_ns: int) -> bytes | None:
+        """Handles a packet of a peer, any bytes; returns the answer, or None for no answer."""
+        ...
+
+    def gone(self, peer: bytes) -> None:
+        """Forgets a peer whose connection has ended."""
+        ...
+
+
 class RobotPort:
-    """The socket of a `RobotSide`.
+    """The socket of a `PacketSide`: of a robot, or of a running controller for those that command it.
 
     Call `take_in` once per period. It renews the amount that peers may send in the period, which `take_in`
     and `listen` share.
@@ -55,7 +77,7 @@ class RobotPort:
 
     def __init__(
         self,
-        side: RobotSide,
+        side: PacketSide,
         endpoint: str,
         *,
         key: KeyPair | None = None,

@@ -67,7 +67,14 @@ def _may_run_on(core: int) -> bool:
 
 
 def controller_socket(
-    context: Any, endpoint: str, key: KeyPair | None, robot_key: str | None, *, retry_ms: int = RETRY_MS
+    context: Any,
+    endpoint: str,
+    key: KeyPair | None,
+    robot_key: str | None,
+    *,
+    retry_ms: int = RETRY_MS,
+    most_bytes: int = wire.MAX_BYTES,
+    queued: int = QUEUED_COMMANDS,
 ) -> Any:
     """Makes and connects the controller's socket; a message that cannot be sent at once is dropped.
 
@@ -77,15 +84,17 @@ def controller_socket(
         key: the controller's key pair; None for a link without keys.
         robot_key: the robot's public key in Z85; None for a link without keys.
         retry_ms: time after which a connection that failed or ended is tried again [ms].
+        most_bytes: longest message that is received; a longer one ends the connection.
+        queued: number of messages that wait to be sent, after which further ones are dropped.
 
     Raises:
         ConfigError: the endpoint is not valid.
     """
     dealer = context.socket(zmq.DEALER)
     dealer.set(zmq.LINGER, 0)
-    dealer.set(zmq.MAXMSGSIZE, wire.MAX_BYTES)
+    dealer.set(zmq.MAXMSGSIZE, most_bytes)
     dealer.set(zmq.IMMEDIATE, 1)
-    dealer.set(zmq.SNDHWM, QUEUED_COMMANDS)
+    dealer.set(zmq.SNDHWM, queued)
     dealer.set(zmq.RCVHWM, QUEUED_STATES)
     dealer.set(zmq.RECONNECT_IVL, retry_ms)
     dealer.set(zmq.RCVTIMEO, POLL_MS)

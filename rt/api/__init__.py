@@ -8,8 +8,9 @@ Run a scenario and look at its result::
     print(run.fell, run.summary["tracking"]["mean_velocity_m_s"])
     t_s, p_WC = run.history["t_s"], run.history["p_WC"]
 
-`Simulation` runs step by step, `Controller` is for the user's own simulator or driver, and `replay` repeats a
-recorded run. Importing this package loads no other module; each name is loaded when it is first used.
+`Simulation` runs step by step, `Controller` is for the user's own simulator or driver, `connect` commands a
+controller that runs in another process, and `replay` repeats a recorded run. Importing this package loads no
+other module; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if __name__ != "kilohertz":
 
 if TYPE_CHECKING:
     from kilohertz.batch import simulate as simulate
+    from kilohertz.connection import Connection as Connection
+    from kilohertz.connection import connect as connect
     from kilohertz.history import History as History
     from kilohertz.models import load_robot as load_robot
     from kilohertz.models import robot_names as robot_names
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from kilohertz.refused import Refused as Refused
     from kilohertz.replaying import replay as replay
     from kilohertz.robots.model.robot_model import RobotModel as RobotModel
+    from kilohertz.robots.wire.link import LinkLostError as LinkLostError
+    from kilohertz.rt.live.control_status import ControlEvent as ControlEvent
+    from kilohertz.rt.live.control_status import ControlStatus as ControlStatus
     from kilohertz.rt.run.replay import ReplayResult as ReplayResult
     from kilohertz.run_result import RunResult as RunResult
     from kilohertz.stepwise import Simulation as Simulation
@@ -40,8 +46,12 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Connection",
+    "ControlEvent",
+    "ControlStatus",
     "Controller",
     "History",
+    "LinkLostError",
     "OutsidePose",
     "Refused",
     "ReplayResult",
@@ -51,6 +61,7 @@ __all__ = [
     "Simulation",
     "State",
     "__version__",
+    "connect",
     "load_robot",
     "replay",
     "robot_names",
@@ -59,16 +70,21 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Connection": "connection",
+    "ControlEvent": "rt.live.control_status",
+    "ControlStatus": "rt.live.control_status",
     "Controller": "own_loop",
     "OutsidePose": "own_loop",
     "History": "history",
     "Refused": "refused",
+    "LinkLostError": "robots.wire.link",
     "ReplayResult": "rt.run.replay",
     "RobotModel": "robots.model.robot_model",
     "RunResult": "run_result",
     "Sensors": "own_loop",
     "Simulation": "stepwise",
     "State": "stepwise",
+    "connect": "connection",
     "load_robot": "models",
     "replay": "replaying",
     "robot_names": "models",

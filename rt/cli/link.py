@@ -197,29 +197,69 @@ def run(
     run_plan(plan, json_file, plot, film=not no_film)
 
 
-def stop(connect: ConnectOption, key: KeyOption = None, robot_key: RobotKeyOption = None) -> None:
-    """Switch a robot to joint damping at once, even while another program controls it.
+def stop(
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            "--connect",
+            metavar="ENDPOINT",
+            help="Endpoint of the robot: it damps its joints at once, whatever its controller does.",
+        ),
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            "--control",
+            metavar="ENDPOINT",
+            help="Control endpoint of the running controller: the robot comes to rest first.",
+        ),
+    ] = None,
+    damp: Annotated[
+        bool, typer.Option("--damp", help="With --control, damp the joints at once instead.")
+    ] = False,
+    key: KeyOption = None,
+    robot_key: RobotKeyOption = None,
+) -> None:
+    """Stop a robot, even while another program controls it; with one of --connect and --control.
 
-    The drives then only oppose joint velocity, until `khz run` arms the robot again.
+    With --connect the drives only oppose joint velocity, until `khz run` arms the robot again. With
+    --control, its controller brings the robot to rest and ends; --robot-key is then that of the controller.
+
+    Exit status: 0 done; 2 wrong usage; 3 refused; 4 nobody answers.
     """
+    if (connect is None) == (control is None):
+        raise typer.BadParameter("give one of --connect ENDPOINT and --control ENDPOINT")
     from kilohertz.robots.wire.endpoint import load_key, load_public
-    from kilohertz.robots.wire.zmq_link import stop_robot
 
-    stop_robot(
-        connect,
-        "khz stop",
-        key=load_key(key) if key is not None else None,
-        robot_key=load_public(robot_key) if robot_key is not None else None,
-    )
-    typer.echo("the robot is damping")
+    pair = load_key(key) if key is not None else None
+    theirs = load_public(robot_key) if robot_key is not None else None
+    if connect is not None:
+        from kilohertz.robots.wire.zmq_link import stop_robot
+
+        stop_robot(connect, "khz stop", key=pair, robot_key=theirs)
+        typer.echo("the robot is damping")
+        return
+    from kilohertz.rt.live.client import stop_controller
+
+    assert control is not None
+    stop_controller(control, "damp" if damp else "soft", "khz stop", key=pair, controller_key=theirs)
+    typer.echo("the robot is damping" if damp else "the robot is coming to rest")
 
 
 def protocol(
     c_driver: Annotated[
         bool, typer.Option("--c-driver", help="Print the source of the example of a driver in C instead.")
     ] = False,
+    commands: Annotated[
+        bool,
+        typer.Option(
+            "--commands",
+            help="Print the protocol of the command channel instead, by which programs command a running "
+            "controller.",
+        ),
+    ] = False,
     path: Annotated[
-        bool, typer.Option("--path", help="Print the paths of both files instead of their contents.")
+        bool, typer.Option("--path", help="Print the paths of the files instead of their contents.")
     ] = False,
     envelope: Annotated[
         str | None,
@@ -230,7 +270,10 @@ def protocol(
         ),
     ] = None,
 ) -> None:
-    """Print the wire protocol, which a driver for a robot must follow, as it was installed."""
+    """Print the wire protocol, which a driver for a robot must follow, as it was installed.
+
+    With --commands, print the protocol of the command channel of a running controller.
+    """
     from importlib.resources import files
 
     if envelope is not None:
@@ -241,10 +284,12 @@ def protocol(
         return
     folder = files("kilohertz.robots")
     page, source = folder / "PROTOCOL.md", folder / "two_joints.c"
+    channel = files("kilohertz.rt") / "COMMANDS.md"
     if path:
-        typer.echo(f"{page}\n{source}")
+        typer.echo(f"{page}\n{source}\n{channel}")
     else:
-        typer.echo((source if c_driver else page).read_text(encoding="utf-8"), nl=False)
+        shown = channel if commands else source if c_driver else page
+        typer.echo(shown.read_text(encoding="utf-8"), nl=False)
 
 
 @keys_app.command()

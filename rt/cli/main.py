@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.rt.cli import bench as cli_bench
+from kilohertz.rt.cli import command as cli_command
 from kilohertz.rt.cli import faults as cli_faults
 from kilohertz.rt.cli import gains as cli_gains
 from kilohertz.rt.cli import link as cli_link
@@ -257,6 +258,7 @@ def robots(json_file: options.JsonOption = None) -> None:
 
 
 cli_link.register(app)
+app.command()(cli_command.command)
 cli_bench.register(app)
 app.add_typer(cli_robot.robot_app, name="robot")
 app.add_typer(cli_gains.gains_app, name="gains")

@@ -18,12 +18,13 @@ from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
+from kilohertz.rt.host.other_cores import NO_CORE
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
 from kilohertz.rt.live.gains_watch import watched
 from kilohertz.rt.live.live_commands import LiveCommands
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.header import LogHeader, libraries
-from kilohertz.rt.log.recorder import NO_CORE, Recording, new_path, recorded, require_library
+from kilohertz.rt.log.recorder import Recording, new_path, recorded, require_library
 from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop
