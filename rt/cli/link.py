@@ -154,6 +154,7 @@ def run(
     log: options.LogOption = None,
     plot: options.PlotOption = None,
     no_film: options.NoFilmOption = False,
+    telemetry: options.TelemetryOption = None,
     lockstep: Annotated[
         bool,
         typer.Option(
@@ -192,6 +193,7 @@ def run(
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
         log=log,
+        telemetry_hz=options.telemetry_rate(telemetry, paced=not lockstep),
         overrides=overrides,
     )
     run_plan(plan, json_file, plot, film=not no_film)

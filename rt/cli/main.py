@@ -25,7 +25,7 @@ from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli import robot as cli_robot
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.failure import report_failure
-from kilohertz.rt.cli.options import Link
+from kilohertz.rt.cli.options import Link, telemetry_rate
 from kilohertz.rt.cli.output import (
     RefusedError,
     check_file,
@@ -150,6 +150,7 @@ def sim(
     log: options.LogOption = None,
     plot: options.PlotOption = None,
     no_film: options.NoFilmOption = False,
+    telemetry: options.TelemetryOption = None,
     link: Annotated[
         Link,
         typer.Option(
@@ -178,6 +179,7 @@ def sim(
         solver=solver,
         watch_gains=watch_gains,
         log=log,
+        telemetry_hz=telemetry_rate(telemetry, paced=realtime),
         overrides=overrides,
     )
     if link is Link.INPROC:

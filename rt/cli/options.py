@@ -17,6 +17,7 @@ EXIT_INTERNAL_ERROR = 5
 EXIT_INTERRUPTED = 130
 EXIT_NO_READER = 141
 """The reader of the output went away before its end; the same as for a program that SIGPIPE ends."""
+DEFAULT_TELEMETRY_HZ = 100.0
 SHORTEST_RUN_S, LONGEST_RUN_S = 0.001, 86_400.0
 
 RobotArgument = Annotated[
@@ -90,6 +91,17 @@ SolverOption = Annotated[
     Literal["osqp", "exact"] | None,
     typer.Option(metavar="osqp|exact", help="QP solver to use, instead of the one in the gains."),
 ]
+TelemetryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--telemetry",
+        metavar="HZ",
+        min=0.0,
+        max=200.0,
+        help="Rate at which a run in real time publishes its state for other programs, 1 to 200 Hz; 0 for "
+        "no telemetry. Without this option, 100 Hz in real time.",
+    ),
+]
 SlowMotionOption = Annotated[
     int,
     typer.Option(
@@ -100,6 +112,25 @@ SlowMotionOption = Annotated[
         help="Run a simulation N times slower than real time. `khz serve` and `khz run` need the same N.",
     ),
 ]
+
+
+def telemetry_rate(asked_hz: float | None, *, paced: bool) -> float:
+    """Returns the rate of the telemetry of a run [Hz]; 0 for none.
+
+    Args:
+        asked_hz: value of the option; None if it was not given.
+        paced: whether the run is in real time.
+
+    Raises:
+        typer.BadParameter: the rate is below 1 Hz, or the run is not in real time.
+    """
+    if asked_hz is None:
+        return DEFAULT_TELEMETRY_HZ if paced else 0.0
+    if 0.0 < asked_hz < 1.0:
+        raise typer.BadParameter(f"--telemetry is 0 or between 1 and 200 Hz, not {asked_hz:g}")
+    if asked_hz and not paced:
+        raise typer.BadParameter("--telemetry needs a run in real time")
+    return asked_hz
 
 
 class Link(enum.Enum):

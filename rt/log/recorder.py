@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.rt.host.other_cores import NO_CORE, leave_core
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.ring import Ring
 
@@ -32,7 +33,6 @@ READY = "ready"
 POLL_MS = 20
 ROWS_AT_ONCE = 512
 PATIENCE_S = 5.0
-NO_CORE = -1
 MISSING = "logs need the library mcap; install it with: pip install 'kilohertz[log]'"
 
 
@@ -249,7 +249,7 @@ class Drain:
 def main() -> None:
     """Runs the recorder process until the controller ends it, or itself ends."""
     path, fd, cells, core = sys.argv[1:]
-    _leave_core(int(core))
+    leave_core(int(core))
     controller = _ControllerPipe()
     setup = json.loads(controller.first_line())
     header = LogHeader.of_text(setup["header"])
@@ -276,11 +276,3 @@ def main() -> None:
 
 def _print_error(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _leave_core(core: int) -> None:
-    """Leaves the loop's core, and drops a real-time priority inherited from the controller."""
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    others = os.sched_getaffinity(0) - {core}
-    if others:
-        os.sched_setaffinity(0, others)

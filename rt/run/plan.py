@@ -36,6 +36,7 @@ class RunPlan:
         slow_motion: factor by which the simulated robot at the endpoint is slower than real time.
         watch_gains: whether changes of the gains file are applied to the running robot.
         log: folder to record the run into; None for no log.
+        telemetry_hz: rate at which another process publishes the state of the run [Hz]; 0 for no telemetry.
         overrides: single gains to change, each as KEY=VALUE; not allowed together with `watch_gains`.
     """
 
@@ -55,6 +56,7 @@ class RunPlan:
     slow_motion: int = 1
     watch_gains: bool = False
     log: Path | None = None
+    telemetry_hz: float = 0.0
     overrides: tuple[str, ...] = ()
 
     @property

@@ -17,11 +17,12 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
+from kilohertz.rt.host.other_cores import NO_CORE
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
 from kilohertz.rt.live.gains_watch import watched
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.header import LogHeader, libraries
-from kilohertz.rt.log.recorder import NO_CORE, Recording, new_path, recorded, require_library
+from kilohertz.rt.log.recorder import Recording, new_path, recorded, require_library
 from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop
@@ -35,6 +36,8 @@ from kilohertz.rt.run.preparation import Preparation, prepare
 from kilohertz.rt.run.result import SessionResult, conclude
 from kilohertz.rt.run.summary import config_sha256, version
 from kilohertz.rt.run.torque_shape import TorqueShape
+from kilohertz.rt.telemetry.hello import hello_of
+from kilohertz.rt.telemetry.publisher import published
 
 __all__ = ["RunPlan", "Session", "SessionResult"]
 
@@ -103,7 +106,7 @@ class Session:
         self.row_type = row_type(robot, live=plan.watch_gains, outside=outside is not None)
         self.log = (
             TickLog(self.row_type, self.sensors, self.brain, self._row, self._requests(), outside)
-            if plan.log is not None
+            if plan.log is not None or plan.telemetry_hz
             else None
         )
 
@@ -143,14 +146,14 @@ class Session:
             self.trace,
             log=self.log,
             live=self.live,
-            wait_for_log=not plan.paced,
+            wait_for_log=plan.log is not None and not plan.paced,
             progress=None if plan.paced else progress,
             each_tick=each_tick,
             shape=self.shape,
             measured=self.brain if self.link.outside is not None else None,
         )
         started_s = time.monotonic()
-        with self.recorded() as recording:
+        with self.recorded() as recording, self._published():
             self.recording = recording
             with self._watched() as watcher, prepare_realtime(paced=plan.paced) as host:
                 try:
@@ -222,6 +225,15 @@ class Session:
             clock_ns=time.monotonic_ns(),
             period_ns=PERIOD_NS,
         )
+
+    def _published(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:
+        """Returns the telemetry process as a context manager; it yields None without telemetry."""
+        plan, log = self.plan, self.log
+        if not plan.telemetry_hz or log is None:
+            return nullcontext()
+        hello = hello_of(self.header(datetime.now()), self.robot, self.gains_file, plan.telemetry_hz)
+        core = default_core() if plan.paced else NO_CORE
+        return published(log.ring, hello, schema_text(self.row_type), core)
 
     def _watched(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:
         """Returns the watcher of the gains file as a context manager; it yields None without watching."""
