@@ -39,16 +39,17 @@ class FakeLoop:
         self.text = ""
         self.takes = True
         self._last_ns = 0
-        self._numbers = np.zeros(mailbox.most)
+        self._numbers = np.zeros(1 + mailbox.most)
 
     def tick(self, mono_ns: int) -> None:
         self.t_s += 1e-9 * (mono_ns - self._last_ns) if self._last_ns else 1e-3
         self._last_ns = mono_ns
         if self.takes:
-            number, size = self.mailbox.collect_request(self._numbers)
+            number = self.mailbox.collect_request(self._numbers)
             if number:
-                self.requests.append(self._numbers[:size].copy())
-                self.taken, self.behaviour = number, self._numbers[0]
+                size, *numbers = self._numbers.tolist()
+                self.requests.append(np.array(numbers[: int(size)]))
+                self.taken, self.behaviour = number, numbers[0]
                 self.phase = 1
         self.mailbox.collect_streams(self.streams)
         stop = self.mailbox.collect_stop()

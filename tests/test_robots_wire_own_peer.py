@@ -93,6 +93,7 @@ def test_a_stranger_who_comes_after_the_check_is_found_when_he_answers(tmp_path)
     """The answer of a robot that was not there when the endpoint was checked is checked again."""
     endpoint = f"ipc://{tmp_path / 'robot'}"
     context = zmq.Context()
+    context.linger = 0
     router = context.socket(zmq.ROUTER)
 
     def come():

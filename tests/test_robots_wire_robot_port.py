@@ -273,6 +273,7 @@ def test_news_come_once_a_second_with_the_number_of_all(flooded: Flooded) -> Non
 def test_zeromq_itself_is_understood_both_ways(tmp_path: Path) -> None:
     flooded = Flooded(tmp_path, [0])
     context = zmq.Context()
+    context.linger = 0
     dealer = context.socket(zmq.DEALER)
     dealer.set(zmq.LINGER, 0)
     dealer.set(zmq.HEARTBEAT_IVL, 20)
@@ -319,6 +320,7 @@ def test_a_lease_ends_with_the_connection_whoever_takes_its_routing_id(tmp_path:
     side = RobotSide(robot, told, lambda row, seq: taken.append(seq), lambda: None)
     port = RobotPort(side, f"ipc://{tmp_path}/robot")
     context = zmq.Context()
+    context.linger = 0
     sensors, command = robot.new_sensor_row(), robot.new_command_row()
 
     def connect() -> Any:

@@ -29,6 +29,7 @@ class PlayedRobot:
 
     def __init__(self, endpoint):
         self.context = zmq.Context()
+        self.context.linger = 0
         self.router = self.context.socket(zmq.ROUTER)
         self.router.bind(endpoint)
         self.peer = None

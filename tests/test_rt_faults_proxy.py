@@ -12,6 +12,7 @@ pytestmark = pytest.mark.host
 def ends(tmp_path):
     """Returns a controller's and a robot's socket with a proxy between them."""
     context = zmq.Context()
+    context.linger = 0
     front, back = (f"ipc://{tmp_path / name}" for name in ("front", "back"))
     robot, controller = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
     robot.bind(back)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilohertz.rt.log.ring import Ring
+from kilohertz.rt.log.ring import PassiveReader, Ring
 
 CELLS = 24
 
@@ -117,3 +117,78 @@ def test_pushing_allocates_nothing_that_stays():
     before = sys.getallocatedblocks()
     push(writer, 2000)
     assert sys.getallocatedblocks() - before < 20
+
+
+def watched(rows: int = 8) -> tuple[Ring, PassiveReader]:
+    writer = Ring(CELLS, rows=rows)
+    return writer, PassiveReader(CELLS, os.dup(writer.fd))
+
+
+def test_a_passive_reader_sees_what_is_new_and_leaves_the_recorders_counts_alone():
+    writer, reader = watched()
+    assert reader.since()[0].size == 0
+    push(writer, 3)
+    before = bytes(writer._memory)
+    numbers, rows = reader.since()
+    assert numbers.tolist() == [0, 1]
+    assert (rows == numbers[:, None]).all()
+    push(writer, 2)
+    assert reader.since()[0].tolist() == [2, 3]
+    assert reader.since()[0].size == 0
+    assert (writer.behind, writer.lost, reader.dropped) == (5, 0, 0)
+    writer.end()
+    assert reader.since()[0].tolist() == [4]
+    assert writer.take(100, last=True)[0].tolist() == [0, 1, 2, 3, 4]
+    assert before != bytes(writer._memory)
+
+
+def test_a_passive_reader_cannot_write():
+    writer, reader = watched()
+    push(writer, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        reader._places[0, 0] = 1
+    with pytest.raises(TypeError):
+        reader._memory[0] = 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=30), st.integers(2, 9))
+def test_a_passive_reader_gets_every_row_once_or_counts_it_as_dropped(steps, rows):
+    writer, reader = watched(rows)
+    seen: list[int] = []
+    for pushed, most in steps:
+        push(writer, pushed)
+        numbers, content = reader.since(most)
+        assert (content == numbers[:, None]).all()
+        assert len(numbers) <= most
+        # What is given is the newest there is, but for the row that may be unfinished.
+        assert not len(numbers) or numbers[-1] == writer.pushed - 2
+        seen += numbers.tolist()
+    writer.end()
+    seen += reader.since()[0].tolist()
+    assert seen == sorted(set(seen))
+    assert len(seen) + reader.dropped == writer.pushed
+
+
+def test_a_passive_reader_drops_a_row_that_is_being_overwritten():
+    writer, reader = watched()
+    push(writer, 5)
+    writer._places[2, 0] = -1
+    assert reader.since()[0].tolist() == [0, 1, 3]
+    assert reader.dropped == 1
+
+
+@pytest.mark.host
+def test_a_passive_reader_gets_no_torn_row_from_a_writer_as_fast_as_it_can():
+    writer, reader = watched(rows=4)
+    child = os.fork()
+    if not child:
+        push(writer, 50_000)
+        writer.end()
+        os._exit(0)
+    seen = 0
+    while not (reader.ended and seen + reader.dropped == 50_000):
+        numbers, rows = reader.since()
+        assert (rows == numbers[:, None]).all()
+        seen += len(numbers)
+    assert os.waitpid(child, 0)[1] == 0
+    assert seen

@@ -21,6 +21,8 @@ MEMORY_S = 0.02
 """Memory of the filter that finds velocity and acceleration of a target whose samples come without [s]."""
 SMOOTH_ACCEL_S = 0.05
 """Time constant of the smoothing of an acceleration that is found from given velocities [s]."""
+JUMP_M, JUMP_M_S = 0.03, 1.5
+"""A sample further from where it was expected than the first plus the second times the gap is a jump."""
 LONGEST_GAP_S = 0.3
 """Samples that are further apart are no motion: the target jumps, and rests at its new place [s]."""
 
@@ -65,6 +67,12 @@ def take_sample(gap_s: float, h: HandSample) -> None:
         h: the sample.
     """
     first = gap_s > LONGEST_GAP_S or gap_s <= 0.0
+    if not first and not np.isfinite(h.v[0]):
+        far = 0.0
+        for i in range(3):
+            expected = h.p_hat[i] + gap_s * (h.v_hat[i] + 0.5 * gap_s * h.a_hat[i])
+            far += (h.p[i] - expected) ** 2
+        first = np.sqrt(far) > JUMP_M + JUMP_M_S * gap_s
     theta = np.exp(-gap_s / max(MEMORY_S, gap_s))
     one = 1.0 - theta
     alpha, beta, gamma = 1.0 - theta**3, 1.5 * one * one * (1.0 + theta), 0.5 * one**3

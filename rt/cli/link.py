@@ -154,6 +154,8 @@ def run(
     log: options.LogOption = None,
     plot: options.PlotOption = None,
     no_film: options.NoFilmOption = False,
+    telemetry: options.TelemetryOption = None,
+    control: options.ControlOption = None,
     lockstep: Annotated[
         bool,
         typer.Option(
@@ -192,6 +194,8 @@ def run(
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
         log=log,
+        telemetry_hz=options.telemetry_rate(telemetry, paced=not lockstep),
+        control=options.control_endpoint(control, paced=not lockstep, robot=robot),
         overrides=overrides,
     )
     run_plan(plan, json_file, plot, film=not no_film)

@@ -26,7 +26,7 @@ from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli import robot as cli_robot
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.failure import report_failure
-from kilohertz.rt.cli.options import Link
+from kilohertz.rt.cli.options import Link, control_endpoint, telemetry_rate
 from kilohertz.rt.cli.output import (
     RefusedError,
     check_file,
@@ -151,6 +151,8 @@ def sim(
     log: options.LogOption = None,
     plot: options.PlotOption = None,
     no_film: options.NoFilmOption = False,
+    telemetry: options.TelemetryOption = None,
+    control: options.ControlOption = None,
     link: Annotated[
         Link,
         typer.Option(
@@ -179,6 +181,8 @@ def sim(
         solver=solver,
         watch_gains=watch_gains,
         log=log,
+        telemetry_hz=telemetry_rate(telemetry, paced=realtime),
+        control=control_endpoint(control, paced=realtime, robot=robot),
         overrides=overrides,
     )
     if link is Link.INPROC:

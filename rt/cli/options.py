@@ -17,6 +17,8 @@ EXIT_INTERNAL_ERROR = 5
 EXIT_INTERRUPTED = 130
 EXIT_NO_READER = 141
 """The reader of the output went away before its end; the same as for a program that SIGPIPE ends."""
+DEFAULT_TELEMETRY_HZ = 100.0
+OFF = "off"
 SHORTEST_RUN_S, LONGEST_RUN_S = 0.001, 86_400.0
 
 RobotArgument = Annotated[
@@ -90,6 +92,26 @@ SolverOption = Annotated[
     Literal["osqp", "exact"] | None,
     typer.Option(metavar="osqp|exact", help="QP solver to use, instead of the one in the gains."),
 ]
+TelemetryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--telemetry",
+        metavar="HZ",
+        min=0.0,
+        max=200.0,
+        help="Rate at which a run in real time publishes its state for other programs, 1 to 200 Hz; 0 for "
+        "no telemetry. Without this option, 100 Hz in real time.",
+    ),
+]
+ControlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--control",
+        metavar="ENDPOINT|off",
+        help="Endpoint at which a run in real time takes commands, for `khz command` and `khz drive`; `off` "
+        "takes none. Without this option, an ipc socket of this user.",
+    ),
+]
 SlowMotionOption = Annotated[
     int,
     typer.Option(
@@ -100,6 +122,57 @@ SlowMotionOption = Annotated[
         help="Run a simulation N times slower than real time. `khz serve` and `khz run` need the same N.",
     ),
 ]
+
+
+def telemetry_rate(asked_hz: float | None, *, paced: bool) -> float:
+    """Returns the rate of the telemetry of a run [Hz]; 0 for none.
+
+    Args:
+        asked_hz: value of the option; None if it was not given.
+        paced: whether the run is in real time.
+
+    Raises:
+        typer.BadParameter: the rate is below 1 Hz, or the run is not in real time.
+    """
+    if asked_hz is None:
+        return DEFAULT_TELEMETRY_HZ if paced else 0.0
+    if 0.0 < asked_hz < 1.0:
+        raise typer.BadParameter(f"--telemetry is 0 or between 1 and 200 Hz, not {asked_hz:g}")
+    if asked_hz and not paced:
+        raise typer.BadParameter("--telemetry needs a run in real time")
+    return asked_hz
+
+
+def control_endpoint(asked: str | None, *, paced: bool, robot: str) -> str | None:
+    """Returns the endpoint at which a run takes commands; None for none.
+
+    Args:
+        asked: value of the option; None if it was not given.
+        paced: whether the run is in real time.
+        robot: name or folder of the robot.
+
+    Raises:
+        typer.BadParameter: an endpoint was given for a run that is not in real time.
+    """
+    if asked == OFF or (asked is None and not paced):
+        return None
+    if not paced:
+        raise typer.BadParameter("--control needs a run in real time")
+    if asked is not None:
+        return asked
+    from kilohertz.robots.config.config_error import ConfigError
+    from kilohertz.robots.wire.endpoint import check_endpoint
+    from kilohertz.rt.cli.output import progress
+    from kilohertz.rt.live.agent.names import default_control
+
+    try:
+        endpoint = default_control(robot)
+        check_endpoint(endpoint, keys=False, bind=True)
+    except ConfigError as error:
+        # The robot itself can still be controlled.
+        progress(f"no commands are taken during this run: {error}")
+        return None
+    return endpoint
 
 
 class Link(enum.Enum):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.rt.log.durations import stage_durations_ns
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.row import WARM_UP
 from kilohertz.rt.loop.histogram import LatencyHistogram, latency_us
-from kilohertz.rt.loop.stamps import ORDER, RECORD, STAGE_COLUMNS
 
 NEEDED = ("tick", "state", "rung", "gains_generation", "stamps_ns")
 RUNGS = 5
@@ -27,17 +27,9 @@ def latency_of(stamps_ns: NDArray[Any], pace: str) -> dict[str, LatencyHistogram
         stamps_ns: (n,) field `stamps_ns` of the rows.
         pace: what started each tick: "lockstep", "timer" or "robot".
     """
-    histograms = {}
-    start = previous = stamps_ns["start"]
-    for column in ORDER:
-        if column == RECORD:
-            continue
-        stamp = stamps_ns[STAGE_COLUMNS[column]]
-        # A stage that did not run still has the stamp of an older tick.
-        ran = stamp >= previous
-        histograms[STAGE_COLUMNS[column]] = _counted((stamp - previous)[ran])
-        previous = np.where(ran, stamp, previous)
-    histograms["tick"] = _counted(previous - start)
+    durations = stage_durations_ns(stamps_ns)
+    histograms = {name: _counted(duration[ran]) for name, (duration, ran) in durations.items()}
+    start = stamps_ns["start"]
     histograms["wake"] = _counted((start - stamps_ns["due"])[: len(start) if pace == "timer" else 0])
     return histograms
 

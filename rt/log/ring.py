@@ -1,9 +1,10 @@
-"""Passes rows from the tick to the recorder through a ring buffer in shared memory, without locks.
+"""Passes rows from the tick to other processes through a ring buffer in shared memory, without locks.
 
-The tick overwrites the oldest row. Each slot begins with the number of its row, which is cleared before the
-row is written and set after it. A reader that finds an unexpected number was overtaken by the writer, and
-counts the row as lost. The memory has no name: the kernel frees it when the last process that has it open
-ends, for whatever reason, so nothing needs to be cleaned up.
+The recorder takes every row and reports what it has stored; any number of passive readers look at the rows
+without writing to the memory. The tick overwrites the oldest row. Each slot begins with the number of its
+row, which is cleared before the row is written and set after it. A reader that finds an unexpected number was
+overtaken by the writer, and counts the row as lost. The memory has no name: the kernel frees it when the last
+process that has it open ends, for whatever reason, so nothing needs to be cleaned up.
 """
 
 from __future__ import annotations
@@ -142,4 +143,60 @@ class Ring:
         numbers, rows = numbers[whole], rows[whole]
         cells[_LOST] += max(end, first) - cells[_SEEN] - len(numbers)
         cells[_SEEN] = max(end, first)
+        return numbers, rows
+
+
+class PassiveReader:
+    """Looks at the rows of a ring buffer without writing to its memory, beside the recorder or without it.
+
+    Args:
+        cells: length of a row, in cells of 8 bytes.
+        fd: file descriptor of the memory of a `Ring`.
+
+    Attributes:
+        dropped: number of rows that were overwritten before this reader has seen them.
+    """
+
+    def __init__(self, cells: int, fd: int) -> None:
+        self._place = cells + 1
+        # Read-only: whatever fails here, it cannot change a row or a count.
+        self._memory = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+        everything: Cells = np.frombuffer(self._memory, np.int64)
+        self._head = everything[:_HEAD_CELLS]
+        self._rows = (everything.size - _HEAD_CELLS) // self._place
+        self._places = everything[_HEAD_CELLS:].reshape(self._rows, self._place)
+        self._next = 0
+        self.dropped = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more rows follow."""
+        return bool(self._head[_ENDED])
+
+    def since(self, most: int = RING_ROWS) -> tuple[Cells, Cells]:
+        """Returns copies of the rows that were pushed since the last call; the newest ones if there are many.
+
+        The writer's newest row is left for the next call until the writer has ended, as in `Ring.take`.
+
+        Args:
+            most: largest number of rows to return, >= 1; rows before them count as dropped.
+
+        Returns:
+            Numbers (n,) and rows (n, cells) of complete rows in order.
+        """
+        # In this order: after `ended`, the count is final.
+        ended = self.ended
+        pushed = int(self._head[_PUSHED])
+        end = pushed if ended else pushed - 1
+        first = max(self._next, end - most, pushed - self._rows + 1)
+        numbers = np.arange(first, max(end, first))
+        at = numbers % self._rows
+        whole = self._places[at, 0] == numbers
+        rows = self._places[at, 1:]
+        # Checked again after the copy: the writer may have come round the ring meanwhile.
+        whole &= self._places[at, 0] == numbers
+        numbers, rows = numbers[whole], rows[whole]
+        end = max(end, self._next)
+        self.dropped += end - self._next - len(numbers)
+        self._next = end
         return numbers, rows

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow, live_paths
 from kilohertz.controller.streams.stream_row import StreamRow
-from kilohertz.controller.supervision.request import RequestRow, most_request_numbers
+from kilohertz.controller.supervision.motion import DONE, RUNNING, WAITING
+from kilohertz.controller.supervision.request import RequestRow, behaviour_id, most_request_numbers
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.ring import Ring
@@ -23,6 +24,8 @@ from kilohertz.rt.loop.trace import STATES
 
 WARM_UP = -1
 """Tick number of a row that is no tick: the sensor sample with which the brain was warmed up and reset."""
+BEHAVIOUR_STATES = ("", WAITING, RUNNING, DONE)
+"""States of the behaviour, by the number in the field `behaviour_state`."""
 STAMPS = (*STAGE_COLUMNS[:RECORD], STAGE_COLUMNS[READ], "due", "start")
 
 
@@ -49,6 +52,8 @@ def row_type(
         ("state", "<i8"),
         ("rung", "<i8"),
         ("qp_iterations", "<i8"),
+        ("behaviour", "<i8"),
+        ("behaviour_state", "<i8"),
         ("payload_kg", "<f8"),
         ("sensors", vectors(**dict(robot.new_sensor_row().fields))),
         ("command", vectors(**dict(robot.new_command_row().fields))),
@@ -137,6 +142,7 @@ class TickLog:
         self._stamps = row.fields["stamps_ns"][1] // 8
         self._indices = {id(request): i for i, request in enumerate(requests)}
         self._request: RequestRow | None = None
+        self._behaviour = ""
 
     def warmed_up(self, request: RequestRow) -> None:
         """Records the sensor sample with which the brain was warmed up and reset."""
@@ -165,6 +171,10 @@ class TickLog:
         head[3] = STATES.index(output.state)
         head[4] = output.rung
         head[5] = output.qp_iterations
+        if output.behaviour is not self._behaviour:
+            self._behaviour = output.behaviour
+            head[6] = behaviour_id(output.behaviour)
+        head[7] = BEHAVIOUR_STATES.index(output.behaviour_state)
         self._payload[0] = output.payload_kg
         for place, block in self._blocks:
             head[place] = block

@@ -11,7 +11,16 @@ from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.row import STAMPS
 
-_INTEGERS = ("tick", "request", "gains_generation", "state", "rung", "qp_iterations")
+_INTEGERS = (
+    "tick",
+    "request",
+    "gains_generation",
+    "state",
+    "rung",
+    "qp_iterations",
+    "behaviour",
+    "behaviour_state",
+)
 
 
 def problem_of_rows(row: np.dtype[Any], header: LogHeader, needed: Collection[str] = ()) -> str:

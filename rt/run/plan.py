@@ -37,6 +37,7 @@ class RunPlan:
         watch_gains: whether changes of the gains file are applied to the running robot.
         log: folder to record the run into; None for no log.
         control: endpoint at which commands are taken while the robot runs; None for none.
+        telemetry_hz: rate at which another process publishes the state of the run [Hz]; 0 for no telemetry.
         overrides: single gains to change, each as KEY=VALUE; not allowed together with `watch_gains`.
     """
 
@@ -57,6 +58,7 @@ class RunPlan:
     watch_gains: bool = False
     log: Path | None = None
     control: str | None = None
+    telemetry_hz: float = 0.0
     overrides: tuple[str, ...] = ()
 
     @property

@@ -90,6 +90,7 @@ class RunParts(Protocol):
     live: LiveRun | None
     shape: TorqueShape | None
     watcher_died: bool
+    agent_died: bool
 
 
 def conclude(
@@ -110,9 +111,14 @@ def conclude(
     of_link = link.events
     shaped = run.shape.events if run.shape is not None else ()
     events: list[Event] = [*_loop_events(loop, run.brain.output, of_link), *of_link, *live, *shaped]
-    events = [*events, *_lost_rows(loop, recording), *_lost_watcher(loop, run.watcher_died)]
+    events = [
+        *events,
+        *_lost_rows(loop, recording),
+        *_lost_watcher(loop, run.watcher_died),
+        *_lost_agent(loop, run.agent_died),
+    ]
     events = sorted(events, key=lambda event: float(event["t_s"]))
-    failed = run.watcher_died or (recording is not None and recording.died)
+    failed = run.watcher_died or run.agent_died or (recording is not None and recording.died)
     exit_code = _exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario)
     return SessionResult(
         plan=run.plan,
@@ -159,6 +165,12 @@ def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
 def _lost_watcher(loop: LoopResult, died: bool) -> list[Event]:
     """Returns an event if changes of the gains file had no effect any more."""
     text = "the process that watches the gains file ended by itself: its last changes had no effect"
+    return [{"t_s": loop.ticks * PERIOD_S, "kind": "fault", "text": text}] if died else []
+
+
+def _lost_agent(loop: LoopResult, died: bool) -> list[Event]:
+    """Returns an event if commands were not taken any more."""
+    text = "the process that takes commands ended by itself: later commands had no effect"
     return [{"t_s": loop.ticks * PERIOD_S, "kind": "fault", "text": text}] if died else []
 
 

@@ -20,6 +20,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
 from kilohertz.rt.host.other_cores import NO_CORE
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
+from kilohertz.rt.live.agent.process import running_agent
 from kilohertz.rt.live.gains_watch import watched
 from kilohertz.rt.live.live_commands import LiveCommands
 from kilohertz.rt.live.live_run import LiveRun
@@ -38,6 +39,8 @@ from kilohertz.rt.run.preparation import Preparation, prepare
 from kilohertz.rt.run.result import SessionResult, conclude
 from kilohertz.rt.run.summary import config_sha256, version
 from kilohertz.rt.run.torque_shape import TorqueShape
+from kilohertz.rt.telemetry.hello import hello_of
+from kilohertz.rt.telemetry.publisher import published
 
 __all__ = ["RunPlan", "Session", "SessionResult"]
 
@@ -56,6 +59,7 @@ class Session:
         shape: judge of the torques at rest, for a robot whose true state is not known; else None.
         recording: process of the recorder, while the run is recorded; else None.
         watcher_died: whether the process that watches the gains file ended by itself during the run.
+        agent_died: whether the process that takes commands ended by itself during the run.
         warning: warning, in one sentence, if the host is not fit to control this robot; else None.
 
     Raises:
@@ -75,7 +79,7 @@ class Session:
         self.gains, self.gains_file = ready.gains, ready.gains_file
         self.link = link_to(plan, ready.robot, ready.scenario)
         self.recording: Recording | None = None
-        self.watcher_died = False
+        self.watcher_died = self.agent_died = False
         try:
             self.warning = judge_host(plan, self.link)
             self._build(ready, handle_signals)
@@ -112,7 +116,7 @@ class Session:
             TickLog(
                 self.row_type, self.sensors, self.brain, self._row, self._requests(), outside, self.commands
             )
-            if plan.log is not None
+            if plan.log is not None or plan.telemetry_hz
             else None
         )
 
@@ -152,7 +156,7 @@ class Session:
             self.trace,
             log=self.log,
             live=self.live,
-            wait_for_log=not plan.paced,
+            wait_for_log=plan.log is not None and not plan.paced,
             progress=None if plan.paced else progress,
             each_tick=each_tick,
             shape=self.shape,
@@ -160,9 +164,13 @@ class Session:
             commands=(self.commands, self.brain) if self.commands is not None else None,
         )
         started_s = time.monotonic()
-        with self.recorded() as recording:
+        with self.recorded() as recording, self._published():
             self.recording = recording
-            with self._watched() as watcher, prepare_realtime(paced=plan.paced) as host:
+            with (
+                self._watched() as watcher,
+                self._taking_commands() as agent,
+                prepare_realtime(paced=plan.paced) as host,
+            ):
                 try:
                     self._warm_up()
                     self.link.arm()
@@ -177,6 +185,7 @@ class Session:
                     # Before the host settings are restored: this takes longer than the robot's time limit.
                     self.link.close()
                 self.watcher_died = watcher is not None and watcher.poll() is not None
+                self.agent_died = agent is not None and agent.poll() is not None
             result = conclude(self, loop, host, time.monotonic() - started_s, recording)
             if recording is not None:
                 recording.finish(result.summary)
@@ -232,6 +241,29 @@ class Session:
             started_ns=int(now.timestamp() * 1e9),
             clock_ns=time.monotonic_ns(),
             period_ns=PERIOD_NS,
+        )
+
+    def _published(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:
+        """Returns the telemetry process as a context manager; it yields None without telemetry."""
+        plan, log = self.plan, self.log
+        if not plan.telemetry_hz or log is None:
+            return nullcontext()
+        hello = hello_of(self.header(datetime.now()), self.robot, self.gains_file, plan.telemetry_hz)
+        core = default_core() if plan.paced else NO_CORE
+        return published(log.ring, hello, schema_text(self.row_type), core)
+
+    def _taking_commands(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:
+        """Returns the agent that takes commands as a context manager; it yields None without commands."""
+        plan = self.plan
+        if self.commands is None or plan.control is None or not plan.paced:
+            return nullcontext()
+        return running_agent(
+            plan.robot,
+            self.commands.mailbox,
+            plan.control,
+            key=plan.key,
+            slow_motion=plan.slow_motion,
+            core=default_core(),
         )
 
     def _watched(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:

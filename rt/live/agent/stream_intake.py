@@ -1,20 +1,19 @@
 """Checks the samples of a client's streams and writes them into the row that the loop reads.
 
-A sample is taken as a whole or not at all. Where a client gives no velocity of a hand's target, it is
-estimated from successive samples.
+A sample is taken as a whole or not at all. A velocity of a hand's target that a client does not give is NaN:
+the tick estimates it from successive samples.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import Any
 
 import numpy as np
 import pinocchio as pin
 
-from kilohertz.controller.streams.stream_row import StreamRow
-from kilohertz.controller.upper_body.hand_targets import BASE, MOST_HANDS, WORLD
+from kilohertz.controller.streams.stream_row import MOST_HANDS, StreamRow
+from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
@@ -24,47 +23,9 @@ OLDEST_S, NEWEST_S = 0.5, 0.2
 """Largest age of a sample, and largest time by which its stamp is in the future [s]."""
 LARGEST = 1e4
 """Largest magnitude of any value of a sample, in its unit."""
-SHORTEST_DIFFERENCE_S = 0.006
-"""Shortest time over which a velocity is estimated [s]: arrival times of samples scatter by 1 ms."""
-LONGEST_DIFFERENCE_S = 0.25
-"""Longest time between two samples of one motion [s]; a later sample begins a new motion, from rest."""
-_SAMPLES = 32
 _UNIT_TOLERANCE = 0.01
 
 Values = tuple[Any, ...]
-
-
-class _Motion:
-    """The latest poses of one hand's target."""
-
-    def __init__(self) -> None:
-        self.frame = math.nan
-        self.samples: deque[tuple[float, Vector, Vector | None]] = deque(maxlen=_SAMPLES)
-
-    def restart(self) -> None:
-        self.frame = math.nan
-        self.samples.clear()
-
-    def twist(self, t_s: float, frame: int, p: Vector, R: Vector | None) -> tuple[Vector, Vector]:
-        """Takes a pose; returns its estimated linear and angular velocity in its frame."""
-        samples = self.samples
-        if frame != self.frame or (samples and t_s - samples[-1][0] > LONGEST_DIFFERENCE_S):
-            samples.clear()
-        self.frame = frame
-        earlier = None
-        # The newest sample that is old enough, else the oldest one that there is.
-        for earlier in reversed(samples):
-            if t_s - earlier[0] >= SHORTEST_DIFFERENCE_S:
-                break
-        samples.append((t_s, p, R))
-        v, w = np.zeros(3), np.zeros(3)
-        if earlier is None or t_s - earlier[0] < 0.5 * SHORTEST_DIFFERENCE_S:
-            return v, w
-        dt_s = t_s - earlier[0]
-        v = (p - earlier[1]) / dt_s
-        if R is not None and earlier[2] is not None:
-            w = pin.log3(R @ earlier[2].T) / dt_s
-        return v, w
 
 
 class StreamIntake:
@@ -86,13 +47,10 @@ class StreamIntake:
         self.why_dropped = ""
         self._robot = robot
         self._hands = robot.hand_names[:MOST_HANDS]
-        self._motions = tuple(_Motion() for _ in self._hands)
         self._newest_s: dict[str, float] = {}
 
     def restart(self) -> None:
-        """Forgets the motion of all streams, because another client begins to send them."""
-        for motion in self._motions:
-            motion.restart()
+        """Forgets the times of all streams, because another client begins to send them."""
         self._newest_s.clear()
 
     def drop(self, why: str) -> None:
@@ -203,13 +161,12 @@ class StreamIntake:
         row, i = self.row, self._hands.index(name)
         frame = BASE if frame_name == wire.BASE else WORLD
         p, R = np.frombuffer(p_block), rotation(np.frombuffer(R_block))
-        v, w = self._motions[i].twist(t_s, frame, p, R)
         row.hands_t_s[i], row.hands_frame[i] = t_s, frame
         at = slice(3 * i, 3 * i + 3)
         row.hands_p[at] = p
         row.hands_R[9 * i : 9 * i + 9] = R.ravel() if R is not None else math.nan
-        row.hands_v[at] = np.frombuffer(v_block) if v_block else v
-        row.hands_w[at] = np.frombuffer(w_block) if w_block else w
+        row.hands_v[at] = np.frombuffer(v_block) if v_block else math.nan
+        row.hands_w[at] = np.frombuffer(w_block) if w_block else math.nan
 
     def release(self, streams: tuple[str, ...]) -> str:
         """Takes streams out of use.
@@ -230,9 +187,6 @@ class StreamIntake:
             for field, _ in self.row.fields:
                 if field == name or field.startswith(f"{name}_"):
                     getattr(self.row, field)[:] = math.nan
-            if name == "hands":
-                for motion in self._motions:
-                    motion.restart()
         return ""
 
 
