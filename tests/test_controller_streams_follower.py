@@ -85,3 +85,15 @@ def test_a_longer_period_gives_the_same_motion(follower: Follower) -> None:
     doubled = follower.x[0]
     ran = follow(follower, np.full(1000, 1.0), np.zeros(1000))
     assert doubled == pytest.approx(ran["x"][-1], abs=2e-3)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e300])
+def test_a_target_that_is_no_number_leaves_the_state_where_it_is(follower: Follower, wrong: float) -> None:
+    follower.place(np.array([0.2, -0.1]), np.zeros(2), np.zeros(2))
+    for part in (follower.p_des, follower.v_des, follower.a_des):
+        follower.p_des[:], follower.v_des[:], follower.a_des[:] = follower.x, 0.0, 0.0
+        part[0] = wrong
+        for _ in range(50):
+            follower.advance(DT_S)
+    np.testing.assert_allclose(follower.x, [0.2, -0.1], atol=1e-9)
+    follower.a_des[:] = 0.0

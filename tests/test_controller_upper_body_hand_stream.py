@@ -9,11 +9,13 @@ import pinocchio as pin
 import pytest
 
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.standing.standing import standing_tasks
 from kilohertz.controller.streams.channel import SILENCE_S
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.tasks import frame_pose as pose
 from kilohertz.controller.upper_body.hand_stream import HandStream
 from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
+from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.robots.compile.ahead import load_pending
 from kilohertz.robots.model.robot_model import RobotModel
 
@@ -29,7 +31,8 @@ class Streamed:
         self.row = StreamRow(robot)
         self.motion = np.zeros(pose.SIZE)
         self.views = pose.views(self.motion)
-        self.stream = HandStream(robot, Gains(), self.row, 0, self.motion, DT_S)
+        self.kin = whole_body(robot, Gains(), standing_tasks(robot, Gains()), "exact", []).arrays.kin
+        self.stream = HandStream(robot, Gains(), self.row, 0, self.motion, self.kin, DT_S)
         load_pending()
 
     def start(self) -> None:
@@ -178,3 +181,26 @@ def test_a_target_in_the_world_is_not_bounded_by_the_reach_from_the_base(hand: S
     for k in range(1, 90):
         hand.tick(k * DT_S)
     assert hand.views.v[0] > 0.2
+
+
+def test_a_hand_whose_joints_come_close_to_their_speed_limits_slows_down(hand: Streamed) -> None:
+    robot = RobotModel.load("g1")
+    joint = robot.joint_names.index("left_elbow_joint")
+
+    def fastest(part: float) -> float:
+        hand.start()
+        hand.on = False
+        hand.kin.v[:] = 0.0
+        hand.kin.v[robot.n_base + joint] = part * robot.velocity_limit_rad_s[joint]
+        speeds = []
+        for k in range(400):
+            if k % 20 == 0:
+                hand.send(k * DT_S, raised(0.3))
+            hand.tick(k * DT_S)
+            speeds.append(np.abs(hand.views.v).max())
+        hand.kin.v[:] = 0.0
+        return max(speeds)
+
+    assert fastest(0.0) > 0.7
+    assert fastest(0.7) == pytest.approx(0.5 * Gains().stream.hand_speed_m_s, rel=0.1)
+    assert fastest(1.2) < 0.1

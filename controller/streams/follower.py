@@ -28,6 +28,7 @@ RATE_PER_S = 40.0
 """Triple pole of the filter [1/s]."""
 _FAR = 3.0
 """A target is far if reaching it takes more than this many times the largest acceleration of the filter."""
+_BEYOND = 1e9
 _SLOWER = 0.98
 """Largest speed of a target, relative to the limit: Ruckig refuses a target that is as fast as its limit."""
 
@@ -52,11 +53,25 @@ class Pursuit(NamedTuple):
 
 
 @kernel
+def is_known(value: float) -> bool:
+    """Returns whether a value is a number, and not beyond all bounds.
+
+    Fast math folds isfinite(x), which is compiled to x - x == 0, to true.
+    """
+    return bool(abs(value) < _BEYOND)
+
+
+@kernel
 def pursue(dt_s: float, s: Pursuit) -> float:
-    """Advances the state with the filter; returns 1.0 and changes no state where the plan has to lead."""
+    """Advances the state with the filter; returns 1.0 and changes no state where the plan has to lead.
+
+    A target that is not finite is replaced by the state.
+    """
     w = RATE_PER_S
     smooth, far = True, False
     for i in range(len(s.x)):
+        if not (is_known(s.p_des[i]) and is_known(s.v_des[i]) and is_known(s.a_des[i])):
+            s.p_des[i], s.v_des[i], s.a_des[i] = s.x[i], 0.0, 0.0
         s.v_des[i] = min(max(s.v_des[i], -_SLOWER * s.most_v[i]), _SLOWER * s.most_v[i])
         e = s.p_des[i] - s.x[i]
         jerk = w * w * w * e + 3.0 * w * w * (s.v_des[i] - s.v[i]) + 3.0 * w * (s.a_des[i] - s.a[i])
@@ -123,6 +138,7 @@ class Follower:
         given, planned, planner = self._given, self._planned, self._planner
         if planner.delta_time != dt_s:
             planner.delta_time = dt_s
+        given.max_velocity = self.state.most_v.tolist()
         given.current_position, given.current_velocity = self.x.tolist(), self.v.tolist()
         given.current_acceleration = self.a.tolist()
         given.target_position, given.target_velocity = self.p_des.tolist(), self.v_des.tolist()

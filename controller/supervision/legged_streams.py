@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.standing.standing import Standing
 from kilohertz.controller.streams.body_stream import BodyStream
@@ -79,7 +81,8 @@ class LeggedStreams:
             self._gaze_aside = False
         elif not self._gaze_aside:
             yaw, pitch = self._gaze.tolist()
-            gaze.look(yaw, pitch)
+            if math.isfinite(yaw + pitch):
+                gaze.look(yaw, pitch)
         kin = self._kin
         self._joints.advance(t_s, dt_s, self._posture[: self._na], kin.v[self._n_base :])
 

@@ -24,11 +24,13 @@ from kilohertz.controller.upper_body.hand_stream_kernels import (
     HandSample,
     aim,
     move_hand,
+    slow_down,
     take_sample,
 )
 from kilohertz.controller.upper_body.hand_targets import BASE
 from kilohertz.controller.upper_body.reach import arm_joints, arm_length_m
 from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.model.kin import Kin
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -48,6 +50,7 @@ class HandStream:
         row: row that the samples are written into.
         i: index of the hand.
         motion: (24,) reference of the hand, see `tasks.frame_pose`, in the frame of the target.
+        kin: kinematics of the controller.
         dt_s: nominal control period [s].
 
     Attributes:
@@ -56,7 +59,7 @@ class HandStream:
     """
 
     def __init__(
-        self, robot: RobotModel, gains: Gains, row: StreamRow, i: int, motion: Vector, dt_s: float
+        self, robot: RobotModel, gains: Gains, row: StreamRow, i: int, motion: Vector, kin: Kin, dt_s: float
     ) -> None:
         limits = gains.stream
         self._follower = Follower(
@@ -82,12 +85,15 @@ class HandStream:
             R_before=np.full((3, 3), math.nan),
             bounds=self._bounds,
             work=np.zeros((4, 3, 3)),
+            joints=robot.n_base + np.array(arm_joints(robot, robot.hands[i]), dtype=np.int64),
+            joint_speed=robot.velocity_limit_rad_s[arm_joints(robot, robot.hands[i])],
+            full_speed=self._follower.state.most_v.copy(),
         )
-        structs = {"h": sample, "s": self._follower.state}
+        structs = {"h": sample, "s": self._follower.state, "k": kin}
         persistent = {"motion": motion}
         self._take = bind("take_sample", [take_sample], call={"gap_s": "f8"}, structs=structs)
         call = {"age_s": "f8", "fresh": "b1", "turned": "b1"}
-        self._aim = bind("aim_hand", [aim], call=call, structs=structs, persistent=persistent)
+        self._aim = bind("aim_hand", [slow_down, aim], call=call, structs=structs, persistent=persistent)
         self._move = bind(
             "move_hand", [move_hand], call={"turned": "b1"}, structs=structs, persistent=persistent
         )

@@ -11,16 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kilohertz.controller.streams.follower import Pursuit
+from kilohertz.controller.streams.follower import Pursuit, is_known
 from kilohertz.controller.tasks import frame_pose as pose
 from kilohertz.estimators.so3 import exp3, log3, multiply, multiply_transposed, rotate, rotate_back
 from kilohertz.robots.compile.kernels import kernel
-from kilohertz.robots.model.kin import Floats, X, Y, Z
+from kilohertz.robots.model.kin import Floats, Ints, Kin, X, Y, Z
 
 MEMORY_S = 0.02
 """Memory of the filter that finds velocity and acceleration of a target whose samples come without [s]."""
 SMOOTH_ACCEL_S = 0.05
 """Time constant of the smoothing of an acceleration that is found from given velocities [s]."""
+FAST_BEGIN, FAST_END, SLOWEST, RECOVER_PER_TICK = 0.5, 0.9, 0.05, 0.005
+"""Speeds of a joint, relative to its limit, at which its hand begins to slow down and at which it has slowed
+down to the third number times its full speed; part of the full speed that is regained per tick."""
 JUMP_M, JUMP_M_S = 0.03, 1.5
 """A sample further from where it was expected than the first plus the second times the gap is a jump."""
 LONGEST_GAP_S = 0.3
@@ -52,6 +55,11 @@ class HandSample(NamedTuple):
     """(BOUNDS_SIZE,) see SHOULDER."""
     work: Floats
     """(4, 3, 3) scratch."""
+    joints: Ints
+    joint_speed: Floats
+    """(n,) columns of vdot that belong to the arm, and the speed limits of its joints [rad/s]."""
+    full_speed: Floats
+    """(6,) speed limits of the pursuit of an arm whose joints are slow."""
 
 
 @kernel
@@ -66,8 +74,11 @@ def take_sample(gap_s: float, h: HandSample) -> None:
         gap_s: time since the sample before [s]; more than LONGEST_GAP_S for the first one.
         h: the sample.
     """
+    if not (is_known(h.p[0]) and is_known(h.p[1]) and is_known(h.p[2])):
+        return
     first = gap_s > LONGEST_GAP_S or gap_s <= 0.0
-    if not first and not np.isfinite(h.v[0]):
+    given = is_known(h.v[0]) and is_known(h.v[1]) and is_known(h.v[2])
+    if not first and not given:
         far = 0.0
         for i in range(3):
             expected = h.p_hat[i] + gap_s * (h.v_hat[i] + 0.5 * gap_s * h.a_hat[i])
@@ -80,8 +91,8 @@ def take_sample(gap_s: float, h: HandSample) -> None:
     for i in range(3):
         if first:
             h.p_hat[i], h.a_hat[i] = h.p[i], 0.0
-            h.v_hat[i] = h.v[i] if np.isfinite(h.v[i]) else 0.0
-        elif np.isfinite(h.v[i]):
+            h.v_hat[i] = h.v[i] if given else 0.0
+        elif given:
             h.a_hat[i] += smooth * ((h.v[i] - h.v_hat[i]) / gap_s - h.a_hat[i])
             h.p_hat[i], h.v_hat[i] = h.p[i], h.v[i]
         else:
@@ -91,9 +102,9 @@ def take_sample(gap_s: float, h: HandSample) -> None:
             h.p_hat[i] = p + alpha * off
             h.v_hat[i] = v + beta * off / gap_s
             h.a_hat[i] += 2.0 * gamma * off / (gap_s * gap_s)
-    if np.isfinite(h.w[0]):
+    if is_known(h.w[0]) and is_known(h.w[1]) and is_known(h.w[2]):
         h.w_hat[:] = h.w
-    elif first or not np.isfinite(h.R_before[0, 0]) or not np.isfinite(h.R[0, 0]):
+    elif first or not is_known(h.R_before[0, 0]) or not is_known(h.R[0, 0]):
         h.w_hat[:] = 0.0
     else:
         turn, off = h.work[0], h.work[1, 0]
@@ -142,6 +153,22 @@ def aim(age_s: float, fresh: bool, turned: bool, h: HandSample, s: Pursuit, moti
     log3(step, s.p_des[3:])
     if fresh:
         rotate_back(R, h.w_hat, s.v_des[3:])
+
+
+@kernel
+def slow_down(k: Kin, h: HandSample, s: Pursuit) -> None:
+    """Lowers the speed limits of the pursuit while a joint of the arm is close to its own speed limit.
+
+    Near a singular posture a slow hand needs fast joints.
+    """
+    fastest = 0.0
+    for i in range(len(h.joints)):
+        fastest = max(fastest, abs(k.v[h.joints[i]]) / h.joint_speed[i])
+    part = min(max((FAST_END - fastest) / (FAST_END - FAST_BEGIN), SLOWEST), 1.0)
+    for i in range(len(s.x)):
+        # Down at once, and up again gradually.
+        up = s.most_v[i] + h.full_speed[i] * RECOVER_PER_TICK
+        s.most_v[i] = min(part * h.full_speed[i], up)
 
 
 @kernel

@@ -147,7 +147,7 @@ class Hands:
         self._hands = [_Hand(robot, gains, body, hand) for hand in robot.hands]
         if streams is not None:
             for i, hand in enumerate(self._hands[:MOST_HANDS]):
-                hand.stream = HandStream(robot, gains, streams, i, hand.motion.row, dt_s)
+                hand.stream = HandStream(robot, gains, streams, i, hand.motion.row, body.arrays.kin, dt_s)
                 hand.wrench = WrenchStream(gains, streams, i, hand.frame, body.arrays.kin)
         self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
         self.frames = tuple(hand.frame for hand in self._hands)

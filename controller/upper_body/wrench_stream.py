@@ -8,13 +8,19 @@ import numpy as np
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.streams.channel import Channel
+from kilohertz.controller.streams.follower import is_known
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import Floats, Kin
 
 _RISE_S = 0.1
 """Time in which a wrench rises to its limit [s]."""
+
+
+_OF_WEIGHT, _ARM_M = 0.03, 0.1
+"""Largest force of a hand of a robot on legs over its weight, and largest moment over that force [m]."""
 
 
 class HandWrench(NamedTuple):
@@ -44,10 +50,11 @@ def exert(f: int, part: float, dt_s: float, k: Kin, wrench: HandWrench) -> bool:
     zero = True
     for half in range(2):
         most = wrench.most[half]
-        size = 0.0
+        size, known = 0.0, True
         for i in range(3):
+            known = known and is_known(wrench.given[3 * half + i])
             size += wrench.given[3 * half + i] ** 2
-        shrink = part * min(1.0, most / max(np.sqrt(size), 1e-9)) if part > 0.0 else 0.0
+        shrink = part * min(1.0, most / max(np.sqrt(size), 1e-9)) if known and part > 0.0 else 0.0
         step = most * dt_s / _RISE_S
         for i in range(3 * half, 3 * half + 3):
             goal = shrink * wrench.given[i] if shrink > 0.0 else 0.0
@@ -81,6 +88,10 @@ class WrenchStream:
     def __init__(self, gains: Gains, row: StreamRow, i: int, frame: int, kin: Kin) -> None:
         self._channel, self._frame = Channel(row.wrench_t_s[i : i + 1]), frame
         most = np.array([gains.stream.wrench_N, gains.stream.wrench_Nm])
+        if kin.size[0]:
+            # What is pushed may give way: the robot has to stay on its feet then.
+            weight_N = float(kin.mass[0]) * GRAVITY_M_S2
+            most = np.minimum(most, [_OF_WEIGHT * weight_N, _OF_WEIGHT * weight_N * _ARM_M])
         self._wrench = HandWrench(row.wrench[6 * i : 6 * i + 6], np.zeros(6), most)
         self._exert = bind(
             "wrench_stream",

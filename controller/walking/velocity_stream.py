@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from kilohertz.controller.streams.channel import RAMP_S, Channel
 from kilohertz.controller.streams.stream_row import StreamRow
@@ -14,6 +15,18 @@ _LEAST = 1e-3
 
 Velocity = tuple[float, float, float]
 STILL: Velocity = (0.0, 0.0, 0.0)
+
+
+def within_ability(asked: Velocity, low: Sequence[float], high: Sequence[float]) -> Velocity:
+    """Returns the velocity scaled down to what a robot can walk.
+
+    The limits hold for a motion along one axis; a motion along several ones lies in the ellipsoid of these.
+    """
+    size = 0.0
+    for value, least, most in zip(asked, low, high, strict=True):
+        size += (value / (most if value > 0.0 else least)) ** 2
+    part = 1.0 if size <= 1.0 else 1.0 / math.sqrt(size)
+    return part * asked[0], part * asked[1], part * asked[2]
 
 
 class VelocityStream:
@@ -58,17 +71,13 @@ class VelocityStream:
         moves = False
         if channel.fresh:
             forward, left, turn = self._row.velocity.tolist()
-            moves = max(abs(forward), abs(left), abs(turn)) >= _LEAST
+            # A velocity that is no number is none.
+            moves = math.isfinite(forward + left + turn) and max(abs(forward), abs(left), abs(turn)) >= _LEAST
         if self._aside:
             self._aside = moves
             return
         if moves:
-            low, high = self._low, self._high
-            self.velocity = (
-                min(max(forward, low[0]), high[0]),
-                min(max(left, low[1]), high[1]),
-                min(max(turn, low[2]), high[2]),
-            )
+            self.velocity = within_ability((forward, left, turn), self._low, self._high)
             self._moved_s = t_s
             self.fraction, self.leads, self.fading = 1.0, True, False
         elif self.leads:
