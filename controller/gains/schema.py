@@ -279,12 +279,12 @@ class FallGains(Config):
 class StreamGains(Config):
     """Limits on the motion of references that another program streams to the running controller."""
 
-    hand_speed_m_s: float = Field(default=1.0, gt=0, le=5, description="speed of a hand")
-    hand_accel_m_s2: float = Field(default=8.0, gt=0, le=100, description="acceleration of a hand")
-    hand_jerk_m_s3: float = Field(default=200.0, gt=0, le=5000, description="jerk of a hand")
-    hand_speed_rad_s: float = Field(default=3.0, gt=0, le=20, description="angular velocity of a hand")
-    hand_accel_rad_s2: float = Field(default=20.0, gt=0, le=500, description="its angular acceleration")
-    hand_jerk_rad_s3: float = Field(default=500.0, gt=0, le=2e4, description="its angular jerk")
+    hand_speed_m_s: float = Field(default=0.8, gt=0, le=5, description="speed of a hand")
+    hand_accel_m_s2: float = Field(default=4.0, gt=0, le=100, description="acceleration of a hand")
+    hand_jerk_m_s3: float = Field(default=100.0, gt=0, le=5000, description="jerk of a hand")
+    hand_speed_rad_s: float = Field(default=2.0, gt=0, le=20, description="angular velocity of a hand")
+    hand_accel_rad_s2: float = Field(default=10.0, gt=0, le=500, description="its angular acceleration")
+    hand_jerk_rad_s3: float = Field(default=250.0, gt=0, le=2e4, description="its angular jerk")
     com_speed_m_s: float = Field(default=0.1, gt=0, le=1, description="speed of the centre of mass")
     com_accel_m_s2: float = Field(default=0.3, gt=0, le=5, description="its acceleration")
     com_jerk_m_s3: float = Field(default=3.0, gt=0, le=100, description="its jerk")

@@ -124,6 +124,8 @@ class Follower:
         self._planner = ruckig.Ruckig(n, dt_s)
         self._given, self._planned = ruckig.InputParameter(n), ruckig.OutputParameter(n)
         given = self._given
+        # To end all coordinates at the same time takes a second step, which fails for some states.
+        given.synchronization = ruckig.Synchronization.No
         given.max_velocity, given.max_acceleration, given.max_jerk = (limit.tolist() for limit in limits)
 
     def place(self, x: Vector, v: Vector, a: Vector) -> None:
@@ -142,6 +144,12 @@ class Follower:
         given.current_position, given.current_velocity = self.x.tolist(), self.v.tolist()
         given.current_acceleration = self.a.tolist()
         given.target_position, given.target_velocity = self.p_des.tolist(), self.v_des.tolist()
-        if planner.update(given, planned) in (ruckig.Result.Working, ruckig.Result.Finished):
-            self.x[:], self.v[:] = planned.new_position, planned.new_velocity
-            self.a[:] = planned.new_acceleration
+        try:
+            planner.update(given, planned)
+        except ruckig.RuckigError:
+            # No state is known for which this happens; the filter then brakes at the present place.
+            self.p_des[:], self.v_des[:], self.state.chases[0] = self.x, 0.0, 0.0
+            self._pursue(dt_s)
+            return
+        self.x[:], self.v[:] = planned.new_position, planned.new_velocity
+        self.a[:] = planned.new_acceleration

@@ -34,6 +34,9 @@ from kilohertz.robots.model.kin import Kin
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
+_COLUMN = 0.25
+"""Radius around the vertical axis of an arm's base that targets keep out of, relative to its reach: near its
+own column an arm is folded, and a slow hand needs fast joints."""
 _REACH = 0.95
 """Largest distance of a target from the shoulder, relative to the length of the stretched arm."""
 _BODY = 0.75
@@ -172,5 +175,6 @@ def _bounds(robot: RobotModel, i: int) -> Vector:
         bounds[KEEP_OUT] = _BODY * math.hypot(place[0], place[1])
         bounds[KEEP_LOW], bounds[KEEP_HIGH] = -math.inf, place[2] + 0.5 * bounds[REACH]
     else:
-        bounds[KEEP_LOW], bounds[KEEP_HIGH] = math.inf, math.inf
+        bounds[KEEP_OUT] = _COLUMN * bounds[REACH]
+        bounds[KEEP_LOW], bounds[KEEP_HIGH] = -math.inf, math.inf
     return bounds

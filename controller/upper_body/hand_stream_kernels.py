@@ -21,7 +21,7 @@ MEMORY_S = 0.02
 """Memory of the filter that finds velocity and acceleration of a target whose samples come without [s]."""
 SMOOTH_ACCEL_S = 0.05
 """Time constant of the smoothing of an acceleration that is found from given velocities [s]."""
-FAST_BEGIN, FAST_END, SLOWEST, RECOVER_PER_TICK = 0.5, 0.9, 0.05, 0.005
+FAST_BEGIN, FAST_END, SLOWEST, RECOVER_PER_TICK = 0.35, 0.7, 0.05, 0.005
 """Speeds of a joint, relative to its limit, at which its hand begins to slow down and at which it has slowed
 down to the third number times its full speed; part of the full speed that is regained per tick."""
 JUMP_M, JUMP_M_S = 0.03, 1.5

@@ -148,7 +148,7 @@ class Hands:
         if streams is not None:
             for i, hand in enumerate(self._hands[:MOST_HANDS]):
                 hand.stream = HandStream(robot, gains, streams, i, hand.motion.row, body.arrays.kin, dt_s)
-                hand.wrench = WrenchStream(gains, streams, i, hand.frame, body.arrays.kin)
+                hand.wrench = WrenchStream(robot, gains, streams, i, hand.frame, body.arrays.kin)
         self.active, self.p_WH_des = np.zeros(len(self._hands), dtype=bool), np.zeros((len(self._hands), 3))
         self.frames = tuple(hand.frame for hand in self._hands)
         self.busy = False
@@ -354,9 +354,9 @@ class Hands:
             else:
                 ref[:] = motion.row
             self.p_WH_des[i] = hand.des.p
+            if hand.streamed or (hand.alone and not hand.in_base):
+                self._bound(hand)
             if hand.alone:
-                if not hand.in_base or hand.streamed:
-                    self._bound(hand)
                 self._follow_trunk(hand.frame, hand.first, ref)
             goal = 0.0
             if hand.wanted:

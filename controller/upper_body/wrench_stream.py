@@ -10,15 +10,19 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.streams.channel import Channel
 from kilohertz.controller.streams.follower import is_known
 from kilohertz.controller.streams.stream_row import StreamRow
+from kilohertz.controller.upper_body.reach import arm_joints
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
-from kilohertz.robots.model.kin import Floats, Kin
+from kilohertz.robots.model.kin import Floats, Ints, Kin
+from kilohertz.robots.model.robot_model import RobotModel
 
 _RISE_S = 0.1
 """Time in which a wrench rises to its limit [s]."""
 
 
+_FREE_BEGIN, _FREE_END = 0.15, 0.4
+"""Speeds of a joint, relative to its limit, between which the wrench of its hand fades out."""
 _OF_WEIGHT, _ARM_M = 0.03, 0.1
 """Largest force of a hand of a robot on legs over its weight, and largest moment over that force [m]."""
 
@@ -32,6 +36,9 @@ class HandWrench(NamedTuple):
     """(6,) wrench that the controller counts on now."""
     most: Floats
     """(2,) largest force [N] and moment [Nm]."""
+    joints: Ints
+    joint_speed: Floats
+    """(n,) columns of vdot that belong to the arm, and the speed limits of its joints [rad/s]."""
 
 
 @kernel
@@ -47,6 +54,11 @@ def exert(f: int, part: float, dt_s: float, k: Kin, wrench: HandWrench) -> bool:
         k: kinematics of this tick; h is changed.
         wrench: the wrench.
     """
+    fastest = 0.0
+    for i in range(len(wrench.joints)):
+        fastest = max(fastest, abs(k.v[wrench.joints[i]]) / wrench.joint_speed[i])
+    # A hand that meets nothing runs away from its wrench.
+    part *= min(max((_FREE_END - fastest) / (_FREE_END - _FREE_BEGIN), 0.0), 1.0)
     zero = True
     for half in range(2):
         most = wrench.most[half]
@@ -75,6 +87,7 @@ class WrenchStream:
     """The wrench that one hand is streamed to exert; it fades out when the stream falls silent.
 
     Args:
+        robot: the robot.
         gains: gains of the robot, which contain the limits.
         row: row that the samples are written into.
         i: index of the hand.
@@ -85,14 +98,21 @@ class WrenchStream:
         busy: whether the wrench differs from zero.
     """
 
-    def __init__(self, gains: Gains, row: StreamRow, i: int, frame: int, kin: Kin) -> None:
+    def __init__(self, robot: RobotModel, gains: Gains, row: StreamRow, i: int, frame: int, kin: Kin) -> None:
         self._channel, self._frame = Channel(row.wrench_t_s[i : i + 1]), frame
         most = np.array([gains.stream.wrench_N, gains.stream.wrench_Nm])
         if kin.size[0]:
             # What is pushed may give way: the robot has to stay on its feet then.
             weight_N = float(kin.mass[0]) * GRAVITY_M_S2
             most = np.minimum(most, [_OF_WEIGHT * weight_N, _OF_WEIGHT * weight_N * _ARM_M])
-        self._wrench = HandWrench(row.wrench[6 * i : 6 * i + 6], np.zeros(6), most)
+        joints = np.array(arm_joints(robot, robot.hands[i]), dtype=np.int64)
+        self._wrench = HandWrench(
+            row.wrench[6 * i : 6 * i + 6],
+            np.zeros(6),
+            most,
+            robot.n_base + joints,
+            robot.velocity_limit_rad_s[joints],
+        )
         self._exert = bind(
             "wrench_stream",
             [exert],
