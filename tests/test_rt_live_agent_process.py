@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_channel import FakeLoop, controller
+from control_channel import FakeLoop, controller, new_mailbox
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
@@ -22,7 +22,7 @@ from kilohertz.robots.wire.zmtp import COMMAND, MORE, command_body, frame, greet
 from kilohertz.rt.live import control_messages as wire
 from kilohertz.rt.live.agent.process import CYCLE_NS, Agent, running_agent
 from kilohertz.rt.live.client import ControlClient
-from kilohertz.rt.live.command_mailbox import DAMP, CommandMailbox
+from kilohertz.rt.live.command_mailbox import DAMP
 from kilohertz.rt.live.stream_targets import StreamTargets
 
 pytestmark = pytest.mark.host
@@ -47,7 +47,7 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotModel, tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path / 'control'}"
-    mailbox = CommandMailbox(robot)
+    mailbox = new_mailbox(robot)
     loop = FakeLoop(robot, mailbox)
     with running_agent("panda", mailbox, endpoint) as process:
         loop.tick(time.monotonic_ns())
@@ -71,7 +71,7 @@ def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotMode
 
 
 def test_a_stopped_agent_is_ended_at_the_end_of_the_run(robot: RobotModel, tmp_path: Path) -> None:
-    with running_agent("panda", CommandMailbox(robot), f"ipc://{tmp_path / 'control'}") as process:
+    with running_agent("panda", new_mailbox(robot), f"ipc://{tmp_path / 'control'}") as process:
         os.kill(process.pid, signal.SIGSTOP)
     assert process.poll() is not None
 
@@ -150,7 +150,7 @@ def test_a_flood_keeps_nobody_from_streaming_and_stopping(
 
 def test_a_flooded_agent_sleeps_in_every_cycle(robot: RobotModel, tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path / 'control'}"
-    mailbox = CommandMailbox(robot)
+    mailbox = new_mailbox(robot)
     loop = FakeLoop(robot, mailbox)
     agent = Agent(robot, mailbox, endpoint)
     peer = socket.socket(socket.AF_UNIX)

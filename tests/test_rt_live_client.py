@@ -17,6 +17,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.endpoint import load_key, load_public, new_key, trusted_keys
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.rt.live import client as client_module
+from kilohertz.rt.live.agent import lease
 from kilohertz.rt.live.client import ControlClient, stop_controller
 from kilohertz.rt.live.command_mailbox import DAMP, SOFT_STOP
 from kilohertz.rt.live.stream_targets import StreamTargets
@@ -84,6 +85,16 @@ def test_samples_arrive_with_their_time_on_the_controllers_clock(loop: FakeLoop,
             client.release("hand")
 
 
+def test_stamps_rise_when_the_clock_is_corrected(loop: FakeLoop, endpoint: str) -> None:
+    with ControlClient(endpoint, timeout_s=LIMIT_S) as client:
+        client.stream(StreamTargets(velocity_m_s=[0.1, 0.0]))
+        client.clock.offset_s -= 0.05
+        client.stream(StreamTargets(velocity_m_s=[0.2, 0.0]))
+        status = client.status()
+        assert (status.received, status.dropped) == (2, 0)
+        wait_until(lambda: loop.streams.velocity[0] == 0.2)
+
+
 def test_the_clock_is_known_to_half_the_round_trip(loop: FakeLoop, endpoint: str) -> None:
     with ControlClient(endpoint, timeout_s=LIMIT_S) as client:
         status = client.status()
@@ -111,6 +122,31 @@ def test_a_person_takes_over_and_everyone_may_stop(loop: FakeLoop, endpoint: str
         policy.keep_alive()
     with pytest.raises(ConfigError, match="role should be"):
         ControlClient(endpoint, role="boss")
+
+
+def test_a_client_that_waits_for_an_answer_keeps_its_lease(
+    loop: FakeLoop, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "SILENCE_NS", 50_000_000)
+    monkeypatch.setattr(client_module, "ALIVE_S", 0.005)
+    loop.takes = False
+    with ControlClient(endpoint, name="Ann", timeout_s=LIMIT_S) as client:
+        with pytest.raises(LinkLostError):
+            client.command("stand", timeout_s=0.3)
+        assert not any("silent" in event.text for event in client.events)
+
+
+def test_a_stranger_at_the_endpoint_is_refused_after_the_handshake(
+    loop: FakeLoop, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(endpoint: str) -> None:
+        raise ConfigError("another user serves there")
+
+    monkeypatch.setattr(client_module, "require_own_peer", refuse)
+    with pytest.raises(ConfigError, match="another user"):
+        ControlClient(endpoint, timeout_s=LIMIT_S)
+    with pytest.raises(ConfigError, match="another user"):
+        stop_controller(endpoint, "soft", "a test")
 
 
 def test_a_stop_needs_no_handshake(loop: FakeLoop, endpoint: str) -> None:

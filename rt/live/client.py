@@ -36,6 +36,8 @@ MOST_UNANSWERED = 4
 FIRST_PINGS = 5
 ANSWER_S = 3.0
 LINGER_MS = 200
+LEAST_STEP_S = 1e-5
+"""Least time between the stamps of two samples [s]."""
 QUEUED = 256
 """Number of messages that wait to be sent while the controller does not read."""
 EVENTS_KEPT = ENDS_KEPT = 200
@@ -89,7 +91,7 @@ class ControlClient:
         self._welcome: tuple[Any, ...] | None = None
         self._number = 0
         self._unanswered = 0
-        self._pinged_s = self._sent_s = -math.inf
+        self._pinged_s = self._sent_s = self._stamped_s = -math.inf
         self._lost = ""
         self._refusal = ""
         check_endpoint(endpoint, keys=self._has_keys, bind=False)
@@ -311,7 +313,9 @@ class ControlClient:
             ConfigError: a name is unknown or a value has the wrong length.
             LinkLostError: the controller does not answer.
         """
-        stamp_s = self.now_s() if t_s is None else t_s
+        # The clock's offset is corrected now and then; stamps rise all the same.
+        stamp_s = max(self.now_s(), self._stamped_s + LEAST_STEP_S) if t_s is None else t_s
+        self._stamped_s = stamp_s
         self.unsent += not self._send(wire.pack("stream", *targets.packed(stamp_s, self.joints)))
         self.poll()
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kilohertz.controller.behaviours.base import BehaviourError
 from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.controller.supervision.supervisor import ACTIVE, ARMED
@@ -204,8 +206,11 @@ class Requests:
         why = not_ready(status)
         if why:
             raise RefusedRequestError(why)
+        parameters = parsed(request.parameters)
         try:
-            return make_request(self._robot, request.behaviour, parsed(request.parameters), status.t_s)
+            # A target that is absurdly far away is refused in the end, with no warning on the way.
+            with np.errstate(all="ignore"):
+                return make_request(self._robot, request.behaviour, parameters, status.t_s)
         except (BehaviourError, ConfigError) as error:
             raise RefusedRequestError(str(error)) from None
         except Exception as error:  # a behaviour of another distribution may raise any exception

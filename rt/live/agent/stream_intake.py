@@ -1,7 +1,7 @@
 """Checks the samples of a client's streams and writes them into the row that the loop reads.
 
-A sample is taken as a whole or not at all. A velocity of a hand's target that a client does not give is NaN:
-the tick estimates it from successive samples.
+A sample is taken as a whole or not at all. A velocity of a hand's target that is not given is NaN, and the
+controller estimates it from successive samples.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.live import control_messages as wire
+from kilohertz.rt.live.agent.stream_limits import StreamLimits
 
 OLDEST_S, NEWEST_S = 0.5, 0.2
 """Largest age of a sample, and largest time by which its stamp is in the future [s]."""
@@ -33,24 +34,28 @@ class StreamIntake:
 
     Args:
         robot: the robot.
+        limits: limits of the streams.
 
     Attributes:
         row: newest sample of each stream.
         received: number of samples so far, dropped ones included.
+        limited: number of samples that were taken and asked for more than the limits.
+        why_limited: what the latest of them asked for, one sentence; "" if none did.
         dropped: number of samples that were dropped.
         why_dropped: why the latest of them was dropped, one sentence; "" if none was.
     """
 
-    def __init__(self, robot: RobotModel) -> None:
+    def __init__(self, robot: RobotModel, limits: StreamLimits) -> None:
         self.row = StreamRow(robot)
-        self.received = self.dropped = 0
-        self.why_dropped = ""
+        self.received = self.dropped = self.limited = 0
+        self.why_dropped = self.why_limited = ""
+        self._limits = limits
         self._robot = robot
         self._hands = robot.hand_names[:MOST_HANDS]
         self._newest_s: dict[str, float] = {}
 
     def restart(self) -> None:
-        """Forgets the times of all streams, because another client begins to send them."""
+        """Forgets the stamps of all streams, because another client begins to send them."""
         self._newest_s.clear()
 
     def drop(self, why: str) -> None:
@@ -83,8 +88,12 @@ class StreamIntake:
         self.received += 1
         for name, part in zip(wire.STREAMS, parts, strict=True):
             if part:
-                self._write(name, part, t_s)
+                self._write(name, part, t_s, now_s)
         self._newest_s.update(dict.fromkeys(used, t_s))
+        beyond = self._limits.exceeded(self.row, used)
+        if beyond:
+            self.limited += 1
+            self.why_limited = beyond
         return ""
 
     def _problem(self, t_s: float, now_s: float, used: list[str]) -> str:
@@ -139,12 +148,15 @@ class StreamIntake:
             return f"posture has {q.size} joints; '{self._robot.name}' has {self._robot.na}"
         return _number_problem("posture", q[~np.isnan(q)].tobytes())
 
-    def _write(self, name: str, part: Any, t_s: float) -> None:
+    def _write(self, name: str, part: Any, t_s: float, now_s: float) -> None:
         row = self.row
         if name == "hands":
             for target in part:
-                self._write_hand(target, t_s)
-        elif name == "wrench":
+                self._write_hand(target, t_s, now_s)
+            return
+        # A clock that is ahead must not put off the time at which a stream counts as silent.
+        t_s = min(t_s, now_s)
+        if name == "wrench":
             for hand, block in part:
                 i = self._hands.index(hand)
                 row.wrench_t_s[i] = t_s
@@ -156,12 +168,12 @@ class StreamIntake:
             getattr(row, f"{name}_t_s")[0] = t_s
             getattr(row, name)[:] = np.frombuffer(part)
 
-    def _write_hand(self, target: Values, t_s: float) -> None:
+    def _write_hand(self, target: Values, t_s: float, now_s: float) -> None:
         name, frame_name, p_block, R_block, v_block, w_block = target
         row, i = self.row, self._hands.index(name)
         frame = BASE if frame_name == wire.BASE else WORLD
         p, R = np.frombuffer(p_block), rotation(np.frombuffer(R_block))
-        row.hands_t_s[i], row.hands_frame[i] = t_s, frame
+        row.hands_t_s[i], row.hands_frame[i] = min(t_s, now_s), frame
         at = slice(3 * i, 3 * i + 3)
         row.hands_p[at] = p
         row.hands_R[9 * i : 9 * i + 9] = R.ravel() if R is not None else math.nan
