@@ -13,7 +13,7 @@ from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.live import control_messages as wire
-from kilohertz.rt.live.agent.stream_intake import LARGEST, NEWEST_S, OLDEST_S, StreamIntake
+from kilohertz.rt.live.agent.stream_intake import AHEAD_S, LARGEST, NEWEST_S, OLDEST_S, StreamIntake
 from kilohertz.rt.live.agent.stream_limits import StreamLimits
 from kilohertz.rt.live.stream_targets import StreamTargets
 
@@ -159,7 +159,9 @@ def test_a_clock_that_is_ahead_does_not_put_off_the_silence_of_a_stream(
     targets = {"velocity_m_s": [0.1, 0.0], "hands": hands, "wrench": {"left_hand": [0.0] * 6}}
     assert intake.take(fields(robot, 5.0 + 0.9 * NEWEST_S, **targets), 5.0) == ""
     row = intake.row
-    assert [row.velocity_t_s[0], row.hands_t_s[0], row.wrench_t_s[0]] == [5.0] * 3
+    assert [row.velocity_t_s[0], row.hands_t_s[0], row.wrench_t_s[0]] == [5.0 + AHEAD_S] * 3
+    assert intake.take(fields(robot, 6.0 + 0.5 * AHEAD_S, **targets), 6.0) == ""
+    assert row.velocity_t_s[0] == 6.0 + 0.5 * AHEAD_S
 
 
 def test_a_sample_beyond_the_limits_is_taken_and_counted(intake: StreamIntake, robot: RobotModel) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -127,10 +126,6 @@ def endpoint_of(control: str | None, robot: str | None) -> str:
     from kilohertz.rt.live.control_endpoint import control_endpoint
 
     assert robot is not None
-    if Path(robot).is_dir():
-        from kilohertz.robots.model.robot_model import RobotModel
-
-        robot = RobotModel.load(robot).name
     return control_endpoint(robot)
 
 

@@ -22,6 +22,8 @@ from kilohertz.rt.live.agent.stream_limits import StreamLimits
 
 OLDEST_S, NEWEST_S = 0.5, 0.2
 """Largest age of a sample, and largest time by which its stamp is in the future [s]."""
+AHEAD_S = 0.002
+"""Time by which a stamp may be ahead, because a client knows the clock only so well [s]."""
 LARGEST = 1e4
 """Largest magnitude of any value of a sample, in its unit."""
 _UNIT_TOLERANCE = 0.01
@@ -86,9 +88,11 @@ class StreamIntake:
             self.drop(why)
             return why
         self.received += 1
+        # A clock that is ahead must not put off the time at which a stream counts as silent.
+        sampled_s = min(t_s, now_s + AHEAD_S)
         for name, part in zip(wire.STREAMS, parts, strict=True):
             if part:
-                self._write(name, part, t_s, now_s)
+                self._write(name, part, sampled_s)
         self._newest_s.update(dict.fromkeys(used, t_s))
         beyond = self._limits.exceeded(self.row, used)
         if beyond:
@@ -148,15 +152,12 @@ class StreamIntake:
             return f"posture has {q.size} joints; '{self._robot.name}' has {self._robot.na}"
         return _number_problem("posture", q[~np.isnan(q)].tobytes())
 
-    def _write(self, name: str, part: Any, t_s: float, now_s: float) -> None:
+    def _write(self, name: str, part: Any, t_s: float) -> None:
         row = self.row
         if name == "hands":
             for target in part:
-                self._write_hand(target, t_s, now_s)
-            return
-        # A clock that is ahead must not put off the time at which a stream counts as silent.
-        t_s = min(t_s, now_s)
-        if name == "wrench":
+                self._write_hand(target, t_s)
+        elif name == "wrench":
             for hand, block in part:
                 i = self._hands.index(hand)
                 row.wrench_t_s[i] = t_s
@@ -168,12 +169,12 @@ class StreamIntake:
             getattr(row, f"{name}_t_s")[0] = t_s
             getattr(row, name)[:] = np.frombuffer(part)
 
-    def _write_hand(self, target: Values, t_s: float, now_s: float) -> None:
+    def _write_hand(self, target: Values, t_s: float) -> None:
         name, frame_name, p_block, R_block, v_block, w_block = target
         row, i = self.row, self._hands.index(name)
         frame = BASE if frame_name == wire.BASE else WORLD
         p, R = np.frombuffer(p_block), rotation(np.frombuffer(R_block))
-        row.hands_t_s[i], row.hands_frame[i] = min(t_s, now_s), frame
+        row.hands_t_s[i], row.hands_frame[i] = t_s, frame
         at = slice(3 * i, 3 * i + 3)
         row.hands_p[at] = p
         row.hands_R[9 * i : 9 * i + 9] = R.ravel() if R is not None else math.nan
