@@ -54,7 +54,10 @@ def command(
     control: ControlOption = None,
     robot: ControlledRobotOption = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the behaviour is done, too; `walk` never is.")
+        bool,
+        typer.Option(
+            "--wait", help="Wait until the behaviour is done, too; most go on, `bow` and `footsteps` end."
+        ),
     ] = False,
     role: Annotated[
         Literal["person", "program"],

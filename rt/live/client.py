@@ -280,7 +280,7 @@ class ControlClient:
     def wait_done(self, number: int, timeout_s: float = math.inf) -> str:
         """Waits until a request has ended, and keeps the lease meanwhile.
 
-        A behaviour such as `walk` does not end by itself.
+        Most behaviours go on until another one is requested; `bow` and `footsteps` end by themselves.
 
         Args:
             number: number of the request, from `command`.

@@ -198,7 +198,8 @@ class Requests:
         except RefusedRequestError as error:
             self._send(request.peer, wire.pack("refused", request.id, wire.sentence(str(error))))
             return
-        self._number += 1
+        # An agent before this one may have sent requests too.
+        self._number = max(self._number, status.taken) + 1
         self._posted = _Posted(self._number, request, int(row.behaviour[0]))
         self._mailbox.post_request(self._number, row)
 

@@ -7,6 +7,7 @@ controller estimates it from successive samples.
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ class StreamIntake:
                 if why:
                     return why
             if stream == "hands" and len(row[3]) == 32:
-                norm = float(np.linalg.norm(np.frombuffer(row[3])))
+                norm = math.hypot(*struct.unpack("<4d", row[3]))
                 if abs(norm - 1.0) > _UNIT_TOLERANCE:
                     return f"the quaternion of {name} has the length {norm:.3g}, not 1"
         return ""
@@ -230,9 +231,8 @@ def rotation(numbers: Vector) -> Vector | None:
 
 
 def _number_problem(what: str, block: bytes) -> str:
-    numbers = np.frombuffer(block)
-    if not np.isfinite(numbers).all():
-        return f"{what} is not finite"
-    if numbers.size and np.abs(numbers).max() > LARGEST:
-        return f"{what} is beyond {LARGEST:g}"
+    for number in struct.unpack(f"<{len(block) // 8}d", block):
+        # NaN compares as False too.
+        if not -LARGEST <= number <= LARGEST:
+            return f"{what} is beyond {LARGEST:g}" if math.isfinite(number) else f"{what} is not finite"
     return ""
