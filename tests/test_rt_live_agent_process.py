@@ -52,8 +52,13 @@ def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotMode
     with running_agent("panda", mailbox, endpoint) as process:
         loop.tick(time.monotonic_ns())
         with ControlClient(endpoint, timeout_s=LIMIT_S) as client:
-            client.stream(StreamTargets(posture_rad={"panda_joint1": 0.3}))
-            wait_until(lambda: loop.tick(time.monotonic_ns()) or loop.streams.posture_q[0] == 0.3)
+
+            def send() -> bool:
+                client.stream(StreamTargets(posture_rad={"panda_joint1": 0.3}))
+                loop.tick(time.monotonic_ns())
+                return bool(loop.streams.posture_q[0] == 0.3)
+
+            wait_until(send)
             client.stop("damp")
             wait_until(lambda: loop.tick(time.monotonic_ns()) or loop.stops == [DAMP])
         assert os.getsid(process.pid) != os.getsid(0)
@@ -139,7 +144,13 @@ def test_a_flood_keeps_nobody_from_streaming_and_stopping(
         for i in range(100):
             flood()
             client.stream(StreamTargets(posture_rad={"panda_joint1": 0.001 * i}))
-        wait_until(lambda: flood() or loop.streams.posture_q[0] == 0.099)
+
+        def send() -> bool:
+            flood()
+            client.stream(StreamTargets(posture_rad={"panda_joint1": 0.5}))
+            return bool(loop.streams.posture_q[0] == 0.5)
+
+        wait_until(send)
         # Cut-off peers lose none of the holder's samples.
         assert client.status().holder_role == "person"
         client.stop("damp")

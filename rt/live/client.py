@@ -34,7 +34,7 @@ PING_S = 0.5
 MOST_UNANSWERED = 4
 """Number of unanswered questions about the clock after which the controller counts as lost."""
 FIRST_PINGS = 5
-ANSWER_S = 3.0
+ANSWER_S = 5.0
 LINGER_MS = 200
 LEAST_STEP_S = 1e-5
 """Least time between the stamps of two samples [s]."""
