@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 from control_channel import FakeLoop, controller, new_mailbox
 
+from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.endpoint import load_key, load_public, new_key
+from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.zmtp import COMMAND, MORE, command_body, frame, greeting, metadata
 from kilohertz.rt.live import control_messages as wire
 from kilohertz.rt.live.agent.process import CYCLE_NS, Agent, running_agent
@@ -75,8 +78,24 @@ def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotMode
         pass
 
 
-def test_a_stopped_agent_is_ended_at_the_end_of_the_run(robot: RobotModel, tmp_path: Path) -> None:
-    with running_agent("panda", new_mailbox(robot), f"ipc://{tmp_path / 'control'}") as process:
+def test_an_agent_with_keys_is_ended_even_if_it_is_stopped(
+    robot: RobotModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KILOHERTZ_KEYS", str(tmp_path / "keys"))
+    for name in ("controller", "desk"):
+        new_key(name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    mailbox = new_mailbox(robot)
+    gains = StreamGains(wrench_N=12.0)
+    with running_agent("panda", mailbox, endpoint, key="controller", gains=gains) as process:
+        FakeLoop(robot, mailbox).tick(time.monotonic_ns())
+        keys = {"key": load_key("desk"), "controller_key": load_public("controller")}
+        with ControlClient(endpoint, timeout_s=LIMIT_S, **keys) as client:
+            assert client.describe("streams")["wrench_N"] == 12.0
+        with pytest.raises(LinkLostError):
+            ControlClient(endpoint, timeout_s=0.3)
         os.kill(process.pid, signal.SIGSTOP)
     assert process.poll() is not None
 

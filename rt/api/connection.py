@@ -211,7 +211,7 @@ class Connection:
         self._client.keep_alive()
 
     def describe(self, behaviour: str) -> dict[str, Any]:
-        """Returns the JSON schema of the parameters of a behaviour.
+        """Returns the JSON schema of the parameters of a behaviour; of `streams`, the limits of all streams.
 
         Raises:
             Refused: there is no such behaviour.

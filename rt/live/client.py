@@ -377,7 +377,7 @@ class ControlClient:
         return status_of(fields)
 
     def describe(self, behaviour: str) -> dict[str, Any]:
-        """Returns the JSON schema of the parameters of a behaviour, with its description.
+        """Returns the JSON schema of the parameters of a behaviour; of `streams`, the limits of all streams.
 
         Raises:
             ConfigError: there is no such behaviour.

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.wire.endpoint import KeyPair, load_key, trusted_keys
+from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint, load_key, trusted_keys
 from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.rt.host.other_cores import NO_CORE, leave_core
 from kilohertz.rt.live.agent.control_side import ControlSide
@@ -125,6 +125,7 @@ def running_agent(
         ConfigError: the endpoint or the key cannot be used.
         RuntimeError: the process ended by itself before it was ready.
     """
+    check_endpoint(endpoint, keys=key is not None, bind=True)
     code = "from kilohertz.rt.live.agent.process import main; main()"
     limits = (gains if gains is not None else StreamGains()).model_dump_json()
     numbers = [str(slow_motion), str(core), str(os.getpid())]
