@@ -88,6 +88,11 @@ def test_an_agent_with_keys_is_ended_even_if_it_is_stopped(
         probe.bind(("127.0.0.1", 0))
         endpoint = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     mailbox = new_mailbox(robot)
+    with (
+        pytest.raises(ConfigError, match="there is no key"),
+        running_agent("panda", mailbox, endpoint, key="nobody"),
+    ):
+        pass
     gains = StreamGains(wrench_N=12.0)
     with running_agent("panda", mailbox, endpoint, key="controller", gains=gains) as process:
         FakeLoop(robot, mailbox).tick(time.monotonic_ns())
