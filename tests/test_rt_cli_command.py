@@ -115,14 +115,14 @@ def test_wrong_usage_and_a_controller_that_does_not_answer(endpoint: str, tmp_pa
 def test_stop_goes_to_the_controller_or_to_the_robot(loop: FakeLoop, endpoint: str) -> None:
     result = khz("stop", "--control", endpoint)
     assert (result.exit_code, result.stdout) == (DONE, "the robot is coming to rest\n")
-    result = khz("stop", "--control", endpoint, "--damp")
+    result = khz("stop", "--robot", "g1", "--damp")
     assert (result.exit_code, result.stdout) == (DONE, "the robot is damping\n")
     khz("command", "--control", endpoint, "stand")  # the loop has run a cycle since
     assert loop.stops == [SOFT_STOP, DAMP]
     for arguments in ((), ("--control", endpoint, "--connect", endpoint)):
         result = khz("stop", *arguments)
         assert result.exit_code == USAGE
-        assert "give one of --connect ENDPOINT and --control ENDPOINT" in result.stderr
+        assert "give one of --connect ENDPOINT, --control ENDPOINT and --robot ROBOT" in result.stderr
 
 
 def test_a_simulated_arm_is_commanded_while_it_runs(endpoint: str, tmp_path: Path) -> None:

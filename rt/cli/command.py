@@ -39,7 +39,7 @@ ControllerKeyOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="S", min=0.1, max=3600.0, help="Time to wait for the controller [s]."),
+    typer.Option("--timeout", metavar="S", min=0.1, max=3600.0, help="Seconds to wait for the controller."),
 ]
 
 
