@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,7 +49,7 @@ class FakeLoop:
         if self.takes:
             number = self.mailbox.collect_request(self._numbers)
             if number:
-                size, *numbers = self._numbers.tolist()
+                size, *numbers = self._numbers
                 self.requests.append(np.array(numbers[: int(size)]))
                 self.taken, self.behaviour = number, numbers[0]
                 self.phase = 1
@@ -59,12 +61,19 @@ class FakeLoop:
         self.mailbox.publish_status(mono_ns, (*numbers, 1.0, 2.0, 0.5, 0.3, 0.0, 0.1), padded(self.text))
 
 
+def new_mailbox(robot: RobotModel) -> CommandMailbox:
+    """A mailbox whose memory is freed with it."""
+    mailbox = CommandMailbox(robot)
+    weakref.finalize(mailbox, os.close, mailbox.fd)
+    return mailbox
+
+
 class Channel:
     """The agent's side of a command channel with clients that are only routing ids, on a clock of its own."""
 
     def __init__(self, robot: RobotModel) -> None:
         self.robot = robot
-        self.mailbox = CommandMailbox(robot)
+        self.mailbox = new_mailbox(robot)
         self.loop = FakeLoop(robot, CommandMailbox(robot, self.mailbox.fd))
         self.sent: list[tuple[bytes, tuple[str, tuple[Any, ...]]]] = []
         self.side = ControlSide(robot, self.mailbox, self._send)
@@ -106,7 +115,7 @@ class Channel:
 @contextmanager
 def controller(robot: RobotModel, endpoint: str, **options: Any) -> Iterator[FakeLoop]:
     """Runs an agent and a stand-in for the loop at an endpoint, in a thread."""
-    mailbox = CommandMailbox(robot)
+    mailbox = new_mailbox(robot)
     loop = FakeLoop(robot, CommandMailbox(robot, mailbox.fd))
     agent = Agent(robot, mailbox, endpoint, **options)
     over = threading.Event()

@@ -1,8 +1,9 @@
-"""Fuzzes the readers of files and the wire protocol: no input may crash or hang them, or be wrongly accepted.
+"""Fuzzes the readers of files and of the network: no input may crash or hang them, or be wrongly accepted.
 
     python tests/fuzz.py PARSER [SECONDS] [SEED] [INPUTS]
 
-PARSER is gains, scenario, columns, robot, urdf, mjcf, log, csv, wire, or all of them, each for SECONDS (60).
+PARSER is gains, scenario, columns, robot, urdf, mjcf, log, csv, wire, commands, or all of them, each for
+SECONDS (60).
 Inputs are mutations of valid files; those that bring a refusal that was not seen before are mutated further.
 Each is read by another process with limits of memory and time, which is started anew if it dies. The inputs
 found are written to the folder fuzz-found, and make the exit status 1.
@@ -35,7 +36,7 @@ LONGEST_REFUSAL = 20_000
 MOST_KEPT = 500
 MOST_FOUND = 20
 MOST_BYTES = 2_000_000
-NAMES = ("gains", "scenario", "columns", "robot", "urdf", "mjcf", "log", "csv", "wire")
+NAMES = ("gains", "scenario", "columns", "robot", "urdf", "mjcf", "log", "csv", "wire", "commands")
 
 VALUES = (
     "nan",
@@ -379,6 +380,11 @@ def main(arguments: list[str]) -> int:
             import fuzz_wire
 
             print(f"wire: {fuzz_wire.fuzz(seconds, seed)}", flush=True)
+            continue
+        if name == "commands":
+            import fuzz_commands
+
+            print(f"commands: {fuzz_commands.fuzz(seconds, seed)}", flush=True)
             continue
         found = fuzz(name, seconds, seed, Path("fuzz-found"), inputs)
         print(

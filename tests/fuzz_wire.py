@@ -12,7 +12,9 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -48,8 +50,25 @@ WORDS = (
 )
 
 
+Reword = Callable[[bytes, random.Random], bytes]
+
+
 class FoundError(Exception):
     """A violated rule; the packets that lead to it are added as a note."""
+
+
+class Fed(Protocol):
+    """What is fuzzed.
+
+    Attributes:
+        accepted: number of accepted commands.
+    """
+
+    accepted: int
+
+    def feed(self, packets: list[bytes]) -> None:
+        """Feeds packets, one after the other, to a new object; raises FoundError for a violated rule."""
+        ...
 
 
 class Target:
@@ -145,7 +164,9 @@ def seeds(target: Target) -> list[list[bytes]]:
     return [[hello], *talks, *[[packet] for packet in alone]]
 
 
-def mutate(packets: list[bytes], corpus: list[list[bytes]], rng: random.Random) -> list[bytes]:
+def mutate(
+    packets: list[bytes], corpus: list[list[bytes]], rng: random.Random, reword: Reword
+) -> list[bytes]:
     """Returns a random modification of a kept input."""
     packets = list(packets)
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -156,14 +177,14 @@ def mutate(packets: list[bytes], corpus: list[list[bytes]], rng: random.Random) 
             packets.pop(rng.randrange(len(packets)))
         elif how == 2:
             at = rng.randrange(len(packets))
-            packets[at] = _reworded(packets[at], rng)
+            packets[at] = reword(packets[at], rng)
         else:
             at = rng.randrange(len(packets))
             packets[at] = _bent(packets[at], rng)
     return packets
 
 
-def _reworded(packet: bytes, rng: random.Random) -> bytes:
+def reworded(packet: bytes, rng: random.Random, kinds: tuple[str, ...] = wire.KINDS) -> bytes:
     """Returns a packet with one changed message field."""
     try:
         fields = list(msgpack.unpackb(packet, use_list=False))
@@ -183,9 +204,7 @@ def _reworded(packet: bytes, rng: random.Random) -> bytes:
     elif isinstance(field, int) and rng.random() < 0.6:
         field = max(0, min(2**64 - 1, field + rng.choice((-1, 1, 2, 64))))
     else:
-        field = rng.choice(
-            (*WORDS, rng.choice(wire.KINDS), rng.randbytes(rng.randrange(40)), (), ("a",) * 70)
-        )
+        field = rng.choice((*WORDS, rng.choice(kinds), rng.randbytes(rng.randrange(40)), (), ("a",) * 70))
     fields[at] = field
     if rng.random() < 0.1:
         fields.insert(at, rng.choice(WORDS))
@@ -214,14 +233,33 @@ def _bent(packet: bytes, rng: random.Random) -> bytes:
 
 
 def fuzz(seconds: float, seed: int = 0) -> dict[str, int]:
-    """Fuzzes for a duration [s].
+    """Fuzzes for a duration [s]; see `guided`."""
+    target = Target()
+    return guided(target, seeds(target), WATCHED, reworded, seconds, seed)
+
+
+def guided(
+    target: Fed,
+    corpus: list[list[bytes]],
+    watched: tuple[str, ...],
+    reword: Reword,
+    seconds: float,
+    seed: int = 0,
+) -> dict[str, int]:
+    """Fuzzes, and mutates those inputs further that reach a new line.
+
+    Args:
+        target: what is fuzzed.
+        corpus: valid inputs, to which those that are kept are added.
+        watched: ends of the paths of the files whose lines count.
+        reword: changes one field of a packet.
+        seconds: duration [s].
+        seed: random seed.
 
     Raises:
         FoundError: a rule was violated. Exceptions of the tested code are passed on; both carry the packets.
     """
     rng = random.Random(seed)
-    target = Target()
-    corpus = seeds(target)
     seen: set[tuple[str, int, int]] = set()
     runs = grown = 0
     fresh: list[tuple[str, int, int]] = []
@@ -237,12 +275,12 @@ def fuzz(seconds: float, seed: int = 0) -> dict[str, int]:
         return lines
 
     def calls(frame, event, argument):
-        return lines if frame.f_code.co_filename.endswith(WATCHED) else None
+        return lines if frame.f_code.co_filename.endswith(watched) else None
 
     until_s = time.monotonic() + seconds
     start = list(corpus)
     while time.monotonic() < until_s:
-        packets = start.pop() if start else mutate(rng.choice(corpus), corpus, rng)
+        packets = start.pop() if start else mutate(rng.choice(corpus), corpus, rng, reword)
         # Tracing is slow: most inputs run without it, and only traced ones can be kept.
         traced = bool(start) or rng.random() < TRACED_SHARE
         fresh.clear()

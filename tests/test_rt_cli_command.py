@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from control_channel import FakeLoop, controller
 from typer.testing import CliRunner
 
+import kilohertz
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.live.command_mailbox import DAMP, SOFT_STOP
@@ -111,14 +115,40 @@ def test_wrong_usage_and_a_controller_that_does_not_answer(endpoint: str, tmp_pa
 def test_stop_goes_to_the_controller_or_to_the_robot(loop: FakeLoop, endpoint: str) -> None:
     result = khz("stop", "--control", endpoint)
     assert (result.exit_code, result.stdout) == (DONE, "the robot is coming to rest\n")
-    result = khz("stop", "--control", endpoint, "--damp")
+    result = khz("stop", "--robot", "g1", "--damp")
     assert (result.exit_code, result.stdout) == (DONE, "the robot is damping\n")
     khz("command", "--control", endpoint, "stand")  # the loop has run a cycle since
     assert loop.stops == [SOFT_STOP, DAMP]
     for arguments in ((), ("--control", endpoint, "--connect", endpoint)):
         result = khz("stop", *arguments)
         assert result.exit_code == USAGE
-        assert "give one of --connect ENDPOINT and --control ENDPOINT" in result.stderr
+        assert "give one of --connect ENDPOINT, --control ENDPOINT and --robot ROBOT" in result.stderr
+
+
+def test_a_simulated_arm_is_commanded_while_it_runs(endpoint: str, tmp_path: Path) -> None:
+    code = "from kilohertz.rt.cli.main import main; main()"
+    summary = tmp_path / "run.json"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, "sim", "panda", "--realtime", "--duration", "600", "--json", summary]
+    )
+    try:
+        panda = endpoint.replace("g1", "panda")
+        with kilohertz.connect(panda, 120.0, role="person") as robot:
+            robot.command("reach", hand="hand", offset_m=[0.0, 0.0, 0.02])
+            assert robot.status().behaviour == "reach"
+            for _ in range(50):
+                robot.stream(posture_rad={"panda_joint1": 0.05})
+                time.sleep(0.002)
+            assert robot.status().received == 50
+        assert khz("command", "--robot", "panda", "stand").exit_code == DONE
+        assert khz("stop", "--control", panda).exit_code == DONE
+        run.wait(60.0)
+    finally:
+        run.kill()
+    found = json.loads(summary.read_text())
+    assert not found["fell"]
+    assert "stopped by the command channel" in found["events"][-1]["text"]
+    assert khz("command", "--robot", "panda", "--timeout", 0.1, "stand").exit_code == LOST
 
 
 def test_a_robot_is_named_by_its_folder_too(loop: FakeLoop, robot: RobotModel) -> None:

@@ -16,6 +16,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.live import control_messages as wire
 from kilohertz.rt.live.agent.control_side import IDLE_CLIENT_NS, MOST_CLIENTS, TELL_NS
 from kilohertz.rt.live.agent.lease import SILENCE_NS
+from kilohertz.rt.live.agent.requests import UNCHECKED
 from kilohertz.rt.live.command_mailbox import DAMP, SOFT_STOP
 from kilohertz.rt.live.stream_targets import StreamTargets
 
@@ -120,6 +121,7 @@ def test_a_request_that_cannot_be_carried_out_is_refused_with_a_sentence(
     ((kind, (number, text)),) = channel.told(ANN, "refused", "accepted")
     assert (kind, number) == ("refused", 5)
     assert why in text
+    assert UNCHECKED not in text
     assert channel.loop.requests == []
 
 
@@ -158,6 +160,14 @@ def test_the_phase_of_the_behaviour_before_a_request_does_not_end_it(channel: Ch
     )
     channel.side.advance(channel.now_ns)
     assert channel.told(ANN, "accepted", "done") == [("accepted", (1,))]
+
+
+def test_a_request_is_not_done_by_another_behaviour(channel: Channel) -> None:
+    channel.send(ANN, "request", 1, "bow", '{"angle_rad": 0.3, "period_s": 3.0}')
+    channel.pass_ms(3)
+    channel.loop.behaviour, channel.loop.phase = behaviour_id("stand"), 2
+    channel.pass_ms(3)
+    assert channel.told(ANN, "done", "abandoned") == []
 
 
 def test_a_request_that_the_loop_abandons_is_told(channel: Channel) -> None:
@@ -214,6 +224,15 @@ def test_a_program_that_was_displaced_takes_the_lease_expressly(channel: Channel
     assert channel.loop.streams.velocity[0] == 0.5
 
 
+def test_the_stamps_of_a_new_holder_need_not_follow_those_of_the_one_before(channel: Channel) -> None:
+    t_s = channel.loop.t_s - 0.1
+    for peer, stamp_s in ((POLICY, t_s + 0.02), (ANN, t_s + 0.01)):
+        values = StreamTargets(lean_rad=0.1).packed(stamp_s, channel.robot.joint_names)
+        channel.send(peer, "stream", *values)
+        channel.pass_ms(2)
+        assert channel.loop.streams.lean_t_s[0] == stamp_s
+
+
 def test_the_lease_ends_when_its_holder_is_silent_or_leaves(channel: Channel) -> None:
     stream(channel, ANN)
     for _ in range(10):
@@ -265,6 +284,10 @@ def test_a_client_is_told_why_samples_are_dropped_once_per_second(channel: Chann
     assert drop()
     assert (status(channel)["received"], status(channel)["dropped"]) == (101, 101)
     assert status(channel)["why_dropped"] == "velocity is not finite"
+    assert status(channel)["limited"] == 0
+    stream(channel, ANN, velocity_m_s=[5.0, 0.0])
+    assert status(channel)["limited"] == 1
+    assert "5.00 forward" in status(channel)["why_limited"]
 
 
 def test_clocks_are_those_of_the_controller(channel: Channel) -> None:
@@ -291,6 +314,11 @@ def test_behaviours_are_described_by_their_schema(channel: Channel) -> None:
     assert answer is not None
     assert "velocity_m_s" in json.loads(answer[1][2])["properties"]
     assert channel.send(ANN, "describe", 2, "wlk")[0] == "refused"  # type: ignore[index]
+    answer = channel.send(ANN, "describe", 3, "streams")
+    assert answer is not None
+    limits = json.loads(answer[1][2])
+    assert limits["hand_speed_m_s"] == 1.0
+    assert limits["velocity"]["high"][0] == pytest.approx(0.84, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_channel import FakeLoop, controller
+from control_channel import FakeLoop, controller, new_mailbox
 
+from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.wire.endpoint import load_key, load_public, new_key
+from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.zmtp import COMMAND, MORE, command_body, frame, greeting, metadata
 from kilohertz.rt.live import control_messages as wire
 from kilohertz.rt.live.agent.process import CYCLE_NS, Agent, running_agent
 from kilohertz.rt.live.client import ControlClient
-from kilohertz.rt.live.command_mailbox import DAMP, CommandMailbox
+from kilohertz.rt.live.command_mailbox import DAMP
 from kilohertz.rt.live.stream_targets import StreamTargets
 
 pytestmark = pytest.mark.host
@@ -47,13 +50,18 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotModel, tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path / 'control'}"
-    mailbox = CommandMailbox(robot)
+    mailbox = new_mailbox(robot)
     loop = FakeLoop(robot, mailbox)
     with running_agent("panda", mailbox, endpoint) as process:
         loop.tick(time.monotonic_ns())
         with ControlClient(endpoint, timeout_s=LIMIT_S) as client:
-            client.stream(StreamTargets(posture_rad={"panda_joint1": 0.3}))
-            wait_until(lambda: loop.tick(time.monotonic_ns()) or loop.streams.posture_q[0] == 0.3)
+
+            def send() -> bool:
+                client.stream(StreamTargets(posture_rad={"panda_joint1": 0.3}))
+                loop.tick(time.monotonic_ns())
+                return bool(loop.streams.posture_q[0] == 0.3)
+
+            wait_until(send)
             client.stop("damp")
             wait_until(lambda: loop.tick(time.monotonic_ns()) or loop.stops == [DAMP])
         assert os.getsid(process.pid) != os.getsid(0)
@@ -70,8 +78,29 @@ def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotMode
         pass
 
 
-def test_a_stopped_agent_is_ended_at_the_end_of_the_run(robot: RobotModel, tmp_path: Path) -> None:
-    with running_agent("panda", CommandMailbox(robot), f"ipc://{tmp_path / 'control'}") as process:
+def test_an_agent_with_keys_is_ended_even_if_it_is_stopped(
+    robot: RobotModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KILOHERTZ_KEYS", str(tmp_path / "keys"))
+    for name in ("controller", "desk"):
+        new_key(name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    mailbox = new_mailbox(robot)
+    with (
+        pytest.raises(ConfigError, match="there is no key"),
+        running_agent("panda", mailbox, endpoint, key="nobody"),
+    ):
+        pass
+    gains = StreamGains(wrench_N=12.0)
+    with running_agent("panda", mailbox, endpoint, key="controller", gains=gains) as process:
+        FakeLoop(robot, mailbox).tick(time.monotonic_ns())
+        keys = {"key": load_key("desk"), "controller_key": load_public("controller")}
+        with ControlClient(endpoint, timeout_s=LIMIT_S, **keys) as client:
+            assert client.describe("streams")["wrench_N"] == 12.0
+        with pytest.raises(LinkLostError):
+            ControlClient(endpoint, timeout_s=0.3)
         os.kill(process.pid, signal.SIGSTOP)
     assert process.poll() is not None
 
@@ -139,7 +168,13 @@ def test_a_flood_keeps_nobody_from_streaming_and_stopping(
         for i in range(100):
             flood()
             client.stream(StreamTargets(posture_rad={"panda_joint1": 0.001 * i}))
-        wait_until(lambda: flood() or loop.streams.posture_q[0] == 0.099)
+
+        def send() -> bool:
+            flood()
+            client.stream(StreamTargets(posture_rad={"panda_joint1": 0.5}))
+            return bool(loop.streams.posture_q[0] == 0.5)
+
+        wait_until(send)
         # Cut-off peers lose none of the holder's samples.
         assert client.status().holder_role == "person"
         client.stop("damp")
@@ -150,7 +185,7 @@ def test_a_flood_keeps_nobody_from_streaming_and_stopping(
 
 def test_a_flooded_agent_sleeps_in_every_cycle(robot: RobotModel, tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path / 'control'}"
-    mailbox = CommandMailbox(robot)
+    mailbox = new_mailbox(robot)
     loop = FakeLoop(robot, mailbox)
     agent = Agent(robot, mailbox, endpoint)
     peer = socket.socket(socket.AF_UNIX)

@@ -67,6 +67,19 @@ def test_a_check_that_fails_refuses_the_request_and_the_agent_goes_on(
     assert channel.told(ANN, "accepted") == [("accepted", (2,))]
 
 
+def test_a_second_agent_numbers_its_requests_after_those_of_the_first(channel: Channel) -> None:
+    channel.loop.taken = 7
+    channel.pass_ms(1)
+    channel.loop.takes = False
+    channel.send(ANN, "request", 1, "stand", "")
+    channel.pass_ms(5)
+    assert channel.told(ANN, "accepted") == []
+    channel.loop.takes = True
+    channel.pass_ms(2)
+    assert channel.loop.taken == 8
+    assert channel.told(ANN, "accepted") == [("accepted", (1,))]
+
+
 def test_a_client_that_leaves_takes_its_waiting_requests_with_it(channel: Channel) -> None:
     channel.send(ANN, "request", 1, "stand", "")
     channel.side.gone(ANN)

@@ -1,4 +1,4 @@
-"""Samples of streams are taken or dropped as a whole."""
+"""Samples of streams are taken or dropped as a whole, with a count and the reason."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.controller.upper_body.hand_targets import BASE, WORLD
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.live import control_messages as wire
-from kilohertz.rt.live.agent.stream_intake import LARGEST, NEWEST_S, OLDEST_S, StreamIntake
+from kilohertz.rt.live.agent.stream_intake import AHEAD_S, LARGEST, NEWEST_S, OLDEST_S, StreamIntake
+from kilohertz.rt.live.agent.stream_limits import StreamLimits
 from kilohertz.rt.live.stream_targets import StreamTargets
 
 NAN, INF = math.nan, math.inf
@@ -25,7 +27,7 @@ def robot() -> RobotModel:
 
 @pytest.fixture
 def intake(robot: RobotModel) -> StreamIntake:
-    return StreamIntake(robot)
+    return StreamIntake(robot, StreamLimits(robot, StreamGains()))
 
 
 def fields(robot: RobotModel, stamp_s: float = NAN, **targets: Any) -> tuple[Any, ...]:
@@ -150,6 +152,27 @@ def test_stamps_must_be_near_the_controllers_time_and_rise(intake: StreamIntake,
     assert "hands of left_hand does not rise" in send(5.3, 5.3, hands=left)
 
 
+def test_a_clock_that_is_ahead_does_not_put_off_the_silence_of_a_stream(
+    intake: StreamIntake, robot: RobotModel
+) -> None:
+    hands = {"left_hand": {"p_BH_m": [0.3, 0.2, 0.2]}}
+    targets = {"velocity_m_s": [0.1, 0.0], "hands": hands, "wrench": {"left_hand": [0.0] * 6}}
+    assert intake.take(fields(robot, 5.0 + 0.9 * NEWEST_S, **targets), 5.0) == ""
+    row = intake.row
+    assert [row.velocity_t_s[0], row.hands_t_s[0], row.wrench_t_s[0]] == [5.0 + AHEAD_S] * 3
+    assert intake.take(fields(robot, 6.0 + 0.5 * AHEAD_S, **targets), 6.0) == ""
+    assert row.velocity_t_s[0] == 6.0 + 0.5 * AHEAD_S
+
+
+def test_a_sample_beyond_the_limits_is_taken_and_counted(intake: StreamIntake, robot: RobotModel) -> None:
+    assert intake.take(fields(robot, 5.0, velocity_m_s=[0.3, 0.0]), 5.0) == ""
+    assert intake.limited == 0
+    assert intake.take(fields(robot, 5.1, velocity_m_s=[3.0, 0.0]), 5.1) == ""
+    assert intake.row.velocity[0] == 3.0
+    assert (intake.received, intake.limited, intake.dropped) == (2, 1, 0)
+    assert intake.why_limited.startswith("velocity 3.00 forward")
+
+
 def test_released_streams_are_out_of_use_and_others_stay(intake: StreamIntake, robot: RobotModel) -> None:
     targets = {
         "velocity_m_s": [0.1, 0.0],
@@ -164,7 +187,8 @@ def test_released_streams_are_out_of_use_and_others_stay(intake: StreamIntake, r
         intake.restart()
         assert intake.take(fields(robot, 5.0, **targets), 5.0) == ""
         assert intake.release((name,)) == ""
-        used = {field for field, _ in intake.row.fields[1:] if np.isfinite(getattr(intake.row, field)).any()}
+        used = {field for field, _ in intake.row.fields if np.isfinite(getattr(intake.row, field)).any()}
+        used.discard("number")
         assert not {field for field in used if field.partition("_")[0] == name}
         assert {field.partition("_")[0] for field in used} == set(wire.STREAMS) - {name}
     assert intake.release(()) == ""

@@ -10,7 +10,7 @@ from kilohertz.rt.live.control_status import ControlStatus, status_of
 
 def test_every_field_of_a_status_is_read() -> None:
     base, velocity = struct.pack("<3d", 1.0, 2.0, 0.5), struct.pack("<3d", 0.3, -0.1, 0.2)
-    rest = ("Ann", "person", 7, 2, "velocity is not finite", "it stumbled")
+    rest = ("Ann", "person", 7, 3, 2, "too fast", "velocity is not finite", "it stumbled")
     packet = wire.pack("status", 4, 12.5, 99, "active", "walk", "running", base, velocity, *rest)
     message = wire.unpack(packet)
     assert message is not None
@@ -26,7 +26,9 @@ def test_every_field_of_a_status_is_read() -> None:
         holder="Ann",
         holder_role="person",
         received=7,
+        limited=3,
         dropped=2,
+        why_limited="too fast",
         why_dropped="velocity is not finite",
         text="it stumbled",
     )

@@ -27,6 +27,7 @@ def pages() -> dict[str, str]:
         "reference/cli.md": command_page(),
         "reference/python.md": python_page(),
         "reference/protocol.md": _document("robots/PROTOCOL.md"),
+        "reference/commands.md": _document("rt/COMMANDS.md"),
         "reference/telemetry.md": _document("rt/TELEMETRY.md"),
         "reference/faults.md": _document("robots/FAULTS.md"),
         "reference/safety-case.md": safety_case_page(),

@@ -16,7 +16,7 @@ _OF_SOLES = 0.4
 """Largest horizontal offset of the centre of mass, relative to the half extents of the soles."""
 _DOWN, _UP = 0.12, 0.01
 """Largest vertical offsets of the centre of mass, relative to its height."""
-_LEAN_RAD = 0.35
+LEAN_RAD = 0.35
 """Largest pitch of the trunk, forward or backward [rad]."""
 _REST = 1e-5
 """Offsets below this are zero [m, rad]."""
@@ -84,7 +84,7 @@ class BodyStream:
         if self._com.fresh:
             np.clip(self._given_com, self._low, self._high, out=follower.p_des[:3])
         if self._pitch.fresh:
-            follower.p_des[3] = min(max(self._given_lean.item(), -_LEAN_RAD), _LEAN_RAD)
+            follower.p_des[3] = min(max(self._given_lean.item(), -LEAN_RAD), LEAN_RAD)
         follower.advance(dt_s)
         self.lean[:] = follower.x[3], follower.v[3], follower.a[3]
         rests = max(float(np.abs(part).max()) for part in (follower.x, follower.v, follower.a)) < _REST

@@ -74,7 +74,7 @@ class HandStream:
         self._motion = pose.views(motion)
         self._stamp_s, self._frame = row.hands_t_s[i : i + 1], row.hands_frame[i : i + 1]
         self._channel = Channel(self._stamp_s)
-        self._bounds = _bounds(robot, i)
+        self._bounds = hand_bounds(robot, i)
         self._floating = robot.floating
         self._sample = sample = HandSample(
             p=row.hands_p[3 * i : 3 * i + 3],
@@ -155,7 +155,7 @@ class HandStream:
         self._move(self.turned)
 
 
-def _bounds(robot: RobotModel, i: int) -> Vector:
+def hand_bounds(robot: RobotModel, i: int) -> Vector:
     """Returns the bounds of a hand's targets, see `hand_stream_kernels`, in the level frame of the base."""
     hand = robot.hands[i]
     bounds = np.zeros(BOUNDS_SIZE)

@@ -66,6 +66,7 @@ class RobotPort:
         endpoint: address to bind, `ipc://PATH` or `tcp://HOST:PORT`.
         key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
+        holder_intake_ns: time a period after which the holder of the lease has to wait [ns].
 
     Attributes:
         cut_off: number of connections that were cut off.
@@ -82,6 +83,7 @@ class RobotPort:
         *,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
+        holder_intake_ns: int = INTAKE_NS,
     ) -> None:
         check_endpoint(endpoint, keys=key is not None, bind=True)
         self.cut_off = 0
@@ -101,6 +103,7 @@ class RobotPort:
         self._door_poll.register(self._door, select.POLLIN)
         self._named = 0
         self._packets = 0
+        self._holder_intake_ns = holder_intake_ns
         self._steps = self._accepts = self._spent_ns = self._holder_ns = 0
         self._until_ns = NEVER_NS
         self._told, self._told_ns = 0, -TELL_NS
@@ -202,7 +205,9 @@ class RobotPort:
             That time, with this call added [ns].
         """
         start_ns = now_ns = time.monotonic_ns()
-        most = HOLDER_STEPS if connection.peer == self._side.lease_holder else PEER_STEPS
+        most, intake_ns = PEER_STEPS, INTAKE_NS
+        if connection.peer == self._side.lease_holder:
+            most, intake_ns = HOLDER_STEPS, self._holder_intake_ns
         first, received = connection.steps, False
         while True:
             result = connection.step()
@@ -219,7 +224,7 @@ class RobotPort:
                 answer = self._side.handle(connection.peer, connection.payload, now_ns)
                 if answer is not None:
                     connection.send(answer)
-            if connection.steps >= most or spent_ns + now_ns - start_ns >= INTAKE_NS:
+            if connection.steps >= most or spent_ns + now_ns - start_ns >= intake_ns:
                 break
         self._steps -= connection.steps - first
         if connection.fault:

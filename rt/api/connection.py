@@ -101,7 +101,7 @@ class Connection:
     def wait_done(self, timeout_s: float | None = None) -> None:
         """Waits until the behaviour of the last `command` is done.
 
-        Some behaviours, such as `walk`, go on until another one is requested.
+        Most behaviours go on until another one is requested; `bow` and `footsteps` end by themselves.
 
         Args:
             timeout_s: longest time to wait [s]; None for any time.
@@ -211,7 +211,7 @@ class Connection:
         self._client.keep_alive()
 
     def describe(self, behaviour: str) -> dict[str, Any]:
-        """Returns the JSON schema of the parameters of a behaviour.
+        """Returns the JSON schema of the parameters of a behaviour; of `streams`, the limits of all streams.
 
         Raises:
             Refused: there is no such behaviour.

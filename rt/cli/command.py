@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -40,7 +39,7 @@ ControllerKeyOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="S", min=0.1, max=3600.0, help="Time to wait for the controller [s]."),
+    typer.Option("--timeout", metavar="S", min=0.1, max=3600.0, help="Seconds to wait for the controller."),
 ]
 
 
@@ -55,7 +54,10 @@ def command(
     control: ControlOption = None,
     robot: ControlledRobotOption = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the behaviour is done, too; `walk` never is.")
+        bool,
+        typer.Option(
+            "--wait", help="Wait until the behaviour is done, too; most go on, `bow` and `footsteps` end."
+        ),
     ] = False,
     role: Annotated[
         Literal["person", "program"],
@@ -127,10 +129,6 @@ def endpoint_of(control: str | None, robot: str | None) -> str:
     from kilohertz.rt.live.control_endpoint import control_endpoint
 
     assert robot is not None
-    if Path(robot).is_dir():
-        from kilohertz.robots.model.robot_model import RobotModel
-
-        robot = RobotModel.load(robot).name
     return control_endpoint(robot)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
+from kilohertz.rt.cli.command import ControlledRobotOption, endpoint_of
 from kilohertz.rt.cli.output import check_file, check_folder, progress, say, write_json
 from kilohertz.rt.cli.run import run_plan
 
@@ -218,21 +219,23 @@ def stop(
             help="Control endpoint of the running controller: the robot comes to rest first.",
         ),
     ] = None,
+    robot: ControlledRobotOption = None,
     damp: Annotated[
-        bool, typer.Option("--damp", help="With --control, damp the joints at once instead.")
+        bool, typer.Option("--damp", help="With --control or --robot, damp the joints at once instead.")
     ] = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
 ) -> None:
-    """Stop a robot, even while another program controls it; with one of --connect and --control.
+    """Stop a robot, even while another program controls it; with one of --connect, --control and --robot.
 
     With --connect the drives only oppose joint velocity, until `khz run` arms the robot again. With
-    --control, its controller brings the robot to rest and ends; --robot-key is then that of the controller.
+    --control or --robot, its controller brings the robot to rest and ends; --robot-key is then that of the
+    controller.
 
     Exit status: 0 done; 2 wrong usage; 3 refused; 4 nobody answers.
     """
-    if (connect is None) == (control is None):
-        raise typer.BadParameter("give one of --connect ENDPOINT and --control ENDPOINT")
+    if sum(given is not None for given in (connect, control, robot)) != 1:
+        raise typer.BadParameter("give one of --connect ENDPOINT, --control ENDPOINT and --robot ROBOT")
     from kilohertz.robots.wire.endpoint import load_key, load_public
 
     pair = load_key(key) if key is not None else None
@@ -245,8 +248,8 @@ def stop(
         return
     from kilohertz.rt.live.client import stop_controller
 
-    assert control is not None
-    stop_controller(control, "damp" if damp else "soft", "khz stop", key=pair, controller_key=theirs)
+    endpoint = endpoint_of(control, robot)
+    stop_controller(endpoint, "damp" if damp else "soft", "khz stop", key=pair, controller_key=theirs)
     typer.echo("the robot is damping" if damp else "the robot is coming to rest")
 
 

@@ -163,10 +163,10 @@ def control_endpoint(asked: str | None, *, paced: bool, robot: str) -> str | Non
     from kilohertz.robots.config.config_error import ConfigError
     from kilohertz.robots.wire.endpoint import check_endpoint
     from kilohertz.rt.cli.output import progress
-    from kilohertz.rt.live.agent.names import default_control
+    from kilohertz.rt.live import control_endpoint as endpoints
 
     try:
-        endpoint = default_control(robot)
+        endpoint = endpoints.control_endpoint(robot)
         check_endpoint(endpoint, keys=False, bind=True)
     except ConfigError as error:
         # The robot itself can still be controlled.

@@ -34,8 +34,10 @@ PING_S = 0.5
 MOST_UNANSWERED = 4
 """Number of unanswered questions about the clock after which the controller counts as lost."""
 FIRST_PINGS = 5
-ANSWER_S = 3.0
+ANSWER_S = 5.0
 LINGER_MS = 200
+LEAST_STEP_S = 1e-5
+"""Least time between the stamps of two samples [s]."""
 QUEUED = 256
 """Number of messages that wait to be sent while the controller does not read."""
 EVENTS_KEPT = ENDS_KEPT = 200
@@ -89,7 +91,7 @@ class ControlClient:
         self._welcome: tuple[Any, ...] | None = None
         self._number = 0
         self._unanswered = 0
-        self._pinged_s = self._sent_s = -math.inf
+        self._pinged_s = self._sent_s = self._stamped_s = -math.inf
         self._lost = ""
         self._refusal = ""
         check_endpoint(endpoint, keys=self._has_keys, bind=False)
@@ -278,7 +280,7 @@ class ControlClient:
     def wait_done(self, number: int, timeout_s: float = math.inf) -> str:
         """Waits until a request has ended, and keeps the lease meanwhile.
 
-        A behaviour such as `walk` does not end by itself.
+        Most behaviours go on until another one is requested; `bow` and `footsteps` end by themselves.
 
         Args:
             number: number of the request, from `command`.
@@ -311,7 +313,9 @@ class ControlClient:
             ConfigError: a name is unknown or a value has the wrong length.
             LinkLostError: the controller does not answer.
         """
-        stamp_s = self.now_s() if t_s is None else t_s
+        # The clock's offset is corrected now and then; stamps rise all the same.
+        stamp_s = max(self.now_s(), self._stamped_s + LEAST_STEP_S) if t_s is None else t_s
+        self._stamped_s = stamp_s
         self.unsent += not self._send(wire.pack("stream", *targets.packed(stamp_s, self.joints)))
         self.poll()
 
@@ -373,7 +377,7 @@ class ControlClient:
         return status_of(fields)
 
     def describe(self, behaviour: str) -> dict[str, Any]:
-        """Returns the JSON schema of the parameters of a behaviour, with its description.
+        """Returns the JSON schema of the parameters of a behaviour; of `streams`, the limits of all streams.
 
         Raises:
             ConfigError: there is no such behaviour.

@@ -1,40 +1,24 @@
-"""Default control endpoints: where a running controller is commanded."""
+"""Default control endpoint: where the running controller of a robot is commanded."""
 
 from __future__ import annotations
 
-from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.wire.endpoint import check_endpoint, default_endpoint
+from pathlib import Path
 
-MOST_DEFAULTS = 9
+from kilohertz.robots.wire.endpoint import default_endpoint
 
 
 def control_endpoint(robot: str) -> str:
-    """Returns the default control endpoint of a robot's controller: ipc, for this user only.
+    """Returns the default ipc endpoint at which the controller of a robot takes commands, for this user only.
 
     Args:
-        robot: name of the robot.
+        robot: name or folder of the robot.
 
     Raises:
-        ConfigError: the folder for it cannot be created, or other users can access it.
+        ConfigError: the robot in the folder cannot be loaded, or the folder of the endpoint cannot be used.
     """
-    return f"{default_endpoint(robot)}-control"
+    if Path(robot).is_dir():
+        # A client needs no model otherwise, which takes its time to load.
+        from kilohertz.robots.model.robot_model import RobotModel
 
-
-def free_control_endpoint(robot: str) -> str:
-    """Returns the default control endpoint, with a number if another controller of this robot has it already.
-
-    Args:
-        robot: name of the robot.
-
-    Raises:
-        ConfigError: as for `control_endpoint`, or all numbers are in use.
-    """
-    endpoint = control_endpoint(robot)
-    for number in range(2, MOST_DEFAULTS + 1):
-        try:
-            check_endpoint(endpoint, keys=False, bind=True)
-        except ConfigError:
-            endpoint = f"{control_endpoint(robot)}-{number}"
-        else:
-            break
-    return endpoint
+        robot = RobotModel.load(robot).name
+    return default_endpoint(f"{robot}-control")

@@ -40,8 +40,10 @@ class ControlStatus:
         holder: name of the client that holds the lease; "" if no client holds it.
         holder_role: its role, person or program; "" if no client holds the lease.
         received: number of samples of streams that the controller received from all clients.
+        limited: number of these samples that asked for more than the limits, and were followed within them.
         dropped: number of these samples that were dropped.
-        why_dropped: why the latest of these was dropped, one sentence; "" if none was.
+        why_limited: what the latest limited sample asked for, one sentence; "" if none was limited.
+        why_dropped: why the latest dropped sample was dropped, one sentence; "" if none was.
         text: reason for a stop, else the newest remark; "" if there is none.
     """
 
@@ -56,7 +58,9 @@ class ControlStatus:
     holder: str
     holder_role: str
     received: int
+    limited: int
     dropped: int
+    why_limited: str
     why_dropped: str
     text: str
 

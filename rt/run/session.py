@@ -261,9 +261,11 @@ class Session:
             plan.robot,
             self.commands.mailbox,
             plan.control,
-            key=plan.key,
+            # An ipc endpoint is for this user only, whose programs need no keys.
+            key=plan.key if not plan.control.startswith("ipc://") else None,
             slow_motion=plan.slow_motion,
             core=default_core(),
+            gains=self.gains.stream,
         )
 
     def _watched(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:

@@ -6,12 +6,14 @@ per cycle of the agent.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from kilohertz.controller.behaviours.registry import behaviours_of
+from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.controller.supervision.request import behaviour_id
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.live import control_messages as wire
@@ -20,6 +22,7 @@ from kilohertz.rt.live.agent.descriptions import described
 from kilohertz.rt.live.agent.lease import Lease
 from kilohertz.rt.live.agent.requests import Requests, not_ready
 from kilohertz.rt.live.agent.stream_intake import StreamIntake
+from kilohertz.rt.live.agent.stream_limits import StreamLimits
 from kilohertz.rt.live.command_mailbox import DAMP, SOFT_STOP, CommandMailbox, Status
 from kilohertz.rt.loop.trace import STATES
 
@@ -28,6 +31,8 @@ IDLE_CLIENT_NS = 2_000_000_000
 """Time without a message after which a client may be replaced by a new one if there are too many [ns]."""
 TELL_NS = 1_000_000_000
 """Shortest time between two events about dropped samples to the same client [ns]."""
+STREAMS = "streams"
+"""Name by which the limits of the streams are asked for."""
 PHASES = ("waiting", "running", "done")
 
 Send = Callable[[bytes, bytes], None]
@@ -58,6 +63,7 @@ class ControlSide:
         mailbox: shared memory to the loop.
         send: sends a packet to a client that did not ask for it.
         slow_motion: factor by which the controller's clock is slower than that of the computer.
+        gains: gains of the streams, which contain their limits.
 
     Attributes:
         peers: clients whose handshake has succeeded, by routing id.
@@ -66,10 +72,18 @@ class ControlSide:
         malformed: number of packets that were no valid messages.
     """
 
-    def __init__(self, robot: RobotModel, mailbox: CommandMailbox, send: Send, slow_motion: int = 1) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        mailbox: CommandMailbox,
+        send: Send,
+        slow_motion: int = 1,
+        gains: StreamGains | None = None,
+    ) -> None:
         self.peers: dict[bytes, Client] = {}
         self.lease = Lease()
-        self.streams = StreamIntake(robot)
+        self._limits = StreamLimits(robot, gains if gains is not None else StreamGains())
+        self.streams = StreamIntake(robot, self._limits)
         self.malformed = 0
         self._robot, self._mailbox, self._send = robot, mailbox, send
         self._requests = Requests(robot, mailbox, send)
@@ -297,14 +311,16 @@ class ControlSide:
             self.lease.name,
             self.lease.role,
             streams.received,
+            streams.limited,
             streams.dropped,
-            streams.why_dropped,
+            wire.sentence(streams.why_limited),
+            wire.sentence(streams.why_dropped),
             wire.sentence(status.text),
         )
 
     def _describe(self, peer: bytes, values: tuple[Any, ...], now_ns: int) -> bytes | None:
         number, name = values
-        text = described(self._robot, name)
+        text = json.dumps(self._limits.content()) if name == STREAMS else described(self._robot, name)
         if text is None:
             return wire.pack("refused", number, wire.sentence(f"there is no behaviour '{name}'"))
         return wire.pack("described", number, name, text)

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.wire.endpoint import KeyPair, load_key, trusted_keys
+from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint, load_key, trusted_keys
 from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.rt.host.other_cores import NO_CORE, leave_core
 from kilohertz.rt.live.agent.control_side import ControlSide
@@ -24,6 +25,8 @@ from kilohertz.rt.live.command_mailbox import CommandMailbox
 
 CYCLE_NS = 1_000_000
 """Shortest time from one cycle of the agent to the next [ns]."""
+HOLDER_INTAKE_NS = 600_000
+"""Time a cycle for the messages of the holder of the lease [ns]: several samples of all streams."""
 IDLE_MS, BUSY_MS = 20.0, 2.0
 """Longest wait for a packet, without and with a request that the loop has to take [ms]."""
 PATIENCE_S = 1.0
@@ -40,6 +43,7 @@ class Agent:
         key: key pair of the controller; needed if other computers can reach the endpoint.
         trusted: public keys of the clients that may connect.
         slow_motion: factor by which the controller's clock is slower than that of the computer.
+        gains: gains of the streams, which contain their limits.
 
     Attributes:
         side: state of the command channel.
@@ -57,9 +61,12 @@ class Agent:
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
         slow_motion: int = 1,
+        gains: StreamGains | None = None,
     ) -> None:
-        self.side = ControlSide(robot, mailbox, self._send, slow_motion)
-        self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
+        self.side = ControlSide(robot, mailbox, self._send, slow_motion, gains)
+        self._port = RobotPort(
+            self.side, endpoint, key=key, trusted=trusted, holder_intake_ns=HOLDER_INTAKE_NS
+        )
 
     def _send(self, peer: bytes, payload: bytes) -> None:
         self._port.send(peer, payload)
@@ -98,6 +105,7 @@ def running_agent(
     key: str | None = None,
     slow_motion: int = 1,
     core: int = NO_CORE,
+    gains: StreamGains | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the agent in another process, for the duration of a `with` block.
 
@@ -108,6 +116,7 @@ def running_agent(
         key: name of the controller's key pair; needed if other computers can reach the endpoint.
         slow_motion: factor by which the controller's clock is slower than that of the computer.
         core: core of the loop, which the agent does not use.
+        gains: gains of the streams, which contain their limits; None for the defaults.
 
     Yields:
         The process, which ends by itself only if it fails; its endpoint is open.
@@ -116,8 +125,11 @@ def running_agent(
         ConfigError: the endpoint or the key cannot be used.
         RuntimeError: the process ended by itself before it was ready.
     """
+    check_endpoint(endpoint, keys=key is not None, bind=True)
     code = "from kilohertz.rt.live.agent.process import main; main()"
-    arguments = [robot, str(mailbox.fd), endpoint, key or "", str(slow_motion), str(core), str(os.getpid())]
+    limits = (gains if gains is not None else StreamGains()).model_dump_json()
+    numbers = [str(slow_motion), str(core), str(os.getpid())]
+    arguments = [robot, str(mailbox.fd), endpoint, key or "", *numbers, limits]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdin=subprocess.DEVNULL,
@@ -147,7 +159,7 @@ def running_agent(
 
 def main() -> None:
     """Runs the agent process until it is terminated, or the loop's process has ended."""
-    folder, fd, endpoint, key, slow_motion, core, parent = sys.argv[1:]
+    folder, fd, endpoint, key, slow_motion, core, parent, limits = sys.argv[1:]
     leave_core(int(core))
     try:
         robot = RobotModel.load(folder)
@@ -158,6 +170,7 @@ def main() -> None:
             key=load_key(key) if key else None,
             trusted=trusted_keys() if key else frozenset(),
             slow_motion=int(slow_motion),
+            gains=StreamGains.model_validate_json(limits),
         )
     except ConfigError as error:
         print(" ".join(str(error).split()), flush=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kilohertz.controller.behaviours.base import BehaviourError
 from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.controller.supervision.supervisor import ACTIVE, ARMED
@@ -196,7 +198,8 @@ class Requests:
         except RefusedRequestError as error:
             self._send(request.peer, wire.pack("refused", request.id, wire.sentence(str(error))))
             return
-        self._number += 1
+        # An agent before this one may have sent requests too.
+        self._number = max(self._number, status.taken) + 1
         self._posted = _Posted(self._number, request, int(row.behaviour[0]))
         self._mailbox.post_request(self._number, row)
 
@@ -204,8 +207,11 @@ class Requests:
         why = not_ready(status)
         if why:
             raise RefusedRequestError(why)
+        parameters = parsed(request.parameters)
         try:
-            return make_request(self._robot, request.behaviour, parsed(request.parameters), status.t_s)
+            # A target that is absurdly far away is refused in the end, with no warning on the way.
+            with np.errstate(all="ignore"):
+                return make_request(self._robot, request.behaviour, parameters, status.t_s)
         except (BehaviourError, ConfigError) as error:
             raise RefusedRequestError(str(error)) from None
         except Exception as error:  # a behaviour of another distribution may raise any exception

@@ -1,12 +1,13 @@
 """Checks the samples of a client's streams and writes them into the row that the loop reads.
 
-A sample is taken as a whole or not at all. A velocity of a hand's target that a client does not give is NaN:
-the tick estimates it from successive samples.
+A sample is taken as a whole or not at all. A velocity of a hand's target that is not given is NaN, and the
+controller estimates it from successive samples.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.live import control_messages as wire
+from kilohertz.rt.live.agent.stream_limits import StreamLimits
 
 OLDEST_S, NEWEST_S = 0.5, 0.2
 """Largest age of a sample, and largest time by which its stamp is in the future [s]."""
+AHEAD_S = 0.002
+"""Time by which a stamp may be ahead, because a client knows the clock only so well [s]."""
 LARGEST = 1e4
 """Largest magnitude of any value of a sample, in its unit."""
 _UNIT_TOLERANCE = 0.01
@@ -33,24 +37,28 @@ class StreamIntake:
 
     Args:
         robot: the robot.
+        limits: limits of the streams.
 
     Attributes:
         row: newest sample of each stream.
         received: number of samples so far, dropped ones included.
+        limited: number of samples that were taken and asked for more than the limits.
+        why_limited: what the latest of them asked for, one sentence; "" if none did.
         dropped: number of samples that were dropped.
         why_dropped: why the latest of them was dropped, one sentence; "" if none was.
     """
 
-    def __init__(self, robot: RobotModel) -> None:
+    def __init__(self, robot: RobotModel, limits: StreamLimits) -> None:
         self.row = StreamRow(robot)
-        self.received = self.dropped = 0
-        self.why_dropped = ""
+        self.received = self.dropped = self.limited = 0
+        self.why_dropped = self.why_limited = ""
+        self._limits = limits
         self._robot = robot
         self._hands = robot.hand_names[:MOST_HANDS]
         self._newest_s: dict[str, float] = {}
 
     def restart(self) -> None:
-        """Forgets the times of all streams, because another client begins to send them."""
+        """Forgets the stamps of all streams, because another client begins to send them."""
         self._newest_s.clear()
 
     def drop(self, why: str) -> None:
@@ -81,10 +89,16 @@ class StreamIntake:
             self.drop(why)
             return why
         self.received += 1
+        # A clock that is ahead must not put off the time at which a stream counts as silent.
+        sampled_s = min(t_s, now_s + AHEAD_S)
         for name, part in zip(wire.STREAMS, parts, strict=True):
             if part:
-                self._write(name, part, t_s)
+                self._write(name, part, sampled_s)
         self._newest_s.update(dict.fromkeys(used, t_s))
+        beyond = self._limits.exceeded(self.row, used)
+        if beyond:
+            self.limited += 1
+            self.why_limited = beyond
         return ""
 
     def _problem(self, t_s: float, now_s: float, used: list[str]) -> str:
@@ -128,7 +142,7 @@ class StreamIntake:
                 if why:
                     return why
             if stream == "hands" and len(row[3]) == 32:
-                norm = float(np.linalg.norm(np.frombuffer(row[3])))
+                norm = math.hypot(*struct.unpack("<4d", row[3]))
                 if abs(norm - 1.0) > _UNIT_TOLERANCE:
                     return f"the quaternion of {name} has the length {norm:.3g}, not 1"
         return ""
@@ -217,9 +231,8 @@ def rotation(numbers: Vector) -> Vector | None:
 
 
 def _number_problem(what: str, block: bytes) -> str:
-    numbers = np.frombuffer(block)
-    if not np.isfinite(numbers).all():
-        return f"{what} is not finite"
-    if numbers.size and np.abs(numbers).max() > LARGEST:
-        return f"{what} is beyond {LARGEST:g}"
+    for number in struct.unpack(f"<{len(block) // 8}d", block):
+        # NaN compares as False too.
+        if not -LARGEST <= number <= LARGEST:
+            return f"{what} is beyond {LARGEST:g}" if math.isfinite(number) else f"{what} is not finite"
     return ""
