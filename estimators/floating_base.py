@@ -42,8 +42,12 @@ Array = NDArray[np.float64]
 
 LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
-# Time after a reset at which the assumption of a level floor is checked [s].
-LEVEL_CHECK_S = 0.3
+# Time after a reset at which the assumption of a level floor is checked [s], and the time for which this is
+# postponed while the soles seem to rotate.
+LEVEL_CHECK_S, LEVEL_PATIENCE_S = 0.3, 0.2
+# Velocity that the rotation of the soles gives the IMU, above which they seem to rotate [m/s]. It is 0.005
+# for a robot on a slope, and 0.05 for a gyro that is wrong enough to look like a slope.
+LEVEL_SPIN_M_S = 0.02
 
 _AFTER_KINEMATICS = (
     tick.place_contacts,
@@ -127,8 +131,10 @@ class FloatingBaseEstimator:
         self._dynamics = kernel_setup.new_dynamics(robot)
         self._contacts = kernel_setup.new_contacts(robot, config)
         self._poses = self.filter.poses
+        self._on_points = kernel_setup.stands_on_points(robot)
         self._pose_noise = kernel_setup.new_pose_noise(self._poses, robot, config)
         self._watch = kernel_setup.new_watch(nc, config)
+        self._gyro_watch = kernel_setup.new_gyro_watch()
         self._doubt = kernel_setup.new_doubt(nc)
         self.outside = outside if outside is not None else OutsideRow()
         self._outside = new_outside_poses(
@@ -172,7 +178,7 @@ class FloatingBaseEstimator:
         frames = [*(contact.frame_id for contact in robot.contacts), robot.imu_frame_id]
         accel_sd = joint_observer.steady_deviation(self._joints, SAMPLE_S)[2]
         return {
-            "settings": kernel_setup.tick_settings(config, on_points=kernel_setup.stands_on_points(robot)),
+            "settings": kernel_setup.tick_settings(config, on_points=self._on_points),
             "ekf": self.filter.arrays,
             "joints": self._joints,
             "imu": self._imu,
@@ -188,7 +194,7 @@ class FloatingBaseEstimator:
             "watch": self._watch,
             "odometry": self._odometry,
             "outside": self._outside,
-            "gyro_watch": kernel_setup.new_gyro_watch(),
+            "gyro_watch": self._gyro_watch,
             "state": self._state,
             "scratch": self._scratch,
         }
@@ -244,7 +250,7 @@ class FloatingBaseEstimator:
         self.contact[:] = True
         self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(contacts.p_BF))
         self._pending_s = 0.0
-        self._level_check_s = LEVEL_CHECK_S if self.level_start else 0.0
+        self._level_check_s = LEVEL_CHECK_S + LEVEL_PATIENCE_S if self.level_start else 0.0
         self.q[:3] = p_WB
         self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
         self.q[JOINTS_Q:] = sensors.q
@@ -332,8 +338,17 @@ class FloatingBaseEstimator:
         self._after(sensors.data, planned_contact, self.contact, dt)
         if self._level_check_s > 0.0:
             self._level_check_s -= dt
-            if self._level_check_s <= 0.0:
+            if self._level_check_s <= LEVEL_PATIENCE_S and self._soles_stand():
+                self._level_check_s = 0.0
                 self._check_level()
+
+    def _soles_stand(self) -> bool:
+        """Returns whether no standing sole seems to rotate; feet that are points may always do so.
+
+        Soles that seem to rotate are those of a wrong gyro or of a robot that tips. Then a horizontal bias of
+        the accelerometer is no sign of a slope.
+        """
+        return self._on_points or float(np.linalg.norm(self._gyro_watch.expected)) < LEVEL_SPIN_M_S
 
     def _check_level(self) -> None:
         """Reverts the assumption of a level floor if it needs an implausible accelerometer bias.
@@ -361,4 +376,6 @@ class FloatingBaseEstimator:
             for column in rotations:
                 tilt = ekf.P[row : row + 2, column : column + 2]
                 tilt += np.eye(2) * (config.accel_bias_m_s2 / gravity) ** 2
+        # The world has rotated, not the soles.
+        self._doubt.upright[:] = (ekf.R_WI @ self._poses.R_IF[:, :, 2:])[:, :2, 0]
         self.level_start = False

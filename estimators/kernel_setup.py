@@ -217,6 +217,7 @@ def new_gyro_watch() -> GyroWatch:
         lack=np.zeros(3),
         off=np.zeros(3),
         expected=np.zeros(3),
+        slide=np.zeros(3),
         power=np.zeros(2),
         turned=np.zeros(2),
     )

@@ -154,9 +154,27 @@ def test_a_slope_is_not_taken_for_level(slope_deg, direction):
         row.accel += 0.1 * rng.normal(size=3)
         row.gyro += 0.01 * rng.normal(size=3)
         estimator.update(row, BOTH, STEP_S)
+        # When the world is found to slope, the soles seem to tilt with it, but have not moved.
+        assert estimator.doubt[0] < 0.5
     assert not estimator.level_start
     true = np.r_[0, 0, 0, pin.Quaternion(R_WB).coeffs()]
     assert tilt_deg(estimator.q, true) < 0.3
+
+
+@pytest.mark.parametrize("rate_rad_s", [0.15, 0.3, 0.6])
+@pytest.mark.parametrize("direction", [0.0, 1.0, 2.5])
+def test_a_wrong_gyro_is_not_taken_for_a_slope(rate_rad_s, direction):
+    bias = rate_rad_s * np.array([np.cos(direction), np.sin(direction), 0.0])
+
+    def drift(k, row):
+        if k > 200:
+            row.gyro += bias
+
+    for k, estimator, _ in run("g1", ticks=600, change=drift):
+        # The tilt is wrong by as much as the gyro explains, and does not jump.
+        explained_deg = np.degrees(rate_rad_s * max(k - 200, 0) * STEP_S)
+        assert tilt_deg(estimator.q, motion_of("g1").q[k]) < 0.4 + explained_deg
+    assert estimator.level_start
 
 
 def test_point_feet_are_positions_only():

@@ -6,6 +6,7 @@ import pytest
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.gyro_watch import FORGETTING_S, watch_gyro
 from kilohertz.estimators.imu_watch import STARTING_S
+from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.kernel_setup import new_doubt, new_gyro_watch, new_watch
 
 DT_S = 1e-3
@@ -21,18 +22,22 @@ class Watched:
         self.watch, self.gyro, self.doubt = new_watch(2, CONFIG), new_gyro_watch(), new_doubt(2)
         self.watch.arm[:], self.watch.load_N[0] = ARM, 300.0
         self.doubt.since_reset_s[0] = since_reset_s
+        self.ekf = InvariantEkf(2, gravity=9.81, max_step=5e-3)
 
     def sample(self, spin=(0.0, 0.0, 0.0), legs=(0.0, 0.0, 0.0), acceleration=(0.0, 0.0, 0.0), dt=DT_S):
         self.watch.sole_spin[:], self.watch.legs[:] = spin, legs
         self.watch.acceleration[:] = acceleration
-        watch_gyro(dt, self.watch, self.gyro, self.doubt)
+        watch_gyro(dt, self.ekf.arrays, self.watch, self.gyro, self.doubt)
         return float(np.degrees(self.doubt.gyro_turn_rad[0]))
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("dt", [1e-3, 5e-3, 1e-2])
-def test_a_gyro_bias_of_half_a_radian_per_second_is_detected_before_5_deg(axis, dt):
+@pytest.mark.parametrize("following", [0.0, 0.5, 1.0])
+def test_a_gyro_bias_of_half_a_radian_per_second_is_detected_before_5_deg(axis, dt, following):
     watched, bias = Watched(), 0.5 * np.eye(3)[axis]
+    # The filter may follow the legs or not.
+    watched.ekf.v_WI[:] = following * np.cross(bias, ARM)
     for k in range(round(0.15 / dt)):
         turned_deg = watched.sample(bias, np.cross(bias, ARM), dt=dt)
         assert turned_deg <= np.degrees(0.5 * dt * (k + 1)) + 1e-9
@@ -53,6 +58,21 @@ def test_soles_that_roll_without_moving_the_body_are_no_error_of_the_gyro():
     watched = Watched()
     for _ in range(300):
         assert watched.sample((0.6, 0.0, 0.0)) < 0.1 * BOUND_DEG
+
+
+def test_the_rotation_of_soles_counts_less_while_they_slide_than_while_they_stand():
+    spin, turned_deg = np.array([-1.0, 0.1, 0.8]), []
+    legs = np.cross(spin, ARM) + np.array([0.6, 0.0, 0.0])
+    # If soles slide, the filter knows it: its velocity is not that of the legs.
+    for v_filter in (legs, np.zeros(3)):
+        watched = Watched()
+        watched.ekf.v_WI[:] = v_filter
+        for _ in range(100):
+            told = watched.sample(spin, legs)
+        turned_deg.append(told)
+    standing, sliding = turned_deg
+    assert standing > 2.0 * BOUND_DEG
+    assert sliding < BOUND_DEG
 
 
 def test_a_rotation_about_the_vertical_does_not_count():
