@@ -40,7 +40,9 @@ ControllerKeyOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="S", min=0.1, max=3600.0, help="Time to wait for the controller [s]."),
+    typer.Option(
+        "--timeout", metavar="S", min=0.1, max=3600.0, help="Time to wait for the controller, in s."
+    ),
 ]
 
 
@@ -141,6 +143,8 @@ def connected(
     timeout_s: float,
     key: str | None,
     controller_key: str | None,
+    *,
+    name: str = "khz",
 ) -> ControlClient:
     """Connects to the controller that the options of a command mean.
 
@@ -151,6 +155,7 @@ def connected(
         timeout_s: time to wait for the controller [s].
         key: name of the key pair of this computer; None for a controller without keys.
         controller_key: name of the controller's public key; None for a controller without keys.
+        name: name of this client, which other clients are told.
 
     Raises:
         BadParameter: neither or both of `control` and `robot` are given.
@@ -163,7 +168,7 @@ def connected(
 
     return ControlClient(
         endpoint,
-        name="khz",
+        name=name,
         role=role,
         key=load_key(key) if key is not None else None,
         controller_key=load_public(controller_key) if controller_key is not None else None,
