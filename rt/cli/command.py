@@ -139,6 +139,8 @@ def connected(
     timeout_s: float,
     key: str | None,
     controller_key: str | None,
+    *,
+    name: str = "khz",
 ) -> ControlClient:
     """Connects to the controller that the options of a command mean.
 
@@ -149,6 +151,7 @@ def connected(
         timeout_s: time to wait for the controller [s].
         key: name of the key pair of this computer; None for a controller without keys.
         controller_key: name of the controller's public key; None for a controller without keys.
+        name: name of this client, which other clients are told.
 
     Raises:
         BadParameter: neither or both of `control` and `robot` are given.
@@ -161,7 +164,7 @@ def connected(
 
     return ControlClient(
         endpoint,
-        name="khz",
+        name=name,
         role=role,
         key=load_key(key) if key is not None else None,
         controller_key=load_public(controller_key) if controller_key is not None else None,

@@ -18,6 +18,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.rt.cli import bench as cli_bench
 from kilohertz.rt.cli import command as cli_command
+from kilohertz.rt.cli import drive as cli_drive
 from kilohertz.rt.cli import faults as cli_faults
 from kilohertz.rt.cli import gains as cli_gains
 from kilohertz.rt.cli import link as cli_link
@@ -263,6 +264,7 @@ def robots(json_file: options.JsonOption = None) -> None:
 
 cli_link.register(app)
 app.command()(cli_command.command)
+app.command()(cli_drive.drive)
 cli_bench.register(app)
 app.add_typer(cli_robot.robot_app, name="robot")
 app.add_typer(cli_gains.gains_app, name="gains")
