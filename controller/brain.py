@@ -25,7 +25,7 @@ from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
 from kilohertz.controller.supervision.motion import Motion
-from kilohertz.controller.supervision.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow, same_motion
 from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
@@ -185,6 +185,7 @@ class Brain:
         self._show()
         self._planned = self.motion.planned
         self._request: RequestRow | None = None
+        self._compared: RequestRow | None = None
         self._last_t = self._reset_t = 0.0
         self._bad_samples = 0
         self._watch = SensorWatch(robot)
@@ -200,7 +201,6 @@ class Brain:
         self._stamps = SamplePeriod(dt_s)
         self._hold_q = np.zeros(robot.na)
         self._tau_before = np.zeros(robot.na)
-        self._torque = np.zeros(robot.na)
         self._faded = 0.0
         load_pending()
 
@@ -244,7 +244,7 @@ class Brain:
         self._guard.reset()
         self.tuning.reset()
         self.motion.start()
-        self._request = None
+        self._request = self._compared = None
         self._last_t = self._reset_t = float(sensors.t_s[0])
         self._bad_samples = 0
         self._watch.reset()
@@ -378,7 +378,9 @@ class Brain:
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:
             self._request = request
-            self.tuning.new_request(request.kind.legs is Legs.STEP)
+            if self._live is not None and not self._goes_on(request):
+                self._compared = request
+                self.tuning.new_request()
             if request.kind.legs is Legs.RELEASE:
                 self._damp("damping was asked for")
             else:
@@ -397,6 +399,9 @@ class Brain:
         if self.supervisor.state == SOFT_STOP and self.motion.update_rest():
             self.supervisor.handle(REST)
             self._show_state()
+
+    def _goes_on(self, request: RequestRow) -> bool:
+        return self._compared is not None and same_motion(self._compared, request)
 
     def _damp(self, reason: str) -> None:
         if self.supervisor.handle(FAIL, reason):
@@ -461,13 +466,21 @@ class Brain:
     def _judge(self) -> None:
         """Passes this tick's joint velocities, torques and tracking errors to the judge of live gains."""
         output, kin, n_base = self.output, self.body.arrays.kin, self.robot.n_base
-        np.divide(output.tau, self.robot.torque_limit_Nm, out=self._torque)
-        torque = max(float(self._torque.max()), -float(self._torque.min()))
         off_m = math.dist(output.p_WC_des, kin.p_WC) if self.robot.floating else 0.0
         for i, frame in enumerate(self.motion.hands.frames):
             if output.hand_active[i]:
                 off_m = max(off_m, math.dist(output.p_WH_des[i], kin.p[frame]))
-        self.tuning.judge(kin.v[n_base:], torque, output.rung == SOLVED, off_m, self.supervisor.controls)
+        motion = self.motion
+        self.tuning.judge(
+            kin.v[n_base:],
+            output.tau,
+            self.robot.torque_limit_Nm,
+            output.rung == SOLVED,
+            off_m,
+            kind=motion.kind,
+            calm=not motion.disturbed,
+            active=self.supervisor.controls,
+        )
 
     def _report(self) -> None:
         output, motion = self.output, self.motion

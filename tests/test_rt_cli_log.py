@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,3 +197,22 @@ def test_without_the_library_a_log_is_neither_written_nor_read(toy, tmp_path, mo
         assert result.exit_code == REFUSED
         assert "pip install 'kilohertz[log]'" in result.stderr
     assert not (tmp_path / "logs").exists()
+
+
+def test_every_verb_writes_nothing_but_json_to_standard_output_when_asked(toy, tmp_path):
+    path, _ = toy
+    exported = json.loads(khz("export", path, "--csv", tmp_path / "t.csv", "--json", "-").stdout)
+    assert exported == {"file": str(path), "ticks_written": {str(tmp_path / "t.csv"): 300}}
+    assert json.loads(khz("info", path, "--json", "-").stdout)["robot"] == "toy"
+
+
+def test_logs_are_compared(tmp_path):
+    plan = RunPlan("panda", "stand", 5.0)
+    a, b = (Session(replace(plan, seed=seed, log=tmp_path)).run().log for seed in (1, 2))
+    result = khz("compare", a, b)
+    assert result.exit_code == 0
+    assert "worst hand tracking error, RMS" in result.stdout
+    assert "the random seeds differ (1, 2)" in result.stdout
+    told = json.loads(khz("compare", a, b, "--json", "-").stdout)
+    assert told["a"] == str(a)
+    assert set(told["better"] + told["worse"]) <= set(told["figures"])

@@ -225,6 +225,27 @@ def test_gains_are_compared_key_by_key(tmp_path):
     assert "stance.left_foot.share: not set -> 0.7" in lines
     content = json.loads(khz("gains", "diff", tmp_path / "defaults.yaml", path, "--json", "-").stdout)
     assert {"key": "com.weight", "a": 50.0, "b": 40.0} in content["differences"]
+    keys = ["solver", *(f"stance.left_foot.{key}" for key in ("share", "share_weight", "cop_weight"))]
+    assert content["at_start_only"] == keys
+    assert lines[-1] == f"cannot change while a robot runs, only at its start: {', '.join(keys)}"
+    assert len(lines) == 1 + len(content["differences"])
+
+
+def test_gains_are_compared_with_the_defaults(tmp_path):
+    path = tmp_path / "gains.yaml"
+    path.write_text("com: {weight: 40.0}\n")
+    assert khz("gains", "diff", "defaults", path).stdout == "com.weight: 50.0 -> 40.0\n"
+    assert khz("gains", "diff", path, "defaults").stdout == "com.weight: 40.0 -> 50.0\n"
+
+
+def test_effective_gains_have_no_open_values():
+    shown = khz("gains", "show", "g1", "--effective").stdout
+    assert "null" not in shown
+    assert "walk.step_s: 0." in shown
+    assert "# contact.least_load_N: " in shown
+    content = json.loads(khz("gains", "show", "g1", "--effective", "--json", "-").stdout)
+    assert content["gains"]["walk"]["step_s"] > 0.1
+    assert content["scaled"]["contact.least_load_N"] > 1.0
 
 
 def test_gains_that_cannot_be_compared_are_refused(tmp_path):

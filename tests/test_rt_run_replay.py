@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kilohertz.controller.gains.live import live_numbers
+from kilohertz.controller.gains.live import live_numbers, live_paths
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.cli.main import app
@@ -149,24 +149,35 @@ def test_gains_that_change_on_the_way_give_the_same_bits_again(tmp_path):
     def change(session, tick):
         if tick == 50:
             session.live.mailbox.post(1, 1.3 * live_numbers(session.gains))
-        elif tick == 1300:
+        elif tick == 3500:
             session.live.mailbox.post(2, live_numbers(worse))
 
-    path, run, _ = recorded(
+    path, run, session = recorded(
         tmp_path,
         "panda",
         change,
-        duration_s=1.8,
+        duration_s=4.0,
         gains=file,
         watch_gains=True,
         commands=[{"at_s": 0, "circle": {"radius_m": 0.05, "period_s": 1.0}}],
     )
     with log_file.LogReader(path) as reader:
-        generations = log_file.read_rows(reader, ["gains_generation"])["gains_generation"]
-    assert sorted(set(generations.tolist())) == [0, 1, 2]
+        rows = log_file.read_rows(reader, ["tick", "gains_generation", "gains_arrived", "gains"])
+    generations, arrived = rows["gains_generation"], rows["gains_arrived"]
+    assert sorted(set(generations.tolist())) == sorted(set(arrived.tolist())) == [0, 1, 2]
+    # The first gains arrive while the hand finds its circle, and wait until its motion can be compared.
+    assert np.flatnonzero(arrived)[0] < 60 < 2900 < np.flatnonzero(generations)[0]
+    start, n = live_numbers(session.gains), len(live_paths())
+    in_force, wanted = rows["gains"]["in_force"], rows["gains"]["arrived"]
+    assert in_force.shape == wanted.shape == (len(rows), n)
+    before = rows["tick"] < 2900
+    np.testing.assert_array_equal(in_force[before], np.broadcast_to(start, (before.sum(), n)))
+    between = (generations == 1) & (in_force[:, 0] < wanted[:, 0])
+    assert 150 < between.sum() < 250
+    assert (np.diff(in_force[between, 0]) >= 0.0).all()
     assert run.summary["gains"]["generation"] == 2
     result = replayed(path)
-    assert (result.ticks, result.bits) == (1800, 0)
+    assert (result.ticks, result.bits) == (4000, 0)
 
 
 def test_the_first_number_that_differs_is_named(arm, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
@@ -59,6 +60,31 @@ def test_figures_are_shown_with_their_names_in_the_json(result):
     figures = result.summary["torque"]["peak_fraction"]
     line = next(line for line in text.splitlines() if "torque.peak_fraction" in line)
     assert f"{figures:.3g}" in line
+
+
+def test_of_many_events_the_last_are_shown_and_the_others_counted(result):
+    events = [{"t_s": 0.1 * k, "kind": "gains", "text": f"number {k};"} for k in range(15)]
+    text = shown(screen.verdict(dataclasses.replace(result, events=events)))
+    assert "3 earlier events are left out here: all are in --json" in text
+    assert "number 2;" not in text
+    assert "number 3;" in text
+    assert "left out" not in shown(screen.verdict(dataclasses.replace(result, events=events[:12])))
+
+
+def gains_set(generation, **fields):
+    torque = {"effort": 0.123, "chatter_Nm": 0.5, "torque_margin": 0.04, "without_solution": 0.0}
+    usual = {"verdict": {"state": "accepted"}, "tracking": {"com_rms_m": 0.0072}, "torque": torque}
+    return {"generation": generation, "in_force_s": 2.5} | usual | fields
+
+
+def test_each_set_of_gains_is_shown_with_its_figures():
+    sets = [gains_set(0, verdict=None), gains_set(1, tracking={"com_rms_m": None})]
+    first, second = shown(screen.gains_table({"gains_sets": sets})).splitlines()[1:]
+    assert " ".join(first.split()) == "0 at the start 2.50 s 7.2 mm 12.3 % 0.5 Nm/ms 4 %"
+    assert " ".join(second.split()) == "1 accepted 2.50 s - 12.3 % 0.5 Nm/ms 4 %"
+    lines = shown(screen.gains_table({"gains_sets": [gains_set(k) for k in range(20)]})).splitlines()
+    assert lines[1].split() == ["...", "8", "more", "in", "--json"]
+    assert lines[2].split()[0] == "8"
 
 
 def test_figures_that_a_run_did_not_produce_are_not_shown(result):

@@ -137,7 +137,7 @@ def objections(before: Gains, after: Gains) -> Iterator[tuple[Path, str]]:
     live = set(live_paths())
     for path, old, new in changes(before, after):
         if path not in live:
-            yield path, "cannot change while the robot runs: it takes a restart"
+            yield path, "cannot change while the robot runs: restart with this value to use it"
         elif "weight" in path[-1] and (old == 0.0 or new == 0.0):
             yield path, f"cannot change from {old:g} to {new:g} while the robot runs: 0 leaves the task out"
         elif new > LARGEST_RATIO * old > 0.0 or 0.0 < new * LARGEST_RATIO < old:

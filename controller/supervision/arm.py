@@ -8,6 +8,7 @@ import numpy as np
 
 from kilohertz.controller.behaviours.base import Context, Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
+from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
@@ -47,12 +48,14 @@ class Arm:
     Attributes:
         hands: references of the hands, which hold their present poses from the start.
         remarks: sentences to the operator about requests that could not be met.
+        disturbed: False, because an arm does not measure disturbances.
         planned, calm, falling, friction: see `Motion`.
     """
 
     p_WC_des = v_WC_des = p_WS = _NOWHERE
     velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
+    disturbed = False
     friction: JointFriction | None = None
 
     def __init__(
@@ -97,6 +100,11 @@ class Arm:
     def behaviour_state(self) -> str:
         """State of the active behaviour: RUNNING or DONE."""
         return DONE if self._behaviour.done else RUNNING
+
+    @property
+    def kind(self) -> int:
+        """Kind of the motion, as in `kilohertz.controller.gains.comparison`."""
+        return RESTING if self.hands.steady else TRANSITION
 
     def update_rest(self) -> bool:
         """Returns whether the arm is at rest; called in each tick of a soft stop."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Behaviour, Context, Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
+from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import can_rest
@@ -165,6 +166,21 @@ class Legged:
         if self._next is not None:
             return WAITING
         return DONE if self._behaviour.done else RUNNING
+
+    @property
+    def kind(self) -> int:
+        """Kind of the motion, as in `kilohertz.controller.gains.comparison`."""
+        if not self.hands.steady:
+            return TRANSITION
+        if self.walking is not None and self._motion is self.walking:
+            return 1 + self.walking.stance if self.walking.steady else TRANSITION
+        return RESTING if self.standing.posture.settled else TRANSITION
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether a disturbance acts on the robot, or it takes steps to recover from one."""
+        recovery = self._recovery
+        return not self.calm or (recovery is not None and (recovery.active or recovery.catching))
 
     def update_rest(self) -> bool:
         """Returns whether the robot is at rest on its soles; called in each tick of a soft stop."""

@@ -70,6 +70,16 @@ class Motion(Protocol):
         """State of the behaviour: WAITING for the robot to come to rest, RUNNING or DONE."""
         ...
 
+    @property
+    def kind(self) -> int:
+        """Kind of the motion, as in `kilohertz.controller.gains.comparison`."""
+        ...
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether a disturbance acts on the robot, or it takes steps to recover from one."""
+        ...
+
     def update_rest(self) -> bool:
         """Returns whether the robot has come to rest; called in each tick of a soft stop."""
         ...

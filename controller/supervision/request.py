@@ -25,6 +25,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Row, Vector
 
 _HEADER = (("behaviour", 1), ("at_s", 1), ("stop", 1))
+_ALIKE = 0.05
+"""Largest difference of each number of requests for the same motion [m], [m/s], [rad], [rad/s]."""
 
 
 def behaviour_id(name: str) -> int:
@@ -68,6 +70,16 @@ class RequestRow(Row):
 def most_request_numbers(robot: RobotModel) -> int:
     """Returns the length of the longest request that this robot can get, in numbers."""
     return max(RequestRow(kind).data.size for kind in behaviours_of(robot).values())
+
+
+def same_motion(a: RequestRow, b: RequestRow) -> bool:
+    """Returns whether two requests make the robot move alike, as two after another in a stream may."""
+    if a.kind is not b.kind or a.stop[0] != b.stop[0]:
+        return False
+    before, after = a.data[len(_HEADER) :], b.data[len(_HEADER) :]
+    # Numbers that are not given are NaN.
+    alike = (np.abs(after - before) <= _ALIKE) | (np.isnan(before) & np.isnan(after))
+    return bool(alike.all())
 
 
 def make_request(

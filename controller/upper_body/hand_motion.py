@@ -95,6 +95,11 @@ class HandMotion:
         self._turn_blend.start(np.zeros(3), before.w, before.wdot)
         self.row[:] = row
 
+    @property
+    def steady(self) -> bool:
+        """Whether the reference rests, or draws whole circles: whether its motion has begun and not ended."""
+        return self.at_rest or (self._radius > 0.0 and self._t > max(self._duration, _RAMP_S))
+
     def advance(self, dt_s: float) -> None:
         """Advances the reference by one tick."""
         if self.at_rest:

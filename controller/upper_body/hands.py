@@ -188,6 +188,11 @@ class Hands:
             else:
                 hand.weight[:] = hand.full
 
+    @property
+    def steady(self) -> bool:
+        """Whether no hand is on its way to a target."""
+        return not self.busy or all(hand.motion.steady for hand in self._hands if hand.on)
+
     # Requests
 
     def start(self, stay: bool = False) -> None:

@@ -13,6 +13,8 @@ _FORWARD_M_S2, _SIDEWAYS_M_S2, _TURN_RAD_S2 = 0.4, 0.3, 0.6
 _RATE_PER_S, _TURN_RATE_PER_S = 0.5, 0.8
 _MOST_M_S, _MOST_RAD_S = 0.06, 0.15
 _LEASH_M, _LEASH_RAD = 0.12, 0.2
+_STEADY = 0.05
+"""Largest difference of each component from the commanded velocity [m/s], [rad/s] of a steady walk."""
 
 
 def _towards(now: float, asked: float, most: float) -> float:
@@ -70,6 +72,14 @@ class VelocityReference:
     def resting(self) -> bool:
         """True if both the commanded and the ramped velocity are zero."""
         return self.asked == (0.0, 0.0, 0.0) == self.velocity
+
+    @property
+    def steady(self) -> bool:
+        """True if the ramped velocity is as commanded, or as close to it as makes no other gait."""
+        (forward, left, turn), (now_forward, now_left, now_turn) = self.asked, self.velocity
+        slower = min(1.0, self.fastest_m_s / max(math.hypot(forward, left), 1e-9))
+        off_m_s = max(abs(slower * forward - now_forward), abs(slower * left - now_left))
+        return off_m_s <= _STEADY and abs(turn - now_turn) <= _STEADY
 
     def advance(self, dt_s: float) -> None:
         """Advances the ramped velocity and the reference pose by one tick of dt_s [s]."""

@@ -199,6 +199,17 @@ class Walking:
         return self._gait_state.t_s if self._gait_state.phase == SWING else 0.0
 
     @property
+    def steady(self) -> bool:
+        """True while the robot makes one step after another, without starting, stopping or ramping."""
+        steps = self._gait_state.phase in (DOUBLE_SUPPORT, SWING)
+        return steps and not self._stop and self.velocity_reference.steady
+
+    @property
+    def stance(self) -> int:
+        """Index of the contact that carries the robot, or that will after the load transfer."""
+        return self._gait_state.stance
+
+    @property
     def on_footsteps(self) -> bool:
         """True if the robot walks on given footsteps."""
         return self._steps is self._given

@@ -15,10 +15,12 @@ from kilohertz.rt.cli.output import check_file, say, warn_of_unfinished, write_j
 
 if TYPE_CHECKING:
     from kilohertz.controller.gains.schema import Gains
+    from kilohertz.robots.model.robot_model import RobotModel
 
 gains_app = typer.Typer(help="Check, show and compare the controller gains of a robot.", no_args_is_help=True)
 
-_COMPARED = "A gains file, or a robot (name or folder) whose gains are taken."
+DEFAULTS = "defaults"
+_COMPARED = f"A gains file, a robot (name or folder) whose gains are taken, or `{DEFAULTS}`."
 
 
 @gains_app.command()
@@ -46,16 +48,44 @@ def check(robot: RobotArgument, gains: GainsOption = None, json_file: JsonOption
 
 
 @gains_app.command()
-def show(robot: RobotArgument, gains: GainsOption = None, json_file: JsonOption = None) -> None:
+def show(
+    robot: RobotArgument,
+    gains: GainsOption = None,
+    effective: Annotated[
+        bool,
+        typer.Option(
+            "--effective",
+            help="Print the gains that result for this robot: values that follow from its size and weight "
+            "are worked out.",
+        ),
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
     """Print all gains of a robot, defaults included, as a gains.yaml with a comment on each key."""
     check_file(json_file)
     from kilohertz.controller.gains.schema import load_gains
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.rt.live.gains_text import gains_yaml
 
-    loaded = load_gains(RobotModel.load(robot), gains)
+    model = RobotModel.load(robot)
+    loaded = load_gains(model, gains)
+    if effective:
+        _show_effective(model, loaded, json_file)
+        return
     say(gains_yaml(loaded).rstrip("\n"), json_file)
     write_json(json_file, loaded.model_dump(mode="json"))
+
+
+def _show_effective(model: RobotModel, loaded: Gains, json_file: Path | None) -> None:
+    from kilohertz.rt.live.gains_effective import effective_gains, scaled_gains
+
+    gains, scaled = effective_gains(model, loaded), scaled_gains(model, loaded)
+    for key, value in _values(gains).items():
+        say(f"{key}: {json.dumps(value)}", json_file)
+    say(f"# what these amount to on {model.name}, in SI units:", json_file)
+    for key, value in scaled.items():
+        say(f"# {key}: {json.dumps(value)}", json_file)
+    write_json(json_file, {"robot": model.name, "gains": gains, "scaled": scaled})
 
 
 @gains_app.command()
@@ -82,16 +112,24 @@ def diff(
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """List the gains that differ between A and B, defaults included."""
+    """List the gains that differ between A and B, defaults included, and which of them need a restart."""
     check_file(json_file)
+    from kilohertz.controller.gains.live import live_paths
+
+    live = {".".join(path) for path in live_paths()}
     before, after = (_values(_gains_of(each, robot).model_dump(mode="json")) for each in (a, b))
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    # A section that is empty on one side only is there with its entries.
+    keys = [key for key in keys if {} not in (before.get(key), after.get(key))]
     for key in keys:
         say(f"{key}: {_text(before.get(key))} -> {_text(after.get(key))}", json_file)
     if not keys:
         say("no gains differ", json_file)
+    at_start = [key for key in keys if key not in live]
+    if at_start:
+        say(f"cannot change while a robot runs, only at its start: {', '.join(at_start)}", json_file)
     changed = [{"key": key, "a": before.get(key), "b": after.get(key)} for key in keys]
-    write_json(json_file, {"a": a, "b": b, "differences": changed})
+    write_json(json_file, {"a": a, "b": b, "differences": changed, "at_start_only": at_start})
 
 
 def _gains_of(source: str, robot: str | None) -> Gains:
@@ -104,6 +142,8 @@ def _gains_of(source: str, robot: str | None) -> Gains:
     from kilohertz.robots.config.yaml_file import load_yaml
     from kilohertz.robots.model.robot_model import RobotModel
 
+    if source == DEFAULTS and not Path(source).exists():
+        return Gains()
     path = Path(source)
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
         return load_gains(RobotModel.load(source))

@@ -68,18 +68,20 @@ def export(
             help="Export only this group, such as sensors; may be repeated.",
         ),
     ] = None,
+    json_file: options.JsonOption = None,
 ) -> None:
     """Export a log to CSV or NumPy. Foxglove and PlotJuggler open the log file itself."""
     from kilohertz.rt.log.recorder import require_library
 
     if csv is None and npz is None:
         raise typer.BadParameter("nothing to write: give --csv FILE or --npz FILE")
-    for path in (csv, npz):
+    for path in (csv, npz, json_file):
         check_file(path)
     require_library()
     from kilohertz.rt.log.export import check_groups, write_csv, write_npz
     from kilohertz.rt.log.file import LogReader
 
+    written: dict[str, int] = {}
     for path, write in ((csv, write_csv), (npz, write_npz)):
         if path is None:
             continue
@@ -89,7 +91,9 @@ def export(
             except OSError as error:
                 raise RefusedError(f"{path} could not be written: {error.strerror}") from None
         _warn(reader)
-        typer.echo(f"{n} ticks written to {path}")
+        say(f"{n} ticks written to {path}", json_file)
+        written[str(path)] = n
+    write_json(json_file, {"file": str(file), "ticks_written": written})
 
 
 @log_app.command()
@@ -98,20 +102,23 @@ def plot(
     folder: Annotated[
         Path, typer.Option("--plot", metavar="DIR", help="Folder to write the plots (PNG) to.")
     ],
+    json_file: options.JsonOption = None,
 ) -> None:
     """Plot a log: latency histogram, duration of every tick, torques and balance."""
     from kilohertz.rt.log.recorder import require_library
 
     check_folder(folder)
+    check_file(json_file)
     require_library()
     from kilohertz.rt.log.file import LogReader
 
-    with LogReader(file) as reader, drawing_into(folder) as drawn:
+    with LogReader(file) as reader, drawing_into(folder, json_file) as drawn:
         from kilohertz.rt.show.log_plots import write_log_plots
 
         reader.require_run()
         drawn += write_log_plots(folder, reader)
     _warn(reader)
+    write_json(json_file, {"file": str(file), "plots": [str(path) for path in drawn]})
 
 
 @log_app.command()
@@ -164,6 +171,39 @@ def replay(
             json_file,
         )
     raise typer.Exit(options.EXIT_SAFETY_STOP)
+
+
+@log_app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A log file written by `--log`.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another log file of the same robot.")],
+    robot: Annotated[
+        str | None,
+        typer.Option(
+            "--robot", metavar="ROBOT", help="Folder of the robot, if it is no longer where the logs say."
+        ),
+    ] = None,
+    json_file: options.JsonOption = None,
+) -> None:
+    """Compare two runs: is B better than A, in which figure, by how much, and is it more than noise.
+
+    Compares the ticks that follow the same request in both runs, from 2 s after it on. A difference counts if
+    it is over 2 % and over three standard deviations of its noise within the two runs.
+    """
+    from kilohertz.rt.log.recorder import require_library
+
+    check_file(json_file)
+    require_library()
+    from kilohertz.rt.log.compare import compare
+    from kilohertz.rt.log.file import LogReader
+    from kilohertz.rt.show.compare_screen import print_comparison
+
+    with LogReader(a) as first, LogReader(b) as second:
+        found = compare(first, second, robot)
+    for reader in (first, second):
+        _warn(reader)
+    print_comparison(screen(json_file), found)
+    write_json(json_file, {"a": str(a), "b": str(b), **found.figures()})
 
 
 def _warn(reader: LogReader) -> None:

@@ -67,6 +67,7 @@ def import_csv(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.mcap", help="Log to write; by default beside the CSV."),
     ] = None,
+    json_file: options.JsonOption = None,
 ) -> None:
     """Import a log of another controller from CSV, checking units, signs and times.
 
@@ -77,7 +78,8 @@ def import_csv(
     from kilohertz.rt.log.recorder import require_library
 
     path = output or Path(f"{str(file).removesuffix('.gz').removesuffix('.csv')}.mcap")
-    check_file(path)
+    for each in (path, json_file):
+        check_file(each)
     require_library()
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.rt.offline.columns import ColumnMap, read_columns
@@ -94,7 +96,10 @@ def import_csv(
     for note in imported.notes:
         progress(f"note: {note}")
     t_s = imported.rows["sensors"]["t_s"]
-    say(f"{len(imported.rows)} samples in {float(t_s[-1, 0] - t_s[0, 0]):.2f} s written to {path}")
+    duration_s, n = float(t_s[-1, 0] - t_s[0, 0]), len(imported.rows)
+    say(f"{n} samples in {duration_s:.2f} s written to {path}", json_file)
+    notes = list(imported.notes)
+    write_json(json_file, {"file": str(path), "samples": n, "duration_s": duration_s, "notes": notes})
 
 
 def estimate(

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kilohertz.controller.gains.comparison import SIZE
 from kilohertz.controller.gains.live import GainsRow, live_paths
 from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.live.shared_part import SharedPart
 
-_REASON_BYTES = 240
+_REASON_BYTES, _FIGURES_BYTES = 240, 2 * SIZE * 8
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,21 @@ class Answer:
         in_force: number of the gains that are in force, or being faded in.
         state: result for the newest gains, as in `Tuning.state`.
         reason: why they were rolled back or refused, in words; else "".
+        figures: figures before and with them, as in `Tuning.figures`; NaN without a verdict.
     """
 
     generation: int
     in_force: int
     state: int
     reason: str
+    figures: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, tuning: Tuning) -> Answer:
+        """Returns the present answer of the loop's tuning supervisor."""
+        before, after = tuning.figures.tolist()
+        figures = (tuple(before), tuple(after))
+        return cls(tuning.generation, tuning.in_force, tuning.state, tuning.reason, figures)
 
 
 class GainsMailbox:
@@ -50,7 +60,7 @@ class GainsMailbox:
 
     def __init__(self, fd: int | None = None) -> None:
         n = len(live_paths())
-        gains_bytes, answer_bytes = 8 * n, 24 + _REASON_BYTES
+        gains_bytes, answer_bytes = 8 * n, 24 + _FIGURES_BYTES + _REASON_BYTES
         size = 32 + gains_bytes + answer_bytes
         if fd is None:
             fd = os.memfd_create("kilohertz-gains")
@@ -61,7 +71,8 @@ class GainsMailbox:
         self._answer = SharedPart(self._memory, 16 + gains_bytes, answer_bytes)
         self._numbers = self._gains.body.view(np.float64)
         self._answer_numbers = self._answer.body[:24].view(np.int64)
-        self._reason = self._answer.body[24:]
+        self._figures = self._answer.body[24 : 24 + _FIGURES_BYTES].view(np.float64)
+        self._reason = self._answer.body[24 + _FIGURES_BYTES :]
 
     def post(self, generation: int, numbers: Vector) -> None:
         """Sends new gains to the loop.
@@ -85,6 +96,7 @@ class GainsMailbox:
     def answer(self, tuning: Tuning) -> None:
         """Sends the result for the newest gains to the watcher."""
         self._answer_numbers[:] = tuning.generation, tuning.in_force, tuning.state
+        self._figures[:] = tuning.figures.ravel()
         text = tuning.reason.encode()[:_REASON_BYTES]
         self._reason[:] = 0
         self._reason[: len(text)] = np.frombuffer(text, np.uint8)
@@ -104,5 +116,6 @@ class GainsMailbox:
         if content is None:
             return known, None
         generation, in_force, state = np.frombuffer(content[:24], np.int64).tolist()
-        reason = content[24:].rstrip(b"\0").decode(errors="replace")
-        return number, Answer(generation, in_force, state, reason)
+        numbers = np.frombuffer(content, np.float64, 2 * SIZE, 24).reshape(2, SIZE).tolist()
+        reason = content[24 + _FIGURES_BYTES :].rstrip(b"\0").decode(errors="replace")
+        return number, Answer(generation, in_force, state, reason, tuple(map(tuple, numbers)))

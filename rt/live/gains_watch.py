@@ -7,6 +7,7 @@ with file and line, and the running gains stay as they are. Valid gains are sent
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kilohertz.controller.gains.comparison import Figures, change_text
 from kilohertz.controller.gains.live import changes, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains, gains_path, load_gains, load_gains_located, unfinished
 from kilohertz.controller.gains.tuning import GOOD, ON_TRIAL, REFUSED, ROLLED_BACK
@@ -144,10 +146,14 @@ class GainsWatcher:
 def result_text(answer: Answer) -> str:
     """Returns the result for the newest gains in words; "" while they are on trial."""
     name = f"gains {answer.generation}"
+    before, after = answer.figures
+    known = not any(math.isnan(value) for value in (*before, *after))
+    figures = change_text(Figures(*before), Figures(*after)) if known else ""
     return {
         ON_TRIAL: "",
-        GOOD: f"{name} accepted",
-        ROLLED_BACK: f"{name} rolled back to {answer.in_force}: {answer.reason}",
+        GOOD: f"{name} accepted" + (f": {figures}" if known else ""),
+        ROLLED_BACK: f"{name} rolled back to {answer.in_force}: {answer.reason}"
+        + (f"; {figures}" if known else ""),
         REFUSED: f"{name} refused: {answer.reason}",
     }[answer.state]
 

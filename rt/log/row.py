@@ -36,7 +36,8 @@ def row_type(
 
     Args:
         robot: model of the robot.
-        live: whether gains may change during the run; the row then contains them.
+        live: whether gains may change during the run; the row then contains those in force, and those that
+            have arrived, from which a replay makes the former.
         outside: whether the base is measured from outside; the row then contains the newest pose.
         commanded: whether requests and streams may arrive during the run; the row then contains them.
     """
@@ -63,7 +64,8 @@ def row_type(
         ("stamps_ns", [(name, "<i8") for name in STAMPS]),
     ]
     if live:
-        groups.append(("gains", vectors(numbers=len(live_paths()))))
+        n = len(live_paths())
+        groups += [("gains_arrived", "<i8"), ("gains", vectors(in_force=n, arrived=n))]
     if outside:
         groups.append(("outside", vectors(**dict(OutsideRow().fields))))
     if commanded:
@@ -125,7 +127,10 @@ class TickLog:
         ]
         self._live = gains if isinstance(gains, GainsRow) else None
         if self._live is not None:
-            copies.append((into["gains"]["numbers"], self._live.numbers))
+            copies.append((into["gains"]["in_force"], brain.tuning.numbers))
+            copies.append((into["gains"]["arrived"], self._live.numbers))
+            assert row.fields is not None
+            self._arrived = row.fields["gains_arrived"][1] // 8
         if outside is not None:
             copies.append((block_of(cells, row, "outside"), outside.data))
         self._commands = commands
@@ -135,7 +140,7 @@ class TickLog:
         # To copy contiguous blocks, a memoryview takes half of NumPy's time.
         self._blocks = [(_place(cells, place), _bytes(array)) for place, array in copies if _is_block(array)]
         self._others = [(place, array) for place, array in copies if not _is_block(array)]
-        self._output = output
+        self._output, self._tuning = output, brain.tuning
         self._head = cells.data.cast("B").cast("q")
         self._payload = block_of(cells, row, "payload_kg")
         assert row.fields is not None
@@ -167,7 +172,8 @@ class TickLog:
             head[1] = index
         head[0] = tick
         if self._live is not None:
-            head[2] = self._live.generation
+            head[2] = self._tuning.in_force
+            head[self._arrived] = self._live.generation
         head[3] = STATES.index(output.state)
         head[4] = output.rung
         head[5] = output.qp_iterations

@@ -147,8 +147,8 @@ class ReplayedBrain:
         if self._told is not None:
             self._told.know(named["estimate"])
         if isinstance(self._gains, GainsRow):
-            self._gains.generation = int(named["gains_generation"])
-            self._gains.numbers[:] = named["gains"]["numbers"]
+            self._gains.generation = int(named["gains_arrived"])
+            self._gains.numbers[:] = named["gains"]["arrived"]
         if self._streams is not None:
             newest, streamed, _ = self._streams
             newest[:] = streamed

@@ -31,6 +31,7 @@ from kilohertz.rt.loop.outcome import (
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
 from kilohertz.rt.run.against_estimate import against_estimate
+from kilohertz.rt.run.gains_sets import gains_sets
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.sim.scenario_schema import Scenario
@@ -179,6 +180,7 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
     return {
         "robot": robot.name,
         "scenario": run.scenario.name,
+        "seed": _seed(run),
         "duration_s": round(loop.ticks * PERIOD_S, 9),
         "ticks": loop.ticks,
         "fell": run.link.fell,
@@ -196,8 +198,21 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         "events": events,
         "provenance": summary.provenance(robot, summary.config_sha256(robot, run.gains)),
         **({"gains": run.live.figures()} if run.live is not None else {}),
+        "gains_sets": _gains_sets(run, trace),
         **({"link": link} if link is not None else {}),
     }
+
+
+def _gains_sets(run: RunParts, trace: Trace) -> list[dict[str, Any]]:
+    """Returns the figures by set of gains of a run whose gains could change; else an empty list."""
+    if run.live is None:
+        return []
+    return gains_sets(trace, run.robot, run.scenario, run.live.sets, _seed(run))
+
+
+def _seed(run: RunParts) -> int | None:
+    """Returns the random seed of a simulation; None for a robot that has none, or does not say it."""
+    return run.plan.seed if run.link.truth.known else None
 
 
 def _exit_code(loop: LoopResult, fell: bool, robot_stopped: bool, scenario: Scenario) -> int:

@@ -147,7 +147,7 @@ def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dic
     mask = settled(trace.kept("t_s"), scenario) & active(trace)
     com_rms: float | None = None
     if robot.floating and mask.any():
-        com_rms = _number(_rms_length(com_error(trace)[mask]))
+        com_rms = rms_length(com_error(trace)[mask])
     hand_rms: dict[str, float | None] = {}
     hand_max: dict[str, float | None] = {}
     for hand, name in enumerate(robot.hand_names):
@@ -156,7 +156,7 @@ def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dic
             hand_rms[name] = hand_max[name] = None
             continue
         error = hand_error(trace, hand, robot.floating)[tracked]
-        hand_rms[name] = _number(_rms_length(error))
+        hand_rms[name] = rms_length(error)
         hand_max[name] = _number(float(np.linalg.norm(error, axis=1).max()))
     return {
         "com_rms_m": com_rms,
@@ -279,8 +279,9 @@ def _rms(values: Vector) -> Vector:
     return rms
 
 
-def _rms_length(errors: Vector) -> float:
-    return float(np.sqrt(np.mean(np.sum(errors * errors, axis=1))))
+def rms_length(errors: Vector) -> float | None:
+    """Returns the RMS length of (n, 3) errors; None if it is not finite."""
+    return _number(float(np.sqrt(np.mean(np.sum(errors * errors, axis=1)))))
 
 
 def _number(value: float) -> float | None:

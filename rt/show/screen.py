@@ -24,7 +24,7 @@ BAR_CELLS = 36
 MOST_BARS = 16
 # The finest of these that needs at most MOST_BARS bars is used.
 BINS_PER_DECADE = (20, 12, 6, 3)
-EVENTS_SHOWN = 12
+EVENTS_SHOWN, SETS_SHOWN = 12, 12
 SMALLEST_SHOWN = 1e-12
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
@@ -61,6 +61,8 @@ def print_run(console: Console, result: SessionResult, setup_s: float | None = N
         text = "The robot sends no true state: tracking is judged against the estimate, torques as measured."
         console.print(_padded(Text(text, "yellow")))
     console.print(_padded(figures_table(summary)))
+    if summary["gains_sets"]:
+        console.print(_padded(gains_table(summary)))
     console.print(_padded(latency_table(summary["latency_us"])))
     console.print(_padded(tick_bars(result.loop.latency["tick"])))
     if summary.get("link") is not None:
@@ -101,10 +103,41 @@ def verdict(result: SessionResult) -> RenderableType:
         lines.append(Text("done", style="bold green"))
     shown = [event for event in result.events if event["kind"] not in ("push", "payload")]
     shown = [event for event in shown if not event["text"].startswith("starts in")]
+    if len(shown) > EVENTS_SHOWN:
+        n = len(shown) - EVENTS_SHOWN
+        lines.append(Text(f"{n} earlier events are left out here: all are in --json", style="dim"))
     lines += [
         Text(f"{event['t_s']:8.3f} s  {event['text']}", style="yellow") for event in shown[-EVENTS_SHOWN:]
     ]
     return Group(*lines)
+
+
+def gains_table(summary: Mapping[str, Any]) -> Table:
+    """Returns a table of the sets of gains that were in force, with their figures; the newest at the end."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
+    table.add_column("gains", justify="right")
+    table.add_column("verdict")
+    for name in ("in force", "com error", "effort", "chatter", "torque margin"):
+        table.add_column(name, justify="right")
+    sets = summary["gains_sets"]
+    if len(sets) > SETS_SHOWN:
+        table.add_row("...", f"{len(sets) - SETS_SHOWN} more in --json")
+    for each in sets[-SETS_SHOWN:]:
+        torque, com = each["torque"], each["tracking"]["com_rms_m"]
+        table.add_row(
+            str(each["generation"]),
+            each["verdict"]["state"] if each["verdict"] is not None else "at the start",
+            f"{each['in_force_s']:.2f} s",
+            _scaled(com, 1e3, "mm"),
+            _scaled(torque["effort"], 100.0, "%"),
+            _scaled(torque["chatter_Nm"], 1.0, "Nm/ms"),
+            _scaled(torque["torque_margin"], 100.0, "%"),
+        )
+    return table
+
+
+def _scaled(value: float | None, factor: float, unit: str) -> str:
+    return "-" if value is None else f"{factor * value:.3g} {unit}"
 
 
 def figures_table(summary: Mapping[str, Any]) -> Table:
