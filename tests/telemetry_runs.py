@@ -54,10 +54,11 @@ def rows_for(name: str, n: int) -> NDArray[Any]:
     if model.contacts:
         rows["estimate"]["contact"] = [1.0, 0.0]
         rows["balance"]["w_F"] = rng.normal(0.0, 100.0, (n, 12))
-        rows["hands"]["hand_active"] = [0.0, 1.0]
     rows["balance"]["p_WC"] = [0.0, 0.0, 0.7]
     rows["balance"]["p_WC_des"] = [0.01, 0.0, 0.7]
-    rows["hands"]["p_WH_des"] = rng.normal(0.0, 0.3, (n, 3 * len(model.hands)))
+    if model.hands:
+        rows["hands"]["hand_active"][:, -1] = 1.0
+        rows["hands"]["p_WH_des"] = rng.normal(0.0, 0.3, (n, 3 * len(model.hands)))
     start_ns = 10_000_000 + 1_000_000 * np.arange(n)
     for i, stamp in enumerate(STAMPS):
         rows["stamps_ns"][stamp] = start_ns + 10_000 * (i + 1)

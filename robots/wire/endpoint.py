@@ -75,7 +75,7 @@ def check_endpoint(endpoint: str, *, keys: bool, bind: bool) -> None:
             raise ConfigError(f"{endpoint[:200]}: an ipc path must have 1 to {LONGEST_IPC_PATH} characters")
         if not path.parent.is_dir():
             raise ConfigError(f"{endpoint}: there is no folder {path.parent}")
-        if bind and _is_served(path):
+        if bind and is_served(path):
             raise ConfigError(
                 f"{endpoint}: another process serves a robot there; stop that process, "
                 "or give another endpoint"
@@ -102,7 +102,8 @@ def _require_own(endpoint: str, bind: bool) -> None:
         require_own_peer(endpoint)
 
 
-def _is_served(path: Path) -> bool:
+def is_served(path: Path) -> bool:
+    """Returns whether a process serves the ipc socket at a path; a socket may outlive its process."""
     # Binding an ipc path that is in use would silently take it over from the process that serves it.
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:

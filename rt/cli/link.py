@@ -14,6 +14,7 @@ from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.command import ControlledRobotOption, endpoint_of
 from kilohertz.rt.cli.output import check_file, check_folder, progress, say, write_json
 from kilohertz.rt.cli.run import run_plan
+from kilohertz.rt.cli.view import ViewOption, check_view
 
 BindOption = Annotated[
     str | None,
@@ -157,6 +158,7 @@ def run(
     no_film: options.NoFilmOption = False,
     telemetry: options.TelemetryOption = None,
     control: options.ControlOption = None,
+    view: ViewOption = None,
     lockstep: Annotated[
         bool,
         typer.Option(
@@ -179,6 +181,8 @@ def run(
     check_file(json_file)
     check_folder(log)
     check_folder(plot)
+    telemetry_hz = options.telemetry_rate(telemetry, paced=not lockstep)
+    shown = check_view(view, telemetry_hz)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -195,11 +199,11 @@ def run(
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
         log=log,
-        telemetry_hz=options.telemetry_rate(telemetry, paced=not lockstep),
         control=options.control_endpoint(control, paced=not lockstep, robot=robot),
+        telemetry_hz=telemetry_hz,
         overrides=overrides,
     )
-    run_plan(plan, json_file, plot, film=not no_film)
+    run_plan(plan, json_file, plot, film=not no_film, view=shown)
 
 
 def stop(

@@ -25,6 +25,7 @@ from kilohertz.rt.cli import link as cli_link
 from kilohertz.rt.cli import log as cli_log
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli import robot as cli_robot
+from kilohertz.rt.cli import view as cli_view
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.failure import report_failure
 from kilohertz.rt.cli.options import Link, control_endpoint, telemetry_rate
@@ -154,6 +155,7 @@ def sim(
     no_film: options.NoFilmOption = False,
     telemetry: options.TelemetryOption = None,
     control: options.ControlOption = None,
+    view: cli_view.ViewOption = None,
     link: Annotated[
         Link,
         typer.Option(
@@ -170,6 +172,8 @@ def sim(
     check_file(json_file)
     check_folder(log)
     check_folder(plot)
+    telemetry_hz = telemetry_rate(telemetry, paced=realtime)
+    shown = cli_view.check_view(view, telemetry_hz)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -182,16 +186,17 @@ def sim(
         solver=solver,
         watch_gains=watch_gains,
         log=log,
-        telemetry_hz=telemetry_rate(telemetry, paced=realtime),
         control=control_endpoint(control, paced=realtime, robot=robot),
+        telemetry_hz=telemetry_hz,
         overrides=overrides,
     )
     if link is Link.INPROC:
-        run_plan(plan, json_file, plot, film=not no_film)
+        run_plan(plan, json_file, plot, film=not no_film, view=shown)
     from kilohertz.rt.run.background_server import served
 
     with served(plan) as endpoint:
-        run_plan(replace(plan, endpoint=endpoint, lockstep=not realtime), json_file, plot, film=not no_film)
+        plan = replace(plan, endpoint=endpoint, lockstep=not realtime)
+        run_plan(plan, json_file, plot, film=not no_film, view=shown)
 
 
 @app.command()
@@ -265,6 +270,7 @@ def robots(json_file: options.JsonOption = None) -> None:
 cli_link.register(app)
 app.command()(cli_command.command)
 app.command()(cli_drive.drive)
+app.command()(cli_view.view)
 cli_bench.register(app)
 app.add_typer(cli_robot.robot_app, name="robot")
 app.add_typer(cli_gains.gains_app, name="gains")

@@ -18,12 +18,20 @@ from kilohertz.rt.cli.output import (
     warn_of_unfinished,
     write_json,
 )
+from kilohertz.rt.cli.view import View, viewed
 
 if TYPE_CHECKING:
     from kilohertz.rt.run.session import RunPlan, SessionResult
 
 
-def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: bool = True) -> NoReturn:
+def run_plan(
+    plan: RunPlan,
+    json_file: Path | None,
+    plot: Path | None,
+    *,
+    film: bool = True,
+    view: View | None = None,
+) -> NoReturn:
     """Runs a plan, prints and writes its result, and ends the command with the exit status of the run.
 
     Args:
@@ -31,6 +39,7 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: 
         json_file: file for the summary, `-` for standard output.
         plot: folder for plots and film.
         film: whether to render the film.
+        view: how to show the run while it is running; None for not at all.
     """
     from kilohertz.rt.loop.clock import process_age_s
     from kilohertz.rt.run.session import Session
@@ -43,7 +52,7 @@ def run_plan(plan: RunPlan, json_file: Path | None, plot: Path | None, *, film: 
     if plan.paced:
         progress(f"running {session.scenario.duration_s:g} s in real time ...")
     setup_s = process_age_s()
-    with ProgressLine() as show:
+    with viewed(view, session.robot.name), ProgressLine() as show:
 
         def on_progress(t_s: float) -> None:
             if show is not None:

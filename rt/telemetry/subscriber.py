@@ -36,6 +36,7 @@ class Subscriber:
         queued: messages that wait for `receive`; further ones are dropped. 1 keeps the newest.
 
     Attributes:
+        endpoint: the endpoint.
         hello: the newest hello message; empty before the first.
 
     Raises:
@@ -48,7 +49,7 @@ class Subscriber:
                 f"'{endpoint}' is not an endpoint of telemetry: write ipc://PATH, or a robot's name"
             )
         check_endpoint(endpoint, keys=False, bind=False)
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self.hello: dict[str, Any] = {}
         self._context = zmq.Context()
         socket = self._context.socket(zmq.SUB)
@@ -85,10 +86,10 @@ class Subscriber:
 
     def _greeted(self, hello: dict[str, Any]) -> None:
         # Now there is a peer, so that it can be told whose it is.
-        require_own_peer(self._endpoint)
+        require_own_peer(self.endpoint)
         if hello.get("telemetry_version") != VERSION:
             raise ConfigError(
-                f"{self._endpoint}: telemetry of version {hello.get('telemetry_version')} cannot be read, "
+                f"{self.endpoint}: telemetry of version {hello.get('telemetry_version')} cannot be read, "
                 f"only version {VERSION}: use the same version of Kilohertz on both sides"
             )
         self.hello = hello
