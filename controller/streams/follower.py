@@ -116,10 +116,21 @@ class Follower:
         self, speed: Sequence[float], accel: Sequence[float], jerk: Sequence[float], dt_s: float
     ) -> None:
         n = len(speed)
-        zeros = [np.zeros(n) for _ in range(6)]
-        self.x, self.v, self.a, self.p_des, self.v_des, self.a_des = zeros
+        self.x, self.v, self.a = np.zeros((3, n))
+        self.p_des, self.v_des, self.a_des = np.zeros((3, n))
         limits = [np.array(limit, dtype=np.float64) for limit in (speed, accel, jerk)]
-        self.state = Pursuit(*zeros, *limits, np.zeros(1))
+        self.state = Pursuit(
+            x=self.x,
+            v=self.v,
+            a=self.a,
+            p_des=self.p_des,
+            v_des=self.v_des,
+            a_des=self.a_des,
+            most_v=limits[0],
+            most_a=limits[1],
+            most_j=limits[2],
+            chases=np.zeros(1),
+        )
         self._pursue = bind("pursuit", [pursue], call={"dt_s": "f8"}, structs={"s": self.state}, returns="f8")
         self._planner = ruckig.Ruckig(n, dt_s)
         self._given, self._planned = ruckig.InputParameter(n), ruckig.OutputParameter(n)
