@@ -1,7 +1,7 @@
 """Drives a robot by random commands of every kind, as fast as it can be simulated, and replays its log.
 
-A run is driven through its mailbox, as the agent process does in real time: requests of all behaviours, streams
-at 10 Hz to 1 kHz, targets that jump, targets far beyond every limit, and silences in the middle of all that.
+A run is driven through its mailbox, as the agent process does in real time: requests of all behaviours,
+streams at 10 Hz to 1 kHz, targets that jump, targets far beyond every limit, and silences in between.
 
     python tests/driven_runs.py [ROBOT] [FIRST_SEED] [RUNS] [SECONDS]
 """

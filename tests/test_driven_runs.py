@@ -1,4 +1,4 @@
-"""Robots that are driven by random commands of every kind keep their balance and limits, and their logs replay."""
+"""Robots that are driven by random commands keep their balance and limits, and their logs replay."""
 
 from __future__ import annotations
 
