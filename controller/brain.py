@@ -378,7 +378,7 @@ class Brain:
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:
             self._request = request
-            if self._live is not None and not self._goes_on(request):
+            if self._live is not None and not same_motion(self._compared, request):
                 self._compared = request
                 self.tuning.new_request()
             if request.kind.legs is Legs.RELEASE:
@@ -399,9 +399,6 @@ class Brain:
         if self.supervisor.state == SOFT_STOP and self.motion.update_rest():
             self.supervisor.handle(REST)
             self._show_state()
-
-    def _goes_on(self, request: RequestRow) -> bool:
-        return self._compared is not None and same_motion(self._compared, request)
 
     def _damp(self, reason: str) -> None:
         if self.supervisor.handle(FAIL, reason):
@@ -470,17 +467,9 @@ class Brain:
         for i, frame in enumerate(self.motion.hands.frames):
             if output.hand_active[i]:
                 off_m = max(off_m, math.dist(output.p_WH_des[i], kin.p[frame]))
-        motion = self.motion
-        self.tuning.judge(
-            kin.v[n_base:],
-            output.tau,
-            self.robot.torque_limit_Nm,
-            output.rung == SOLVED,
-            off_m,
-            kind=motion.kind,
-            calm=not motion.disturbed,
-            active=self.supervisor.controls,
-        )
+        v, limit, solved = kin.v[n_base:], self.robot.torque_limit_Nm, output.rung == SOLVED
+        kind, calm, active = self.motion.motion_kind(), not self.motion.disturbed, self.supervisor.controls
+        self.tuning.judge(v, output.tau, limit, solved, off_m, kind=kind, calm=calm, active=active)
 
     def _report(self) -> None:
         output, motion = self.output, self.motion

@@ -162,6 +162,15 @@ def test_a_trial_that_a_walk_interrupts_starts_again_when_walking_is_usual():
     assert applied[-1] == with_numbers(Gains(), row(1).numbers)
 
 
+def test_motion_before_a_transition_is_no_reference_for_motion_after_it():
+    tune, _ = resting()
+    run(tune, GainsRow(Gains()), 1, kind=TRANSITION)
+    run(tune, row(1), 900)
+    assert (tune.state, tune.waiting) == (NONE, True)
+    run(tune, row(1), 200)
+    assert tune.state == ON_TRIAL
+
+
 @pytest.mark.parametrize("calm", [True, False])
 def test_gains_that_fail_during_a_disturbance_get_one_more_trial(calm):
     tune, applied = resting()

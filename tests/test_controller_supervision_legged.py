@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from gaits import WalkingRun
 
+from kilohertz.controller.gains.comparison import RESTING, TRANSITION
+
 pytestmark = pytest.mark.closed_loop
 
 
@@ -70,3 +72,20 @@ def test_a_robot_on_points_steps_from_the_start() -> None:
     assert run.stands
     assert not run.walking.done
     assert run.brain.motion.planned.sum() < 3
+
+
+def test_the_kind_of_motion_is_that_of_the_stance_once_the_walk_is_steady() -> None:
+    run = WalkingRun("g1", seed=1)
+    motion, kinds = run.brain.motion, []
+    stand = run.request("stand")
+    run.run(0.5, stand)
+    assert motion.motion_kind() == TRANSITION
+    run.run(1.0, stand)
+    assert (motion.motion_kind(), motion.disturbed) == (RESTING, False)
+    walk = run.request("walk", velocity_m_s=(0.2, 0.0))
+    run.run(0.4, walk, lambda: kinds.append(motion.motion_kind()))
+    assert set(kinds) == {TRANSITION}
+    kinds.clear()
+    run.run(1.6, walk, motion.motion_kind)
+    run.run(1.5, walk, lambda: kinds.append((motion.motion_kind(), run.walking.stance)))
+    assert set(kinds) == {(1, 0), (2, 1)}

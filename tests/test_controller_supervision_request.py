@@ -11,6 +11,7 @@ from kilohertz.controller.supervision.request import (
     behaviour_id,
     make_request,
     request_from_numbers,
+    same_motion,
     soft_stop,
 )
 from kilohertz.robots.config.config_error import ConfigError
@@ -245,3 +246,19 @@ def test_a_robot_that_is_to_stop_does_what_it_can_rest_in(name, behaviour):
     assert request.stop[0] == 1.0
     if behaviour == "walk":
         assert not request.payload["velocity"].any()
+
+
+def test_requests_of_a_stream_are_the_same_motion_and_other_requests_are_not():
+    model = robot("g1")
+
+    def walk(forward_m_s, **more):
+        return make_request(model, "walk", {"velocity_m_s": [forward_m_s, 0.0], **more})
+
+    assert same_motion(walk(0.3), walk(0.34))
+    assert not same_motion(None, walk(0.3))
+    assert not same_motion(walk(0.3), walk(0.4))
+    hand = {"hands": {"left_hand": {"p_BH_m": [0.3, 0.2, 0.2]}}}
+    assert same_motion(walk(0.3, **hand), walk(0.3, **hand))
+    assert not same_motion(walk(0.3), walk(0.3, **hand))
+    assert not same_motion(walk(0.3), make_request(model, "stand", {}))
+    assert not same_motion(make_request(model, "stand", {}), make_request(model, "stand", {}, stop=True))

@@ -115,3 +115,17 @@ def test_a_motion_in_progress_at_the_first_request_blends_into_it():
     check_derivatives(linear, angular)
     np.testing.assert_allclose(linear[0, 1], [0.3, -0.2, 0.1], atol=0.01)
     np.testing.assert_allclose(linear[-1, 0], HERE + 0.1, atol=1e-12)
+
+
+def test_a_hand_is_steady_at_its_target_and_on_whole_circles():
+    hand = ready()
+    hand.move(HERE + np.array([0.1, 0.0, 0.0]), None)
+    follow(hand, 0.3)
+    assert not hand.steady
+    follow(hand, 3.0)
+    assert hand.steady
+    hand.circle(0.05, 3.0, (1, 2))
+    follow(hand, 1.0)
+    assert not hand.steady
+    follow(hand, 1.5)
+    assert hand.steady

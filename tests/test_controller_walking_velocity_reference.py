@@ -59,3 +59,23 @@ def test_a_push_moves_the_course_along() -> None:
     assert 0.0 < 1.0 - velocity_reference.yaw < 0.3
     velocity_reference.advance(DT)
     assert abs(velocity_reference.steps[0]) < 0.1
+
+
+def test_a_walk_is_steady_when_the_velocity_is_reached_and_not_while_it_changes():
+    reference = VelocityReference()
+    reference.begin(0.0, 0.0, 0.0)
+    reference.ask(0.3, 0.0, 0.0)
+    steady = []
+    for _ in range(1500):
+        reference.advance(1e-3)
+        steady.append(reference.follows_steadily())
+    # 0.25 of 0.3 m/s are reached after 0.625 s.
+    assert steady.index(True) == pytest.approx(625, abs=2)
+    assert all(steady[steady.index(True) :])
+    # A slow drift, as of a stream, is steady until it makes another walk.
+    steady = []
+    for k in range(1000):
+        reference.ask(0.3 + 1e-4 * k, 0.0, 0.0)
+        reference.advance(1e-3)
+        steady.append(reference.follows_steadily())
+    assert 1 <= steady.count(False) <= 3

@@ -207,6 +207,9 @@ class Tuning:
         watch.see(v, tau, limit, solved, off_m)
         if self._tries:
             self._try(kind, active, limit)
+        if kind == TRANSITION:
+            # What comes after it may be another motion of the same kind, as a walk at another speed.
+            watch.reference.clear()
         steady = active and kind != TRANSITION and self.settled and not self._unsettled
         self._comparable = steady and watch.reference.complete(kind, _REFERENCE_PASSES)
 
@@ -216,7 +219,7 @@ class Tuning:
         if not active:
             self._roll_back_in("the robot gave up", kind)
         elif not watch.reference.complete(kind, _REFERENCE_PASSES):
-            # The motion has become a transition, or another one, without a request.
+            # The motion has become a transition without a request.
             if self._unsettled:
                 self._fail("the robot was disturbed", kind)
             else:

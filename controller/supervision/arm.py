@@ -101,10 +101,10 @@ class Arm:
         """State of the active behaviour: RUNNING or DONE."""
         return DONE if self._behaviour.done else RUNNING
 
-    @property
-    def kind(self) -> int:
-        """Kind of the motion, as in `kilohertz.controller.gains.comparison`."""
-        return RESTING if self.hands.steady else TRANSITION
+    def motion_kind(self) -> int:
+        """Returns the kind of the motion, see `Motion`."""
+        streamed = self._joints is not None and self._joints.busy
+        return RESTING if self.hands.steady and not streamed else TRANSITION
 
     def update_rest(self) -> bool:
         """Returns whether the arm is at rest; called in each tick of a soft stop."""

@@ -167,13 +167,12 @@ class Legged:
             return WAITING
         return DONE if self._behaviour.done else RUNNING
 
-    @property
-    def kind(self) -> int:
-        """Kind of the motion, as in `kilohertz.controller.gains.comparison`."""
-        if not self.hands.steady:
+    def motion_kind(self) -> int:
+        """Returns the kind of the motion, see `Motion`."""
+        if not self.hands.steady or (self._streams is not None and self._streams.moves_posture):
             return TRANSITION
         if self.walking is not None and self._motion is self.walking:
-            return 1 + self.walking.stance if self.walking.steady else TRANSITION
+            return 1 + self.walking.stance if self.walking.steps_steadily() else TRANSITION
         return RESTING if self.standing.posture.settled else TRANSITION
 
     @property

@@ -52,6 +52,11 @@ class LeggedStreams:
         self._kin, self._first, self._n_base = body.arrays.kin, robot.nq_base, robot.n_base
         self._posture, self._na = body.reference("posture"), robot.na
 
+    @property
+    def moves_posture(self) -> bool:
+        """Whether a stream moves the trunk, the centre of mass or single joints."""
+        return self._body_stream.busy or self._joints.busy
+
     def reset(self) -> None:
         """Forgets the samples so far."""
         if self.velocity is not None:

@@ -70,9 +70,12 @@ class Motion(Protocol):
         """State of the behaviour: WAITING for the robot to come to rest, RUNNING or DONE."""
         ...
 
-    @property
-    def kind(self) -> int:
-        """Kind of the motion, as in `kilohertz.controller.gains.comparison`."""
+    def motion_kind(self) -> int:
+        """Returns the kind of the motion, as in `kilohertz.controller.gains.comparison`.
+
+        To be called in each tick in which it is of interest: when a streamed velocity has drifted to that of
+        another walk, one tick counts as a transition.
+        """
         ...
 
     @property

@@ -72,9 +72,9 @@ def most_request_numbers(robot: RobotModel) -> int:
     return max(RequestRow(kind).data.size for kind in behaviours_of(robot).values())
 
 
-def same_motion(a: RequestRow, b: RequestRow) -> bool:
-    """Returns whether two requests make the robot move alike, as two after another in a stream may."""
-    if a.kind is not b.kind or a.stop[0] != b.stop[0]:
+def same_motion(a: RequestRow | None, b: RequestRow) -> bool:
+    """Returns whether two requests make the robot move alike; a is None if there was none before."""
+    if a is None or a.kind is not b.kind or a.stop[0] != b.stop[0]:
         return False
     before, after = a.data[len(_HEADER) :], b.data[len(_HEADER) :]
     # Numbers that are not given are NaN.

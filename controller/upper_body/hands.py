@@ -190,8 +190,10 @@ class Hands:
 
     @property
     def steady(self) -> bool:
-        """Whether no hand is on its way to a target."""
-        return not self.busy or all(hand.motion.steady for hand in self._hands if hand.on)
+        """Whether no hand is on its way to a target, or follows a stream."""
+        return not self.busy or all(
+            hand.motion.steady and not hand.streamed for hand in self._hands if hand.on
+        )
 
     # Requests
 

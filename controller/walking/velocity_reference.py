@@ -40,7 +40,7 @@ class VelocityReference:
         self.velocity = (0.0, 0.0, 0.0)
         self.steps = (0.0, 0.0, 0.0)
         self.asked = (0.0, 0.0, 0.0)
-        self._correction = (0.0, 0.0, 0.0)
+        self._correction = self._steady_at = (0.0, 0.0, 0.0)
         self.x = self.y = self.yaw = 0.0
         self.fastest_m_s = math.inf
 
@@ -73,9 +73,14 @@ class VelocityReference:
         """True if both the commanded and the ramped velocity are zero."""
         return self.asked == (0.0, 0.0, 0.0) == self.velocity
 
-    @property
-    def steady(self) -> bool:
-        """True if the ramped velocity is as commanded, or as close to it as makes no other gait."""
+    def follows_steadily(self) -> bool:
+        """Returns whether the ramped velocity is as commanded, or as close to it as makes no other gait.
+
+        False once when the command has drifted away from what it was at the last such time.
+        """
+        if max(abs(now - then) for now, then in zip(self.asked, self._steady_at, strict=True)) > _STEADY:
+            self._steady_at = self.asked
+            return False
         (forward, left, turn), (now_forward, now_left, now_turn) = self.asked, self.velocity
         slower = min(1.0, self.fastest_m_s / max(math.hypot(forward, left), 1e-9))
         off_m_s = max(abs(slower * forward - now_forward), abs(slower * left - now_left))

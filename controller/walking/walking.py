@@ -198,11 +198,10 @@ class Walking:
         """Time since lift-off, 0 while both feet are on the ground [s]."""
         return self._gait_state.t_s if self._gait_state.phase == SWING else 0.0
 
-    @property
-    def steady(self) -> bool:
-        """True while the robot makes one step after another, without starting, stopping or ramping."""
+    def steps_steadily(self) -> bool:
+        """Returns whether the robot makes one step after another, without starting, stopping or ramping."""
         steps = self._gait_state.phase in (DOUBLE_SUPPORT, SWING)
-        return steps and not self._stop and self.velocity_reference.steady
+        return steps and not self._stop and self.velocity_reference.follows_steadily()
 
     @property
     def stance(self) -> int:
