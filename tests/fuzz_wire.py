@@ -180,7 +180,7 @@ def mutate(
             packets[at] = reword(packets[at], rng)
         else:
             at = rng.randrange(len(packets))
-            packets[at] = _bent(packets[at], rng)
+            packets[at] = bent(packets[at], rng)
     return packets
 
 
@@ -212,7 +212,7 @@ def reworded(packet: bytes, rng: random.Random, kinds: tuple[str, ...] = wire.KI
     return packed
 
 
-def _bent(packet: bytes, rng: random.Random) -> bytes:
+def bent(packet: bytes, rng: random.Random) -> bytes:
     """Returns a packet with changed, missing or repeated bytes."""
     data = bytearray(packet or b"\x90")
     how = rng.randrange(5)
