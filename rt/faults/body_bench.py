@@ -14,6 +14,7 @@ import numpy as np
 from kilohertz.controller.brain import Brain, BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains, load_gains
+from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
@@ -37,6 +38,7 @@ class BodyBench:
         robot: the robot, or its name.
         noise: sensor noise, "default" or "none".
         gains: gains; None for those of the robot.
+        streamed: whether the controller follows streams.
 
     Attributes:
         robot: model of the robot.
@@ -44,18 +46,27 @@ class BodyBench:
         estimator: estimator of the controller.
         simulated: simulated robot; a new one after each `place`.
         gains: gains at the start.
+        streams: row of streamed targets; None without streams.
         row: live gains that replace `gains`; None if gains do not change.
         rule: fault rule that each state passes on its way to the controller.
         lost: whether so many invalid states arrived in a row that a link would have been declared lost.
         output: output of the controller in the last tick.
     """
 
-    def __init__(self, robot: str | RobotModel, noise: str = "default", gains: Gains | None = None) -> None:
+    def __init__(
+        self,
+        robot: str | RobotModel,
+        noise: str = "default",
+        gains: Gains | None = None,
+        *,
+        streamed: bool = False,
+    ) -> None:
         self.robot = robot = RobotModel.load(robot) if isinstance(robot, str) else robot
         gains = gains if gains is not None else load_gains(robot)
         kind: Any = FloatingBaseEstimator if robot.floating else FixedBaseEstimator
         self.estimator = kind(robot, gains.estimator)
-        self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S)
+        self.streams = StreamRow(robot) if streamed else None
+        self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S, streams=self.streams)
         self.output: BrainOutput = self.brain.output
         self.rule: Rule = forward
         self.rng = np.random.default_rng(0)
@@ -128,6 +139,11 @@ class BodyBench:
             self.tick()
             if each is not None:
                 each(k)
+
+    @property
+    def t_s(self) -> float:
+        """Time of the newest sensor sample [s]."""
+        return float(self._sensors.t_s[0])
 
     @property
     def active(self) -> bool:

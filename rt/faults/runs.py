@@ -11,6 +11,7 @@ from kilohertz.rt.faults import (
     flood_runs,
     link_runs,
     log_runs,
+    operator_runs,
     process_runs,
     sensor_runs,
     session_runs,
@@ -64,6 +65,7 @@ RUNS: dict[str, FaultRun] = {
     "F28": FaultRun(tuning_runs.f28_unstable_gains, 6, 100),
     "F31": FaultRun(process_runs.f31_memory, 2_000, 100_000),
     "F32": FaultRun(process_runs.f32_host_is_not_real_time, 1, 100),
+    "F33": FaultRun(operator_runs.f33_operator_lost, 3, 100),
     "F34": FaultRun(flood_runs.f34_flood, 60, 1000),
 }
 

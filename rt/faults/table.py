@@ -275,10 +275,10 @@ FAULTS = (
     ),
     Fault(
         "F33",
-        "joystick or teleoperation lost",
-        "velocity reference goes to 0",
-        "device unplugged",
-        "within 200 ms, jerk-limited",
+        "operator lost: who streams a walking robot's velocity, or what passes it on",
+        "after 0.1 s of silence the velocity reference is faded out in 0.3 s, and the robot stands",
+        "operator killed; operator stopped or unplugged; agent that takes commands killed; random directions",
+        "silence noticed within 0.1 s, reference zero within 0.4 s, robot stands within 2.5 s; 0 falls",
     ),
     Fault(
         "F34",
