@@ -35,7 +35,7 @@ def hello_for(name: str) -> dict[str, Any]:
         hand_names=list(model.hand_names),
         torque_limit_Nm=model.torque_limit_Nm.tolist(),
     )
-    return hello_of(header, model, Path("gains.yaml"), RATE_HZ)
+    return hello_of(header, model, Path("gains.yaml"), RATE_HZ, f"ipc:///run/{name}-control")
 
 
 def rows_for(name: str, n: int) -> NDArray[Any]:

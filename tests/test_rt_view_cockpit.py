@@ -14,6 +14,11 @@ from kilohertz.rt.view.front_door import open_server
 pytestmark = pytest.mark.host
 
 
+def nominal_pose(name: str) -> list[float]:
+    pose: list[float] = rows_for(name, 1)["estimate"]["q"][0].tolist()
+    return pose
+
+
 class FakeSubscriber:
     endpoint = "ipc:///run/toy"
 
@@ -54,8 +59,8 @@ class Seat:
         self.subscriber, self.operators, self.now_s = FakeSubscriber(), [], 0.0
         self.cockpit = Cockpit(self.server, self.subscriber, self._operator, lambda: self.now_s)
 
-    def _operator(self, robot):
-        self.operators.append((robot, FakeOperator()))
+    def _operator(self, endpoint):
+        self.operators.append((endpoint, FakeOperator()))
         return self.operators[-1][1]
 
     def receive(self, name: str, *ticks: int, **changes: Any) -> None:
@@ -86,7 +91,7 @@ def test_it_waits_for_a_run_and_then_shows_it(seat):
     seat.subscriber.hello = hello_for("g1")
     seat.receive("g1", 5)
     assert seat.status == "**active** · walk running · t = 0.01 s · live"
-    assert seat.operators[0][0] == "g1"
+    assert seat.operators[0][0] == "ipc:///run/g1-control"
 
 
 def test_a_run_that_has_ended_is_told(seat):
@@ -122,7 +127,7 @@ def test_another_run_and_another_robot_begin_anew(seat):
     assert seat.operators[0][1].closed
     seat.subscriber.hello = hello_for("panda") | {"clock_ns": 8}
     seat.receive("panda", 5, 6)
-    assert [name for name, _ in seat.operators] == ["g1", "g1", "panda"]
+    assert [endpoint[11:-8] for endpoint, _ in seat.operators] == ["g1", "g1", "panda"]
     assert seat.status.startswith("**active**")
 
 
@@ -135,8 +140,16 @@ def test_hands_get_gizmos_while_they_are_to_be_dragged(seat):
     assert set(drive._gizmos) == {"left_hand", "right_hand"}
     figure = seat.cockpit._scene.figure
     assert tuple(drive._gizmos["left_hand"].position) == pytest.approx(tuple(figure.p_WH[0]))
+    # It stays at the hand until it is dragged, and then where it is dragged to.
+    q = [1.0, *nominal_pose("g1")[1:]]
+    seat.receive("g1", 7, q=q)
+    assert drive._gizmos["left_hand"].position[0] == pytest.approx(figure.p_WH[0][0])
+    drive._dragged.add("left_hand")
+    seat.receive("g1", 8, q=[2.0, *q[1:]])
+    assert drive._gizmos["left_hand"].position[0] == pytest.approx(figure.p_WH[0][0] - 1.0)
+    assert drive._gizmos["right_hand"].position[0] == pytest.approx(figure.p_WH[1][0])
     drive._drag.value = False
-    seat.receive("g1", 7)
+    seat.receive("g1", 9)
     assert not drive._gizmos
 
 

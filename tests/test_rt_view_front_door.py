@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("viser")
 
+import numpy as np
 import viser
+import zstandard
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -114,3 +116,27 @@ def test_servers_that_are_opened_elsewhere_are_not_changed():
     before = websockets.asyncio.server.serve
     open_server("127.0.0.1", 0, TOKEN, "test").stop()
     assert websockets.asyncio.server.serve is before
+
+
+def test_a_page_that_never_reads_holds_up_neither_the_others_nor_the_memory():
+    server = open_server("127.0.0.1", 0, TOKEN, "test")
+    port = server.get_port()
+    cookie = cookie_of(port).split(";")[0]
+    points = np.zeros((20_000, 3), np.float32)
+    drawn = server.scene.add_mesh_simple("/mesh", points, np.array([[0, 1, 2]], np.uint32))
+    marked = server.gui.add_markdown("begin")
+    with (
+        opened(port, f"http://127.0.0.1:{port}", Cookie=cookie),
+        opened(port, f"http://127.0.0.1:{port}", Cookie=cookie) as reader,
+    ):
+        for number in range(100):
+            # 24 MB, of which the system holds a few for a page that does not read.
+            drawn.vertices = points + np.float32(number)
+            marked.content = f"number {number} is here"
+        received = b""
+        while b"number 99 is here" not in received:
+            frame = reader.recv(timeout=60)
+            size = int.from_bytes(frame[8:16], "little")
+            received = zstandard.ZstdDecompressor().decompress(frame[16 : 16 + size])
+        assert len(server._websock_server._broadcast_buffer.message_from_id) < 50
+    server.stop()

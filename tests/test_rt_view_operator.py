@@ -33,9 +33,6 @@ class FakeControl:
     def stream(self, velocity, hands):
         self.calls.append((velocity, hands))
 
-    def release(self, stream):
-        self.calls.append(("release", stream))
-
     def stop(self, how):
         self.calls.append(("stop", how))
 
@@ -96,8 +93,9 @@ def test_a_hand_is_held_until_it_is_released(user, control):
     until(lambda: len(control.calls) > 5)
     assert all(call == (None, {"left_hand": target}) for call in control.calls)
     user.release_hands()
-    until(lambda: ("release", "hands") in control.calls)
-    assert control.calls[-1] == ("release", "hands")
+    user.request("stand", {})
+    until(lambda: ("stand", {}) in control.calls)
+    assert control.calls[-1] == ("stand", {})
 
 
 def test_a_stop_lets_go_of_all_that_is_held(user, control, monkeypatch):

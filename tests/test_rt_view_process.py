@@ -82,8 +82,8 @@ def test_a_run_that_cannot_be_shown_is_wrong_usage(options):
 @pytest.mark.host
 @pytest.mark.skipif(not HAS_VISER, reason="viser is not installed")
 def test_beside_a_run_it_prints_its_address_and_ends_with_the_run(capfd):
-    with shown("g1") as child:
+    with shown("cockpit", "g1") as child:
         while "token=" not in (printed := capfd.readouterr().err):
             assert child.poll() is None
     assert child.returncode == 0
-    assert printed.startswith("cockpit at http://127.0.0.1:")
+    assert printed.startswith("the run is shown at http://127.0.0.1:")

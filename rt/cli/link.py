@@ -14,7 +14,7 @@ from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.command import ControlledRobotOption, endpoint_of
 from kilohertz.rt.cli.output import check_file, check_folder, progress, say, write_json
 from kilohertz.rt.cli.run import run_plan
-from kilohertz.rt.cli.view import ViewOption, check_view
+from kilohertz.rt.cli.view import ViewOption
 
 BindOption = Annotated[
     str | None,
@@ -181,8 +181,6 @@ def run(
     check_file(json_file)
     check_folder(log)
     check_folder(plot)
-    telemetry_hz = options.telemetry_rate(telemetry, paced=not lockstep)
-    shown = check_view(view, telemetry_hz)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -200,10 +198,10 @@ def run(
         slow_motion=slow_motion,
         log=log,
         control=options.control_endpoint(control, paced=not lockstep, robot=robot),
-        telemetry_hz=telemetry_hz,
+        telemetry_hz=options.telemetry_rate(telemetry, paced=not lockstep),
         overrides=overrides,
     )
-    run_plan(plan, json_file, plot, film=not no_film, view=shown)
+    run_plan(plan, json_file, plot, film=not no_film, view=view)
 
 
 def stop(

@@ -172,8 +172,6 @@ def sim(
     check_file(json_file)
     check_folder(log)
     check_folder(plot)
-    telemetry_hz = telemetry_rate(telemetry, paced=realtime)
-    shown = cli_view.check_view(view, telemetry_hz)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -187,16 +185,16 @@ def sim(
         watch_gains=watch_gains,
         log=log,
         control=control_endpoint(control, paced=realtime, robot=robot),
-        telemetry_hz=telemetry_hz,
+        telemetry_hz=telemetry_rate(telemetry, paced=realtime),
         overrides=overrides,
     )
     if link is Link.INPROC:
-        run_plan(plan, json_file, plot, film=not no_film, view=shown)
+        run_plan(plan, json_file, plot, film=not no_film, view=view)
     from kilohertz.rt.run.background_server import served
 
     with served(plan) as endpoint:
         plan = replace(plan, endpoint=endpoint, lockstep=not realtime)
-        run_plan(plan, json_file, plot, film=not no_film, view=shown)
+        run_plan(plan, json_file, plot, film=not no_film, view=view)
 
 
 @app.command()

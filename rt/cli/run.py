@@ -18,7 +18,7 @@ from kilohertz.rt.cli.output import (
     warn_of_unfinished,
     write_json,
 )
-from kilohertz.rt.cli.view import View, viewed
+from kilohertz.rt.cli.view import View, check_view, viewed
 
 if TYPE_CHECKING:
     from kilohertz.rt.run.session import RunPlan, SessionResult
@@ -40,11 +40,15 @@ def run_plan(
         plot: folder for plots and film.
         film: whether to render the film.
         view: how to show the run while it is running; None for not at all.
+
+    Raises:
+        BadParameter: the run is to be shown and has no telemetry.
     """
     from kilohertz.rt.loop.clock import process_age_s
     from kilohertz.rt.run.session import Session
     from kilohertz.rt.show.screen import print_run
 
+    check_view(view, plan.telemetry_hz)
     session = Session(plan)
     if session.warning is not None:
         progress(session.warning)

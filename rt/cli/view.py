@@ -16,23 +16,24 @@ class View(enum.Enum):
     """Ways to look at a run while it is running."""
 
     COCKPIT = "cockpit"
+    FOXGLOVE = "foxglove"
 
 
 ViewOption = Annotated[
     View | None,
     typer.Option(
         "--view",
-        help="Show the run in a browser while it is running; needs a run in real time. cockpit: the page of "
-        "`khz view`, whose address is printed.",
+        help="Show the run while it is running; needs a run in real time. cockpit: the page of `khz view`, "
+        "whose address is printed; foxglove: a server on this computer for Foxglove or Lichtblick.",
     ),
 ]
 
 
-def check_view(view: View | None, telemetry_hz: float) -> View | None:
-    """Returns how to look at the run.
+def check_view(view: View | None, telemetry_hz: float) -> None:
+    """Refuses to show a run that cannot be shown.
 
     Args:
-        view: value of the option.
+        view: how to show it; None for not at all.
         telemetry_hz: rate of the run's telemetry [Hz].
 
     Raises:
@@ -40,13 +41,12 @@ def check_view(view: View | None, telemetry_hz: float) -> View | None:
         ConfigError: the library of the view is not installed.
     """
     if view is None:
-        return None
+        return
     if not telemetry_hz:
         raise typer.BadParameter("--view needs a run in real time, with telemetry")
     from kilohertz.rt.view.process import require_library
 
-    require_library()
-    return view
+    require_library(view.value)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def viewed(view: View | None, robot: str) -> Iterator[None]:
         return
     from kilohertz.rt.view.process import shown
 
-    with shown(robot):
+    with shown(view.value, robot):
         yield
 
 
@@ -81,7 +81,7 @@ def view(
         typer.Option(
             "--control",
             metavar="ENDPOINT",
-            help="Control endpoint of the controller; without it, the default one of the robot.",
+            help="Control endpoint of the controller; without it, the one that the telemetry names.",
         ),
     ] = None,
     bind: Annotated[

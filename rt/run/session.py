@@ -248,7 +248,9 @@ class Session:
         plan, log = self.plan, self.log
         if not plan.telemetry_hz or log is None:
             return nullcontext()
-        hello = hello_of(self.header(datetime.now()), self.robot, self.gains_file, plan.telemetry_hz)
+        hello = hello_of(
+            self.header(datetime.now()), self.robot, self.gains_file, plan.telemetry_hz, plan.control
+        )
         core = default_core() if plan.paced else NO_CORE
         return published(log.ring, hello, schema_text(self.row_type), core)
 

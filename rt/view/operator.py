@@ -38,9 +38,6 @@ class Control(Protocol):
     def stream(self, velocity: Velocity | None, hands: Mapping[str, Pose]) -> None:
         """Sends a velocity (forward, left, turn) [m/s, rad/s], if there is one, and targets of hands."""
 
-    def release(self, stream: str) -> None:
-        """Takes a stream out of use."""
-
     def stop(self, how: str) -> None:
         """Stops the robot: `soft`, or `damp` at once."""
 
@@ -133,12 +130,9 @@ class Operator:
             self._hands[name] = dict(target)
 
     def release_hands(self) -> None:
-        """Gives the hands back to the behaviour."""
+        """Moves the hands no further: they stay where they are."""
         with self._lock:
-            held = bool(self._hands)
             self._hands.clear()
-        if held:
-            self._ask("release of the hands", lambda control: control.release("hands"))
 
     def close(self) -> None:
         """Ends the connection and the thread."""

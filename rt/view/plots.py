@@ -1,4 +1,7 @@
-"""Live plots of the cockpit: tracking, torque over limit, tick latency and QP iterations."""
+"""Live plots of the cockpit: tracking, torque over limit, tick latency and QP iterations.
+
+Their time axis is in seconds before the moment that is shown.
+"""
 
 from __future__ import annotations
 
@@ -80,13 +83,13 @@ class Plots:
         panel.set_width(330)
 
     def update(self, history: History, until_s: float) -> None:
-        """Draws the time up to `until_s` [s]."""
+        """Draws the time up to `until_s` [s], as seconds before it."""
         names = ("t_s", "p_WC_des", "p_WC", "tau_share_max", WORST_TICK, MEDIAN_TICK, "qp_iterations_max")
         t_s, p_des, p, shares, worst, median, iterations = history.since(until_s - SHOWN_S, until_s, *names)
         if not len(t_s):
             return
         few = np.linspace(0, len(t_s) - 1, min(POINTS, len(t_s))).astype(int) if len(t_s) > POINTS else None
-        times = t_s if few is None else t_s[few]
+        times = (t_s if few is None else t_s[few]) - until_s
         self._draw(self._tracking, times, [*(_MM_PER_M * (p_des - p)).T] if self._floating else [])
         percent = 100.0 * shares
         self._draw(self._torque, times, [percent.max(axis=1)])
@@ -144,10 +147,15 @@ def _plot(gui: Any, title: str, names: Sequence[str], colours: Sequence[str], *,
         {"label": name, "stroke": colour, "width": 1.5} for name, colour in zip(names, colours, strict=True)
     ]
     return gui.add_uplot(
-        data=tuple(np.array([1.0, 2.0]) for _ in series),
+        data=tuple(np.array(LATENCY_EDGES_US[[0, -1]]) if log else np.zeros(2) for _ in series),
         series=tuple(series),
         title=title,
-        scales={"x": {"time": False, **LOG}, "y": LOG} if log else {"x": {"time": False}},
+        # A fixed range: the page does not follow a moving one when it is short of time.
+        scales=(
+            {"x": {"time": False, "range": (LATENCY_EDGES_US[0], LATENCY_EDGES_US[-1]), **LOG}, "y": LOG}
+            if log
+            else {"x": {"time": False, "range": (-SHOWN_S, 0.0)}}
+        ),
         legend={"show": len(names) > 1},
         height=2 * HEIGHT_PX if log else HEIGHT_PX,
     )

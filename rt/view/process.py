@@ -15,25 +15,31 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.endpoint import is_served
 from kilohertz.rt.host.other_cores import leave_core
 from kilohertz.rt.host.realtime import default_core
-from kilohertz.rt.live.control_endpoint import control_endpoint
 from kilohertz.rt.telemetry.publisher import SUFFIX, telemetry_endpoint
 from kilohertz.rt.view.address import DEFAULT_PORT, LOOPBACK, check_binding, new_token, page_address
 from kilohertz.rt.view.control_link import ControlLink
 from kilohertz.rt.view.operator import Operator
 
-MISSING = "the cockpit needs the library viser; install it with: pip install 'kilohertz[view]'"
+COCKPIT, FOXGLOVE = "cockpit", "foxglove"
+LIBRARIES = {COCKPIT: "viser", FOXGLOVE: "foxglove"}
+FOXGLOVE_PORT = 8765
 NICENESS = 10
 END_S = 5.0
 
 
-def require_library() -> None:
-    """Raises an error if the library of the cockpit is not installed.
+def require_library(view: str = COCKPIT) -> None:
+    """Raises an error if the library of a view is not installed.
+
+    Args:
+        view: COCKPIT or FOXGLOVE.
 
     Raises:
         ConfigError: the library is not installed.
     """
-    if importlib.util.find_spec("viser") is None:
-        raise ConfigError(MISSING)
+    if importlib.util.find_spec(LIBRARIES[view]) is None:
+        raise ConfigError(
+            f"this view needs the library {LIBRARIES[view]}; install it with: pip install 'kilohertz[view]'"
+        )
 
 
 def only_endpoint() -> str:
@@ -62,7 +68,7 @@ def show(
 
     Args:
         endpoint: endpoint of the telemetry.
-        control: control endpoint; None for the default one of the robot that the telemetry names.
+        control: control endpoint; None for the one that the telemetry names.
         host: IP address to bind.
         port: port of the page; if it is in use, the next free one.
         token: secret token; None for a random one, on the loopback address only.
@@ -79,38 +85,70 @@ def show(
     check_binding(host, token)
     secret = token or new_token()
     subscriber = Subscriber(endpoint)
-    leave_core(default_core())
-    os.nice(NICENESS)
+    _step_aside()
     server = open_server(host, port, secret, "Kilohertz")
     told(page_address(host, server.get_port(), secret))
-    Cockpit(server, subscriber, lambda robot: operator_of(robot, control)).run()
+    Cockpit(server, subscriber, lambda named: operator_of(control or named)).run()
 
 
-def operator_of(robot: str, control: str | None) -> Operator:
-    """Returns the connection for commands to the controller of a robot.
+def operator_of(endpoint: str | None) -> Operator:
+    """Returns the connection for commands to a controller.
 
     Args:
-        robot: name of the robot.
-        control: control endpoint; None for the robot's default one.
+        endpoint: control endpoint; None for a controller that takes no commands.
     """
-    endpoint = control if control is not None else control_endpoint(robot)
-    return Operator(lambda: ControlLink(endpoint))
+
+    def connect() -> ControlLink:
+        if endpoint is None:
+            raise ConfigError("this run takes no commands")
+        return ControlLink(endpoint)
+
+    return Operator(connect)
+
+
+def _step_aside() -> None:
+    leave_core(default_core())
+    os.nice(NICENESS)
+
+
+def show_in_foxglove(endpoint: str, told: Callable[[str], None]) -> None:
+    """Serves Foxglove and Lichtblick on this computer until an exception ends it.
+
+    Args:
+        endpoint: endpoint of the telemetry.
+        told: called with the address of the server.
+
+    Raises:
+        ConfigError: the endpoint or the port cannot be used, or the library is not installed.
+    """
+    require_library(FOXGLOVE)
+    from kilohertz.rt.telemetry.subscriber import Subscriber
+    from kilohertz.rt.view.foxglove_bridge import FoxgloveBridge
+
+    _step_aside()
+    try:
+        bridge = FoxgloveBridge(Subscriber(endpoint), LOOPBACK, FOXGLOVE_PORT)
+    except RuntimeError as error:
+        raise ConfigError(f"port {FOXGLOVE_PORT} cannot be opened for Foxglove: {error}") from None
+    told(f"ws://{LOOPBACK}:{bridge.port}")
+    bridge.run()
 
 
 @contextmanager
-def shown(robot: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Shows the run of a robot in the cockpit, in another process, for the duration of a `with` block.
+def shown(view: str, robot: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Shows the run of a robot from another process, for the duration of a `with` block.
 
     Args:
+        view: COCKPIT or FOXGLOVE.
         robot: name of the robot.
 
     Raises:
-        ConfigError: the library of the cockpit is not installed.
+        ConfigError: the library of the view is not installed.
     """
-    require_library()
+    require_library(view)
     program = "from kilohertz.rt.view.process import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, telemetry_endpoint(robot)],
+        [sys.executable, "-c", program, view, telemetry_endpoint(robot)],
         stdin=subprocess.PIPE,
         # Standard output may be for JSON only.
         stdout=sys.stderr.fileno() if hasattr(sys.stderr, "fileno") else None,
@@ -132,16 +170,20 @@ def shown(robot: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def main() -> None:
-    """Runs the cockpit of `shown` until the run's process closes its standard input, or ends."""
+    """Runs the view of `shown` until the run's process closes its standard input, or ends."""
+    view, endpoint = sys.argv[1:]
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     try:
-        show(sys.argv[1], None, LOOPBACK, DEFAULT_PORT, None, _print_address)
+        if view == COCKPIT:
+            show(endpoint, None, LOOPBACK, DEFAULT_PORT, None, _print_address)
+        else:
+            show_in_foxglove(endpoint, _print_address)
     except ConfigError as error:
-        print(f"no cockpit: {error}", file=sys.stderr, flush=True)
+        print(f"no view of the run: {error}", file=sys.stderr, flush=True)
 
 
 def _print_address(address: str) -> None:
-    print(f"cockpit at {address}", flush=True)
+    print(f"the run is shown at {address}", flush=True)
 
 
 def _end_with_the_run() -> None:
