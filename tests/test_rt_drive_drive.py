@@ -29,7 +29,7 @@ from kilohertz.rt.live.control_status import ControlEvent, ControlStatus
 from kilohertz.rt.live.stream_targets import StreamTargets
 
 STATUS = ControlStatus(
-    3.0, "active", "walk", "running", (0.0, 0.0), 0.0, (0.0, 0.0), 0.0, "", "", 0, 0, "", ""
+    3.0, "active", "walk", "running", (0.0, 0.0), 0.0, (0.0, 0.0), 0.0, "", "", 0, 0, 0, "", "", ""
 )
 
 
