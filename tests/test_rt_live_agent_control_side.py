@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from control_channel import ACTIVE, DAMPING, Channel
 
+from kilohertz.controller.gains.schema import StreamGains
 from kilohertz.controller.supervision.request import behaviour_id
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.live import control_messages as wire
@@ -317,7 +318,7 @@ def test_behaviours_are_described_by_their_schema(channel: Channel) -> None:
     answer = channel.send(ANN, "describe", 3, "streams")
     assert answer is not None
     limits = json.loads(answer[1][2])
-    assert limits["hand_speed_m_s"] == 1.0
+    assert limits["hand_speed_m_s"] == StreamGains().hand_speed_m_s
     assert limits["velocity"]["high"][0] == pytest.approx(0.84, abs=0.01)
 
 
