@@ -91,7 +91,7 @@ def test_revert_goes_back_to_what_was_saved_last(file):
     [
         ({GAIN: 2000.0}, "com.dcm_gain_per_s"),
         ({GAIN: 1.0}, "4 times at most"),
-        ({("walk", "height"): 0.8}, "takes a restart"),
+        ({("walk", "height"): 0.8}, "cannot change while the robot runs"),
     ],
 )
 def test_what_a_running_robot_may_not_take_is_refused_and_the_file_stays(file, values, told):
