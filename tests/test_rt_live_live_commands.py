@@ -110,15 +110,18 @@ def test_progress_is_reported_and_a_request_that_another_one_replaces_is_abandon
     assert {status.abandoned for status in by_number[3]} == {2}
 
 
-@pytest.mark.parametrize("kind", [SOFT_STOP, DAMP])
-def test_a_stop_ends_the_run(kind: int) -> None:
+@pytest.mark.parametrize(("kind", "ends_in"), [(SOFT_STOP, "idle"), (DAMP, "active")])
+def test_a_stop_ends_the_run(kind: int, ends_in: str) -> None:
     def act(operator: Operator, t_s: float) -> None:
         if at(t_s, 0.2):
             operator.mailbox.post_stop(kind)
 
     operator = Operator(act, duration_s=3.0)
     result = operator.run()
-    assert result.summary["ticks"] < 400
+    # Softly, the robot crouches first, for up to two seconds.
+    assert result.summary["ticks"] < (400 if kind == DAMP else 2200)
+    assert (result.exit_code == 0) == (kind == SOFT_STOP)
+    assert result.summary["exit_state"] == ends_in
     assert any(event["kind"] == "stopped" for event in result.events)
 
 

@@ -107,7 +107,8 @@ class Session:
         self.shape = (
             TorqueShape(robot, adds_gravity=self.link.adds_gravity) if not self.link.truth.known else None
         )
-        self._stop_request = soft_stop(robot) if plan.endpoint is not None else None
+        real_or_driven = plan.endpoint is not None or plan.control is not None
+        self._stop_request = soft_stop(robot) if real_or_driven else None
         outside = self.link.outside
         self.row_type = row_type(
             robot, live=plan.watch_gains, outside=outside is not None, commanded=plan.control is not None
