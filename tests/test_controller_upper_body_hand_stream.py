@@ -205,3 +205,20 @@ def test_a_hand_whose_joints_come_close_to_their_speed_limits_slows_down(hand: S
     assert fastest(0.0) > 0.7 * full
     assert fastest(0.6) == pytest.approx(full * (0.7 - 0.6) / (0.7 - 0.35), rel=0.1)
     assert fastest(1.2) < 0.1 * full
+
+
+def test_a_hand_with_an_orientation_stays_where_it_was_led_when_its_stream_is_released(
+    hand: Streamed,
+) -> None:
+    R = pin.rpy.rpyToMatrix(0.2, 0.1, -0.3)
+    for k in range(1000):
+        hand.send(k * DT_S, raised(0.05), R)
+        hand.tick(k * DT_S)
+    # What a release writes.
+    for name in ("hands_t_s", "hands_frame", "hands_p", "hands_R", "hands_v", "hands_w"):
+        getattr(hand.row, name)[:] = math.nan
+    for k in range(1000, 2000):
+        hand.tick(k * DT_S)
+        assert np.isfinite(hand.motion).all()
+    np.testing.assert_allclose(hand.views.p, raised(0.05), atol=2e-3)
+    np.testing.assert_allclose(hand.views.R, R, atol=1e-2)

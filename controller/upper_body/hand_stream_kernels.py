@@ -50,7 +50,7 @@ class HandSample(NamedTuple):
     w_hat: Floats
     """(3,) estimated motion of the target at the time of the sample."""
     R_before: Floats
-    """(3, 3) rotation of the sample before."""
+    """(3, 3) rotation of the newest sample that was taken."""
     bounds: Floats
     """(BOUNDS_SIZE,) see SHOULDER."""
     work: Floats
@@ -146,7 +146,8 @@ def aim(age_s: float, fresh: bool, turned: bool, h: HandSample, s: Pursuit, moti
     for i in range(3):
         off[i] = h.w_hat[i] * age_s
     exp3(off, step)
-    multiply(step, h.R, target)
+    # The row is NaN after a release; the hand stays where it was led.
+    multiply(step, h.R_before, target)
     for r in range(3):
         for c in range(3):
             step[r, c] = R[X, r] * target[X, c] + R[Y, r] * target[Y, c] + R[Z, r] * target[Z, c]
