@@ -402,7 +402,8 @@ def test_other_gains_come_into_force_and_what_cannot_change_is_refused(still):
     weight = brain.body.weight("com").copy()
     gains = load_gains(robot("g1"))
     lighter = gains.model_copy(update={"com": gains.com.model_copy(update={"weight": gains.com.weight / 2})})
-    for _ in range(400):
+    # They wait until there is motion at rest to compare them with.
+    for _ in range(3000):
         sensors.seq[0] += 1
         sensors.t_s[0] += 1e-3
         brain.step(sensors, STAND, lighter, ignore)

@@ -39,7 +39,8 @@ def test_effective_gains_are_valid_gains_and_change_nothing():
 
 def test_an_arm_has_no_gains_of_legs():
     found = effective_gains(robot("panda"), Gains())
-    assert set(found) == {"solver", "posture", "hand", "limits", "inequalities", "guard", "estimator"}
+    kept = {"solver", "posture", "hand", "stream", "limits", "inequalities", "guard", "estimator"}
+    assert set(found) == kept
 
 
 def test_forces_and_torques_are_in_si_units():

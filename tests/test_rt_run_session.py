@@ -17,9 +17,9 @@ pytestmark = pytest.mark.closed_loop
 # The keys of the summary that others rely on.
 CONTRACT = {
     "": [
-        "robot", "scenario", "duration_s", "ticks", "fell", "fell_at_s", "exit_state", "measured_against",
-        "notes", "overruns", "latency_us", "qp", "estimation", "tracking", "torque", "payload", "events",
-        "provenance",
+        "robot", "scenario", "seed", "duration_s", "ticks", "fell", "fell_at_s", "exit_state",
+        "measured_against", "notes", "overruns", "latency_us", "qp", "estimation", "tracking", "torque", "payload", "events",
+        "provenance", "gains_sets",
     ],
     "latency_us": ["tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake"],
     "qp": [

@@ -20,7 +20,7 @@ from kilohertz.rt.cli.command import (
 from kilohertz.rt.cli.output import progress, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kilohertz.rt.drive.drive import Drive
     from kilohertz.rt.drive.terminal import Terminal
@@ -63,6 +63,7 @@ def drive(
         from kilohertz.robots.config.config_error import ConfigError
         from kilohertz.rt.drive.drive import Drive, behaviours_by_key
         from kilohertz.rt.drive.terminal import Terminal
+        from kilohertz.rt.loop.signals import told_by_signals
         from kilohertz.rt.show.drive_screen import drive_screen
 
         if "walk" not in client.behaviours:
@@ -75,16 +76,25 @@ def drive(
             name = pad.name if pad is not None else None
             return drive_screen(driver, client.robot, client.endpoint, behaviours, name)
 
+        # An exception in a signal handler could leave the terminal as it is while keys are read.
+        signals: list[int] = []
         with (
+            told_by_signals(signals.append),
             Live(shown(), console=screen(), screen=True, auto_refresh=False) as live,
             Terminal() as terminal,
         ):
-            _until_over(driver, terminal, lambda: live.update(shown(), refresh=True))
+            _until_over(driver, terminal, signals, lambda: live.update(shown(), refresh=True))
     progress("the run has ended")
 
 
-def _until_over(driver: Drive, terminal: Terminal, show: Callable[[], None]) -> None:
+def _until_over(driver: Drive, terminal: Terminal, signals: Sequence[int], show: Callable[[], None]) -> None:
     """Drives until the run has ended.
+
+    Args:
+        driver: turns keys into commands.
+        terminal: the keyboard.
+        signals: signals that ask this command to end; filled while it runs.
+        show: updates the screen.
 
     Raises:
         KeyboardInterrupt: the person leaves, or the terminal was closed.
@@ -94,6 +104,8 @@ def _until_over(driver: Drive, terminal: Terminal, show: Callable[[], None]) -> 
 
     due_s = shown_s = time.monotonic()
     while not driver.over:
+        if signals:
+            raise KeyboardInterrupt
         now_s = time.monotonic()
         try:
             events = terminal.events(now_s)
