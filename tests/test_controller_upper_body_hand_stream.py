@@ -159,6 +159,8 @@ def test_a_silent_stream_holds_the_hand_still(hand: Streamed) -> None:
         hand.tick(t_s)
         if k == 1000 + round(SILENCE_S * 1000) + 250:
             held = hand.views.p.copy()
+        assert not hand.stream.rests or k > 1000 + round(SILENCE_S * 1000)
+    assert hand.stream.rests
     np.testing.assert_allclose(hand.views.p, held, atol=1e-3)
     assert np.abs(hand.views.v).max() < 1e-4
 

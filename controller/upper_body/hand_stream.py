@@ -37,6 +37,8 @@ from kilohertz.robots.model.rows import Vector
 _COLUMN = 0.25
 """Radius around the vertical axis of an arm's base that targets keep out of, relative to its reach: near its
 own column an arm is folded, and a slow hand needs fast joints."""
+_RESTING = 1e-3
+"""Speed below which a hand rests [m/s, rad/s]."""
 _REACH = 0.95
 """Largest distance of a target from the shoulder, relative to the length of the stretched arm."""
 _BODY = 0.75
@@ -113,6 +115,11 @@ class HandStream:
     def alive(self) -> bool:
         """Whether samples arrive."""
         return self._channel.fresh
+
+    @property
+    def rests(self) -> bool:
+        """Whether the stream is silent and its hand has come to rest."""
+        return not self._channel.fresh and bool(np.abs(self._follower.v).max() < _RESTING)
 
     def put_aside(self) -> None:
         """Ignores the stream until it has been silent once: a request gives the hand another target."""

@@ -192,7 +192,9 @@ class Hands:
     def steady(self) -> bool:
         """Whether no hand is on its way to a target, or follows a stream."""
         return not self.busy or all(
-            hand.motion.steady and not hand.streamed for hand in self._hands if hand.on
+            hand.stream.rests if hand.streamed and hand.stream is not None else hand.motion.steady
+            for hand in self._hands
+            if hand.on
         )
 
     # Requests
