@@ -201,7 +201,8 @@ def driven_run(robot: str, seed: int, seconds: float, folder: Path) -> DrivenRun
     result = session.run(each_tick=operator)
     summary, problem = result.summary, ""
     if summary["fell"] or summary["exit_state"] != "active":
-        problem = f"{summary['exit_state']} after {summary['ticks']} ticks: {session.brain.output.reason}"
+        why = session.brain.output.reason or result.events[-1]["text"]
+        problem = f"{summary['exit_state']} after {summary['ticks']} ticks: {why}"
     assert result.log is not None
     with LogReader(result.log) as reader:
         again = replay(reader)

@@ -17,9 +17,9 @@ from kilohertz.estimators.so3 import exp3, log3, multiply, multiply_transposed, 
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import Floats, Ints, Kin, X, Y, Z
 
-MEMORY_S = 0.02
+MEMORY_S = 0.012
 """Memory of the filter that finds velocity and acceleration of a target whose samples come without [s]."""
-SMOOTH_ACCEL_S = 0.05
+SMOOTH_ACCEL_S = 0.02
 """Time constant of the smoothing of an acceleration that is found from given velocities [s]."""
 FAST_BEGIN, FAST_END, SLOWEST, RECOVER_PER_TICK = 0.35, 0.7, 0.05, 0.005
 """Speeds of a joint, relative to its limit, at which its hand begins to slow down and at which it has slowed
@@ -67,7 +67,7 @@ def take_sample(gap_s: float, h: HandSample) -> None:
     """Updates the estimated motion of the target with a new sample.
 
     Positions that come without velocities pass an alpha-beta-gamma filter, critically damped, whose memory is
-    MEMORY_S or one sample, whichever is longer. Source: Brookner, "Tracking and Kalman Filtering Made Easy",
+    MEMORY_S. Source: Brookner, "Tracking and Kalman Filtering Made Easy",
     1998, sec. 1.3 (critically damped g-h-k filter).
 
     Args:
@@ -84,7 +84,7 @@ def take_sample(gap_s: float, h: HandSample) -> None:
             expected = h.p_hat[i] + gap_s * (h.v_hat[i] + 0.5 * gap_s * h.a_hat[i])
             far += (h.p[i] - expected) ** 2
         first = np.sqrt(far) > JUMP_M + JUMP_M_S * gap_s
-    theta = np.exp(-gap_s / max(MEMORY_S, gap_s))
+    theta = np.exp(-gap_s / MEMORY_S)
     one = 1.0 - theta
     alpha, beta, gamma = 1.0 - theta**3, 1.5 * one * one * (1.0 + theta), 0.5 * one**3
     smooth = 1.0 - np.exp(-gap_s / SMOOTH_ACCEL_S)
