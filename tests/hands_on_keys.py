@@ -51,6 +51,7 @@ class Keyboard:
             env=os.environ | {"TERM": "xterm-256color", **environment},
         )
         self.shown = ""
+        self._tail = b""
 
     def look(self, wait_s: float = 0.0) -> None:
         """Reads what the command writes, and answers as a terminal does."""
@@ -61,12 +62,13 @@ class Keyboard:
             except OSError:
                 return
             self.shown += data.decode(errors="replace")
-            if self._releases and b"\x1b[?u" in data:
-                os.write(self.master, b"\x1b[?0u")
-            if b"\x1b[>11u" in data:
-                self._reports = True
-            if b"\x1b[5n" in data:
-                os.write(self.master, b"\x1b[0n")
+            # A sequence may arrive in two parts.
+            for sequence, answer in ((b"\x1b[?u", b"\x1b[?0u"), (b"\x1b[5n", b"\x1b[0n")):
+                asked = (self._tail + data).count(sequence)
+                if asked and (self._releases or sequence != b"\x1b[?u"):
+                    os.write(self.master, asked * answer)
+            self._reports = self._reports or "\x1b[>11u" in self.shown
+            self._tail = data[-3:] if data[-3:].rfind(b"\x1b") >= 0 else b""
 
     def plain(self) -> str:
         """Everything that was shown so far, without control sequences."""
