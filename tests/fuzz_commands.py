@@ -30,6 +30,7 @@ from kilohertz.rt.live.stream_targets import StreamTargets
 
 WATCHED = (
     "live/control_messages.py",
+    "wire/strict_message.py",
     "live/agent/control_side.py",
     "live/agent/lease.py",
     "live/agent/requests.py",

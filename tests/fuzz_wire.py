@@ -26,7 +26,12 @@ from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
 
-WATCHED = ("robots/wire/messages.py", "robots/wire/row_messages.py", "robots/wire/robot_side.py")
+WATCHED = (
+    "robots/wire/messages.py",
+    "robots/wire/strict_message.py",
+    "robots/wire/row_messages.py",
+    "robots/wire/robot_side.py",
+)
 LONGEST_SEQUENCE = 8
 MOST_KEPT = 3000
 TRACED_SHARE = 0.25

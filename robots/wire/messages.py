@@ -7,11 +7,12 @@ the few kilobytes that a message may have.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import msgpack
+
+from kilohertz.robots.wire.strict_message import Check, Limits, Message, content_of, decoded, described
 
 VERSION = 1
 MAX_BYTES = 4096
@@ -22,9 +23,6 @@ UNITS = "rad rad/s Nm m/s2 N s"
 
 STANDBY, ARMED, ACTIVE, DAMPING = range(4)
 MODES = ("standby", "armed", "active", "damping")
-
-Message = tuple[str, tuple[Any, ...]]
-"""The kind of a message and the tuple of its fields."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def _difference(mine: Any, theirs: Any) -> str:
     return f"entry {place} is {mine[place]!r} on the robot and {theirs[place]!r} in the controller"
 
 
-_Check = Callable[[Any], bool]
+_LIMITS = Limits(text=MAX_TEXT, block=MAX_BYTES, array=MAX_JOINTS)
 
 
 def _is_number(value: Any) -> bool:
@@ -113,8 +111,8 @@ def _is_mode(value: Any) -> bool:
     return type(value) is int and STANDBY <= value <= DAMPING
 
 
-_IDENTITY: tuple[_Check, ...] = (_is_name, _is_names, _is_names, _is_real, _is_name, _is_name)
-_FIELDS: dict[str, tuple[_Check, ...]] = {
+_IDENTITY: tuple[Check, ...] = (_is_name, _is_names, _is_names, _is_real, _is_name, _is_name)
+_FIELDS: dict[str, tuple[Check, ...]] = {
     # client, identity, options
     "hello": (_is_name, *_IDENTITY, _is_names),
     # identity, mode, options
@@ -148,7 +146,7 @@ STATE_FIELDS = (
     *("temperature_C", "voltage_V", "gyro", "accel", "contact_force_N"),
 )
 """Names of the fields of a state, in their order."""
-_WANTED: dict[_Check, str] = {
+_WANTED: dict[Check, str] = {
     _is_number: "an integer that is not negative",
     _is_real: "a finite 64-bit float",
     _is_block: "a bin of 8 bytes per number",
@@ -171,40 +169,9 @@ def pack(kind: str, *values: Any) -> bytes:
     return packed
 
 
-def _content(payload: bytes) -> Any:
-    return msgpack.unpackb(
-        payload,
-        use_list=False,
-        raw=False,
-        strict_map_key=True,
-        max_str_len=MAX_TEXT,
-        max_bin_len=MAX_BYTES,
-        max_array_len=MAX_JOINTS,
-        max_map_len=0,
-        max_ext_len=0,
-    )
-
-
 def unpack(payload: bytes) -> Message | None:
     """Decodes a payload; returns None unless it is exactly one valid message of this protocol version."""
-    if not 0 < len(payload) <= MAX_BYTES:
-        return None
-    try:
-        content = _content(payload)
-    except Exception:  # malformed bytes can make the parser raise any exception; none may leave this function
-        return None
-    if type(content) is not tuple or len(content) < 2:
-        return None
-    version, kind, *values = content
-    if type(version) is not int or version != VERSION or type(kind) is not str:
-        return None
-    checks = _FIELDS.get(kind)
-    if checks is None or len(checks) != len(values):
-        return None
-    for check, value in zip(checks, values, strict=True):
-        if not check(value):
-            return None
-    return kind, tuple(values)
+    return decoded(payload, MAX_BYTES, _LIMITS, VERSION, _FIELDS)
 
 
 def problem(payload: bytes) -> str:
@@ -214,7 +181,7 @@ def problem(payload: bytes) -> str:
     if len(payload) > MAX_BYTES:
         return f"the message has {len(payload)} bytes; at most {MAX_BYTES} are allowed"
     try:
-        content = _content(payload)
+        content = content_of(payload, _LIMITS)
     except Exception as error:  # see `unpack`
         return f"the message is not msgpack as the protocol allows it ({type(error).__name__})"
     if type(content) is not tuple or len(content) < 2 or type(content[1]) is not str:
@@ -230,16 +197,8 @@ def problem(payload: bytes) -> str:
     for i, (check, value) in enumerate(zip(checks, values, strict=True)):
         if not check(value):
             name = f"`{STATE_FIELDS[i]}`" if kind == "state" else f"field {i + 1} of `{kind}`"
-            return f"{name} is {_described(value)}, not {_WANTED[check]}"
+            return f"{name} is {described(value, MAX_NAME)}, not {_WANTED[check]}"
     return ""
-
-
-def _described(value: Any) -> str:
-    if type(value) is bytes:
-        return f"a bin of {len(value)} bytes"
-    if type(value) is tuple:
-        return f"an array of {len(value)} entries"
-    return f"{value!r}"[:MAX_NAME] if type(value) in (int, float, str) else f"a {type(value).__name__}"
 
 
 def foreign_version(payload: bytes) -> int | None:

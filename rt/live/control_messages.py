@@ -7,10 +7,11 @@ the few kilobytes that a message may have.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import msgpack
+
+from kilohertz.robots.wire.strict_message import Check, Limits, Message, content_of, decoded, described
 
 VERSION = 1
 MOST_BYTES = 4096
@@ -37,9 +38,8 @@ STREAMS = ("velocity", "hands", "gaze", "com", "lean", "posture", "wrench")
 UNKNOWN = "this client is unknown: begin with hello"
 """Text of the answer to a client that has not said hello, or was forgotten."""
 
-Message = tuple[str, tuple[Any, ...]]
-"""The kind of a message and the tuple of its fields."""
-_Check = Callable[[Any], bool]
+
+_LIMITS = Limits(text=LONGEST_DESCRIPTION, block=MOST_BYTES, array=MOST_NAMES)
 
 
 def _is_number(value: Any) -> bool:
@@ -55,14 +55,14 @@ def _is_stamp(value: Any) -> bool:
     return type(value) is float and not math.isinf(value)
 
 
-def _is_str(longest: int) -> _Check:
+def _is_str(longest: int) -> Check:
     def check(value: Any) -> bool:
         return type(value) is str and len(value) <= longest and value.isprintable()
 
     return check
 
 
-def _is_one_of(words: tuple[str, ...]) -> _Check:
+def _is_one_of(words: tuple[str, ...]) -> Check:
     return lambda value: type(value) is str and value in words
 
 
@@ -81,7 +81,7 @@ def _is_names(value: Any) -> bool:
     return type(value) is tuple and len(value) <= MOST_NAMES and all(map(_is_name, value))
 
 
-def _is_block(*lengths: int) -> _Check:
+def _is_block(*lengths: int) -> Check:
     sizes = tuple(8 * length for length in lengths)
     return lambda value: type(value) is bytes and len(value) in sizes
 
@@ -90,7 +90,7 @@ def _is_joints(value: Any) -> bool:
     return type(value) is bytes and len(value) % 8 == 0 and len(value) <= 8 * MOST_NAMES
 
 
-def _is_table(*checks: _Check) -> _Check:
+def _is_table(*checks: Check) -> Check:
     def check(value: Any) -> bool:
         return (
             type(value) is tuple
@@ -125,12 +125,12 @@ _WRENCHES = (
 _JOINTS = (_is_joints, "a bin of 8 bytes per joint, or an empty one")
 
 
-def _block(*lengths: int) -> tuple[_Check, str]:
+def _block(*lengths: int) -> tuple[Check, str]:
     words = " or ".join(str(8 * length) for length in lengths)
     return _is_block(*lengths), f"a bin of {words} bytes"
 
 
-FIELDS: dict[str, dict[str, tuple[_Check, str]]] = {
+FIELDS: dict[str, dict[str, tuple[Check, str]]] = {
     "hello": {"client": _NAME, "role": _ROLE},
     "clock": {"client_s": _REAL},
     "keepalive": {},
@@ -212,20 +212,6 @@ def sentence(text: str, longest: int = LONGEST_TEXT) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:longest]
 
 
-def _content(payload: bytes) -> Any:
-    return msgpack.unpackb(
-        payload,
-        use_list=False,
-        raw=False,
-        strict_map_key=True,
-        max_str_len=LONGEST_DESCRIPTION,
-        max_bin_len=MOST_BYTES,
-        max_array_len=MOST_NAMES,
-        max_map_len=0,
-        max_ext_len=0,
-    )
-
-
 def unpack(payload: bytes, most_bytes: int = MOST_BYTES) -> Message | None:
     """Decodes a payload; returns None unless it is exactly one valid message of this protocol version.
 
@@ -233,24 +219,7 @@ def unpack(payload: bytes, most_bytes: int = MOST_BYTES) -> Message | None:
         payload: the received bytes.
         most_bytes: longest payload that is decoded.
     """
-    if not 0 < len(payload) <= most_bytes:
-        return None
-    try:
-        content = _content(payload)
-    except Exception:  # malformed bytes can make the parser raise any exception; none may leave this function
-        return None
-    if type(content) is not tuple or len(content) < 2:
-        return None
-    version, kind, *values = content
-    if type(version) is not int or version != VERSION or type(kind) is not str:
-        return None
-    checks = _CHECKS.get(kind)
-    if checks is None or len(checks) != len(values):
-        return None
-    for check, value in zip(checks, values, strict=True):
-        if not check(value):
-            return None
-    return kind, tuple(values)
+    return decoded(payload, most_bytes, _LIMITS, VERSION, _CHECKS)
 
 
 def problem(payload: bytes, most_bytes: int = MOST_BYTES) -> str:
@@ -260,7 +229,7 @@ def problem(payload: bytes, most_bytes: int = MOST_BYTES) -> str:
     if len(payload) > most_bytes:
         return f"the message has {len(payload)} bytes; at most {most_bytes} are allowed"
     try:
-        content = _content(payload)
+        content = content_of(payload, _LIMITS)
     except Exception as error:  # see `unpack`
         return f"the message is not msgpack as the protocol allows it ({type(error).__name__})"
     if type(content) is not tuple or len(content) < 2 or type(content[1]) is not str:
@@ -275,13 +244,5 @@ def problem(payload: bytes, most_bytes: int = MOST_BYTES) -> str:
         return f"`{kind}` has {len(values)} fields instead of {len(fields)}"
     for (name, (check, wanted)), value in zip(fields.items(), values, strict=True):
         if not check(value):
-            return sentence(f"`{name}` of `{kind}` is {_described(value)}, not {wanted}")
+            return sentence(f"`{name}` of `{kind}` is {described(value, LONGEST_NAME)}, not {wanted}")
     return ""
-
-
-def _described(value: Any) -> str:
-    if type(value) is bytes:
-        return f"a bin of {len(value)} bytes"
-    if type(value) is tuple:
-        return f"an array of {len(value)} entries"
-    return f"{value!r}"[:LONGEST_NAME] if type(value) in (int, float, str) else f"a {type(value).__name__}"
