@@ -21,6 +21,7 @@ from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from kilohertz.controller.safety.servo_command import ServoCommand
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
@@ -179,6 +180,7 @@ class Brain:
         self._useful_tau = np.zeros(robot.na)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
+        self._servos = ServoCommand(robot, robot.servo) if robot.servo is not None else None
         self._falling = self.motion.falling
         self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
@@ -242,6 +244,8 @@ class Brain:
         self.body.update(self.estimator.q_O, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
+        if self._servos is not None:
+            self._servos.reset(sensors.q)
         self.tuning.reset()
         self.motion.start()
         self._request = self._compared = None
@@ -446,6 +450,10 @@ class Brain:
             command.kd[:] = self._damping_Nms
         self._guard.apply(output.tau, q)
         command.tau_ff[:] = output.tau
+        if self._servos is not None:
+            moves = output.rung <= SOFTENED and output.state != DAMPED
+            dt = self._period if moves else 0.0
+            self._servos.command(command, output.tau, self.body.solution.vdot, q, dt)
         command.seq[0] += 1.0
         command.t_s[0] = self._last_t
         self._report()

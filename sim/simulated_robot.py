@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
-from kilohertz.sim.actuators import Drives, DriveState
+from kilohertz.sim.actuators import DriveState
 from kilohertz.sim.outside import OutsideSensor
 from kilohertz.sim.readout import Readout
 from kilohertz.sim.scenario import TRUNK, attachments, link_names
 from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
+from kilohertz.sim.servos import drives_of
 from kilohertz.sim.start import place
 from kilohertz.sim.truth import Truth
 from kilohertz.sim.world import STEP_S, World, build_world
@@ -76,7 +77,7 @@ class SimulatedRobot:
         self.truth = Truth(robot, self.world)
         self.truth.update_mass()
         self.truth.update(0.0)
-        self.drives = Drives(
+        self.drives = drives_of(
             robot,
             self.truth.q[robot.nq_base :].copy(),
             holding,

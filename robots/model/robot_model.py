@@ -28,6 +28,7 @@ from kilohertz.robots.model.model_reading import Reading, read_robot
 from kilohertz.robots.model.pinocchio_memory import require_known_memory
 from kilohertz.robots.model.posture_check import narrow_joints, posture_problems, still_hands
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+from kilohertz.robots.model.servo import ServoModel, servo_model, servo_problems
 
 __all__ = ["ContactModel", "HandModel", "RobotModel"]
 
@@ -92,6 +93,7 @@ class RobotModel:
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
         notes: one sentence for each part of the model file that is ignored, mended or assumed.
         locked_rad: positions of the model's joints that are fixed [rad, or m for a sliding joint].
+        servo: the position servos of the joints; None if the drives apply torques.
     """
 
     name: str
@@ -124,6 +126,7 @@ class RobotModel:
     config_sha256: str
     notes: tuple[str, ...]
     locked_rad: Mapping[str, float]
+    servo: ServoModel | None = None
 
     @property
     def contact_names(self) -> tuple[str, ...]:
@@ -211,8 +214,10 @@ class _Build:
         velocity = self._velocity_limits(model.upperVelocityLimit[n_base:])
         armature = self._per_joint("armature_kgm2", model.armature[n_base:])
         model.armature = np.r_[np.zeros(n_base), armature]
-        for key in ("joint_friction_Nm", "joint_damping_Nms"):
-            self._per_joint(key, np.zeros(len(self.joint_names)))
+        friction_free = np.zeros(len(self.joint_names))
+        self._per_joint("joint_friction_Nm", friction_free)
+        joint_damping = self._per_joint("joint_damping_Nms", friction_free)
+        self._refuse(servo_problems(description.servo, self.joint_names))
         q_nominal = np.r_[pin.neutral(model)[:nq_base], self._posture(lower, upper)]
         fold = self._fold(q_nominal[nq_base:], lower, upper)
         self._check_links()
@@ -274,6 +279,7 @@ class _Build:
             ).hexdigest(),
             notes=reading.notes,
             locked_rad=reading.locked_rad,
+            servo=servo_model(description.servo, self.joint_names, joint_damping),
         )
 
     def _read(self) -> Reading:
@@ -475,7 +481,9 @@ class _Build:
 
 def _content(description: RobotDescription) -> dict[str, Any]:
     """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
-    added = {key for key in ("repair_inertia", "forward_rad") if not getattr(description, key)}
+    added = {key for key in ("repair_inertia", "forward_rad", "servo") if not getattr(description, key)}
+    if description.drives == "torque":
+        added.add("drives")
     return description.model_dump(mode="json", exclude=added)
 
 

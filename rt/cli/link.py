@@ -288,8 +288,11 @@ def protocol(
     if envelope is not None:
         from kilohertz.robots.model.robot_model import RobotModel
         from kilohertz.robots.wire.envelope import envelope_numbers
+        from kilohertz.robots.wire.position_envelope import position_numbers
 
-        write_json(Path("-"), envelope_numbers(RobotModel.load(envelope)).content())
+        robot = RobotModel.load(envelope)
+        numbers = envelope_numbers(robot) if robot.servo is None else position_numbers(robot)
+        write_json(Path("-"), numbers.content())
         return
     folder = files("kilohertz.robots")
     page, source = folder / "PROTOCOL.md", folder / "two_joints.c"

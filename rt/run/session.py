@@ -29,7 +29,7 @@ from kilohertz.rt.log.recorder import Recording, new_path, recorded, require_lib
 from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop
-from kilohertz.rt.loop.fade import damping_command
+from kilohertz.rt.loop.fade import last_command
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run.brain_setup import estimator_for, warm_up
 from kilohertz.rt.run.links import judge_host, link_to
@@ -98,7 +98,7 @@ class Session:
         self.trace = Trace(robot, self.ticks, plan.rows_kept)
         self.sensors = robot.new_sensor_row()
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
-        damping = damping_command(robot.na, damping_Nms)
+        damping = last_command(robot, damping_Nms)
         self.live = LiveRun(gains, self.brain.tuning) if plan.watch_gains else None
         self._row: GainsRow | Gains = self.live.row if self.live is not None else gains
         self.loop: RunLoop = ControlLoop(
