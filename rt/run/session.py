@@ -261,6 +261,7 @@ class Session:
             plan.telemetry_hz,
             plan.control,
             self.pushes.address if self.pushes is not None else None,
+            self.live.mailbox.address if self.live is not None else None,
         )
         core = default_core() if plan.paced else NO_CORE
         return published(log.ring, hello, schema_text(self.row_type), core)
