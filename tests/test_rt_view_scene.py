@@ -15,8 +15,6 @@ from kilohertz.rt.view.scene import (
     OPEN,
     Footprints,
     Scene,
-    fan,
-    sole_polygon,
 )
 
 pytestmark = pytest.mark.host
@@ -31,21 +29,6 @@ def server():
 
 def state(name: str, **changes: object) -> dict:
     return state_message(rows_for(name, 1), hello_for(name), 0) | changes
-
-
-@pytest.mark.parametrize("name", ["g1", "bolt"])
-def test_the_polygon_of_a_sole_goes_around_its_middle(name):
-    for contact in robot(name).contacts:
-        corners = sole_polygon(contact.corners_F)
-        assert len(corners) >= 4
-        assert len(fan(len(corners))) == len(corners) - 2
-        turns = np.cross(
-            np.roll(corners, -1, axis=0) - corners,
-            np.roll(corners, -2, axis=0) - np.roll(corners, -1, axis=0),
-        )
-        assert (turns[:, 2] >= -1e-12).all()
-        if len(contact.corners_F) >= 4:
-            assert {tuple(corner) for corner in corners} == {tuple(corner) for corner in contact.corners_F}
 
 
 def test_a_footprint_is_left_where_a_sole_comes_down():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.view.robot_figure import RobotFigure
+from kilohertz.rt.view.sole_polygon import fan, sole_polygon
 
 Vector = NDArray[np.float64]
 
@@ -31,38 +32,12 @@ SHORTEST_ARROW_M = 1e-3
 NO_ARROW = np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 0.1]]])
 FOOTSTEPS_KEPT = 16
 ABOVE_GROUND_M = 0.002
-POINT_FOOT_M = 0.02
 SEEN_THROUGH = 0.55
 """Opacity of the robot's parts while one sees through them."""
 CAMERA_OF_HEIGHT = (1.05, 0.85, 0.75)
 """Place of the camera over the height of the robot."""
 FAR = (0.0, 0.0, -1000.0)
 """Place of what is not to be seen."""
-
-
-def sole_polygon(corners_F: Vector) -> Vector:
-    """Returns the corners of a sole to draw, in order around it; a small diamond for a point or an edge.
-
-    Args:
-        corners_F: (k, 3) corners in the contact frame [m].
-    """
-    middle = corners_F.mean(axis=0)
-    if len(corners_F) < 3:
-        reach = corners_F - middle
-        steps = (
-            np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]) * POINT_FOOT_M
-        )
-        corners = np.concatenate([middle + end + steps for end in reach])
-    else:
-        corners = corners_F
-    around = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
-    ordered: Vector = corners[np.argsort(around)]
-    return ordered
-
-
-def fan(count: int) -> NDArray[np.uint32]:
-    """Returns the triangles of a convex polygon, (count - 2, 3)."""
-    return np.array([[0, i, i + 1] for i in range(1, count - 1)], np.uint32)
 
 
 class Footprints:

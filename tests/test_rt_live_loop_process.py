@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from kilohertz.rt.live.loop_process import SUFFIX, named_at, stop_by_signal
+
+pytestmark = pytest.mark.host
+
+NAMED = """
+import signal, sys
+from kilohertz.rt.live.loop_process import named_at
+count = 0
+def on_signal(*_):
+    global count
+    count += 1
+signal.signal(signal.SIGTERM, on_signal)
+with named_at(sys.argv[1]):
+    print("ready", flush=True)
+    while count < int(sys.argv[2]):
+        signal.pause()
+print(count)
+"""
+
+
+@pytest.fixture
+def endpoint():
+    with tempfile.TemporaryDirectory(prefix="khz-") as folder:
+        yield f"ipc://{folder}/g1-control"
+
+
+@pytest.mark.parametrize(("damp", "signals"), [(False, 1), (True, 2)])
+def test_the_loop_behind_an_endpoint_is_signalled(endpoint, damp, signals):
+    process = subprocess.Popen(
+        [sys.executable, "-c", NAMED, endpoint, str(signals)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline().strip() == "ready"
+        assert stop_by_signal(endpoint, damp=damp)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert out.strip() == str(signals)
+    # It has ended, and leaves nothing behind.
+    assert not stop_by_signal(endpoint, damp=damp)
+    assert not Path(endpoint.removeprefix("ipc://") + SUFFIX).exists()
+
+
+def test_a_process_with_the_number_of_one_that_has_ended_is_not_signalled(endpoint, monkeypatch):
+    told = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: told.append(arguments))
+    path = Path(endpoint.removeprefix("ipc://") + SUFFIX)
+    for text in (f"{os.getpid()} 1\n", "1 1\n", "-1 0\n", "x\n", "", "1" * 200, "999999999 5\n"):
+        path.write_text(text)
+        assert not stop_by_signal(endpoint, damp=True)
+    assert told == []
+    path.unlink()
+    path.symlink_to("/proc/self/stat")
+    assert not stop_by_signal(endpoint, damp=False)
+
+
+def test_a_killed_run_does_not_keep_the_next_one_from_being_named(endpoint, monkeypatch):
+    told = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: told.append(arguments))
+    Path(endpoint.removeprefix("ipc://") + SUFFIX).write_text("4194304 77\n")
+    with named_at(endpoint):
+        assert stop_by_signal(endpoint, damp=False)
+    assert told == [(os.getpid(), signal.SIGTERM)]
+    assert not stop_by_signal(endpoint, damp=False)
+
+
+def test_an_endpoint_of_another_computer_has_no_process_here():
+    with named_at("tcp://127.0.0.1:5555"):
+        assert not stop_by_signal("tcp://127.0.0.1:5555", damp=False)
