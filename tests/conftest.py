@@ -5,8 +5,8 @@ In `closed_loop` tests a robot moves in simulation, mostly under its controller.
 `pytestmark`, or a test with a marker of its own; a test without either is a `unit` test, and fails where it
 starts a process.
 
-Two processes share the tests. All `host` tests run in one of them, one after the other, because they would disturb
-each other; the other tests of a file stay together, because they share what the file prepares.
+Two processes share the tests. All `host` tests run in one of them, one after the other, because they would
+disturb each other; the other tests of a file stay together, because they share what the file prepares.
 """
 
 from __future__ import annotations
