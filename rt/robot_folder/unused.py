@@ -34,7 +34,7 @@ def unused_sentences(robot: RobotModel) -> list[str]:
         what = " and ".join(f"{name} ({size})" for name, size, _ in parts)
         keys = " and ".join(key for _, _, key in parts)
         sentences.append(
-            f"the {what} of the model's joints are not used: if they are those of the robot, give {keys}"
+            f"what the model says of {what} of its joints is not used: if it is the robot's, give {keys}"
         )
     if stiffness.any() and description.drives == "torque":
         sentences.append(
