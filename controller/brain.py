@@ -181,6 +181,7 @@ class Brain:
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._servos = ServoCommand(robot, robot.servo) if robot.servo is not None else None
+        self._finish = self._report if self._servos is None else self._command_servos
         self._falling = self.motion.falling
         self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
@@ -189,9 +190,8 @@ class Brain:
         self._request: RequestRow | None = None
         self._compared: RequestRow | None = None
         self._last_t = self._reset_t = 0.0
-        self._bad_samples = 0
+        self._bad_samples, self._period = 0, dt_s
         self._watch = SensorWatch(robot)
-        self._period = dt_s
         # NaN is valid for an unknown torque and for the force of a contact without a sensor.
         ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
         names = [name for name, _ in robot.new_sensor_row().fields]
@@ -201,8 +201,7 @@ class Brain:
         self._ignored = getattr(estimator, "outside_ignored", None)
         self._ignored_told = 0
         self._stamps = SamplePeriod(dt_s)
-        self._hold_q = np.zeros(robot.na)
-        self._tau_before = np.zeros(robot.na)
+        self._hold_q, self._tau_before = np.zeros((2, robot.na))
         self._faded = 0.0
         load_pending()
 
@@ -250,9 +249,8 @@ class Brain:
         self.motion.start()
         self._request = self._compared = None
         self._last_t = self._reset_t = float(sensors.t_s[0])
-        self._bad_samples = 0
+        self._bad_samples = self._ignored_told = 0
         self._watch.reset()
-        self._ignored_told = 0
         self._stamps.reset()
         self.supervisor.handle(ARM)
         self._show_state()
@@ -450,13 +448,9 @@ class Brain:
             command.kd[:] = self._damping_Nms
         self._guard.apply(output.tau, q)
         command.tau_ff[:] = output.tau
-        if self._servos is not None:
-            moves = output.rung <= SOFTENED and output.state != DAMPED
-            dt = self._period if moves else 0.0
-            self._servos.command(command, output.tau, self.body.solution.vdot, q, dt)
         command.seq[0] += 1.0
         command.t_s[0] = self._last_t
-        self._report()
+        self._finish()
 
     def _fade_into_damping(self) -> None:
         output, command = self.output, self.output.command
@@ -478,6 +472,13 @@ class Brain:
         v, limit, solved = kin.v[n_base:], self.robot.torque_limit_Nm, output.rung == SOLVED
         kind, calm, active = self.motion.motion_kind(), not self.motion.disturbed, self.supervisor.controls
         self.tuning.judge(v, output.tau, limit, solved, off_m, kind=kind, calm=calm, active=active)
+
+    def _command_servos(self) -> None:
+        assert self._servos is not None
+        output, moves = self.output, self.output.rung <= SOFTENED and self.output.state != DAMPED
+        dt = self._period if moves else 0.0
+        self._servos.command(output.command, output.tau, self.body.solution.vdot, self.body.arrays.kin.q, dt)
+        self._report()
 
     def _report(self) -> None:
         output, motion = self.output, self.motion
