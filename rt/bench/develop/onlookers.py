@@ -219,8 +219,8 @@ def cockpit() -> Iterator[list[int]]:
         try:
             for number in range(PAGES):
                 reads = "reads" if number else "never reads"
-                page = [sys.executable, "-c", PAGE, port, TOKEN, reads]
-                pages.append(subprocess.Popen(page, stdout=subprocess.PIPE, text=True))
+                command = [sys.executable, "-c", PAGE, port, TOKEN, reads]
+                pages.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
                 out = pages[-1].stdout
                 assert out is not None
                 assert out.readline() == "open\n", "the cockpit refuses the page"
