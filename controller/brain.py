@@ -114,6 +114,8 @@ class BrainOutput:
         payload_p_BP_m: (3,) estimated position of the payload in the base [m]; its height is NaN.
         p_WH_des: (nh, 3) reference position of each hand [m].
         hand_active: (nh,) whether each hand has a reference.
+        footsteps: (STEPS_SHOWN, 5) coming footsteps: index of the contact, x, y, z of the sole in the world
+            [m] and yaw [rad], as planned at lift-off; NaN for none. No rows for a robot that cannot walk.
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -138,6 +140,7 @@ class BrainOutput:
         self.payload_p_BP_m = np.full(3, math.nan)
         self.p_WH_des = np.zeros((len(robot.hands), 3))
         self.hand_active = np.zeros(len(robot.hands), dtype=bool)
+        self.footsteps = np.zeros((0, 5))
 
 
 class Brain:
@@ -213,6 +216,7 @@ class Brain:
     def _show(self) -> None:
         """Makes the output refer to arrays of the controller, so that they need not be copied every tick."""
         self.output.p_WH_des, self.output.hand_active = self.motion.hands.p_WH_des, self.motion.hands.active
+        self.output.footsteps = self.motion.footsteps
         if self.robot.floating:
             output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
             output.p_WC, output.v_WC = kin.p_WC, kin.v_WC

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,52 @@ def test_a_killed_run_does_not_keep_the_next_one_from_being_named(endpoint, monk
 def test_an_endpoint_of_another_computer_has_no_process_here():
     with named_at("tcp://127.0.0.1:5555"):
         assert not stop_by_signal("tcp://127.0.0.1:5555", damp=False)
+
+
+def test_khz_stop_stops_a_simulation_whose_agent_is_dead():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    program = [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()"]
+    with tempfile.TemporaryDirectory(prefix="khz-") as folder:
+        environment["XDG_RUNTIME_DIR"] = folder
+        path = Path(folder) / "kilohertz" / f"panda-control{SUFFIX}"
+        run = subprocess.Popen(
+            [*program, "sim", "panda", "--realtime", "--duration", "600", "--no-film"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            while not path.exists():
+                assert run.poll() is None, run.stdout.read()
+                time.sleep(0.02)
+            (agent,) = agents_of(run.pid)
+            os.kill(agent, signal.SIGKILL)
+            stop = subprocess.run(
+                [*program, "stop", "--robot", "panda"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert stop.returncode == 0, stop.stderr
+            assert "stopped by a signal" in stop.stdout
+            out, _ = run.communicate(timeout=120)
+        finally:
+            run.kill()
+            run.wait()
+        assert "Traceback" not in out
+        assert not path.exists()
+
+
+def agents_of(pid: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            line = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == pid and b"agent.process" in line:
+            found.append(int(folder.name))
+    return found

@@ -53,6 +53,7 @@ class Arm:
     """
 
     p_WC_des = v_WC_des = p_WS = _NOWHERE
+    footsteps = np.zeros((0, 5))
     velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
     disturbed = False

@@ -41,6 +41,11 @@ class Motion(Protocol):
     friction: JointFriction | None
 
     @property
+    def footsteps(self) -> Vector:
+        """Coming footsteps as in `BrainOutput`, an array that is updated in place."""
+        ...
+
+    @property
     def p_WC_des(self) -> Vector:
         """Desired position of the centre of mass in the world, (3,) [m]."""
         ...

@@ -90,10 +90,10 @@ class ShownRobot:
                 yield link, wrench.tolist()
 
 
-class _KeepsTheModel(plugin.SimPlugin):
+class _KeepsTheModel(plugin.SimPlugin):  # type: ignore[misc]
     """Ignores files that are dropped onto the page: the run has its own model."""
 
-    @messages.handler
+    @messages.handler  # type: ignore[untyped-decorator]
     def on_load_model(self, event: messages.LoadModelEvent) -> bool:
         return True
 
