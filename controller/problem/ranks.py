@@ -50,4 +50,5 @@ BLOCKS = {
 """The blocks of every robot. `cone`: wrench cones, including friction. `torque_limit`: torque limits.
 `barrier`: position and velocity ranges of the joints. `motion`: closed contacts do not move. `load`: bounds
 on the normal force of a contact; its weight is per `FORCE_UNIT`. `inequality`: declared inequalities, each of
-which may declare another rank; its unit is that of the row."""
+which may declare another rank; its unit is that of the row. Of two inequalities of the same rank the one that
+is declared later weighs 1 % less, so that it gives first."""
