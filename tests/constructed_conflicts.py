@@ -7,13 +7,16 @@ tables and written in the full unknowns (vdot, wrenches), which no solver here u
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from bodies import BARRIER, CONTACT, ask, balance_tasks, random_state, robot
 from scipy.optimize import linprog
 
+from kilohertz.controller.problem.ranks import SAFETY
 from kilohertz.controller.problem.tables import (
     COST_ROWS,
     INEQUALITY_ROWS,
@@ -22,11 +25,14 @@ from kilohertz.controller.problem.tables import (
     MOTION,
     WRENCH,
 )
+from kilohertz.controller.qp.giving_rows import COUNTED, FIRST_MOTION, FOUGHT, NEVER
 from kilohertz.controller.qp.momentum_map import momentum_column
 from kilohertz.controller.whole_body.whole_body import Inequality, WholeBody
 
 FORCE_N = 10.0
 """Unit of the wrench unknowns in the linear programs."""
+BENT = 1e-3
+"""A row is bent if it is violated by more [unit of the row]."""
 FEASIBLE = 1e-7
 """A set of scaled rows is satisfiable if the sum of its violations can be smaller than this."""
 UP = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
@@ -74,7 +80,40 @@ class Conflict:
         body.set_mode(names, [task.name for task in body.declared])
         body.update(*random_state(model, rng, 0.1, 0.3))
         ask(body, rng, 3.0)
-        for contact in names:
+        self._no_bounds()
+        kinds = [self._hand, self._joint, self._wall, self._motors]
+        if model.floating:
+            kinds += [self._load, self._weak_legs, self._com, self._leg, self._share]
+        picked = rng.choice(len(kinds), 1 + (rng.random() < 0.3), replace=False)
+        self.kinds = [kinds[i].__name__[1:] for i in picked]
+        for i in picked:
+            kinds[i]()
+        body.reset()
+
+    def resolve(self) -> None:
+        """Takes the conflict away: the state and the references stay."""
+        body = self.body
+        body.arrays.limits.tau[:] = body.robot.torque_limit_Nm
+        body.update(body.arrays.kin.q.copy(), body.arrays.kin.v.copy())
+        self._no_bounds()
+
+    def solved_alone(self) -> Any:
+        """Returns the torque of this problem, solved without a memory of other ticks."""
+        body = self.body
+        kept, size = [array.copy() for array in body.solution], body.giving.size.copy()
+        gave = body.exact._gave
+        body.reset()
+        body.assemble()
+        assert body.solve()
+        tau = body.solution.tau.copy()
+        for array, old in zip(body.solution, kept, strict=True):
+            array[:] = old
+        body.giving.size[:], body.exact._gave = size, gave
+        return tau
+
+    def _no_bounds(self) -> None:
+        body = self.body
+        for contact in body.robot.contact_names:
             body.set_force_limits(contact, CONTACT.min_force_N, CONTACT.max_force_N)
         for inequality in body.inequalities:
             ref = body.reference(inequality.name)
@@ -87,25 +126,14 @@ class Conflict:
                 ref[:3] = body.arrays.kin.p_WC - 1e3
             else:
                 ref[:] = 1.0
-        kinds = [self._hand, self._joint, self._wall, self._motors]
-        if model.floating:
-            kinds += [self._load, self._weak_legs, self._com, self._leg, self._share]
-        picked = rng.choice(len(kinds), 1 + (rng.random() < 0.3), replace=False)
-        self.kinds = [kinds[i].__name__[1:] for i in picked]
-        for i in picked:
-            kinds[i]()
-        body.reset()
 
     def _accelerate(self, name: str, m_s2: float) -> None:
         """Bounds the coordinate of a frame inequality by this acceleration in this state."""
-        body, ref, gain = self.body, self.body.reference(name), self.body.gain(name)
-        f, kin = (
-            body.frame_index[str(body.inequalities[body.task_index[name] - len(body.declared)].frame)],
-            body.arrays.kin,
-        )
-        direction = ref[:3]
+        body, ref, kin = self.body, self.body.reference(name), self.body.arrays.kin
+        given = body.inequalities[body.task_index[name] - len(body.declared)]
+        f, direction = body.frame_index[str(given.frame)], ref[:3]
         ref[3], ref[4] = direction @ kin.p[f], direction @ (kin.R[f] @ kin.vel[f, :3])
-        ref[5] = m_s2 + 0.0 * gain[0]
+        ref[5] = m_s2
 
     def _hand(self) -> None:
         middle, apart = 3.0 * self.rng.normal(), self.rng.uniform(0.1, 20.0)
@@ -199,7 +227,7 @@ class Rows:
 
     def _all(self) -> Iterator[tuple[int, Row]]:
         body, g = self.body, self.body.giving
-        counted, first_motion, na = int(g.size[3]), int(g.size[4]), body.robot.na
+        counted, first_motion, na = int(g.size[COUNTED]), int(g.size[FIRST_MOTION]), body.robot.na
         limits, contacts, kin, nb = (
             body.arrays.limits,
             body.arrays.contacts,
@@ -321,5 +349,104 @@ def irreducible(rows: Rows, fought: list[int]) -> bool:
 
 
 def told_rows(body: WholeBody) -> list[int]:
-    """Returns the numbers of the rows that the solver says contradict each other."""
-    return [int(number) for number in body.giving.fought[: body.giving.size[2]]]
+    """Returns the numbers of the rows that the controller says contradict each other."""
+    body.exact.find_contradiction()
+    return [int(number) for number in body.giving.fought[: body.giving.size[FOUGHT]]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one conflict.
+
+    Attributes:
+        solved: whether the softened solution was accepted.
+        irreducible: whether the rows that were named are an irreducible conflicting set.
+        fought: number of rows that were named.
+        bent: number of rows that the solution violates.
+        bent_by_lp: number of rows that the least weighted violation violates.
+        safety_conflicts: whether the safety rows alone contradict each other.
+        safety_bent: whether the solution violates a safety row.
+        never_bent: whether the solution keeps every row that never gives.
+        iterations: steps of the solver, in the tick that met the conflict.
+        warm_iterations: steps of the solver in the next tick of the same conflict.
+    """
+
+    solved: bool
+    irreducible: bool
+    fought: int
+    bent: int
+    bent_by_lp: int
+    safety_conflicts: bool
+    safety_bent: bool
+    never_bent: bool
+    iterations: int
+    warm_iterations: int
+
+
+def judge(conflict: Conflict) -> Verdict | None:
+    """Solves a conflict and judges the result; None if its rows do not contradict each other after all."""
+    body = conflict.body
+    body.assemble()
+    if body.solve():
+        return None
+    solved, iterations = body.solve_softened(), 0
+    iterations = body.iterations
+    rows = Rows(body)
+    fought, missed = told_rows(body), rows.violations()
+    numbers = list(rows.rows)
+    bent = [number for number in numbers if missed[number] > BENT]
+    safety = [number for number in numbers if rows.rows[number].rank == SAFETY]
+    weights = [min(rows.rows[n].weight, 1e12) * rows.rows[n].size * 1e-4 for n in numbers]
+    least = rows.least(numbers, weights)[1]
+    by_lp = [n for n, missing in zip(numbers, least, strict=True) if missing * rows.rows[n].size > BENT]
+    body.assemble()
+    assert not body.solve()
+    assert body.solve_softened()
+    return Verdict(
+        solved=solved,
+        irreducible=irreducible(rows, fought),
+        fought=len(fought),
+        bent=len(bent),
+        bent_by_lp=len(by_lp),
+        safety_conflicts=rows.least(safety)[0] >= FEASIBLE,
+        safety_bent=any(number in safety for number in bent),
+        never_bent=all(rows.rows[number].weight < NEVER for number in bent),
+        iterations=iterations,
+        warm_iterations=body.iterations,
+    )
+
+
+def robot_of(seed: int) -> str:
+    """Every fourth conflict is that of an arm."""
+    return "panda" if seed % 4 == 3 else "g1"
+
+
+def verdicts(seeds: range) -> list[Verdict]:
+    """Returns the verdicts of the conflicts of these seeds."""
+    found = (judge(Conflict(robot_of(seed), seed)) for seed in seeds)
+    return [verdict for verdict in found if verdict is not None]
+
+
+def main() -> None:
+    """Prints figures of many conflicts."""
+    wanted, every, seed = int(sys.argv[1]), [], int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    while len(every) < wanted:
+        every += verdicts(range(seed, seed + 20))
+        seed += 20
+    every = every[:wanted]
+    share = sum(v.irreducible for v in every) / wanted
+    print(f"{wanted} conflicts, {seed} problems constructed")
+    print(f"solved {sum(v.solved for v in every)}, irreducible sets named {100 * share:.1f} %")
+    alone = [v for v in every if not v.safety_conflicts]
+    print(f"safety could hold in {len(alone)}, was bent in {sum(v.safety_bent for v in alone)} of them")
+    print(f"rows that never give bent in {sum(not v.never_bent for v in every)}")
+    print(f"rows named {np.mean([v.fought for v in every]):.1f}")
+    print("rows bent", np.bincount([v.bent for v in every]).tolist())
+    print("rows bent by the linear program", np.bincount([v.bent_by_lp for v in every]).tolist())
+    print(f"more than that {sum(v.bent > v.bent_by_lp for v in every)}")
+    print(f"iterations {np.mean([v.iterations for v in every]):.1f}, ", end="")
+    print(f"in the next tick {np.mean([v.warm_iterations for v in every]):.2f}")
+
+
+if __name__ == "__main__":
+    main()
