@@ -30,7 +30,7 @@ from kilohertz.controller.supervision.request import RequestRow, same_motion
 from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
-from kilohertz.controller.whole_body.explain import missed_rows
+from kilohertz.controller.whole_body.explain import told
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
 from kilohertz.estimators.payload_kernels import Soles
@@ -98,7 +98,8 @@ class BrainOutput:
         behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
         rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
         remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the constraints that could not be satisfied when limits were last softened.
+        missed: names of the constraints that contradicted each other when limits were last softened, and by
+            how much each of them would have had to give.
         qp_iterations: number of iterations of the solver.
         dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
             friction cones in the tick's solution [N].
@@ -427,10 +428,11 @@ class Brain:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
         if output.rung == SOFTENED and rung_before == SOLVED:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
-            output.missed = tuple(missed_rows(self.body)[:_NAMES_TOLD])
+            output.missed = told(self.body, _NAMES_TOLD)
         if output.rung == DAMPING:
-            missed = f"; violated first: {', '.join(output.missed)}" if output.missed else ""
-            self._damp(f"no solution of the whole-body problem{missed}")
+            rows = ", ".join(output.missed)
+            why = f"; constraints that contradicted each other, and by how much: {rows}" if rows else ""
+            self._damp(f"no solution of the whole-body problem{why}")
 
     def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
