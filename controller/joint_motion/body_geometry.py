@@ -1,13 +1,15 @@
 """Collisions of an arm with itself and with the ground, at a posture; for checks outside the tick.
 
-The links are the convex hulls of the model's collision geometry. Links that share a joint, and links that
-touch at the nominal posture, are never in collision with each other, because their hulls stand for finer
-shapes; the same holds for links that touch the ground there.
+The links are checked as the convex hulls of the model's collision geometry, which is fast; where hulls touch,
+the meshes themselves decide. Links that share a joint, and links that
+touch at the nominal posture, are never in collision with each other, because their geometry stands for
+finer shapes; the same holds for links that touch the ground there.
 """
 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import coal
 import numpy as np
@@ -41,13 +43,14 @@ class BodyGeometry:
         self.known = len(geometry.geometryObjects) > 0
         self._add_ground()
         self._add_pairs(robot)
-        self._results = geometry.createData()
-        self._far = geometry.createData()
+        self._results, self._far = geometry.createData(), geometry.createData()
+        self._close = coal.CollisionRequest()
+        self._close.security_margin = MARGIN_M
         self._set_margin(MARGIN_M)
         self._drop_touching(robot.q_nominal)
 
-    @staticmethod
-    def _read(robot: RobotModel) -> pin.GeometryModel:
+    def _read(self, robot: RobotModel) -> pin.GeometryModel:
+        self._meshes: dict[int, Any] = {}
         if robot.model_format != "urdf":
             return pin.GeometryModel()
         try:
@@ -56,10 +59,13 @@ class BodyGeometry:
             )
         except (ValueError, RuntimeError):  # a mesh file that is missing or cannot be read
             return pin.GeometryModel()
-        for body in geometry.geometryObjects:
-            if hasattr(body.geometry, "buildConvexHull"):
-                body.geometry.buildConvexHull(True, _HULL_OPTIONS)
-                body.geometry = body.geometry.convex
+        for i, body in enumerate(geometry.geometryObjects):
+            mesh = body.geometry
+            if hasattr(mesh, "buildConvexHull"):
+                mesh.buildConvexHull(True, _HULL_OPTIONS)
+                body.geometry = mesh.convex
+                if mesh.convex.num_points < mesh.num_vertices:
+                    self._meshes[i] = mesh
         return geometry
 
     def _add_ground(self) -> None:
@@ -92,7 +98,21 @@ class BodyGeometry:
 
     def _hits(self, q: Vector) -> list[bool]:
         pin.computeCollisions(self._model, self._data, self._geometry, self._far, q, False)
-        return [bool(result.isCollision()) for result in self._far.collisionResults]
+        hits = [bool(result.isCollision()) for result in self._far.collisionResults]
+        for i, pair in enumerate(self._geometry.collisionPairs):
+            hits[i] = hits[i] and self._really_touch(pair.first, pair.second)
+        return hits
+
+    def _really_touch(self, first: int, second: int) -> bool:
+        """Returns whether two bodies touch whose hulls do; their placements must be up to date."""
+        if self._ground in (first, second) or not (first in self._meshes or second in self._meshes):
+            return True
+        shapes = [self._meshes.get(i, self._geometry.geometryObjects[i].geometry) for i in (first, second)]
+        poses = [self._far.oMg[i] for i in (first, second)]
+        transforms = [coal.Transform3s(pose.rotation, pose.translation) for pose in poses]
+        result = coal.CollisionResult()
+        coal.collide(shapes[0], transforms[0], shapes[1], transforms[1], self._close, result)
+        return bool(result.isCollision())
 
     def free(self, q: Vector) -> bool:
         """Returns whether all links keep MARGIN_M from each other and from the ground.
@@ -100,7 +120,9 @@ class BodyGeometry:
         Args:
             q: (nq,) posture of the arm [rad].
         """
-        return not pin.computeCollisions(self._model, self._data, self._geometry, self._results, q, True)
+        if not pin.computeCollisions(self._model, self._data, self._geometry, self._results, q, True):
+            return True
+        return bool(self._meshes) and not any(self._hits(q))
 
     def touching(self, q: Vector) -> str:
         """Returns the names of two links that are closer than MARGIN_M, such as "a and b"; "" if none are.

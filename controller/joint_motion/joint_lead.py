@@ -35,6 +35,7 @@ class JointLead:
     Attributes:
         active: whether the motion leads the arm; at its end it holds the arm until another behaviour leads.
         taken: whether a motion has begun since the caller has set it to False.
+        holds: whether the arm is held at known joint positions, by a motion or since the controller began.
     """
 
     def __init__(self, robot: RobotModel, body: WholeBody, hands: Hands, remarks: Remarks) -> None:
@@ -44,7 +45,7 @@ class JointLead:
         self._posture, self._gain = body.reference("posture")[: robot.na], body.gain("posture")
         self._data = robot.pin_model.createData()
         self._t_s = 0.0
-        self.active = self.taken = False
+        self.active = self.taken = self.holds = False
 
     @property
     def at_rest(self) -> bool:
@@ -53,13 +54,13 @@ class JointLead:
 
     def state(self) -> JointState:
         """Returns the state in which a motion would begin now: the reference, or else the measured state."""
-        if self.active:
+        if self.holds:
             motion = self._trajectory
             return JointState(motion.q.copy(), motion.v.copy(), motion.a.copy())
         kin = self._body.arrays.kin
         state = JointState.at_rest(kin.q)
         if not self._hands.steady or self._hands.circling:
-            state.v[:] = kin.v
+            state.v[:], state.a[:] = kin.v, self._body.solution.vdot
         return state
 
     def follow(self, plan: PlanRow) -> None:
@@ -83,19 +84,20 @@ class JointLead:
         self._lead()
 
     def release(self) -> None:
-        """Ends the lead; the hands stop where their references are."""
+        """Ends the lead, as something else moves the hands; hands that it moved stop where they are."""
+        self.holds = False
         if self.active:
             self.active = False
             self._hands.stop_led()
             self._posture[:] = self._trajectory.q
 
     def reset(self) -> None:
-        """Ends the lead without a further motion, as the robot is at rest."""
-        self.active = False
-        self._trajectory.done = True
+        """Ends the lead without a further motion: the arm is held at rest where it is."""
+        self.active, self.holds = False, True
+        self._trajectory.rest(self._body.arrays.kin.q)
 
     def _lead(self) -> None:
-        self._t_s, self.active = 0.0, True
+        self._t_s, self.active, self.holds = 0.0, True, True
         for i in range(len(self._robot.hands)):
             self._hands.lead(i).follow_row()
 

@@ -22,9 +22,10 @@ from kilohertz.controller.joint_motion.plan_row import (
 from kilohertz.controller.joint_motion.trajectory import Trajectory
 from kilohertz.controller.motion.motion_limits import MotionLimits
 from kilohertz.controller.qp.whole_body_kinematics import BRAKING_SHARE, LEAD_S, LEAST_BRAKING_RAD_S2
+from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
-from kilohertz.robots.wire.envelope import SPEED_MARGIN, TOP_SPEED
+from kilohertz.robots.wire.envelope import RATE_PER_S, SPEED_MARGIN, TOP_SPEED
 
 SAMPLE_S = 0.004
 _CHECK_RAD = 0.012
@@ -60,12 +61,12 @@ class MotionCheck:
         self._robot, self._geometry = robot, geometry
         self.limits = MotionLimits.of(robot)
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
-        self._trajectory = Trajectory(self.limits)
         self._barrier = LimitGains()
 
     def samples(self, plan: PlanRow, start: JointState) -> Samples | None:
         """Returns the motion every SAMPLE_S; None if there is no such motion, or it does not end."""
-        trajectory = self._trajectory
+        # A new object each time: the planner lives as long as the process, which Ruckig's objects must not.
+        trajectory = Trajectory(self.limits)
         if not trajectory.begin(plan, start.q, start.v, start.a):
             return None
         rows = [np.concatenate([trajectory.q, trajectory.v, trajectory.a])]
@@ -142,9 +143,11 @@ class MotionCheck:
                 left = np.maximum(left, self._robot.torque_limit_Nm - np.sign(moving) * gravity)
                 if (left <= 0.0).any():
                     return 0.0
-            # The envelope of the robot's side lets less torque drive a joint close to its speed limit.
+            # The envelope of the robot's side lets less torque drive a joint that will be close to its speed
+            # limit by the time in which the torque can be taken away.
             driving = np.maximum(np.sign(v) * (gravity + moving), 0.0) / most
-            speed = np.maximum(np.abs(v) / self._robot.velocity_limit_rad_s, 1e-9)
+            ahead = np.maximum(np.sign(v) * a, 0.0) * (driving / RATE_PER_S + PERIOD_S)
+            speed = np.maximum((np.abs(v) + ahead) / self._robot.velocity_limit_rad_s, 1e-9)
             slower = ((TOP_SPEED - SPEED_MARGIN * driving) / speed).min()
             part = min(part, float((left / np.maximum(np.abs(moving), 1e-9)).min()), slower**2)
         return float(np.sqrt(part))

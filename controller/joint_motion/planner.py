@@ -36,8 +36,9 @@ _CONDITION_S, _STOP_S = 0.3, 0.2
 _LARGEST_STEP_RAD = 0.6
 _STRAIGHT_M, _STRAIGHT_RAD = 2e-4, 2e-3
 _AT_REST_RAD_S = 0.02
-_BLENDS = (1.0, 0.7, 0.45, 0.25)
-"""Speeds at which points are passed that are tried, relative to the fastest ones."""
+_BLENDS = ((True, 0.9), (True, 0.6), (True, 0.3), (False, 1.0), (False, 0.5))
+"""Ways to pass points that are tried: whether a joint may run past a point and come back, and the speed
+relative to the fastest one."""
 _NEAR_M = 0.02
 _MOST_ROBOTS = 4
 
@@ -265,9 +266,9 @@ class Planner:
         """Writes the fastest motion that passes the points; leaves the plan as it is if none is faster."""
         trial, na = PlanRow.empty(len(start.q)), len(start.q)
         found = None
-        for part in _BLENDS:
+        for past, part in _BLENDS:
             trial.write_start(start)
-            v = part * self._passing_speeds([start.q, *way])
+            v = part * self._passing_speeds([start.q, *way], past)
             trial.write_via(np.array(way), v)
             motion = self._check.slow_down(trial, start)
             if motion is None or not self._is_possible(motion):
@@ -280,16 +281,25 @@ class Planner:
             plan.q[: len(way)], plan.v[: len(way)], plan.head[:] = kept
         return found
 
-    def _passing_speeds(self, way: list[Vector]) -> Vector:
-        """Returns (n, na) velocities at the points after the first; 0 at the last and where a joint turns."""
+    def _passing_speeds(self, way: list[Vector], past: bool) -> Vector:
+        """Returns (n, na) velocities at the points after the first; 0 at the last.
+
+        Args:
+            way: (na,) points [rad].
+            past: whether a joint that turns at a point may run past it; else it stops there.
+        """
         limits, q = self._check.limits, np.array(way)
         ways = np.diff(q, axis=0)
         v = np.zeros_like(ways)
         for i in range(len(ways) - 1):
             times = [max(float((np.abs(w) / limits.speed).max()), 1e-3) for w in ways[i : i + 2]]
             first, second = ways[i] / times[0], ways[i + 1] / times[1]
-            mean = np.where(first * second > 0.0, np.sign(first) * np.minimum(abs(first), abs(second)), 0.0)
-            near = np.minimum(np.abs(ways[i]), np.abs(ways[i + 1]))
+            mean = 0.5 * (first + second)
+            near = np.maximum(np.abs(ways[i]), np.abs(ways[i + 1]))
+            if not past:
+                slower = np.minimum(np.abs(first), np.abs(second))
+                mean = np.where(first * second > 0.0, np.sign(first) * slower, 0.0)
+                near = np.minimum(np.abs(ways[i]), np.abs(ways[i + 1]))
             most = np.minimum(np.sqrt(limits.accel * near), limits.speed)
             share = float(np.min(np.where(np.abs(mean) > 1e-9, most / np.maximum(np.abs(mean), 1e-9), 1.0)))
             v[i] = min(share, 1.0) * mean

@@ -18,7 +18,6 @@ from kilohertz.robots.model.rows import Vector
 _FADE_S = 0.5
 _LEAST_WAY_RAD = 1e-4
 """Smallest way of a joint in a straight motion, so that its limits are not zero."""
-_Result = ruckig.Result
 
 
 class Trajectory:
@@ -150,7 +149,7 @@ class Trajectory:
             result = planner.calculate(given, into)
         except ruckig.RuckigError:
             return False
-        return bool(result in (_Result.Working, _Result.Finished))
+        return bool(result in (ruckig.Result.Working, ruckig.Result.Finished))
 
     # Along a curve
 

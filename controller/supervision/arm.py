@@ -160,25 +160,29 @@ class Arm:
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
         lead = self._lead
-        if lead is not None and lead.active and self._behaviour is self._stand and not _has_target(request):
+        stands = self._behaviour is self._stand and not _has_target(request)
+        if lead is not None and lead.active and stands:
             lead.brake()
             return
-        if lead is None or not lead.active or _has_target(request):
+        if _has_target(request):
             self._release_joints()
+        if lead is None or not lead.active:
             self.hands.take(request.hand_targets, False, self._heading)
         if lead is not None:
             lead.taken = False
         self._behaviour.start(request.payload)
         if lead is not None and lead.taken:
             self._weigh_posture(1.0)
-        else:
+        elif not stands:
             self._release_joints()
 
     def _release_joints(self) -> None:
         """Ends the lead of the joints, if they lead: the hands lead again."""
-        if self._lead is not None and self._lead.active:
-            self._lead.release()
+        if self._lead is None:
+            return
+        if self._lead.active:
             self._weigh_posture(self._held_part)
+        self._lead.release()
 
     # Streams
 
