@@ -213,7 +213,7 @@ class Planner:
         if not stop and len(way) > 1:
             best = self._passing(plan, start, way, best) or best
         if best is None:
-            "its links would touch on the way, or its torque limits do not allow it"
+            raise MotionRefusedError("its links would touch on the way, or its torque limits do not allow it")
         return Planned(best, way[-1])
 
     # Ways
