@@ -230,7 +230,9 @@ class Brain:
         return legged_tasks(self.robot, gains) if self.robot.floating else arm_tasks(self.robot, gains)
 
     def _retune(self, gains: Gains) -> None:
-        self.body.retune(self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(gains))
+        self.body.retune(
+            self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(self.robot, gains)
+        )
         self.motion.retune(gains)
 
     def reset(self, sensors: SensorRow) -> None:

@@ -10,6 +10,8 @@ from kilohertz.controller.behaviours.base import Context, Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
 from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.joint_motion.joint_lead import JointLead
+from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, JointState
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
@@ -18,6 +20,7 @@ from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
+from kilohertz.controller.upper_body.hand_targets import FREE, TARGET_FRAME
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.estimators.joint_friction import JointFriction
@@ -33,6 +36,10 @@ def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Returns every task that an arm may enable."""
     posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
     return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains)]
+
+
+def _has_target(request: RequestRow) -> bool:
+    return bool((request.hand_targets[:, TARGET_FRAME] != FREE).any())
 
 
 class Arm:
@@ -84,8 +91,18 @@ class Arm:
         self._posture_part = self._held_part = _HELD_POSTURE_WEIGHT if robot.hands else 1.0
         self._rest = RestDetector(body)
         body.prepare((), ("posture",))
+        self._lead: JointLead | None = None
+        if robot.na <= MOST_JOINTS:
+            self._lead = JointLead(robot, body, self.hands, self.remarks)
         context = Context(
-            robot, gains, body, self.hands, self.remarks, None, begin_walk=lambda footsteps: None
+            robot,
+            gains,
+            body,
+            self.hands,
+            self.remarks,
+            None,
+            begin_walk=lambda footsteps: None,
+            joints=self._lead,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
         self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
@@ -105,7 +122,12 @@ class Arm:
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""
         streamed = self._joints is not None and self._joints.busy
-        return RESTING if self.hands.steady and not streamed else TRANSITION
+        moving = self._lead is not None and not self._lead.at_rest
+        return RESTING if self.hands.steady and not streamed and not moving else TRANSITION
+
+    def joint_state(self) -> JointState | None:
+        """Returns the state of the joints in which a motion that is requested now would begin."""
+        return None if self._lead is None else self._lead.state()
 
     def update_rest(self) -> bool:
         """Returns whether the arm is at rest; called in each tick of a soft stop."""
@@ -124,6 +146,8 @@ class Arm:
         self._behaviour, self._t_s = self._stand, 0.0
         if self._joints is not None:
             self._joints.reset()
+        if self._lead is not None:
+            self._lead.reset()
         self._weigh_posture(self._held_part)
         self._rest.reset()
         self._body.set_mode((), ("posture",))
@@ -136,8 +160,30 @@ class Arm:
             self._hold_with_hands(self._joints)
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
-        self.hands.take(request.hand_targets, False, self._heading)
+        lead = self._lead
+        stands = self._behaviour is self._stand and not _has_target(request)
+        if lead is not None and lead.active and stands:
+            lead.brake()
+            return
+        if _has_target(request):
+            self._release_joints()
+        if lead is None or not lead.active:
+            self.hands.take(request.hand_targets, False, self._heading)
+        if lead is not None:
+            lead.taken = False
         self._behaviour.start(request.payload)
+        if lead is not None and lead.taken:
+            self._weigh_posture(1.0)
+        elif not stands:
+            self._release_joints()
+
+    def _release_joints(self) -> None:
+        """Ends the lead of the joints, if they lead: the hands lead again."""
+        if self._lead is None:
+            return
+        if self._lead.active:
+            self._weigh_posture(self._held_part)
+        self._lead.release()
 
     # Streams
 
@@ -152,9 +198,12 @@ class Arm:
         if joints is None:
             return
         self.hands.follow_streams(t_s, dt_s, self._heading)
+        if self.hands.streamed:
+            self._release_joints()
         kin = self._body.arrays.kin
         if joints.advance(t_s, dt_s, kin.q, kin.v):
             # The posture holds all joints now; the hands follow it.
+            self._release_joints()
             self._posture[: self.robot.na] = kin.q
             self.hands.release()
             self._weigh_posture(1.0)
@@ -179,6 +228,8 @@ class Arm:
         """Writes the references for this tick."""
         self._t_s += dt_s
         self._behaviour.advance(self._t_s, self._reference)
+        if self._lead is not None and self._lead.active:
+            self._lead.advance(dt_s)
         self.hands.advance(dt_s, self._heading)
 
     def fall_reason(self, upright: float) -> str:

@@ -169,6 +169,9 @@ class Legged:
             return WAITING
         return DONE if self._behaviour.done else RUNNING
 
+    def joint_state(self) -> None:
+        """Returns None: the motions of a robot on legs are not planned."""
+
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""
         if not self.hands.steady or (self._streams is not None and self._streams.moves_posture):

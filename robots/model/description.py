@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -184,6 +184,10 @@ class RobotDescription(Config):
         fold_rad: joint positions for a fall; if left out, the robot falls in its posture with damped joints.
         torque_limit_Nm: replaces the model's torque limits; one number, or a value per joint.
         velocity_limit_rad_s: replaces the model's velocity limits; one number, or a value per joint.
+        acceleration_limit_rad_s2: largest accelerations of planned motions; one number, or a value per joint;
+            by default what the torque limit leaves in the least favourable posture.
+        jerk_limit_rad_s3: largest jerks of planned motions; one number, or a value per joint; by default the
+            acceleration limit over 5 ms.
         armature_kgm2: reflected rotor inertia; one number, or a value per joint.
         joint_friction_Nm: dry friction of the real joints, where known.
         joint_damping_Nms: viscous friction of the real joints, where known.
@@ -209,6 +213,8 @@ class RobotDescription(Config):
     fold_rad: FoldDescription | None = None
     torque_limit_Nm: Positive | dict[str, Positive] = Field(default_factory=dict)
     velocity_limit_rad_s: Positive | dict[str, Positive] = Field(default_factory=dict)
+    acceleration_limit_rad_s2: Positive | dict[str, Positive] = Field(default_factory=dict)
+    jerk_limit_rad_s3: Positive | dict[str, Positive] = Field(default_factory=dict)
     armature_kgm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_friction_Nm: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_damping_Nms: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
@@ -219,6 +225,15 @@ class RobotDescription(Config):
     repair_inertia: bool = False
     forward_rad: Angle = 0.0
     licence: str = ""
+
+
+def content_of(description: RobotDescription) -> dict[str, Any]:
+    """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
+    later = ("repair_inertia", "forward_rad", "servo", "acceleration_limit_rad_s2", "jerk_limit_rad_s3")
+    added = {key for key in later if not getattr(description, key)}
+    if description.drives == "torque":
+        added.add("drives")
+    return description.model_dump(mode="json", exclude=added)
 
 
 def load_description(folder: Path) -> tuple[RobotDescription, Positions]:

@@ -290,7 +290,7 @@ class Simulation:
             RuntimeError: the simulation is closed.
         """
         self._require_open()
-        self._request = request_for(self.robot, behaviour, params, self.t_s)
+        self._request = request_for(self.robot, behaviour, params, self.t_s, self._brain.motion.joint_state())
         self._schedule.clear()
 
     def push(self, link: str, impulse_Ns: ArrayLike, duration_s: float = 0.1) -> None:
