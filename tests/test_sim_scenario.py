@@ -17,8 +17,8 @@ from kilohertz.sim.scenario import (
     trunk_link,
 )
 
-FOR_ARMS = {"default-arm", "stand", "payload-hands", "reach"}
-FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "default-arms", "reach"}
+FOR_ARMS = {"default-arm", "circle", "stand", "payload-hands", "reach"}
+FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "default-arms", "circle", "reach"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -47,7 +47,7 @@ def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points", "step", "reach",
+        "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach",
     }  # fmt: skip
 
 

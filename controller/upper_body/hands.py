@@ -207,6 +207,11 @@ class Hands:
         """Whether any hand draws circles."""
         return any(hand.on and hand.motion.circles for hand in self._hands)
 
+    @property
+    def exerts(self) -> bool:
+        """Whether a hand exerts a streamed wrench."""
+        return any(hand.wrench is not None and hand.wrench.busy for hand in self._hands)
+
     # Requests
 
     def start(self, stay: bool = False) -> None:

@@ -66,6 +66,8 @@ def row_type(
         ("steps", vectors(footsteps=5 * STEPS_SHOWN if walks(robot) else 0)),
         ("stamps_ns", [(name, "<i8") for name in STAMPS]),
     ]
+    if nh and not robot.floating:
+        groups.append(("w_H", "<f8", (6 * nh,)))
     if live:
         n = len(live_paths())
         groups += [("gains_arrived", "<i8"), ("gains", vectors(in_force=n, arrived=n))]
@@ -130,6 +132,8 @@ class TickLog:
         ]
         if "steps" in (row.names or ()):
             copies += _pairs(into["steps"], output)
+        if "w_H" in into.dtype.names:
+            copies.append((into["w_H"], output.w_H))
         self._live = gains if isinstance(gains, GainsRow) else None
         if self._live is not None:
             copies.append((into["gains"]["in_force"], brain.tuning.numbers))
