@@ -142,7 +142,37 @@ def bound_pull(
     Returns:
         The distance of the reference from the hand before [m].
     """
-    p, hand, v, v_base, pull = ref[pose.P_WF : pose.V_WF], k.p[f], work[3, 0], work[3, 1], work[3, 2]
+    off = bound_place(f, whole, ref, state, limits, k)
+    p, v, v_base, pull = ref[pose.P_WF : pose.V_WF], work[3, 0], work[3, 1], work[3, 2]
+    rotate(k.R[f], k.vel[f], v)
+    v_base[:] = 0.0
+    if base >= 0:
+        rotate(k.R[base], k.vel[base], v_base)
+    size = towards = 0.0
+    for i in range(3):
+        pull[i] = gain[pose.KP] * (p[i] - k.p[f, i]) + gain[pose.KD] * (ref[pose.V_WF + i] - v[i])
+        size += pull[i] * pull[i]
+        towards += pull[i] * (v[i] - v_base[i])
+    size = max(np.sqrt(size), 1e-9)
+    most = limits[FREE_M_S2] + state[BLOCKED] * (limits[BLOCKED_M_S2] - limits[FREE_M_S2])
+    if size > most:
+        state[MOVED] = 1.0
+        for i in range(3):
+            ref[pose.A_WF + i] += (most / size - 1.0) * pull[i]
+    blocked = size > BLOCKED_FROM * limits[BLOCKED_M_S2] and towards < STILL_M_S * size
+    change = dt_s / BLOCKED_S if blocked else -dt_s / BLOCKED_S
+    state[BLOCKED] = min(max(state[BLOCKED] + change, 0.0), 1.0)
+    bound_turn(f, limits[WHOLE_RAD] if whole else limits[FAR_RAD], ref, state, k, work)
+    return off
+
+
+@kernel
+def bound_place(f: int, whole: bool, ref: Floats, state: Floats, limits: Floats, k: Kin) -> float:
+    """Moves the position of a reference close to the hand, and returns its distance before [m].
+
+    The arguments are those of `bound_pull`.
+    """
+    p, hand = ref[pose.P_WF : pose.V_WF], k.p[f]
     x, y, z = p[X] - hand[X], p[Y] - hand[Y], p[Z] - hand[Z]
     off: float = np.sqrt(x * x + y * y + z * z)
     part = min(1.0, limits[FAR_M] / max(off, 1e-9))
@@ -159,25 +189,6 @@ def bound_pull(
             ref[o + X] *= part_level
             ref[o + Y] *= part_level
             ref[o + Z] *= part
-    rotate(k.R[f], k.vel[f], v)
-    v_base[:] = 0.0
-    if base >= 0:
-        rotate(k.R[base], k.vel[base], v_base)
-    size = towards = 0.0
-    for i in range(3):
-        pull[i] = gain[pose.KP] * (p[i] - hand[i]) + gain[pose.KD] * (ref[pose.V_WF + i] - v[i])
-        size += pull[i] * pull[i]
-        towards += pull[i] * (v[i] - v_base[i])
-    size = max(np.sqrt(size), 1e-9)
-    most = limits[FREE_M_S2] + state[BLOCKED] * (limits[BLOCKED_M_S2] - limits[FREE_M_S2])
-    if size > most:
-        state[MOVED] = 1.0
-        for i in range(3):
-            ref[pose.A_WF + i] += (most / size - 1.0) * pull[i]
-    blocked = size > BLOCKED_FROM * limits[BLOCKED_M_S2] and towards < STILL_M_S * size
-    change = dt_s / BLOCKED_S if blocked else -dt_s / BLOCKED_S
-    state[BLOCKED] = min(max(state[BLOCKED] + change, 0.0), 1.0)
-    bound_turn(f, limits[WHOLE_RAD] if whole else limits[FAR_RAD], ref, state, k, work)
     return off
 
 
