@@ -109,6 +109,17 @@ def test_a_target_out_of_reach_does_not_pull_the_robot_and_is_reported():
     assert np.abs(run.sim.truth.q[:2]).max() < 0.1
 
 
+def test_a_reach_for_a_place_far_away_leaves_the_robot_on_its_soles_and_is_reported():
+    run, steps = WalkingRun("g1", seed=3), []
+    run.run(0.5, run.request("stand"))
+    reach = run.request("reach", hand="right_hand", p_WH_m=[0.7, 0.6, 0.9])
+    run.run(6.5, reach, lambda: steps.append(not run.walking.done))
+    assert run.stands
+    assert not any(steps)
+    assert np.abs(run.sim.truth.q[:2]).max() < 0.12
+    assert run.brain.output.remark == "right_hand does not get to its place in the world, and points there"
+
+
 def test_a_standing_robot_keeps_holding_its_load():
     run = WalkingRun("g1", seed=2)
     run.run(2.5, run.request("stand", hands=TRAY))

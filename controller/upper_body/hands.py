@@ -23,8 +23,10 @@ from kilohertz.controller.streams.stream_row import MOST_HANDS, StreamRow
 from kilohertz.controller.tasks import frame_pose as pose
 from kilohertz.controller.upper_body.hand_kernels import (
     HEADING,
+    MOVED,
     RATE,
     LevelFrame,
+    bound_pull,
     follow_base,
     follow_trunk,
     from_level,
@@ -42,7 +44,7 @@ from kilohertz.controller.upper_body.reach import arm_joints, orientation_part
 from kilohertz.controller.upper_body.wrench_stream import WrenchStream
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.robots.compile.bound_kernel import bind
-from kilohertz.robots.model.kin import ANGULAR, MOMENT, X, Y, Z
+from kilohertz.robots.model.kin import ANGULAR, MOMENT
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import HandModel, RobotModel
 from kilohertz.robots.model.rows import Vector
@@ -58,8 +60,10 @@ pushes of 10 Ns were survived instead of 52.
 """
 _HELD_M, _LOST_M = 0.02, 0.08
 """Distances from the target in the world at which it counts as reached, and then as lost again [m]."""
-_LARGEST_PULL_M = 0.04
-"""Largest position error that a hand's task uses for a target in the world [m]; a larger one is clipped."""
+_PULLS = np.array([0.04, 0.006, 0.25, 0.06, 40.0, 10.0])
+"""Limits of the pull of a hand's task, see `hand_kernels`, for targets that may be out of reach. A target 2 m
+away pulled a standing robot off its soles; and a hand that pressed against the robot's back with the full
+torque of the shoulder turned its trunk by 90 degrees."""
 _LEVEL = np.eye(3)
 
 
@@ -89,6 +93,8 @@ class _Hand:
         first: first column of vdot that belongs to the hand's arm.
         alone: whether only the arm follows the target, and not the whole body.
         held: whether the hand has reached its target in the world.
+        pulled: (2,) how much the hand is blocked, and whether its reference was moved towards it in the last
+            tick, see `bound_pull`.
         told: whether a remark was written that the hand does not reach its target in the world.
         stream, wrench: streams of its targets and of the wrench that it exerts; None without streams.
         streamed: whether the stream leads the hand.
@@ -109,6 +115,7 @@ class _Hand:
         self.on = self.wanted = self.turned = False
         self.in_base = self.alone = self.held = self.told = False
         self.part = self.turn = 0.0
+        self.pulled = np.zeros(2)
 
     def write_weight(self) -> None:
         """Writes the task's weight for the present ramp values."""
@@ -155,10 +162,21 @@ class Hands:
         self._level = level = LevelFrame(
             np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(2), body.frame_index.get(robot.base_link, 0)
         )
-        if not robot.floating or not self._hands:
+        if not self._hands:
+            return
+        vector = "f8[::1]"
+        self._bound_pull = bind(
+            "bound_pull",
+            [bound_pull],
+            call={"f": "i8", "base": "i8", "dt_s": "f8", "whole": "b1"}
+            | {name: vector for name in ("ref", "gain", "state")},
+            structs={"k": body.arrays.kin},
+            persistent={"limits": _PULLS.copy(), "work": np.zeros((4, 3, 3))},
+            returns="f8",
+        )
+        if not robot.floating:
             return
         structs, vdot = {"k": body.arrays.kin, "level": level}, {"vdot": body.solution.vdot}
-        vector = "f8[::1]"
         self._follow = bind(
             "level_frame",
             [follow_base],
@@ -229,6 +247,7 @@ class Hands:
             hand.wanted = hand.turned = stay
             hand.part = hand.turn = float(stay)
             hand.streamed = False
+            hand.pulled[:] = 0.0
             if hand.stream is not None and hand.wrench is not None:
                 hand.stream.reset()
                 hand.wrench.reset()
@@ -280,6 +299,8 @@ class Hands:
             elif free:
                 hand.wanted = False
             elif hand.on:
+                if hand.streamed and hand.pulled[MOVED]:
+                    self._begin_at_reference(hand, hand.in_base, R_des)
                 hand.motion.move(None, None)
             hand.streamed = False
 
@@ -329,13 +350,20 @@ class Hands:
             R, vel = kin.R[hand.frame], kin.vel[hand.frame]
             v, w = R @ vel[:ANGULAR], R @ vel[ANGULAR:]
             self._see(hand.motion.row, R, kin.p[hand.frame], v, w, in_base, R_des)
+            hand.pulled[:] = 0.0
             self._switch(i, True)
-        elif in_base != hand.in_base:
-            des = hand.des
-            self._see(hand.motion.row, des.R, des.p, des.v, des.w, in_base, R_des)
+        elif in_base != hand.in_base or hand.pulled[MOVED]:
+            # Not from the target, which may be far away.
+            self._begin_at_reference(hand, in_base, R_des)
         hand.in_base, hand.alone, hand.turned, hand.wanted = in_base, alone, turned, True
         hand.held = hand.told = False
         hand.gain[pose.FIRST_COLUMN] = hand.first if alone else 0.0
+
+    def _begin_at_reference(self, hand: _Hand, in_base: bool, R_des: Vector) -> None:
+        """Sets the motion of a hand to the reference of its task, as it was bounded."""
+        des = hand.des
+        self._see(hand.motion.row, des.R, des.p, des.v, des.w, in_base, R_des)
+        hand.pulled[MOVED] = 0.0
 
     def _see(
         self, row: Vector, R: Vector, p: Vector, v: Vector, w: Vector, in_base: bool, R_des: Vector
@@ -388,8 +416,8 @@ class Hands:
             else:
                 ref[:] = motion.row
             self.p_WH_des[i] = hand.des.p
-            if hand.streamed or (hand.alone and not hand.in_base):
-                self._bound(hand)
+            if hand.streamed or (self._floating and not (hand.alone and hand.in_base)):
+                self._bound(hand, dt_s)
             if hand.alone:
                 self._follow_trunk(hand.frame, hand.first, ref)
             goal = 0.0
@@ -408,19 +436,16 @@ class Hands:
             hand.turn = 0.0
             self._switch(i, False)
 
-    def _bound(self, hand: _Hand) -> None:
+    def _bound(self, hand: _Hand, dt_s: float) -> None:
         """Clips the distance of the reference from the hand, and releases a target that the hand has lost."""
-        p, p_des = self._body.arrays.kin.p[hand.frame].tolist(), hand.des.p
-        x, y, z = (a - b for a, b in zip(p_des.tolist(), p, strict=True))
-        off_m = math.sqrt(x * x + y * y + z * z)
-        if off_m > _LARGEST_PULL_M:
-            part = _LARGEST_PULL_M / off_m
-            p_des[X], p_des[Y], p_des[Z] = p[X] + part * x, p[Y] + part * y, p[Z] + part * z
-        if not hand.wanted or hand.streamed:
+        base = self._level.base if self._floating else -1
+        whole = self._floating and not hand.alone
+        off_m = self._bound_pull(hand.frame, base, dt_s, whole, hand.ref, hand.gain, hand.pulled)
+        if not hand.wanted or hand.streamed or hand.in_base:
             return
         if off_m < _HELD_M:
             hand.held = hand.motion.at_rest
-        elif off_m > _LOST_M and hand.held:
+        elif off_m > _LOST_M and hand.held and hand.alone:
             hand.wanted = False
             self._remarks.last = f"{hand.name} lets go of its place in the world, which is out of its reach"
         elif off_m > _LOST_M and not hand.told:
