@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from arm_precision import circle, payload, run
 
+import kilohertz as khz
+
 CALIBRATED = [
     {"at_s": 0, "calibrate": {"duration_s": 8.0}},
     {"at_s": 8.2, "circle": {"radius_m": 0.1, "period_s": 4}},
@@ -11,7 +13,7 @@ CALIBRATED = [
 
 
 def test_an_arm_that_is_not_calibrated_tells_neither_payload_nor_wrench():
-    _, _, result = run("ur5", circle(duration_s=0.5))
+    result = khz.simulate("ur5", scenario=circle(duration_s=0.5))
     assert result.summary["payload"] == {"mass_kg": None, "p_BP_m": None}
     assert result.summary["hand_wrench"] == {"hand": None}
 
