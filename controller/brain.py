@@ -98,8 +98,7 @@ class BrainOutput:
         behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
         rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
         remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the constraints that contradicted each other when limits were last softened, and by
-            how much each of them would have had to give.
+        missed: constraints that contradicted each other at the last softening, and what each had to give.
         qp_iterations: number of iterations of the solver.
         dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
             friction cones in the tick's solution [N].
@@ -428,9 +427,8 @@ class Brain:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
             output.missed = told(self.body, _NAMES_TOLD)
         if output.rung == DAMPING:
-            rows = ", ".join(output.missed)
-            why = f"; constraints that contradicted each other, and by how much: {rows}" if rows else ""
-            self._damp(f"no solution of the whole-body problem{why}")
+            why = "; constraints that contradicted each other, and by how much: " if output.missed else ""
+            self._damp(f"no solution of the whole-body problem{why}{', '.join(output.missed)}")
 
     def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
