@@ -383,9 +383,8 @@ class Brain:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
             output.missed = told(self.body, _NAMES_TOLD)
         if output.rung == DAMPING:
-            rows = ", ".join(output.missed)
-            why = f"; constraints that contradicted each other, and by how much: {rows}" if rows else ""
-            self._damp(f"no solution of the whole-body problem{why}")
+            why = "; constraints that contradicted each other, and by how much: " if output.missed else ""
+            self._damp(f"no solution of the whole-body problem{why}{', '.join(output.missed)}")
 
     def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot

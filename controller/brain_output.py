@@ -21,8 +21,7 @@ class BrainOutput:
         behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
         rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
         remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the constraints that contradicted each other when limits were last softened, and by
-            how much each of them would have had to give.
+        missed: constraints that contradicted each other at the last softening, and what each had to give.
         qp_iterations: number of iterations of the solver.
         dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
             friction cones in the tick's solution [N].
