@@ -16,7 +16,6 @@ from kilohertz.rt.view.scene import (
     Footprints,
     Scene,
 )
-from kilohertz.rt.view.sole_polygon import sole_polygon
 
 pytestmark = pytest.mark.host
 
@@ -107,15 +106,22 @@ def test_robots_of_every_kind_are_drawn_and_removed(server, name):
 
 def test_planned_footsteps_are_drawn_as_soles(server):
     scene = Scene(server, robot("g1"))
-    none = np.full((4, 5), np.nan)
-    scene.draw(state("g1", footsteps=none.ravel().tolist()))
-    hidden = scene._planned.vertices if scene._planned is not None else None
-    assert hidden is None or (hidden[:, 2] < -100.0).all()
-    one = none.copy()
-    one[0] = 1, 0.4, -0.1, 0.05, 0.5 * np.pi
-    scene.draw(state("g1", footsteps=one.ravel().tolist()))
-    vertices = scene._planned.vertices
-    assert len(vertices) == len(sole_polygon(robot("g1").contacts[1].corners_F))
-    np.testing.assert_allclose(vertices[:, 2], 0.05, atol=0.01)
-    # A foot is longer than wide, and is turned to the left here.
-    assert np.ptp(vertices[:, 1]) > np.ptp(vertices[:, 0])
+    steps = np.full((4, 5), np.nan)
+    scene.draw(state("g1", footsteps=steps.ravel().tolist()))
+    assert all(sole.position[2] < -100.0 for soles in scene._planned for sole in soles)
+    steps[0] = 1, 0.4, -0.1, 0.05, 0.5 * np.pi
+    scene.draw(state("g1", footsteps=steps.ravel().tolist()))
+    (hidden, shown), *later = scene._planned
+    np.testing.assert_allclose(shown.position, [0.4, -0.1, 0.05], atol=0.01)
+    np.testing.assert_allclose(shown.wxyz, [np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)], atol=1e-12)
+    assert all(sole.position[2] < -100.0 for sole in (hidden, *(sole for soles in later for sole in soles)))
+    steps[0, 0] = 0
+    scene.draw(state("g1", footsteps=steps.ravel().tolist()))
+    assert shown.position[2] < -100.0
+    assert hidden.position[0] == 0.4
+
+
+def test_an_arm_has_no_planned_footsteps(server):
+    scene = Scene(server, robot("panda"))
+    scene.draw(state("panda"))
+    assert scene._planned == []

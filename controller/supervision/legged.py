@@ -61,7 +61,7 @@ class Legged:
         hands: references of the hands while standing and walking.
         remarks: sentences to the operator about requests that could not be met.
         planned: (nc,) whether each contact should be closed in this tick.
-        footsteps: coming footsteps as in `BrainOutput`.
+        footsteps: coming footsteps as in `Walking`.
         calm: whether no disturbance acts on the robot; set by the caller. During a disturbance the tilt,
             which is temporary, is not integrated, and the tasks of the hands have less weight.
         falling: fall detection and the motion during a fall.

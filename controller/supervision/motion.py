@@ -43,7 +43,7 @@ class Motion(Protocol):
 
     @property
     def footsteps(self) -> Vector:
-        """Coming footsteps as in `BrainOutput`, an array that is updated in place."""
+        """Coming footsteps as in `Walking`, an array that is updated in place."""
         ...
 
     @property

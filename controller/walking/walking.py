@@ -90,7 +90,8 @@ class Walking:
         half_support_m: (2,) reach of the steps ahead and sideways [m].
         xi, xi_des: (2,) estimated and planned DCM in the world [m].
         planned: (2,) flags of the contacts that are planned as closed.
-        footsteps: (STEPS_SHOWN, 5) coming footsteps as planned at lift-off, see `BrainOutput`.
+        footsteps: (STEPS_SHOWN, 5) coming footsteps as planned at lift-off: index of the contact, x, y, z of
+            the sole in the world [m] and yaw [rad]; NaN for none.
         velocity_reference: commanded velocity, as ramped and corrected.
         pace: comparison of the walked distance with the command.
         friction: estimate of the joint friction of swinging legs; None for a robot without this estimate.

@@ -11,6 +11,8 @@ import numpy as np
 import viser
 from numpy.typing import NDArray
 
+from kilohertz.controller.walking.route import STEPS_SHOWN
+from kilohertz.controller.walking.speed import walks
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.view.robot_figure import RobotFigure
@@ -25,7 +27,7 @@ ESTIMATE, REFERENCE, DCM, ZMP, HAND = (
     (204, 121, 167),
     (86, 180, 233),
 )
-PLANNED = (86, 140, 233)
+PLANNED = (30, 100, 230)
 CLOSED, OPEN, FOOTSTEP, FORCE = (0, 158, 115), (170, 170, 170), (120, 140, 170), (213, 94, 0)
 ARROW_M_PER_WEIGHT = 0.5
 """Length of the arrow of a force that carries the whole robot [m]."""
@@ -79,30 +81,6 @@ class Footprints:
         return np.concatenate(vertices).astype(np.float32), np.concatenate(faces)
 
 
-def planned_soles(
-    footsteps: Vector, polygons: list[Vector]
-) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
-    """Returns the soles of planned footsteps as one mesh; a single invisible triangle if there are none.
-
-    Args:
-        footsteps: (n, 5) footsteps: index of the contact, x, y, z [m] and yaw [rad]; NaN for none.
-        polygons: (k, 3) corners of each sole in its contact frame [m].
-    """
-    vertices, faces, first = [], [], 0
-    for foot, x, y, z, yaw in footsteps.tolist():
-        if not math.isfinite(foot):
-            continue
-        polygon = polygons[int(foot)]
-        c, s = math.cos(yaw), math.sin(yaw)
-        turned = polygon @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 0.0]])
-        vertices.append(turned + np.array([x, y, z + ABOVE_GROUND_M]))
-        faces.append(fan(len(polygon)) + np.uint32(first))
-        first += len(polygon)
-    if not vertices:
-        return np.array([FAR] * 3, np.float32), np.array([[0, 1, 2]], np.uint32)
-    return np.concatenate(vertices).astype(np.float32), np.concatenate(faces)
-
-
 class Scene:
     """The 3D view of one robot.
 
@@ -153,8 +131,7 @@ class Scene:
             self._polygon(f"/world/soles/{i}", polygon) for i, polygon in enumerate(self._polygons)
         ]
         self._begin_steps()
-        self._planned: Any = None
-        self._shown_steps: Vector = np.zeros((0, 5))
+        self._planned = [self._planned_soles(row) for row in range(STEPS_SHOWN)] if walks(robot) else []
         self._forces = [self._arrow(f"/world/soles/{i}/force") for i in range(len(self._soles))]
         floating = robot.floating
         self._com = self._ball("com", 0.03, ESTIMATE, visible=floating)
@@ -175,6 +152,25 @@ class Scene:
         return self._server.scene.add_mesh_simple(
             name, vertices, fan(len(polygon)), color=OPEN, opacity=0.8, side="double", cast_shadow=False
         )
+
+    def _planned_soles(self, row: int) -> list[Any]:
+        """Returns a sole of each foot for one of the coming footsteps; it is only moved later."""
+        soles = []
+        for i, polygon in enumerate(self._polygons):
+            level = np.asarray(polygon * np.array([1.0, 1.0, 0.0]), np.float32)
+            soles.append(
+                self._server.scene.add_mesh_simple(
+                    f"/world/planned/{row}/{i}",
+                    level,
+                    fan(len(polygon)),
+                    color=PLANNED,
+                    opacity=0.7,
+                    side="double",
+                    cast_shadow=False,
+                    position=FAR,
+                )
+            )
+        return soles
 
     def _arrow(self, name: str) -> Any:
         return self._server.scene.add_arrows(
@@ -276,24 +272,15 @@ class Scene:
                 ball.position = _place(values["p_WH_des"][3 * i : 3 * i + 3])
 
     def _draw_planned(self, values: Mapping[str, Any]) -> None:
-        """Draws the coming footsteps, where they changed."""
+        """Puts soles on the coming footsteps, and out of sight where there are none."""
         steps = np.reshape(values.get("footsteps", ()), (-1, 5))
-        if np.array_equal(steps, self._shown_steps, equal_nan=True):
-            return
-        self._shown_steps = steps
-        vertices, faces = planned_soles(steps, self._polygons)
-        if self._planned is None:
-            self._planned = self._server.scene.add_mesh_simple(
-                "/world/planned",
-                vertices,
-                faces,
-                color=PLANNED,
-                opacity=0.6,
-                side="double",
-                cast_shadow=False,
-            )
-        else:
-            self._planned.vertices, self._planned.faces = vertices, faces
+        for row, (foot, x, y, z, yaw) in enumerate(steps.tolist()):
+            for contact, sole in enumerate(self._planned[row]):
+                if contact == foot:
+                    sole.position = (x, y, z + 2.0 * ABOVE_GROUND_M)
+                    sole.wxyz = (math.cos(0.5 * yaw), 0.0, 0.0, math.sin(0.5 * yaw))
+                elif sole.position[2] != FAR[2]:
+                    sole.position = FAR
 
     def _draw_contacts(self, values: Mapping[str, Any]) -> None:
         if not self._soles:
