@@ -83,7 +83,8 @@ def row_index(limit: int, d: DualArrays, g: GivingArrays) -> int:
     index = abs(limit) - 1
     first = g.size[COUNTED]
     if first <= index < g.size[FIRST_MOTION]:
-        return first + d.given_span[index - first, SLOT]
+        given: int = first + d.given_span[index - first, SLOT]
+        return given
     return index
 
 
