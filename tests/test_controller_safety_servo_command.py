@@ -84,3 +84,15 @@ def test_damping_holds_the_arm_where_it_is():
     at_stop, at_end = run.history["p_WH_true"][1100].ravel(), run.history["p_WH_true"][-1].ravel()
     assert np.linalg.norm(at_end - at_stop) < 2e-3
     assert np.abs(run.history["v_true"][-50:]).max() < 0.02
+
+
+@pytest.mark.closed_loop
+def test_the_hand_comes_to_rest_at_its_goal():
+    reach = {"hand": "hand", "offset_m": [0, 0.08, 0.05]}
+    commands = [{"at_s": 0, "stand": {}}, {"at_s": 0.1, "reach": reach}]
+    scenario = {"name": "reach", "duration_s": 3, "commands": commands}
+    run = khz.simulate("so101", scenario=scenario, solver="exact", seed=2)
+    wanted = run.history["p_WH_des"][2000:].reshape(-1, 3)
+    off_m = np.linalg.norm(run.history["p_WH_true"][2000:].reshape(-1, 3) - wanted, axis=1)
+    assert off_m.max() < 2e-3
+    assert np.abs(run.history["v_true"][2500:]).max() < 0.2

@@ -381,10 +381,16 @@ def load_gains_located(robot: RobotModel, path: Path) -> tuple[Gains, Positions]
 def suited(robot: RobotModel, gains: Gains) -> Gains:
     """Returns the gains with the defaults of the robot's kind for all values that were left out.
 
-    A robot with a fixed base takes those of `ARM_DEFAULTS`.
+    A robot with a fixed base takes those of `ARM_DEFAULTS`, unless it has position servos: a soft servo is
+    slower than these, and its positions, integrated, need no disturbance observer.
     """
     if robot.floating:
         return gains
+    if robot.servo is not None:
+        estimator, arm = gains.estimator, gains.estimator.arm
+        rate = {"disturbance_per_s": 0.0} if "disturbance_per_s" not in arm.model_fields_set else {}
+        arm = arm.model_copy(update=rate)
+        return gains.model_copy(update={"estimator": estimator.model_copy(update={"arm": arm})})
     given = gains.hand.model_fields_set
     hand = {name: value for name, value in ARM_DEFAULTS.items() if name not in given}
     return gains.model_copy(update={"hand": gains.hand.model_copy(update=hand)})
