@@ -14,6 +14,7 @@ import pinocchio as pin
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.config.yaml_file import Positions
+from kilohertz.robots.model.collision_parts import unknown_parts
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
 from kilohertz.robots.model.frames import frame_id, placements, pose
@@ -217,6 +218,7 @@ class _Build:
         fold = self._fold(q_nominal[nq_base:], lower, upper)
         self._check_links()
         ConfigError.raise_if_any(self.problems)
+        self._refuse(unknown_parts(description, self.links))
         self._refuse(narrow_joints(self.joint_names, lower, upper))
         root_joint = ROOT_JOINT if self.floating else 0
         hand_links = {name: hand.link for name, hand in description.hands.items()}
@@ -475,7 +477,7 @@ class _Build:
 
 def _content(description: RobotDescription) -> dict[str, Any]:
     """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
-    added = {key for key in ("repair_inertia", "forward_rad") if not getattr(description, key)}
+    added = {key for key in ("repair_inertia", "forward_rad", "collision") if not getattr(description, key)}
     return description.model_dump(mode="json", exclude=added)
 
 
