@@ -5,6 +5,7 @@ from __future__ import annotations
 import daqp
 import numpy as np
 
+from kilohertz.controller.problem.clear_arrays import ACTIVE
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE, RES_FINITE, Arrays
 from kilohertz.controller.qp.exact_assembly import N_CONE, N_MOTION, N_ROWS, SOFTENED, ExactArrays, N
 from kilohertz.controller.qp.stages import DAQP_ASSEMBLY, DAQP_FINISH, NOTHING, ROWS, Run
@@ -131,6 +132,9 @@ class DaqpBackend:
         sense[:] = 0
         motion = na - first
         sense[motion : motion + int(p.size[N_MOTION])] = _EQUALITY
+        near = int(self._arrays.clear.size[ACTIVE])
+        if near and last == na + int(p.size[N_ROWS]):  # the clearance rows come last, and may be violated
+            sense[-near:] = _SOFT
         if soft:
             sense[:na] = _SOFT
             sense[na + int(p.size[N_CONE]) :] = _SOFT
