@@ -5,6 +5,7 @@ from __future__ import annotations
 import bodies
 import numpy as np
 
+from kilohertz.robots.clearance.body_capsules import body_shapes
 from kilohertz.robots.clearance.clearance import clearance_of
 from kilohertz.robots.clearance.pairs import find_pairs, joints_between
 
@@ -32,8 +33,9 @@ def test_arms_and_body_of_a_biped_are_pairs_and_neighbours_are_not() -> None:
 def test_ignored_pairs_are_left_out() -> None:
     robot = bodies.robot("ur5")
     body = clearance_of(robot).body
-    whole = find_pairs(robot, body, 0.01, ())
+    shapes = body_shapes(robot)
+    whole = find_pairs(robot, body, shapes, 0.01, ())
     first, second = (body.parts[i] for i in whole.parts[0])
-    fewer = find_pairs(robot, body, 0.01, [(second, first)])
+    fewer = find_pairs(robot, body, shapes, 0.01, [(second, first)])
     assert len(fewer.parts) == len(whole.parts) - 1
     np.testing.assert_array_equal(fewer.parts, whole.parts[1:])

@@ -66,8 +66,8 @@ class Clear(NamedTuple):
     acceleration of each part, the centre of its ball with its velocity, world axes; the fastest speed of its
     rotation [m/s]; 1 if its capsules have been placed in this tick."""
     placed: Floats
-    """(n, PLACED_SIZE) end points of each segment in the world, radius, middle of the segment, and radius of a
-    ball around the capsule [m]."""
+    """(n, PLACED_SIZE) end points of each segment in the world, radius, middle of the segment, and radius of
+    a ball around the capsule [m]."""
     found: Floats
     """(ROWS_PER_PAIR + 1, ROW_SIZE) rows of the pair that is being examined; the last one is scratch."""
     row: Floats

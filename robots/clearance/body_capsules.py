@@ -67,14 +67,14 @@ class BodyCapsules:
         return a, b
 
 
-def fit_body(robot: RobotModel) -> BodyCapsules:
-    """Returns capsules that cover the geometry of every part.
+def fit_body(robot: RobotModel, shapes: Shapes) -> BodyCapsules:
+    """Returns capsules that cover the geometry of every part. The result is the same in every run.
 
-    A link has its collision geometry, and if it has none, its visual geometry; a sole is a plate in addition.
-    The result is the same in every run.
+    Args:
+        robot: the robot.
+        shapes: the shapes of its links, see `body_shapes`.
     """
     model = robot.pin_model
-    shapes = body_shapes(robot)
     parts, joints, first, bare = [], [], [0], []
     members: list[tuple[str, ...]] = []
     capsules: list[Capsule] = []
@@ -110,7 +110,10 @@ def _name(robot: RobotModel, links: list[str]) -> str:
 
 
 def body_shapes(robot: RobotModel) -> Shapes:
-    """Returns the shapes that stand for each link, by the name of the link."""
+    """Returns the shapes that stand for each link, by the name of the link.
+
+    These are its collision geometry, or if it has none, its visual geometry; a sole is a plate in addition.
+    """
     shapes = dict(link_shapes(robot))
     moving = {frame.name for frame in robot.pin_model.frames if frame.type == pin.FrameType.BODY}
     for link, visual in visual_shapes(robot, moving - set(shapes)).items():

@@ -20,7 +20,7 @@ import numpy as np
 import pinocchio as pin
 import scipy
 
-from kilohertz.robots.clearance.body_capsules import BodyCapsules, fit_body
+from kilohertz.robots.clearance.body_capsules import BodyCapsules, body_shapes, fit_body
 from kilohertz.robots.clearance.pairs import Pairs, find_pairs
 from kilohertz.robots.clearance.segments import nearest_points
 from kilohertz.robots.compile.cached_entry import DIGEST_LENGTH, cache_folder
@@ -92,23 +92,30 @@ class Clearance:
         names = self.body.parts[first], self.body.parts[second]
         return Nearest(float(distance[at]), float(spare[at]), names)
 
-    def inside(self, p_B: Floats, part: str, q: Floats) -> str:
-        """Returns the name of the part that contains a point, other than `part` and its neighbours, or "".
+    def inside(self, p_B: Floats, hand: str) -> str:
+        """Returns the name of the part of the trunk that contains a goal of a hand, or "".
+
+        Parts of the trunk are those from the base to the trunk that the hand can touch. Limbs are left out,
+        because they can make room.
 
         Args:
-            p_B: (3,) point in the base frame, or in the world for a fixed base [m].
-            part: name of the hand whose goal the point is.
-            q: (nq,) configuration, in pinocchio's convention.
+            p_B: (3,) goal in the base frame, or in the world for a fixed base [m].
+            hand: name of the hand.
         """
-        a, b = self._ends_in_base(q)
+        robot, body = self.robot, self.body
+        own = body.index(hand)
+        trunk = robot.description.trunk
+        upto = robot.pin_model.frames[robot.pin_model.getBodyId(trunk)].parentJoint if trunk else 0
+        joints = {0, int(robot.floating), *robot.pin_model.supports[upto]}
+        near = {i for pair in self.pairs.parts.tolist() if own in pair for i in pair}
+        solid = {i for i in near - {own} if int(body.joint[i]) in joints}
+        a, b = self._ends_in_base(robot.q_nominal)
         point = np.asarray(p_B, float)
-        near, _ = nearest_points(a, b, point, point)
-        gap = np.linalg.norm(near - point, axis=1) - self.body.radius_m
-        own = self.body.index(part)
-        with_part = {int(i) for pair in self.pairs.parts.tolist() if own in pair for i in pair} - {own}
-        at = self.body.part_of
-        hit = [i for i in np.flatnonzero(gap < 0.0) if int(at[i]) in with_part]
-        return self.body.parts[int(at[min(hit, key=lambda i: gap[i])])] if hit else ""
+        nearest, _ = nearest_points(a, b, point, point)
+        gap = np.linalg.norm(nearest - point, axis=1) - body.radius_m
+        at = body.part_of
+        hit = [i for i in np.flatnonzero(gap < 0.0) if int(at[i]) in solid]
+        return body.parts[int(at[min(hit, key=lambda i: gap[i])])] if hit else ""
 
     def _measure(self, q: Floats) -> tuple[Floats, Floats]:
         """Returns distance and spare distance of each pair of capsules [m]."""
@@ -182,9 +189,10 @@ def _load(robot: RobotModel) -> Clearance:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     started_s = time.monotonic()
-    body = fit_body(robot)
+    shapes = body_shapes(robot)
+    body = fit_body(robot, shapes)
     rules = robot.description.collision or CollisionDescription()
-    found = Clearance(robot, body, find_pairs(robot, body, rules.margin_m, rules.ignore))
+    found = Clearance(robot, body, find_pairs(robot, body, shapes, rules.margin_m, rules.ignore))
     if time.monotonic() - started_s > _SLOW_S:
         partial = kept.with_suffix(f".{time.monotonic_ns()}.part")
         try:

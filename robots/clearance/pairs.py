@@ -11,6 +11,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.robots.clearance.body_capsules import BodyCapsules
+from kilohertz.robots.clearance.link_shapes import Shape, Shapes
 from kilohertz.robots.clearance.segments import nearest_points
 from kilohertz.robots.model.kin import Floats, Ints
 from kilohertz.robots.model.robot_model import RobotModel
@@ -23,16 +24,25 @@ _ALWAYS, _ALWAYS_NEAR = 0.9, 0.4
 The second value is for parts with at most _NEAR_JOINTS joints between them."""
 _NEIGHBOURS, _NEAR_JOINTS = 1, 2
 """Parts with at most _NEIGHBOURS joints between them touch by design, those with _NEAR_JOINTS may do so."""
-_SLACK_M = 0.015
-"""Distance by which a pair that is close in the nominal posture may come closer than there [m]."""
+_SLACK_M, _MOST_SLACK_M = 0.008, 0.03
+"""Capsules that are near in the nominal posture may come nearer than there by _SLACK_M [m]. Those of two legs
+may do so by the distance of their convex hulls less the margin, up to
+_MOST_SLACK_M [m]."""
+_HULL_STEPS = 300
+"""Steps towards the distance of two convex hulls; it is then within 1 mm."""
 _DEEPEST_M = -0.03
 """A pair whose capsules overlap by more in the nominal posture is left out; the capsules of parts with few
 joints between them must not overlap at all [m]."""
 
 _BRAKING_SHARE = 0.4
 """Fraction of the deceleration available at the torque limits that braking relies on."""
-_BRAKING_M_S2 = (3.0, 20.0)
-"""Bounds of the deceleration that braking relies on [m/s^2]."""
+_BRAKING_M_S2, _LEG_BRAKING_M_S2 = (3.0, 40.0), (3.0, 80.0)
+"""Bounds of the deceleration that braking relies on, for any two parts and for two legs [m/s^2]."""
+_LEVERAGE_M_S2 = 5.0
+"""Parts with few joints between them that brake with less are left out: they hardly move apart [m/s^2]."""
+_LEGS_OVERLAP_M = 0.02
+"""Overlap that the capsules of two legs may have, because legs pass each other closely in steps to the side and
+capsules stand out beyond them [m]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +62,11 @@ class Pairs:
 
 
 def find_pairs(
-    robot: RobotModel, body: BodyCapsules, margin_m: float, ignored: Collection[tuple[str, str]]
+    robot: RobotModel,
+    body: BodyCapsules,
+    shapes: Shapes,
+    margin_m: float,
+    ignored: Collection[tuple[str, str]],
 ) -> Pairs:
     """Returns the pairs that can touch, and do not touch by design.
 
@@ -62,6 +76,7 @@ def find_pairs(
     Args:
         robot: the robot.
         body: its capsules.
+        shapes: the shapes of its links, by the names of the links.
         margin_m: distance that is kept between two parts [m].
         ignored: pairs of links that may touch.
     """
@@ -75,18 +90,36 @@ def find_pairs(
     postures = _postures(robot)
     distances = _distances(robot, body, candidates, postures)
     kept, least, braking = [], [], []
+    legs = _legs(robot, body)
     for pair, distance in zip(candidates, distances, strict=True):
         nominal, sampled = float(distance[0]), distance[1:]
-        low = min(margin_m, nominal - _SLACK_M)
+        two_legs = legs.issuperset(pair)
+        low = min(margin_m, -_LEGS_OVERLAP_M) if two_legs else margin_m
+        if nominal - _MOST_SLACK_M < margin_m:
+            spare = _hull_distance(robot, body, shapes, pair) - margin_m if two_legs else 0.0
+            low = min(low, nominal - min(max(spare, _SLACK_M), _MOST_SLACK_M))
         near = joints_between(robot.pin_model, *body.joint[list(pair)]) <= _NEAR_JOINTS
         always, deepest = (_ALWAYS_NEAR, 0.0) if near else (_ALWAYS, _DEEPEST_M)
-        if sampled.min() > _NEVER_M or (sampled < low).mean() > always or low < deepest:
+        if sampled.min() > _NEVER_M or (sampled < low).mean() > always or nominal < deepest:
             continue
+        at = int(np.argmin(np.abs(distance - max(low, margin_m))))
+        deceleration = _braking(robot, body, pair, postures[at])
+        if near and deceleration < _LEVERAGE_M_S2:
+            continue
+        low_m_s2, high_m_s2 = _LEG_BRAKING_M_S2 if two_legs else _BRAKING_M_S2
         kept.append(pair)
         least.append(low)
-        at = int(np.argmin(np.abs(distance - max(low, margin_m))))
-        braking.append(_braking(robot, body, pair, postures[at]))
+        braking.append(min(max(deceleration, low_m_s2), high_m_s2))
     return Pairs(np.array(kept, np.int64).reshape(-1, 2), np.array(least), np.array(braking))
+
+
+def _legs(robot: RobotModel, body: BodyCapsules) -> set[int]:
+    """Returns the parts between the base and a sole."""
+    model = robot.pin_model
+    joints = {
+        j for contact in robot.contacts for j in model.supports[model.frames[contact.frame_id].parentJoint]
+    }
+    return {i for i, joint in enumerate(body.joint.tolist()) if joint in joints and joint > 1}
 
 
 def joints_between(model: pin.Model, first: int, second: int) -> int:
@@ -133,6 +166,36 @@ def _distances(
     return found
 
 
+def _hull_distance(robot: RobotModel, body: BodyCapsules, shapes: Shapes, pair: tuple[int, int]) -> float:
+    """Returns the distance of the shapes of two parts in the nominal posture [m]; meshes as convex hulls."""
+    model = robot.pin_model
+    data = model.createData()
+    pin.framesForwardKinematics(model, data, robot.q_nominal)
+    placed = []
+    for part in pair:
+        poses = [(data.oMf[model.getBodyId(link)], link) for link in body.members[part]]
+        placed.append([s.moved(M.rotation, M.translation) for M, link in poses for s in shapes.get(link, ())])
+    return min(_gap(one, other) for one in placed[0] for other in placed[1])
+
+
+def _gap(one: Shape, other: Shape) -> float:
+    """Returns the distance of two convex shapes [m].
+
+    Source: Gilbert, "An iterative procedure for computing the minimum of a quadratic form on a convex set",
+    SIAM Journal on Control 4, 1966.
+    """
+    x = one.points_L.mean(axis=0) - other.points_L.mean(axis=0)
+    for _ in range(_HULL_STEPS):
+        a = one.points_L[int(np.argmin(one.points_L @ x))]
+        b = other.points_L[int(np.argmax(other.points_L @ x))]
+        to = a - b - x
+        share = -float(x @ to) / max(float(to @ to), 1e-18)
+        if share <= 0.0:
+            break
+        x = x + min(share, 1.0) * to
+    return float(np.linalg.norm(x)) - one.radius_m - other.radius_m
+
+
 def _braking(robot: RobotModel, body: BodyCapsules, pair: tuple[int, int], q: Floats) -> float:
     """Returns the deceleration of two parts towards each other that their joints can produce [m/s^2]."""
     model = robot.pin_model
@@ -155,8 +218,7 @@ def _braking(robot: RobotModel, body: BodyCapsules, pair: tuple[int, int], q: Fl
     row -= n @ (_point_jacobian(model, data, body.joint[pair[0]], p))
     effect = np.linalg.solve(M, row)[robot.n_base :]
     limit = robot.torque_limit_Nm
-    most = _BRAKING_SHARE * float(np.abs(effect) @ np.minimum(limit, 1e6))
-    return min(max(most, _BRAKING_M_S2[0]), _BRAKING_M_S2[1])
+    return _BRAKING_SHARE * float(np.abs(effect) @ np.minimum(limit, 1e6))
 
 
 def _point_jacobian(model: pin.Model, data: pin.Data, joint: int, p: Floats) -> Floats:
