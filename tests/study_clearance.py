@@ -148,7 +148,7 @@ def reaches(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def goal(robot: RobotModel, hand: str, rng: np.random.Generator) -> list[float]:
-    """A random place for a hand in the base: around the shoulders, in front of, beside and across the body."""
+    """A random place for a hand in the base: around the shoulders, in front, beside and across the body."""
     side = -1.0 if hand.startswith("right") else 1.0
     size = 1.0 if robot.name == "g1" else 1.4
     x, y, z = rng.uniform(-0.1, 0.4), rng.uniform(-0.15, 0.4), rng.uniform(-0.15, 0.45)

@@ -88,7 +88,7 @@ def test_distances_are_those_of_set_up_and_only_near_pairs_have_rows() -> None:
         _, spare = body.clearance._measure(q)
         rows = clear.row[:active]
         assert np.abs((rows[:, DISTANCE] - rows[:, LEAST])[:, None] - spare[None]).min(axis=1).max() < 1e-9
-    body.update(body.robot.q_nominal, np.zeros(body.robot.nv))
+    body.update(body.robot.q_nominal.copy(), np.zeros(body.robot.nv))
     assert (clear.row[: clear.size[ACTIVE], BOUND] > 0.0).all()
 
 

@@ -201,7 +201,7 @@ def judge(row: Floats, least: float, deceleration: float) -> bool:
     bound = braking(left, speed, deceleration, _RATE_PER_S)
     row[BOUND] = max(bound, -_HARDEST * deceleration)
     ahead = max(speed, 0.0)
-    return left < _NEAR_M + ahead * _NEAR_S + ahead * ahead / (2.0 * deceleration)
+    return bool(left < _NEAR_M + ahead * _NEAR_S + ahead * ahead / (2.0 * deceleration))
 
 
 @inner_kernel

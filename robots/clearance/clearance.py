@@ -213,10 +213,10 @@ def _to_json(found: Clearance) -> dict[str, Any]:
 
 def _from_json(robot: RobotModel, kept: dict[str, Any]) -> Clearance:
     body, pairs = kept["body"], kept["pairs"]
-    arrays = {key: np.array(body[key], kind) for key, kind in _FIELDS.items()}
+    arrays: dict[str, Any] = {key: np.array(body[key], kind) for key, kind in _FIELDS.items()}
     for key in ("a", "b"):
         arrays[key] = arrays[key].reshape(-1, 3)
-    found = {key: np.array(pairs[key], kind) for key, kind in _PAIR_FIELDS.items()}
+    found: dict[str, Any] = {key: np.array(pairs[key], kind) for key, kind in _PAIR_FIELDS.items()}
     found["parts"] = found["parts"].reshape(-1, 2)
     members = tuple(tuple(links) for links in body["members"])
     return Clearance(

@@ -24,15 +24,15 @@ _ALWAYS, _ALWAYS_NEAR = 0.9, 0.4
 The second value is for parts with at most _NEAR_JOINTS joints between them."""
 _NEIGHBOURS, _NEAR_JOINTS = 1, 2
 """Parts with at most _NEIGHBOURS joints between them touch by design, those with _NEAR_JOINTS may do so."""
-_SLACK_M, _MOST_SLACK_M = 0.008, 0.03
-"""Capsules that are near in the nominal posture may come nearer than there by _SLACK_M [m]. Those of two legs
-may do so by the distance of their convex hulls less the margin, up to
-_MOST_SLACK_M [m]."""
+_OVERLAP_SLACK_M, _SLACK_M, _MOST_SLACK_M, _LEGS_SLACK_M = 0.004, 0.008, 0.015, 0.03
+"""Capsules that are near in the nominal posture may come nearer than there by the distance of their hulls
+less the margin: at least by _SLACK_M, at most by _MOST_SLACK_M, or by _LEGS_SLACK_M for two legs. Capsules
+that overlap there may do so by _OVERLAP_SLACK_M [m]."""
 _HULL_STEPS = 300
 """Steps towards the distance of two convex hulls; it is then within 1 mm."""
 _DEEPEST_M = -0.03
-"""A pair whose capsules overlap by more in the nominal posture is left out; the capsules of parts with few
-joints between them must not overlap at all [m]."""
+"""A pair whose capsules overlap by more in the nominal posture is left out. Parts with few joints between
+them are left out if they are nearer than _NEVER_M there [m]."""
 
 _BRAKING_SHARE = 0.4
 """Fraction of the deceleration available at the torque limits that braking relies on."""
@@ -40,9 +40,9 @@ _BRAKING_M_S2, _LEG_BRAKING_M_S2 = (3.0, 40.0), (3.0, 80.0)
 """Bounds of the deceleration that braking relies on, for any two parts and for two legs [m/s^2]."""
 _LEVERAGE_M_S2 = 5.0
 """Parts with few joints between them that brake with less are left out: they hardly move apart [m/s^2]."""
-_LEGS_OVERLAP_M = 0.02
-"""Overlap that the capsules of two legs may have, because legs pass each other closely in steps to the side and
-capsules stand out beyond them [m]."""
+_LEGS_NEARER_M = 0.03
+"""Distance by which the capsules of two legs may be nearer than the margin [m]: legs pass each other closely
+in steps to the side, and capsules stand out beyond them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +94,14 @@ def find_pairs(
     for pair, distance in zip(candidates, distances, strict=True):
         nominal, sampled = float(distance[0]), distance[1:]
         two_legs = legs.issuperset(pair)
-        low = min(margin_m, -_LEGS_OVERLAP_M) if two_legs else margin_m
-        if nominal - _MOST_SLACK_M < margin_m:
-            spare = _hull_distance(robot, body, shapes, pair) - margin_m if two_legs else 0.0
-            low = min(low, nominal - min(max(spare, _SLACK_M), _MOST_SLACK_M))
+        low = margin_m - _LEGS_NEARER_M if two_legs else margin_m
+        if nominal - _LEGS_SLACK_M < margin_m:
+            spare = _hull_distance(robot, body, shapes, pair) - margin_m
+            most = _LEGS_SLACK_M if two_legs else _MOST_SLACK_M
+            slack = min(max(spare, _SLACK_M), most) if two_legs or nominal > 0.0 else _OVERLAP_SLACK_M
+            low = min(low, nominal - slack)
         near = joints_between(robot.pin_model, *body.joint[list(pair)]) <= _NEAR_JOINTS
-        always, deepest = (_ALWAYS_NEAR, 0.0) if near else (_ALWAYS, _DEEPEST_M)
+        always, deepest = (_ALWAYS_NEAR, _NEVER_M) if near else (_ALWAYS, _DEEPEST_M)
         if sampled.min() > _NEVER_M or (sampled < low).mean() > always or nominal < deepest:
             continue
         at = int(np.argmin(np.abs(distance - max(low, margin_m))))

@@ -21,9 +21,11 @@ def unknown_parts(
     if collision is None:
         return
     known = [*description.hands, *links]
-    places = [(("ignore",), name) for pair in collision.ignore for name in pair]
+    places: list[tuple[tuple[str, ...], str]] = [
+        (("ignore",), name) for pair in collision.ignore for name in pair
+    ]
     for plane, given in collision.planes.items():
-        places += [(("planes", plane, "parts"), name) for name in given.parts]  # type: ignore[arg-type]
+        places += [(("planes", plane, "parts"), name) for name in given.parts]
     for loc, name in places:
         if name not in known:
             hint = did_you_mean(name, known)
