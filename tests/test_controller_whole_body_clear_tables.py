@@ -48,7 +48,7 @@ def test_a_plane_has_rows_at_its_height_and_is_named() -> None:
     found = above(0.3)
     body = bodies.whole_body(found.robot, clearance=found)
     clear, rng = body.arrays.clear, np.random.default_rng(0)
-    q = found.robot.q_nominal
+    q = found.robot.q_nominal.copy()
     a, b = found._ends_in_base(q)
     hand = found.body.index("hand")
     own = slice(found.body.first[hand], found.body.first[hand + 1])
