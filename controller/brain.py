@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from kilohertz.controller.safety.servo_command import ServoCommand
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
@@ -29,7 +31,7 @@ from kilohertz.controller.supervision.request import RequestRow, same_motion
 from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
-from kilohertz.controller.whole_body.explain import missed_rows
+from kilohertz.controller.whole_body.explain import told
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
 from kilohertz.estimators.payload_kernels import Soles
@@ -86,59 +88,6 @@ class Estimator(Protocol):
         ...
 
 
-class BrainOutput:
-    """Result of a step: the command, and the quantities that explain it; one object, overwritten each tick.
-
-    Attributes:
-        command: the command row.
-        state: state of the supervisor; "damping" is latched.
-        reason: why the joints are damped, one sentence; "" in every other state.
-        behaviour: name of the behaviour that was requested last.
-        behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
-        rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
-        remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the constraints that could not be satisfied when limits were last softened.
-        qp_iterations: number of iterations of the solver.
-        dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
-            friction cones in the tick's solution [N].
-        p_WC, v_WC: (3,) estimated position and velocity of the centre of mass [m, m/s].
-        p_WC_des, v_WC_des: (3,) desired position and velocity of the centre of mass [m, m/s].
-        p_WS: (3,) estimated middle of the soles [m].
-        zmp_des: (2,) zero-moment point of the contact wrenches in the solution [m].
-        w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
-        tau: (na,) torque after the guard [Nm].
-        p_RC: (3,) estimated vector from the centre of mass of the robot alone to that with its payload, in
-            world axes [m].
-        payload_kg: estimated mass of the payload [kg]; NaN for a fixed base.
-        payload_p_BP_m: (3,) estimated position of the payload in the base [m]; its height is NaN.
-        p_WH_des: (nh, 3) reference position of each hand [m].
-        hand_active: (nh,) whether each hand has a reference.
-    """
-
-    def __init__(self, robot: RobotModel) -> None:
-        self.command = robot.new_command_row()
-        self.state = "idle"
-        self.reason = ""
-        self.behaviour, self.behaviour_state = "", ""
-        self.rung = SOLVED
-        self.remark = ""
-        self.missed: tuple[str, ...] = ()
-        self.qp_iterations = 0
-        self.dynamics_residual_N = 0.0
-        self.cone_violation_N = 0.0
-        self.p_WC, self.v_WC = np.zeros(3), np.zeros(3)
-        self.p_WC_des, self.v_WC_des = np.zeros(3), np.zeros(3)
-        self.p_WS = np.zeros(3)
-        self.zmp_des = np.zeros(2)
-        self.w_F = np.zeros((len(robot.contacts), 6))
-        self.tau = np.zeros(robot.na)
-        self.p_RC = np.zeros(3)
-        self.payload_kg = math.nan
-        self.payload_p_BP_m = np.full(3, math.nan)
-        self.p_WH_des = np.zeros((len(robot.hands), 3))
-        self.hand_active = np.zeros(len(robot.hands), dtype=bool)
-
-
 class Brain:
     """Estimator and controller of one robot.
 
@@ -163,11 +112,9 @@ class Brain:
         self._dt = dt_s
         own = [task.name for task in behaviour_tasks(robot, gains)]
         self.body = whole_body(robot, gains, self._tasks(gains), gains.solver, own)
-        self.motion: Motion = (
-            Legged(robot, gains, self.body, estimator.contact, streams, dt_s)
-            if robot.floating
-            else Arm(robot, gains, self.body, streams, dt_s)
-        )
+        self._arm = None if robot.floating else Arm(robot, gains, self.body, streams, dt_s)
+        self.motion: Motion = self._arm or Legged(robot, gains, self.body, estimator.contact, streams, dt_s)
+        self._update_model = self.body.update if self._arm is None else self._update_arm
         self._streams = streams
         self.supervisor = Supervisor()
         self._gains = gains
@@ -179,6 +126,8 @@ class Brain:
         self._useful_tau = np.zeros(robot.na)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
+        self._servos = ServoCommand(robot, robot.servo) if robot.servo is not None else None
+        self._finish = self._report if self._servos is None else self._command_servos
         self._falling = self.motion.falling
         self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
@@ -187,9 +136,8 @@ class Brain:
         self._request: RequestRow | None = None
         self._compared: RequestRow | None = None
         self._last_t = self._reset_t = 0.0
-        self._bad_samples = 0
+        self._bad_samples, self._period = 0, dt_s
         self._watch = SensorWatch(robot)
-        self._period = dt_s
         # NaN is valid for an unknown torque and for the force of a contact without a sensor.
         ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
         names = [name for name, _ in robot.new_sensor_row().fields]
@@ -199,8 +147,7 @@ class Brain:
         self._ignored = getattr(estimator, "outside_ignored", None)
         self._ignored_told = 0
         self._stamps = SamplePeriod(dt_s)
-        self._hold_q = np.zeros(robot.na)
-        self._tau_before = np.zeros(robot.na)
+        self._hold_q, self._tau_before = np.zeros((2, robot.na))
         self._faded = 0.0
         load_pending()
 
@@ -212,6 +159,7 @@ class Brain:
     def _show(self) -> None:
         """Makes the output refer to arrays of the controller, so that they need not be copied every tick."""
         self.output.p_WH_des, self.output.hand_active = self.motion.hands.p_WH_des, self.motion.hands.active
+        self.output.footsteps = self.motion.footsteps
         if self.robot.floating:
             output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
             output.p_WC, output.v_WC = kin.p_WC, kin.v_WC
@@ -219,12 +167,17 @@ class Brain:
             output.w_F, output.zmp_des = solution.wrench, solution.zmp
         if self._payload is not None:
             self.output.payload_p_BP_m = self._payload.p_BP_m
+        elif self._arm is not None and self._arm.hand_load is not None:
+            self.output.payload_p_BP_m = self._arm.hand_load.p_WL_m
+            self.output.w_H = self._arm.hand_load.w_H.reshape(1, 6)
 
     def _tasks(self, gains: Gains) -> list[Task]:
         return legged_tasks(self.robot, gains) if self.robot.floating else arm_tasks(self.robot, gains)
 
     def _retune(self, gains: Gains) -> None:
-        self.body.retune(self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(gains))
+        self.body.retune(
+            self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(self.robot, gains)
+        )
         self.motion.retune(gains)
 
     def reset(self, sensors: SensorRow) -> None:
@@ -242,13 +195,14 @@ class Brain:
         self.body.update(self.estimator.q_O, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
+        if self._servos is not None:
+            self._servos.reset(sensors.q)
         self.tuning.reset()
         self.motion.start()
         self._request = self._compared = None
         self._last_t = self._reset_t = float(sensors.t_s[0])
-        self._bad_samples = 0
+        self._bad_samples = self._ignored_told = 0
         self._watch.reset()
-        self._ignored_told = 0
         self._stamps.reset()
         self.supervisor.handle(ARM)
         self._show_state()
@@ -288,7 +242,7 @@ class Brain:
         dt = self._estimate(sensors)
         self._period = dt
         mark(ESTIMATE)
-        self.body.update(self.estimator.q_O, self.estimator.v)
+        self._update_model(self.estimator.q_O, self.estimator.v)
         mark(KINEMATICS)
         self._decide(request, dt)
         self.body.assemble()
@@ -375,6 +329,12 @@ class Brain:
             self._damp(f"{_BAD_SAMPLES} sensor samples in a row {why}")
         return self._dt
 
+    def _update_arm(self, q: Vector, v: Vector) -> None:
+        """Computes kinematics and dynamics of an arm, which contain what its model leaves out."""
+        assert self._arm is not None
+        self.body.update(q, v)
+        self._arm.observe(self._period)
+
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:
             self._request = request
@@ -421,10 +381,11 @@ class Brain:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
         if output.rung == SOFTENED and rung_before == SOLVED:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
-            output.missed = tuple(missed_rows(self.body)[:_NAMES_TOLD])
+            output.missed = told(self.body, _NAMES_TOLD)
         if output.rung == DAMPING:
-            missed = f"; violated first: {', '.join(output.missed)}" if output.missed else ""
-            self._damp(f"no solution of the whole-body problem{missed}")
+            rows = ", ".join(output.missed)
+            why = f"; constraints that contradicted each other, and by how much: {rows}" if rows else ""
+            self._damp(f"no solution of the whole-body problem{why}")
 
     def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
@@ -448,7 +409,7 @@ class Brain:
         command.tau_ff[:] = output.tau
         command.seq[0] += 1.0
         command.t_s[0] = self._last_t
-        self._report()
+        self._finish()
 
     def _fade_into_damping(self) -> None:
         output, command = self.output, self.output.command
@@ -471,6 +432,13 @@ class Brain:
         kind, calm, active = self.motion.motion_kind(), not self.motion.disturbed, self.supervisor.controls
         self.tuning.judge(v, output.tau, limit, solved, off_m, kind=kind, calm=calm, active=active)
 
+    def _command_servos(self) -> None:
+        assert self._servos is not None
+        output, moves = self.output, self.output.rung <= SOFTENED and self.output.state != DAMPED
+        dt = self._period if moves else 0.0
+        self._servos.command(output.command, output.tau, self.body.solution.vdot, self.body.arrays.kin.q, dt)
+        self._report()
+
     def _report(self) -> None:
         output, motion = self.output, self.motion
         output.remark = motion.remarks.last
@@ -482,6 +450,10 @@ class Brain:
                 self._payload.update(self._without_friction(), self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg
+        elif self._arm is not None:
+            followed = output.rung < GRAVITY and output.state != DAMPED
+            self._arm.disturbance.sent(output.tau, followed)
+            output.payload_kg = self._arm.payload_kg
 
     def _without_friction(self) -> Vector:
         """Returns the torque that moves the robot: `tau` without the compensation of joint friction [Nm]."""

@@ -17,8 +17,8 @@ from kilohertz.sim.scenario import (
     trunk_link,
 )
 
-FOR_ARMS = {"default-arm", "stand", "payload-hands"}
-FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm"}
+FOR_ARMS = {"default-arm", "circle", "stand", "payload-hands", "reach"}
+FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "default-arms", "circle", "reach"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -45,9 +45,9 @@ def test_every_shipped_scenario_that_suits_a_robot_loads_for_it(name):
 
 def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
-        "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
+        "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points", "step",
+        "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach",
     }  # fmt: skip
 
 
@@ -63,6 +63,7 @@ def test_a_robot_without_a_scenario_gets_one_that_it_can_do():
     [
         ("gripper: {link: panda_hand_tcp}", "default-arm"),
         ("left: {link: panda_leftfinger}\n  right: {link: panda_rightfinger}", "stand"),
+        ("left_hand: {link: panda_leftfinger}\n  right_hand: {link: panda_rightfinger}", "default-arms"),
     ],
 )
 def test_an_arm_of_ones_own_gets_one_too_whatever_its_hands_are_called(tmp_path, hands, expected):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -23,6 +23,7 @@ from kilohertz.robots.model.rows import Vector
 
 if TYPE_CHECKING:
     from kilohertz.controller.gains.schema import Gains
+    from kilohertz.controller.joint_motion.joint_lead import JointLead
     from kilohertz.controller.motion.posture_reference import PostureReference
     from kilohertz.controller.motion.remarks import Remarks
     from kilohertz.controller.upper_body.hands import Hands
@@ -126,6 +127,26 @@ class UpperBodyParameters(BehaviourParameters):
     gaze: GazeTarget | None = None
 
 
+class Calibrates(Protocol):
+    """Moves the joints of an arm one by one, and calibrates the estimate of its hand's load meanwhile."""
+
+    def begin(self) -> Vector:
+        """Begins a calibration.
+
+        Returns:
+            (n,) reference of the joint positions [rad], initially the present ones; to be written each tick.
+        """
+        ...
+
+    def end(self, completed: bool) -> None:
+        """Ends the calibration; the hand holds its pose again.
+
+        Args:
+            completed: whether the motion was completed; if not, nothing is learnt from it.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     """The parts of the controller that a behaviour may use.
@@ -137,6 +158,9 @@ class Context:
         hands: references of the hands.
         remarks: sentences to the operator about requests that could not be met.
         walking: the walking controller; None for a robot that does not walk.
+        joints: planned motions of the joints of an arm; None for other robots.
+        calibration: estimator of the load of the hand, and motion of the joints to calibrate it; None for a
+            robot that has none.
         begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
             controller chooses; for behaviours with `Legs.STEP`.
     """
@@ -148,6 +172,8 @@ class Context:
     remarks: Remarks
     walking: Walking | None
     begin_walk: Callable[[Vector | None], None]
+    joints: JointLead | None = None
+    calibration: Calibrates | None = None
 
 
 class Behaviour:
@@ -204,7 +230,11 @@ class Behaviour:
         Args:
             robot: the robot.
             parameters: an object of `Parameters` that `check` has accepted.
-            payload: output: vectors by name of field, initially zero.
+            payload: output: vectors by name of field, initially zero; the field `plan_start`, if the
+                behaviour has it, holds the state of the joints in which the behaviour begins.
+
+        Raises:
+            BehaviourError: as `check`, for what only the state of the robot decides.
         """
         for name, _ in cls.fields:
             payload[name][:] = np.asarray(getattr(parameters, name), dtype=np.float64)

@@ -10,6 +10,8 @@ from kilohertz.controller.behaviours.base import Context, Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
 from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.joint_motion.joint_lead import JointLead
+from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, JointState
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
@@ -18,11 +20,15 @@ from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
+from kilohertz.controller.upper_body.hand_targets import FREE, TARGET_FRAME
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.arm_disturbance import ArmDisturbance
+from kilohertz.estimators.hand_load import HandLoad
 from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _HELD_POSTURE_WEIGHT = 0.01
 """Relative weight of the posture for a robot with hands; the posture then only acts in their null space."""
@@ -33,6 +39,10 @@ def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Returns every task that an arm may enable."""
     posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
     return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains)]
+
+
+def _has_target(request: RequestRow) -> bool:
+    return bool((request.hand_targets[:, TARGET_FRAME] != FREE).any())
 
 
 class Arm:
@@ -53,6 +63,7 @@ class Arm:
     """
 
     p_WC_des = v_WC_des = p_WS = _NOWHERE
+    footsteps = np.zeros((0, 5))
     velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
     disturbed = False
@@ -75,16 +86,34 @@ class Arm:
         self._joints: JointStream | None = None
         if streams is not None:
             self._joints = JointStream(robot, gains, streams, range(robot.na), dt_s)
-        self._posture = body.reference("posture")
+        self._posture, self._posture_gain = body.reference("posture"), body.gain("posture")
         self._posture[: robot.na] = robot.q_nominal
         self._reference = PostureReference()
         self._heading = np.eye(3)
         self._t_s = 0.0
         self._posture_part = self._held_part = _HELD_POSTURE_WEIGHT if robot.hands else 1.0
         self._rest = RestDetector(body)
+        self.disturbance = ArmDisturbance(robot, body.arrays.kin, body.solution.vdot, gains.estimator.arm)
         body.prepare((), ("posture",))
+        self._lead: JointLead | None = None
+        if robot.na <= MOST_JOINTS:
+            self._lead = JointLead(robot, body, self.hands, self.remarks)
+        self.hand_load: HandLoad | None = None
+        if len(robot.hands) == 1:
+            self.hand_load = HandLoad(
+                robot, body.arrays.kin, body.data, body.solution.vdot, self.disturbance, self.hands.frames[0]
+            )
+        self._calibrates = False
         context = Context(
-            robot, gains, body, self.hands, self.remarks, None, begin_walk=lambda footsteps: None
+            robot,
+            gains,
+            body,
+            self.hands,
+            self.remarks,
+            None,
+            begin_walk=lambda footsteps: None,
+            joints=self._lead,
+            calibration=None if self.hand_load is None else self,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
         self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
@@ -101,10 +130,20 @@ class Arm:
         """State of the active behaviour: RUNNING or DONE."""
         return DONE if self._behaviour.done else RUNNING
 
+    @property
+    def payload_kg(self) -> float:
+        """Estimated mass in the hand [kg]; NaN before a calibration."""
+        return math.nan if self.hand_load is None else self.hand_load.mass_kg
+
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""
         streamed = self._joints is not None and self._joints.busy
-        return RESTING if self.hands.steady and not streamed else TRANSITION
+        moving = self._lead is not None and not self._lead.at_rest
+        return RESTING if self.hands.steady and not streamed and not moving else TRANSITION
+
+    def joint_state(self) -> JointState | None:
+        """Returns the state of the joints in which a motion that is requested now would begin."""
+        return None if self._lead is None else self._lead.state()
 
     def update_rest(self) -> bool:
         """Returns whether the arm is at rest; called in each tick of a soft stop."""
@@ -112,9 +151,21 @@ class Arm:
 
     def retune(self, gains: Gains) -> None:
         """Applies the values of these gains."""
-        self._full = gains.posture.weight
-        self._posture[self.robot.na :] = self._full * self._posture_part
+        self._gains, self._full = gains, gains.posture.weight
+        self._weigh_posture(self._posture_part)
         self.hands.retune(gains)
+        self.disturbance.retune(gains.estimator.arm)
+
+    def observe(self, dt_s: float) -> None:
+        """Estimates and compensates what the model leaves out; the kinematics must be up to date.
+
+        Args:
+            dt_s: time since the last tick [s].
+        """
+        self.disturbance.hold(self.hands.exerts)
+        self.disturbance.update(dt_s)
+        if self.hand_load is not None:
+            self.hand_load.update(dt_s)
 
     def start(self) -> None:
         """Holds the robot at its present posture."""
@@ -123,20 +174,51 @@ class Arm:
         self._behaviour, self._t_s = self._stand, 0.0
         if self._joints is not None:
             self._joints.reset()
+        if self._lead is not None:
+            self._lead.reset()
         self._weigh_posture(self._held_part)
         self._rest.reset()
+        self.disturbance.forget()
+        if self.hand_load is not None:
+            self.hand_load.reset()
+        self._calibrates = False
         self._body.set_mode((), ("posture",))
 
     def take(self, request: RequestRow) -> None:
         """Switches to a new request."""
         if request.kind.legs is Legs.RELEASE:
             return
+        if self._calibrates:
+            self.end(completed=False)
         if self._joints is not None and self._joints.busy:
-            self._hold_with_hands(self._joints)
+            self._joints.put_aside()
+            self._hold_with_hands()
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
-        self.hands.take(request.hand_targets, False, self._heading)
+        lead = self._lead
+        stands = self._behaviour is self._stand and not _has_target(request)
+        if lead is not None and lead.active and stands:
+            lead.brake()
+            return
+        if _has_target(request):
+            self._release_joints()
+        if lead is None or not lead.active:
+            self.hands.take(request.hand_targets, False, self._heading)
+        if lead is not None:
+            lead.taken = False
         self._behaviour.start(request.payload)
+        if lead is not None and lead.taken:
+            self._weigh_posture(1.0)
+        elif not stands:
+            self._release_joints()
+
+    def _release_joints(self) -> None:
+        """Ends the lead of the joints, if they lead: the hands lead again."""
+        if self._lead is None:
+            return
+        if self._lead.active:
+            self._weigh_posture(self._held_part)
+        self._lead.release()
 
     # Streams
 
@@ -151,26 +233,65 @@ class Arm:
         if joints is None:
             return
         self.hands.follow_streams(t_s, dt_s, self._heading)
+        if self.hands.streamed:
+            self._release_joints()
         kin = self._body.arrays.kin
         if joints.advance(t_s, dt_s, kin.q, kin.v):
+            if self._calibrates:
+                self.end(completed=False)
             # The posture holds all joints now; the hands follow it.
+            self._release_joints()
             self._posture[: self.robot.na] = kin.q
             self.hands.release()
             self._weigh_posture(1.0)
         if joints.busy:
             self._posture[joints.joints[joints.leads]] = joints.q[joints.leads]
 
-    def _hold_with_hands(self, joints: JointStream) -> None:
-        """Ends a stream of joint positions: the hands hold their present poses again."""
-        joints.put_aside()
+    def _hold_with_hands(self) -> None:
+        """Ends a motion of the joints one by one: the hands hold their present poses again."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self._weigh_posture(self._held_part)
         for i in range(len(self.robot.hands)):
             self.hands.lead(i).move(None, None)
 
     def _weigh_posture(self, part: float) -> None:
+        """Sets the weight of the posture, and its gains: soft beside a hand, stiff where it leads the joints.
+
+        A posture as stiff as the hand would pull the hand off its reference by the ratio of their weights:
+        0.07 mm on a circle of 20 cm.
+        """
         self._posture_part = part
         self._posture[self.robot.na :] = self._full * part
+        gains = self._gains.hand if part == 1.0 else self._gains.posture
+        self._posture_gain[:2] = gains.kp_per_s2, gains.kd_per_s
+
+    # Calibration
+
+    def begin(self) -> Vector:
+        """Begins a calibration of the load of the hand, in which a behaviour moves the joints one by one.
+
+        Returns:
+            (n,) reference of the joint positions [rad], initially the present ones.
+        """
+        assert self.hand_load is not None
+        self._release_joints()
+        self._calibrates = True
+        self._posture[: self.robot.na] = self._body.arrays.kin.q
+        self.hands.release()
+        self._weigh_posture(1.0)
+        self.hand_load.begin()
+        return self._posture[: self.robot.na]
+
+    def end(self, completed: bool) -> None:
+        """Ends a calibration; the hand holds its present pose again.
+
+        Args:
+            completed: whether the motion was completed; if not, nothing is learnt from it.
+        """
+        assert self.hand_load is not None
+        self._calibrates = False
+        self.hand_load.end(completed)
+        self._hold_with_hands()
 
     # The tick
 
@@ -178,6 +299,8 @@ class Arm:
         """Writes the references for this tick."""
         self._t_s += dt_s
         self._behaviour.advance(self._t_s, self._reference)
+        if self._lead is not None and self._lead.active:
+            self._lead.advance(dt_s)
         self.hands.advance(dt_s, self._heading)
 
     def fall_reason(self, upright: float) -> str:
