@@ -20,6 +20,7 @@ from kilohertz.controller.whole_body.whole_body import (
     Task,
     WholeBody,
 )
+from kilohertz.robots.clearance.clearance import Clearance
 from kilohertz.robots.model.robot_model import RobotModel
 
 ROBOTS = ("g1", "talos", "bolt", "panda", "ur5")
@@ -125,10 +126,11 @@ def whole_body(
     enabled: Sequence[str] | None = None,
     inequalities: Sequence[Inequality] = (),
     osqp: OsqpSettings | None = None,
+    clearance: Clearance | None = None,
 ) -> WholeBody:
     """Returns a whole-body controller; by default all contacts are closed and all tasks are enabled."""
     declared = balance_tasks(model) if tasks is None else list(tasks)
-    body = WholeBody(model, declared, contact, barrier, solver, osqp, inequalities)
+    body = WholeBody(model, declared, contact, barrier, solver, osqp, inequalities, clearance=clearance)
     closed = model.contact_names if closed is None else closed
     enabled = [task.name for task in declared] if enabled is None else enabled
     body.prepare(closed, enabled)

@@ -6,7 +6,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.rt.robot_folder.shapes import Shape
+from kilohertz.robots.clearance.link_shapes import Shape
 from kilohertz.rt.robot_folder.soles import find_sole, lowest_point
 
 DOWN, AHEAD = np.array([0.0, 0.0, -1.0]), np.array([1.0, 0.0, 0.0])

@@ -27,6 +27,7 @@ from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, PLAN_FIELDS,
 from kilohertz.controller.joint_motion.planner import MotionRefusedError, planner_of
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.upper_body.reach import nearest_pose
+from kilohertz.robots.clearance.clearance import clearance_of
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
@@ -76,7 +77,7 @@ class Reach(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Raises BehaviourError for a pose that a fixed arm cannot reach.
+        """Raises BehaviourError for a pose that a fixed arm cannot reach, or that is inside its own base.
 
         A robot on legs is not checked, because it can lean, crouch and walk.
         """
@@ -85,9 +86,13 @@ class Reach(Behaviour):
         if robot.floating or robot.na <= MOST_JOINTS:
             return
         R_WH = None if parameters.rpy_WH_rad is None else _rotation(parameters)
-        nearest = nearest_pose(robot, robot.hands[i], _place(robot, i, parameters), R_WH)
+        place = _place(robot, i, parameters)
+        key = "p_WH_m" if parameters.offset_m is None else "offset_m"
+        part = clearance_of(robot).inside(place, robot.hand_names[i])
+        if part:
+            raise BehaviourError((key,), f"{robot.hand_names[i]} does not get there: that is inside {part}")
+        nearest = nearest_pose(robot, robot.hands[i], place, R_WH)
         if nearest.off_m > _MISSED_M or nearest.off_rad > _MISSED_RAD:
-            key = "p_WH_m" if parameters.offset_m is None else "offset_m"
             raise BehaviourError(
                 (key,), f"{robot.hand_names[i]} does not get there{nearest.describe(R_WH is not None)}"
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kilohertz.controller.problem.clear_arrays import Clear
 from kilohertz.robots.model.kin import Floats, Ints, Kin
 
 MOTION, MOMENTUM, JOINT_DIAGONAL, WRENCH_DIAGONAL, WRENCH = 0, 1, 2, 3, 4
@@ -38,7 +39,10 @@ MAX_TASK_DIM = 6
 
 
 class Tasks(NamedTuple):
-    """The declared tasks and inequalities. T is their number; the inequalities come last."""
+    """The declared tasks and inequalities. T is their number; the inequalities come last.
+
+    Two more entries, which are never enabled, stand for the columns of the clearance rows.
+    """
 
     table: Ints
     """(T, 7) columns ENABLED, KIND, FRAME, SPACE, DIM, REF, HARD. HARD is 1 for an inequality, else 0."""
@@ -64,12 +68,13 @@ class Rows(NamedTuple):
     b: Floats
     """(rows,) right-hand side of each row."""
     w: Floats
-    """(rows,) weight of a cost row; +1 or -1 for an inequality row, as in `Tasks.weight`."""
+    """(rows,) weight of a cost row; +1 or -1 for an inequality row, as in `Tasks.weight`; for a
+    clearance row, minus the weight of its violation."""
     space: Ints
     """(rows,) space of each row: MOTION, MOMENTUM or WRENCH."""
     task: Ints
     """(rows,) index of the task that wrote the row. For an inequality: 6 i + r, with i its index among the
-    inequalities and r its row."""
+    inequalities and r its row; the clearance rows are counted on after the last inequality."""
     size: Ints
     """(3,) COST_ROWS and INEQUALITY_ROWS: numbers of rows in this tick. FIRST_HARD: index of the first
     inequality in the task table."""
@@ -149,7 +154,8 @@ class Solution(NamedTuple):
     y_vdot: Floats
     """(na,) multipliers of the acceleration barriers."""
     y_inequality: Floats
-    """(I, 6) multipliers of the declared inequalities, row by row; positive if the row is active."""
+    """(I + 2, 6) multipliers of the declared inequalities, row by row, then of the clearance rows; positive
+    if the row is active."""
     residual: Floats
     """(7,) largest violation of each block of rows, at the indices RES_BASE to RES_INEQUALITY."""
     zmp: Floats
@@ -165,3 +171,4 @@ class Arrays(NamedTuple):
     contacts: Contacts
     limits: Limits
     solution: Solution
+    clear: Clear

@@ -84,7 +84,7 @@ def solve_gram(F: Floats, m: int, b: Floats, x: Floats) -> None:
 def drop_row(d: DualArrays, i: int, m: int) -> None:
     """Removes row i from the first m rows and from S; the caller then factors rows i to m - 2 again."""
     for r in range(i, m - 1):
-        d.b[r], d.limit[r], d.y[r] = d.b[r + 1], d.limit[r + 1], d.y[r + 1]
+        d.b[r], d.soft[r], d.limit[r], d.y[r] = d.b[r + 1], d.soft[r + 1], d.limit[r + 1], d.y[r + 1]
         d.span[r, START], d.span[r, STOP] = d.span[r + 1, START], d.span[r + 1, STOP]
         for q in range(d.span[r, START], d.span[r, STOP]):
             d.D[r, q] = d.D[r + 1, q]

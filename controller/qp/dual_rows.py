@@ -37,8 +37,9 @@ from kilohertz.robots.model.kin import NV_BASE, Floats, Ints, Kin
 UNKNOWNS, COSTS, FIXED, IN_USE, STEPS, INEQUALITIES = range(6)
 """Entries of `DualArrays.size`."""
 
-GIVEN_B, GIVEN_D = 6, 7
-"""Columns of `DualArrays.given`: c begins at 0, the right-hand side is at GIVEN_B, d begins at GIVEN_D."""
+GIVEN_B, GIVEN_SOFT, GIVEN_D = 6, 7, 8
+"""Columns of `DualArrays.given`: c begins at 0, the right-hand side is at GIVEN_B, 1 / w of a row that may be
+violated (else 0) at GIVEN_SOFT, d begins at GIVEN_D."""
 START, STOP, SLOT = range(3)
 """Columns of `DualArrays.span` and `DualArrays.given_span`."""
 
@@ -65,7 +66,7 @@ class DualArrays(NamedTuple):
     b: Floats
     """(rows,) right-hand side of each row."""
     soft: Floats
-    """(rows,) 1 / w for cost rows, 0 for all others."""
+    """(rows,) 1 / w for cost rows and for inequalities that may be violated at a cost, 0 for all others."""
     limit: Ints
     """(rows,) number of the limit in each row, see `limit_row`; positive for the upper side, negative for the
     lower side."""
@@ -83,7 +84,7 @@ class DualArrays(NamedTuple):
     pull: Floats
     """(6, 1) sum of y c over the rows: their total multiplier on the base acceleration."""
     given: Floats
-    """(inequalities, GIVEN_D + n) declared inequality rows, active or not: c, b, then d."""
+    """(inequalities, GIVEN_D + n) inequality rows, active or not: c, b, softness, then d."""
     given_span: Ints
     """(inequalities, 3) START and STOP of d; SLOT: index of the row's multiplier in
     `Solution.y_inequality`."""
@@ -268,7 +269,7 @@ def fixed_rows(
             )
         d.b[i] = rows.b[r] - constant
         if r >= m:
-            put_aside(i, rows.w[r] > 0.0, rows.task[r], d)
+            put_aside(i, rows.w[r], rows.task[r], d)
             continue
         gram_row(i, moves and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
         d.soft[i] = 1.0 / rows.w[r]
@@ -279,10 +280,14 @@ def fixed_rows(
 
 
 @inner_kernel
-def put_aside(i: int, at_most: bool, slot: int, d: DualArrays) -> None:
-    """Stores row i, a declared inequality, as a'z >= b in `d.given`; it is added when it is violated."""
+def put_aside(i: int, weight: float, slot: int, d: DualArrays) -> None:
+    """Stores row i, an inequality, as a'z >= b in `d.given`; it is added when it is violated.
+
+    `weight` is that in `Rows.w`: positive for an upper bound; a size other than 1 is the cost of a violation.
+    """
     g = d.size[INEQUALITIES]
-    side = -1.0 if at_most else 1.0
+    side = -1.0 if weight > 0.0 else 1.0
+    d.given[g, GIVEN_SOFT] = 1.0 / abs(weight) if abs(weight) > 1.0 else 0.0
     d.given_span[g, START], d.given_span[g, STOP] = d.span[i, START], d.span[i, STOP]
     d.given_span[g, SLOT] = slot
     for r in range(6):
@@ -319,6 +324,11 @@ def most_missed(
             missed -= row[GIVEN_D + j] * d.z[j]
         for r in range(nb):
             missed -= row[r] * (vdot[r] - K[r, n])
+        if missed > worst and row[GIVEN_SOFT] > 0.0:
+            # A soft row that is in use already is violated by what its multiplier costs.
+            for r in range(d.size[FIXED], d.size[IN_USE]):
+                if d.limit[r] == -(1 + first + i):
+                    missed -= d.soft[r] * d.y[r]
         if missed > worst:
             worst, limit = missed, -(1 + first + i)
     return limit, worst
@@ -394,6 +404,7 @@ def limit_row(
         for r in range(6):
             base[r] = d.given[g, r]
         d.b[i] = d.given[g, GIVEN_B]
+        d.soft[i] = d.given[g, GIVEN_SOFT]
     else:
         j = index - cones - na
         row[j] = sign * e.sigma[j]
@@ -402,6 +413,7 @@ def limit_row(
         d.b[i] = sign * bound
     on_base = torque or index >= cones + 2 * na
     gram_row(i, on_base and nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
+    d.S[i, i] += d.soft[i]
 
 
 @inner_kernel

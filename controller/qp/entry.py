@@ -23,6 +23,8 @@ _TEMPLATE = '''"""Generated from the registered task kinds; do not edit."""
 import numba
 from numba import types
 from kilohertz.controller.problem.tables import INEQUALITY_ROWS, RES_INEQUALITY
+from kilohertz.controller.problem.clear_arrays import ACTIVE
+from kilohertz.controller.qp.clear_rows import append_clear_rows, clear_rows
 from kilohertz.controller.qp.dual_rows import fixed_rows
 from kilohertz.controller.qp.dual_solver import solve_dual
 from kilohertz.controller.qp.inequality_rows import inequality_residual
@@ -50,12 +52,15 @@ def run(stage, A, x, y):
     if stage == KINEMATICS:
         kinematics(x, y, kin)
         barriers(kin, limits)
+        clear_rows(kin, clear)
         return 0
     status = 0
     if stage == OSQP_FINISH:
         status = finish(kin, contacts, limits, solution, osqp, x, y)
     else:
         status = m = write_task_rows(kin, tasks, rows)
+        if clear.size[ACTIVE] > 0:
+            append_clear_rows(kin, clear, rows, m)
         solution.residual[RES_INEQUALITY] = 0.0
         if stage == OSQP_ASSEMBLY:
             scatter(kin, tasks, rows, m, contacts, limits, osqp)

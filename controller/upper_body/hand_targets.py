@@ -12,6 +12,7 @@ import pinocchio as pin
 from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.streams.stream_row import MOST_HANDS
 from kilohertz.controller.upper_body.reach import nearest_pose
+from kilohertz.robots.clearance.clearance import clearance_of
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
@@ -62,10 +63,13 @@ def write_hand_targets(
 
 def _check_reach(robot: RobotModel, i: int, target: Vector) -> None:
     R_BH = target[TARGET_R:].reshape(3, 3) if math.isfinite(target[TARGET_R]) else None
+    name = robot.hand_names[i]
+    part = clearance_of(robot).inside(target[TARGET_P:TARGET_R], name)
+    if part:
+        raise BehaviourError(("hands", name, "p_BH_m"), f"{name} does not get there: that is inside {part}")
     nearest = nearest_pose(robot, robot.hands[i], target[TARGET_P:TARGET_R], R_BH)
     if nearest.found:
         return
-    name = robot.hand_names[i]
     off = nearest.describe(R_BH is not None)
     raise BehaviourError(("hands", name, "p_BH_m"), f"{name} does not get there{off}")
 

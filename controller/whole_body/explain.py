@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kilohertz.controller.problem.clear_arrays import FIRST_SLOT
 from kilohertz.controller.problem.ranks import BLOCKS
 from kilohertz.controller.problem.tables import (
     COST_ROWS,
@@ -21,6 +22,7 @@ from kilohertz.controller.problem.tables import (
     MOTION,
 )
 from kilohertz.controller.qp.giving_rows import COUNTED, FIRST_MOTION, FOUGHT
+from kilohertz.controller.whole_body.clear_tables import row_name
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FZ, MOMENT, Floats
@@ -97,8 +99,10 @@ def _row(body: WholeBody, index: int) -> tuple[str, str, str, float]:
     if index >= first_motion:
         name, block, tolerance = contact[(index - first_motion) // 6], "motion", _ACCELERATION
     elif index >= counted:
-        given = body.inequalities[(index - counted) // 6]
-        return given.name, "inequality", given.rank, _INEQUALITY
+        slot = index - counted
+        clear = slot >= int(body.arrays.clear.size[FIRST_SLOT])
+        rank = BLOCKS["inequality"].rank if clear else body.inequalities[slot // 6].rank
+        return _name(body, slot), "inequality", rank, _INEQUALITY
     elif index >= counted - na:
         name, block, tolerance = body.robot.joint_names[index - counted + na], "barrier", _ACCELERATION
     elif index >= counted - 2 * na:
@@ -118,7 +122,8 @@ def missed_rows(body: WholeBody) -> list[str]:
     Returns:
         Names such as `left_foot.motion`, `left_foot.cone`, `left_foot.load` (bounds on the normal force),
         `left_knee_joint.torque_limit` and `left_knee_joint.barrier`; an inequality has the name it was
-        declared with. Empty if all rows hold.
+        declared with, and a row that keeps two parts of the robot apart is named like
+        `clear.left_hand-pelvis`. Empty if all rows hold.
     """
     kin, contacts, limits = body.arrays.kin, body.arrays.contacts, body.arrays.limits
     solution, n_base = body.solution, body.robot.n_base
@@ -146,7 +151,7 @@ def missed_rows(body: WholeBody) -> list[str]:
 
 
 def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
-    """Yields the name and the violation of each declared inequality row, in the row's unit."""
+    """Yields the name and the violation of each inequality row, in the row's unit."""
     rows, solution, contacts = body.arrays.rows, body.solution, body.arrays.contacts
     wrench = np.zeros((len(contacts.offset), 6))
     for c in np.flatnonzero(contacts.offset >= 0):
@@ -160,8 +165,16 @@ def _missed_inequalities(body: WholeBody) -> Iterator[tuple[str, float]]:
             value = float(rows.T[r, :6] @ _momentum_rate(body, wrench))
         else:
             value = float(rows.T[r, : wrench.size] @ wrench.ravel())
-        name = body.inequalities[int(rows.task[r]) // 6].name
-        yield name, float(rows.w[r]) * (value - float(rows.b[r]))
+        yield _name(body, int(rows.task[r])), float(np.sign(rows.w[r])) * (value - float(rows.b[r]))
+
+
+def _name(body: WholeBody, slot: int) -> str:
+    """Returns the name of an inequality by the number of its multiplier."""
+    clear = body.arrays.clear
+    row = slot - int(clear.size[FIRST_SLOT])
+    if row < 0 or body.clearance is None:
+        return body.inequalities[slot // 6].name
+    return row_name(body.clearance, int(clear.which[row]))
 
 
 def _momentum_rate(body: WholeBody, wrench: Floats) -> Floats:

@@ -9,6 +9,7 @@ from kilohertz.controller.gains.names import frame_names
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.motion_limits import motion_rate_per_s
 from kilohertz.controller.whole_body.whole_body import BarrierSettings, ContactSettings, Task, WholeBody
+from kilohertz.robots.clearance.clearance import clearance_of
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 
@@ -20,7 +21,9 @@ _MARGIN, _STEEPEST_PER_S = 1.3, 350.0
 def whole_body(
     robot: RobotModel, gains: Gains, tasks: Sequence[Task], solver: str, optional: Collection[str] = ()
 ) -> WholeBody:
-    """Returns the whole-body controller of a robot. The tasks of its hands can be switched on in every mode.
+    """Returns the whole-body controller of a robot, which keeps clear of its own body.
+
+    The tasks of its hands can be switched on in every mode.
 
     Args:
         robot: the robot.
@@ -37,6 +40,7 @@ def whole_body(
         solver,
         inequalities=inequalities(gains.inequalities, frame_names(robot)),
         optional=[task.name for task in tasks if task.name in (*robot.hand_names, *optional)],
+        clearance=clearance_of(robot),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.controller.problem.clear_arrays import MOST_ROWS
 from kilohertz.controller.problem.contact_geometry import ContactGeometry, contact_geometry
 from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Inequality, Task
 from kilohertz.controller.problem.tables import (
@@ -36,11 +37,15 @@ from kilohertz.controller.problem.tables import (
     Tasks,
 )
 from kilohertz.controller.tasks.kind import KINDS, Kind
+from kilohertz.controller.whole_body.clear_tables import clear_arrays
+from kilohertz.robots.clearance.clearance import Clearance
 from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.kin import FZ, ORIGIN, POSITION, ROTATION, Floats, Kin
 from kilohertz.robots.model.robot_model import RobotModel
 
 _N_GAINS = 8
+_CLEAR_ENTRIES = -(-MOST_ROWS // MAX_TASK_DIM)
+"""Number of entries in the task table that stand for the clearance rows."""
 _SIDES = {"at_most": 1.0, "at_least": -1.0}
 _ROWS = (MOTION, MOMENTUM, WRENCH)
 
@@ -55,6 +60,7 @@ class ProblemTables:
         contact: settings of the contacts; every contact of the robot is a slot.
         barrier: settings of the joint barriers.
         inequalities: hard bounds that always hold.
+        clearance: parts of the robot that are kept clear of each other; None for none.
 
     Attributes:
         arrays: all arrays, by name.
@@ -75,6 +81,7 @@ class ProblemTables:
         contact: ContactSettings,
         barrier: BarrierSettings,
         inequalities: Sequence[Inequality] = (),
+        clearance: Clearance | None = None,
     ) -> None:
         self._robot, self._model, self._data = robot, robot.pin_model, data
         self._keep: list[Floats] = []
@@ -105,6 +112,7 @@ class ProblemTables:
             contacts=self._contacts(contact),
             limits=self._limits(barrier),
             solution=self._solution(len(inequalities)),
+            clear=clear_arrays(clearance, robot.nv, MAX_TASK_DIM * len(inequalities), self._joint_addresses),
         )
 
     def _add_frame(self, name: str, placement: pin.SE3) -> None:
@@ -117,6 +125,20 @@ class ProblemTables:
         self._keep.append(array)  # the view keeps pinocchio's memory alive
         return int(array.ctypes.data)
 
+    def _joint_addresses(self, joint: int) -> list[int]:
+        """Returns the addresses of pinocchio's buffers for a joint, ROTATION to A_ANGULAR."""
+        data = self._data
+        placement, velocity, acceleration = data.oMi[joint], data.v[joint], data.a_gf[joint]
+        arrays = (
+            placement.rotation,
+            placement.translation,
+            velocity.linear,
+            velocity.angular,
+            acceleration.linear,
+            acceleration.angular,
+        )
+        return [self._address(array) for array in arrays]
+
     def _kin(self) -> Kin:
         robot, data, model = self._robot, self._data, self._model
         n_frames, nv = len(self.placements), robot.nv
@@ -128,17 +150,7 @@ class ProblemTables:
         columns, n_columns = np.zeros((n_frames, nv), np.int64), np.zeros(n_frames, np.int64)
         for f, (parent, M) in enumerate(zip(self.parents, self.placements, strict=True)):
             placement[f, :3], placement[f, ORIGIN] = M.rotation, M.translation
-            address[1 + f] = [
-                self._address(array)
-                for array in (
-                    data.oMi[parent].rotation,
-                    data.oMi[parent].translation,
-                    data.v[parent].linear,
-                    data.v[parent].angular,
-                    data.a_gf[parent].linear,
-                    data.a_gf[parent].angular,
-                )
-            ]
+            address[1 + f] = self._joint_addresses(parent)
             chain = sorted(
                 column
                 for joint in model.supports[parent]
@@ -173,7 +185,7 @@ class ProblemTables:
     def _tasks(self, tasks: Sequence[Task], inequalities: Sequence[Inequality], kin: Kin) -> Tasks:
         robot, kinds = self._robot, list(KINDS)
         declared: tuple[Task | Inequality, ...] = (*tasks, *inequalities)
-        n = len(declared)
+        n = len(declared) + _CLEAR_ENTRIES
         table, n_ref = np.zeros((n, HARD + 1), np.int64), 0
         gain, weight = np.zeros((n, _N_GAINS)), np.zeros((n, MAX_TASK_DIM))
         columns, n_columns = np.zeros((n, robot.nv), np.int64), np.zeros(n, np.int64)
@@ -201,6 +213,9 @@ class ProblemTables:
             elif kind.space == MOTION:
                 table[i, FRAME] = self.frame_index[str(task.frame)]
                 columns[i], n_columns[i] = kin.columns[table[i, FRAME]], kin.n_columns[table[i, FRAME]]
+        for i in range(len(declared), n):
+            table[i, SPACE], table[i, HARD] = MOTION, 1
+            columns[i], n_columns[i] = np.arange(robot.nv), robot.nv
         ref = np.zeros(n_ref)
         for i, given in enumerate(inequalities, start=len(tasks)):
             n_given = KINDS[given.kind].n_ref
@@ -238,7 +253,7 @@ class ProblemTables:
 
     def _rows(self, n_tasks: int, n_inequalities: int) -> Rows:
         robot, n_contacts = self._robot, max(len(self.geometry), 1)
-        rows = MAX_TASK_DIM * (n_tasks + n_inequalities) + 2
+        rows = MAX_TASK_DIM * (n_tasks + n_inequalities) + MOST_ROWS + 2
         size = np.zeros(3, np.int64)
         size[FIRST_HARD] = n_tasks
         return Rows(
@@ -277,7 +292,7 @@ class ProblemTables:
             y_cone=np.zeros((n_contacts, MAX_CONE_ROWS)),
             y_tau=np.zeros(robot.na),
             y_vdot=np.zeros(robot.na),
-            y_inequality=np.zeros((max(n_inequalities, 1), 6)),
+            y_inequality=np.zeros((n_inequalities + _CLEAR_ENTRIES, MAX_TASK_DIM)),
             residual=np.zeros(RES_INEQUALITY + 1),
             zmp=np.zeros(2),
         )

@@ -25,6 +25,7 @@ from kilohertz.controller.qp.tolerances import Tolerances
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.carried import Carried
 from kilohertz.controller.whole_body.problem_tables import ProblemTables, barrier_gain, row_weights
+from kilohertz.robots.clearance.clearance import Clearance
 from kilohertz.robots.compile.struct_table import StructTable
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FX, FY, MZ, Floats, Ints
@@ -47,6 +48,7 @@ class WholeBody:
         osqp_settings: settings of OSQP; None for the defaults.
         inequalities: hard bounds that hold in every mode, from the start.
         optional: names of tasks that can be switched on in addition to those of any mode.
+        clearance: parts of the robot that are kept clear of each other; None for none.
 
     Raises:
         ValueError: if a declaration does not fit the robot.
@@ -62,8 +64,10 @@ class WholeBody:
         osqp_settings: OsqpSettings | None = None,
         inequalities: Sequence[Inequality] = (),
         optional: Sequence[str] = (),
+        clearance: Clearance | None = None,
     ) -> None:
         load_kinds()
+        self.clearance = clearance
         self.robot = robot
         # A copy, because carried loads are added to its inertias.
         self.model = robot.pin_model.copy()
@@ -74,7 +78,9 @@ class WholeBody:
         self.task_index = {task.name: index for index, task in enumerate(self._everything)}
         if len(self.task_index) != len(self._everything):
             raise ValueError("two tasks have the same name")
-        tables = ProblemTables(robot, self.data, self.declared, contact, barrier, self.inequalities)
+        tables = ProblemTables(
+            robot, self.data, self.declared, contact, barrier, self.inequalities, clearance
+        )
         self.arrays, self.solution = tables.arrays, tables.arrays.solution
         self.geometry, self.frame_index = tables.geometry, tables.frame_index
         self._tables = tables

@@ -45,6 +45,12 @@ def _is_near(value: float) -> float:
     return value
 
 
+def _is_direction(vector: tuple[float, float, float]) -> tuple[float, float, float]:
+    if not sum(x * x for x in vector) > 1e-6:
+        raise ValueError("should be a direction, not a vector of zeros")
+    return vector
+
+
 Name = Annotated[str, AfterValidator(_is_name)]
 Angle = Annotated[float, AfterValidator(_is_angle)]
 Length = Annotated[float, AfterValidator(_is_near)]
@@ -129,6 +135,34 @@ class GazeDescription(Config):
     p_LE_m: Point = (0.0, 0.0, 0.0)
 
 
+class PlaneDescription(Config):
+    """A half-space of the base frame that parts of the robot do not leave.
+
+    Attributes:
+        parts: hands or links that are kept in the half-space, with all that is rigidly connected to them.
+        normal: direction into the half-space, in the base frame (the world for a fixed base).
+        at_least_m: smallest coordinate along the normal, from the origin of the base frame [m].
+    """
+
+    parts: Annotated[list[str], Field(min_length=1)]
+    normal: Annotated[Point, AfterValidator(_is_direction)]
+    at_least_m: Length
+
+
+class CollisionDescription(Config):
+    """Rules by which the robot keeps clear of its own body.
+
+    Attributes:
+        margin_m: distance that is kept between two parts of the robot [m].
+        ignore: pairs of links (or hands) that may touch each other.
+        planes: planes by name, which parts of the robot do not cross.
+    """
+
+    margin_m: Annotated[float, Field(ge=0.0, le=0.2)] = 0.01
+    ignore: list[tuple[str, str]] = Field(default_factory=list)
+    planes: dict[Name, PlaneDescription] = Field(default_factory=dict)
+
+
 class ServoDescription(Config):
     """The position servos of a robot with `drives: position`.
 
@@ -198,6 +232,7 @@ class RobotDescription(Config):
         repair_inertia: whether impossible inertias of a URDF's links are mended, with a note for each.
         forward_rad: direction in which the robot faces: angle about the z axis of the URDF's root link, from
             its x axis. The base frame is the frame of the root link, turned by this angle.
+        collision: distance that parts of the robot keep from each other, pairs that may touch, and planes.
         licence: licence of the model.
     """
 
@@ -224,12 +259,20 @@ class RobotDescription(Config):
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
     repair_inertia: bool = False
     forward_rad: Angle = 0.0
+    collision: CollisionDescription | None = None
     licence: str = ""
 
 
 def content_of(description: RobotDescription) -> dict[str, Any]:
     """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
-    later = ("repair_inertia", "forward_rad", "servo", "acceleration_limit_rad_s2", "jerk_limit_rad_s3")
+    later = (
+        "repair_inertia",
+        "forward_rad",
+        "servo",
+        "acceleration_limit_rad_s2",
+        "jerk_limit_rad_s3",
+        "collision",
+    )
     added = {key for key in later if not getattr(description, key)}
     if description.drives == "torque":
         added.add("drives")

@@ -13,6 +13,7 @@ import pinocchio as pin
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.config.yaml_file import Positions
+from kilohertz.robots.model.collision_parts import unknown_parts
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, content_of, find_robot, load_description
 from kilohertz.robots.model.frames import frame_id, placements, pose
@@ -226,6 +227,7 @@ class _Build:
         acceleration, jerk = self._motion_limits(q_nominal, torque)
         self._check_links()
         ConfigError.raise_if_any(self.problems)
+        self._refuse(unknown_parts(description, self.links))
         self._refuse(narrow_joints(self.joint_names, lower, upper))
         root_joint = ROOT_JOINT if self.floating else 0
         hand_links = {name: hand.link for name, hand in description.hands.items()}

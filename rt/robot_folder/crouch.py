@@ -8,11 +8,11 @@ import numpy as np
 import pinocchio as pin
 from scipy.optimize import least_squares
 
+from kilohertz.robots.clearance.link_shapes import Shapes
 from kilohertz.robots.model.contact_model import sole_axes
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.draft import Draft, free_range, placements
 from kilohertz.rt.robot_folder.limbs import Limb, Limbs
-from kilohertz.rt.robot_folder.shapes import Shapes
 from kilohertz.rt.robot_folder.soles import find_sole, lowest_point
 
 BENT_LEG, BENT_LEG_ON_POINTS, BENT_ARM = 0.95, 0.78, 0.9

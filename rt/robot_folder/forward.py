@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.clearance.link_shapes import Shapes, link_shapes
 from kilohertz.robots.model.posture_check import LEAST_TOE
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.draft import Draft, placements
 from kilohertz.rt.robot_folder.limbs import Limb, find_limbs
-from kilohertz.rt.robot_folder.shapes import Shapes, link_shapes
 from kilohertz.rt.robot_folder.soles import find_sole
 
 _LEFT, _RIGHT = re.compile(r"(^|_)l(eft)?(_|$)", re.I), re.compile(r"(^|_)r(ight)?(_|$)", re.I)

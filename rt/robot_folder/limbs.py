@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.clearance.link_shapes import Shapes
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.draft import Draft, placements
-from kilohertz.rt.robot_folder.shapes import Shapes
 from kilohertz.rt.robot_folder.soles import lowest_point
 
 _FOOT_BAND = 0.12

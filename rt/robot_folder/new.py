@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.clearance.link_shapes import link_shapes
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.description import ROBOT_FILE
 from kilohertz.robots.model.robot_model import RobotModel
@@ -20,7 +21,6 @@ from kilohertz.rt.robot_folder.examine import examine
 from kilohertz.rt.robot_folder.forward import find_forward_rad
 from kilohertz.rt.robot_folder.holding import guessed_limits, holding_torques
 from kilohertz.rt.robot_folder.limbs import Limb, Limbs, find_imu, find_limbs
-from kilohertz.rt.robot_folder.shapes import link_shapes
 from kilohertz.rt.robot_folder.write import HandText, RobotText, SoleText
 
 

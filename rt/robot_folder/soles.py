@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from kilohertz.robots.clearance.link_shapes import Shape
 from kilohertz.robots.model.rows import Vector
-from kilohertz.rt.robot_folder.shapes import Shape
 
 _FACE_COSINE = float(np.cos(np.deg2rad(8.0)))
 """Facets whose normals are closer than 8 deg belong to one face."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from kilohertz.controller.brain import Brain
 from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.robots.clearance.clearance import clearance_of
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.link import RobotLink
@@ -188,7 +189,7 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         "fell_at_s": run.link.fell_at_s,
         "exit_state": loop.exit_state,
         "measured_against": trace.against,
-        "notes": list(run.robot.notes),
+        "notes": [*run.robot.notes, *clearance_of(robot).notes],
         "overruns": loop.overruns,
         "latency_us": latency_us(loop.latency),
         "qp": summary.qp_figures(trace, run.gains.solver),

@@ -1,8 +1,9 @@
-"""The collision geometry of a robot as points on its links, from which soles and hands are found."""
+"""The collision geometry of a robot as points on its links."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ class Shape:
         touching: Vector = self.points_L + self.radius_m * down_L
         return touching
 
+    def moved(self, R: Vector, p: Vector) -> Shape:
+        """Returns the shape in another frame; R (3, 3) and p (3,) [m] are the pose of its own frame there."""
+        return Shape(self.points_L @ R.T + p, self.radius_m)
+
 
 Shapes = dict[str, list[Shape]]
 
@@ -48,12 +53,19 @@ def link_shapes(robot: RobotModel) -> Shapes:
     return _of_urdf(robot, "collision") or _of_urdf(robot, "visual")
 
 
-def _of_urdf(robot: RobotModel, tag: str) -> Shapes:
+def visual_shapes(robot: RobotModel, links: Collection[str]) -> Shapes:
+    """Returns the visual geometry of some links of a URDF by their names; nothing for an MJCF file."""
+    return _of_urdf(robot, "visual", links) if robot.model_format == "urdf" else {}
+
+
+def _of_urdf(robot: RobotModel, tag: str, links: Collection[str] | None = None) -> Shapes:
     root = ET.fromstring(robot.urdf_text)
     for link in root.findall("link"):
+        left_out = links is not None and link.get("name") not in links
         for element in (*link.findall("collision"), *link.findall("visual")):
             mesh = element.find("geometry/mesh")
-            if element.tag != tag or (mesh is not None and not Path(mesh.get("filename", "")).is_file()):
+            missing = mesh is not None and not Path(mesh.get("filename", "")).is_file()
+            if left_out or element.tag != tag or missing:
                 link.remove(element)
     kind = pin.GeometryType.COLLISION if tag == "collision" else pin.GeometryType.VISUAL
     model = robot.pin_model
