@@ -366,7 +366,7 @@ def keys_of(value, prefix=""):
             yield prefix + name
 
 
-LEAVES = ("tracking.hand_rms_m", "tracking.hand_max_m")
+LEAVES = ("tracking.hand_rms_m", "tracking.hand_max_m", "hand_wrench")
 
 
 @pytest.mark.host
