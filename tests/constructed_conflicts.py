@@ -101,14 +101,15 @@ class Conflict:
         """Returns the torque of this problem, solved without a memory of other ticks."""
         body = self.body
         kept, size = [array.copy() for array in body.solution], body.giving.size.copy()
-        gave = body.exact._gave
+        gave = "solve" in body.exact.__dict__
         body.reset()
         body.assemble()
         assert body.solve()
         tau = body.solution.tau.copy()
         for array, old in zip(body.solution, kept, strict=True):
             array[:] = old
-        body.giving.size[:], body.exact._gave = size, gave
+        body.giving.size[:] = size
+        body.exact._expect_giving(gave)
         return tau
 
     def _no_bounds(self) -> None:

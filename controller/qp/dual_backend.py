@@ -151,7 +151,6 @@ class DualBackend:
         self._soften, self._soften_table = soften, soften_table
         self._giving_size = giving_size
         self._failed: int | None = None
-        self._gave = False
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
@@ -167,8 +166,6 @@ class DualBackend:
             True if the solution is finite, and dynamics, contact motion and wrench cones are within
             tolerance.
         """
-        if self._gave:
-            return self._carry_on()
         status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
         self.iterations = 1 + int(self._dual.size[STEPS])
         if status == SOLVED and self._tolerances.accept(self._residual):
@@ -186,7 +183,7 @@ class DualBackend:
 
     def _carry_on(self) -> bool:
         """Solves the tick from the rows that gave in the last one; a tick in which none gives is solved."""
-        self._gave = False
+        self._expect_giving(False)
         self._run(ROWS, self._table, NOTHING, NOTHING)
         status = self._soften(CARRY_ON, self._soften_table, NOTHING, NOTHING)
         if status != SOLVED:
@@ -215,12 +212,23 @@ class DualBackend:
             self.iterations = int(self._dual.size[STEPS]) - before
         r, limit = self._residual, self._tolerances
         held = max(r[RES_BASE], r[RES_CONE]) <= limit.force_N and r[RES_TAU] <= limit.torque_Nm
-        self._gave = bool(status == SOLVED and r[RES_FINITE] == 1.0 and held)
-        return self._gave
+        softened = bool(status == SOLVED and r[RES_FINITE] == 1.0 and held)
+        self._expect_giving(softened)
+        return softened
+
+    def _expect_giving(self, expected: bool) -> None:
+        """Makes the next tick start from the rows that give now, or as usual.
+
+        The method itself is exchanged, so that a tick in which nothing gives has nothing to ask.
+        """
+        self.__dict__.pop("solve", None)
+        if expected:
+            self.__dict__["solve"] = self._carry_on
 
     def reset(self) -> None:
         """Discards what is known of the last tick."""
-        self._gave, self._failed = False, None
+        self._expect_giving(False)
+        self._failed = None
 
     def find_contradiction(self) -> None:
         """Writes rows of the last softened tick that contradict each other into `GivingArrays.fought`.

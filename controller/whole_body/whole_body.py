@@ -116,8 +116,7 @@ class WholeBody:
         self._asked: tuple[Sequence[str], Sequence[str]] | None = None
         self._closed: tuple[int, ...] = ()
         self._enabled: tuple[int, ...] = ()
-        self._leading = self.solver
-        self._at_limit = False
+        self._leading = self._next = self.solver
         self.iterations = 0
 
     def reference(self, task: str) -> Floats:
@@ -229,7 +228,7 @@ class WholeBody:
         """Writes the problem of this tick from the references; the exact solver writes it in `solve`."""
         # The exact solver is used as long as a limit is active: with limit rows OSQP takes hundreds of
         # iterations.
-        self._leading = self.exact if self._at_limit else self.solver
+        self._leading = self._next
         self._leading.assemble(self._closed, self._enabled)
 
     def solve(self) -> bool:
@@ -253,7 +252,8 @@ class WholeBody:
             return solved
         self.osqp.forget()
         y = self.solution
-        self._at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
+        at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
+        self._next = self.exact if at_limit else self.solver
         return solved
 
     def reset(self) -> None:
@@ -262,7 +262,7 @@ class WholeBody:
             array[:] = 0.0
         self.osqp.reset()
         self.exact.reset()
-        self._at_limit, self.iterations = False, 0
+        self._next, self.iterations = self.solver, 0
 
     def solve_softened(self) -> bool:
         """Solves a tick that `solve` did not solve: rows that may give are violated, by rank.
@@ -273,7 +273,8 @@ class WholeBody:
             True if the solution is finite, and its wrenches and torques are inside their cones and limits.
         """
         self.osqp.forget()
-        softened = self._at_limit = self.exact.soften()
+        softened = self.exact.soften()
+        self._next = self.exact if softened else self.solver
         self.iterations += self.exact.iterations
         return softened
 
