@@ -1,9 +1,9 @@
 """Collisions of an arm with itself and with the ground, at a posture; for checks outside the tick.
 
 The links are the convex hulls of the model's collision geometry; where the hulls of links with two joints
-between them touch, the meshes themselves decide, because such links fit into each other. Links that share a joint, and links that
-touch at the nominal posture, are never in collision with each other, because their geometry stands for
-finer shapes; the same holds for links that touch the ground there.
+between them touch, the meshes themselves decide, because such links fit into each other. Links that share a
+joint, and links that touch at the nominal posture, are never in collision with each other; the same holds for
+links that touch the ground there.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class BodyGeometry:
         return bool(result.isCollision())
 
     def _fit_together(self, first: int, second: int) -> bool:
-        """Returns whether two bodies have two joints between them and meshes that are finer than their hulls."""
+        """Returns whether two bodies have two joints between them, and meshes finer than their hulls."""
         if not (first in self._meshes or second in self._meshes):
             return False
         parents = self._model.parents
