@@ -9,7 +9,7 @@ import numpy as np
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
-SPEED_SHARE, ACCEL_SHARE, JERK_SHARE = 0.905, 0.95, 0.3
+SPEED_SHARE, ACCEL_SHARE, JERK_SHARE = 0.905, 0.94, 0.3
 """Parts of the limits that a motion uses.
 
 The envelope of the robot's side lets no torque drive a joint at more than 92 % of its speed limit, and less
