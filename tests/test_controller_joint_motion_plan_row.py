@@ -38,7 +38,7 @@ def test_a_curve_carries_the_limits_of_its_parameter() -> None:
     plan = PlanRow.empty(2)
     plan.write_curve(np.zeros((5, 2)), (1.0, 2.0, 3.0))
     assert (plan.head[KIND], plan.points) == (CURVE, 5)
-    np.testing.assert_array_equal(plan.head[FREE_SPEED:], [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(plan.head[FREE_SPEED : FREE_SPEED + 3], [1.0, 2.0, 3.0])
 
 
 def test_the_row_is_a_view_of_the_request() -> None:

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 
+from kilohertz.controller.joint_motion.plan_row import JointState
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import make_request, request_from_numbers
 from kilohertz.robots.model.robot_model import RobotModel
@@ -97,3 +98,23 @@ def test_the_status_of_a_tick_is_read_by_the_agent(sides: tuple[CommandMailbox, 
     assert status is not None
     assert status.text == "it fell"
     assert len(padded("x" * 500)) == len(padded("")) == TEXT_BYTES
+
+
+def test_the_state_of_an_arm_in_which_a_motion_would_begin_reaches_the_agent(robot: RobotModel) -> None:
+    panda = RobotModel.load("panda")
+    loop = CommandMailbox(panda)
+    agent = CommandMailbox(panda, os.dup(loop.fd))
+    state = JointState(*np.random.default_rng(0).normal(size=(3, panda.na)))
+    loop.publish_status(5, (0.0,) * len(STATUS_NUMBERS), padded("moves"), state)
+    status = agent.read_status()
+    assert status is not None
+    assert status.joints is not None
+    for sent, got in zip((state.q, state.v, state.a), vars(status.joints).values(), strict=True):
+        np.testing.assert_array_equal(sent, got)
+    assert status.text == "moves"
+    of_biped = CommandMailbox(robot)
+    of_biped.publish_status(5, (0.0,) * len(STATUS_NUMBERS), padded("walks"))
+    status = CommandMailbox(robot, os.dup(of_biped.fd)).read_status()
+    assert status is not None
+    assert status.joints is None
+    assert status.text == "walks"

@@ -1,9 +1,9 @@
 """Collisions of an arm with itself and with the ground, at a posture; for checks outside the tick.
 
-The links are checked as the convex hulls of the model's collision geometry, which is fast; where hulls touch,
-the meshes themselves decide. Links that share a joint, and links that
-touch at the nominal posture, are never in collision with each other, because their geometry stands for
-finer shapes; the same holds for links that touch the ground there.
+The links are the convex hulls of the model's collision geometry; where the hulls of links with two joints
+between them touch, the meshes themselves decide, because such links fit into each other. Links that share a
+joint, and links that touch at the nominal posture, are never in collision with each other; the same holds for
+links that touch the ground there.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class BodyGeometry:
 
     def _really_touch(self, first: int, second: int) -> bool:
         """Returns whether two bodies touch whose hulls do; their placements must be up to date."""
-        if self._ground in (first, second) or not (first in self._meshes or second in self._meshes):
+        if not self._fit_together(first, second):
             return True
         shapes = [self._meshes.get(i, self._geometry.geometryObjects[i].geometry) for i in (first, second)]
         poses = [self._far.oMg[i] for i in (first, second)]
@@ -113,6 +113,14 @@ class BodyGeometry:
         result = coal.CollisionResult()
         coal.collide(shapes[0], transforms[0], shapes[1], transforms[1], self._close, result)
         return bool(result.isCollision())
+
+    def _fit_together(self, first: int, second: int) -> bool:
+        """Returns whether two bodies have two joints between them, and meshes finer than their hulls."""
+        if not (first in self._meshes or second in self._meshes):
+            return False
+        parents = self._model.parents
+        a, b = (self._geometry.geometryObjects[i].parentJoint for i in (first, second))
+        return bool(parents[parents[a]] == b or parents[parents[b]] == a)
 
     def free(self, q: Vector) -> bool:
         """Returns whether all links keep MARGIN_M from each other and from the ground.

@@ -16,6 +16,8 @@ from kilohertz.controller.joint_motion.plan_row import (
     FREE_SPEED,
     KIND,
     SLOW,
+    TOP_SPEED,
+    VIA,
     JointState,
     PlanRow,
 )
@@ -25,7 +27,7 @@ from kilohertz.controller.qp.whole_body_kinematics import BRAKING_SHARE, LEAD_S,
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
-from kilohertz.robots.wire.envelope import RATE_PER_S, SPEED_MARGIN, TOP_SPEED
+from kilohertz.robots.wire import envelope
 
 SAMPLE_S = 0.004
 _CHECK_RAD = 0.012
@@ -115,7 +117,12 @@ class MotionCheck:
             motion = self.samples(plan, start)
             if motion is None:
                 return None
-            part = min(self._part_for_torque(motion), self._part_for_limits(plan, motion))
+            part, top = self._parts_for_torque(motion)
+            part = min(part, self._part_for_limits(plan, motion))
+            if top < 1.0 - 1e-6 and part > 1.0 - 1e-6 and plan.head[KIND] == VIA:
+                plan.head[TOP_SPEED] *= 0.998 * top
+                continue
+            part = min(part, top)
             if part > 1.0 - 1e-6 and self._brakes_in_time(motion):
                 return motion
             if part <= 0.0:
@@ -130,10 +137,10 @@ class MotionCheck:
                 plan.head[FREE_JERK] *= part**3
         return None
 
-    def _part_for_torque(self, motion: Samples) -> float:
-        """Returns the time scale at which the torques are within their limits; 0 if not even at rest."""
+    def _parts_for_torque(self, motion: Samples) -> tuple[float, float]:
+        """Returns what torques allow: time scale (0 if not even rest is possible) and part of the speed."""
         model, data, most = self._model, self._data, TORQUE_SHARE * self._robot.torque_limit_Nm
-        part = np.inf
+        part = top = np.inf
         for q, v, a in zip(*motion, strict=True):
             gravity = pin.computeGeneralizedGravity(model, data, q)
             moving = pin.rnea(model, data, q, v, a) - gravity
@@ -142,15 +149,16 @@ class MotionCheck:
                 # The arm can neither hold this posture with the margin, nor come away from it slowly.
                 left = np.maximum(left, self._robot.torque_limit_Nm - np.sign(moving) * gravity)
                 if (left <= 0.0).any():
-                    return 0.0
+                    return 0.0, 1.0
             # The envelope of the robot's side lets less torque drive a joint that will be close to its speed
             # limit by the time in which the torque can be taken away.
             driving = np.maximum(np.sign(v) * (gravity + moving), 0.0) / most
-            ahead = np.maximum(np.sign(v) * a, 0.0) * (driving / RATE_PER_S + PERIOD_S)
+            ahead = np.maximum(np.sign(v) * a, 0.0) * (driving / envelope.RATE_PER_S + PERIOD_S)
             speed = np.maximum((np.abs(v) + ahead) / self._robot.velocity_limit_rad_s, 1e-9)
-            slower = ((TOP_SPEED - SPEED_MARGIN * driving) / speed).min()
-            part = min(part, float((left / np.maximum(np.abs(moving), 1e-9)).min()), slower**2)
-        return float(np.sqrt(part))
+            most_speed = envelope.TOP_SPEED - envelope.SPEED_MARGIN * driving
+            top = min(top, float((most_speed / speed).min()))
+            part = min(part, float((left / np.maximum(np.abs(moving), 1e-9)).min()))
+        return float(np.sqrt(part)), top
 
     def _part_for_limits(self, plan: PlanRow, motion: Samples) -> float:
         """Returns the time scale at which a motion along a curve is within the limits of the joints."""

@@ -18,14 +18,16 @@ MOST_JOINTS, MOST_POINTS = 16, 24
 """Largest numbers of joints and of points of a planned motion."""
 NONE, VIA, CURVE = range(3)
 """Kinds of a motion; NONE is no motion."""
-KIND, POINTS, SLOW, STRAIGHT, FREE_SPEED, FREE_ACCEL, FREE_JERK = range(7)
-"""Layout of the head: kind, number of points, time scale, whether each way is straight, limits of a curve.
+KIND, POINTS, SLOW, STRAIGHT, FREE_SPEED, FREE_ACCEL, FREE_JERK, TOP_SPEED = range(8)
+"""Layout of the head: kind, number of points, time scale, whether each way is straight, limits of a curve,
+speed limit of the joints.
 
 SLOW is the speed of the motion relative to the fastest one within the limits on speed, acceleration and jerk;
 less than 1 where the torque limits, or the way that a joint needs to stop before the end of its range, demand
-it. The limits of a curve are those of the derivatives of its parameter, which grows from 0 to 1.
+it. The limits of a curve are those of the derivatives of its parameter, which grows from 0 to 1. TOP_SPEED is
+the part of the speed limits that the motion uses, less than 1 where the drives lack torque at full speed.
 """
-HEAD_SIZE = 7
+HEAD_SIZE = 8
 STATES = ("q", "v", "a")
 """Rows of the present state: positions, velocities and accelerations of the joints."""
 START = "plan_start"
@@ -102,7 +104,7 @@ class PlanRow:
         """
         self.head[:] = 0.0
         self.head[KIND], self.head[POINTS], self.head[SLOW] = VIA, len(q), slow
-        self.head[STRAIGHT] = straight
+        self.head[STRAIGHT], self.head[TOP_SPEED] = straight, 1.0
         self.q[: len(q)] = q
         self.v[: len(q)] = 0.0 if v is None else v
 
@@ -115,6 +117,7 @@ class PlanRow:
         """
         self.head[:] = 0.0
         self.head[KIND], self.head[POINTS], self.head[SLOW] = CURVE, len(q), 1.0
+        self.head[TOP_SPEED] = 1.0
         self.head[FREE_SPEED : FREE_JERK + 1] = limits
         self.q[: len(q)] = q
 

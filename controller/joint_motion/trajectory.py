@@ -10,7 +10,16 @@ import numpy as np
 import ruckig
 from scipy.interpolate import CubicSpline
 
-from kilohertz.controller.joint_motion.plan_row import CURVE, FREE_SPEED, KIND, SLOW, STRAIGHT, PlanRow
+from kilohertz.controller.joint_motion.plan_row import (
+    CURVE,
+    FREE_JERK,
+    FREE_SPEED,
+    KIND,
+    SLOW,
+    STRAIGHT,
+    TOP_SPEED,
+    PlanRow,
+)
 from kilohertz.controller.motion.motion_limits import MotionLimits
 from kilohertz.controller.motion.profile import Blend
 from kilohertz.robots.model.rows import Vector
@@ -74,7 +83,8 @@ class Trajectory:
             return self._begin_curve(plan, q, v, a)
         limits, slow = self._limits, float(plan.head[SLOW])
         # A motion that is slower by a time scale follows the same way.
-        self._most = (slow * limits.speed, slow**2 * limits.accel, slow**3 * limits.jerk)
+        top = float(plan.head[TOP_SPEED])
+        self._most = (top * slow * limits.speed, slow**2 * limits.accel, slow**3 * limits.jerk)
         self._straight = bool(plan.head[STRAIGHT])
         self._limit(*self._most)
         points = [(plan.q[i].tolist(), plan.v[i].tolist()) for i in range(n)]
@@ -156,7 +166,7 @@ class Trajectory:
     def _begin_curve(self, plan: PlanRow, q: Vector, v: Vector, a: Vector) -> bool:
         given, n = ruckig.InputParameter(1), plan.points
         given.current_position, given.target_position = [0.0], [1.0]
-        limits = plan.head[FREE_SPEED:].tolist()
+        limits = plan.head[FREE_SPEED : FREE_JERK + 1].tolist()
         given.max_velocity, given.max_acceleration, given.max_jerk = ([limit] for limit in limits)
         if n < 2 or not self._calculate(self._along, given, self._way):
             return False

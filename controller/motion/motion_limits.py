@@ -9,12 +9,12 @@ import numpy as np
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 
-SPEED_SHARE, ACCEL_SHARE, JERK_SHARE = 0.905, 0.975, 0.3
+SPEED_SHARE, ACCEL_SHARE, JERK_SHARE = 0.905, 0.94, 0.3
 """Parts of the limits that a motion uses.
 
 The envelope of the robot's side lets no torque drive a joint at more than 92 % of its speed limit, and less
 and less torque from 82 % on. What is left of acceleration is for the control error. With more jerk, the limit
-on the rate of torque, which changes by the torque limit in 10 ms, would delay motions. Both cost 1 to 2 % of
+on the rate of torque, which changes by the torque limit in 10 ms, would delay motions. Both cost about 2 % of
 the time of ways of 1 rad.
 """
 
