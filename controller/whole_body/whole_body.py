@@ -93,7 +93,8 @@ class WholeBody:
         groups = {**self.arrays._asdict(), "exact": exact, "dual": dual}
         # The stages of the other solvers do not read OSQP's arrays: they take the table of any OSQP problem.
         sample = OsqpProblem(self.arrays, groups, (), (), True, settings, force_scale)
-        self._sample = sample
+        # The problem is kept, because the table contains the addresses of its arrays.
+        self._sample, self._table = sample, sample.table
         every = {**groups, "osqp": sample.arrays}
         self.giving = giving_arrays(self.arrays, self.inequalities)
         softening = {**groups, "giving": self.giving}
@@ -202,7 +203,7 @@ class WholeBody:
     @property
     def compiled(self) -> tuple[Run, Ints]:
         """The compiled stages and the table of arrays that they take, for timing them alone."""
-        return self._run, self._sample.table
+        return self._run, self._table
 
     def set_friction(self, part: float) -> None:
         """Reduces the assumed friction of every contact to a fraction of its declared value.
@@ -222,7 +223,7 @@ class WholeBody:
         """Computes kinematics and dynamics at (q, v) and writes them into `arrays.kin`."""
         pin.crba(self.model, self.data, q, _WORLD)
         pin.nonLinearEffects(self.model, self.data, q, v)
-        self._run(KINEMATICS, self._sample.table, q, v)
+        self._run(KINEMATICS, self._table, q, v)
 
     def assemble(self) -> None:
         """Writes the problem of this tick from the references; the exact solver writes it in `solve`."""
