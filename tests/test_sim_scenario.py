@@ -18,7 +18,7 @@ from kilohertz.sim.scenario import (
 )
 
 FOR_ARMS = {"default-arm", "stand", "payload-hands"}
-FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm"}
+FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "impedance"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -47,7 +47,7 @@ def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points", "step",
+        "stairs", "carry", "walk-on", "default-points", "step", "impedance",
     }  # fmt: skip
 
 

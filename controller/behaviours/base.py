@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kilohertz.controller.gains.schema import Gains
     from kilohertz.controller.motion.posture_reference import PostureReference
     from kilohertz.controller.motion.remarks import Remarks
+    from kilohertz.controller.soft.soft_arm import SoftArm
     from kilohertz.controller.upper_body.hands import Hands
     from kilohertz.controller.walking.walking import Walking
     from kilohertz.controller.whole_body.whole_body import Task, WholeBody
@@ -139,6 +140,7 @@ class Context:
         walking: the walking controller; None for a robot that does not walk.
         begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
             controller chooses; for behaviours with `Legs.STEP`.
+        soft: the soft hand of an arm on a fixed base; None for a robot on legs or without hands.
     """
 
     robot: RobotModel
@@ -148,6 +150,7 @@ class Context:
     remarks: Remarks
     walking: Walking | None
     begin_walk: Callable[[Vector | None], None]
+    soft: SoftArm | None = None
 
 
 class Behaviour:
@@ -169,6 +172,7 @@ class Behaviour:
         works_on_points: whether a robot on point feet, which cannot stand still, can do it.
         joins_walk: whether a walking robot can begin the behaviour without coming to rest first.
         frees_hands: whether hands without a target are released to swing.
+        softens: whether the behaviour makes a hand soft, see `kilohertz.controller.soft`.
         done: whether the behaviour has ended by itself; the robot then stands.
     """
 
@@ -180,6 +184,7 @@ class Behaviour:
     works_on_points: ClassVar[bool] = False
     joins_walk: ClassVar[bool] = False
     frees_hands: ClassVar[bool] = False
+    softens: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -13,6 +13,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.soft.soft_arm import SoftArm, soft_tasks
 from kilohertz.controller.streams.joint_stream import JointStream
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING
@@ -32,7 +33,7 @@ _NOWHERE = np.full(3, math.nan)
 def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Returns every task that an arm may enable."""
     posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
-    return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains)]
+    return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains), *soft_tasks(robot)]
 
 
 class Arm:
@@ -48,14 +49,13 @@ class Arm:
     Attributes:
         hands: references of the hands, which hold their present poses from the start.
         remarks: sentences to the operator about requests that could not be met.
-        disturbed: False, because an arm does not measure disturbances.
+        soft: the soft hand of the arm; None without hands.
         planned, calm, falling, friction: see `Motion`.
     """
 
     p_WC_des = v_WC_des = p_WS = _NOWHERE
     velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
-    disturbed = False
     friction: JointFriction | None = None
 
     def __init__(
@@ -75,6 +75,7 @@ class Arm:
         self._joints: JointStream | None = None
         if streams is not None:
             self._joints = JointStream(robot, gains, streams, range(robot.na), dt_s)
+        self.soft = SoftArm(robot, gains, body, self.hands) if robot.hands else None
         self._posture = body.reference("posture")
         self._posture[: robot.na] = robot.q_nominal
         self._reference = PostureReference()
@@ -84,7 +85,14 @@ class Arm:
         self._rest = RestDetector(body)
         body.prepare((), ("posture",))
         context = Context(
-            robot, gains, body, self.hands, self.remarks, None, begin_walk=lambda footsteps: None
+            robot,
+            gains,
+            body,
+            self.hands,
+            self.remarks,
+            None,
+            begin_walk=lambda footsteps: None,
+            soft=self.soft,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
         self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
@@ -100,6 +108,11 @@ class Arm:
     def behaviour_state(self) -> str:
         """State of the active behaviour: RUNNING or DONE."""
         return DONE if self._behaviour.done else RUNNING
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the hand is soft: then it is off its reference because it is pushed."""
+        return self.soft is not None and self.soft.active
 
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""
@@ -119,6 +132,8 @@ class Arm:
     def start(self) -> None:
         """Holds the robot at its present posture."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
+        if self.soft is not None:
+            self.soft.stop()
         self.hands.start(stay=True)
         self._behaviour, self._t_s = self._stand, 0.0
         if self._joints is not None:
@@ -132,7 +147,14 @@ class Arm:
         if request.kind.legs is Legs.RELEASE:
             return
         if self._joints is not None and self._joints.busy:
-            self._hold_with_hands(self._joints)
+            self._joints.put_aside()
+            self._hold_with_hands()
+        softens = request.kind.softens
+        if self.soft is not None and self.soft.active and not softens:
+            self.soft.stop()
+            self._hold_with_hands()
+        elif softens:
+            self._weigh_posture(0.0)
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
         self.hands.take(request.hand_targets, False, self._heading)
@@ -151,18 +173,24 @@ class Arm:
         if joints is None:
             return
         self.hands.follow_streams(t_s, dt_s, self._heading)
+        if self.soft is not None and self.soft.active and self.hands.busy:
+            # A stream leads a hand now: the arm follows it as stiffly as any other target.
+            self.soft.stop()
+            self._weigh_posture(self._held_part)
+            self._posture[: self.robot.na] = self._body.arrays.kin.q
         kin = self._body.arrays.kin
         if joints.advance(t_s, dt_s, kin.q, kin.v):
             # The posture holds all joints now; the hands follow it.
             self._posture[: self.robot.na] = kin.q
             self.hands.release()
+            if self.soft is not None:
+                self.soft.stop()
             self._weigh_posture(1.0)
         if joints.busy:
             self._posture[joints.joints[joints.leads]] = joints.q[joints.leads]
 
-    def _hold_with_hands(self, joints: JointStream) -> None:
-        """Ends a stream of joint positions: the hands hold their present poses again."""
-        joints.put_aside()
+    def _hold_with_hands(self) -> None:
+        """Makes the hands hold their present poses again, after a stream of joint positions or softness."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self._weigh_posture(self._held_part)
         for i in range(len(self.robot.hands)):
@@ -179,6 +207,8 @@ class Arm:
         self._t_s += dt_s
         self._behaviour.advance(self._t_s, self._reference)
         self.hands.advance(dt_s, self._heading)
+        if self.soft is not None:
+            self.soft.advance(dt_s)
 
     def fall_reason(self, upright: float) -> str:
         """Returns "", because an arm does not fall."""
