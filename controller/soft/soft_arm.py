@@ -136,6 +136,11 @@ class SoftArm:
             self._body.switch(JOINTS, False)
             self._body.switch(hand_task(self._names[self.hand]), False)
 
+    @property
+    def frame(self) -> int:
+        """Index of the soft hand's frame in `Kin`."""
+        return self._frames[self.hand]
+
     def place(self) -> None:
         """Sets the reference to the present pose of the hand, so that the spring is at rest."""
         kin, frame = self._body.arrays.kin, self._frames[self.hand]
