@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
@@ -87,59 +88,6 @@ class Estimator(Protocol):
         ...
 
 
-class BrainOutput:
-    """Result of a step: the command, and the quantities that explain it; one object, overwritten each tick.
-
-    Attributes:
-        command: the command row.
-        state: state of the supervisor; "damping" is latched.
-        reason: why the joints are damped, one sentence; "" in every other state.
-        behaviour: name of the behaviour that was requested last.
-        behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
-        rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
-        remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the constraints that could not be satisfied when limits were last softened.
-        qp_iterations: number of iterations of the solver.
-        dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
-            friction cones in the tick's solution [N].
-        p_WC, v_WC: (3,) estimated position and velocity of the centre of mass [m, m/s].
-        p_WC_des, v_WC_des: (3,) desired position and velocity of the centre of mass [m, m/s].
-        p_WS: (3,) estimated middle of the soles [m].
-        zmp_des: (2,) zero-moment point of the contact wrenches in the solution [m].
-        w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
-        tau: (na,) torque after the guard [Nm].
-        p_RC: (3,) estimated vector from the centre of mass of the robot alone to that with its payload, in
-            world axes [m].
-        payload_kg: estimated mass of the payload [kg]; NaN for a fixed base.
-        payload_p_BP_m: (3,) estimated position of the payload in the base [m]; its height is NaN.
-        p_WH_des: (nh, 3) reference position of each hand [m].
-        hand_active: (nh,) whether each hand has a reference.
-    """
-
-    def __init__(self, robot: RobotModel) -> None:
-        self.command = robot.new_command_row()
-        self.state = "idle"
-        self.reason = ""
-        self.behaviour, self.behaviour_state = "", ""
-        self.rung = SOLVED
-        self.remark = ""
-        self.missed: tuple[str, ...] = ()
-        self.qp_iterations = 0
-        self.dynamics_residual_N = 0.0
-        self.cone_violation_N = 0.0
-        self.p_WC, self.v_WC = np.zeros(3), np.zeros(3)
-        self.p_WC_des, self.v_WC_des = np.zeros(3), np.zeros(3)
-        self.p_WS = np.zeros(3)
-        self.zmp_des = np.zeros(2)
-        self.w_F = np.zeros((len(robot.contacts), 6))
-        self.tau = np.zeros(robot.na)
-        self.p_RC = np.zeros(3)
-        self.payload_kg = math.nan
-        self.payload_p_BP_m = np.full(3, math.nan)
-        self.p_WH_des = np.zeros((len(robot.hands), 3))
-        self.hand_active = np.zeros(len(robot.hands), dtype=bool)
-
-
 class Brain:
     """Estimator and controller of one robot.
 
@@ -164,11 +112,9 @@ class Brain:
         self._dt = dt_s
         own = [task.name for task in (*behaviour_tasks(robot, gains), *soft_tasks(robot))]
         self.body = whole_body(robot, gains, self._tasks(gains), gains.solver, own)
-        self.motion: Motion = (
-            Legged(robot, gains, self.body, estimator.contact, streams, dt_s)
-            if robot.floating
-            else Arm(robot, gains, self.body, streams, dt_s)
-        )
+        self._arm = None if robot.floating else Arm(robot, gains, self.body, streams, dt_s)
+        self.motion: Motion = self._arm or Legged(robot, gains, self.body, estimator.contact, streams, dt_s)
+        self._update_model = self.body.update if self._arm is None else self._update_arm
         self._streams = streams
         self.supervisor = Supervisor()
         self._gains = gains
@@ -220,6 +166,9 @@ class Brain:
             output.w_F, output.zmp_des = solution.wrench, solution.zmp
         if self._payload is not None:
             self.output.payload_p_BP_m = self._payload.p_BP_m
+        elif self._arm is not None and self._arm.hand_load is not None:
+            self.output.payload_p_BP_m = self._arm.hand_load.p_WL_m
+            self.output.w_H = self._arm.hand_load.w_H.reshape(1, 6)
 
     def _tasks(self, gains: Gains) -> list[Task]:
         return legged_tasks(self.robot, gains) if self.robot.floating else arm_tasks(self.robot, gains)
@@ -289,7 +238,7 @@ class Brain:
         dt = self._estimate(sensors)
         self._period = dt
         mark(ESTIMATE)
-        self.body.update(self.estimator.q_O, self.estimator.v)
+        self._update_model(self.estimator.q_O, self.estimator.v)
         mark(KINEMATICS)
         self._decide(request, dt)
         self.body.assemble()
@@ -375,6 +324,12 @@ class Brain:
         if self._bad_samples >= _BAD_SAMPLES:
             self._damp(f"{_BAD_SAMPLES} sensor samples in a row {why}")
         return self._dt
+
+    def _update_arm(self, q: Vector, v: Vector) -> None:
+        """Computes kinematics and dynamics of an arm, which contain what its model leaves out."""
+        assert self._arm is not None
+        self.body.update(q, v)
+        self._arm.observe(self._period)
 
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:
@@ -483,6 +438,10 @@ class Brain:
                 self._payload.update(self._without_friction(), self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg
+        elif self._arm is not None:
+            followed = output.rung < GRAVITY and output.state != DAMPED
+            self._arm.disturbance.sent(output.tau, followed)
+            output.payload_kg = self._arm.payload_kg
 
     def _without_friction(self) -> Vector:
         """Returns the torque that moves the robot: `tau` without the compensation of joint friction [Nm]."""

@@ -77,6 +77,35 @@ class ContactGains(Config):
         return self
 
 
+class ArmGains(Config):
+    """Disturbance observer of a robot with a fixed base, which compensates what its model leaves out."""
+
+    disturbance_per_s: float = Field(
+        default=80.0,
+        ge=0,
+        le=1000,
+        description="rate at which unmodelled joint torques are observed and compensated; 0 for never",
+    )
+    largest_compensation: float = Field(
+        default=0.35, ge=0, le=1, description="largest compensation, as a fraction of each torque limit"
+    )
+    torque_delay_s: float = Field(
+        default=0.002, ge=0, le=0.02, description="time from a sample to the torque that answers it [s]"
+    )
+    velocity_age_s: float = Field(
+        default=0.0005,
+        ge=0,
+        le=0.02,
+        description="age of a measured joint velocity relative to the position of the same sample: half a "
+        "period if it is the difference of two positions [s]",
+    )
+    learn_friction: bool = Field(
+        default=True,
+        description="whether the friction of each joint is learnt and fed forward, which matters where a "
+        "joint reverses",
+    )
+
+
 class OutsideGains(Config):
     """Parameters of the correction with poses of the base that were measured from outside."""
 
@@ -270,3 +299,4 @@ class EstimatorGains(Config):
     joints: JointObserverGains = JointObserverGains()
     contact: ContactGains = ContactGains()
     outside: OutsideGains = OutsideGains()
+    arm: ArmGains = ArmGains()

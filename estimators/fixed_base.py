@@ -56,7 +56,10 @@ class FixedBaseEstimator:
             "joint_observer",
             [joint_observer.take_sample],
             call={"row": "f8[::1]", "dt": "f8"},
-            structs={"joints": self._joints},
+            structs={
+                "joints": self._joints,
+                "speed": joint_observer.MeanSpeed(float(self.config.arm.velocity_age_s), np.zeros(robot.na)),
+            },
             returns="b1",
         )
 

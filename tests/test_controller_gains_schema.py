@@ -7,7 +7,7 @@ import pydantic
 import pytest
 from bodies import ROBOTS, robot
 
-from kilohertz.controller.gains.schema import Gains, gains_path, load_gains
+from kilohertz.controller.gains.schema import ARM_DEFAULTS, Gains, gains_path, load_gains, suited
 from kilohertz.robots.config.config_error import ConfigError
 
 
@@ -132,7 +132,16 @@ def test_every_shipped_robot_has_gains(name):
     gains = load_gains(robot(name))
     assert isinstance(gains, Gains)
     if gains_path(robot(name)) is None:
-        assert gains == Gains()
+        assert gains == suited(robot(name), Gains())
+
+
+def test_an_arm_is_stiffer_by_default_and_keeps_what_its_file_says(tmp_path):
+    path = tmp_path / "gains.yaml"
+    path.write_text("hand: {kp_per_s2: 900}\n")
+    hand = load_gains(robot("panda"), path).hand
+    assert (hand.kp_per_s2, hand.kd_per_s) == (900.0, ARM_DEFAULTS["kd_per_s"])
+    assert load_gains(robot("panda")).hand.kp_per_s2 == ARM_DEFAULTS["kp_per_s2"]
+    assert suited(robot("g1"), Gains()) == Gains()
 
 
 def test_defaults_are_within_their_own_ranges():

@@ -7,7 +7,13 @@ import pytest
 from scipy.linalg import expm
 
 from kilohertz.estimators.config import JointObserverGains
-from kilohertz.estimators.joint_observer import observe_joints, reset_joints, steady_deviation, take_sample
+from kilohertz.estimators.joint_observer import (
+    MeanSpeed,
+    observe_joints,
+    reset_joints,
+    steady_deviation,
+    take_sample,
+)
 from kilohertz.estimators.kernel_setup import new_joints
 
 GAINS = JointObserverGains()
@@ -100,8 +106,9 @@ def test_rows_that_cannot_be_are_refused(place, value):
     row = np.zeros(12)
     row[2 + place] = value
     before = state(joints), joints.P.copy()
-    assert not take_sample(row, STEP_S, joints)
+    speed = MeanSpeed(0.0, np.zeros(2))
+    assert not take_sample(row, STEP_S, joints, speed)
     np.testing.assert_array_equal(state(joints), before[0])
     np.testing.assert_array_equal(joints.P, before[1])
     row[2 + place] = 0.1
-    assert take_sample(row, STEP_S, joints)
+    assert take_sample(row, STEP_S, joints, speed)

@@ -17,8 +17,8 @@ from kilohertz.sim.scenario import (
     trunk_link,
 )
 
-FOR_ARMS = {"default-arm", "stand", "payload-hands"}
-FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "impedance"}
+FOR_ARMS = {"default-arm", "circle", "impedance", "stand", "payload-hands"}
+FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "circle", "impedance"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -47,7 +47,7 @@ def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points", "step", "impedance",
+        "stairs", "carry", "walk-on", "default-points", "step", "circle", "impedance",
     }  # fmt: skip
 
 

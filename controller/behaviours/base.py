@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -127,6 +127,26 @@ class UpperBodyParameters(BehaviourParameters):
     gaze: GazeTarget | None = None
 
 
+class Calibrates(Protocol):
+    """Moves the joints of an arm one by one, and calibrates the estimate of its hand's load meanwhile."""
+
+    def begin(self) -> Vector:
+        """Begins a calibration.
+
+        Returns:
+            (n,) reference of the joint positions [rad], initially the present ones; to be written each tick.
+        """
+        ...
+
+    def end(self, completed: bool) -> None:
+        """Ends the calibration; the hand holds its pose again.
+
+        Args:
+            completed: whether the motion was completed; if not, nothing is learnt from it.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     """The parts of the controller that a behaviour may use.
@@ -138,6 +158,8 @@ class Context:
         hands: references of the hands.
         remarks: sentences to the operator about requests that could not be met.
         walking: the walking controller; None for a robot that does not walk.
+        calibration: estimator of the load of the hand, and motion of the joints to calibrate it; None for a
+            robot that has none.
         begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
             controller chooses; for behaviours with `Legs.STEP`.
         soft: the soft hand of an arm on a fixed base; None for a robot on legs or without hands.
@@ -151,6 +173,7 @@ class Context:
     walking: Walking | None
     begin_walk: Callable[[Vector | None], None]
     soft: SoftArm | None = None
+    calibration: Calibrates | None = None
 
 
 class Behaviour:

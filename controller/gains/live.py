@@ -33,6 +33,8 @@ LIVE = (
     "walk.arm_weight",
     "contact.damping_per_s",
     "limits",
+    "estimator.arm.disturbance_per_s",
+    "estimator.arm.largest_compensation",
 )
 """Sections and keys of gains.yaml that may change while the robot runs."""
 LARGEST_RATIO = 4.0

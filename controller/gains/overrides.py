@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kilohertz.controller.gains.names import misfits
-from kilohertz.controller.gains.schema import Gains, gains_path, require_fit
+from kilohertz.controller.gains.schema import Gains, gains_path, require_fit, suited
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.config.yaml_file import check_data, load_yaml_located, parse_value
 from kilohertz.robots.model.robot_model import RobotModel
@@ -88,7 +88,7 @@ def gains_with(robot: RobotModel, overrides: Mapping[str, Any]) -> Gains:
     own = {} if path is None else load_yaml_located(path, Gains)[1].data
     gains, positions = check_data(_merged(own, overrides), Gains)
     require_fit(robot, gains, positions)
-    return gains
+    return suited(robot, gains)
 
 
 def _merged(own: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,7 +146,9 @@ class SoftArm:
         kin, frame = self._body.arrays.kin, self._frames[self.hand]
         self.motion.place(kin.R[frame], kin.p[frame])
 
-    def set_spring(self, stiffness: Vector, ratio: float, axes: int, posture_Nm_rad: float) -> None:
+    def set_spring(
+        self, stiffness: Vector, ratio: float, axes: int, posture_Nm_rad: float, at_once: bool = False
+    ) -> None:
         """Sets the spring; a stiffness changes gradually, for the energy that the tank has left.
 
         Args:
@@ -154,6 +156,7 @@ class SoftArm:
             ratio: damping ratio of every mode.
             axes: WORLD_AXES or HAND_AXES.
             posture_Nm_rad: stiffness of the joints in the null space of the hand [Nm/rad].
+            at_once: whether the stiffness changes at once, for a hand at its reference.
         """
         law, settings = self.law, self.law.settings
         self._goal[:] = stiffness
@@ -164,6 +167,8 @@ class SoftArm:
         settings[AXES] = axes
         np.subtract(self._goal, law.law[SOFT_STIFFNESS:SOFT_RATIO], out=self._step)
         self._step /= _CHANGE_S
+        if at_once:
+            law.law[SOFT_STIFFNESS:SOFT_RATIO], self._step[:] = stiffness, 0.0
         settings[POSTURE_STIFFNESS] = posture_Nm_rad
         inertia = float(np.trace(self._body.arrays.kin.M)) / len(law.tau)
         settings[POSTURE_RATE] = 2.0 * math.sqrt(max(posture_Nm_rad, 1.0) / inertia)

@@ -13,6 +13,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.soft.collision_reaction import CollisionReaction
 from kilohertz.controller.soft.soft_arm import SoftArm, soft_tasks
 from kilohertz.controller.streams.joint_stream import JointStream
 from kilohertz.controller.streams.stream_row import StreamRow
@@ -21,9 +22,13 @@ from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+from kilohertz.estimators.arm_disturbance import ArmDisturbance
+from kilohertz.estimators.collision_watch import CollisionWatch
+from kilohertz.estimators.hand_load import HandLoad
 from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 _HELD_POSTURE_WEIGHT = 0.01
 """Relative weight of the posture for a robot with hands; the posture then only acts in their null space."""
@@ -76,14 +81,26 @@ class Arm:
         if streams is not None:
             self._joints = JointStream(robot, gains, streams, range(robot.na), dt_s)
         self.soft = SoftArm(robot, gains, body, self.hands) if robot.hands else None
-        self._posture = body.reference("posture")
+        self._posture, self._posture_gain = body.reference("posture"), body.gain("posture")
         self._posture[: robot.na] = robot.q_nominal
         self._reference = PostureReference()
         self._heading = np.eye(3)
         self._t_s = 0.0
         self._posture_part = self._held_part = _HELD_POSTURE_WEIGHT if robot.hands else 1.0
         self._rest = RestDetector(body)
+        self.disturbance = ArmDisturbance(robot, body.arrays.kin, body.solution.vdot, gains.estimator.arm)
+        self.collision: CollisionReaction | None = None
+        if self.soft is not None:
+            kin = body.arrays.kin
+            watch = CollisionWatch(robot, kin, body.solution.vdot, self.disturbance.unknown_Nm)
+            self.collision = CollisionReaction(self.soft, watch, kin, robot.joint_names, self.remarks)
         body.prepare((), ("posture",))
+        self.hand_load: HandLoad | None = None
+        if len(robot.hands) == 1:
+            self.hand_load = HandLoad(
+                robot, body.arrays.kin, body.data, body.solution.vdot, self.disturbance, self.hands.frames[0]
+            )
+        self._calibrates = False
         context = Context(
             robot,
             gains,
@@ -93,6 +110,7 @@ class Arm:
             None,
             begin_walk=lambda footsteps: None,
             soft=self.soft,
+            calibration=None if self.hand_load is None else self,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
         self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
@@ -114,6 +132,11 @@ class Arm:
         """Whether the hand is soft: then it is off its reference because it is pushed."""
         return self.soft is not None and self.soft.active
 
+    @property
+    def payload_kg(self) -> float:
+        """Estimated mass in the hand [kg]; NaN before a calibration."""
+        return math.nan if self.hand_load is None else self.hand_load.mass_kg
+
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""
         streamed = self._joints is not None and self._joints.busy
@@ -125,9 +148,38 @@ class Arm:
 
     def retune(self, gains: Gains) -> None:
         """Applies the values of these gains."""
-        self._full = gains.posture.weight
-        self._posture[self.robot.na :] = self._full * self._posture_part
+        self._gains, self._full = gains, gains.posture.weight
+        self._weigh_posture(self._posture_part)
         self.hands.retune(gains)
+        self.disturbance.retune(gains.estimator.arm)
+        if self.collision is not None:
+            self.collision.retune(gains.collision)
+
+    def observe(self, dt_s: float) -> None:
+        """Estimates and compensates what the model leaves out; the kinematics must be up to date.
+
+        Args:
+            dt_s: time since the last tick [s].
+        """
+        if self.soft is not None and self.soft.active:
+            self.disturbance.soften()
+        else:
+            self.disturbance.hold(self.hands.exerts)
+        self.disturbance.update(dt_s)
+        if self.hand_load is not None:
+            self.hand_load.update(dt_s)
+        if self.collision is not None and self.collision.enabled and self.collision.watch(dt_s):
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Ends what the arm does, because it has collided and reacts to that."""
+        if self._calibrates and self.hand_load is not None:
+            self._calibrates = False
+            self.hand_load.end(completed=False)
+        if self._joints is not None:
+            self._joints.put_aside()
+        self._weigh_posture(0.0)
+        self._behaviour.done = True
 
     def start(self) -> None:
         """Holds the robot at its present posture."""
@@ -140,12 +192,22 @@ class Arm:
             self._joints.reset()
         self._weigh_posture(self._held_part)
         self._rest.reset()
+        self.disturbance.forget()
+        if self.collision is not None:
+            self.collision.reset()
+        if self.hand_load is not None:
+            self.hand_load.reset()
+        self._calibrates = False
         self._body.set_mode((), ("posture",))
 
     def take(self, request: RequestRow) -> None:
         """Switches to a new request."""
         if request.kind.legs is Legs.RELEASE:
             return
+        if self._calibrates:
+            self.end(completed=False)
+        if self.collision is not None:
+            self.collision.reacts = False
         if self._joints is not None and self._joints.busy:
             self._joints.put_aside()
             self._hold_with_hands()
@@ -170,7 +232,7 @@ class Arm:
             dt_s: time since the last tick [s].
         """
         joints = self._joints
-        if joints is None:
+        if joints is None or (self.collision is not None and self.collision.reacts):
             return
         self.hands.follow_streams(t_s, dt_s, self._heading)
         if self.soft is not None and self.soft.active and self.hands.busy:
@@ -180,6 +242,8 @@ class Arm:
             self._posture[: self.robot.na] = self._body.arrays.kin.q
         kin = self._body.arrays.kin
         if joints.advance(t_s, dt_s, kin.q, kin.v):
+            if self._calibrates:
+                self.end(completed=False)
             # The posture holds all joints now; the hands follow it.
             self._posture[: self.robot.na] = kin.q
             self.hands.release()
@@ -190,22 +254,57 @@ class Arm:
             self._posture[joints.joints[joints.leads]] = joints.q[joints.leads]
 
     def _hold_with_hands(self) -> None:
-        """Makes the hands hold their present poses again, after a stream of joint positions or softness."""
+        """Ends softness or a motion of the joints one by one: the hands hold their present poses again."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self._weigh_posture(self._held_part)
         for i in range(len(self.robot.hands)):
             self.hands.lead(i).move(None, None)
 
     def _weigh_posture(self, part: float) -> None:
+        """Sets the weight of the posture, and its gains: soft beside a hand, stiff where it leads the joints.
+
+        A posture as stiff as the hand would pull the hand off its reference by the ratio of their weights:
+        0.07 mm on a circle of 20 cm.
+        """
         self._posture_part = part
         self._posture[self.robot.na :] = self._full * part
+        gains = self._gains.hand if part == 1.0 else self._gains.posture
+        self._posture_gain[:2] = gains.kp_per_s2, gains.kd_per_s
+
+    # Calibration
+
+    def begin(self) -> Vector:
+        """Begins a calibration of the load of the hand, in which a behaviour moves the joints one by one.
+
+        Returns:
+            (n,) reference of the joint positions [rad], initially the present ones.
+        """
+        assert self.hand_load is not None
+        self._calibrates = True
+        self._posture[: self.robot.na] = self._body.arrays.kin.q
+        self.hands.release()
+        self._weigh_posture(1.0)
+        self.hand_load.begin()
+        return self._posture[: self.robot.na]
+
+    def end(self, completed: bool) -> None:
+        """Ends a calibration; the hand holds its present pose again.
+
+        Args:
+            completed: whether the motion was completed; if not, nothing is learnt from it.
+        """
+        assert self.hand_load is not None
+        self._calibrates = False
+        self.hand_load.end(completed)
+        self._hold_with_hands()
 
     # The tick
 
     def advance(self, dt_s: float) -> None:
         """Writes the references for this tick."""
         self._t_s += dt_s
-        self._behaviour.advance(self._t_s, self._reference)
+        if self.collision is None or not self.collision.reacts:
+            self._behaviour.advance(self._t_s, self._reference)
         self.hands.advance(dt_s, self._heading)
         if self.soft is not None:
             self.soft.advance(dt_s)

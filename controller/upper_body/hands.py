@@ -197,6 +197,11 @@ class Hands:
             if hand.on
         )
 
+    @property
+    def exerts(self) -> bool:
+        """Whether a hand exerts a streamed wrench."""
+        return any(hand.wrench is not None and hand.wrench.busy for hand in self._hands)
+
     # Requests
 
     def start(self, stay: bool = False) -> None:

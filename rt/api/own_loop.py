@@ -18,7 +18,8 @@ from kilohertz.arguments import (
     solver_name,
 )
 from kilohertz.commands import request_for, resting_command
-from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.refused import Refused, refusing
 from kilohertz.robots.model.period import PERIOD_S

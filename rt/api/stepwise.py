@@ -23,7 +23,8 @@ from kilohertz.arguments import (
     solver_name,
 )
 from kilohertz.commands import request_for, resting_command
-from kilohertz.controller.brain import Brain, BrainOutput, Estimator
+from kilohertz.controller.brain import Brain, Estimator
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.refused import Refused, refusing
 from kilohertz.robots.config.yaml_file import check_data

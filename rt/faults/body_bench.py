@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains, load_gains
 from kilohertz.controller.streams.stream_row import StreamRow

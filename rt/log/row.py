@@ -63,6 +63,8 @@ def row_type(
         ("hands", vectors(p_WH_des=3 * nh, hand_active=nh)),
         ("stamps_ns", [(name, "<i8") for name in STAMPS]),
     ]
+    if nh and not robot.floating:
+        groups.append(("w_H", "<f8", (6 * nh,)))
     if live:
         n = len(live_paths())
         groups += [("gains_arrived", "<i8"), ("gains", vectors(in_force=n, arrived=n))]
@@ -125,6 +127,8 @@ class TickLog:
             *_pairs(into["balance"], output),
             *_pairs(into["hands"], output),
         ]
+        if "w_H" in into.dtype.names:
+            copies.append((into["w_H"], output.w_H))
         self._live = gains if isinstance(gains, GainsRow) else None
         if self._live is not None:
             copies.append((into["gains"]["in_force"], brain.tuning.numbers))

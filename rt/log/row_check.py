@@ -81,5 +81,7 @@ def _run_fields(header: LogHeader, row: np.dtype[Any]) -> Iterator[Field]:
     yield from _vectors("balance", *((name, 3) for name in places), ("zmp_des", 2), ("w_F", 6 * nc))
     yield from _vectors("hands", ("p_WH_des", 3 * nh), ("hand_active", nh))
     yield from ((("stamps_ns", name), "<i8", ((),)) for name in STAMPS)
+    if "w_H" in (row.names or ()):
+        yield ("w_H",), "<f8", ((6 * nh,),)
     if "outside" in (row.names or ()):
         yield from _vectors("outside", *OutsideRow().fields)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.supervision.request import RequestRow

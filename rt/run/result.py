@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from kilohertz.controller.brain import Brain, BrainOutput
+from kilohertz.controller.brain import Brain
+from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
@@ -195,6 +196,7 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         "tracking": summary.tracking_figures(trace, robot, run.scenario),
         "torque": summary.torque_figures(trace, robot.joint_names),
         "payload": summary.payload_figures(run.brain.output),
+        "hand_wrench": summary.hand_wrench_figures(run.brain.output, robot.hand_names),
         "events": events,
         "provenance": summary.provenance(robot, summary.config_sha256(robot, run.gains)),
         **({"gains": run.live.figures()} if run.live is not None else {}),
