@@ -75,7 +75,10 @@ class Observer(NamedTuple):
     compensation: Floats
     """(n,) torque that is added to compensate disturbance and friction, within its bound [Nm]."""
     held: Floats
-    """(n,) disturbance that is compensated while a hand is soft: its mean of before [Nm]."""
+    """(n,) disturbance that is compensated while a hand is soft, in addition to the explained one: its mean
+    of before [Nm]."""
+    explained: Floats
+    """(n,) part of the disturbance that a calibration explains by errors of the model [Nm]."""
     limit_Nm: Floats
     """(n,) torque limits [Nm]."""
 
@@ -113,6 +116,7 @@ class ArmDisturbance:
             unknown=np.zeros(n),
             compensation=np.zeros(n),
             held=np.zeros(n),
+            explained=np.zeros(n),
             limit_Nm=robot.torque_limit_Nm.copy(),
         )
         self.friction = new_friction(robot)
@@ -142,6 +146,7 @@ class ArmDisturbance:
         """Resets the estimate for an arm at rest; the friction that was learnt is kept."""
         observer, friction = self.observer, self.friction
         observer.flags[STARTED] = observer.flags[HELD] = 0
+        observer.explained[:] = 0.0
         observer.unknown[:] = observer.held[:] = observer.compensation[:] = 0.0
         friction.v[:] = friction.age_s[:] = 0.0
 
@@ -161,6 +166,8 @@ class ArmDisturbance:
 
     def soften(self) -> None:
         """Holds the compensated disturbance while a hand is soft, so that forces on it move it.
+
+        Errors of the model that a calibration has found are compensated as they vary with the position.
 
         The friction that was learnt is compensated all the same, but for the estimated velocities: the arm
         does not move as commanded then. A call holds until the next call of `hold`.
@@ -279,10 +286,11 @@ def compensate(dt_s: float, k: Kin, vdot: Floats, observer: Observer, friction: 
                 total += friction.dry[j] * np.tanh(ahead / width) + friction.viscous[j] * ahead
             most = observer.gains[MOST] * observer.limit_Nm[j]
             observer.compensation[j] = min(max(total, -most), most)
-            observer.held[j] += settle * (observer.unknown[j] - observer.held[j])
+            observer.held[j] += settle * (observer.unknown[j] - observer.explained[j] - observer.held[j])
         elif observer.flags[HELD] == SOFT:
             dry = friction.dry[j] * np.tanh(friction.v[j] / _SOFT_WIDTH_RAD_S)
-            total = _SOFT_SHARE * (dry + friction.viscous[j] * friction.v[j]) - observer.held[j]
+            total = _SOFT_SHARE * (dry + friction.viscous[j] * friction.v[j])
+            total -= observer.held[j] + observer.explained[j]
             most = observer.gains[MOST] * observer.limit_Nm[j]
             observer.compensation[j] = min(max(total, -most), most)
         k.h[j] += observer.compensation[j]

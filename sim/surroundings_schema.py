@@ -10,6 +10,7 @@ from kilohertz.robots.config.yaml_file import Config
 from kilohertz.robots.model.description import Name, Point, Rpy
 
 _Friction = Annotated[float, Field(gt=0, le=3)]
+_ContactTime = Annotated[float, Field(ge=0.005, le=0.2)]
 _Force = Annotated[float, Field(ge=-1000, le=1000)]
 _Edge = Annotated[float, Field(gt=0, le=100)]
 _Speed = Annotated[float, Field(ge=-3, le=3)]
@@ -23,6 +24,7 @@ class BoxObstacle(Config):
         rpy_WO_rad: its roll, pitch and yaw in the world [rad].
         size_m: lengths of its edges along its axes [m].
         friction: Coulomb coefficient of its surface.
+        contact_time_s: time constant with which a contact with it settles; larger for a softer surface [s].
     """
 
     kind: Literal["box"]
@@ -30,6 +32,7 @@ class BoxObstacle(Config):
     rpy_WO_rad: Rpy = (0.0, 0.0, 0.0)
     size_m: tuple[_Edge, _Edge, _Edge]
     friction: _Friction = 0.5
+    contact_time_s: _ContactTime = 0.02
 
 
 class PlaneObstacle(Config):
@@ -41,12 +44,14 @@ class PlaneObstacle(Config):
         p_WO_m: a point of the plane in the world [m].
         rpy_WO_rad: roll, pitch and yaw of the plane in the world [rad].
         friction: Coulomb coefficient of its surface.
+        contact_time_s: time constant with which a contact with it settles; larger for a softer surface [s].
     """
 
     kind: Literal["plane"]
     p_WO_m: Point
     rpy_WO_rad: Rpy = (0.0, 0.0, 0.0)
     friction: _Friction = 0.5
+    contact_time_s: _ContactTime = 0.02
 
 
 Obstacle = Annotated[BoxObstacle | PlaneObstacle, Field(discriminator="kind")]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pinocchio as pin
 
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.controller.brain import Brain
@@ -24,15 +25,9 @@ from kilohertz.sim.simulated_robot import SimulatedRobot
 
 PLANT = {"joint_friction_Nm": 0.5, "joint_damping_Nms": 0.5, "model_error": 0.05}
 SENSORS = {"noise": {"encoder_rad": 1e-5, "velocity_rad_s": 2e-3}, "delay_ms": 1}
-LEARNS = [
-    {"at_s": 0, "stand": {}},
-    {"at_s": 0.3, "circle": {"radius_m": 0.1, "period_s": 2, "plane": "xz"}},
-    {"at_s": 3.0, "reach": {"offset_m": [0, 0, 0]}},
-    {"at_s": 4.0, "circle": {"radius_m": 0.1, "period_s": 2, "plane": "yz"}},
-    {"at_s": 7.0, "reach": {"offset_m": [0, 0, 0]}},
-]
-"""Motion from which the friction is identified; it ends at 8 s."""
-LEARNT_S = 8.0
+LEARNS = [{"at_s": 0, "stand": {}}, {"at_s": 0.3, "calibrate": {"duration_s": 8}}]
+"""Motion from which friction and errors of the model are identified, with an empty hand."""
+LEARNT_S = 8.8
 
 
 def place(name: str) -> Any:
@@ -90,8 +85,8 @@ def stiffness(name: str, seed: int) -> None:
             force[axis] = min(0.08 * stiffness_N_m, 40.0)
             push = {"hand": "hand", "force_N": force.tolist(), "rise_s": 6, "hold_s": 0.1, "fall_s": 0.1}
             commands = [*LEARNS, {"at_s": LEARNT_S, "impedance": {"stiffness_N_m": stiffness_N_m}}]
-            run = Run(name, seed, 15.1, commands, events=[{"at_s": 9, "hand_push": push}])
-            part = slice(11000, 14900)
+            run = Run(name, seed, 15.6, commands, events=[{"at_s": 9.5, "hand_push": push}])
+            part = slice(11500, 15400)
             off = (run.hand - run.des)[part, axis]
             errors.append(100.0 * (np.polyfit(off, run.force[part, axis], 1)[0] / stiffness_N_m - 1.0))
         told = ", ".join(f"{error:+.1f}" for error in errors)
@@ -108,10 +103,10 @@ def guide(name: str, seed: int) -> None:
         velocity[axis] = 0.1
         lead = {"hand": "hand", "velocity_m_s": velocity.tolist(), "duration_s": 2.2, "ramp_s": 0.4}
         commands = [*LEARNS, {"at_s": LEARNT_S, "guide": {}}]
-        run = Run(name, seed, 12.0, commands, events=[{"at_s": 8.5, "hand_lead": lead}])
-        part = slice(9500, 10200)
-        speed = (run.hand[10200] - run.hand[9500])[axis] / 0.7
-        stays_mm = 1e3 * np.linalg.norm(run.hand[-1] - run.hand[11200])
+        run = Run(name, seed, 12.8, commands, events=[{"at_s": 9.3, "hand_lead": lead}])
+        part = slice(10300, 11000)
+        speed = (run.hand[11000] - run.hand[10300])[axis] / 0.7
+        stays_mm = 1e3 * np.linalg.norm(run.hand[-1] - run.hand[12000])
         along = run.force[part, axis].mean()
         total = np.linalg.norm(run.force[part], axis=1).max()
         forces.append(f"{along:.1f} N ({total:.1f}) at {speed:.3f} m/s, then {stays_mm:.0f} mm in 0.8 s")
@@ -121,20 +116,21 @@ def guide(name: str, seed: int) -> None:
 def collision(name: str, seed: int) -> None:
     """Prints when a collision at 0.5 m/s is detected, and the peak of the force on the hand."""
     p = place(name)
-    wall = {"kind": "box", "p_WO_m": [p[0], p[1] + 0.24, p[2]], "size_m": [0.3, 0.2, 0.2]}
+    # The gripper of panda is 0.22 m wide; both arms meet the wall after 0.14 m, at their largest speed.
+    face = p[1] + (0.25 if name == "panda" else 0.16)
+    wall = {"kind": "box", "p_WO_m": [p[0], face + 0.1, p[2]], "size_m": [0.3, 0.2, 0.2]}
     commands = [
         *LEARNS,
-        {"at_s": LEARNT_S, "reach": {"offset_m": [0, -0.15, 0]}},
-        {"at_s": 9.5, "reach": {"offset_m": [0, 0.2, 0]}},
+        {"at_s": LEARNT_S, "reach": {"offset_m": [0, -0.02, 0]}},
+        {"at_s": 10.3, "reach": {"offset_m": [0, 0.3, 0]}},
     ]
-    # A reach of 0.35 m with a peak of 0.6 m/s; the wall is met near the middle.
     for reaction in ("none", "stop", "retract", "float"):
         run = Run(
             name,
             seed,
-            11.5,
+            12.3,
             commands,
-            gains={"collision": {"reaction": reaction}, "hand": {"speed_m_s": 0.6}},
+            gains={"collision": {"reaction": reaction}, "hand": {"speed_m_s": 0.55}},
             each=lambda brain, sim: (brain.motion.collision.reacts, _touches(sim)),
             obstacles={"wall": wall},
             tips={"hand": {"radius_m": 0.02}},
@@ -192,7 +188,31 @@ def alarms(name: str, seed: int, duration_s: float = 600.0) -> None:
     )
 
 
-STUDIES = {"stiffness": stiffness, "guide": guide, "collision": collision, "alarms": alarms}
+def wipe(name: str, seed: int) -> None:
+    """Prints the error of the force on a surface that is tilted by 5 deg about a random axis."""
+    p, turn = place(name), 2.0 * np.pi * np.random.default_rng(seed).random()
+    tilt = np.radians(5.0) * np.array([np.cos(turn), np.sin(turn), 0.0])
+    # For a small rotation, roll and pitch are its components.
+    table = {"kind": "box", "p_WO_m": [p[0], p[1], p[2] - 0.36], "rpy_WO_rad": tilt.tolist()}
+    table |= {"size_m": [0.36, 0.5, 0.3], "friction": 0.3}
+    commands = [
+        *LEARNS,
+        {"at_s": LEARNT_S, "reach": {"offset_m": [0, 0, -0.16]}},
+        {"at_s": 10.8, "wipe": {"force_N": 10, "radius_m": 0.05, "period_s": 4}},
+    ]
+    run = Run(name, seed, 21.0, commands, obstacles={"table": table}, tips={"hand": {"radius_m": 0.02}})
+    normal = pin.rpy.rpyToMatrix(*tilt)[:, 2]
+    force = run.force[14500:] @ normal
+    off = (run.hand - run.des)[14500:] @ (np.eye(3) - np.outer(normal, normal))
+    rms = np.sqrt(np.mean((force - 10.0) ** 2))
+    print(
+        f"wipe {name} seed {seed}: error of the force {rms:.2f} N RMS, mean {force.mean() - 10.0:+.2f} N, "
+        f"{force.min():.1f} to {force.max():.1f} N, path {1e3 * np.sqrt((off**2).sum(axis=1).mean()):.1f} mm",
+        flush=True,
+    )
+
+
+STUDIES = {"wipe": wipe, "stiffness": stiffness, "guide": guide, "collision": collision, "alarms": alarms}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

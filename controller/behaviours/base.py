@@ -163,6 +163,8 @@ class Context:
         begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
             controller chooses; for behaviours with `Legs.STEP`.
         soft: the soft hand of an arm on a fixed base; None for a robot on legs or without hands.
+        w_H: (6,) estimated force [N] and moment [Nm] on the hand of an arm with one hand, in its axes; else
+            None.
     """
 
     robot: RobotModel
@@ -173,6 +175,7 @@ class Context:
     walking: Walking | None
     begin_walk: Callable[[Vector | None], None]
     soft: SoftArm | None = None
+    w_H: Vector | None = None
     calibration: Calibrates | None = None
 
 

@@ -26,8 +26,8 @@ from kilohertz.estimators.so3 import log3
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.kin import ANGULAR, Floats, Kin
 
-WORLD_AXES, HAND_AXES = range(2)
-"""Axes of stiffness and wrench: those of the world, or those of the hand's reference."""
+WORLD_AXES, HAND_AXES, GIVEN_AXES = range(3)
+"""Axes of stiffness and wrench: of the world, of the hand's reference, or those given in `SoftHand.A`."""
 SOFT_STIFFNESS, SOFT_RATIO, SOFT_DAMPING, SOFT_FEED = 0, 6, 7, 13
 """Index at which each part of `SoftHand.law` begins: stiffness (6), damping ratio, least damping (6) and
 additional wrench on the environment (6)."""
@@ -50,7 +50,7 @@ class SoftHand(NamedTuple):
     """(LAW_SIZE,) stiffness [N/m, Nm/rad], damping ratio, least damping [Ns/m, Nms/rad], wrench [N, Nm]."""
     settings: Floats
     """(4,) stiffness of the posture [Nm/rad], its damping [1/s], share of the active forces, in [0, 1], and
-    axes of the law, WORLD_AXES or HAND_AXES."""
+    axes of the law, WORLD_AXES, HAND_AXES or GIVEN_AXES."""
     q_rest: Floats
     """(na,) joint positions at which the posture rests [rad]."""
     motion: Floats
@@ -116,9 +116,10 @@ def measure(f: int, k: Kin, hand: SoftHand) -> None:
     """Writes axes, Jacobian, displacement and velocity of the hand."""
     R, A, motion, E, w, v_des = k.R[f], hand.A, hand.motion, hand.E, hand.s[0], hand.s[3]
     own = hand.settings[AXES] == HAND_AXES
-    for r in range(3):
-        for c in range(3):
-            A[r, c] = motion[3 * r + c] if own else (1.0 if r == c else 0.0)
+    if hand.settings[AXES] != GIVEN_AXES:
+        for r in range(3):
+            for c in range(3):
+                A[r, c] = motion[3 * r + c] if own else (1.0 if r == c else 0.0)
     # E = A' R, which turns the rows of the hand's Jacobian.
     for r in range(3):
         for c in range(3):

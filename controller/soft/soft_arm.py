@@ -154,7 +154,7 @@ class SoftArm:
         Args:
             stiffness: (6,) stiffness [N/m, Nm/rad] in the axes.
             ratio: damping ratio of every mode.
-            axes: WORLD_AXES or HAND_AXES.
+            axes: WORLD_AXES, HAND_AXES or GIVEN_AXES.
             posture_Nm_rad: stiffness of the joints in the null space of the hand [Nm/rad].
             at_once: whether the stiffness changes at once, for a hand at its reference.
         """
@@ -172,6 +172,10 @@ class SoftArm:
         settings[POSTURE_STIFFNESS] = posture_Nm_rad
         inertia = float(np.trace(self._body.arrays.kin.M)) / len(law.tau)
         settings[POSTURE_RATE] = 2.0 * math.sqrt(max(posture_Nm_rad, 1.0) / inertia)
+
+    def set_axes(self, A: Vector) -> None:
+        """Sets the axes of GIVEN_AXES, (3, 3) rotation of the axes in the world."""
+        self.law.A[:] = A
 
     def set_damping(self, least: Vector) -> None:
         """Sets the damping that is added to that of the spring, (6,) [Ns/m, Nms/rad]."""

@@ -110,6 +110,7 @@ class Arm:
             None,
             begin_walk=lambda footsteps: None,
             soft=self.soft,
+            w_H=None if self.hand_load is None else self.hand_load.w_H,
             calibration=None if self.hand_load is None else self,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
