@@ -22,6 +22,7 @@ from kilohertz.controller.gains.tuning import Tuning
 from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
+from kilohertz.controller.safety.servo_command import ServoCommand
 from kilohertz.controller.soft.soft_arm import soft_tasks
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
@@ -31,7 +32,7 @@ from kilohertz.controller.supervision.request import RequestRow, same_motion
 from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
-from kilohertz.controller.whole_body.explain import missed_rows
+from kilohertz.controller.whole_body.explain import told
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
 from kilohertz.estimators.payload_kernels import Soles
@@ -126,6 +127,8 @@ class Brain:
         self._useful_tau = np.zeros(robot.na)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
+        self._servos = ServoCommand(robot, robot.servo) if robot.servo is not None else None
+        self._finish = self._report if self._servos is None else self._command_servos
         self._falling = self.motion.falling
         self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
@@ -134,9 +137,8 @@ class Brain:
         self._request: RequestRow | None = None
         self._compared: RequestRow | None = None
         self._last_t = self._reset_t = 0.0
-        self._bad_samples = 0
+        self._bad_samples, self._period = 0, dt_s
         self._watch = SensorWatch(robot)
-        self._period = dt_s
         # NaN is valid for an unknown torque and for the force of a contact without a sensor.
         ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
         names = [name for name, _ in robot.new_sensor_row().fields]
@@ -146,8 +148,7 @@ class Brain:
         self._ignored = getattr(estimator, "outside_ignored", None)
         self._ignored_told = 0
         self._stamps = SamplePeriod(dt_s)
-        self._hold_q = np.zeros(robot.na)
-        self._tau_before = np.zeros(robot.na)
+        self._hold_q, self._tau_before = np.zeros((2, robot.na))
         self._faded = 0.0
         load_pending()
 
@@ -159,6 +160,7 @@ class Brain:
     def _show(self) -> None:
         """Makes the output refer to arrays of the controller, so that they need not be copied every tick."""
         self.output.p_WH_des, self.output.hand_active = self.motion.hands.p_WH_des, self.motion.hands.active
+        self.output.footsteps = self.motion.footsteps
         if self.robot.floating:
             output, kin, solution = self.output, self.body.arrays.kin, self.body.solution
             output.p_WC, output.v_WC = kin.p_WC, kin.v_WC
@@ -174,7 +176,9 @@ class Brain:
         return legged_tasks(self.robot, gains) if self.robot.floating else arm_tasks(self.robot, gains)
 
     def _retune(self, gains: Gains) -> None:
-        self.body.retune(self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(gains))
+        self.body.retune(
+            self._tasks(gains), contact_settings(self.robot, gains), barrier_settings(self.robot, gains)
+        )
         self.motion.retune(gains)
 
     def reset(self, sensors: SensorRow) -> None:
@@ -192,13 +196,14 @@ class Brain:
         self.body.update(self.estimator.q_O, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
+        if self._servos is not None:
+            self._servos.reset(sensors.q)
         self.tuning.reset()
         self.motion.start()
         self._request = self._compared = None
         self._last_t = self._reset_t = float(sensors.t_s[0])
-        self._bad_samples = 0
+        self._bad_samples = self._ignored_told = 0
         self._watch.reset()
-        self._ignored_told = 0
         self._stamps.reset()
         self.supervisor.handle(ARM)
         self._show_state()
@@ -377,10 +382,11 @@ class Brain:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
         if output.rung == SOFTENED and rung_before == SOLVED:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
-            output.missed = tuple(missed_rows(self.body)[:_NAMES_TOLD])
+            output.missed = told(self.body, _NAMES_TOLD)
         if output.rung == DAMPING:
-            missed = f"; violated first: {', '.join(output.missed)}" if output.missed else ""
-            self._damp(f"no solution of the whole-body problem{missed}")
+            rows = ", ".join(output.missed)
+            why = f"; constraints that contradicted each other, and by how much: {rows}" if rows else ""
+            self._damp(f"no solution of the whole-body problem{why}")
 
     def _command(self) -> None:
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
@@ -404,7 +410,7 @@ class Brain:
         command.tau_ff[:] = output.tau
         command.seq[0] += 1.0
         command.t_s[0] = self._last_t
-        self._report()
+        self._finish()
 
     def _fade_into_damping(self) -> None:
         output, command = self.output, self.output.command
@@ -426,6 +432,13 @@ class Brain:
         v, limit, solved = kin.v[n_base:], self.robot.torque_limit_Nm, output.rung == SOLVED
         kind, calm, active = self.motion.motion_kind(), not self.motion.disturbed, self.supervisor.controls
         self.tuning.judge(v, output.tau, limit, solved, off_m, kind=kind, calm=calm, active=active)
+
+    def _command_servos(self) -> None:
+        assert self._servos is not None
+        output, moves = self.output, self.output.rung <= SOFTENED and self.output.state != DAMPED
+        dt = self._period if moves else 0.0
+        self._servos.command(output.command, output.tau, self.body.solution.vdot, self.body.arrays.kin.q, dt)
+        self._report()
 
     def _report(self) -> None:
         output, motion = self.output, self.motion

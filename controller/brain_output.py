@@ -21,7 +21,8 @@ class BrainOutput:
         behaviour_state: "waiting" for the robot to come to rest, "running" or "done".
         rung: rung of the ladder of fallbacks, from 0 (solved) to 4 (damping).
         remark: the last request or part of it that could not be met, one sentence; "" while there is none.
-        missed: names of the constraints that could not be satisfied when limits were last softened.
+        missed: names of the constraints that contradicted each other when limits were last softened, and by
+            how much each of them would have had to give.
         qp_iterations: number of iterations of the solver.
         dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
             friction cones in the tick's solution [N].
@@ -40,6 +41,8 @@ class BrainOutput:
             that is not an arm with one hand.
         p_WH_des: (nh, 3) reference position of each hand [m].
         hand_active: (nh,) whether each hand has a reference.
+        footsteps: (STEPS_SHOWN, 5) coming footsteps: index of the contact, x, y, z of the sole in the world
+            [m] and yaw [rad], as planned at lift-off; NaN for none. No rows for a robot that cannot walk.
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -65,3 +68,4 @@ class BrainOutput:
         self.p_WH_des = np.zeros((len(robot.hands), 3))
         self.hand_active = np.zeros(len(robot.hands), dtype=bool)
         self.w_H = np.full((len(robot.hands), 6), math.nan)
+        self.footsteps = np.zeros((0, 5))

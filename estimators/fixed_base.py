@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.estimators import joint_observer, kernel_setup
-from kilohertz.estimators.config import EstimatorGains
+from kilohertz.estimators.config import EstimatorGains, JointObserverGains
 from kilohertz.estimators.pose_noise import SAMPLE_S
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.robot_model import RobotModel
@@ -46,7 +48,7 @@ class FixedBaseEstimator:
         self.normal_force_N: Array = np.zeros(len(robot.contacts))
         self.doubt: Array = np.zeros(1)
         self.refused = 0
-        self._joints = kernel_setup.new_joints(self.config.joints, robot.na)
+        self._joints = kernel_setup.new_joints(_joint_noises(robot, self.config), robot.na)
         self._joints.q[:] = robot.q_nominal
         self._pending_s = 0.0
         self.q: Array = self._joints.q
@@ -93,3 +95,13 @@ class FixedBaseEstimator:
         else:
             self._pending_s = dt
             self.refused += 1
+
+
+def _joint_noises(robot: RobotModel, config: EstimatorGains) -> JointObserverGains:
+    """Returns the noises of the joint observer; the encoder's is at least that of the steps of a servo."""
+    joints = config.joints
+    if robot.servo is None:
+        return joints
+    # Standard deviation of an error that is distributed evenly over a step.
+    step_noise_rad = robot.servo.step_rad / math.sqrt(12.0)
+    return joints.model_copy(update={"encoder_noise_rad": max(joints.encoder_noise_rad, step_noise_rad)})

@@ -207,7 +207,7 @@ def load_row(k: Kin, vdot: Floats, wrench: Wrench, j: int) -> None:
     """Writes how the disturbance of joint j depends on mass and first moments of a payload.
 
     A payload needs the force m s + wdot x mc + w x (w x mc) and the moment mc x s about the hand's origin,
-    where s is the acceleration of the hand minus gravity; its inertia about its own centre is neglected.
+    where s is the acceleration of the hand minus gravity; its second moments are neglected.
     """
     f, row = wrench.frame[0], wrench.row
     J, R, vel = k.J[f], k.R[f], k.vel[f]

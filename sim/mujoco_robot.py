@@ -170,7 +170,22 @@ def _set_joints(spec: Any, robot: RobotModel) -> None:
         joint.actfrcrange = [-limit, limit]
     for name in robot.joint_names:
         motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-        motor.set_to_motor()
+        _set_to_plain_motor(motor)
+
+
+def _set_to_plain_motor(motor: Any) -> None:
+    """Makes an actuator apply its command unchanged, whatever the file's defaults for actuators say.
+
+    In some files the defaults limit the command to the range of a position, which would clip a torque.
+    """
+    motor.set_to_motor()
+    off = mujoco.mjtLimited.mjLIMITED_FALSE
+    motor.ctrllimited = motor.forcelimited = motor.actlimited = off
+    motor.ctrlrange = motor.forcerange = np.zeros(2)
+    motor.gear = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    motor.delay = motor.armature = motor.inheritrange = 0.0
+    motor.nsample = 0
+    motor.damping = np.zeros(3)
 
 
 def _add_site(spec: Any, link: str, name: str, pose: pin.SE3) -> None:

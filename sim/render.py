@@ -99,6 +99,7 @@ class Painter:
         self._robot = robot
         self._scenario = scenario
         self._payloads: list[tuple[float, str]] = []
+        self._pushes = [(event.at_s, event.push) for event in scenario.events if event.push is not None]
         width_px, height_px = size_px
         self._model = self._build(seed, width_px, height_px)
         self._data = mujoco.MjData(self._model)
@@ -153,12 +154,16 @@ class Painter:
         mujoco.mjv_updateScene(
             model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
-        for event in self._scenario.events:
-            if event.push is not None and event.at_s <= t_s < event.at_s + event.push.duration_s + ARROW_S:
-                self._add_arrow(event.push)
+        for at_s, push in self._pushes:
+            if at_s <= t_s < at_s + push.duration_s + ARROW_S:
+                self._add_arrow(push)
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
         return np.flipud(self._pixels).copy()
+
+    def add_push(self, at_s: float, push: Push) -> None:
+        """Shows an arrow for a push that is not in the scenario, from a time of the run [s]."""
+        self._pushes.append((at_s, push))
 
     def close(self) -> None:
         """Frees the OpenGL context and its memory."""

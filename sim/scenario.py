@@ -41,10 +41,12 @@ def default_scenario_name(robot: RobotModel) -> str:
     """Returns the scenario that is run by default.
 
     This is `default` for a robot whose soles span an area, on however many feet, `default-points` for one on
-    two points, which has to step, `default-arm` for an arm with one hand, and `stand` for an arm with no hand
-    or several, because `default-arm` does not name its hand.
+    two points, which has to step, `default-arm` for an arm with one hand, `default-arms` for a fixed base
+    with a `left_hand` and a `right_hand`, and `stand` for one with other hands or none.
     """
     if not robot.floating:
+        if set(robot.hand_names) == {"left_hand", "right_hand"}:
+            return "default-arms"
         return "default-arm" if len(robot.hands) == 1 else "stand"
     data = robot.pin_model.createData()
     pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)

@@ -47,7 +47,8 @@ class SensorNoise:
             self.bias.gyro[:] = noise.gyro_bias_rad_s * rng.standard_normal(3)
             self.bias.accel[:] = noise.accel_bias_m_s2 * rng.standard_normal(3)
         self._deviation = deviation.data
-        self._quantum = noise.encoder_step_rad
+        servo_step_rad = robot.servo.step_rad if robot.servo is not None else 0.0
+        self._quantum = max(noise.encoder_step_rad, servo_step_rad)
         self._silent = not (self._deviation.any() or self.bias.data.any())
         self._rng = np.random.default_rng([seed, NOISE_STREAM])
         self._block = np.empty((BLOCK_TICKS, deviation.data.size))

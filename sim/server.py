@@ -202,6 +202,8 @@ class SimulatedServer:
         # The drives accept only new numbers: this one is above those of the last command and of the last
         # blend.
         faded.seq[0] = last.seq[0] + 1.0 - share
+        if self.robot.servo is not None:
+            share = 1.0  # a servo holds the last position until it damps
         faded.q_des[:] = last.q_des
         np.multiply(last.v_des, share, out=faded.v_des)
         np.multiply(last.kp, share, out=faded.kp)

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
-from kilohertz.sim.actuators import Drives, DriveState
+from kilohertz.sim.actuators import DriveState
 from kilohertz.sim.outside import OutsideSensor
 from kilohertz.sim.people import People
+from kilohertz.sim.push_mailbox import PushMailbox, pushable
 from kilohertz.sim.readout import Readout
-from kilohertz.sim.scenario import TRUNK, attachments, link_names
+from kilohertz.sim.scenario import attachments
 from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
+from kilohertz.sim.servos import drives_of
 from kilohertz.sim.start import place
 from kilohertz.sim.truth import Truth
 from kilohertz.sim.world import STEP_S, World, build_world
@@ -31,6 +33,8 @@ Vector = NDArray[np.float64]
 FALLEN_TILT_COS = math.cos(math.radians(60.0))
 FALLEN_HEIGHT = 0.5
 
+PULL_TICKS = 100
+"""Ticks for which a pull is held without a new one."""
 DRIVE_DAMPING = "drive-damping"
 """Kind of the event that the drives damp on their own."""
 
@@ -61,12 +65,15 @@ class SimulatedRobot:
         scenario: ground, plant, sensors and events.
         seed: random seed for sensor noise, biases, model error and terrain; the same seed gives the same
             bits.
+        mailbox: pushes from other programs; None for a simulation that takes none.
 
     Raises:
         ConfigError: the model cannot be simulated.
     """
 
-    def __init__(self, robot: RobotModel, scenario: Scenario, seed: int = 0) -> None:
+    def __init__(
+        self, robot: RobotModel, scenario: Scenario, seed: int = 0, mailbox: PushMailbox | None = None
+    ) -> None:
         self.robot = robot
         self.scenario = scenario
         self.seed = seed
@@ -77,7 +84,7 @@ class SimulatedRobot:
         self.truth = Truth(robot, self.world)
         self.truth.update_mass()
         self.truth.update(0.0)
-        self.drives = Drives(
+        self.drives = drives_of(
             robot,
             self.truth.q[robot.nq_base :].copy(),
             holding,
@@ -104,6 +111,7 @@ class SimulatedRobot:
         self._accel = self._sensor("accel", 3) if robot.floating else np.zeros(3)
         self._has_force_sensor = np.array([contact.force_sensor for contact in robot.contacts], dtype=bool)
         self._pushes = _PushSchedule(robot, scenario, self.world)
+        self._mailbox, self._pushable = mailbox, pushable(robot)
         self._payloads = list(self.world.payloads)
         self._people = People(robot, scenario.events, STEP_S)
         self._start_events()
@@ -167,7 +175,7 @@ class SimulatedRobot:
         Raises:
             ValueError: the robot has no such link.
         """
-        known = [*link_names(self.robot), TRUNK, *self.robot.hand_names]
+        known = self._pushable
         if push.link not in known:
             raise ValueError(
                 f"'{push.link}' is not a link of {self.robot.name}{did_you_mean(push.link, known)}"
@@ -232,7 +240,21 @@ class SimulatedRobot:
             self.fell_at_s = self.t_s
             self._record("fell", text)
 
+    def _take_mail(self, mailbox: PushMailbox) -> None:
+        for shove in mailbox.take():
+            if shove.link >= len(self._pushable):
+                continue
+            link = self._pushable[shove.link]
+            if shove.duration_s > 0.0:
+                impulse_Ns = (shove.values[0].item(), shove.values[1].item(), shove.values[2].item())
+                push = Push(link=link, impulse_Ns=impulse_Ns, duration_s=shove.duration_s)
+                self._pushes.add(push, self._tick)
+            elif self._pushes.pull(link, shove.values, self._tick):
+                self._record("pull", f"{link} by hand")
+
     def _start_events(self) -> None:
+        if self._mailbox is not None and self._mailbox.waiting:
+            self._take_mail(self._mailbox)
         text = self._pushes.update(self._tick)
         if text:
             self._record("push", text)
@@ -261,6 +283,7 @@ class _PushSchedule:
         self._bodies = world.bodies
         self._force = world.data.xfrc_applied
         self._changes: list[tuple[int, int, Vector, str]] = []
+        self._pulls: dict[int, tuple[int, Vector]] = {}
         for event in scenario.events:
             if event.push is not None:
                 self.add(event.push, round(event.at_s / STEP_S))
@@ -281,15 +304,40 @@ class _PushSchedule:
         self._changes += [(start, body, force, text), (start + ticks, body, -force, "")]
         self._changes.sort(key=lambda change: change[0])
 
+    def pull(self, link: str, wrench: Vector, tick: int) -> bool:
+        """Holds a wrench on a link for the next `PULL_TICKS`, in place of the one that is held on it now.
+
+        Args:
+            link: name of the link, or of a hand.
+            wrench: (6,) force [N] and moment [Nm] at the centre of mass, in world axes.
+            tick: the tick before whose step it begins.
+
+        Returns:
+            Whether nothing was held on the link before.
+        """
+        body = self._bodies[attachments(self._robot, link, (0.0, 0.0, 0.0))[0].link]
+        held = self._pulls.get(body)
+        self._force[body] += wrench - (held[1] if held is not None else 0.0)
+        self._pulls[body] = (tick + PULL_TICKS, wrench)
+        return held is None
+
+    def _end_pulls(self, tick: int) -> None:
+        for body in [body for body, (until, _) in self._pulls.items() if until <= tick]:
+            self._force[body] -= self._pulls.pop(body)[1]
+            if not any(change[1] == body for change in self._changes):
+                self._force[body] = 0.0
+
     def update(self, tick: int) -> str:
         """Applies the changes of force at a tick; returns a description of the pushes that begin, or ""."""
         texts = []
+        if self._pulls:
+            self._end_pulls(tick)
         while self._changes and self._changes[0][0] <= tick:
             _, body, force, text = self._changes.pop(0)
             self._force[body, :3] += force
             if text:
                 texts.append(text)
-            elif not any(change[1] == body for change in self._changes):
+            elif body not in self._pulls and not any(change[1] == body for change in self._changes):
                 # Adding and subtracting forces leaves a rounding error.
                 self._force[body, :3] = 0.0
         return "; ".join(texts)

@@ -4,11 +4,16 @@
 In `closed_loop` tests a robot moves in simulation, mostly under its controller. A file says so with
 `pytestmark`, or a test with a marker of its own; a test without either is a `unit` test, and fails where it
 starts a process.
+
+Two processes share the tests. All `host` tests run in one of them, one after the other, because they would
+disturb each other; the other tests of a file stay together, because they share what the file prepares.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +25,11 @@ STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Po
 COMPILES_AHEAD = "kilohertz.robots.compile.ahead"
 
 _started: list[str] = []
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A folder of its own for the endpoints of each process: two tests may run the same robot.
+    _endpoints = tempfile.TemporaryDirectory(prefix="khz-")
+    os.environ["XDG_RUNTIME_DIR"] = _endpoints.name
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
@@ -52,6 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = class_of(item)
         if item.get_closest_marker(name) is None:
             item.add_marker(name)
+        item.add_marker(pytest.mark.xdist_group("host" if name == "host" else item.path.stem))
 
 
 @pytest.fixture(autouse=True)

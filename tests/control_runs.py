@@ -78,12 +78,13 @@ def run(
     result, sensors = Run(sim, brain), sim.robot.new_sensor_row()
     sim.read(sensors)
     brain.reset(sensors)
-    requests = [(round(1e3 * at), make_request(robot(name), kind, params, at)) for at, kind, params in plan]
-    request = requests[0][1]
+    waiting = list(plan)
     log: dict[str, list[Any]] = result.ticks
     for tick in range(round(1e3 * seconds)):
         sim.read(sensors)
-        request = next((each for at, each in reversed(requests) if at <= tick), request)
+        if waiting and (not tick or round(1e3 * waiting[0][0]) <= tick):
+            at, kind, params = waiting.pop(0)
+            request = make_request(robot(name), kind, params, at, start=brain.motion.joint_state())
         if change is not None:
             change(tick, sensors, brain)
         out = brain.step(sensors, request, None, ignore)

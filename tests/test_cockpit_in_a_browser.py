@@ -177,6 +177,39 @@ def test_it_walks_while_a_button_is_held_and_stands_when_it_is_released(place):
     assert abs(standing["p_WC"][1] - start["p_WC"][1]) < 0.2
 
 
+def test_it_stands_soon_while_a_page_that_hangs_holds_the_button(place):
+    start = place.state()
+    box = place.button("Forward").bounding_box()
+    place.page.mouse.move(box["x"] + 30, box["y"] + 10)
+    place.page.mouse.down()
+    place.until(lambda state: state["behaviour"] == "walk" and state["p_WC"][0] > start["p_WC"][0] + 0.1)
+    # The page tells nothing while it hangs, and neither can it be told that the button is released.
+    hangs_s = 20
+    place.page.evaluate(
+        f"setTimeout(() => {{ const end = Date.now() + {1000 * hangs_s}; while (Date.now() < end); }}, 0)"
+    )
+    hung = place.state()
+    standing = place.until(
+        lambda state: state["behaviour"] == "stand" or np.linalg.norm(state["v_WC"]) < 0.02
+    )
+    assert standing["t_s"] < hung["t_s"] + 5.0
+    place.page.mouse.up()
+    place.until(lambda state: all(state["contact"]) and np.linalg.norm(state["v_WC"]) < 0.02)
+
+
+def test_a_button_pushes_the_simulated_robot(place):
+    place.page.get_by_text("Push the simulated robot").click()
+    button = place.button("Push to the left")
+    button.wait_for()
+    before = place.state()
+    button.click()
+    pushed = place.until(lambda state: state["v_WC"][1] > 0.05)
+    assert pushed["state"] == "active"
+    place.picture("pushed")
+    place.until(lambda state: state["t_s"] > before["t_s"] + 5.0 and np.linalg.norm(state["v_WC"]) < 0.02)
+    place.page.get_by_text("Push the simulated robot").click()
+
+
 def red_tip(picture: np.ndarray[Any, Any]) -> tuple[int, int]:
     """Lowest red pixel of the gizmo at the left hand, (x, y): the tip of an arrow along the hand."""
     colours = picture.astype(int)
@@ -227,6 +260,8 @@ def test_gains_are_a_draft_until_they_are_applied(place):
     place.button("Apply").click()
     place.until(lambda state: state["gains_generation"] == before + 1)
     assert place.gains.read_text() == GAINS.replace("50.0", "60.0")
+    # The verdict, with its numbers, follows when the trial is over.
+    place.page.get_by_text(re.compile(r"gains 1 (accepted: tracking|rolled back)")).first.wait_for()
     place.picture("gains")
     place.button("Revert").click()
     place.until(lambda state: state["gains_generation"] == before + 2)

@@ -100,23 +100,6 @@ def test_the_solution_equals_an_independent_one(name, spread, speed, size, solve
     assert hit > 8
 
 
-def test_where_the_own_solver_gives_up_the_fallback_respects_them_too():
-    model, rng, hit = robot("g1"), np.random.default_rng(1), 0
-    body = whole_body(model, inequalities=bounds(model))
-    for _ in range(10):
-        body.update(*random_state(model, rng, 0.05, 0.05))
-        ask(body, rng)
-        bind_at(body, rng)
-        body.assemble()
-        assert body.solve()
-        tau, y = body.solution.tau.copy(), body.solution.y_inequality.copy()
-        hit += bool(y.any())
-        body.daqp.assemble((), ())
-        assert body.daqp.solve()
-        np.testing.assert_allclose(body.solution.tau, tau, atol=TORQUE_NM)
-    assert hit > 3
-
-
 def test_bounds_that_are_far_away_change_nothing():
     model, rng = robot("g1"), np.random.default_rng(2)
     free, bound = whole_body(model), whole_body(model, inequalities=bounds(model)[:2])

@@ -1,4 +1,4 @@
-"""The two solvers, set as they are in here, on quadratic programs that others publish from their robots.
+"""OSQP, set as it is in here, on quadratic programs that others publish from their robots.
 
 The programs are not part of the project: LIP walking of HRP-4, balancing of Upkie, predictive control of
 Solo-12.
@@ -12,8 +12,6 @@ import pytest
 import scipy.sparse as sp
 from bodies import REFERENCE_DATA
 
-from kilohertz.controller.qp import daqp_backend
-from kilohertz.controller.qp.daqp_backend import _EQUALITY, _SOLVED
 from kilohertz.controller.qp.osqp_backend import OsqpSettings
 
 FOLDER = REFERENCE_DATA / "qp"
@@ -32,26 +30,6 @@ def load(name):
     far = np.full(len(data["q"]), 1e30)
     box = data.get("lb", -far), data.get("ub", far)
     return data["P"], data["q"], rows, lower, upper, len(b), box, float(data["obj_ref"])
-
-
-@each
-def test_daqp_as_the_daqp_backend_calls_it_reaches_the_reference(name):
-    P, q, rows, lower, upper, equalities, box, objective = load(name)
-    sense = np.zeros(len(q) + len(rows), np.int32)
-    sense[len(q) : len(q) + equalities] = _EQUALITY
-    x, value, flag, _ = daqp_backend.daqp.solve(
-        np.ascontiguousarray(P),
-        q,
-        np.ascontiguousarray(rows),
-        np.clip(np.r_[box[1], upper], -1e30, 1e30),
-        np.clip(np.r_[box[0], lower], -1e30, 1e30),
-        sense,
-        iter_limit=300,
-    )
-    assert flag == _SOLVED
-    assert value == pytest.approx(objective, rel=1e-6)
-    assert (rows @ x <= upper + 1e-6).all()
-    assert (rows @ x >= lower - 1e-6).all()
 
 
 @each

@@ -5,8 +5,6 @@ import pytest
 from bodies import ARMS, robot
 from control_runs import run
 
-from kilohertz.controller.behaviours.reach import Reach
-
 pytestmark = pytest.mark.closed_loop
 
 
@@ -52,11 +50,11 @@ def test_friction_and_noise_cost_millimetres():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_hand_target_makes_a_joint_leave_its_range(seed, monkeypatch):
-    """Far outside the workspace, too, where a request is refused before it gets so far."""
-    monkeypatch.setattr(Reach, "check", lambda *_: None)
+def test_no_hand_target_makes_a_joint_leave_its_range(seed):
+    """Far outside the workspace, too, where the hand only points at its target in the world."""
     rng = np.random.default_rng(seed)
-    places = [(0.5 * k, "reach", {"p_WH_m": (2.0 * rng.normal(size=3)).tolist()}) for k in range(4)]
+    targets = [{"hand": {"p_WH_m": (2.0 * rng.normal(size=3)).tolist()}} for _ in range(4)]
+    places = [(0.5 * k, "stand", {"hands": target}) for k, target in enumerate(targets)]
     result = run("panda", 2.5, tuple(places))
     low, high = robot("panda").position_lower_rad, robot("panda").position_upper_rad
     assert result.q.min() > -10.0

@@ -6,8 +6,9 @@ import pytest
 from bodies import hold_still, random_state, robot, whole_body
 from test_controller_qp_inequality_rows import bounds
 
+from kilohertz.controller.problem.declarations import Inequality
 from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS
-from kilohertz.controller.whole_body.explain import missed_rows
+from kilohertz.controller.whole_body.explain import contradiction, missed_rows, told
 
 WEIGHT_N = robot("g1").mass_kg * 9.81
 ARM_JOINT = "left_elbow_joint"
@@ -58,12 +59,10 @@ def test_an_impossible_load_on_a_foot_is_named(body):
     body.assemble()
     assert not body.solve()
     assert body.solve_softened()
-    missed = missed_rows(body)
-    assert any(name.startswith("left_foot.") or name.endswith(".torque_limit") for name in missed)
-    assert not any(name.startswith("right_foot.force") for name in missed)
+    assert missed_rows(body) == ["left_foot.load"]
 
 
-def test_knees_without_strength_are_named_and_no_other_joint(body):
+def test_knees_without_strength_are_named_and_the_loads_give(body):
     knees = ["left_knee_joint", "right_knee_joint"]
     body.arrays.limits.tau[[robot("g1").joint_names.index(name) for name in knees]] = 1e-3
     for foot in ("left_foot", "right_foot"):
@@ -71,10 +70,10 @@ def test_knees_without_strength_are_named_and_no_other_joint(body):
     body.assemble()
     assert not body.solve()
     assert body.solve_softened()
-    weak = {f"{name}.torque_limit" for name in knees}
-    missed = set(missed_rows(body))
-    assert weak <= missed
-    assert missed - weak <= {"left_foot.force", "right_foot.force"}
+    assert set(missed_rows(body)) == {"left_foot.load", "right_foot.load"}
+    fought = {opponent.name for opponent in contradiction(body)}
+    assert fought & {f"{name}.torque_limit" for name in knees}
+    assert fought & {"left_foot.load", "right_foot.load"}
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -104,7 +103,7 @@ def test_a_load_beyond_its_limits_is_named(body, foot, beyond, named):
     beyond_N = beyond * WEIGHT_N
     for least, most in ((5.0, load_N - beyond_N), (load_N + beyond_N, 3000.0)):
         body.set_force_limits(foot, least, most)
-        assert missed_rows(body) == [f"{foot}.force"] * named
+        assert missed_rows(body) == [f"{foot}.load"] * named
 
 
 @pytest.mark.parametrize(("beyond", "named"), [(0.9e-2, False), (1.1e-2, True)])
@@ -176,3 +175,37 @@ def test_an_inequality_that_is_missed_is_named(moving, beyond, named):
         rows.b[r] = before
         seen.append(name)
     assert seen == ["bent", "high", "turn", "turn", "turn", "share", "press", "press"]
+
+
+def test_two_bounds_that_exclude_each_other_are_the_whole_contradiction():
+    model = robot("g1")
+    hand = str(model.pin_model.frames[model.hands[0].frame_id].name)
+    up = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    given = [
+        Inequality("below", "frame_coordinate", "at_most", up, [100, 20], hand),
+        Inequality("above", "frame_coordinate", "at_least", up, [100, 20], hand),
+    ]
+    body = whole_body(model, inequalities=given)
+    body.update(np.array(model.q_nominal), np.zeros(35))
+    hold_still(body)
+    height = body.arrays.kin.p[body.frame_index[hand], 2]
+    body.reference("below")[3], body.reference("above")[3] = height - 0.02, height + 0.03
+    body.assemble()
+    assert not body.solve()
+    assert body.solve_softened()
+    before = [array.copy() for array in body.solution]
+    assert sorted(contradiction(body)) == [
+        ("above", "comfort", pytest.approx(5.0), ""),
+        ("below", "comfort", pytest.approx(5.0), ""),
+    ]
+    for array, old in zip(body.solution, before, strict=True):
+        np.testing.assert_array_equal(array, old)
+    assert sorted(told(body, 2)) == ["above (by 5)", "below (by 5)"]
+    assert told(body, 1)[1:] == ("1 more",)
+    assert missed_rows(body) == ["above"], "of two rows of one rank the later one gives alone"
+
+
+def test_without_a_contradiction_none_is_told(body):
+    assert body.solve()
+    assert contradiction(body) == []
+    assert told(body, 3) == ()

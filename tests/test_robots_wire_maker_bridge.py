@@ -240,6 +240,15 @@ def test_a_missing_library_is_named_with_its_extra(maker: str, monkeypatch: pyte
         MAKERS[maker][1]("here")
 
 
+def test_a_model_with_position_servos_is_refused(tmp_path: Path, stand_ins: Any) -> None:
+    panda = RobotModel.load("panda")
+    text = (panda.folder / "robot.yaml").read_text()
+    servo = "servo: {stiffness_Nm_rad: 1000, damping_Nms_rad: 10}"
+    (tmp_path / "robot.yaml").write_text(f"{text}\ndrives: position\n{servo}\n")
+    with pytest.raises(ConfigError, match="has `drives: position`, but a bridge to"):
+        ArmBridge(RobotModel.load(tmp_path), FrankaArm("here"), f"ipc://{tmp_path / 'arm'}")
+
+
 def test_a_model_of_another_arm_is_refused(tmp_path: Path, stand_ins: Any) -> None:
     arm = FrankaArm("here")
     with pytest.raises(ConfigError, match="'ur5' is not an arm of 7 joints"):

@@ -469,3 +469,25 @@ def test_the_departure_of_another_peer_changes_nothing():
     epoch = bench.arm()
     bench.side.gone(b"another")
     assert (bench.side.mode, bench.side.epoch) == (wire.ARMED, epoch)
+
+
+def test_a_robot_with_servos_takes_positions_only_and_bounds_them():
+    robot = RobotModel.load("so101")
+    taken = []
+    side = RobotSide(robot, identity(robot, 1e-3), lambda row, seq: taken.append(seq), lambda: None)
+    side.state(robot.new_sensor_row(), 0)
+    q, command = robot.q_nominal, robot.new_command_row()
+    side.limit_positions(q.copy(), q)
+    side.handle(A, wire.pack("hello", "A", *identity(robot, 1e-3).packed(), ()), 0)
+    epoch = wire.unpack(side.handle(A, wire.pack("arm"), 0))[1][0]
+    command.q_des[:], command.kp[:] = q, robot.servo.stiffness_Nm_rad
+    side.handle(A, CommandCodec.pack(epoch, 1, side.state_seq, 4000, command), 0)
+    assert side.mode == wire.ACTIVE
+    goal = q + 0.1
+    side.limit_positions(goal, q)
+    np.testing.assert_allclose(goal - q, robot.velocity_limit_rad_s * 1e-3)
+    command.tau_ff[:] = 0.1
+    side.handle(A, CommandCodec.pack(epoch, 2, side.state_seq, 4000, command), 0)
+    assert side.mode == wire.DAMPING
+    assert "for drives that apply torques" in side.reason
+    assert len(taken) == 1

@@ -28,9 +28,9 @@ def test_at_most_one_request_is_checked_per_cycle_and_few_wait(
     checks = []
     make = requests.make_request
 
-    def count(*arguments: Any) -> Any:
+    def count(*arguments: Any, **options: Any) -> Any:
         checks.append(arguments[1])
-        return make(*arguments)
+        return make(*arguments, **options)
 
     monkeypatch.setattr(requests, "make_request", count)
     answers = [channel.send(ANN, "request", i, "stand", "") for i in range(1, MOST_WAITING + 3)]
@@ -52,7 +52,7 @@ def test_at_most_one_request_is_checked_per_cycle_and_few_wait(
 def test_a_check_that_fails_refuses_the_request_and_the_agent_goes_on(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: Any) -> Any:
+    def fail(*arguments: Any, **options: Any) -> Any:
         raise ZeroDivisionError("of a behaviour of another distribution\n")
 
     monkeypatch.setattr(requests, "make_request", fail)

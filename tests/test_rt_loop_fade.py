@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sim_runs import robot
 
 from kilohertz.robots.model.rows import CommandRow
-from kilohertz.rt.loop.fade import FADE_TICKS, damping_command, fade
+from kilohertz.rt.loop.fade import FADE_TICKS, damping_command, fade, last_command
 
 
 def test_a_fade_goes_from_the_last_command_to_damping_in_equal_steps():
@@ -34,3 +35,21 @@ def _field(data, name):
 def test_a_damping_command_that_does_not_damp_is_refused(kd):
     with pytest.raises(ValueError, match="damping"):
         damping_command(2, kd)
+
+
+def test_position_servos_fade_to_holding_their_last_position():
+    servo = robot("so101").servo
+    last, out = CommandRow(5), CommandRow(5)
+    last.q_des[:], last.kp[:] = [0.1, -0.2, 0.3, 0.0, 0.5], servo.stiffness_Nm_rad
+    ending = last_command(robot("so101"), np.full(5, 2.0))
+    for step in range(1, FADE_TICKS + 1):
+        fade(last, ending, step, out)
+        np.testing.assert_array_equal(out.q_des, last.q_des)
+        np.testing.assert_allclose(out.kp, servo.stiffness_Nm_rad)
+        assert not out.tau_ff.any()
+
+
+def test_drives_that_apply_torques_fade_to_damping():
+    ending = last_command(robot("panda"), np.full(7, 2.0))
+    assert not ending.kp.any()
+    np.testing.assert_array_equal(ending.kd, 2.0)

@@ -159,6 +159,25 @@ def test_a_quadruped_of_a_data_package_gets_four_points(tmp_path: Path) -> None:
     assert found.margin_m > 0.1
 
 
+def test_two_arms_on_a_trunk_are_both_bent_and_easy_to_hold(tmp_path: Path) -> None:
+    folder = tmp_path / "baxter"
+    new_robot("example-robot-data:baxter_description/urdf/baxter.urdf", folder)
+    robot = RobotModel.load(folder)
+    assert robot.hand_names == ("left_hand", "right_hand")
+    assert examine(robot).passed
+    for side in ("left", "right"):
+        bent = [robot.q_nominal[robot.joint_names.index(f"{side}_{name}")] for name in ("s1", "e1", "w1")]
+        assert np.abs(bent).min() > 0.3
+
+
+def test_a_heavy_gripper_is_locked_and_is_no_joint_of_the_arm(tmp_path: Path) -> None:
+    folder = tmp_path / "z1"
+    new_robot("example-robot-data:z1_description/urdf/z1.urdf", folder)
+    robot = RobotModel.load(folder)
+    assert list(robot.locked_rad) == ["jointGripper"]
+    assert robot.na == 6
+
+
 def test_the_folder_is_not_overwritten(tmp_path: Path) -> None:
     path = biped(tmp_path)
     new_robot(str(path), tmp_path / "walker")

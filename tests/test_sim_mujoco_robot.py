@@ -195,3 +195,20 @@ def test_a_model_that_only_mujoco_cannot_read_is_refused_with_its_file(tmp_path)
     model = user_robot(tmp_path, "arm.urdf", ARM_URDF.format(mesh=tmp_path / "part.stl"))
     with pytest.raises(ConfigError, match=r"arm\.urdf: MuJoCo cannot read the model: .*face"):
         build_world(model, scenario(), 0)
+
+
+DEFAULTS = """<default>
+  <general ctrlrange="-0.5 0.5" forcerange="-0.4 0.4" gear="3" ctrllimited="true" forcelimited="true"/>
+  <motor ctrlrange="-0.5 0.5" forcerange="-0.4 0.4" gear="3" ctrllimited="true" forcelimited="true"/>
+</default>
+<worldbody>"""
+
+
+def test_defaults_of_a_users_mjcf_for_its_actuators_do_not_change_the_torque(tmp_path):
+    text = ARM_MJCF.replace("<worldbody>", DEFAULTS, 1)
+    assert text != ARM_MJCF
+    world = build_world(user_robot(tmp_path, "arm.xml", text), scenario(), seed=0)
+    torque = np.array([3.0, -2.0])
+    world.data.ctrl[:] = torque
+    mujoco.mj_forward(world.model, world.data)
+    np.testing.assert_allclose(world.data.qfrc_actuator[world.joint_dof], torque)

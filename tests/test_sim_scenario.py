@@ -17,9 +17,9 @@ from kilohertz.sim.scenario import (
     trunk_link,
 )
 
-ARMS_ONLY = {"default-arm", "circle", "impedance", "wipe", "handguide", "collision"}
+ARMS_ONLY = {"default-arm", "circle", "reach", "impedance", "wipe", "handguide", "collision"}
 FOR_ARMS = {*ARMS_ONLY, "stand", "payload-hands"}
-FOR_BIPEDS = set(shipped_scenarios()) - ARMS_ONLY
+FOR_BIPEDS = set(shipped_scenarios()) - {*ARMS_ONLY, "default-arms"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -46,9 +46,9 @@ def test_every_shipped_scenario_that_suits_a_robot_loads_for_it(name):
 
 def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
-        "default", "default-arm", "stand", "sway", "squat", "push-forward", "push-backward",
+        "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points", "step", "circle", "impedance", "wipe",
+        "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach", "impedance", "wipe",
         "handguide", "collision",
     }  # fmt: skip
 
@@ -65,6 +65,7 @@ def test_a_robot_without_a_scenario_gets_one_that_it_can_do():
     [
         ("gripper: {link: panda_hand_tcp}", "default-arm"),
         ("left: {link: panda_leftfinger}\n  right: {link: panda_rightfinger}", "stand"),
+        ("left_hand: {link: panda_leftfinger}\n  right_hand: {link: panda_rightfinger}", "default-arms"),
     ],
 )
 def test_an_arm_of_ones_own_gets_one_too_whatever_its_hands_are_called(tmp_path, hands, expected):

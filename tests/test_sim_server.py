@@ -61,7 +61,8 @@ sensors: {encoder_rate_Hz: 250, imu_rate_Hz: 200, drop_fraction: 0.2, jitter_ms:
 
 
 @pytest.mark.parametrize(
-    ("name", "scenario"), [("g1", "squat"), ("panda", "default-arm"), ("g1", POOR_SENSORS)]
+    ("name", "scenario"),
+    [("g1", "squat"), ("panda", "default-arm"), ("so101", "default-arm"), ("g1", POOR_SENSORS)],
 )
 def test_a_run_over_the_link_is_the_run_in_one_process_bit_for_bit(tmp_path, name, scenario):
     if scenario == POOR_SENSORS:

@@ -23,6 +23,7 @@ from kilohertz.robots.model.rows import Vector
 
 if TYPE_CHECKING:
     from kilohertz.controller.gains.schema import Gains
+    from kilohertz.controller.joint_motion.joint_lead import JointLead
     from kilohertz.controller.motion.posture_reference import PostureReference
     from kilohertz.controller.motion.remarks import Remarks
     from kilohertz.controller.soft.soft_arm import SoftArm
@@ -158,6 +159,7 @@ class Context:
         hands: references of the hands.
         remarks: sentences to the operator about requests that could not be met.
         walking: the walking controller; None for a robot that does not walk.
+        joints: planned motions of the joints of an arm; None for other robots.
         calibration: estimator of the load of the hand, and motion of the joints to calibrate it; None for a
             robot that has none.
         begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
@@ -176,6 +178,7 @@ class Context:
     begin_walk: Callable[[Vector | None], None]
     soft: SoftArm | None = None
     w_H: Vector | None = None
+    joints: JointLead | None = None
     calibration: Calibrates | None = None
 
 
@@ -235,7 +238,11 @@ class Behaviour:
         Args:
             robot: the robot.
             parameters: an object of `Parameters` that `check` has accepted.
-            payload: output: vectors by name of field, initially zero.
+            payload: output: vectors by name of field, initially zero; the field `plan_start`, if the
+                behaviour has it, holds the state of the joints in which the behaviour begins.
+
+        Raises:
+            BehaviourError: as `check`, for what only the state of the robot decides.
         """
         for name, _ in cls.fields:
             payload[name][:] = np.asarray(getattr(parameters, name), dtype=np.float64)

@@ -17,13 +17,17 @@ from kilohertz.controller.behaviours.base import (
     Payload,
     Vector3,
 )
-from kilohertz.controller.behaviours.reach import Reach, hand_index
+from kilohertz.controller.behaviours.reach import hand_index
 from kilohertz.controller.motion.posture_reference import PostureReference
+from kilohertz.controller.upper_body.reach import nearest_pose
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.robots.model.rows import Vector
 
 Stiffness = Annotated[float, Field(ge=0, le=5000)]
 Turning = Annotated[float, Field(ge=0, le=300)]
 FRAMES = ("world", "hand")
+_MISSED_M, _MISSED_RAD = 0.02, 0.2
+"""Largest errors of position and orientation with which a pose still counts as reachable."""
 
 
 class Impedance(Behaviour):
@@ -77,10 +81,18 @@ class Impedance(Behaviour):
     def check(cls, robot: RobotModel, parameters: Any) -> None:
         """Raises BehaviourError for a robot without such a hand, or a pose that it cannot reach."""
         check_fixed(robot, cls.name)
-        hand_index(robot, parameters.hand)
-        target = _target(parameters)
-        if target is not None:
-            Reach.check(robot, target)
+        i = hand_index(robot, parameters.hand)
+        p_WH = _place(robot, i, parameters)
+        if p_WH is None:
+            return
+        turned = parameters.rpy_WH_rad is not None
+        R_WH = pin.rpy.rpyToMatrix(np.array(parameters.rpy_WH_rad)) if turned else None
+        nearest = nearest_pose(robot, robot.hands[i], p_WH, R_WH)
+        if nearest.off_m > _MISSED_M or nearest.off_rad > _MISSED_RAD:
+            key = "p_WH_m" if parameters.offset_m is None else "offset_m"
+            raise BehaviourError(
+                (key,), f"{robot.hand_names[i]} does not get there{nearest.describe(turned)}"
+            )
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
@@ -90,10 +102,10 @@ class Impedance(Behaviour):
         """
         i = hand_index(robot, parameters.hand)
         payload["p_WH"][:] = payload["R_WH"][:] = math.nan
-        target = _target(parameters)
-        if target is not None:
-            Reach.write(robot, target, payload)
-        elif parameters.rpy_WH_rad is not None:
+        p_WH = _place(robot, i, parameters)
+        if p_WH is not None:
+            payload["p_WH"][:] = p_WH
+        if parameters.rpy_WH_rad is not None:
             payload["R_WH"][:] = pin.rpy.rpyToMatrix(np.array(parameters.rpy_WH_rad)).ravel()
         payload["hand"][0] = i
         payload["stiffness"][:3] = parameters.stiffness_N_m
@@ -129,13 +141,11 @@ def check_fixed(robot: RobotModel, name: str) -> None:
         raise BehaviourError((), f"'{robot.name}' stands on legs: only an arm on a fixed base can do {name}")
 
 
-def _target(parameters: Any) -> Any:
-    """Returns the pose as parameters of `reach`; None if no position is given."""
-    if parameters.p_WH_m is None and parameters.offset_m is None:
+def _place(robot: RobotModel, i: int, parameters: Any) -> Vector | None:
+    """Returns the (3,) position that is asked for in the world [m]; None for the present one."""
+    if parameters.p_WH_m is not None:
+        return np.array(parameters.p_WH_m, dtype=np.float64)
+    if parameters.offset_m is None:
         return None
-    return Reach.Parameters(
-        hand=parameters.hand,
-        p_WH_m=parameters.p_WH_m,
-        offset_m=parameters.offset_m,
-        rpy_WH_rad=parameters.rpy_WH_rad,
-    )
+    place: Vector = robot.nominal_point(robot.hands[i].frame_id) + np.array(parameters.offset_m)
+    return place

@@ -43,6 +43,8 @@ class Inequality:
         gain: gains in the order and units that the task kind documents.
         frame: name of a frame, joint or contact, as in `Task`.
         rows: True for each row of the kind that is bounded; None bounds all rows.
+        rank: "comfort" or "safety"; a row of rank "safety" is violated only if safety rows alone contradict
+            each other, see `kilohertz.controller.problem.ranks`.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Inequality:
     gain: Sequence[float] = ()
     frame: str | None = None
     rows: Sequence[bool] | None = None
+    rank: str = "comfort"
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,36 @@
-"""The exact solver: the compiled dual active-set solver, and DAQP if it fails."""
+"""The exact solver: the compiled dual active-set solver, and its continuation where rows contradict."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from kilohertz.controller.problem.tables import Arrays
-from kilohertz.controller.qp.daqp_backend import DaqpBackend
+from kilohertz.controller.problem.declarations import Inequality
+from kilohertz.controller.problem.ranks import BLOCKS, FORCE_UNIT, RANKS, WEIGHT
+from kilohertz.controller.problem.tables import (
+    MAX_CONE_ROWS,
+    RES_BASE,
+    RES_CONE,
+    RES_FINITE,
+    RES_TAU,
+    Arrays,
+)
 from kilohertz.controller.qp.dual_rows import GIVEN_D, STEPS, DualArrays
-from kilohertz.controller.qp.dual_solver import SOLVED
-from kilohertz.controller.qp.stages import DUAL_SOLVE, NOTHING, Run
+from kilohertz.controller.qp.dual_solver import NO_SOLUTION, SOLVED
+from kilohertz.controller.qp.giving_rows import HELD, LEVEL, NEVER, GivingArrays
+from kilohertz.controller.qp.stages import (
+    ANEW,
+    CARRY_ON,
+    CONTRADICTION,
+    DUAL_SOLVE,
+    EXPLANATION,
+    NOTHING,
+    ROWS,
+    Run,
+)
 from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import NV_BASE, Ints
 
 
@@ -42,6 +63,59 @@ def dual_arrays(arrays: Arrays) -> DualArrays:
     )
 
 
+def giving_arrays(arrays: Arrays, inequalities: Sequence[Inequality]) -> GivingArrays:
+    """Allocates the memory for contradictions, and writes rank and weight of every row.
+
+    Args:
+        arrays: the shared tables.
+        inequalities: the declared inequalities, in the order of their slots.
+    """
+    contacts, na = arrays.contacts, len(arrays.solution.tau)
+    n_contacts = len(contacts.offset)
+    n = na + int(contacts.dim.sum())
+    given = arrays.solution.y_inequality.size
+    cones = n_contacts * MAX_CONE_ROWS
+    counted = cones + 2 * na
+    first_motion = counted + given
+    rows = first_motion + 6 * n_contacts
+    rank, weight = np.zeros(rows, np.int64), np.zeros(rows)
+
+    def block(at: slice | Ints, rank_name: str, row_weight: float) -> None:
+        rank[at] = RANKS.index(rank_name)
+        weight[at] = min(row_weight, NEVER)
+
+    block(slice(0, cones), *BLOCKS["cone"][:2])
+    load = np.arange(n_contacts) * MAX_CONE_ROWS + np.maximum(contacts.n_rows, 1) - 1
+    force_unit_N = FORCE_UNIT * GRAVITY_M_S2 * float(arrays.kin.mass[0])
+    block(load, BLOCKS["load"].rank, BLOCKS["load"].weight / force_unit_N)
+    block(slice(cones, cones + na), *BLOCKS["torque_limit"][:2])
+    block(slice(cones + na, counted), *BLOCKS["barrier"][:2])
+    block(slice(counted, first_motion), *BLOCKS["inequality"][:2])
+    for i, inequality in enumerate(inequalities):
+        # With equal weights two opposite rows would share the violation: the one declared later gives alone.
+        row_weight = WEIGHT[inequality.rank] * (1.0 - 0.01 * min(i, 50))
+        block(slice(counted + 6 * i, counted + 6 * i + 6), inequality.rank, row_weight)
+    block(slice(first_motion, rows), *BLOCKS["motion"][:2])
+    held = int((weight < NEVER).sum())
+    return GivingArrays(
+        size=np.array([0, 0, 0, counted, first_motion], np.int64),
+        rank=rank,
+        weight=weight,
+        D=np.zeros((held, n)),
+        span=np.zeros((held, 2), np.int64),
+        C=np.zeros((held, 6)),
+        b=np.zeros(held),
+        limit=np.zeros(held, np.int64),
+        y=np.zeros(held),
+        rhs=np.zeros(len(arrays.rows.b) + n + int(contacts.dim.sum()) + 1),
+        force=np.zeros(n),
+        pull=np.zeros(12),
+        taken=np.zeros(2 * first_motion, np.int64),
+        fought=np.zeros(rows, np.int64),
+        needed=np.zeros(rows),
+    )
+
+
 class DualBackend:
     """Solves the tick's problem exactly, limits included.
 
@@ -51,7 +125,9 @@ class DualBackend:
         run: compiled stages.
         table: table of all arrays, for `run`.
         tolerances: largest residuals of a solved tick.
-        fallback: solver that is used if the dual solver fails.
+        soften: compiled stages for contradictions.
+        soften_table: table of all arrays, for `soften`.
+        giving_size: `GivingArrays.size`.
     """
 
     name = "exact"
@@ -63,13 +139,19 @@ class DualBackend:
         run: Run,
         table: Ints,
         tolerances: Tolerances,
-        fallback: DaqpBackend,
+        soften: Run,
+        soften_table: Ints,
+        giving_size: Ints,
     ) -> None:
+        self._solution = arrays.solution
         self._residual = arrays.solution.residual
         self._dual = dual
         self._run, self._table = run, table
         self._tolerances = tolerances
-        self._fallback = fallback
+        self._soften, self._soften_table = soften, soften_table
+        self._giving_size = giving_size
+        self._failed: int | None = None
+        self._gave = False
         self.iterations = 0
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
@@ -85,14 +167,72 @@ class DualBackend:
             True if the solution is finite, and dynamics, contact motion and wrench cones are within
             tolerance.
         """
+        if self._gave:
+            return self._carry_on()
         status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
         self.iterations = 1 + int(self._dual.size[STEPS])
         if status == SOLVED and self._tolerances.accept(self._residual):
             return True
-        self._fallback.assemble((), ())
-        solved = self._fallback.solve()
-        self.iterations += self._fallback.iterations
-        return solved
+        if status != NO_SOLUTION:
+            # The limits of the last tick may be a bad start.
+            for y in (self._solution.y_cone, self._solution.y_tau, self._solution.y_vdot):
+                y[:] = 0.0
+            status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
+            self.iterations += 1 + int(self._dual.size[STEPS])
+            if status == SOLVED and self._tolerances.accept(self._residual):
+                return True
+        self._failed = CONTRADICTION if status == NO_SOLUTION else ANEW
+        return False
+
+    def _carry_on(self) -> bool:
+        """Solves the tick from the rows that gave in the last one; a tick in which none gives is solved."""
+        self._gave = False
+        self._run(ROWS, self._table, NOTHING, NOTHING)
+        status = self._soften(CARRY_ON, self._soften_table, NOTHING, NOTHING)
+        if status != SOLVED:
+            return self.solve()
+        self.iterations = 1 + int(self._dual.size[STEPS])
+        if self._giving_size[HELD] == 0:
+            return self._tolerances.accept(self._residual)
+        self._failed = CARRY_ON
+        return False
+
+    def soften(self) -> bool:
+        """Solves a tick that `solve` did not solve, by an exact penalty on the rows that may give.
+
+        Returns:
+            True if the solution is finite, satisfies the dynamics, and its wrenches and torques are inside
+            their cones and limits.
+        """
+        if self._failed is None and self.solve():
+            return True
+        failed, self._failed = self._failed, None
+        status = SOLVED
+        self.iterations = 0
+        if failed in (CONTRADICTION, ANEW):
+            before = int(self._dual.size[STEPS]) if failed == CONTRADICTION else 0
+            status = self._soften(failed, self._soften_table, NOTHING, NOTHING)
+            self.iterations = int(self._dual.size[STEPS]) - before
+        r, limit = self._residual, self._tolerances
+        held = max(r[RES_BASE], r[RES_CONE]) <= limit.force_N and r[RES_TAU] <= limit.torque_Nm
+        self._gave = bool(status == SOLVED and r[RES_FINITE] == 1.0 and held)
+        return self._gave
+
+    def reset(self) -> None:
+        """Discards what is known of the last tick."""
+        self._gave, self._failed = False, None
+
+    def find_contradiction(self) -> None:
+        """Writes rows of the last softened tick that contradict each other into `GivingArrays.fought`.
+
+        The solution stays as it is.
+        """
+        kept = [array.copy() for array in self._solution]
+        level = int(self._giving_size[LEVEL])
+        self._soften(EXPLANATION, self._soften_table, NOTHING, NOTHING)
+        self._giving_size[LEVEL] = level
+        for array, before in zip(self._solution, kept, strict=True):
+            array[:] = before
 
     def forget(self) -> None:
         """Does nothing: the solver keeps no state except the last solution."""

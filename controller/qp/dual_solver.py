@@ -14,6 +14,8 @@ programs", Mathematical Programming 27, 1983, section 3.
 
 from __future__ import annotations
 
+import numpy as np
+
 from kilohertz.controller.problem.tables import (
     MAX_CONE_ROWS,
     RES_CONE,
@@ -59,6 +61,10 @@ number."""
 _REFINEMENTS = 3
 """Largest number of refinements of one solution."""
 _LARGE = 1e300
+FAR = 1e10
+"""If a row has to be pushed farther (multiplier times length of the row) until it is satisfied or another row
+leaves, it counts as contradicting the rows in use. In solvable ticks of wild random states rows are pushed by
+up to 1e7."""
 _IN_FORCE = 1e-6
 """A limit was active in the last tick if its multiplier was larger than this."""
 
@@ -215,7 +221,7 @@ def enforce(violation: float, d: DualArrays) -> int:
             if step[i] > 1e-12 and max(y[i], 0.0) < dual_length * step[i]:
                 dual_length, blocking = max(y[i], 0.0) / step[i], i
         primal_length = violation / outside if outside > 0.0 else _LARGE
-        if blocking < 0 and outside == 0.0:
+        if min(primal_length, dual_length) > FAR / np.sqrt(d.S[m, m]):
             return NO_SOLUTION
         if primal_length <= dual_length:
             d.size[IN_USE] = m + 1

@@ -67,13 +67,15 @@ def run(stage, A, x, y):
     return status
 '''
 
-_FALLBACK = '''"""Generated; do not edit."""
+_SOFTENING = '''"""Generated; do not edit."""
 import numba
 from numba import types
-from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS
-from kilohertz.controller.qp.exact_assembly import expand, reduce_problem
-from kilohertz.controller.qp.inequality_rows import inequality_residual, reduced_inequalities
-from kilohertz.controller.qp.stages import DAQP_ASSEMBLY
+from kilohertz.controller.problem.tables import INEQUALITY_ROWS, RES_INEQUALITY
+from kilohertz.controller.qp.inequality_rows import inequality_residual
+from kilohertz.controller.qp.contradiction import find_contradiction
+from kilohertz.controller.qp.softening import soften
+from kilohertz.controller.qp.softening_start import start_anew, start_at_contradiction, start_from_last_tick
+from kilohertz.controller.qp.stages import CARRY_ON, CONTRADICTION, EXPLANATION
 {imports}
 OPTIONS = dict(KERNEL_OPTIONS, cache=True)
 VECTOR = types.float64[::1]
@@ -82,15 +84,20 @@ VECTOR = types.float64[::1]
 @numba.njit(types.int64(types.int64, types.int64[:, ::1], VECTOR, VECTOR), **OPTIONS)
 def run(stage, A, x, y):
 {structs}
-    if stage == DAQP_ASSEMBLY:
-        reduce_problem(kin, rows, rows.size[COST_ROWS], contacts, limits, exact)
-        if rows.size[INEQUALITY_ROWS] > 0:
-            reduced_inequalities(kin, rows, contacts, exact)
+    if stage == EXPLANATION:
+        find_contradiction(kin, contacts, limits, solution, exact, dual, giving)
+        return 0
+    if stage == CARRY_ON:
+        start_from_last_tick(kin, tasks, rows, contacts, limits, solution, exact, dual, giving)
+    elif stage == CONTRADICTION:
+        start_at_contradiction(contacts, dual, giving)
     else:
-        expand(kin, contacts, limits, solution, exact, x, y)
-        if rows.size[INEQUALITY_ROWS] > 0:
-            inequality_residual(kin, rows, contacts, solution, exact.work)
-    return 0
+        start_anew(contacts, dual, giving)
+    status = soften(kin, contacts, limits, solution, exact, dual, giving)
+    solution.residual[RES_INEQUALITY] = 0.0
+    if rows.size[INEQUALITY_ROWS] > 0:
+        inequality_residual(kin, rows, contacts, solution, exact.work)
+    return status
 '''
 
 
@@ -119,13 +126,13 @@ def load(groups: dict[str, Any]) -> Run:
     return run
 
 
-def load_fallback(groups: dict[str, Any]) -> Run:
-    """Returns the stages of DAQP, which use the rows that ROWS or DUAL_SOLVE has written.
+def load_softening(groups: dict[str, Any]) -> Run:
+    """Returns the stages that solve a tick whose rows contradict each other, after DUAL_SOLVE.
 
     They are compiled separately from the other stages and may be ready later.
 
     Args:
-        groups: every group of arrays, as for `load`; the function takes the same tables.
+        groups: every group of arrays, as for `load`, and `giving`.
     """
 
     def run(stage: int, table: Ints, x: Floats, y: Floats) -> int:
@@ -141,8 +148,8 @@ def load_fallback(groups: dict[str, Any]) -> Run:
         return run(stage, table, x, y)
 
     structs = StructTable.of(groups)
-    text = _FALLBACK.format(imports="\n".join(structs.imports), structs=_indented(structs.lines))
-    compile_ahead.load_later("fallback_kernels", text, sources_of_text(text), 8.0, use)
+    text = _SOFTENING.format(imports="\n".join(structs.imports), structs=_indented(structs.lines))
+    compile_ahead.load_later("softening_kernels", text, sources_of_text(text), 8.0, use)
     return later
 
 

@@ -1,8 +1,8 @@
-"""Compiled functions for the declared inequalities: rows of task kinds that are bounded on one side.
+"""Compiled residual of the declared inequalities: rows of task kinds that are bounded on one side.
 
-The inequality rows are written together with the rows of the tasks, after the cost rows. This module adds
-them to the reduced problem and computes their residual for the solution of any solver. The rows for the dual
-solver are in `kilohertz.controller.qp.dual_rows`.
+The inequality rows are written together with the rows of the tasks, after the cost rows. This module computes
+their residual for the solution of any solver. The rows for the dual solver are in
+`kilohertz.controller.qp.dual_rows`.
 """
 
 from __future__ import annotations
@@ -17,34 +17,12 @@ from kilohertz.controller.problem.tables import (
     Rows,
     Solution,
 )
-from kilohertz.controller.qp.exact_assembly import N_ROWS, ExactArrays, N, task_row
 from kilohertz.controller.qp.momentum_map import momentum_column
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.controller.qp.wrench_rows import wrench_row_value
 from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
-from kilohertz.robots.model.kin import FZ, MOMENT, NV_BASE, Floats, Kin
-
-_NO_BOUND = 1e30
-
-
-@inner_kernel
-def reduced_inequalities(k: Kin, rows: Rows, contacts: Contacts, e: ExactArrays) -> None:
-    """Appends the inequalities of this tick to the constraint rows of the reduced problem."""
-    nb = k.size[NV_BASE]
-    na = len(k.v) - nb
-    n, row = e.size[N], e.size[N_ROWS]
-    for r in range(rows.size[COST_ROWS], rows.size[COST_ROWS] + rows.size[INEQUALITY_ROWS]):
-        if rows.w[r] == 0.0:
-            continue
-        bound = rows.b[r] - task_row(rows.space[r], rows.T[r], contacts, e, n, na, nb)
-        for j in range(n):
-            e.C[row * n + j] = e.row[j]
-        at_most = rows.w[r] > 0.0
-        e.lower[na + row] = -_NO_BOUND if at_most else bound
-        e.upper[na + row] = bound if at_most else _NO_BOUND
-        row += 1
-    e.size[N_ROWS] = row
+from kilohertz.robots.model.kin import FZ, MOMENT, Floats, Kin
 
 
 @inner_kernel

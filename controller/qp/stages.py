@@ -8,11 +8,16 @@ import numpy as np
 
 from kilohertz.robots.model.kin import Floats, Ints
 
-KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE, DAQP_ASSEMBLY, DAQP_FINISH = range(7)
-"""Stages of the tick. They have one entry point, so that shared code is compiled once; the two DAQP stages
-are seldom needed and have a second one."""
+KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE = range(5)
+"""Stages of the tick. They have one entry point, so that shared code is compiled once. ROWS writes the rows
+of the tasks alone."""
+CONTRADICTION, ANEW, CARRY_ON, EXPLANATION = range(4)
+"""Stages for rows that contradict each other; they are seldom needed and have their own entry point. Three
+solve the tick with rows that give: CONTRADICTION after a DUAL_SOLVE that met one, ANEW after a DUAL_SOLVE
+that rounding stopped, CARRY_ON after ROWS if rows gave in the last tick. EXPLANATION looks for rows that
+contradict each other."""
 NOTHING = np.zeros(0)
-"""Argument for vectors that a stage does not use. KINEMATICS takes q and v; the FINISH stages take the
+"""Argument for vectors that a stage does not use. KINEMATICS takes q and v; OSQP_FINISH takes the
 solver's x and y."""
 
 Run = Callable[[int, Ints, Floats, Floats], int]

@@ -40,12 +40,12 @@ from kilohertz.robots.model.kin import (
     Z,
 )
 
-_BRAKING_SHARE = 0.6
+BRAKING_SHARE = 0.6
 """Fraction of the deceleration available at the torque limit that braking relies on: gravity and the motion
 of the other joints change while the joint brakes."""
-_LEAST_BRAKING_RAD_S2 = 2.0
+LEAST_BRAKING_RAD_S2 = 2.0
 """Smallest deceleration that braking relies on, even if the torque limit leaves less."""
-_LEAD_S = 0.01
+LEAD_S = 0.01
 """Time from a sample to the torque that responds to it [s]: delay plus the guard's limit on the torque
 rate."""
 
@@ -151,7 +151,7 @@ def braking(left_rad: float, v: float, a: float, rate_per_s: float) -> float:
         a: largest deceleration that the joint can produce [rad/s^2].
         rate_per_s: rate of the exponential approach to the limit [1/s].
     """
-    left = left_rad - _LEAD_S * v
+    left = left_rad - LEAD_S * v
     corner = a / (rate_per_s * rate_per_s)
     if left < corner:
         return 2.0 * rate_per_s * (rate_per_s * left - v) - rate_per_s * v
@@ -177,7 +177,7 @@ def deceleration(k: Kin, limits: Limits, j: int, outwards: float) -> float:
     for i in range(len(k.v)):
         inertia += abs(k.M[j, i])
     left_Nm = limits.tau[j] + outwards * k.h[j]
-    most: float = max(_BRAKING_SHARE * left_Nm / inertia, _LEAST_BRAKING_RAD_S2)
+    most: float = max(BRAKING_SHARE * left_Nm / inertia, LEAST_BRAKING_RAD_S2)
     return most
 
 

@@ -10,6 +10,8 @@ from kilohertz.controller.behaviours.base import Context, Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks, behaviours_of
 from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.joint_motion.joint_lead import JointLead
+from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, JointState
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
@@ -20,6 +22,7 @@ from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.controller.supervision.rest import RestDetector
+from kilohertz.controller.upper_body.hand_targets import FREE, TARGET_FRAME
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.estimators.arm_disturbance import ArmDisturbance
@@ -41,6 +44,10 @@ def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains), *soft_tasks(robot)]
 
 
+def _has_target(request: RequestRow) -> bool:
+    return bool((request.hand_targets[:, TARGET_FRAME] != FREE).any())
+
+
 class Arm:
     """References of a robot that is fixed to the ground.
 
@@ -59,6 +66,7 @@ class Arm:
     """
 
     p_WC_des = v_WC_des = p_WS = _NOWHERE
+    footsteps = np.zeros((0, 5))
     velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
     friction: JointFriction | None = None
@@ -95,6 +103,9 @@ class Arm:
             watch = CollisionWatch(robot, kin, body.solution.vdot, self.disturbance.unknown_Nm)
             self.collision = CollisionReaction(self.soft, watch, kin, robot.joint_names, self.remarks)
         body.prepare((), ("posture",))
+        self._lead: JointLead | None = None
+        if robot.na <= MOST_JOINTS:
+            self._lead = JointLead(robot, body, self.hands, self.remarks)
         self.hand_load: HandLoad | None = None
         if len(robot.hands) == 1:
             self.hand_load = HandLoad(
@@ -111,6 +122,7 @@ class Arm:
             begin_walk=lambda footsteps: None,
             soft=self.soft,
             w_H=None if self.hand_load is None else self.hand_load.w_H,
+            joints=self._lead,
             calibration=None if self.hand_load is None else self,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
@@ -141,7 +153,12 @@ class Arm:
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""
         streamed = self._joints is not None and self._joints.busy
-        return RESTING if self.hands.steady and not streamed else TRANSITION
+        moving = self._lead is not None and not self._lead.at_rest
+        return RESTING if self.hands.steady and not streamed and not moving else TRANSITION
+
+    def joint_state(self) -> JointState | None:
+        """Returns the state of the joints in which a motion that is requested now would begin."""
+        return None if self._lead is None else self._lead.state()
 
     def update_rest(self) -> bool:
         """Returns whether the arm is at rest; called in each tick of a soft stop."""
@@ -179,6 +196,8 @@ class Arm:
             self.hand_load.end(completed=False)
         if self._joints is not None:
             self._joints.put_aside()
+        self._release_joints()
+        self.hands.put_down()
         self._weigh_posture(0.0)
         self._behaviour.done = True
 
@@ -191,6 +210,8 @@ class Arm:
         self._behaviour, self._t_s = self._stand, 0.0
         if self._joints is not None:
             self._joints.reset()
+        if self._lead is not None:
+            self._lead.reset()
         self._weigh_posture(self._held_part)
         self._rest.reset()
         self.disturbance.forget()
@@ -217,11 +238,34 @@ class Arm:
             self.soft.stop()
             self._hold_with_hands()
         elif softens:
+            self._release_joints()
             self._weigh_posture(0.0)
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
-        self.hands.take(request.hand_targets, False, self._heading)
+        lead = self._lead
+        stands = self._behaviour is self._stand and not _has_target(request)
+        if lead is not None and lead.active and stands:
+            lead.brake()
+            return
+        if _has_target(request):
+            self._release_joints()
+        if lead is None or not lead.active:
+            self.hands.take(request.hand_targets, False, self._heading)
+        if lead is not None:
+            lead.taken = False
         self._behaviour.start(request.payload)
+        if lead is not None and lead.taken:
+            self._weigh_posture(1.0)
+        elif not stands:
+            self._release_joints()
+
+    def _release_joints(self) -> None:
+        """Ends the lead of the joints, if they lead: the hands lead again."""
+        if self._lead is None:
+            return
+        if self._lead.active:
+            self._weigh_posture(self._held_part)
+        self._lead.release()
 
     # Streams
 
@@ -241,11 +285,14 @@ class Arm:
             self.soft.stop()
             self._weigh_posture(self._held_part)
             self._posture[: self.robot.na] = self._body.arrays.kin.q
+        if self.hands.streamed:
+            self._release_joints()
         kin = self._body.arrays.kin
         if joints.advance(t_s, dt_s, kin.q, kin.v):
             if self._calibrates:
                 self.end(completed=False)
             # The posture holds all joints now; the hands follow it.
+            self._release_joints()
             self._posture[: self.robot.na] = kin.q
             self.hands.release()
             if self.soft is not None:
@@ -281,6 +328,7 @@ class Arm:
             (n,) reference of the joint positions [rad], initially the present ones.
         """
         assert self.hand_load is not None
+        self._release_joints()
         self._calibrates = True
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self.hands.release()
@@ -306,6 +354,8 @@ class Arm:
         self._t_s += dt_s
         if self.collision is None or not self.collision.reacts:
             self._behaviour.advance(self._t_s, self._reference)
+        if self._lead is not None and self._lead.active:
+            self._lead.advance(dt_s)
         self.hands.advance(dt_s, self._heading)
         if self.soft is not None:
             self.soft.advance(dt_s)

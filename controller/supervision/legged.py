@@ -61,6 +61,7 @@ class Legged:
         hands: references of the hands while standing and walking.
         remarks: sentences to the operator about requests that could not be met.
         planned: (nc,) whether each contact should be closed in this tick.
+        footsteps: coming footsteps as in `BrainOutput`.
         calm: whether no disturbance acts on the robot; set by the caller. During a disturbance the tilt,
             which is temporary, is not integrated, and the tasks of the hands have less weight.
         falling: fall detection and the motion during a fall.
@@ -88,6 +89,7 @@ class Legged:
         self._motion: Standing | Walking = self.standing
         self._next: RequestRow | None = None
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
+        self.footsteps = self.walking.footsteps if self.walking else np.zeros((0, 5))
         self.remarks = Remarks()
         self.hands = Hands(robot, gains, body, self.remarks, streams, dt_s)
         self._recovery: Recovery | None = None
@@ -166,6 +168,9 @@ class Legged:
         if self._next is not None:
             return WAITING
         return DONE if self._behaviour.done else RUNNING
+
+    def joint_state(self) -> None:
+        """Returns None: the motions of a robot on legs are not planned."""
 
     def motion_kind(self) -> int:
         """Returns the kind of the motion, see `Motion`."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
+from kilohertz.controller.joint_motion.plan_row import JointState
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.supervision.request import RequestRow
@@ -41,6 +42,11 @@ class Motion(Protocol):
     friction: JointFriction | None
 
     @property
+    def footsteps(self) -> Vector:
+        """Coming footsteps as in `BrainOutput`, an array that is updated in place."""
+        ...
+
+    @property
     def p_WC_des(self) -> Vector:
         """Desired position of the centre of mass in the world, (3,) [m]."""
         ...
@@ -68,6 +74,13 @@ class Motion(Protocol):
     @property
     def behaviour_state(self) -> str:
         """State of the behaviour: WAITING for the robot to come to rest, RUNNING or DONE."""
+        ...
+
+    def joint_state(self) -> JointState | None:
+        """Returns the state of an arm's joints in which a motion that is requested now would begin.
+
+        None for a robot whose motions are not planned.
+        """
         ...
 
     def motion_kind(self) -> int:

@@ -15,6 +15,7 @@ import pydantic
 
 from kilohertz.controller.behaviours.base import Behaviour, BehaviourError, Payload, UpperBodyParameters
 from kilohertz.controller.behaviours.registry import Behaviours, behaviours_of
+from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, START, JointState, PlanRow
 from kilohertz.controller.problem.soles import can_rest
 from kilohertz.controller.streams.stream_row import MOST_HANDS
 from kilohertz.controller.upper_body.gaze_range import GAZE_SIZE, write_gaze
@@ -83,7 +84,13 @@ def same_motion(a: RequestRow | None, b: RequestRow) -> bool:
 
 
 def make_request(
-    robot: RobotModel, name: str, parameters: Mapping[str, Any], at_s: float = 0.0, *, stop: bool = False
+    robot: RobotModel,
+    name: str,
+    parameters: Mapping[str, Any],
+    at_s: float = 0.0,
+    *,
+    stop: bool = False,
+    start: JointState | None = None,
 ) -> RequestRow:
     """Returns the request for a behaviour with parameters, named as in a scenario.
 
@@ -93,6 +100,7 @@ def make_request(
         parameters: parameters of the behaviour, with units in their names.
         at_s: time when the behaviour begins [s].
         stop: whether the controller becomes idle as soon as the robot is at rest.
+        start: state of an arm's joints in which the behaviour begins; None for rest at the nominal posture.
 
     Returns:
         The request.
@@ -112,6 +120,9 @@ def make_request(
     _check_feet(robot, kind)
     row = RequestRow(kind)
     row.at_s[0], row.stop[0] = at_s, float(stop)
+    if START in row.payload and not robot.floating and robot.na <= MOST_JOINTS:
+        begins = JointState.at_rest(robot.q_nominal) if start is None else start
+        PlanRow.of(row.payload, robot.na).write_start(begins)
     kind.write(robot, given, row.payload)
     if isinstance(given, UpperBodyParameters):
         targets = given.model_dump(include={"hands", "gaze"}, exclude_none=True)

@@ -95,6 +95,15 @@ class HandMotion:
         self._turn_blend.start(np.zeros(3), before.w, before.wdot)
         self.row[:] = row
 
+    def follow_row(self) -> None:
+        """Ends the own motion: from now on the caller writes `row`, until another motion begins."""
+        self._radius, self.at_rest = 0.0, True
+
+    @property
+    def circles(self) -> bool:
+        """Whether the hand draws circles."""
+        return self._radius > 0.0
+
     @property
     def steady(self) -> bool:
         """Whether the reference rests, or draws whole circles: whether its motion has begun and not ended."""

@@ -198,6 +198,16 @@ class Hands:
         )
 
     @property
+    def streamed(self) -> bool:
+        """Whether a stream leads any hand."""
+        return any(hand.streamed for hand in self._hands)
+
+    @property
+    def circling(self) -> bool:
+        """Whether any hand draws circles."""
+        return any(hand.on and hand.motion.circles for hand in self._hands)
+
+    @property
     def exerts(self) -> bool:
         """Whether a hand exerts a streamed wrench."""
         return any(hand.wrench is not None and hand.wrench.busy for hand in self._hands)
@@ -236,6 +246,16 @@ class Hands:
         self._put_stream_aside(self._hands[i])
         self._lead(i, False, False, True, _LEVEL)
         return self._hands[i].motion
+
+    def motion(self, i: int) -> HandMotion:
+        """Returns the motion of a hand."""
+        return self._hands[i].motion
+
+    def stop_led(self) -> None:
+        """Lets the hands stop whose references were written by the caller, after `follow_row`."""
+        for hand in self._hands:
+            if hand.on and hand.motion.at_rest and not hand.streamed:
+                hand.motion.move(None, None)
 
     def take(self, targets: Vector, free: bool, R_des: Vector) -> None:
         """Switches to the targets of a new request.

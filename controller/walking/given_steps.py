@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from kilohertz.controller.walking.dcm_plan import STEPS_AHEAD, Point
 from kilohertz.controller.walking.footsteps import Foothold
@@ -54,6 +55,11 @@ class GivenSteps(Steps):
     def foothold(self, gait_state: GaitState, last: bool) -> Foothold:
         """See `Steps.foothold`."""
         return self.route.foothold()
+
+    def after(self, most: int) -> Iterator[tuple[Foothold, float]]:
+        """See `Steps.after`."""
+        for ahead in range(1, min(self.route.steps_left, most + 1)):
+            yield self.route.foothold(ahead), self.route.rise_m(ahead)
 
     def touchdown(self, gait_state: GaitState, foothold: Foothold, last: bool) -> tuple[Point, float]:
         """See `Steps.touchdown`."""

@@ -12,6 +12,8 @@ import math
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.robots.model.rows import Vector
 
+STEPS_SHOWN = 4
+"""Number of coming footsteps that are shown to people."""
 MOST_FOOTSTEPS = 40
 """Largest number of footsteps in a route."""
 CONTACT, STEP_X, STEP_Y, STEP_Z, STEP_YAW, FOOTSTEP_SIZE = range(6)
@@ -64,9 +66,18 @@ class Route:
         """
         return self._feet[self._place(self.index + ahead)]
 
-    def rise_m(self) -> float:
-        """Returns the height of the next foothold over its stance foot [m]."""
-        return self._heights_m[self._place(self.index)] - self._heights_m[self._place(self.index - 1)]
+    def rise_m(self, ahead: int = 0) -> float:
+        """Returns the height of a coming foothold over the present stance foot [m].
+
+        Args:
+            ahead: number of steps after the next one.
+        """
+        return self._heights_m[self._place(self.index + ahead)] - self._heights_m[self._place(self.index - 1)]
+
+    @property
+    def steps_left(self) -> int:
+        """Number of steps of the route that are not done yet, with the one under way."""
+        return max(self._count - self.index, 0)
 
     def _place(self, step: int) -> int:
         beyond = step - self._count

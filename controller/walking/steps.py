@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 from kilohertz.controller.walking.dcm_plan import Point
 from kilohertz.controller.walking.footsteps import Foothold
@@ -52,6 +53,14 @@ class Steps(ABC):
             gait_state: phase and feet.
             last: True if no step follows.
         """
+
+    def after(self, most: int) -> Iterator[tuple[Foothold, float]]:
+        """Yields the known footholds after the next one, and their rises over the stance foot [m].
+
+        Args:
+            most: largest number of footholds.
+        """
+        return iter(())
 
     @abstractmethod
     def touchdown(self, gait_state: GaitState, foothold: Foothold, last: bool) -> tuple[Point, float]:

@@ -23,6 +23,7 @@ from kilohertz.controller.walking.modes import Modes
 from kilohertz.controller.walking.pace import Pace
 from kilohertz.controller.walking.priorities import Priorities
 from kilohertz.controller.walking.references import References
+from kilohertz.controller.walking.route import STEPS_SHOWN
 from kilohertz.controller.walking.single_support import SingleSupport
 from kilohertz.controller.walking.steps import Steps
 from kilohertz.controller.walking.velocity_reference import VelocityReference
@@ -89,6 +90,7 @@ class Walking:
         half_support_m: (2,) reach of the steps ahead and sideways [m].
         xi, xi_des: (2,) estimated and planned DCM in the world [m].
         planned: (2,) flags of the contacts that are planned as closed.
+        footsteps: (STEPS_SHOWN, 5) coming footsteps as planned at lift-off, see `BrainOutput`.
         velocity_reference: commanded velocity, as ramped and corrected.
         pace: comparison of the walked distance with the command.
         friction: estimate of the joint friction of swinging legs; None for a robot without this estimate.
@@ -142,6 +144,7 @@ class Walking:
         self.R_des, self.xi_des = refs.R_des, refs.xi_des
         self.half_support_m = np.array([gait.longest_m, gait.widest_m])
         self.planned = np.ones(len(robot.contacts), dtype=bool)
+        self.footsteps = np.full((STEPS_SHOWN, 5), np.nan)
         self._modes = Modes(body, standing)
         self.xi: Point = (0.0, 0.0)
         self._off_m = 0.0
@@ -386,12 +389,22 @@ class Walking:
         tilt = sole_tilt(slope[0], slope[1], yaw)
         single.swing.begin(x, y, gait_state.leaving_z, yaw, gait_state.standing_z, tilt, higher)
         self._last = steps.is_last(self._stop)
-        single.adaptation.begin(
-            gait_state.standing, gait_state.side, (x, y), steps.foothold(gait_state, self._last)
-        )
+        target = steps.foothold(gait_state, self._last)
+        single.adaptation.begin(gait_state.standing, gait_state.side, (x, y), target)
+        self._show(target)
         self.planned[gait_state.swing] = False
         self._load_transfer.share(gait_state.stance, 1.0)
         self._modes.on(gait_state.stance)
+
+    def _show(self, target: Foothold) -> None:
+        """Writes the coming footsteps at lift-off, for people to see."""
+        gait_state, steps, shown = self._gait_state, self._steps, self.footsteps
+        z, *_ = steps.landing(gait_state)
+        shown[:] = np.nan
+        shown[0] = gait_state.swing, target[0], target[1], z, target[2]
+        for row, ((x, y, yaw), rise_m) in enumerate(steps.after(STEPS_SHOWN - 1), start=1):
+            foot = gait_state.stance if row % 2 else gait_state.swing
+            shown[row] = foot, x, y, gait_state.standing_z + rise_m, yaw
 
     def _land(self) -> None:
         gait_state, steps = self._gait_state, self._steps
@@ -412,6 +425,7 @@ class Walking:
     def _settle(self) -> None:
         self._gait_state.begin(SETTLE, self._gait_state.stance)
         self.planned[:] = True
+        self.footsteps[:] = np.nan
         self._load_transfer.rest()
         self._modes.on_both()
 
@@ -420,6 +434,7 @@ class Walking:
         self._priorities.stand()
         self._load_transfer.end()
         self._dcm_controller.end()
+        self.footsteps[:] = np.nan
         self.done = True
 
     # The tick

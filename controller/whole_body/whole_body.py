@@ -17,14 +17,15 @@ from kilohertz.controller.problem.contact_geometry import implied_motion
 from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Inequality, Task
 from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH
 from kilohertz.controller.qp import entry
-from kilohertz.controller.qp.daqp_backend import DaqpBackend, exact_arrays
-from kilohertz.controller.qp.dual_backend import DualBackend, dual_arrays
+from kilohertz.controller.qp.dual_backend import DualBackend, dual_arrays, giving_arrays
+from kilohertz.controller.qp.exact_assembly import exact_arrays
 from kilohertz.controller.qp.osqp_backend import OsqpBackend, OsqpProblem, OsqpSettings
 from kilohertz.controller.qp.stages import KINEMATICS, Run
 from kilohertz.controller.qp.tolerances import Tolerances
 from kilohertz.controller.tasks.kind import KINDS, load_kinds
 from kilohertz.controller.whole_body.carried import Carried
 from kilohertz.controller.whole_body.problem_tables import ProblemTables, barrier_gain, row_weights
+from kilohertz.robots.compile.struct_table import StructTable
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FX, FY, MZ, Floats, Ints
 from kilohertz.robots.model.robot_model import RobotModel
@@ -88,10 +89,14 @@ class WholeBody:
         sample = OsqpProblem(self.arrays, groups, (), (), True, settings, force_scale)
         self._sample = sample
         every = {**groups, "osqp": sample.arrays}
-        fallback = entry.load_fallback(every)
+        self.giving = giving_arrays(self.arrays, self.inequalities)
+        softening = {**groups, "giving": self.giving}
+        soften = entry.load_softening(softening)
+        soften_table = StructTable.of(softening).table
         self._run = run = entry.load(every)
-        self.daqp = DaqpBackend(self.arrays, exact, run, fallback, sample.table, self.tolerances)
-        self.exact = DualBackend(self.arrays, dual, run, sample.table, self.tolerances, self.daqp)
+        self.exact = DualBackend(
+            self.arrays, dual, run, sample.table, self.tolerances, soften, soften_table, self.giving.size
+        )
         self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._whole_cone = self.arrays.contacts.cone.copy()
@@ -250,16 +255,21 @@ class WholeBody:
         for array in self.solution:
             array[:] = 0.0
         self.osqp.reset()
+        self.exact.reset()
         self._at_limit, self.iterations = False, 0
 
     def solve_softened(self) -> bool:
-        """Solves the problem with limits and contact motion softened.
+        """Solves a tick that `solve` did not solve: rows that may give are violated, by rank.
+
+        Which rows give, and in which order, is in `kilohertz.controller.problem.ranks`.
 
         Returns:
-            True if the solution is finite and inside the wrench cones.
+            True if the solution is finite, and its wrenches and torques are inside their cones and limits.
         """
         self.osqp.forget()
-        return self.daqp.solve_softened()
+        softened = self._at_limit = self.exact.soften()
+        self.iterations += self.exact.iterations
+        return softened
 
     def _mode(self, closed: Sequence[str], enabled: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         slots = tuple(sorted(self.robot.contact_names.index(name) for name in closed))

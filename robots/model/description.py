@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -128,6 +129,26 @@ class GazeDescription(Config):
     p_LE_m: Point = (0.0, 0.0, 0.0)
 
 
+class ServoDescription(Config):
+    """The position servos of a robot with `drives: position`.
+
+    A servo applies the torque stiffness (q_des - q) - damping v, within the joint's torque limit.
+
+    Attributes:
+        stiffness_Nm_rad: torque per position error; one number, or a value per joint.
+        damping_Nms_rad: torque per velocity, against it; one number, or a value per joint.
+        counts_per_turn: resolution of the servos' encoders and of the positions that they are sent, such as
+            4096; without it they are not quantised.
+        lead_rad: largest distance of a commanded position from the measured one, which bounds how far a joint
+            that was blocked moves when it is set free.
+    """
+
+    stiffness_Nm_rad: Positive | dict[str, Positive]
+    damping_Nms_rad: NotNegative | dict[str, NotNegative]
+    counts_per_turn: Annotated[int, Field(ge=16, le=2**32)] | None = None
+    lead_rad: Annotated[float, Field(ge=0.005, le=1.0)] = 0.1
+
+
 class FoldDescription(Config):
     """Joint positions to which the robot folds in a fall, for each direction of the fall.
 
@@ -163,10 +184,16 @@ class RobotDescription(Config):
         fold_rad: joint positions for a fall; if left out, the robot falls in its posture with damped joints.
         torque_limit_Nm: replaces the model's torque limits; one number, or a value per joint.
         velocity_limit_rad_s: replaces the model's velocity limits; one number, or a value per joint.
+        acceleration_limit_rad_s2: largest accelerations of planned motions; one number, or a value per joint;
+            by default what the torque limit leaves in the least favourable posture.
+        jerk_limit_rad_s3: largest jerks of planned motions; one number, or a value per joint; by default the
+            acceleration limit over 5 ms.
         armature_kgm2: reflected rotor inertia; one number, or a value per joint.
         joint_friction_Nm: dry friction of the real joints, where known.
         joint_damping_Nms: viscous friction of the real joints, where known.
         torque_sensing: whether the robot measures joint torques; if not, those it sends are ignored.
+        drives: "torque" if the drives apply torques, "position" if they are servos that take positions only.
+        servo: gains and resolution of the servos; required for `drives: position`, not allowed otherwise.
         locked_joints_rad: joints that are fixed at a position and removed from the model.
         repair_inertia: whether impossible inertias of a URDF's links are mended, with a note for each.
         forward_rad: direction in which the robot faces: angle about the z axis of the URDF's root link, from
@@ -186,14 +213,27 @@ class RobotDescription(Config):
     fold_rad: FoldDescription | None = None
     torque_limit_Nm: Positive | dict[str, Positive] = Field(default_factory=dict)
     velocity_limit_rad_s: Positive | dict[str, Positive] = Field(default_factory=dict)
+    acceleration_limit_rad_s2: Positive | dict[str, Positive] = Field(default_factory=dict)
+    jerk_limit_rad_s3: Positive | dict[str, Positive] = Field(default_factory=dict)
     armature_kgm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_friction_Nm: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_damping_Nms: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     torque_sensing: bool = True
+    drives: Literal["torque", "position"] = "torque"
+    servo: ServoDescription | None = None
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
     repair_inertia: bool = False
     forward_rad: Angle = 0.0
     licence: str = ""
+
+
+def content_of(description: RobotDescription) -> dict[str, Any]:
+    """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
+    later = ("repair_inertia", "forward_rad", "servo", "acceleration_limit_rad_s2", "jerk_limit_rad_s3")
+    added = {key for key in later if not getattr(description, key)}
+    if description.drives == "torque":
+        added.add("drives")
+    return description.model_dump(mode="json", exclude=added)
 
 
 def load_description(folder: Path) -> tuple[RobotDescription, Positions]:
@@ -215,8 +255,22 @@ def load_description(folder: Path) -> tuple[RobotDescription, Positions]:
             if getattr(description, key):
                 sentence = "is not used for a fixed base: remove it"
                 problems.append(positions.problem((key,), sentence))
+    problems += _problems_of_drives(description, positions)
     ConfigError.raise_if_any(problems)
     return description, positions
+
+
+def _problems_of_drives(description: RobotDescription, positions: Positions) -> Iterator[Problem]:
+    if description.drives == "torque":
+        if description.servo is not None:
+            yield positions.problem(("servo",), "is used for `drives: position` only: add that, or remove it")
+    elif description.base == "floating":
+        yield positions.problem(
+            ("drives",), "position is not supported for a floating base: it needs torques"
+        )
+    elif description.servo is None:
+        sentence = "is missing: servos need stiffness_Nm_rad and damping_Nms_rad"
+        yield positions.problem(("servo",), sentence)
 
 
 def shipped_robots() -> list[str]:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pinocchio as pin
@@ -15,7 +14,7 @@ import pinocchio as pin
 from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.config.yaml_file import Positions
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
-from kilohertz.robots.model.description import RobotDescription, find_robot, load_description
+from kilohertz.robots.model.description import RobotDescription, content_of, find_robot, load_description
 from kilohertz.robots.model.frames import frame_id, placements, pose
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.model_file import (
@@ -25,9 +24,11 @@ from kilohertz.robots.model.model_file import (
     urdf_joint_names,
 )
 from kilohertz.robots.model.model_reading import Reading, read_robot
+from kilohertz.robots.model.motion_limits import JERK_PER_ACCELERATION_PER_S, default_acceleration
 from kilohertz.robots.model.pinocchio_memory import require_known_memory
 from kilohertz.robots.model.posture_check import narrow_joints, posture_problems, still_hands
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
+from kilohertz.robots.model.servo import ServoModel, servo_model, servo_problems
 
 __all__ = ["ContactModel", "HandModel", "RobotModel"]
 
@@ -77,6 +78,7 @@ class RobotModel:
         nq, nv, na: sizes of q, of v, and of the joint arrays.
         joint_names: names of the joints that can be commanded.
         torque_limit_Nm, velocity_limit_rad_s: (na,) symmetric limits.
+        acceleration_limit_rad_s2, jerk_limit_rad_s3: (na,) symmetric limits of planned motions.
         position_lower_rad, position_upper_rad: (na,) position limits; infinite for continuous joints.
         armature_kgm2: (na,) reflected rotor inertia, also in `pin_model.armature`.
         mass_kg: total mass of all moving links.
@@ -92,6 +94,7 @@ class RobotModel:
         config_sha256: SHA-256 of the content of robot.yaml, independent of its layout.
         notes: one sentence for each part of the model file that is ignored, mended or assumed.
         locked_rad: positions of the model's joints that are fixed [rad, or m for a sliding joint].
+        servo: the position servos of the joints; None if the drives apply torques.
     """
 
     name: str
@@ -110,6 +113,8 @@ class RobotModel:
     joint_names: tuple[str, ...]
     torque_limit_Nm: Vector
     velocity_limit_rad_s: Vector
+    acceleration_limit_rad_s2: Vector
+    jerk_limit_rad_s3: Vector
     position_lower_rad: Vector
     position_upper_rad: Vector
     armature_kgm2: Vector
@@ -124,6 +129,7 @@ class RobotModel:
     config_sha256: str
     notes: tuple[str, ...]
     locked_rad: Mapping[str, float]
+    servo: ServoModel | None = None
 
     @property
     def contact_names(self) -> tuple[str, ...]:
@@ -211,10 +217,13 @@ class _Build:
         velocity = self._velocity_limits(model.upperVelocityLimit[n_base:])
         armature = self._per_joint("armature_kgm2", model.armature[n_base:])
         model.armature = np.r_[np.zeros(n_base), armature]
-        for key in ("joint_friction_Nm", "joint_damping_Nms"):
-            self._per_joint(key, np.zeros(len(self.joint_names)))
+        friction_free = np.zeros(len(self.joint_names))
+        self._per_joint("joint_friction_Nm", friction_free)
+        joint_damping = self._per_joint("joint_damping_Nms", friction_free)
+        self._refuse(servo_problems(description.servo, self.joint_names))
         q_nominal = np.r_[pin.neutral(model)[:nq_base], self._posture(lower, upper)]
         fold = self._fold(q_nominal[nq_base:], lower, upper)
+        acceleration, jerk = self._motion_limits(q_nominal, torque)
         self._check_links()
         ConfigError.raise_if_any(self.problems)
         self._refuse(narrow_joints(self.joint_names, lower, upper))
@@ -239,7 +248,8 @@ class _Build:
             self._refuse(posture_problems(model, q_nominal, contacts))
         if self.floating:
             q_nominal[2] = -lowest_corner(model, contacts, q_nominal)
-        for array in (torque, velocity, lower, upper, armature, q_nominal, *fold.values()):
+        limits = torque, velocity, acceleration, jerk, lower, upper
+        for array in (*limits, armature, q_nominal, *fold.values()):
             array.setflags(write=False)
         return RobotModel(
             name=description.robot,
@@ -258,6 +268,8 @@ class _Build:
             joint_names=self.joint_names,
             torque_limit_Nm=torque,
             velocity_limit_rad_s=velocity,
+            acceleration_limit_rad_s2=acceleration,
+            jerk_limit_rad_s3=jerk,
             position_lower_rad=lower,
             position_upper_rad=upper,
             armature_kgm2=armature,
@@ -270,10 +282,11 @@ class _Build:
             imu_frame_id=imu_frame_id,
             model_sha256=hashlib.sha256(file.source).hexdigest(),
             config_sha256=hashlib.sha256(
-                json.dumps(_content(description), sort_keys=True).encode()
+                json.dumps(content_of(description), sort_keys=True).encode()
             ).hexdigest(),
             notes=reading.notes,
             locked_rad=reading.locked_rad,
+            servo=servo_model(description.servo, self.joint_names, joint_damping),
         )
 
     def _read(self) -> Reading:
@@ -376,6 +389,11 @@ class _Build:
             "velocity_limit_rad_s", np.where(unknown, DEFAULT_VELOCITY_LIMIT_RAD_S, velocity)
         )
 
+    def _motion_limits(self, q_nominal: Vector, torque: Vector) -> tuple[Vector, Vector]:
+        default = default_acceleration(self.pin_model, q_nominal, torque)
+        acceleration = self._per_joint("acceleration_limit_rad_s2", default)
+        return acceleration, self._per_joint("jerk_limit_rad_s3", JERK_PER_ACCELERATION_PER_S * acceleration)
+
     def _posture(self, lower: Vector, upper: Vector) -> Vector:
         posture = self._per_joint("posture_rad", np.zeros(len(self.joint_names)))
         for joint, value, low, high in zip(self.joint_names, posture, lower, upper, strict=True):
@@ -471,12 +489,6 @@ class _Build:
                 ContactModel(name, contact.link, frame_id, corners_F, contact.friction, contact.force_sensor)
             )
         return tuple(contacts)
-
-
-def _content(description: RobotDescription) -> dict[str, Any]:
-    """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
-    added = {key for key in ("repair_inertia", "forward_rad") if not getattr(description, key)}
-    return description.model_dump(mode="json", exclude=added)
 
 
 def _listed(names: list[str]) -> str:

@@ -81,6 +81,11 @@ class ArmBridge:
             raise ConfigError(
                 f"'{robot.name}' is not an arm of {arm.joints} joints, which a bridge to '{arm.maker}' needs"
             )
+        if robot.servo is not None:
+            raise ConfigError(
+                f"'{robot.name}' has `drives: position`, but a bridge to '{arm.maker}' sends torques: remove "
+                "this line"
+            )
         if load_driver(robot) is not None:
             raise ConfigError(
                 f"{robot.folder / FILE}: the bridge converts nothing, so that this file would "

@@ -21,6 +21,7 @@ from kilohertz.robots.wire.envelope import (
     Envelope,
     envelope_numbers,
 )
+from kilohertz.robots.wire.position_envelope import PositionEnvelope, position_numbers
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow
 
 HOLD_TICKS = 3
@@ -108,7 +109,12 @@ class RobotSide:
         options: tuple[str, ...] = (),
         cycle_s: float | None = None,
     ) -> None:
-        self.envelope = Envelope(envelope_numbers(robot, cycle_s or identity.dt_s))
+        period_s = cycle_s or identity.dt_s
+        self.envelope: Envelope | PositionEnvelope
+        if robot.servo is None:
+            self.envelope = Envelope(envelope_numbers(robot, period_s))
+        else:
+            self.envelope = PositionEnvelope(position_numbers(robot, period_s))
         self.mode = wire.STANDBY
         # Random, so that packets recorded before a restart do not carry a valid epoch. It fits a signed
         # 64-bit integer with enough room for 2^15 centuries of leases.
@@ -298,6 +304,8 @@ class RobotSide:
     def limit(self, tau: Vector, q: Vector, v: Vector) -> None:
         """Brings the torques of one cycle of the motors into the envelope, in place; hot path.
 
+        For position servos see `limit_positions`.
+
         While the robot is active, torques that only a wrong controller demands start damping.
 
         Args:
@@ -305,12 +313,30 @@ class RobotSide:
             q: (na,) measured positions of the joints [rad].
             v: (na,) measured velocities of the joints [rad/s].
         """
+        envelope = self.envelope
+        assert isinstance(envelope, Envelope)
         if self.mode == wire.ACTIVE:
-            self.envelope.limit(tau, q, v, self._row)
-            if self.envelope.reason:
-                self.damp(self.envelope.reason)
+            envelope.limit(tau, q, v, self._row)
+            if envelope.reason:
+                self.damp(envelope.reason)
         else:
-            self.envelope.limit(tau, q, v, None, DAMPING_MARGIN_RAD if self.mode == wire.DAMPING else 0.0)
+            envelope.limit(tau, q, v, None, DAMPING_MARGIN_RAD if self.mode == wire.DAMPING else 0.0)
+
+    def limit_positions(self, q_des: Vector, q: Vector) -> None:
+        """Brings the positions of one cycle of position servos into the envelope, in place; hot path.
+
+        While the robot is active, positions that only a wrong controller demands start damping, which for
+        servos means to hold.
+
+        Args:
+            q_des: (na,) positions that the servos would be sent [rad].
+            q: (na,) measured positions of the joints [rad].
+        """
+        envelope = self.envelope
+        assert isinstance(envelope, PositionEnvelope)
+        envelope.limit_positions(q_des, q, self.mode == wire.ACTIVE)
+        if envelope.reason and self.mode == wire.ACTIVE:
+            self.damp(envelope.reason)
 
     def stand_by(self, reason: str) -> None:
         """Revokes the lease and returns to standby, as after the robot has been put back on its feet."""

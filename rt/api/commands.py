@@ -8,6 +8,7 @@ from typing import Any
 
 from kilohertz.arguments import LONGEST_RUN_S
 from kilohertz.controller.behaviours.registry import behaviour_schemas
+from kilohertz.controller.joint_motion.plan_row import JointState
 from kilohertz.controller.problem.soles import can_rest
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.refused import Refused
@@ -20,7 +21,11 @@ _OURS = "commands[0]"
 
 
 def request_for(
-    robot: RobotModel, behaviour: str, params: Mapping[str, Any], at_s: float = 0.0
+    robot: RobotModel,
+    behaviour: str,
+    params: Mapping[str, Any],
+    at_s: float = 0.0,
+    start: JointState | None = None,
 ) -> RequestRow:
     """Builds the request for a command.
 
@@ -29,6 +34,7 @@ def request_for(
         behaviour: name of the behaviour as in a scenario, such as "walk".
         params: parameters of the behaviour, named as in a scenario.
         at_s: time at which the behaviour begins [s].
+        start: state of an arm's joints in which it begins; None for rest at the nominal posture.
 
     Raises:
         Refused: the behaviour or a parameter is unknown, or the robot cannot do it; one line per problem.
@@ -37,7 +43,7 @@ def request_for(
     content = {"name": "command", "duration_s": LONGEST_RUN_S, "commands": [command]}
     try:
         scenario, positions = load_scenario_located(content, robot, behaviour_schemas(robot))
-        return schedule_of(robot, scenario, positions)[-1][1]
+        return schedule_of(robot, scenario, positions, start)[-1][1]
     except ConfigError as error:
         problems = [replace(one, key=one.key.removeprefix(_OURS).lstrip(".")) for one in error.problems]
         raise Refused("\n".join(str(problem) for problem in problems)) from None

@@ -244,7 +244,8 @@ class Controller:
             Refused: the behaviour or a parameter is unknown, or this robot cannot execute it. The previous
                 command then stays active.
         """
-        self._request = request_for(self.robot, behaviour, params)
+        start = self._brain.motion.joint_state() if self._started else None
+        self._request = request_for(self.robot, behaviour, params, start=start)
 
     def step(self, sensors: Sensors, outside_pose: OutsidePose | None = None) -> BrainOutput:
         """Runs one tick of the controller; to be called once per millisecond.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,9 @@ from kilohertz.rt.run.preparation import Preparation, prepare
 from kilohertz.sim.scenario_schema import Push
 from kilohertz.sim.simulated_robot import SimulatedRobot
 from kilohertz.sim.truth import Truth
+
+if TYPE_CHECKING:
+    from kilohertz.notebook import CellFilm
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +172,7 @@ class Simulation:
         solver: Solver | None = None,
     ) -> None:
         self._closed = False
+        self._film: CellFilm | None = None
         source = robot_source(robot)
         with refusing():
             if scenario is None:
@@ -249,6 +253,8 @@ class Simulation:
             truth = TrueState.of(self._simulated.truth)
             self._simulated.write(output.command)
         self._tick += 1
+        if self._film is not None:
+            self._film.add(self._sensors.t_s.item(), truth.q)
         return self._state(output, truth)
 
     def _state(self, output: BrainOutput, truth: TrueState) -> State:
@@ -285,7 +291,7 @@ class Simulation:
             RuntimeError: the simulation is closed.
         """
         self._require_open()
-        self._request = request_for(self.robot, behaviour, params, self.t_s)
+        self._request = request_for(self.robot, behaviour, params, self.t_s, self._brain.motion.joint_state())
         self._schedule.clear()
 
     def push(self, link: str, impulse_Ns: ArrayLike, duration_s: float = 0.1) -> None:
@@ -308,6 +314,31 @@ class Simulation:
             self._simulated.push(push)
         except ValueError as error:
             raise Refused(f"link: {error}") from None
+        if self._film is not None:
+            self._film.push(self.t_s, push)
+
+    def show(self, fps: int = 15, size_px: tuple[int, int] = (480, 360)) -> None:
+        """Shows the robot in the cell of a Jupyter notebook from the next step on.
+
+        The picture moves while steps are run. When the cell ends, a video of its steps takes the place of the
+        picture and stays in the notebook. The true state is drawn, not the estimate. Without a graphics
+        card, drawing takes longer than the simulation. The video has controls if FFmpeg is installed
+        (`pip install 'kilohertz[notebook]'`); without it, it is an animated picture.
+
+        Args:
+            fps: pictures per second of simulated time.
+            size_px: width and height, even numbers [pixels].
+
+        Raises:
+            Refused: this is no notebook, this machine cannot draw, or an argument is not valid.
+            RuntimeError: the simulation is closed.
+        """
+        self._require_open()
+        from kilohertz.notebook import CellFilm
+
+        if self._film is not None:
+            self._film.finish()
+        self._film = CellFilm(self.robot, self._ready.scenario, self._seed, fps, size_px)
 
     def reset(self, seed: SupportsIndex | None = None) -> None:
         """Restarts the simulation at 0 s; all commands and pushes so far are dropped.
@@ -326,8 +357,11 @@ class Simulation:
         self._start()
 
     def close(self) -> None:
-        """Closes the simulation; a second call does nothing."""
+        """Closes the simulation, and ends what `show` shows; a second call does nothing."""
         self._closed = True
+        if self._film is not None:
+            self._film.finish()
+            self._film = None
 
     def __enter__(self) -> Simulation:
         return self

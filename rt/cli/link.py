@@ -232,7 +232,8 @@ def stop(
 
     With --connect the drives only oppose joint velocity, until `khz run` arms the robot again. With
     --control or --robot, its controller brings the robot to rest and ends; --robot-key is then that of the
-    controller.
+    controller. If the process that takes its commands does not answer, a controller on this computer is
+    stopped by a signal.
 
     Exit status: 0 done; 2 wrong usage; 3 refused; 4 nobody answers.
     """
@@ -248,10 +249,18 @@ def stop(
         stop_robot(connect, "khz stop", key=pair, robot_key=theirs)
         typer.echo("the robot is damping")
         return
+    from kilohertz.robots.wire.link import LinkLostError
     from kilohertz.rt.live.client import stop_controller
+    from kilohertz.rt.live.loop_process import stop_by_signal
 
     endpoint = endpoint_of(control, robot)
-    stop_controller(endpoint, "damp" if damp else "soft", "khz stop", key=pair, controller_key=theirs)
+    try:
+        stop_controller(endpoint, "damp" if damp else "soft", "khz stop", key=pair, controller_key=theirs)
+    except LinkLostError:
+        # The process that takes commands is dead or stopped; that of the loop may be alive.
+        if not stop_by_signal(endpoint, damp=damp):
+            raise
+        typer.echo("the agent does not answer: the controller is stopped by a signal")
     typer.echo("the robot is damping" if damp else "the robot is coming to rest")
 
 
@@ -288,8 +297,11 @@ def protocol(
     if envelope is not None:
         from kilohertz.robots.model.robot_model import RobotModel
         from kilohertz.robots.wire.envelope import envelope_numbers
+        from kilohertz.robots.wire.position_envelope import position_numbers
 
-        write_json(Path("-"), envelope_numbers(RobotModel.load(envelope)).content())
+        robot = RobotModel.load(envelope)
+        numbers = envelope_numbers(robot) if robot.servo is None else position_numbers(robot)
+        write_json(Path("-"), numbers.content())
         return
     folder = files("kilohertz.robots")
     page, source = folder / "PROTOCOL.md", folder / "two_joints.c"

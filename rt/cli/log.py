@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from kilohertz.rt.log.file import LogReader
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log file written by `--log`.")]
+
+FOXGLOVE_HZ = 100.0
+_Export: TypeAlias = "tuple[Path, Callable[[LogReader, Path], int]]"
 
 log_app = typer.Typer(
     help="Inspect, plot, export, replay and import logs; run the estimator on them and identify parameters.",
@@ -60,40 +65,93 @@ def export(
         Path | None,
         typer.Option("--npz", metavar="FILE", help="Write NumPy .npz: one array per field of the log."),
     ] = None,
+    foxglove: Annotated[
+        Path | None,
+        typer.Option(
+            "--foxglove",
+            metavar="FILE",
+            help="Write MCAP for Foxglove, Lichtblick and PlotJuggler: links (/tf), /joint_states, meshes, "
+            "contacts, forces and events.",
+        ),
+    ] = None,
+    rate_hz: Annotated[
+        float,
+        typer.Option(
+            "--rate", metavar="HZ", min=1.0, help="With --foxglove: messages per second of each topic."
+        ),
+    ] = FOXGLOVE_HZ,
     only: Annotated[
         list[str] | None,
         typer.Option(
             "--only",
             metavar="GROUP",
-            help="Export only this group, such as sensors; may be repeated.",
+            help="Export only this group, such as sensors, to CSV and NumPy; may be repeated.",
+        ),
+    ] = None,
+    robot: Annotated[
+        str | None,
+        typer.Option(
+            "--robot",
+            metavar="ROBOT",
+            help="With --foxglove: folder of the robot, if it is no longer where the log says.",
         ),
     ] = None,
     json_file: options.JsonOption = None,
 ) -> None:
-    """Export a log to CSV or NumPy. Foxglove and PlotJuggler open the log file itself."""
+    """Export a log to CSV, to NumPy, or to a file with the topics that Foxglove and Lichtblick draw."""
+    if csv is None and npz is None and foxglove is None:
+        raise typer.BadParameter("nothing to write: give --csv FILE, --npz FILE or --foxglove FILE")
+    for path in (csv, npz, foxglove, json_file):
+        check_file(path)
+        if path is not None and path.exists() and file.exists() and path.samefile(file):
+            raise RefusedError(f"{path} is the log itself: name another file to write")
+    written: dict[str, int] = {}
+    for path, write in _tables(csv, npz, only or []) + _topics(foxglove, rate_hz, robot):
+        written[str(path)] = _export(file, path, write)
+        say(f"{written[str(path)]} ticks written to {path}", json_file)
+    write_json(json_file, {"file": str(file), "ticks_written": written})
+
+
+def _tables(csv: Path | None, npz: Path | None, groups: list[str]) -> list[_Export]:
+    """Returns how tables are written."""
     from kilohertz.rt.log.recorder import require_library
 
-    if csv is None and npz is None:
-        raise typer.BadParameter("nothing to write: give --csv FILE or --npz FILE")
-    for path in (csv, npz, json_file):
-        check_file(path)
     require_library()
     from kilohertz.rt.log.export import check_groups, write_csv, write_npz
+
+    found: list[_Export] = []
+    if csv is not None:
+        found.append((csv, lambda reader, out: write_csv(reader, out, check_groups(reader.row, groups))))
+    if npz is not None:
+        found.append((npz, lambda reader, out: write_npz(reader, out, check_groups(reader.row, groups))))
+    return found
+
+
+def _topics(foxglove: Path | None, rate_hz: float, robot: str | None) -> list[_Export]:
+    """Returns how the file for Foxglove is written."""
+    if foxglove is None:
+        return []
+    if not math.isfinite(rate_hz):
+        raise typer.BadParameter("--rate needs a finite number")
+    from kilohertz.rt.view.process import FOXGLOVE, require_library
+
+    require_library(FOXGLOVE)
+    from kilohertz.rt.view.foxglove_file import write_foxglove
+
+    return [(foxglove, lambda reader, out: write_foxglove(reader, out, rate_hz, robot))]
+
+
+def _export(file: Path, path: Path, write: Callable[[LogReader, Path], int]) -> int:
+    """Writes a log into another file, and returns the number of ticks that were written."""
     from kilohertz.rt.log.file import LogReader
 
-    written: dict[str, int] = {}
-    for path, write in ((csv, write_csv), (npz, write_npz)):
-        if path is None:
-            continue
-        with LogReader(file) as reader:
-            try:
-                n = write(reader, path, check_groups(reader.row, only or []))
-            except OSError as error:
-                raise RefusedError(f"{path} could not be written: {error.strerror}") from None
-        _warn(reader)
-        say(f"{n} ticks written to {path}", json_file)
-        written[str(path)] = n
-    write_json(json_file, {"file": str(file), "ticks_written": written})
+    with LogReader(file) as reader:
+        try:
+            n = write(reader, path)
+        except OSError as error:
+            raise RefusedError(f"{path} could not be written: {error.strerror}") from None
+    _warn(reader)
+    return n
 
 
 @log_app.command()

@@ -17,6 +17,7 @@ class View(enum.Enum):
 
     COCKPIT = "cockpit"
     FOXGLOVE = "foxglove"
+    MUJOCO = "mujoco"
 
 
 ViewOption = Annotated[
@@ -24,7 +25,8 @@ ViewOption = Annotated[
     typer.Option(
         "--view",
         help="Show the run while it is running; needs a run in real time. cockpit: the page of `khz view`, "
-        "whose address is printed; foxglove: a server on this computer for Foxglove or Lichtblick.",
+        "whose address is printed; foxglove: a server on this computer for Foxglove or Lichtblick; mujoco: "
+        "MuJoCo's viewer as a page, where the mouse pushes a simulated robot.",
     ),
 ]
 

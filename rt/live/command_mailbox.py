@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, STATES, JointState
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, most_request_numbers
 from kilohertz.robots.model.robot_model import RobotModel
@@ -55,6 +56,8 @@ class Status:
         yaw_rad: estimated heading of the base [rad].
         velocity: velocity reference of the walk: forward, to the left [m/s] and turning [rad/s].
         text: reason for a stop, else the newest remark; "" if there is none.
+        joints: state of an arm's joints in which a motion that is requested now would begin; None for a robot
+            whose motions are not planned.
     """
 
     t_s: float
@@ -68,6 +71,7 @@ class Status:
     yaw_rad: float
     velocity: tuple[float, float, float]
     text: str
+    joints: JointState | None = None
 
 
 class CommandMailbox:
@@ -87,7 +91,10 @@ class CommandMailbox:
     def __init__(self, robot: RobotModel, fd: int | None = None) -> None:
         self.most = most_request_numbers(robot)
         streams = StreamRow(robot).data.size
-        sizes = [8 * (1 + self.most), 8 * streams, 8, 8 * (1 + len(STATUS_NUMBERS)) + TEXT_BYTES]
+        self._na = 0 if robot.floating or robot.na > MOST_JOINTS else robot.na
+        self._head = 8 * (1 + len(STATUS_NUMBERS))
+        status = self._head + 8 * len(STATES) * self._na + TEXT_BYTES
+        sizes = [8 * (1 + self.most), 8 * streams, 8, status]
         places = np.cumsum([0, *(SharedPart.HEAD_BYTES + size for size in sizes)]).tolist()
         if fd is None:
             fd = os.memfd_create("kilohertz-commands")
@@ -99,10 +106,11 @@ class CommandMailbox:
         self._request_numbers = self._request.body.view(np.float64)
         self._stream_numbers = self._streams.body.view(np.float64)
         self._stop_number = self._stop.body.view(np.int64)
-        head = 8 * (1 + len(STATUS_NUMBERS))
+        head, text = self._head, status - TEXT_BYTES
         self._status_ns: NDArray[np.int64] = self._status.body[:8].view(np.int64)
         self._status_numbers = self._status.body[8:head].view(np.float64)
-        self._text = self._status.body[head:]
+        self._joints = self._status.body[head:text].view(np.float64).reshape(len(STATES), self._na)
+        self._text = self._status.body[text:]
         self._seen_request = self._seen_streams = self._seen_stop = 0
 
     # The agent's side
@@ -137,7 +145,10 @@ class CommandMailbox:
         content = self._status.take() if self._status.number else None
         if content is None:
             return None
-        head = 8 * (1 + len(STATUS_NUMBERS))
+        head, text = self._head, len(content) - TEXT_BYTES
+        joints = None
+        if self._na:
+            joints = JointState(*np.frombuffer(content[head:text]).reshape(len(STATES), self._na).copy())
         at = dict(zip(STATUS_NUMBERS, np.frombuffer(content[8:head]).tolist(), strict=True))
         return Status(
             t_s=at["t_s"],
@@ -150,7 +161,8 @@ class CommandMailbox:
             p_WB=(at["x_m"], at["y_m"]),
             yaw_rad=at["yaw_rad"],
             velocity=(at["forward_m_s"], at["left_m_s"], at["turn_rad_s"]),
-            text=content[head:].rstrip(b"\0").decode(errors="replace"),
+            joints=joints,
+            text=content[text:].rstrip(b"\0").decode(errors="replace"),
         )
 
     # The loop's side
@@ -196,16 +208,25 @@ class CommandMailbox:
         kind = int(np.frombuffer(content, np.int64)[0]) if content is not None else DAMP
         return SOFT_STOP if kind == SOFT_STOP else DAMP
 
-    def publish_status(self, mono_ns: int, numbers: tuple[float, ...], text: bytes | None) -> None:
+    def publish_status(
+        self,
+        mono_ns: int,
+        numbers: tuple[float, ...],
+        text: bytes | None,
+        joints: JointState | None = None,
+    ) -> None:
         """Reports the newest tick; called between two ticks.
 
         Args:
             mono_ns: time on CLOCK_MONOTONIC [ns].
             numbers: the STATUS_NUMBERS, in their order.
             text: (TEXT_BYTES,) new text, padded with zeros; None leaves the text as it is.
+            joints: state of the joints of an arm; None leaves it as it is.
         """
         self._status_ns[0] = mono_ns
         self._status_numbers[:] = numbers
+        if joints is not None:
+            self._joints[0], self._joints[1], self._joints[2] = joints.q, joints.v, joints.a
         if text is not None:
             self._text[:] = np.frombuffer(text, np.uint8)
         self._status.publish(self._status.number + 1)

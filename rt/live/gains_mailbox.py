@@ -56,6 +56,7 @@ class GainsMailbox:
     Attributes:
         fd: file descriptor of the memory, to be passed to a child process; the kernel frees the memory when
             the last process has closed it.
+        address: path by which other programs of this user open the memory while this process lives.
     """
 
     def __init__(self, fd: int | None = None) -> None:
@@ -66,6 +67,7 @@ class GainsMailbox:
             fd = os.memfd_create("kilohertz-gains")
             os.ftruncate(fd, size)
         self.fd = fd
+        self.address = f"/proc/{os.getpid()}/fd/{fd}"
         self._memory = mmap.mmap(fd, size)
         self._gains = SharedPart(self._memory, 0, gains_bytes)
         self._answer = SharedPart(self._memory, 16 + gains_bytes, answer_bytes)

@@ -140,4 +140,5 @@ class LiveCommands:
             yaw_rad,
             *brain.motion.velocity_des,
         )
-        self.mailbox.publish_status(time.monotonic_ns(), numbers, content)
+        joints = brain.motion.joint_state()
+        self.mailbox.publish_status(time.monotonic_ns(), numbers, content, joints)

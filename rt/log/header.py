@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-_LIBRARIES = ("numpy", "scipy", "pin", "osqp", "daqp", "mujoco", "numba", "ruckig")
+_LIBRARIES = ("numpy", "scipy", "pin", "osqp", "mujoco", "numba", "ruckig")
 
 # 2116, in nanoseconds since 1970.
 MOST_NS = 1 << 62

@@ -16,6 +16,8 @@ from kilohertz.controller.gains.live import GainsRow, live_paths
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING, WAITING
 from kilohertz.controller.supervision.request import RequestRow, behaviour_id, most_request_numbers
+from kilohertz.controller.walking.route import STEPS_SHOWN
+from kilohertz.controller.walking.speed import walks
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.ring import Ring
@@ -61,6 +63,7 @@ def row_type(
         ("estimate", vectors(q=robot.nq, v=robot.nv, contact=nc)),
         ("balance", vectors(p_WC=3, v_WC=3, p_WC_des=3, v_WC_des=3, p_WS=3, zmp_des=2, w_F=6 * nc)),
         ("hands", vectors(p_WH_des=3 * nh, hand_active=nh)),
+        ("steps", vectors(footsteps=5 * STEPS_SHOWN if walks(robot) else 0)),
         ("stamps_ns", [(name, "<i8") for name in STAMPS]),
     ]
     if nh and not robot.floating:
@@ -127,6 +130,8 @@ class TickLog:
             *_pairs(into["balance"], output),
             *_pairs(into["hands"], output),
         ]
+        if "steps" in (row.names or ()):
+            copies += _pairs(into["steps"], output)
         if "w_H" in into.dtype.names:
             copies.append((into["w_H"], output.w_H))
         self._live = gains if isinstance(gains, GainsRow) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow
 
 Vector = NDArray[np.float64]
@@ -28,6 +29,20 @@ def damping_command(na: int, kd_Nms_rad: Vector | float) -> CommandRow:
     command.kd[:] = kd_Nms_rad
     if not (np.all(command.kd > 0.0) and np.all(np.isfinite(command.kd))):
         raise ValueError("every joint needs a positive, finite damping gain")
+    return command
+
+
+def last_command(robot: RobotModel, kd_Nms_rad: Vector) -> CommandRow:
+    """Builds the command to which a run fades: damping, or for position servos holding their last position.
+
+    Args:
+        robot: the robot.
+        kd_Nms_rad: (na,) damping gains of drives that apply torques [Nms/rad].
+    """
+    if robot.servo is None:
+        return damping_command(robot.na, kd_Nms_rad)
+    command = CommandRow(robot.na)
+    command.kp[:], command.kd[:] = robot.servo.stiffness_Nm_rad, robot.servo.damping_Nms_rad
     return command
 
 

@@ -17,6 +17,7 @@ from kilohertz.robots.model.robot_model import (
 )
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.holding import holding_torques
+from kilohertz.rt.robot_folder.unused import unused_sentences
 
 SAFE_MARGIN = 0.15
 """Distance of the centre of mass from the edge of the support, relative to half its width, below which the
@@ -248,6 +249,7 @@ def _notes(robot: RobotModel) -> list[str]:
             f"no reflected rotor inertia is known for {_named(robot, no_rotor)}: 0 is assumed, which is far "
             "too little for a geared motor (armature_kgm2)"
         )
+    notes += unused_sentences(robot)
     if description.locked_joints_rad:
         notes.append(f"locked joints: {', '.join(description.locked_joints_rad)}")
     if not description.licence:

@@ -27,6 +27,8 @@ _LIGHT = 0.03
 _FINGER = re.compile(
     r"finger|gripper|jaw|thumb|knuckle|index|middle|ring_|pinky|little|driver|follower", re.I
 )
+_GRIPPER, _HEAVY = re.compile(r"gripper|jaw|finger", re.I), 0.15
+"""Name of a joint at the end of an arm that moves a gripper, also one of up to this fraction of the robot."""
 _HEAD = re.compile(r"head|neck|eye|camera|lidar|antenna", re.I)
 _FOOT = re.compile(r"foot|feet|sole|toe", re.I)
 _TRUNK = re.compile(r"torso|trunk|chest|body", re.I)
@@ -189,14 +191,17 @@ def _fingers(draft: Draft, root: int, leg_joints: set[int]) -> set[int]:
         if joint in leg_joints or joint in fingers:
             continue
         below = _subtree(model, joint)
-        light = sum(model.inertias[j].mass for j in below) < _LIGHT * mass
+        part = sum(model.inertias[j].mass for j in below) / mass
+        light = part < _LIGHT
         deep = len(_chain(model, joint, root)) > _SHORTEST_ARM
         slides = model.joints[joint].shortname().startswith("JointModelP")
         names = (model.names[joint], *links_of(model, joint)[:1])
         branches = len([c for c in _children(model, int(model.parents[joint])) if c not in leg_joints]) > 1
         ends_arm = not _children(model, joint)
         named = any(_FINGER.search(name) for name in names)
-        if light and deep and ((named and (ends_arm or branches or slides)) or branches or slides):
+        gripper = part < _HEAVY and ends_arm and _GRIPPER.search(model.names[joint]) is not None
+        light_finger = light and ((named and (ends_arm or branches or slides)) or branches or slides)
+        if deep and (gripper or light_finger):
             fingers.update(below)
     return fingers
 

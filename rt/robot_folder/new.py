@@ -13,7 +13,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.description import ROBOT_FILE
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
-from kilohertz.rt.robot_folder.arm_pose import bent_arm
+from kilohertz.rt.robot_folder.arm_pose import bent_arms
 from kilohertz.rt.robot_folder.crouch import Sole, find_crouch
 from kilohertz.rt.robot_folder.draft import REPAIR, Draft, placements, read_draft
 from kilohertz.rt.robot_folder.examine import examine
@@ -203,12 +203,12 @@ def _fixed(draft: Draft, limbs: Limbs, text: RobotText) -> Vector:
     posture = draft.posture_rad
     if len(limbs.arms) == 1:
         text.hands = [_hand("hand", limbs.arms[0])]
-        if not draft.from_keyframe:
-            posture = bent_arm(draft, limbs.arms[0])
     elif len(limbs.arms) == 2:
         text.hands = _two_hands(limbs)
     else:
         text.hands = [_hand(arm.link, arm) for arm in limbs.arms]
+    if limbs.arms and not draft.from_keyframe:
+        posture = bent_arms(draft, limbs.arms)
     text.posture_from = (
         "The posture of the model's first keyframe."
         if draft.from_keyframe

@@ -9,16 +9,20 @@ from kilohertz.rt.host.realtime import default_core
 from kilohertz.rt.run.lockstep_link import SteppedLink
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.remote_robot import RemoteRobot
+from kilohertz.sim.push_mailbox import PushMailbox
 from kilohertz.sim.scenario_schema import Scenario
 
 
-def link_to(plan: RunPlan, robot: RobotModel, scenario: Scenario) -> RobotLink:
+def link_to(
+    plan: RunPlan, robot: RobotModel, scenario: Scenario, mailbox: PushMailbox | None = None
+) -> RobotLink:
     """Connects to the robot of a plan, without arming it.
 
     Args:
         plan: the plan of the run.
         robot: model of the robot.
         scenario: the scenario; used only if the robot is simulated in this process.
+        mailbox: pushes from other programs on a robot that is simulated in this process; None for none.
 
     Returns:
         The connected link.
@@ -32,7 +36,7 @@ def link_to(plan: RunPlan, robot: RobotModel, scenario: Scenario) -> RobotLink:
         # Imported here, so that hardware can be controlled without MuJoCo.
         from kilohertz.sim.simulated_robot import SimulatedRobot
 
-        return SteppedLink(SimulatedRobot(robot, scenario, plan.seed), robot.na)
+        return SteppedLink(SimulatedRobot(robot, scenario, plan.seed, mailbox), robot.na)
     return RemoteRobot(
         robot,
         plan.endpoint,

@@ -29,7 +29,7 @@ from kilohertz.rt.log.recorder import Recording, new_path, recorded, require_lib
 from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.control_loop import ControlLoop
-from kilohertz.rt.loop.fade import damping_command
+from kilohertz.rt.loop.fade import last_command
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run.brain_setup import estimator_for, warm_up
 from kilohertz.rt.run.links import judge_host, link_to
@@ -41,6 +41,7 @@ from kilohertz.rt.run.summary import config_sha256, version
 from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.rt.telemetry.hello import hello_of
 from kilohertz.rt.telemetry.publisher import published
+from kilohertz.sim.push_mailbox import PushMailbox
 
 __all__ = ["RunPlan", "Session", "SessionResult"]
 
@@ -55,6 +56,8 @@ class Session:
 
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
+        pushes: pushes from other programs on a robot that is simulated in this process in real time; None
+            without.
         link: link to the robot.
         shape: judge of the torques at rest, for a robot whose true state is not known; else None.
         recording: process of the recorder, while the run is recorded; else None.
@@ -77,7 +80,9 @@ class Session:
         ready = prepare(plan)
         self.robot, self.scenario, self.schedule = ready.robot, ready.scenario, ready.schedule
         self.gains, self.gains_file = ready.gains, ready.gains_file
-        self.link = link_to(plan, ready.robot, ready.scenario)
+        shown = plan.endpoint is None and plan.paced and plan.telemetry_hz > 0.0
+        self.pushes = PushMailbox() if shown else None
+        self.link = link_to(plan, ready.robot, ready.scenario, self.pushes)
         self.recording: Recording | None = None
         self.watcher_died = self.agent_died = False
         try:
@@ -98,7 +103,7 @@ class Session:
         self.trace = Trace(robot, self.ticks, plan.rows_kept)
         self.sensors = robot.new_sensor_row()
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
-        damping = damping_command(robot.na, damping_Nms)
+        damping = last_command(robot, damping_Nms)
         self.live = LiveRun(gains, self.brain.tuning) if plan.watch_gains else None
         self._row: GainsRow | Gains = self.live.row if self.live is not None else gains
         self.loop: RunLoop = ControlLoop(
@@ -250,7 +255,13 @@ class Session:
         if not plan.telemetry_hz or log is None:
             return nullcontext()
         hello = hello_of(
-            self.header(datetime.now()), self.robot, self.gains_file, plan.telemetry_hz, plan.control
+            self.header(datetime.now()),
+            self.robot,
+            self.gains_file,
+            plan.telemetry_hz,
+            plan.control,
+            self.pushes.address if self.pushes is not None else None,
+            self.live.mailbox.address if self.live is not None else None,
         )
         core = default_core() if plan.paced else NO_CORE
         return published(log.ring, hello, schema_text(self.row_type), core)

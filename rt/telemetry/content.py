@@ -48,6 +48,7 @@ UNITS = {
     "w_F": "N, Nm",
     "p_WH_des": "m",
     "hand_active": "",
+    "footsteps": "index of the contact, m, m, m, rad",
     "payload_kg": "kg",
     "stage_us": "us",
     "wake_us": "us",
@@ -63,6 +64,7 @@ _GROUPS = (
     ("command", ("tau_ff",)),
     ("balance", ("p_WC", "v_WC", "p_WC_des", "v_WC_des", "p_WS", "zmp_des", "w_F")),
     ("hands", ("p_WH_des", "hand_active")),
+    ("steps", ("footsteps",)),
 )
 _COUNTS = ("request", "gains_generation", "rung", "qp_iterations")
 _FLAGS = ("contact", "hand_active")

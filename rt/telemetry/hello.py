@@ -33,7 +33,13 @@ _FROM_HEADER = (
 
 
 def hello_of(
-    header: LogHeader, robot: RobotModel, gains_file: Path | None, rate_hz: float, control: str | None = None
+    header: LogHeader,
+    robot: RobotModel,
+    gains_file: Path | None,
+    rate_hz: float,
+    control: str | None = None,
+    pushes: str | None = None,
+    gains_results: str | None = None,
 ) -> dict[str, Any]:
     """Returns the hello message of a run.
 
@@ -43,6 +49,10 @@ def hello_of(
         gains_file: gains file that the run was given or watches; None if there is no such file.
         rate_hz: rate of the state messages [Hz].
         control: endpoint at which the run takes commands; None if it takes none.
+        pushes: address of the mailbox for pushes, see `kilohertz.sim.push_mailbox`; None for a robot that
+            cannot be pushed.
+        gains_results: address of the mailbox of gains, see `kilohertz.rt.live.gains_mailbox`; None for a run
+            whose gains cannot change.
     """
     return {
         "telemetry_version": VERSION,
@@ -52,6 +62,8 @@ def hello_of(
         "floating": robot.floating,
         "gains_file": str(gains_file.absolute()) if gains_file is not None else None,
         "control": control,
+        "pushes": pushes,
+        "gains_results": gains_results,
         "states": list(STATES),
         "behaviours": {str(behaviour_id(name)): name for name in behaviours_of(robot)},
         "behaviour_states": list(BEHAVIOUR_STATES),

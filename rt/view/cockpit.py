@@ -16,7 +16,9 @@ from kilohertz.rt.view.gains_panel import GainsPanel
 from kilohertz.rt.view.history import KEPT_S, History
 from kilohertz.rt.view.operator import Operator
 from kilohertz.rt.view.plots import Plots
+from kilohertz.rt.view.push_panel import PushPanel
 from kilohertz.rt.view.scene import Scene
+from kilohertz.rt.view.trial_results import TrialResults
 
 DRAW_S, PLOT_S, PANEL_S, FILE_S = 0.06, 0.5, 0.1, 0.5
 RECEIVE_S = 0.02
@@ -53,6 +55,8 @@ class Cockpit:
         self._operator: Operator | None = None
         self._history: History | None = None
         self._scene: Scene | None = None
+        self._pushes: PushPanel | None = None
+        self._trials = TrialResults(None)
         self._frozen_s: float | None = None
         self._arrived_s = now_s()
         self._drew_s = self._plotted_s = self._panels_s = self._file_s = 0.0
@@ -93,6 +97,9 @@ class Cockpit:
             # Hands are where the robot is now, also while the past is shown.
             self._scene.figure.pose(self._history.at()["q"])
             self._drive.update(self._scene.figure)
+            if self._pushes is not None:
+                self._pushes.update(self._history.at()["q"])
+            self._gains.show_result(self._trials.text())
         if now_s - self._file_s >= FILE_S:
             self._file_s = now_s
             self._gains.look()
@@ -124,8 +131,7 @@ class Cockpit:
             self._plots.remove()
         self._history = History(hello)
         self._frozen_s = None
-        if self._operator is not None:
-            self._operator.close()
+        self._end_connections()
         self._operator = self._operator_of(hello["control"])
         self._build(hello, self._operator, self._scene)
 
@@ -143,6 +149,8 @@ class Cockpit:
         tabs = gui.add_tab_group()
         with tabs.add_tab("Drive"):
             self._drive.add_tab(tuple(hello["hand_names"]), walks=bool(hello["floating"]))
+            self._pushes = PushPanel(self._server, self._robot, hello["pushes"])
+        self._trials = TrialResults(hello["gains_results"])
         with tabs.add_tab("Gains"):
             watched = hello["gains_file"] if hello["live"] else None
             self._gains = GainsPanel(self._server, self._robot, Path(watched) if watched else None)
@@ -185,10 +193,17 @@ class Cockpit:
         if self._status.content != text:
             self._status.content = text
 
-    def close(self) -> None:
-        """Ends the connections and the server."""
+    def _end_connections(self) -> None:
+        """Ends what belongs to one run."""
         if self._operator is not None:
             self._operator.close()
+        if self._pushes is not None:
+            self._pushes.close()
+        self._trials.close()
+
+    def close(self) -> None:
+        """Ends the connections and the server."""
+        self._end_connections()
         self._subscriber.close()
         self._server.stop()
 

@@ -18,13 +18,14 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import viser
-import viser.infra._infra as viser_infra
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+
+if TYPE_CHECKING:
+    import viser
 
 LARGEST_MESSAGE = 1 << 20
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -109,6 +110,9 @@ def open_server(host: str, port: int, token: str, title: str) -> viser.ViserServ
     Returns:
         The server; only requests that pass the front door reach it.
     """
+    # Imported here, because other servers are behind this door, too.
+    import viser
+
     door = FrontDoor(host, token)
     # viser prints its own address, without the token, whatever it is told.
     with _starting, _every_server_behind(door), contextlib.redirect_stdout(io.StringIO()):
@@ -118,13 +122,15 @@ def open_server(host: str, port: int, token: str, title: str) -> viser.ViserServ
     return server
 
 
-@contextmanager
-def _every_server_behind(door: FrontDoor) -> Iterator[None]:
-    """Puts the door in front of the server that viser opens; viser has no option for this."""
-    servers = viser_infra.websockets.asyncio.server
-    serve = servers.serve
+def guarded(serve: Callable[..., Any], door: FrontDoor) -> Callable[..., Any]:
+    """Returns a function that opens a server as `serve` of websockets does, but behind a door.
 
-    def guarded(*arguments: Any, **options: Any) -> Any:
+    Args:
+        serve: opens a server; its option `process_request` answers requests.
+        door: decides which requests reach the server.
+    """
+
+    def serve_guarded(*arguments: Any, **options: Any) -> Any:
         inner: Callable[[ServerConnection, Request], Answer] = options["process_request"]
 
         def process_request(connection: ServerConnection, request: Request) -> Answer:
@@ -133,7 +139,17 @@ def _every_server_behind(door: FrontDoor) -> Iterator[None]:
         limited = options | {"process_request": process_request, "max_size": LARGEST_MESSAGE}
         return serve(*arguments, **limited)
 
-    servers.serve = guarded
+    return serve_guarded
+
+
+@contextmanager
+def _every_server_behind(door: FrontDoor) -> Iterator[None]:
+    """Puts the door in front of the server that viser opens; viser has no option for this."""
+    import viser.infra._infra as viser_infra
+
+    servers = viser_infra.websockets.asyncio.server
+    serve = servers.serve
+    servers.serve = guarded(serve, door)
     try:
         yield
     finally:

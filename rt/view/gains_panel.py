@@ -46,6 +46,7 @@ class GainsPanel:
         gui = self._gui = server.gui
         self._sliders: dict[Keys, Any] = {}
         self._draft: GainsDraft | None = None
+        self._result: Any = None
         if path is None:
             gui.add_markdown(NOT_WATCHED)
             return
@@ -62,6 +63,7 @@ class GainsPanel:
             ("Save", self._draft.save, "Keep what is in the file: Revert will come back to it."),
         ):
             self._add_button(label, act, hint)
+        self._result = gui.add_markdown("")
         self._add_sliders(self._draft)
         self._show_state()
 
@@ -121,6 +123,11 @@ class GainsPanel:
         except ConfigError as error:
             text, unsaved = str(error), False
         self._state.content = text + (" Applied, not saved." if unsaved else "")
+
+    def show_result(self, text: str) -> None:
+        """Shows the result of the newest gains' trial, in words; "" before the first."""
+        if self._result is not None and text and self._result.content != text:
+            self._result.content = text
 
     def look(self) -> None:
         """Takes over what another program has written to the file."""

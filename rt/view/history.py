@@ -27,6 +27,7 @@ _VECTORS = (
     "zmp_des",
     "p_WH_des",
     "hand_active",
+    "footsteps",
     "tau_share_max",
 )
 _NUMBERS = ("t_s", "qp_iterations_max", "rung", "gains_generation")

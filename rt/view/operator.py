@@ -1,7 +1,8 @@
 """Passes what the user of the cockpit does to the command channel of the controller, in its own thread.
 
 While a button is held, the page says so many times per second. The velocity is streamed only as long as it
-does: if the browser, the page or its connection is gone, the stream ends, and the controller stops the walk.
+does, and does so regularly (see `kilohertz.rt.view.hold_watch`): if the browser, the page or its connection
+is gone or starved, the stream ends, and the controller stops the walk.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import Any, Protocol
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.link import LinkLostError
+from kilohertz.rt.view.hold_watch import HoldWatch
 
 STREAM_S = 0.02
-HELD_S = 0.25
-"""Time after which a button that the page says nothing about counts as released."""
 CONNECT_AGAIN_S = 1.0
 MESSAGES_KEPT = 6
 SOFT, DAMP = "soft", "damp"
+SLOW_PAGE = "the page was too slow to tell that the button is held: release it and press it again"
 NO_CHANNEL = "no command channel: only `khz stop` stops the robot"
 
 Velocity = tuple[float, float, float]
@@ -68,7 +69,7 @@ class Operator:
         self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._velocity: Velocity = (0.0, 0.0, 0.0)
-        self._held_until_s = 0.0
+        self._watch, self._warned = HoldWatch(), False
         self._hands: dict[str, Pose] = {}
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._connected = False
@@ -103,7 +104,7 @@ class Operator:
             how: SOFT to come to rest first, DAMP to damp the joints at once.
         """
         with self._lock:
-            self._held_until_s = 0.0
+            self._watch.release()
             self._hands.clear()
         self._ask("stop", lambda control: control.stop(how))
 
@@ -114,10 +115,13 @@ class Operator:
             self._say(f"{what}: {NO_CHANNEL}")
 
     def hold(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
-        """Walks with this velocity until the next call, but for HELD_S at most."""
+        """Walks with this velocity as long as this is called regularly; a single call moves nothing."""
         with self._lock:
             self._velocity = (forward_m_s, left_m_s, turn_rad_s)
-            self._held_until_s = time.monotonic() + HELD_S
+            self._watch.keep_alive(time.monotonic())
+            warned, self._warned = self._warned, self._watch.ended_late
+            if self._warned and not warned:
+                self._say(SLOW_PAGE)
 
     def hold_hand(self, name: str, target: Pose) -> None:
         """Moves a hand to a target, and keeps it there until `release_hands`.
@@ -177,7 +181,7 @@ class Operator:
     def _held(self) -> tuple[Velocity | None, dict[str, Pose]]:
         """Returns what to stream now; after the last velocity comes one zero."""
         with self._lock:
-            holds, velocity, hands = time.monotonic() < self._held_until_s, self._velocity, dict(self._hands)
+            holds, velocity, hands = self._watch.holds(time.monotonic()), self._velocity, dict(self._hands)
         walked, self._walks = self._walks, holds
         return (velocity if holds else (0.0, 0.0, 0.0) if walked else None), hands
 

@@ -20,8 +20,8 @@ from kilohertz.rt.view.address import DEFAULT_PORT, LOOPBACK, check_binding, new
 from kilohertz.rt.view.control_link import ControlLink
 from kilohertz.rt.view.operator import Operator
 
-COCKPIT, FOXGLOVE = "cockpit", "foxglove"
-LIBRARIES = {COCKPIT: "viser", FOXGLOVE: "foxglove"}
+COCKPIT, FOXGLOVE, MUJOCO = "cockpit", "foxglove", "mujoco"
+LIBRARIES = {COCKPIT: "viser", FOXGLOVE: "foxglove", MUJOCO: "websockets"}
 FOXGLOVE_PORT = 8765
 NICENESS = 10
 END_S = 5.0
@@ -31,7 +31,7 @@ def require_library(view: str = COCKPIT) -> None:
     """Raises an error if the library of a view is not installed.
 
     Args:
-        view: COCKPIT or FOXGLOVE.
+        view: COCKPIT, FOXGLOVE or MUJOCO.
 
     Raises:
         ConfigError: the library is not installed.
@@ -134,12 +134,33 @@ def show_in_foxglove(endpoint: str, told: Callable[[str], None]) -> None:
     bridge.run()
 
 
+def show_in_mujoco(endpoint: str, told: Callable[[str], None]) -> None:
+    """Serves MuJoCo's viewer on this computer until an exception ends it.
+
+    Args:
+        endpoint: endpoint of the telemetry.
+        told: called with the address of the page.
+
+    Raises:
+        ConfigError: the endpoint or the port cannot be used, or the library is not installed.
+    """
+    require_library(MUJOCO)
+    from kilohertz.rt.telemetry.subscriber import Subscriber
+    from kilohertz.rt.view.mujoco_view import MujocoView
+
+    _step_aside()
+    secret = new_token()
+    view = MujocoView(Subscriber(endpoint), LOOPBACK, 0, secret)
+    told(page_address(LOOPBACK, view.port, secret))
+    view.run()
+
+
 @contextmanager
 def shown(view: str, robot: str) -> Iterator[subprocess.Popen[bytes]]:
     """Shows the run of a robot from another process, for the duration of a `with` block.
 
     Args:
-        view: COCKPIT or FOXGLOVE.
+        view: COCKPIT, FOXGLOVE or MUJOCO.
         robot: name of the robot.
 
     Raises:
@@ -176,8 +197,10 @@ def main() -> None:
     try:
         if view == COCKPIT:
             show(endpoint, None, LOOPBACK, DEFAULT_PORT, None, _print_address)
-        else:
+        elif view == FOXGLOVE:
             show_in_foxglove(endpoint, _print_address)
+        else:
+            show_in_mujoco(endpoint, _print_address)
     except ConfigError as error:
         print(f"no view of the run: {error}", file=sys.stderr, flush=True)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.view.robot_figure import RobotFigure
+from kilohertz.rt.view.sole_polygon import fan, sole_polygon
 
 Vector = NDArray[np.float64]
 
@@ -24,6 +25,7 @@ ESTIMATE, REFERENCE, DCM, ZMP, HAND = (
     (204, 121, 167),
     (86, 180, 233),
 )
+PLANNED = (86, 140, 233)
 CLOSED, OPEN, FOOTSTEP, FORCE = (0, 158, 115), (170, 170, 170), (120, 140, 170), (213, 94, 0)
 ARROW_M_PER_WEIGHT = 0.5
 """Length of the arrow of a force that carries the whole robot [m]."""
@@ -31,38 +33,12 @@ SHORTEST_ARROW_M = 1e-3
 NO_ARROW = np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 0.1]]])
 FOOTSTEPS_KEPT = 16
 ABOVE_GROUND_M = 0.002
-POINT_FOOT_M = 0.02
 SEEN_THROUGH = 0.55
 """Opacity of the robot's parts while one sees through them."""
 CAMERA_OF_HEIGHT = (1.05, 0.85, 0.75)
 """Place of the camera over the height of the robot."""
 FAR = (0.0, 0.0, -1000.0)
 """Place of what is not to be seen."""
-
-
-def sole_polygon(corners_F: Vector) -> Vector:
-    """Returns the corners of a sole to draw, in order around it; a small diamond for a point or an edge.
-
-    Args:
-        corners_F: (k, 3) corners in the contact frame [m].
-    """
-    middle = corners_F.mean(axis=0)
-    if len(corners_F) < 3:
-        reach = corners_F - middle
-        steps = (
-            np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]) * POINT_FOOT_M
-        )
-        corners = np.concatenate([middle + end + steps for end in reach])
-    else:
-        corners = corners_F
-    around = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
-    ordered: Vector = corners[np.argsort(around)]
-    return ordered
-
-
-def fan(count: int) -> NDArray[np.uint32]:
-    """Returns the triangles of a convex polygon, (count - 2, 3)."""
-    return np.array([[0, i, i + 1] for i in range(1, count - 1)], np.uint32)
 
 
 class Footprints:
@@ -101,6 +77,30 @@ class Footprints:
             faces.append(fan(len(polygon)) + np.uint32(first))
             first += len(polygon)
         return np.concatenate(vertices).astype(np.float32), np.concatenate(faces)
+
+
+def planned_soles(
+    footsteps: Vector, polygons: list[Vector]
+) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+    """Returns the soles of planned footsteps as one mesh; a single invisible triangle if there are none.
+
+    Args:
+        footsteps: (n, 5) footsteps: index of the contact, x, y, z [m] and yaw [rad]; NaN for none.
+        polygons: (k, 3) corners of each sole in its contact frame [m].
+    """
+    vertices, faces, first = [], [], 0
+    for foot, x, y, z, yaw in footsteps.tolist():
+        if not math.isfinite(foot):
+            continue
+        polygon = polygons[int(foot)]
+        c, s = math.cos(yaw), math.sin(yaw)
+        turned = polygon @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 0.0]])
+        vertices.append(turned + np.array([x, y, z + ABOVE_GROUND_M]))
+        faces.append(fan(len(polygon)) + np.uint32(first))
+        first += len(polygon)
+    if not vertices:
+        return np.array([FAR] * 3, np.float32), np.array([[0, 1, 2]], np.uint32)
+    return np.concatenate(vertices).astype(np.float32), np.concatenate(faces)
 
 
 class Scene:
@@ -153,6 +153,8 @@ class Scene:
             self._polygon(f"/world/soles/{i}", polygon) for i, polygon in enumerate(self._polygons)
         ]
         self._begin_steps()
+        self._planned: Any = None
+        self._shown_steps: Vector = np.zeros((0, 5))
         self._forces = [self._arrow(f"/world/soles/{i}/force") for i in range(len(self._soles))]
         floating = robot.floating
         self._com = self._ball("com", 0.03, ESTIMATE, visible=floating)
@@ -220,6 +222,7 @@ class Scene:
                 ("centre of mass", ESTIMATE),
                 ("divergent component of motion (DCM)", DCM),
                 ("zero-moment point", ZMP),
+                ("planned footsteps", PLANNED),
             ]
             if self._robot.floating
             else []
@@ -267,9 +270,30 @@ class Scene:
                 frame.position, frame.wxyz = figure.p_WL[link], figure.quat_WL[link]
             self._draw_contacts(values)
             self._draw_balance(values)
+            self._draw_planned(values)
             for i, ball in enumerate(self._hands):
                 ball.visible = bool(values["hand_active"][i])
                 ball.position = _place(values["p_WH_des"][3 * i : 3 * i + 3])
+
+    def _draw_planned(self, values: Mapping[str, Any]) -> None:
+        """Draws the coming footsteps, where they changed."""
+        steps = np.reshape(values.get("footsteps", ()), (-1, 5))
+        if np.array_equal(steps, self._shown_steps, equal_nan=True):
+            return
+        self._shown_steps = steps
+        vertices, faces = planned_soles(steps, self._polygons)
+        if self._planned is None:
+            self._planned = self._server.scene.add_mesh_simple(
+                "/world/planned",
+                vertices,
+                faces,
+                color=PLANNED,
+                opacity=0.6,
+                side="double",
+                cast_shadow=False,
+            )
+        else:
+            self._planned.vertices, self._planned.faces = vertices, faces
 
     def _draw_contacts(self, values: Mapping[str, Any]) -> None:
         if not self._soles:

@@ -40,7 +40,7 @@ class GrownTick:
         joints, contacts, solver: what was run.
         us: median duration of a tick [us].
         limits: mean number of active limits.
-        error_Nm: largest difference of a joint torque from the optimum by DAQP [Nm].
+        error_Nm: largest difference of a joint torque from the optimum [Nm].
     """
 
     joints: int

@@ -1,7 +1,7 @@
 """Distance of the torques of a run from the optimum of every tick.
 
 A biped sways and is pushed in closed loop with noise, delay and friction, with each solver. After each tick
-DAQP solves the same problem again.
+the exact solver solves the same problem again, from no starting set.
 """
 
 from __future__ import annotations

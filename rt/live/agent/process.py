@@ -22,6 +22,7 @@ from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.rt.host.other_cores import NO_CORE, leave_core
 from kilohertz.rt.live.agent.control_side import ControlSide
 from kilohertz.rt.live.command_mailbox import CommandMailbox
+from kilohertz.rt.live.loop_process import named_at
 
 CYCLE_NS = 1_000_000
 """Shortest time from one cycle of the agent to the next [ns]."""
@@ -146,7 +147,8 @@ def running_agent(
             raise RuntimeError(f"the process of the endpoint {endpoint} ended by itself")
         if answer != READY:
             raise ConfigError(answer)
-        yield process
+        with named_at(endpoint):
+            yield process
     finally:
         process.terminate()
         try:

@@ -154,7 +154,7 @@ class Requests:
     def advance(self, status: Status) -> None:
         """Tells the clients what became of their requests, and hands the next one to the loop.
 
-        At most one request is checked in a call, because a check may take 10 ms.
+        At most one request is checked in a call: that may take 10 ms, or 100 ms to plan a motion of an arm.
         """
         posted = self._posted
         if posted is not None and status.taken >= posted.number:
@@ -211,7 +211,9 @@ class Requests:
         try:
             # A target that is absurdly far away is refused in the end, with no warning on the way.
             with np.errstate(all="ignore"):
-                return make_request(self._robot, request.behaviour, parameters, status.t_s)
+                return make_request(
+                    self._robot, request.behaviour, parameters, status.t_s, start=status.joints
+                )
         except (BehaviourError, ConfigError) as error:
             raise RefusedRequestError(str(error)) from None
         except Exception as error:  # a behaviour of another distribution may raise any exception
