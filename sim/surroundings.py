@@ -11,7 +11,7 @@ import pinocchio as pin
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.collision import SELF_FRICTION
-from kilohertz.sim.mujoco_robot import frame_in_link
+from kilohertz.sim.scenario import frame_in_link
 from kilohertz.sim.scenario_schema import Scenario
 from kilohertz.sim.surroundings_schema import BoxObstacle, Obstacles, Tip
 from kilohertz.sim.terrain import GROUND_BIT
