@@ -23,6 +23,7 @@ from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
 from kilohertz.controller.safety.servo_command import ServoCommand
+from kilohertz.controller.soft.soft_arm import soft_tasks
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.arm import Arm, arm_tasks
 from kilohertz.controller.supervision.legged import Legged, legged_tasks
@@ -110,7 +111,7 @@ class Brain:
         self.robot = robot
         self.estimator = estimator
         self._dt = dt_s
-        own = [task.name for task in behaviour_tasks(robot, gains)]
+        own = [task.name for task in (*behaviour_tasks(robot, gains), *soft_tasks(robot))]
         self.body = whole_body(robot, gains, self._tasks(gains), gains.solver, own)
         self._arm = None if robot.floating else Arm(robot, gains, self.body, streams, dt_s)
         self.motion: Motion = self._arm or Legged(robot, gains, self.body, estimator.contact, streams, dt_s)

@@ -34,9 +34,23 @@ RATE_PER_S, TORQUE_DELAY_S, MOST, FRICTION = range(4)
 """Entries of `Observer.gains`, as in `kilohertz.estimators.config.ArmGains`; FRICTION is 1 or 0."""
 SLOT, STARTED, HELD = range(3)
 """Entries of `Observer.flags`: slot of the newest torque in `sent`, 1 once the observer has started, and 1
-while the compensation is held."""
+while the compensation is held, SOFT while a hand is soft."""
 _DELAYS = 24
 """Number of periods for which sent torques are kept; delays are at most 20 ms."""
+
+
+SOFT = 2
+"""Value of HELD while a hand is soft."""
+_SOFT_FOLLOW_PER_S = 200.0
+"""Rate at which the velocities that decide the friction follow the estimated ones then [1/s]."""
+_SOFT_MEAN_S = 0.1
+"""Time constant of the mean of the disturbance that is compensated then [s], so that it does not contain
+what a collision adds before it is seen."""
+_SOFT_SHARE = 0.95
+"""Part of the learnt friction that is compensated then, so that the arm is not driven by it."""
+_SOFT_WIDTH_RAD_S = 0.03
+"""Velocity at which the compensation of the dry friction has nearly its full value then: an arm that is let
+go comes to rest by its own friction, also where its weight is not known well."""
 
 
 class Observer(NamedTuple):
@@ -60,6 +74,11 @@ class Observer(NamedTuple):
     """(n,) estimated disturbance dhat, without the learnt friction [Nm]."""
     compensation: Floats
     """(n,) torque that is added to compensate disturbance and friction, within its bound [Nm]."""
+    held: Floats
+    """(n,) disturbance that is compensated while a hand is soft, in addition to the explained one: its mean
+    of before [Nm]."""
+    explained: Floats
+    """(n,) part of the disturbance that a calibration explains by errors of the model [Nm]."""
     limit_Nm: Floats
     """(n,) torque limits [Nm]."""
 
@@ -96,6 +115,8 @@ class ArmDisturbance:
             h=np.zeros(n),
             unknown=np.zeros(n),
             compensation=np.zeros(n),
+            held=np.zeros(n),
+            explained=np.zeros(n),
             limit_Nm=robot.torque_limit_Nm.copy(),
         )
         self.friction = new_friction(robot)
@@ -125,7 +146,8 @@ class ArmDisturbance:
         """Resets the estimate for an arm at rest; the friction that was learnt is kept."""
         observer, friction = self.observer, self.friction
         observer.flags[STARTED] = observer.flags[HELD] = 0
-        observer.unknown[:] = observer.compensation[:] = 0.0
+        observer.explained[:] = 0.0
+        observer.unknown[:] = observer.held[:] = observer.compensation[:] = 0.0
         friction.v[:] = friction.age_s[:] = 0.0
 
     def forget(self) -> None:
@@ -141,6 +163,16 @@ class ArmDisturbance:
         cancel the force.
         """
         self.observer.flags[HELD] = held
+
+    def soften(self) -> None:
+        """Holds the compensated disturbance while a hand is soft, so that forces on it move it.
+
+        Errors of the model that a calibration has found are compensated as they vary with the position.
+
+        The friction that was learnt is compensated all the same, but for the estimated velocities: the arm
+        does not move as commanded then. A call holds until the next call of `hold`.
+        """
+        self.observer.flags[HELD] = SOFT
 
     def update(self, dt_s: float) -> None:
         """Updates the estimate, and subtracts the compensation from the `h` of this tick.
@@ -167,12 +199,16 @@ class ArmDisturbance:
 
 
 @kernel
-def predict_velocity(dt_s: float, k: Kin, vdot: Floats, friction: ArmFriction) -> None:
+def predict_velocity(dt_s: float, k: Kin, vdot: Floats, observer: Observer, friction: ArmFriction) -> None:
     """Updates the velocities that decide the sign of the friction.
 
     They follow the commanded accelerations, and slowly the estimated velocities: these contain the noise of
     the sensors, which would make the compensation of friction chatter.
     """
+    if observer.flags[HELD] == SOFT:
+        for j in range(len(vdot)):
+            friction.v[j] += min(dt_s * _SOFT_FOLLOW_PER_S, 1.0) * (k.v[j] - friction.v[j])
+        return
     follow = min(dt_s * friction.settings[0], 1.0)
     for j in range(len(vdot)):
         friction.v[j] += dt_s * vdot[j] + follow * (k.v[j] - friction.v[j])
@@ -219,7 +255,16 @@ def observe(dt_s: float, k: Kin, observer: Observer, friction: ArmFriction) -> N
 
 @kernel
 def explain(dt_s: float, observer: Observer, friction: ArmFriction) -> None:
-    """Updates the learnt friction with this tick, if friction is learnt."""
+    """Updates the learnt friction with this tick, if friction is learnt.
+
+    Nothing is learnt while a hand is soft: forces on it move the arm, and would be taken for friction.
+    """
+    if observer.flags[HELD] == SOFT:
+        friction.age_s[0] = 0.0
+        for j in range(len(friction.torque)):
+            v = friction.v[j]
+            friction.torque[j] = friction.dry[j] * np.tanh(v / friction.settings[1]) + friction.viscous[j] * v
+        return
     if observer.gains[FRICTION] > 0.0:
         learn_friction(dt_s, observer.gains[RATE_PER_S], observer.unknown, friction)
     else:
@@ -228,16 +273,24 @@ def explain(dt_s: float, observer: Observer, friction: ArmFriction) -> None:
 
 
 @kernel
-def compensate(k: Kin, vdot: Floats, observer: Observer, friction: ArmFriction) -> None:
+def compensate(dt_s: float, k: Kin, vdot: Floats, observer: Observer, friction: ArmFriction) -> None:
     """Writes the compensation of this tick, within its bound, and subtracts it from `Kin.h`."""
     lead = observer.gains[TORQUE_DELAY_S] + 0.5e-3
     width = friction.settings[1]
+    settle = dt_s / (dt_s + min(_SOFT_MEAN_S, friction.age_s[0]))
     for j in range(len(vdot)):
         if observer.flags[HELD] == 0:
             total = -observer.unknown[j]
             if observer.gains[FRICTION] > 0.0:
                 ahead = friction.v[j] + lead * vdot[j]
                 total += friction.dry[j] * np.tanh(ahead / width) + friction.viscous[j] * ahead
+            most = observer.gains[MOST] * observer.limit_Nm[j]
+            observer.compensation[j] = min(max(total, -most), most)
+            observer.held[j] += settle * (observer.unknown[j] - observer.explained[j] - observer.held[j])
+        elif observer.flags[HELD] == SOFT:
+            dry = friction.dry[j] * np.tanh(friction.v[j] / _SOFT_WIDTH_RAD_S)
+            total = _SOFT_SHARE * (dry + friction.viscous[j] * friction.v[j])
+            total -= observer.held[j] + observer.explained[j]
             most = observer.gains[MOST] * observer.limit_Nm[j]
             observer.compensation[j] = min(max(total, -most), most)
         k.h[j] += observer.compensation[j]

@@ -171,7 +171,7 @@ def explain_friction(calibration: Calibration, friction: ArmFriction) -> None:
 
 @kernel
 def sense_external(k: Kin, observer: Observer, calibration: Calibration) -> None:
-    """Writes the observed torques that neither friction nor the errors of the model explain."""
+    """Writes the observed torques that the errors of the model explain, and those that are left."""
     for j in range(len(calibration.moment)):
         left = observer.unknown[j]
         if calibration.flags[CALIBRATED]:
@@ -179,6 +179,7 @@ def sense_external(k: Kin, observer: Observer, calibration: Calibration) -> None
             for i in range(len(calibration.moment)):
                 for c in range(3):
                     left -= calibration.row[3 * i + c] * calibration.moment[i, c]
+        observer.explained[j] = observer.unknown[j] - left
         calibration.external[j] = left
 
 

@@ -25,7 +25,7 @@ from kilohertz.sim.scenario import frame_in_link
 
 Indices = NDArray[np.intp]
 
-OWN_GEOMETRY = ("ground", "sole/", "plate/")
+OWN_GEOMETRY = ("ground", "sole/", "plate/", "obstacle/", "tip/")
 
 
 @dataclass(frozen=True)

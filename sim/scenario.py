@@ -211,3 +211,14 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
                 yield positions.problem(
                     ("events", index, kind, "link"), "a push acts on one link, not on hands"
                 )
+        for kind, act in (("hand_push", event.hand_push), ("hand_lead", event.hand_lead)):
+            if act is not None and act.hand not in robot.hand_names:
+                sentence = f"'{act.hand}' is not a hand of {robot.name}"
+                yield positions.problem(("events", index, kind, "hand"), sentence, robot.hand_names)
+    for name in scenario.tips:
+        if name not in robot.hand_names:
+            sentence = f"'{name}' is not a hand of {robot.name}"
+            yield positions.problem(("tips", name), sentence, robot.hand_names)
+    for key in ("obstacles", "tips"):
+        if getattr(scenario, key) and robot.floating:
+            yield positions.problem((key,), f"are for arms, and {robot.name} stands on legs: remove them")

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
+from kilohertz.sim.surroundings_schema import HandLead, HandPush, Obstacles, Tip
 
 # No mass, impulse, noise or length of a scenario is larger; the simulation computes without overflow.
 LARGEST = 1e6
@@ -392,15 +393,17 @@ def solid_ball_inertia(mass_kg: float, density_kg_m3: float = 11340.0) -> float:
 
 
 class Event(Config):
-    """An event of the run: a time, and either a push or a payload."""
+    """An event of the run: a time, and one of a push, a payload, a push on a hand and a lead by the hand."""
 
     at_s: NotNegative
     push: Push | None = None
     payload: Payload | None = None
+    hand_push: HandPush | None = None
+    hand_lead: HandLead | None = None
 
     @model_validator(mode="after")
     def _one_event(self) -> Event:
-        names = ("push", "payload")
+        names = ("push", "payload", "hand_push", "hand_lead")
         _sole_key(names, {name: getattr(self, name) for name in names}, "event")
         return self
 
@@ -432,8 +435,10 @@ class Scenario(Config):
         ground: terrain of the run.
         plant: model errors and friction: `default`, `exact` (none) or a map.
         commands: requests to the controller, by time.
-        events: pushes and payloads, by time.
+        events: pushes, payloads and people who push or lead a hand, by time.
         sized_for: robot for which commands and pushes are meant; they are scaled down to a smaller robot.
+        obstacles: fixed boxes and planes near an arm, by name.
+        tips: balls with which the hands of an arm touch obstacles, by name of the hand.
         sensors: sensor errors and delay.
         estimator: `default`, or `truth` to give the true state to the controller.
     """
@@ -445,6 +450,8 @@ class Scenario(Config):
     commands: tuple[Command, ...] = ()
     events: tuple[Event, ...] = ()
     sized_for: SizedFor | None = None
+    obstacles: Obstacles = Field(default={})
+    tips: dict[str, Tip] = Field(default={})
     sensors: Sensors = Sensors()
     estimator: Literal["default", "truth"] = "default"
 

@@ -14,6 +14,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.sim.actuators import DriveState
 from kilohertz.sim.outside import OutsideSensor
+from kilohertz.sim.people import People
 from kilohertz.sim.push_mailbox import PushMailbox, pushable
 from kilohertz.sim.readout import Readout
 from kilohertz.sim.scenario import attachments
@@ -112,6 +113,7 @@ class SimulatedRobot:
         self._pushes = _PushSchedule(robot, scenario, self.world)
         self._mailbox, self._pushable = mailbox, pushable(robot)
         self._payloads = list(self.world.payloads)
+        self._people = People(robot, scenario.events, STEP_S)
         self._start_events()
         self._sample()
 
@@ -256,6 +258,12 @@ class SimulatedRobot:
         text = self._pushes.update(self._tick)
         if text:
             self._record("push", text)
+        if self._people:
+            text = self._people.update(self.t_s, self.truth.p_WH)
+            self.world.push_hands(self._people.force_W)
+            self.truth.push_W[:] = self._people.force_W
+            if text:
+                self._record("push", text)
         while self._payloads and round(self._payloads[0].at_s / STEP_S) <= self._tick:
             payload = self._payloads.pop(0)
             if payload.at_s > 0.0:

@@ -17,6 +17,8 @@ Vector = NDArray[np.float64]
 
 # A sole with a smaller normal force than this counts as off the ground.
 CONTACT_FORCE_N = 1.0
+TOUCH = "touch"
+"""Prefix of the name of the sensor of a hand's contact force; the name of the hand follows a slash."""
 
 
 class Truth:
@@ -36,6 +38,8 @@ class Truth:
         cop_W: (nc, 3) centre of pressure of each sole in the world [m]; NaN for a sole off the ground.
         tau: (na,) torque of the drives [Nm].
         p_WH, R_WH: (nh, 3), (nh, 3, 3) positions [m] and rotations of the hands in the world.
+        f_WH: (nh, 3) force of obstacles and people on each hand, in world axes [N].
+        push_W: (nh, 3) force of people on each hand, which the simulated robot writes [N].
     """
 
     known = True
@@ -57,6 +61,7 @@ class Truth:
         self.tau = np.zeros(robot.na)
         self.p_WH = np.zeros((n_hands, 3))
         self.R_WH = np.zeros((n_hands, 3, 3))
+        self.f_WH, self.push_W = np.zeros((n_hands, 3)), np.zeros((n_hands, 3))
 
         data, model = world.data, world.model
         self._world = world
@@ -78,6 +83,9 @@ class Truth:
         self._force_index = np.array([[s + 1, s + 2, s + 3] for s in starts], np.intp).reshape(n_contacts, 3)
         self._cop_index = np.array([[s + 4, s + 5, s + 6] for s in starts], np.intp).reshape(n_contacts, 3)
         self._sensordata = data.sensordata
+        touch = [world.sensor.get(f"{TOUCH}/{name}", -1) for name in robot.hand_names]
+        self._touched = bool(touch) and min(touch) >= 0
+        self._touch_index = np.array([[s, s + 1, s + 2] for s in touch], np.intp).reshape(n_hands, 3)
         self._site_xpos, self._site_xmat = data.site_xpos, data.site_xmat
         self._R_WH_flat = self.R_WH.reshape(n_hands, 9)
         self._actuator_force = data.actuator_force
@@ -116,6 +124,11 @@ class Truth:
         if len(self.p_WH):
             np.take(self._site_xpos, world.hand_sites, axis=0, out=self.p_WH, mode="clip")
             np.take(self._site_xmat, world.hand_sites, axis=0, out=self._R_WH_flat, mode="clip")
+        if self._touched:
+            np.take(self._sensordata, self._touch_index, out=self.f_WH, mode="clip")
+            np.subtract(self.push_W, self.f_WH, out=self.f_WH)
+        elif len(self.p_WH):
+            self.f_WH[:] = self.push_W
 
     def update_mass(self) -> None:
         """Updates the masses; must be called after a payload has been added."""

@@ -19,6 +19,7 @@ from kilohertz.sim.parity import check_parity
 from kilohertz.sim.plant import joint_damping_Nms, joint_friction_Nm, perturb_links
 from kilohertz.sim.scenario import attachments, trunk_link
 from kilohertz.sim.scenario_schema import Payload, Scenario
+from kilohertz.sim.surroundings import add_surroundings
 from kilohertz.sim.terrain import GROUND_BIT, Terrain, make_terrain
 
 Vector = NDArray[np.float64]
@@ -60,8 +61,8 @@ class World(MujocoRobot):
         terrain: ground of the scenario.
         trunk: id of the body of the robot's trunk.
         contact_sites, hand_sites: (nc,), (nh,) ids of the sites at the frames of the soles and hands.
-        sensor: addresses in sensordata, with the keys accel, gyro, com_velocity, trunk_ground and
-            contact/<name>.
+        sensor: addresses in sensordata, with the keys accel, gyro, com_velocity, trunk_ground,
+            contact/<name> and touch/<hand>.
         payloads: bodies of the scenario's payloads, in the order of their times.
         notes: one sentence for each part of the model file that was left out.
     """
@@ -81,6 +82,14 @@ class World(MujocoRobot):
         self.model.body_mass[payload.body] = payload.mass_kg
         self.model.body_inertia[payload.body] = payload.inertia_kgm2
         self.update_constants()
+
+    def push_hands(self, force_W: Vector) -> None:
+        """Applies a force at the point of each hand, (nh, 3) in world axes [N], until the next call."""
+        J = np.zeros((3, self.model.nv))
+        self.data.qfrc_applied[:] = 0.0
+        for site, force in zip(self.hand_sites, force_W, strict=True):
+            mujoco.mj_jacSite(self.model, self.data, J, None, site)
+            self.data.qfrc_applied += J.T @ force
 
     def update_constants(self) -> None:
         """Recomputes the constants that MuJoCo derives from masses; the state does not change."""
@@ -106,6 +115,7 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
     terrain.add_to(spec)
     set_options(spec)
     _add_sensors(spec, robot)
+    add_surroundings(spec, robot, scenario)
     payloads = [
         (event.at_s, event.payload, name)
         for index, event in enumerate(scenario.events)

@@ -125,9 +125,9 @@ REFUSED = (
     ("ur5", "walk", {"velocity_m_s": [0.1, 0]}, "'ur5' is fixed to the ground: it cannot walk"),
     (
         "g1",
-        "dance",
+        "juggle",
         {},
-        f"there is no behaviour 'dance'; there are {', '.join(load_behaviours())}",
+        f"there is no behaviour 'juggle'; there are {', '.join(load_behaviours())}",
     ),
     (
         "panda",

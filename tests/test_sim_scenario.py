@@ -17,8 +17,9 @@ from kilohertz.sim.scenario import (
     trunk_link,
 )
 
-FOR_ARMS = {"default-arm", "circle", "stand", "payload-hands", "reach"}
-FOR_BIPEDS = set(shipped_scenarios()) - {"default-arm", "default-arms", "circle", "reach"}
+ARMS_ONLY = {"default-arm", "circle", "reach", "impedance", "wipe", "handguide", "collision"}
+FOR_ARMS = {*ARMS_ONLY, "stand", "payload-hands"}
+FOR_BIPEDS = set(shipped_scenarios()) - {*ARMS_ONLY, "default-arms"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -47,7 +48,8 @@ def test_the_shipped_scenarios_are_these():
     assert set(shipped_scenarios()) == {
         "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
-        "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach",
+        "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach", "impedance", "wipe",
+        "handguide", "collision",
     }  # fmt: skip
 
 

@@ -70,5 +70,6 @@ def toy_tick(t_s=0.0, state="active", rung=0, iterations=25, tau=(0.0, 0.0), res
         cop_W=np.zeros((NC, 3)),
         tau=np.array(tau, dtype=float),
         p_WH=np.zeros((NH, 3)),
+        f_WH=np.zeros((NH, 3)),
     )
     return output, estimator, truth

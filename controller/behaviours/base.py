@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kilohertz.controller.joint_motion.joint_lead import JointLead
     from kilohertz.controller.motion.posture_reference import PostureReference
     from kilohertz.controller.motion.remarks import Remarks
+    from kilohertz.controller.soft.soft_arm import SoftArm
     from kilohertz.controller.upper_body.hands import Hands
     from kilohertz.controller.walking.walking import Walking
     from kilohertz.controller.whole_body.whole_body import Task, WholeBody
@@ -163,6 +164,9 @@ class Context:
             robot that has none.
         begin_walk: function that starts to walk on the given (n, 5) footsteps, or for None on steps that the
             controller chooses; for behaviours with `Legs.STEP`.
+        soft: the soft hand of an arm on a fixed base; None for a robot on legs or without hands.
+        w_H: (6,) estimated force [N] and moment [Nm] on the hand of an arm with one hand, in its axes; else
+            None.
     """
 
     robot: RobotModel
@@ -172,6 +176,8 @@ class Context:
     remarks: Remarks
     walking: Walking | None
     begin_walk: Callable[[Vector | None], None]
+    soft: SoftArm | None = None
+    w_H: Vector | None = None
     joints: JointLead | None = None
     calibration: Calibrates | None = None
 
@@ -195,6 +201,7 @@ class Behaviour:
         works_on_points: whether a robot on point feet, which cannot stand still, can do it.
         joins_walk: whether a walking robot can begin the behaviour without coming to rest first.
         frees_hands: whether hands without a target are released to swing.
+        softens: whether the behaviour makes a hand soft, see `kilohertz.controller.soft`.
         done: whether the behaviour has ended by itself; the robot then stands.
     """
 
@@ -206,6 +213,7 @@ class Behaviour:
     works_on_points: ClassVar[bool] = False
     joins_walk: ClassVar[bool] = False
     frees_hands: ClassVar[bool] = False
+    softens: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:
         self.context = context

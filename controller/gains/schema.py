@@ -306,6 +306,29 @@ class StreamGains(Config):
     wrench_Nm: float = Field(default=5.0, ge=0, le=100, description="moment that a hand exerts")
 
 
+class CollisionGains(Config):
+    """Detection of collisions of an arm, and its reaction, which lasts until the next request."""
+
+    reaction: Literal["none", "stop", "retract", "float"] = Field(
+        default="none",
+        description="none: collisions are not looked for; stop: the hand stops and is soft; retract: it "
+        "moves back the way it came; float: it gives way to every force",
+    )
+    least: float = Field(
+        default=0.03,
+        gt=0,
+        le=1,
+        description="smallest sudden torque that is a collision, as a fraction of the torque limit",
+    )
+    model_error: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="fraction of the torque of the accelerations by which that torque must be larger",
+    )
+    retract_m: float = Field(default=0.05, gt=0, le=0.5, description="way back of a hand that retracts")
+
+
 class StanceGains(Config):
     """Desired load of one sole while the robot stands; the centre of mass moves to where it is possible."""
 
@@ -340,6 +363,7 @@ class Gains(Config):
     guard: GuardGains = GuardGains()
     fall: FallGains = FallGains()
     stream: StreamGains = StreamGains()
+    collision: CollisionGains = CollisionGains()
     estimator: EstimatorGains = EstimatorGains()
 
 

@@ -15,6 +15,8 @@ from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, JointState
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.soft.collision_reaction import CollisionReaction
+from kilohertz.controller.soft.soft_arm import SoftArm, soft_tasks
 from kilohertz.controller.streams.joint_stream import JointStream
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.motion import DONE, RUNNING
@@ -24,6 +26,7 @@ from kilohertz.controller.upper_body.hand_targets import FREE, TARGET_FRAME
 from kilohertz.controller.upper_body.hands import Hands, hand_tasks
 from kilohertz.controller.whole_body.whole_body import Task, WholeBody
 from kilohertz.estimators.arm_disturbance import ArmDisturbance
+from kilohertz.estimators.collision_watch import CollisionWatch
 from kilohertz.estimators.hand_load import HandLoad
 from kilohertz.estimators.joint_friction import JointFriction
 from kilohertz.robots.model.period import PERIOD_S
@@ -38,7 +41,7 @@ _NOWHERE = np.full(3, math.nan)
 def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
     """Returns every task that an arm may enable."""
     posture = Task("posture", "posture", 1.0, [gains.hand.kp_per_s2, gains.hand.kd_per_s])
-    return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains)]
+    return [posture, *hand_tasks(robot, gains), *behaviour_tasks(robot, gains), *soft_tasks(robot)]
 
 
 def _has_target(request: RequestRow) -> bool:
@@ -58,7 +61,7 @@ class Arm:
     Attributes:
         hands: references of the hands, which hold their present poses from the start.
         remarks: sentences to the operator about requests that could not be met.
-        disturbed: False, because an arm does not measure disturbances.
+        soft: the soft hand of the arm; None without hands.
         planned, calm, falling, friction: see `Motion`.
     """
 
@@ -66,7 +69,6 @@ class Arm:
     footsteps = np.zeros((0, 5))
     velocity_des = (0.0, 0.0, 0.0)
     falling: Falling | None = None
-    disturbed = False
     friction: JointFriction | None = None
 
     def __init__(
@@ -86,6 +88,7 @@ class Arm:
         self._joints: JointStream | None = None
         if streams is not None:
             self._joints = JointStream(robot, gains, streams, range(robot.na), dt_s)
+        self.soft = SoftArm(robot, gains, body, self.hands) if robot.hands else None
         self._posture, self._posture_gain = body.reference("posture"), body.gain("posture")
         self._posture[: robot.na] = robot.q_nominal
         self._reference = PostureReference()
@@ -94,6 +97,11 @@ class Arm:
         self._posture_part = self._held_part = _HELD_POSTURE_WEIGHT if robot.hands else 1.0
         self._rest = RestDetector(body)
         self.disturbance = ArmDisturbance(robot, body.arrays.kin, body.solution.vdot, gains.estimator.arm)
+        self.collision: CollisionReaction | None = None
+        if self.soft is not None:
+            kin = body.arrays.kin
+            watch = CollisionWatch(robot, kin, body.solution.vdot, self.disturbance.unknown_Nm)
+            self.collision = CollisionReaction(self.soft, watch, kin, robot.joint_names, self.remarks)
         body.prepare((), ("posture",))
         self._lead: JointLead | None = None
         if robot.na <= MOST_JOINTS:
@@ -112,6 +120,8 @@ class Arm:
             self.remarks,
             None,
             begin_walk=lambda footsteps: None,
+            soft=self.soft,
+            w_H=None if self.hand_load is None else self.hand_load.w_H,
             joints=self._lead,
             calibration=None if self.hand_load is None else self,
         )
@@ -129,6 +139,11 @@ class Arm:
     def behaviour_state(self) -> str:
         """State of the active behaviour: RUNNING or DONE."""
         return DONE if self._behaviour.done else RUNNING
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the hand is soft: then it is off its reference because it is pushed."""
+        return self.soft is not None and self.soft.active
 
     @property
     def payload_kg(self) -> float:
@@ -155,6 +170,8 @@ class Arm:
         self._weigh_posture(self._posture_part)
         self.hands.retune(gains)
         self.disturbance.retune(gains.estimator.arm)
+        if self.collision is not None:
+            self.collision.retune(gains.collision)
 
     def observe(self, dt_s: float) -> None:
         """Estimates and compensates what the model leaves out; the kinematics must be up to date.
@@ -162,14 +179,33 @@ class Arm:
         Args:
             dt_s: time since the last tick [s].
         """
-        self.disturbance.hold(self.hands.exerts)
+        if self.soft is not None and self.soft.active:
+            self.disturbance.soften()
+        else:
+            self.disturbance.hold(self.hands.exerts)
         self.disturbance.update(dt_s)
         if self.hand_load is not None:
             self.hand_load.update(dt_s)
+        if self.collision is not None and self.collision.enabled and self.collision.watch(dt_s):
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Ends what the arm does, because it has collided and reacts to that."""
+        if self._calibrates and self.hand_load is not None:
+            self._calibrates = False
+            self.hand_load.end(completed=False)
+        if self._joints is not None:
+            self._joints.put_aside()
+        self._release_joints()
+        self.hands.put_down()
+        self._weigh_posture(0.0)
+        self._behaviour.done = True
 
     def start(self) -> None:
         """Holds the robot at its present posture."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
+        if self.soft is not None:
+            self.soft.stop()
         self.hands.start(stay=True)
         self._behaviour, self._t_s = self._stand, 0.0
         if self._joints is not None:
@@ -179,6 +215,8 @@ class Arm:
         self._weigh_posture(self._held_part)
         self._rest.reset()
         self.disturbance.forget()
+        if self.collision is not None:
+            self.collision.reset()
         if self.hand_load is not None:
             self.hand_load.reset()
         self._calibrates = False
@@ -190,9 +228,18 @@ class Arm:
             return
         if self._calibrates:
             self.end(completed=False)
+        if self.collision is not None:
+            self.collision.reacts = False
         if self._joints is not None and self._joints.busy:
             self._joints.put_aside()
             self._hold_with_hands()
+        softens = request.kind.softens
+        if self.soft is not None and self.soft.active and not softens:
+            self.soft.stop()
+            self._hold_with_hands()
+        elif softens:
+            self._release_joints()
+            self._weigh_posture(0.0)
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
         lead = self._lead
@@ -230,9 +277,14 @@ class Arm:
             dt_s: time since the last tick [s].
         """
         joints = self._joints
-        if joints is None:
+        if joints is None or (self.collision is not None and self.collision.reacts):
             return
         self.hands.follow_streams(t_s, dt_s, self._heading)
+        if self.soft is not None and self.soft.active and self.hands.busy:
+            # A stream leads a hand now: the arm follows it as stiffly as any other target.
+            self.soft.stop()
+            self._weigh_posture(self._held_part)
+            self._posture[: self.robot.na] = self._body.arrays.kin.q
         if self.hands.streamed:
             self._release_joints()
         kin = self._body.arrays.kin
@@ -243,12 +295,14 @@ class Arm:
             self._release_joints()
             self._posture[: self.robot.na] = kin.q
             self.hands.release()
+            if self.soft is not None:
+                self.soft.stop()
             self._weigh_posture(1.0)
         if joints.busy:
             self._posture[joints.joints[joints.leads]] = joints.q[joints.leads]
 
     def _hold_with_hands(self) -> None:
-        """Ends a motion of the joints one by one: the hands hold their present poses again."""
+        """Ends softness or a motion of the joints one by one: the hands hold their present poses again."""
         self._posture[: self.robot.na] = self._body.arrays.kin.q
         self._weigh_posture(self._held_part)
         for i in range(len(self.robot.hands)):
@@ -298,10 +352,13 @@ class Arm:
     def advance(self, dt_s: float) -> None:
         """Writes the references for this tick."""
         self._t_s += dt_s
-        self._behaviour.advance(self._t_s, self._reference)
+        if self.collision is None or not self.collision.reacts:
+            self._behaviour.advance(self._t_s, self._reference)
         if self._lead is not None and self._lead.active:
             self._lead.advance(dt_s)
         self.hands.advance(dt_s, self._heading)
+        if self.soft is not None:
+            self.soft.advance(dt_s)
 
     def fall_reason(self, upright: float) -> str:
         """Returns "", because an arm does not fall."""

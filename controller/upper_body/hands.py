@@ -336,6 +336,13 @@ class Hands:
         for hand in self._hands:
             hand.wanted = hand.streamed = False
 
+    def put_down(self) -> None:
+        """Switches all hands' tasks off at once, because other tasks take their place in this tick."""
+        for i, hand in enumerate(self._hands):
+            hand.wanted = hand.streamed = False
+            hand.part = hand.turn = 0.0
+            self._switch(i, False)
+
     def let_go(self) -> None:
         """Releases the hands whose targets the whole body follows, because the robot is about to step."""
         for hand in self._hands:

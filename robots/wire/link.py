@@ -56,6 +56,7 @@ class RobotTruth(Protocol):
         tau: (na,) torque that the drives applied [Nm].
         p_WH: (nh, 3) positions of the hands [m].
         R_WH: (nh, 3, 3) orientations of the hands in the world.
+        f_WH: (nh, 3) force of obstacles and people on each hand [N]; NaN if it is not known.
     """
 
     known: bool
@@ -72,6 +73,7 @@ class RobotTruth(Protocol):
     tau: Vector
     p_WH: Vector
     R_WH: Vector
+    f_WH: Vector
 
 
 class RobotLink(TickLink, Protocol):

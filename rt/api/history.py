@@ -57,6 +57,7 @@ _QUANTITIES = {
     "normal_force_N_true": _Quantity("normal_true_N", "N", "true normal force of each contact"),
     "cop_W_true": _Quantity("cop_true_W", "m", "true centre of pressure of each contact, NaN without load"),
     "p_WH_true": _Quantity("p_WH_true", "m", "true position of each hand"),
+    "hand_force_W_true": _Quantity("f_WH_true", "N", "true force of obstacles and people on each hand"),
     "tau_true": _Quantity("tau_true", "Nm", "joint torques that the drives applied"),
 }
 

@@ -98,6 +98,7 @@ class Trace:
         self.cop_true_W = self._column(nc, 3)
         self.tau_true = self._column(robot.na)
         self.p_WH_true = self._column(nh, 3)
+        self.f_WH_true = self._column(nh, 3)
         self.q_est = self._column(robot.nq)
         self.base_O_est = self._column(robot.nq_base)
         self.v_est = self._column(robot.nv)
@@ -159,6 +160,7 @@ class Trace:
         self.cop_true_W[i] = truth.cop_W
         self.tau_true[i] = truth.tau
         self.p_WH_true[i] = truth.p_WH
+        self.f_WH_true[i] = truth.f_WH
         self.q_est[i] = estimator.q
         self.base_O_est[i] = estimator.q_O[: self.base_O_est.shape[1]]
         self.v_est[i] = estimator.v

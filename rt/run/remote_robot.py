@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow, Vector
@@ -45,6 +47,7 @@ class RemoteTruth:
         self.tau: Vector = row.tau
         self.p_WH: Vector = row.p_WH.reshape(nh, 3)
         self.R_WH: Vector = row.R_WH.reshape(nh, 3, 3)
+        self.f_WH: Vector = np.full((nh, 3), np.nan)
 
 
 class RemoteRobot:

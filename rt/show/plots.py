@@ -30,6 +30,7 @@ from kilohertz.rt.run.summary import (
     rotate,
     tilt_error_rad,
 )
+from kilohertz.rt.show.hand_force_plot import hand_force_figure
 from kilohertz.rt.show.latency_plot import latency_figure
 from kilohertz.rt.show.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH, save
 from kilohertz.sim.scenario_schema import Flat, Scenario, Slope, Stairs
@@ -84,6 +85,8 @@ def write_plots(
             figures["torques"] = torque_figure(trace, robot, title)
             if trace.kept("hand_active").any():
                 figures["hands"] = hand_figure(trace, robot, scenario, title)
+            if np.nan_to_num(trace.kept("f_WH_true")).any():
+                figures["hand_forces"] = hand_force_figure(trace, robot, title)
         return save(figures, folder)
 
 

@@ -1,0 +1,116 @@
+"""The schema of what surrounds an arm in a scenario: fixed obstacles, tips of tools, and people who push."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kilohertz.robots.config.yaml_file import Config
+from kilohertz.robots.model.description import Name, Point, Rpy
+
+_Friction = Annotated[float, Field(gt=0, le=3)]
+_ContactTime = Annotated[float, Field(ge=0.005, le=0.2)]
+_Force = Annotated[float, Field(ge=-1000, le=1000)]
+_Edge = Annotated[float, Field(gt=0, le=100)]
+_Speed = Annotated[float, Field(ge=-3, le=3)]
+
+
+class BoxObstacle(Config):
+    """A box that is fixed to the world.
+
+    Attributes:
+        p_WO_m: position of its middle in the world [m].
+        rpy_WO_rad: its roll, pitch and yaw in the world [rad].
+        size_m: lengths of its edges along its axes [m].
+        friction: Coulomb coefficient of its surface.
+        contact_time_s: time constant with which a contact with it settles; larger for a softer surface [s].
+    """
+
+    kind: Literal["box"]
+    p_WO_m: Point
+    rpy_WO_rad: Rpy = (0.0, 0.0, 0.0)
+    size_m: tuple[_Edge, _Edge, _Edge]
+    friction: _Friction = 0.5
+    contact_time_s: _ContactTime = 0.02
+
+
+class PlaneObstacle(Config):
+    """An endless plane that is fixed to the world; the whole arm must be on the side of its z axis.
+
+    A table top at the height of the hand is a box, because the base of the arm is below it.
+
+    Attributes:
+        p_WO_m: a point of the plane in the world [m].
+        rpy_WO_rad: roll, pitch and yaw of the plane in the world [rad].
+        friction: Coulomb coefficient of its surface.
+        contact_time_s: time constant with which a contact with it settles; larger for a softer surface [s].
+    """
+
+    kind: Literal["plane"]
+    p_WO_m: Point
+    rpy_WO_rad: Rpy = (0.0, 0.0, 0.0)
+    friction: _Friction = 0.5
+    contact_time_s: _ContactTime = 0.02
+
+
+Obstacle = Annotated[BoxObstacle | PlaneObstacle, Field(discriminator="kind")]
+Obstacles = dict[Name, Obstacle]
+
+
+class Tip(Config):
+    """A ball without mass around the point of a hand, with which it touches obstacles.
+
+    Attributes:
+        radius_m: radius of the ball [m].
+    """
+
+    radius_m: Annotated[float, Field(gt=0, le=0.2)]
+
+
+class HandPush(Config):
+    """A force on the point of a hand that rises, stays and falls, as of a person who pushes.
+
+    Attributes:
+        hand: name of the hand.
+        force_N: largest force, in world axes [N].
+        rise_s: time in which it rises linearly [s].
+        hold_s: time for which it stays [s].
+        fall_s: time in which it falls linearly [s].
+    """
+
+    hand: str
+    force_N: tuple[_Force, _Force, _Force]
+    rise_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    hold_s: Annotated[float, Field(ge=0, le=3600)] = 1.0
+    fall_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+
+    @property
+    def duration_s(self) -> float:
+        """Time from its beginning to its end [s]."""
+        return self.rise_s + self.hold_s + self.fall_s
+
+
+class HandLead(Config):
+    """A person who moves the point of a hand at a speed, with the force that this takes.
+
+    The person holds the hand by a spring and a damper and pulls with a limited force. The speed rises and
+    falls linearly within `ramp_s`.
+
+    Attributes:
+        hand: name of the hand.
+        velocity_m_s: velocity of the person's hand, in world axes [m/s].
+        duration_s: time from the beginning to the end [s].
+        ramp_s: time in which the speed rises, and in which it falls [s].
+        most_N: largest force of the person [N].
+        stiffness_N_m: stiffness of the person's arm [N/m].
+        damping_Ns_m: damping of the person's arm [Ns/m].
+    """
+
+    hand: str
+    velocity_m_s: tuple[_Speed, _Speed, _Speed]
+    duration_s: Annotated[float, Field(gt=0, le=3600)]
+    ramp_s: Annotated[float, Field(ge=0, le=60)] = 0.5
+    most_N: Annotated[float, Field(gt=0, le=1000)] = 20.0
+    stiffness_N_m: Annotated[float, Field(gt=0, le=10000)] = 400.0
+    damping_Ns_m: Annotated[float, Field(ge=0, le=1000)] = 20.0
