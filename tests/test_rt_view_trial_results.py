@@ -34,7 +34,9 @@ def test_the_verdict_is_told_with_its_numbers():
     results.close()
 
 
-@pytest.mark.parametrize("address", [None, "/etc/passwd", f"/proc/{os.getpid()}/fd/99999"])
+@pytest.mark.parametrize(
+    "address", [None, "/etc/passwd", f"/proc/{os.getpid()}/fd/99999"], ids=["none", "file", "closed"]
+)
 def test_without_a_run_whose_gains_can_change_there_is_no_result(address):
     results = TrialResults(address)
     assert results.text() == ""
