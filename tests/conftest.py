@@ -5,8 +5,8 @@ In `closed_loop` tests a robot moves in simulation, mostly under its controller.
 `pytestmark`, or a test with a marker of its own; a test without either is a `unit` test, and fails where it
 starts a process.
 
-Two processes share the tests. All `host` tests run in one of them, one after the other, because they would
-disturb each other; the other tests of a file stay together, because they share what the file prepares.
+Two processes share the tests. The tests of a file stay together, because they share what the file prepares.
+All `host` tests run in one process when the other one has ended, because they would disturb each other.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
-CLASSES = ("unit", "closed_loop", "host")
+CLASSES = ("closed_loop", "unit", "host")
 # Audit events of the interpreter by which a process begins.
 STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen")
 COMPILES_AHEAD = "kilohertz.robots.compile.ahead"
@@ -63,6 +64,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker(name) is None:
             item.add_marker(name)
         item.add_marker(pytest.mark.xdist_group("host" if name == "host" else item.path.stem))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Long files first, so that both processes have work to the end.
+        items.sort(key=lambda item: CLASSES.index(class_of(item)))
+
+
+class HostLast(LoadGroupScheduling):
+    """Starts the tests of the group `host` when only one process is left."""
+
+    def _reschedule(self, node: Any) -> None:
+        others = [each for each in self.nodes if each is not node and not each.shutting_down]
+        only_host = list(self.workqueue) == ["host"]
+        if only_host and others and self._pending_of(self.assigned_work[node]) <= 2:
+            node.shutdown()
+        else:
+            super()._reschedule(node)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> HostLast:
+    return HostLast(config, log)
 
 
 @pytest.fixture(autouse=True)
