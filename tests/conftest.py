@@ -6,7 +6,7 @@ In `closed_loop` tests a robot moves in simulation, mostly under its controller.
 starts a process.
 
 Two processes share the tests. The tests of a file stay together, because they share what the file prepares.
-All `host` tests run in one process when the other one has ended, because they would disturb each other.
+Files with `host` tests run in one process when the other one has ended, because they disturb each other.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadScopeScheduling
 
-CLASSES = ("closed_loop", "unit", "host")
+CLASSES = ("unit", "closed_loop", "host")
 # Audit events of the interpreter by which a process begins.
 STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen")
 COMPILES_AHEAD = "kilohertz.robots.compile.ahead"
@@ -63,14 +63,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = class_of(item)
         if item.get_closest_marker(name) is None:
             item.add_marker(name)
-        item.add_marker(pytest.mark.xdist_group("host" if name == "host" else item.path.stem))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        # Long files first, so that both processes have work to the end.
-        items.sort(key=lambda item: CLASSES.index(class_of(item)))
+        # Slow files first, so that both processes have work to the end.
+        slow = {item.path for item in items if class_of(item) == "closed_loop"}
+        items.sort(key=lambda item: item.path not in slow)
 
 
-class HostLast(LoadGroupScheduling):
-    """Starts the tests of the group `host` when only one process is left."""
+class HostLast(LoadScopeScheduling):
+    """Starts the files that hold a test of the class `host` when only one process is left."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._scopes: dict[str, str] = {}
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        if file not in self._scopes:
+            text = (self.config.rootpath / file).read_text(encoding="utf-8")
+            self._scopes[file] = "host" if "mark.host" in text else file
+        return self._scopes[file]
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if "host" in self.workqueue:
+            self.workqueue.move_to_end("host")
+        super()._assign_work_unit(node)
 
     def _reschedule(self, node: Any) -> None:
         others = [each for each in self.nodes if each is not node and not each.shutting_down]
