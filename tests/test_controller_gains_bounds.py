@@ -23,7 +23,7 @@ def gains(name, solver, **bounds):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_hand_that_is_asked_beyond_its_bound_stops_there_and_no_faster(solver):
     low = {"frame": "hand", "at_most_m": 0.65, "at_most_m_s": 0.1}
-    reach = {"hand": "hand", "p_WH_m": [0.5, 0.0, 0.8]}
+    reach = {"hand": "hand", "p_WH_m": [0.45, 0.0, 0.72], "path": "line", "speed_m_s": 0.25}
     bound = gains("panda", solver, frames={"low": low})
     plan = ((0.0, "stand", {}), (0.1, "reach", reach))
     result = run("panda", 2.5, plan, gains=bound)

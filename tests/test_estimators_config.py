@@ -5,10 +5,19 @@ from __future__ import annotations
 import pydantic
 import pytest
 
-from kilohertz.estimators.config import ContactGains, EstimatorGains, JointObserverGains, OutsideGains
+from kilohertz.estimators.config import (
+    ArmGains,
+    ContactGains,
+    EstimatorGains,
+    JointObserverGains,
+    OutsideGains,
+)
 
 UNITLESS = {
     "slip_gate",
+    "disturbance_per_s",
+    "largest_compensation",
+    "learn_friction",
     "use_sole_orientation",
     "flat_start_sigmas",
     "largest_disagreement",
@@ -18,11 +27,11 @@ UNITLESS = {
 UNITS = ("_rad", "_deg", "_m", "_s", "_s2", "_s3", "_Hz", "_sqrt_s", "_Nm", "_N", "_fraction")
 
 
-@pytest.mark.parametrize("schema", [EstimatorGains, JointObserverGains, ContactGains])
+@pytest.mark.parametrize("schema", [EstimatorGains, JointObserverGains, ContactGains, ArmGains])
 def test_every_gain_has_a_default_a_description_and_a_unit(schema):
     schema()
     for name, field in schema.model_fields.items():
-        if field.annotation in (JointObserverGains, ContactGains, OutsideGains):
+        if field.annotation in (JointObserverGains, ContactGains, OutsideGains, ArmGains):
             continue
         assert field.description, name
         assert name in UNITLESS or name.endswith(UNITS), name

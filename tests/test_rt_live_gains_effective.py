@@ -39,7 +39,9 @@ def test_effective_gains_are_valid_gains_and_change_nothing():
 
 def test_an_arm_has_no_gains_of_legs():
     found = effective_gains(robot("panda"), Gains())
-    kept = {"solver", "posture", "hand", "stream", "limits", "inequalities", "guard", "estimator"}
+    kept = {
+        "solver", "posture", "hand", "stream", "limits", "inequalities", "guard", "estimator", "collision",
+    }  # fmt: skip
     assert set(found) == kept
 
 

@@ -19,7 +19,7 @@ CONTRACT = {
     "": [
         "robot", "scenario", "seed", "duration_s", "ticks", "fell", "fell_at_s", "exit_state",
         "measured_against", "notes", "overruns", "latency_us", "qp", "estimation", "tracking", "torque",
-        "payload", "events", "provenance", "gains_sets",
+        "payload", "hand_wrench", "events", "provenance", "gains_sets",
     ],
     "latency_us": ["tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake"],
     "qp": [

@@ -79,8 +79,6 @@ _FAR_M = 0.4
 """Pairs further apart are not examined."""
 _HARDEST = 3.0
 """Largest deceleration that a row demands, relative to that which braking relies on."""
-_DEEPEST_M = 0.01
-"""Parts that are deeper in each other are moved apart no faster than from this depth [m]."""
 _LEAST_M2 = 1e-12
 _EMPTY = 1e30
 
@@ -197,10 +195,14 @@ def relative_motion(one: Floats, other: Floats, row: Floats) -> None:
 
 @inner_kernel
 def judge(row: Floats, least: float, deceleration: float) -> bool:
-    """Writes the bound of a row whose motion is known; returns whether the row can matter in this tick."""
+    """Writes the bound of a row whose motion is known; returns whether the row can matter in this tick.
+
+    Parts that are nearer than the least distance are not pushed apart, only kept from coming nearer: a robot
+    that is armed in an unusual posture stays there.
+    """
     left, speed = row[DISTANCE] - least, -row[RATE]
     row[LEAST] = least
-    bound = braking(max(left, -_DEEPEST_M), speed, deceleration, _RATE_PER_S)
+    bound = braking(max(left, 0.0), speed, deceleration, _RATE_PER_S)
     row[BOUND] = max(bound, -_HARDEST * deceleration)
     ahead = max(speed, 0.0)
     return bool(left < _NEAR_M + ahead * _NEAR_S + ahead * ahead / (2.0 * deceleration))

@@ -48,6 +48,7 @@ class RemoteTruth:
         self.p_WH: Vector = row.p_WH.reshape(nh, 3)
         self.R_WH: Vector = row.R_WH.reshape(nh, 3, 3)
         self.f_WH: Vector = np.full((nh, 3), np.nan)
+        self.push_W: Vector = np.full((nh, 3), np.nan)
 
 
 class RemoteRobot:
