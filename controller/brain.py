@@ -32,7 +32,7 @@ from kilohertz.controller.supervision.request import RequestRow, same_motion
 from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
-from kilohertz.controller.whole_body.explain import told
+from kilohertz.controller.whole_body.explain import contradiction_in_words
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
 from kilohertz.estimators.payload_kernels import Soles
@@ -382,7 +382,7 @@ class Brain:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
         if output.rung == SOFTENED and rung_before == SOLVED:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
-            output.missed = told(self.body, _NAMES_TOLD)
+            output.missed = contradiction_in_words(self.body, _NAMES_TOLD)
         if output.rung == DAMPING:
             why = "; constraints that contradicted each other, and by how much: " if output.missed else ""
             self._damp(f"no solution of the whole-body problem{why}{', '.join(output.missed)}")

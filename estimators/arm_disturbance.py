@@ -221,7 +221,6 @@ def observe(dt_s: float, k: Kin, observer: Observer, friction: ArmFriction) -> N
     M, v, h, momentum = observer.M, observer.v, observer.h, observer.momentum
     if observer.flags[STARTED] == 0:
         observer.flags[STARTED] = 1
-        newest = observer.flags[SLOT]
         for i in range(n):
             momentum[i] = 0.0
             v[i], h[i] = k.v[i], k.h[i]

@@ -8,7 +8,7 @@ from test_controller_qp_inequality_rows import bounds
 
 from kilohertz.controller.problem.declarations import Inequality
 from kilohertz.controller.problem.tables import COST_ROWS, INEQUALITY_ROWS
-from kilohertz.controller.whole_body.explain import contradiction, missed_rows, told
+from kilohertz.controller.whole_body.explain import contradiction, contradiction_in_words, missed_rows
 
 WEIGHT_N = robot("g1").mass_kg * 9.81
 ARM_JOINT = "left_elbow_joint"
@@ -200,12 +200,12 @@ def test_two_bounds_that_exclude_each_other_are_the_whole_contradiction():
     ]
     for array, old in zip(body.solution, before, strict=True):
         np.testing.assert_array_equal(array, old)
-    assert sorted(told(body, 2)) == ["above (by 5)", "below (by 5)"]
-    assert told(body, 1)[1:] == ("1 more",)
+    assert sorted(contradiction_in_words(body, 2)) == ["above (by 5)", "below (by 5)"]
+    assert contradiction_in_words(body, 1)[1:] == ("1 more",)
     assert missed_rows(body) == ["above"], "of two rows of one rank the later one gives alone"
 
 
 def test_without_a_contradiction_none_is_told(body):
     assert body.solve()
     assert contradiction(body) == []
-    assert told(body, 3) == ()
+    assert contradiction_in_words(body, 3) == ()

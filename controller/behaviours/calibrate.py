@@ -25,7 +25,7 @@ _RAMP_S = 1.0
 """Time in which the motion begins, and in which it ends [s]."""
 _SWINGS, _MORE_SWINGS = 2.0, 0.5
 """Number of swings of the first joint, and how many more each further joint makes: all are different, so that
-the torques of the joints can be told apart."""
+the torques of the joints can be distinguished."""
 _OF_SPEED_LIMIT = 0.2
 """Largest speed of a joint, relative to its speed limit."""
 _MARGIN_RAD = 0.02

@@ -13,7 +13,6 @@ from kilohertz.controller.joint_motion.plan_row import MOST_JOINTS, JointState, 
 from kilohertz.controller.joint_motion.trajectory import Trajectory
 from kilohertz.controller.motion.motion_limits import MotionLimits
 from kilohertz.controller.motion.remarks import Remarks
-from kilohertz.controller.problem.clear_arrays import PAIRS
 from kilohertz.controller.tasks.posture import KD, KP
 from kilohertz.controller.upper_body.hands import Hands
 from kilohertz.controller.whole_body.whole_body import WholeBody
@@ -47,8 +46,6 @@ class JointLead:
         self._data = robot.pin_model.createData()
         self._t_s = 0.0
         self.active = self.taken = self.holds = False
-        self._clear_size = body.arrays.clear.size
-        self._pairs = int(self._clear_size[PAIRS])
 
     @property
     def at_rest(self) -> bool:
@@ -89,7 +86,7 @@ class JointLead:
     def release(self) -> None:
         """Ends the lead, as something else moves the hands; hands that it moved stop where they are."""
         self.holds = False
-        self._clear_size[PAIRS] = self._pairs
+        self._body.keep_apart(True)
         if self.active:
             self.active = False
             self._hands.stop_led()
@@ -98,13 +95,13 @@ class JointLead:
     def reset(self) -> None:
         """Ends the lead without a further motion: the arm is held at rest where it is."""
         self.active, self.holds = False, True
-        self._clear_size[PAIRS] = self._pairs
+        self._body.keep_apart(True)
         self._trajectory.rest(self._body.arrays.kin.q)
 
     def _lead(self) -> None:
         self._t_s, self.active, self.holds = 0.0, True, True
         # The plan keeps the links apart by their exact shapes, and may lead through the capsules around them.
-        self._clear_size[PAIRS] = 0
+        self._body.keep_apart(False)
         for i in range(len(self._robot.hands)):
             self._hands.lead(i).follow_row()
 

@@ -65,7 +65,7 @@ FAR = 1e10
 """If a row has to be pushed farther (multiplier times length of the row) until it is satisfied or another row
 leaves, it counts as contradicting the rows in use. In solvable ticks of wild random states rows are pushed by
 up to 1e7."""
-_IN_FORCE = 1e-6
+IN_FORCE = 1e-6
 """A limit was active in the last tick if its multiplier was larger than this."""
 
 
@@ -81,6 +81,25 @@ def recall(k: Kin, contacts: Contacts, limits: Limits, e: ExactArrays, d: DualAr
 
 
 @inner_kernel
+def last_multiplier(index: int, contacts: Contacts, solution: Solution) -> float:
+    """Returns the multiplier of a limit in the last solution; 0 for a contact that is open.
+
+    Args:
+        index: number of the limit, as in `limit_row`, less one; without the declared inequalities.
+        contacts: contacts of this tick.
+        solution: the last solution.
+    """
+    cones, na = len(contacts.offset) * MAX_CONE_ROWS, len(solution.tau)
+    if index < cones:
+        c, r = index // MAX_CONE_ROWS, index % MAX_CONE_ROWS
+        closed = contacts.offset[c] >= 0 and r < contacts.n_rows[c]
+        return float(solution.y_cone[c, r]) if closed else 0.0
+    if index < cones + na:
+        return float(solution.y_tau[index - cones])
+    return float(solution.y_vdot[index - cones - na])
+
+
+@inner_kernel
 def recall_limits(
     k: Kin, contacts: Contacts, limits: Limits, solution: Solution, e: ExactArrays, d: DualArrays
 ) -> None:
@@ -89,19 +108,9 @@ def recall_limits(
     Declared inequalities are not recalled, but found again each tick: to look for them here, too, would cost
     0.3 us in every tick.
     """
-    n_contacts = len(contacts.offset)
-    na = len(solution.tau)
-    cones = n_contacts * MAX_CONE_ROWS
-    for index in range(cones + 2 * na):
-        if index < cones:
-            c, r = index // MAX_CONE_ROWS, index % MAX_CONE_ROWS
-            closed = contacts.offset[c] >= 0 and r < contacts.n_rows[c]
-            y = solution.y_cone[c, r] if closed else 0.0
-        elif index < cones + na:
-            y = solution.y_tau[index - cones]
-        else:
-            y = solution.y_vdot[index - cones - na]
-        if abs(y) > _IN_FORCE:
+    for index in range(len(contacts.offset) * MAX_CONE_ROWS + 2 * len(solution.tau)):
+        y = last_multiplier(index, contacts, solution)
+        if abs(y) > IN_FORCE:
             recall(k, contacts, limits, e, d, index + 1 if y > 0.0 else -(index + 1))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from kilohertz.controller.problem.ranks import SAFETY
 from kilohertz.controller.problem.tables import (
     COST_ROWS,
-    MAX_CONE_ROWS,
     Contacts,
     Limits,
     Rows,
@@ -24,6 +23,7 @@ from kilohertz.controller.qp.dual_rows import (
     fixed_rows,
     limit_row,
 )
+from kilohertz.controller.qp.dual_solver import IN_FORCE, last_multiplier
 from kilohertz.controller.qp.exact_assembly import ExactArrays
 from kilohertz.controller.qp.giving_rows import (
     COUNTED,
@@ -38,8 +38,6 @@ from kilohertz.controller.qp.giving_rows import (
 from kilohertz.robots.compile.kernels import inner_kernel
 from kilohertz.robots.model.kin import Kin
 
-_IN_FORCE = 1e-6
-"""A limit was in use in the last tick if its multiplier was larger than this."""
 _AT_WEIGHT = 1.0 - 1e-9
 """A row was held in the last tick if its multiplier, relative to its weight, was larger than this."""
 
@@ -118,22 +116,14 @@ def start_from_last_tick(
     hold_motion(solution, d, g)
     for i in range(d.size[FIXED]):
         factor_row(d.S, d.F, i)
-    counted, na = g.size[COUNTED], len(solution.tau)
-    cones = counted - 2 * na
+    counted = g.size[COUNTED]
     for index in range(counted):
-        if index < cones:
-            c, r = index // MAX_CONE_ROWS, index % MAX_CONE_ROWS
-            closed = contacts.offset[c] >= 0 and r < contacts.n_rows[c]
-            y = solution.y_cone[c, r] if closed else 0.0
-        elif index < cones + na:
-            y = solution.y_tau[index - cones]
-        else:
-            y = solution.y_vdot[index - cones - na]
-        if abs(y) > _IN_FORCE:
+        y = last_multiplier(index, contacts, solution)
+        if abs(y) > IN_FORCE:
             limit = index + 1 if y > 0.0 else -(index + 1)
             recall_row(k, contacts, limits, e, d, g, limit, abs(y))
     for i in range(d.size[INEQUALITIES]):
         slot = d.given_span[i, SLOT]
         y = solution.y_inequality[slot // 6, slot % 6]
-        if y > _IN_FORCE:
+        if y > IN_FORCE:
             recall_row(k, contacts, limits, e, d, g, -(1 + counted + i), y)

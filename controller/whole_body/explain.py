@@ -1,7 +1,7 @@
 """Names the rows of an infeasible problem: those that contradict each other, and those that gave.
 
-A contradiction is told by an irreducible set of rows: they cannot all be satisfied, but without any one of
-them the others can. Which of them are then violated depends on their ranks and weights, see
+A contradiction is explained by an irreducible set of rows: they cannot all be satisfied, but without any one
+of them the others can. Which of them are then violated depends on their ranks and weights, see
 `kilohertz.controller.problem.ranks`.
 """
 
@@ -76,7 +76,7 @@ def contradiction(body: WholeBody) -> list[Opponent]:
     return [opponent for _, opponent in sorted(least.values())]
 
 
-def told(body: WholeBody, most: int) -> tuple[str, ...]:
+def contradiction_in_words(body: WholeBody, most: int) -> tuple[str, ...]:
     """Returns the contradiction of the last softened tick in words, such as `left_foot.load (by 12 N)`.
 
     Args:

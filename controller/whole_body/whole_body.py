@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.controller.problem.clear_arrays import PAIRS
 from kilohertz.controller.problem.contact_geometry import implied_motion
 from kilohertz.controller.problem.declarations import BarrierSettings, ContactSettings, Inequality, Task
 from kilohertz.controller.problem.tables import ENABLED, FRAME, REF, SPACE, WRENCH
@@ -106,6 +107,7 @@ class WholeBody:
         )
         self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
+        self._n_pairs = int(self.arrays.clear.size[PAIRS])
         self._whole_cone = self.arrays.contacts.cone.copy()
         self._along_ground = [
             [t for t, component in enumerate(geometry.select) if component in (FX, FY, MZ)]
@@ -218,6 +220,13 @@ class WholeBody:
         contacts.cone[:] = self._whole_cone
         for c, columns in enumerate(self._along_ground):
             contacts.cone[c][:, columns] /= part
+
+    def keep_apart(self, kept: bool) -> None:
+        """Keeps the parts of the robot clear of each other, or leaves that to a motion that was checked.
+
+        Planes always bound the robot.
+        """
+        self.arrays.clear.size[PAIRS] = self._n_pairs if kept else 0
 
     def update(self, q: Floats, v: Floats) -> None:
         """Computes kinematics and dynamics at (q, v) and writes them into `arrays.kin`."""
