@@ -19,9 +19,7 @@ pytestmark = pytest.mark.host
 KHZ = f"{sys.executable} -c 'from kilohertz.rt.cli.main import main; main()'"
 CORE = 1
 GOOD = f"isolcpus=managed_irq,domain,{CORE} nohz_full={CORE} rcu_nocbs={CORE} irqaffinity=0"
-ROBOT, TICKS, SLOW_MOTION = "ur5", 500, 10
-LINK_LOST = 4
-"""Exit status of a run whose link was lost."""
+ROBOT, TICKS, SLOW_MOTION = "ur5", 500, 20
 
 # Machine code for any processor: that of this one may not run on the emulated one.
 PORTABLE = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "KILOHERTZ_CACHE": str(cache_folder())}
@@ -127,10 +125,6 @@ def test_on_a_good_host_checks_are_ok_and_a_run_over_the_wire_loses_nothing(
     assert found["IRQ affinity of new devices"]["status"] == "ok"
     assert f"core affinity {CORE}" in found
 
-    if "the link was lost" in ended.stderr and ended.status == LINK_LOST:
-        pytest.xfail(
-            "on the emulated computer the link of an arm is lost 0.2 s after its start: not understood"
-        )
     assert ended.status == 0, ended.stdout + ended.stderr
     run = json.loads((ended.results / "run.json").read_text())
     assert (run["ticks"], run["overruns"], run["exit_state"]) == (TICKS, 0, "active")

@@ -29,7 +29,7 @@ from kilohertz.robots.wire.robot_port import (
 )
 from kilohertz.robots.wire.robot_side import RobotSide
 from kilohertz.robots.wire.row_messages import CommandCodec, identity
-from kilohertz.robots.wire.zmtp import COMMAND, MORE, command_body, frame, greeting, metadata
+from kilohertz.robots.wire.zmtp import COMMAND, MORE, Connection, command_body, frame, greeting, metadata
 
 PACKET_NS = 10_000
 OPENING = greeting(b"NULL", server=False) + frame(
@@ -212,6 +212,32 @@ def test_whoever_never_pauses_is_cut_off_and_named(flooded: Flooded) -> None:
     assert flooded.port.cut_off == 1
     text = f"cut off process {os.getpid()} of user {os.getuid()}: it sent without a pause"
     assert flooded.port.last_cut_off.startswith(text)
+
+
+def test_a_slow_computer_does_not_cut_off_whoever_sends_a_packet_a_period(
+    flooded: Flooded, monkeypatch: Any
+) -> None:
+    step = Connection.step
+
+    def slow_step(connection: Connection) -> int:
+        flooded.clock[0] += INTAKE_NS
+        return step(connection)
+
+    monkeypatch.setattr(Connection, "step", slow_step)
+    holder, other = flooded.connect(b"hello", b"arm"), flooded.connect(b"hello")
+    for _ in range(10):
+        flooded.period()
+    assert flooded.side.lease_holder is not None
+    # The controller is two packets behind for good.
+    holder.sendall(frame(0, b"command") * 2)
+    for _ in range(3 * GREEDY_PERIODS):
+        holder.sendall(frame(0, b"command"))
+        other.sendall(frame(0, b"heartbeat"))
+        flooded.period()
+    assert flooded.port.cut_off == 0
+    assert flooded.side.taken(b"command") >= 3 * GREEDY_PERIODS
+    assert flooded.side.taken(b"heartbeat") >= 3 * GREEDY_PERIODS - 1
+    assert is_open(holder)
 
 
 @pytest.mark.parametrize(

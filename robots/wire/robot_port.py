@@ -22,6 +22,8 @@ from kilohertz.robots.wire.zmtp import INCOMPLETE, MESSAGE, Connection, Mechanis
 MOST_CONNECTIONS = 64
 HOLDER_STEPS, PEER_STEPS, ALL_PEERS_STEPS = 32, 6, 64
 """Steps a period: of the holder of the lease, of each other peer, and of all other peers together."""
+HOLDER_LEAST_STEPS = 4
+"""Steps that the holder of the lease may take in a period on a computer however slow."""
 MOST_ACCEPTS = 8
 INTAKE_NS = 200_000
 """Time a period after which the holder of the lease, or all other peers together, have to wait [ns]."""
@@ -205,9 +207,9 @@ class RobotPort:
             That time, with this call added [ns].
         """
         start_ns = now_ns = time.monotonic_ns()
-        most, intake_ns = PEER_STEPS, INTAKE_NS
+        least, most, intake_ns = 0, PEER_STEPS, INTAKE_NS
         if connection.peer == self._side.lease_holder:
-            most, intake_ns = HOLDER_STEPS, self._holder_intake_ns
+            least, most, intake_ns = HOLDER_LEAST_STEPS, HOLDER_STEPS, self._holder_intake_ns
         first, received = connection.steps, False
         while True:
             result = connection.step()
@@ -224,7 +226,8 @@ class RobotPort:
                 answer = self._side.handle(connection.peer, connection.payload, now_ns)
                 if answer is not None:
                     connection.send(answer)
-            if connection.steps >= most or spent_ns + now_ns - start_ns >= intake_ns:
+            in_time = spent_ns + now_ns - start_ns < intake_ns or connection.steps < least
+            if connection.steps >= most or not in_time:
                 break
         self._steps -= connection.steps - first
         if connection.fault:
@@ -232,7 +235,7 @@ class RobotPort:
         elif connection.gone:
             self._close(connection)
         elif result != INCOMPLETE or connection.steps >= most:
-            connection.has_more = True
+            connection.end_early()
             self._put_off(connection)
         return spent_ns + time.monotonic_ns() - start_ns
 

@@ -10,8 +10,10 @@ Source: RFC 23/ZMTP 3.0 of the ZeroMQ project.
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
+import termios
 from typing import Protocol
 
 from kilohertz.robots.wire import messages as wire
@@ -152,7 +154,7 @@ class Connection:
         opened_ns: time at which the connection was accepted [ns].
         gone: whether the connection has ended.
         steps: steps that were taken in this period, by whoever reads the connection.
-        has_more: whether more could have been read in this period than was.
+        has_more: whether more had come in this period than was read.
         waits: whether it is not polled until the next period.
         greedy: number of periods in a row in which it was read and there was more.
     """
@@ -171,6 +173,7 @@ class Connection:
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
+        self._in_kernel = bytearray(struct.calcsize("i"))
         self._unsent = b""
         self._put(greeting(mechanism.name, server=mechanism.sealed))
 
@@ -196,6 +199,16 @@ class Connection:
             self.greedy = 0
         self.has_more = False
         self.steps = 0
+
+    def end_early(self) -> None:
+        """Notes whether anything that had come is left for the next period. Hot path.
+
+        On a slow computer one packet may use up the time of a period; its sender has paused all the same.
+        """
+        fcntl.ioctl(self._stream, termios.FIONREAD, self._in_kernel)
+        self.has_more = self._start < self._end or any(self._in_kernel)
+        if not self.has_more:
+            self.greedy = 0
 
     def receive(self) -> None:
         """Reads once what the kernel holds, as far as the buffer has room. Hot path."""
