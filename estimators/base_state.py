@@ -22,7 +22,7 @@ QUATERNION, JOINTS_Q, JOINTS_V = 3, 7, 6
 
 
 class Imu(NamedTuple):
-    """Pose of the IMU on the robot at the last tick, and its low-passed angular velocity."""
+    """Pose of the IMU on the robot at the last tick, and low-passed angular velocities."""
 
     R_BI: Array
     """(3, 3) orientation of the IMU in the base frame."""
@@ -30,6 +30,9 @@ class Imu(NamedTuple):
     """(3,) position of the IMU in the base frame [m]."""
     gyro_smooth: Array
     """(3,) low-passed gyro measurement, bias included, in the IMU frame [rad/s]."""
+    w_slow: Array
+    """(3,) low-passed angular velocity of the base in its axes [rad/s]; the base's angular acceleration is
+    proportional to the difference from the present one."""
 
 
 class RobotState(NamedTuple):

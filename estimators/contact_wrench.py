@@ -16,19 +16,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.base_state import JOINTS_V
+from kilohertz.estimators.base_state import JOINTS_V, Imu, Scratch
 from kilohertz.estimators.contact_detection import LARGEST_FORCE_N, Contacts
-from kilohertz.estimators.joint_observer import contact_forces_at, gyro_at, torques_at
+from kilohertz.estimators.inekf_layout import Filter
+from kilohertz.estimators.joint_observer import Joints, contact_forces_at, gyro_at, torques_at
 from kilohertz.estimators.leg_kinematics import KinematicTables, joint_column
+from kilohertz.estimators.so3 import rotate, rotate_back
 from kilohertz.robots.compile.kernels import struct_kernel
 
 Array = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 # Number of components of a wrench, and of its force, which comes first.
 _WRENCH, _FORCE = 6, 3
 # A measured torque that is larger, or not finite, counts as unknown [Nm].
 _LARGEST_TORQUE_NM = 1e6
+STILL_M_S = 0.5
+"""Speed of an open contact above which it can hardly have landed [m/s]; impacts stop a foot in some ms."""
 # A point contact transmits no moment: factor on the SD of the prior of a sole's moment.
 _NO_MOMENT = 1e-6
 
@@ -54,6 +59,8 @@ class WrenchProblem(NamedTuple):
     """Standard deviation of the prior on each force component of a contact [N]."""
     most_moment_Nm: float
     """Standard deviation of the prior on each moment component of a contact [Nm]."""
+    share: Array
+    """(nc,) factor on the priors of each contact, in (0, 1], see `expect_less_of_moving`."""
     sensed: bool
     """Whether the robot measures joint torques; if not, those in the sensor row are ignored."""
 
@@ -97,7 +104,7 @@ def start_from_priors(problem: WrenchProblem) -> None:
             A[i, j] = 0.0
         A[n, i] = 0.0
         c, k = i // _WRENCH, i % _WRENCH
-        prior = problem.most_force_N if k < _FORCE else problem.most_moment_Nm
+        prior = problem.share[c] * (problem.most_force_N if k < _FORCE else problem.most_moment_Nm)
         if k >= problem.size[c]:
             prior = _NO_MOMENT * problem.most_moment_Nm
         A[i, i] = 1.0 / (prior * prior)
@@ -232,6 +239,54 @@ def solve_in_place(A: Array, wrench: Array) -> None:
             s -= A[k, i] * A[n, k]
         A[n, i] = s / A[i, i]
         wrench[i // _WRENCH, i % _WRENCH] = A[n, i]
+
+
+@struct_kernel
+def expect_less_of_moving(
+    contact: BoolArray,
+    joints: Joints,
+    imu: Imu,
+    ekf: Filter,
+    tables: KinematicTables,
+    contacts: Contacts,
+    problem: WrenchProblem,
+    scratch: Scratch,
+) -> None:
+    """Narrows the priors of the wrenches of open contacts that move fast.
+
+    When a robot that was pushed throws its legs, errors of the accelerations are as large as a contact force,
+    and a swinging foot would seem to carry the robot. A foot that has landed stands still.
+
+    Args:
+        contact: (nc,) whether each contact was closed in the last sample.
+        joints: joint velocities from the joint observer.
+        imu: pose of the IMU in the base frame.
+        ekf: the filter after the last sample.
+        tables: kinematic tables whose first frames are the contacts.
+        contacts: poses of the contacts in the base frame.
+        problem: `share` is written.
+        scratch: angular velocity of the base; `lever`, `omega` and `column` are written.
+    """
+    v, v_IMU, w, p_BI = scratch.omega, scratch.lever, scratch.w_B, imu.p_BI
+    rotate_back(ekf.R_WI, ekf.v_WI, v_IMU)
+    rotate(imu.R_BI, v_IMU, v_IMU)
+    for c in range(len(contact)):
+        problem.share[c] = 1.0
+        if contact[c]:
+            continue
+        p, column = contacts.p_BF[c], scratch.column
+        x, y, z = p[0] - p_BI[0], p[1] - p_BI[1], p[2] - p_BI[2]
+        v[0] = v_IMU[0] + w[1] * z - w[2] * y
+        v[1] = v_IMU[1] + w[2] * x - w[0] * z
+        v[2] = v_IMU[2] + w[0] * y - w[1] * x
+        for j in range(len(joints.v)):
+            if tables.frame_support[c, j] != 0:
+                joint_column(tables.joint_address[j], tables.joint_axis[j], p, column)
+                for i in range(3):
+                    v[i] += column[i] * joints.v[j]
+        speed2 = v[0] * v[0] + v[1] * v[1] + v[2] * v[2]
+        if speed2 > STILL_M_S * STILL_M_S:
+            problem.share[c] = STILL_M_S * STILL_M_S / speed2
 
 
 @struct_kernel

@@ -15,7 +15,7 @@ from kilohertz.estimators.alignment import level_rotation, upward
 from kilohertz.estimators.base_state import JOINTS_Q, QUATERNION, new_scratch, write_state
 from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.contact_detection import detect_contacts
-from kilohertz.estimators.contact_wrench import weigh_contacts
+from kilohertz.estimators.contact_wrench import expect_less_of_moving, weigh_contacts
 from kilohertz.estimators.divergence import doubt_filter
 from kilohertz.estimators.floating_base_tick import REFUSED, USED
 from kilohertz.estimators.gyro_watch import watch_gyro
@@ -51,6 +51,7 @@ LEVEL_SPIN_M_S = 0.02
 
 _AFTER_KINEMATICS = (
     tick.place_contacts,
+    expect_less_of_moving,
     weigh_contacts,
     detect_contacts,
     find_pressure,
@@ -241,6 +242,7 @@ class FloatingBaseEstimator:
         for array in self._odometry:
             array[:] = 0
         self._imu.gyro_smooth[:] = sensors.gyro
+        self._imu.w_slow[:] = 0.0
         self._scratch.last_row[:] = sensors.data[joint_observer.ROW_Q :]
         contacts.timer_s[:] = 0.0
         # The contacts count as closed for long, so that none has its landing noise after the reset.

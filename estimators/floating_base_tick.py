@@ -1,9 +1,9 @@
 """The compiled tick of the floating-base estimator, in two halves before and after pinocchio's kinematics.
 
 `before_kinematics` refuses bad samples, runs the joint observer and prepares the arguments of pinocchio. The
-stages of the second half are, in order: `place_contacts`, `weigh_contacts`, `detect_contacts`,
-`find_pressure`, `trust_contacts`, `pivot_soles`, `set_pose_noise`, `run_filter`, `use_outside_pose`,
-`adapt_pose_noise`, `watch_imu`, `watch_gyro`, `doubt_filter` and `write_state`.
+stages of the second half are, in order: `place_contacts`, `expect_less_of_moving`, `weigh_contacts`,
+`detect_contacts`, `find_pressure`, `trust_contacts`, `pivot_soles`, `set_pose_noise`, `run_filter`,
+`use_outside_pose`, `adapt_pose_noise`, `watch_imu`, `watch_gyro`, `doubt_filter` and `write_state`.
 The name of each parameter of a stage is that of a struct of the estimator, or of an argument of each call.
 """
 
@@ -53,6 +53,8 @@ BoolArray = NDArray[np.bool_]
 REFUSED, USED, REPEATED = range(3)
 """Results of `before_kinematics`: a sample that is not plausible, one that is used, and one that holds the
 same measurements as the last one, because the sensors are slower than the loop."""
+ANGULAR_ACCELERATION_S = 0.006
+"""Time constant of the base's angular acceleration [s]: noise of 0.01 rad/s becomes 1.7 rad/s^2."""
 LONGEST_REPEAT_S = 0.2
 """Time after which a repeated sample is used all the same [s]."""
 
@@ -116,7 +118,7 @@ def before_kinematics(
         settings: noises and thresholds of the tick.
         ekf: the filter after the last sample.
         joints: the joint observer, written.
-        imu: pose of the IMU at the last tick; the low-passed gyro is written.
+        imu: pose of the IMU at the last tick; the low-passed angular velocities are written.
         tables: kinematic tables whose last frame is the IMU frame.
         dynamics: arguments of pinocchio, written.
         scratch: written.
@@ -147,9 +149,16 @@ def before_kinematics(
     rotate(imu.R_BI, omega, vdot_B[0:3])
     cross(w, imu.p_BI, lever)
     cross(w, lever, lever)
+    share = 1.0 - math.exp(-dt / ANGULAR_ACCELERATION_S)
+    for i in range(3):
+        # The low-passed velocity of a body that accelerates steadily is late by dt / share.
+        off = share * (w[i] - imu.w_slow[i])
+        imu.w_slow[i] += off
+        vdot_B[3 + i] = off / dt
+        vdot_B[i] -= lever[i]
+    cross(vdot_B[3:6], imu.p_BI, lever)
     for i in range(3):
         vdot_B[i] -= lever[i]
-        vdot_B[3 + i] = 0.0
         v_B[i] = 0.0
         v_B[3 + i] = w[i]
     vdot_B[2] -= ekf.gravity_m_s2

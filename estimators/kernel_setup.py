@@ -89,6 +89,7 @@ def wrench_problem(
         force_deviation_N=float(config.contact.wrench_noise_fraction * weight_N),
         moment_deviation_Nm=float(config.contact.wrench_noise_fraction * weight_N * MOMENT_ARM_M),
         most_force_N=float(2.0 * weight_N),
+        share=np.ones(nc),
         sensed=robot.description.torque_sensing,
         most_moment_Nm=float(2.0 * weight_N * max(*reach, 1e-3) if reach else 1.0),
     )
@@ -163,7 +164,7 @@ def new_joints(config: JointObserverGains, na: int) -> Joints:
 
 def new_imu() -> Imu:
     """Builds an IMU at rest at the origin of the base."""
-    return Imu(R_BI=np.eye(3), p_BI=np.zeros(3), gyro_smooth=np.zeros(3))
+    return Imu(R_BI=np.eye(3), p_BI=np.zeros(3), gyro_smooth=np.zeros(3), w_slow=np.zeros(3))
 
 
 def stands_on_points(robot: RobotModel) -> bool:

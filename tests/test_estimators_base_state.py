@@ -45,6 +45,7 @@ def test_base_state_is_the_one_that_moves_the_imu_so(name, seed):
         R_BI=np.ascontiguousarray(X_BI.rotation),
         p_BI=X_BI.translation.copy(),
         gyro_smooth=X_WI.rotation.T @ V.angular + bias,
+        w_slow=np.zeros(3),
     )
     odometry, q_O = new_odometry(2), -q_found
     odometry.origin_W[:], odometry.origin_O[:], odometry.yaw[:] = 1.0, 2.0, 0.5

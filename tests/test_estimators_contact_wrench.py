@@ -6,7 +6,16 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from kilohertz.estimators.contact_wrench import WrenchProblem, contact_wrenches
+from kilohertz.estimators.base_state import Imu, new_scratch
+from kilohertz.estimators.config import EstimatorGains, JointObserverGains
+from kilohertz.estimators.contact_wrench import (
+    STILL_M_S,
+    WrenchProblem,
+    contact_wrenches,
+    expect_less_of_moving,
+)
+from kilohertz.estimators.inekf import InvariantEkf
+from kilohertz.estimators.kernel_setup import new_contacts, new_joints, wrench_problem
 from kilohertz.estimators.leg_kinematics import KinematicTables
 from kilohertz.robots.model.robot_model import RobotModel
 
@@ -35,7 +44,7 @@ class Pose:
         self.required[:6] = push[:6]
         self.size = np.array([3 if len(c.corners_F) == 1 else 6 for c in robot.contacts])
 
-    def solve(self, torque_sd, deviations, tau=None):
+    def solve(self, torque_sd, deviations, tau=None, share=None):
         nc = len(self.p_BF)
         wrench = np.full((nc, 6), np.nan)
         problem = WrenchProblem(
@@ -48,6 +57,7 @@ class Pose:
             moment_deviation_Nm=deviations[1],
             most_force_N=deviations[2],
             most_moment_Nm=deviations[3],
+            share=np.ones(nc) if share is None else np.array(share),
             sensed=True,
         )
         tau = self.tau if tau is None else tau
@@ -92,6 +102,53 @@ def test_the_total_weight_is_right_even_with_uninformative_torques():
     w = wrenches(7)
     _, found = Pose("g1", 7, w).solve(1e6, (1.0, 1.0, 1e4, 1e4))
     np.testing.assert_allclose(found[:, :3].sum(axis=0), w[:, :3].sum(axis=0), rtol=1e-2)
+
+
+def test_an_error_of_the_accelerations_does_not_load_a_foot_that_moves_fast():
+    w = wrenches(9)
+    w[1] = 0.0
+    pose = Pose("g1", 9, w)
+    # A swinging leg of which 100 rad/s^2 about the hip are not known.
+    unknown = np.zeros(pose.robot.nv)
+    unknown[6:][pose.tables.frame_support[1] == 1] = 100.0
+    pin.crba(pose.robot.pin_model, pose.data, pin.neutral(pose.robot.pin_model))
+    M = np.triu(pose.data.M) + np.triu(pose.data.M, 1).T
+    tau = pose.tau + (M @ unknown)[6:]
+    usual, narrow = (pose.solve(10.0, (33.0, 3.3, 650.0, 80.0), tau, s)[1] for s in ((1, 1), (1, 0.01)))
+    assert np.abs(usual[1, :3]).max() > 100.0
+    assert np.abs(narrow[1, :3]).max() < 35.0
+    off = np.linalg.norm(narrow[0, :3] - w[0, :3])
+    assert off < 0.5 * np.linalg.norm(usual[0, :3] - w[0, :3])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_prior_of_an_open_contact_follows_the_speed_of_its_foot(seed):
+    rng = np.random.default_rng(seed)
+    robot = RobotModel.load("g1")
+    model, data = robot.pin_model, robot.pin_model.createData()
+    q, v = np.array(robot.q_nominal), 3.0 * rng.normal(size=model.nv)
+    pin.forwardKinematics(model, data, q, v)
+    pin.updateFramePlacements(model, data)
+    feet, X_WI = [c.frame_id for c in robot.contacts], data.oMf[robot.imu_frame_id]
+    speed = [np.linalg.norm(pin.getFrameVelocity(model, data, f, pin.LOCAL).linear) for f in feet]
+    ekf = InvariantEkf(2)
+    ekf.R_WI[:] = X_WI.rotation
+    ekf.v_WI[:] = pin.getFrameVelocity(model, data, robot.imu_frame_id, pin.LOCAL_WORLD_ALIGNED).linear
+    pin.computeJointJacobians(model, data, np.r_[pin.neutral(model)[:7], q[7:]])
+    pin.updateFramePlacements(model, data)
+    X_BI = data.oMf[robot.imu_frame_id]
+    imu = Imu(np.ascontiguousarray(X_BI.rotation), X_BI.translation.copy(), np.zeros(3), np.zeros(3))
+    contacts, joints = new_contacts(robot, EstimatorGains()), new_joints(JointObserverGains(), robot.na)
+    contacts.p_BF[:], joints.v[:] = [data.oMf[f].translation for f in feet], v[6:]
+    problem = wrench_problem(robot, EstimatorGains(), 330.0, 1.0, np.zeros(robot.nv))
+    scratch = new_scratch()
+    scratch.w_B[:] = v[3:6]
+    tables = KinematicTables.of(robot, data, [*feet, robot.imu_frame_id])
+    expect_less_of_moving(
+        np.array([False, True]), joints, imu, ekf.arrays, tables, contacts, problem, scratch
+    )
+    assert speed[0] > STILL_M_S
+    np.testing.assert_allclose(problem.share, [(STILL_M_S / speed[0]) ** 2, 1.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

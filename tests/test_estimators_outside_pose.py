@@ -34,7 +34,7 @@ class Measured:
         self.ekf = InvariantEkf(2, gravity=G)
         self.doubt()
         self.ekf.R_WI[:], self.ekf.p_WI[:] = pin.rpy.rpyToMatrix(0.02, -0.03, 0.4), (0.1, 0.2, 0.8)
-        self.imu = Imu(R_BI=np.eye(3), p_BI=np.zeros(3), gyro_smooth=np.zeros(3))
+        self.imu = Imu(R_BI=np.eye(3), p_BI=np.zeros(3), gyro_smooth=np.zeros(3), w_slow=np.zeros(3))
         self.row = OutsideRow()
         self.state = new_outside_poses(
             self.row, len(self.ekf.P), position_sd_m=SD_M, rotation_sd_rad=SD_RAD, delay_s=delay_s, gate=25.0
