@@ -147,6 +147,8 @@ class Brain:
         # A floating base may be measured from outside; such a pose is ignored if it contradicts the estimate.
         self._ignored = getattr(estimator, "outside_ignored", None)
         self._ignored_told = 0
+        # The estimator of an arm knows the accelerations that were commanded, unless it tells the truth.
+        self._sent = getattr(estimator, "sent", None)
         self._stamps = SamplePeriod(dt_s)
         self._hold_q, self._tau_before = np.zeros((2, robot.na))
         self._faded = 0.0
@@ -453,6 +455,8 @@ class Brain:
         elif self._arm is not None:
             followed = output.rung < GRAVITY and output.state != DAMPED
             self._arm.disturbance.sent(output.tau, followed)
+            if self._sent is not None:
+                self._sent(self.body.solution.vdot, followed and output.rung <= SOFTENED)
             output.payload_kg = self._arm.payload_kg
 
     def _without_friction(self) -> Vector:

@@ -274,7 +274,8 @@ def explain(dt_s: float, observer: Observer, friction: ArmFriction) -> None:
 @kernel
 def compensate(dt_s: float, k: Kin, vdot: Floats, observer: Observer, friction: ArmFriction) -> None:
     """Writes the compensation of this tick, within its bound, and subtracts it from `Kin.h`."""
-    lead = observer.gains[TORQUE_DELAY_S] + 0.5e-3
+    # A torque that is held for a period acts half of it later on average.
+    lead = observer.gains[TORQUE_DELAY_S] + 0.5 * dt_s
     width = friction.settings[1]
     settle = dt_s / (dt_s + min(_SOFT_MEAN_S, friction.age_s[0]))
     for j in range(len(vdot)):

@@ -99,6 +99,13 @@ class ArmGains(Config):
         description="age of a measured joint velocity relative to the position of the same sample: half a "
         "period if it is the difference of two positions [s]",
     )
+    surprise_rad_s2: float = Field(
+        default=0.6,
+        gt=0,
+        le=1e4,
+        description="SD of the differences between actual and commanded joint accelerations, as long as the "
+        "arm moves as commanded; a larger value gives more noise [rad/s^2]",
+    )
     learn_friction: bool = Field(
         default=True,
         description="whether the friction of each joint is learnt and fed forward, which matters where a "

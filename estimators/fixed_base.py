@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kilohertz.estimators import joint_observer, kernel_setup
 from kilohertz.estimators.config import EstimatorGains, JointObserverGains
+from kilohertz.estimators.driven_joints import command_joints, new_drive, reset_drive, take_sample
 from kilohertz.estimators.pose_noise import SAMPLE_S
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.robot_model import RobotModel
@@ -50,18 +51,17 @@ class FixedBaseEstimator:
         self.refused = 0
         self._joints = kernel_setup.new_joints(_joint_noises(robot, self.config), robot.na)
         self._joints.q[:] = robot.q_nominal
+        self._drive = new_drive(self.config.arm, self.config.joints.accel_rad_s2, robot.na)
         self._pending_s = 0.0
+        self._commanded = robot.servo is None
         self.q: Array = self._joints.q
         self.q_O = self.q
         self.v: Array = self._joints.v
         self._observe = bind(
-            "joint_observer",
-            [joint_observer.take_sample],
+            "driven_joints",
+            [take_sample],
             call={"row": "f8[::1]", "dt": "f8"},
-            structs={
-                "joints": self._joints,
-                "speed": joint_observer.MeanSpeed(float(self.config.arm.velocity_age_s), np.zeros(robot.na)),
-            },
+            structs={"joints": self._joints, "drive": self._drive},
             returns="b1",
         )
 
@@ -77,6 +77,7 @@ class FixedBaseEstimator:
         if not np.isfinite(sensors.q).all():
             raise ValueError("a robot at rest measures finite joint positions: check its encoders")
         joint_observer.reset_joints(self._joints, sensors.q)
+        reset_drive(self._drive)
         self._pending_s = 0.0
 
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
@@ -96,12 +97,30 @@ class FixedBaseEstimator:
             self._pending_s = dt
             self.refused += 1
 
+    def sent(self, vdot: Array, followed: bool) -> None:
+        """Records the accelerations that were commanded in this tick.
+
+        The estimate knows nothing of commands if this is never called.
+
+        Args:
+            vdot: (nv,) commanded joint accelerations [rad/s^2].
+            followed: whether the drives get the torques of these accelerations.
+        """
+        if self._commanded:
+            command_joints(self._drive, vdot, followed)
+
 
 def _joint_noises(robot: RobotModel, config: EstimatorGains) -> JointObserverGains:
-    """Returns the noises of the joint observer; the encoder's is at least that of the steps of a servo."""
+    """Returns the noises of the joint observer of this robot.
+
+    The accelerations that it has to find are those that differ from the commanded ones; servos move as they
+    like, and the noise of their encoders is at least that of their steps.
+    """
     joints = config.joints
     if robot.servo is None:
-        return joints
+        return joints.model_copy(
+            update={"accel_rad_s2": min(joints.accel_rad_s2, config.arm.surprise_rad_s2)}
+        )
     # Standard deviation of an error that is distributed evenly over a step.
     step_noise_rad = robot.servo.step_rad / math.sqrt(12.0)
     return joints.model_copy(update={"encoder_noise_rad": max(joints.encoder_noise_rad, step_noise_rad)})

@@ -50,20 +50,6 @@ class Joints(NamedTuple):
     """Correlation time of the joint accelerations [s]."""
 
 
-class MeanSpeed(NamedTuple):
-    """Measured velocities that are older than the measured positions of the same sample.
-
-    A velocity that comes from the difference of two positions is that of half a period ago. Without a
-    correction, the estimate of an accelerating joint is late by this age, and a hand on a circle is off by
-    the centripetal acceleration times age times damping over stiffness.
-    """
-
-    age_s: float
-    """Age of the measured velocities relative to the positions [s]."""
-    v: Array
-    """(na,) scratch: measured velocities, advanced by the age [rad/s]."""
-
-
 @struct_kernel
 def velocities_at(na: int) -> int:
     """Returns the start index of the joint velocities in a sensor row of na joints."""
@@ -205,29 +191,6 @@ def believable_joints(q: Array, v: Array) -> bool:
         # NaN makes every comparison false.
         good = good and abs(q[j]) <= _FARTHEST_RAD and abs(v[j]) <= _FASTEST_RAD_S
     return good
-
-
-@struct_kernel
-def take_sample(row: Array, dt: float, joints: Joints, speed: MeanSpeed) -> bool:
-    """Updates the observer with a sensor row.
-
-    Args:
-        row: data of the sensor row.
-        dt: time since the last sample [s].
-        joints: the observer, written.
-        speed: age of the measured velocities, and memory.
-
-    Returns:
-        False if the joint measurements or dt are not plausible; then nothing was changed.
-    """
-    na = len(joints.q)
-    q, v = row[ROW_Q : ROW_Q + na], row[velocities_at(na) : torques_at(na)]
-    if not (believable_joints(q, v) and dt > 0.0):
-        return False
-    for j in range(na):
-        speed.v[j] = v[j] + speed.age_s * joints.vdot[j]
-    observe_joints(joints, q, speed.v, dt)
-    return True
 
 
 def steady_deviation(joints: Joints, dt: float) -> Array:
