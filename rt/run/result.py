@@ -33,6 +33,7 @@ from kilohertz.rt.loop.outcome import (
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
 from kilohertz.rt.run.against_estimate import against_estimate
+from kilohertz.rt.run.energy import energy_figures
 from kilohertz.rt.run.gains_sets import gains_sets
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.torque_shape import TorqueShape
@@ -196,6 +197,7 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         "estimation": summary.estimation_figures(trace, robot.floating),
         "tracking": summary.tracking_figures(trace, robot, run.scenario),
         "torque": summary.torque_figures(trace, robot.joint_names),
+        "energy": energy_figures(trace, robot, run.scenario),
         "payload": summary.payload_figures(run.brain.output),
         "hand_wrench": summary.hand_wrench_figures(run.brain.output, robot.hand_names),
         "events": events,

@@ -141,14 +141,14 @@ def _scaled(value: float | None, factor: float, unit: str) -> str:
 
 
 def figures_table(summary: Mapping[str, Any]) -> Table:
-    """Returns a table of tracking, estimation, solver, torque and payload, with their names in the JSON."""
+    """Returns a table of tracking, estimation, solver, torque, energy and payload, with their names in the JSON."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("key in --json", style="dim", no_wrap=True)
-    for section in ("tracking", "estimation", "qp", "torque", "payload"):
+    for section in ("tracking", "estimation", "qp", "torque", "energy", "payload"):
         for name, value in summary[section].items():
-            if value is None or value == {}:
+            if value is None or value == {} or name not in _LABELS:
                 continue
             entries = value.items() if isinstance(value, dict) else [("", value)]
             for part, figure in entries:
@@ -177,6 +177,9 @@ _LABELS = {
     "worst_cone_violation_N": "friction cone violation, max",
     "peak_fraction": "largest ratio of torque to limit",
     "saturated_joints": "joints saturated in over 1 % of ticks",
+    "mechanical_J": "mechanical work of the motors",
+    "electrical_J": "electrical energy of the motors",
+    "cost_of_transport": "energy of walking over weight and distance",
     "mass_kg": "estimated payload mass at the end",
     "p_BP_m": "estimated payload position in the base frame, x y z",
 }
@@ -187,6 +190,7 @@ _UNITS = {
     "_rad_s": " rad/s",
     "_deg": " deg",
     "_Nm": " Nm",
+    "_J": " J",
     "_N": " N",
     "_m": " m",
     "_kg": " kg",
