@@ -53,5 +53,6 @@ def test_energy_never_falls_and_the_electrical_is_never_below_the_mechanical(sam
     meter, before = EnergyMeter(np.array([0.5, 0.25])), 0.0
     for i, (a, b, c, d) in enumerate(samples):
         meter.add(0.01 * i, np.array([a, b]), np.array([c, d]))
-        assert meter.mechanical_J >= before and meter.electrical_J >= meter.mechanical_J
+        assert meter.mechanical_J >= before
+        assert meter.electrical_J >= meter.mechanical_J
         before = meter.mechanical_J

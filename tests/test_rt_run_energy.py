@@ -70,7 +70,8 @@ def test_without_motor_constants_there_is_only_mechanical_work():
     robot = toy_robot()
     robot.description.copper_loss_W_Nm2 = {"hip_joint": 0.5}
     figures = walked(robot=robot)
-    assert figures["electrical_J"] is None and figures["cost_of_transport"] is None
+    assert figures["electrical_J"] is None
+    assert figures["cost_of_transport"] is None
     assert figures["mechanical_J"] == 0.0
 
 

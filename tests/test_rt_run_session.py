@@ -18,8 +18,8 @@ pytestmark = pytest.mark.closed_loop
 CONTRACT = {
     "": [
         "robot", "scenario", "seed", "duration_s", "ticks", "fell", "fell_at_s", "exit_state",
-        "measured_against", "notes", "overruns", "latency_us", "qp", "estimation", "tracking", "torque", "energy",
-        "payload", "hand_wrench", "events", "provenance", "gains_sets",
+        "measured_against", "notes", "overruns", "latency_us", "qp", "estimation", "tracking", "torque",
+        "energy", "payload", "hand_wrench", "events", "provenance", "gains_sets",
     ],
     "latency_us": ["tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake"],
     "qp": [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 LONGEST_S = 0.1
-"""Longest time between two samples over which a power is taken to be constant; a longer gap counts as this."""
+"""Longest time between two samples over which a power is taken as constant; a longer gap counts as this."""
 
 
 class EnergyMeter:

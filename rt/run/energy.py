@@ -65,5 +65,3 @@ def _walks(scenario: Scenario) -> list[tuple[float, float]]:
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-

@@ -36,6 +36,8 @@ from kilohertz.rt.run.against_estimate import against_estimate
 from kilohertz.rt.run.energy import energy_figures
 from kilohertz.rt.run.gains_sets import gains_sets
 from kilohertz.rt.run.plan import RunPlan
+from kilohertz.rt.run.shadow import shadow_figures
+from kilohertz.rt.run.shadow_robot import ShadowRobot
 from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -124,6 +126,9 @@ def conclude(
     events = sorted(events, key=lambda event: float(event["t_s"]))
     failed = run.watcher_died or run.agent_died or (recording is not None and recording.died)
     exit_code = _exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario)
+    if isinstance(link, ShadowRobot) and exit_code == EXIT_SAFETY_STOP:
+        # Whatever a controller that only watches decides, nothing happens to the robot.
+        exit_code = EXIT_DONE
     return SessionResult(
         plan=run.plan,
         robot=run.robot,
@@ -205,7 +210,16 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         **({"gains": run.live.figures()} if run.live is not None else {}),
         "gains_sets": _gains_sets(run, trace),
         **({"link": link} if link is not None else {}),
+        **_shadow(run, trace, loop),
     }
+
+
+def _shadow(run: RunParts, trace: Trace, loop: LoopResult) -> dict[str, Any]:
+    link = run.link
+    if not isinstance(link, ShadowRobot):
+        return {}
+    latency = latency_us(loop.latency) if run.plan.paced else None
+    return {"shadow": shadow_figures(link.comparison, trace, run.robot, latency, link.missed)}
 
 
 def _gains_sets(run: RunParts, trace: Trace) -> list[dict[str, Any]]:

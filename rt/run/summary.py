@@ -255,9 +255,7 @@ def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
     return {
         "peak_fraction": _number(float(trace.peak_torque_fraction[known].max())),
         "saturated_joints": [joint_names[i] for i in np.flatnonzero(share > SATURATED_SHARE).tolist()],
-        "peak_fraction_by_joint": dict(
-            zip(joint_names, _numbers(trace.peak_torque_fraction), strict=True)
-        ),
+        "peak_fraction_by_joint": dict(zip(joint_names, _numbers(trace.peak_torque_fraction), strict=True)),
     }
 
 
