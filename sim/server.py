@@ -80,6 +80,7 @@ class SimulatedServer:
         )
         self.endpoint = endpoint
         self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
+        self.side.send = self._port.send
         self._sensors = robot.new_sensor_row()
         self._commands = [robot.new_command_row() for _ in range(SLOTS)]
         self._due = [-1] * SLOTS
@@ -233,8 +234,9 @@ class SimulatedServer:
         side.forget_silent(now_ns)
         state = side.state(self._sensors, now_ns)
         self._tick_of_state[side.state_seq % SLOTS] = self._tick
-        for name, peer in side.peers.items():
-            if peer.wants_truth:
+        # No other peer may delay the state of the controller that commands the robot.
+        for name in sorted(side.peers, key=lambda name: name != side.lease_holder):
+            if side.peers[name].wants_truth:
                 self._port.send(name, truth)
             self._port.send(name, state)
 

@@ -27,6 +27,7 @@ MESSAGES = {
     "command": (1, 2, 3, 4000, *[BLOCK] * 5),
     "truth": (1, BLOCK),
     "event": (0.5, "push", "from the left"),
+    "watched": (2, 450.5, *[BLOCK] * 5),
 }
 
 plain = st.recursive(

@@ -134,7 +134,7 @@ def test_an_arm_without_a_true_state_is_plotted_and_filmed(served, tmp_path):
     assert (plots / "torques.png").exists()
     assert (plots / "run.gif").exists()
     torque = json.loads((tmp_path / "run.json").read_text())["torque"]
-    assert torque == {"peak_fraction": None, "saturated_joints": None}
+    assert torque == {"peak_fraction": None, "saturated_joints": None, "peak_fraction_by_joint": {}}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ CONTRACT = {
     "": [
         "robot", "scenario", "seed", "duration_s", "ticks", "fell", "fell_at_s", "exit_state",
         "measured_against", "notes", "overruns", "latency_us", "qp", "estimation", "tracking", "torque",
-        "payload", "hand_wrench", "events", "provenance", "gains_sets",
+        "energy", "payload", "hand_wrench", "events", "provenance", "gains_sets",
     ],
     "latency_us": ["tick", "read", "estimate", "kinematics", "assemble", "solve", "guard", "write", "wake"],
     "qp": [
@@ -28,7 +28,8 @@ CONTRACT = {
     ],
     "estimation": ["velocity_rms_m_s", "tilt_rms_deg", "position_drift_m"],
     "tracking": ["com_rms_m", "hand_rms_m", "hand_max_m", "mean_velocity_m_s", "yaw_rate_rad_s"],
-    "torque": ["peak_fraction", "saturated_joints"],
+    "torque": ["peak_fraction", "saturated_joints", "peak_fraction_by_joint"],
+    "energy": ["mechanical_J", "electrical_J", "cost_of_transport"],
     "payload": ["mass_kg", "p_BP_m"],
     "provenance": ["config_sha256", "model_sha256", "version", "kernel"],
 }  # fmt: skip

@@ -75,7 +75,7 @@ def test_ticks_that_the_controller_did_not_drive_do_not_count_as_tracking():
 
 
 def test_hand_error_of_a_fixed_base_is_in_the_world_and_counts_only_while_asked():
-    robot = toy_robot(floating=False, nq=2, nv=2)
+    robot = toy_robot(floating=False, nq=2, nv=2, n_base=0)
 
     def change(t_s, output, estimator, truth):
         estimator.q, estimator.v, truth.q, truth.v = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
@@ -167,7 +167,11 @@ def test_a_joint_is_saturated_when_at_its_limit_in_more_than_one_tick_of_a_hundr
         truth.tau[1] = -19.99 if t_s < 2 else 5.0  # 2 of 100
 
     figures = summary.torque_figures(trace_of(np.arange(100.0), change), ["hip_joint", "knee_joint"])
-    assert figures == {"peak_fraction": pytest.approx(1.0), "saturated_joints": ["knee_joint"]}
+    assert figures == {
+        "peak_fraction": pytest.approx(1.0),
+        "saturated_joints": ["knee_joint"],
+        "peak_fraction_by_joint": {"hip_joint": pytest.approx(1.0), "knee_joint": pytest.approx(0.9995)},
+    }
 
 
 def test_every_rung_of_the_ladder_is_counted_once():

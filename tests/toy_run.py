@@ -20,6 +20,7 @@ def toy_robot(**changes):
         nq=NQ,
         nq_base=7,
         nv=NV,
+        n_base=6,
         na=NA,
         floating=True,
         mass_kg=40.0,
@@ -28,6 +29,7 @@ def toy_robot(**changes):
         contacts=(toy_contact("left_foot"), toy_contact("right_foot")),
         hand_names=("hand",),
         torque_limit_Nm=np.array([10.0, 20.0]),
+        description=SimpleNamespace(copper_loss_W_Nm2={"hip_joint": 0.5, "knee_joint": 0.25}),
     )
     return SimpleNamespace(**(robot | changes))
 
@@ -58,6 +60,7 @@ def toy_tick(t_s=0.0, state="active", rung=0, iterations=25, tau=(0.0, 0.0), res
         contact=np.ones(NC, dtype=bool),
     )
     truth = SimpleNamespace(
+        known=True,
         t_s=t_s,
         q=np.r_[np.zeros(6), 1.0, 0.0, 0.0],
         v=np.zeros(NV),

@@ -225,6 +225,8 @@ class RobotDescription(Config):
         armature_kgm2: reflected rotor inertia; one number, or a value per joint.
         joint_friction_Nm: dry friction of the real joints, where known.
         joint_damping_Nms: viscous friction of the real joints, where known.
+        copper_loss_W_Nm2: loss in the windings of the joints' motors over the squared torque of the joint,
+            R / (N Kt)^2, for the energy figures of a run; one number, or a value per joint.
         torque_sensing: whether the robot measures joint torques; if not, those it sends are ignored.
         drives: "torque" if the drives apply torques, "position" if they are servos that take positions only.
         servo: gains and resolution of the servos; required for `drives: position`, not allowed otherwise.
@@ -253,6 +255,7 @@ class RobotDescription(Config):
     armature_kgm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_friction_Nm: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_damping_Nms: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
+    copper_loss_W_Nm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     torque_sensing: bool = True
     drives: Literal["torque", "position"] = "torque"
     servo: ServoDescription | None = None
@@ -272,6 +275,7 @@ def content_of(description: RobotDescription) -> dict[str, Any]:
         "acceleration_limit_rad_s2",
         "jerk_limit_rad_s3",
         "collision",
+        "copper_loss_W_Nm2",
     )
     added = {key for key in later if not getattr(description, key)}
     if description.drives == "torque":

@@ -221,6 +221,7 @@ class _Build:
         friction_free = np.zeros(len(self.joint_names))
         self._per_joint("joint_friction_Nm", friction_free)
         joint_damping = self._per_joint("joint_damping_Nms", friction_free)
+        self._per_joint("copper_loss_W_Nm2", friction_free)
         self._refuse(servo_problems(description.servo, self.joint_names))
         q_nominal = np.r_[pin.neutral(model)[:nq_base], self._posture(lower, upper)]
         fold = self._fold(q_nominal[nq_base:], lower, upper)

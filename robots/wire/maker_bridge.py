@@ -98,6 +98,7 @@ class ArmBridge:
         cycle_s = arm.periods * PERIOD_S
         self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem, cycle_s=cycle_s)
         self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
+        self.side.send = self._port.send
 
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()

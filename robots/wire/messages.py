@@ -139,6 +139,8 @@ _FIELDS: dict[str, tuple[Check, ...]] = {
     "truth": (_is_number, _is_block),
     # t_robot_s, kind, text
     "event": (_is_real, _is_name, _is_text),
+    # state_seq, round trip [us], q_des, v_des, kp, kd, tau_ff
+    "watched": (_is_number, _is_real, *(_is_block,) * 5),
 }
 KINDS = tuple(_FIELDS)
 STATE_FIELDS = (

@@ -32,11 +32,13 @@ SILENT_PEER_NS = 2_000_000_000
 STATES_REMEMBERED = 64
 ROUND_TRIPS_KEPT = 100_000
 TRIP_PERCENTILES = (50.0, 99.0, 99.9)
-TRUTH = "truth"
+TRUTH, WATCH = "truth", "watch"
+MOST_WATCHERS = 2
 STOPPED = "stopped"
 
 TakeCommand = Callable[[CommandRow, int], None]
 TestSelf = Callable[[], str | None]
+Send = Callable[[bytes, bytes], None]
 
 
 @dataclass
@@ -47,11 +49,13 @@ class Peer:
         name: name that the controller gave in its `hello`.
         wants_truth: whether the controller is sent the true state of a simulated robot.
         heard_ns: monotonic time of its last packet [ns].
+        watches: whether the controller only watches: it gets no lease, and a copy of each accepted command.
     """
 
     name: str
     wants_truth: bool
     heard_ns: int
+    watches: bool = False
 
 
 @dataclass
@@ -97,6 +101,7 @@ class RobotSide:
         silent_ticks: periods since the last accepted command.
         peers: controllers whose handshake has succeeded, by routing id.
         reason: why the mode last changed to standby or damping; empty while armed or active.
+        send: sends a payload to a peer by its routing id; needed for copies of commands, to those that watch.
         reason_kind: `STOPPED` if a controller commanded the stop, else `damping`.
     """
 
@@ -124,6 +129,7 @@ class RobotSide:
         self.reason = ""
         self.reason_kind = ""
         self.peers: dict[bytes, Peer] = {}
+        self.send: Send | None = None
         self._identity = identity
         self._take = take
         self._test_self = test_self
@@ -227,28 +233,45 @@ class RobotSide:
         self._fresh = True
         self.mode = wire.ACTIVE
         counts.accepted += 1
-        self._trip_us[self._trips % ROUND_TRIPS_KEPT] = (now_ns - self._sent_ns[slot]) * 1e-3
+        trip_us = (now_ns - self._sent_ns[slot]) * 1e-3
+        self._trip_us[self._trips % ROUND_TRIPS_KEPT] = trip_us
         self._trips += 1
+        if self.send is not None:
+            for name, known in self.peers.items():
+                if known.watches:
+                    self.send(name, wire.pack("watched", state_seq, trip_us, *values[4:9]))
         self._take(self._row, state_seq)
 
     def _hello(self, peer: bytes, values: tuple[object, ...], now_ns: int) -> bytes:
         difference = self._identity.difference(wire.identity_at(values, 1))
         if difference is not None:
             return wire.pack("refused", *difference)
-        if peer == self._holder and (self.mode == wire.ACTIVE or values[0] != self.holder):
+        options = values[7]
+        assert isinstance(options, tuple)
+        watches = WATCH in options
+        if peer == self._holder and (self.mode == wire.ACTIVE or values[0] != self.holder or watches):
             # The holder greeted before it armed: this is another peer, to which ZeroMQ gave its routing id.
             self._lose_holder()
+        if watches and self._no_room_to_watch(peer):
+            return wire.pack("refused", WATCH, "too many peers of this robot watch or command already")
         if peer not in self.peers and len(self.peers) >= MOST_PEERS:
             # Forget the peer that has been silent for longest, but never the holder of the lease.
             others = (name for name in self.peers if name != self._holder)
             del self.peers[min(others, key=lambda name: self.peers[name].heard_ns)]
-        options = values[7]
-        assert isinstance(options, tuple)
-        granted = tuple(option for option in options if option in self._options)
-        self.peers[peer] = Peer(str(values[0]), TRUTH in granted, now_ns)
+        granted = tuple(option for option in options if option in (*self._options, WATCH))
+        self.peers[peer] = Peer(str(values[0]), TRUTH in granted, now_ns, watches)
         return wire.pack("welcome", *self._identity.packed(), self.mode, granted)
 
+    def _no_room_to_watch(self, peer: bytes) -> bool:
+        """Checks whether a peer must not watch: one that watches never displaces another peer."""
+        others = [known for name, known in self.peers.items() if name != peer]
+        return len(others) >= MOST_PEERS or sum(known.watches for known in others) >= MOST_WATCHERS
+
     def _arm(self, peer: bytes) -> bytes:
+        if self.peers[peer].watches:
+            return wire.pack(
+                "refused", "lease", "this peer asked to watch only: greet without `watch` to arm"
+            )
         if peer == self._holder and self.mode == wire.ARMED:
             # The holder repeated its request before it received the first answer. A new epoch would make its
             # first command invalid.

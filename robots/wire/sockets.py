@@ -75,6 +75,7 @@ def controller_socket(
     retry_ms: int = RETRY_MS,
     most_bytes: int = wire.MAX_BYTES,
     queued: int = QUEUED_COMMANDS,
+    received: int = QUEUED_STATES,
 ) -> Any:
     """Makes and connects the controller's socket; a message that cannot be sent at once is dropped.
 
@@ -86,6 +87,7 @@ def controller_socket(
         retry_ms: time after which a connection that failed or ended is tried again [ms].
         most_bytes: longest message that is received; a longer one ends the connection.
         queued: number of messages that wait to be sent, after which further ones are dropped.
+        received: number of received messages that wait to be read.
 
     Raises:
         ConfigError: the endpoint is not valid.
@@ -95,7 +97,7 @@ def controller_socket(
     dealer.set(zmq.MAXMSGSIZE, most_bytes)
     dealer.set(zmq.IMMEDIATE, 1)
     dealer.set(zmq.SNDHWM, queued)
-    dealer.set(zmq.RCVHWM, QUEUED_STATES)
+    dealer.set(zmq.RCVHWM, received)
     dealer.set(zmq.RECONNECT_IVL, retry_ms)
     dealer.set(zmq.RCVTIMEO, POLL_MS)
     if key is not None and robot_key is not None:

@@ -83,6 +83,8 @@ class ZmqLink:
         ConfigError: the endpoint is refused or cannot be used.
     """
 
+    _queue = 64
+
     def __init__(
         self,
         robot: RobotModel,
@@ -111,7 +113,7 @@ class ZmqLink:
         self.robot = robot
         self._driver = driver
         self._identity = identity(robot, dt_s, driver)
-        self._wants_truth = truth
+        self._options: tuple[str, ...] = (TRUTH,) if truth else ()
         usual_ms = LOCKSTEP_SILENT_MS if lockstep else slow_motion * SILENT_MS
         self._silence = Silence(
             silent_ms if silent_ms is not None else usual_ms, slow_motion * PREDICT_AFTER_POLLS
@@ -130,10 +132,7 @@ class ZmqLink:
         self._row = robot.new_sensor_row()
         self._self_test = SelfTest(robot, dt_s)
         self._next_truth = TruthRow(robot)
-        self._truth_seq = 0
-        self._state_seq = 0
-        self._epoch_seen = 0
-        self._taken_seq = 0
+        self._truth_seq = self._state_seq = self._epoch_seen = self._taken_seq = 0
         self._taken_t_s = np.nan
         self._mode = wire.STANDBY
         self._seq = 0
@@ -141,7 +140,7 @@ class ZmqLink:
         self._work = np.zeros(robot.na)
         self._context = new_context(realtime=not lockstep, core=core)
         try:
-            self._socket = controller_socket(self._context, endpoint, key, robot_key)
+            self._socket = controller_socket(self._context, endpoint, key, robot_key, received=self._queue)
         except ConfigError:
             self._context.term()
             raise
@@ -158,8 +157,7 @@ class ZmqLink:
             LinkLostError: no robot answers.
         """
         client = f"{platform.node()}:{os.getpid()}"[: wire.MAX_NAME]
-        options = (TRUTH,) if self._wants_truth else ()
-        hello = wire.pack("hello", client, *self._identity.packed(), options)
+        hello = wire.pack("hello", client, *self._identity.packed(), self._options)
         values = self._ask(hello, "welcome", timeout_s, between)
         if not self._has_keys:
             require_own_peer(self.endpoint)

@@ -166,6 +166,14 @@ def run(
             help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
         ),
     ] = False,
+    readonly: Annotated[
+        bool,
+        typer.Option(
+            "--readonly",
+            help="Only watch while another controller commands the robot: compute everything, send nothing, "
+            "compare the torques, and say whether it would have been safe to take over.",
+        ),
+    ] = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
     allow_no_rt: AllowOption = False,
@@ -192,6 +200,7 @@ def run(
         watch_gains=watch_gains,
         endpoint=connect,
         lockstep=lockstep,
+        readonly=readonly,
         key=key,
         robot_key=robot_key,
         allow_no_rt=allow_no_rt,

@@ -11,8 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.robots.model.motors import copper_loss_W_Nm2
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.link import RobotTruth
+from kilohertz.rt.loop.energy_meter import EnergyMeter
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -73,6 +75,7 @@ class Trace:
     Attributes:
         against: what the columns `_true` hold, TRUTH or ESTIMATE.
         forces_measured: whether `normal_true_N` is known from a sensor or the simulator.
+        energy: work of the motors so far; the columns `mechanical_J` and `electrical_J` hold it at each row.
     """
 
     def __init__(self, robot: RobotModel, ticks: int, rows_kept: int = ROWS_KEPT) -> None:
@@ -116,7 +119,10 @@ class Trace:
         self.tau = self._column(robot.na)
         self.state = self._column()
         self.rung = self._column()
+        self.mechanical_J = self._column()
+        self.electrical_J = self._column()
 
+        self.energy = EnergyMeter(copper_loss_W_Nm2(robot))
         self.rung_ticks = np.zeros(RUNGS, dtype=np.int64)
         self.iteration_ticks = np.zeros(ITERATIONS_KEPT + 1, dtype=np.int64)
         self.saturated_ticks = np.zeros(robot.na, dtype=np.int64)
@@ -124,7 +130,7 @@ class Trace:
         self.worst_dynamics_residual = 0.0
         self.worst_cone_violation_N = 0.0
         self.exit_state = "idle"
-        self._torque_limit_Nm = robot.torque_limit_Nm
+        self._torque_limit_Nm, self._n_base = robot.torque_limit_Nm, robot.n_base
         self._fraction = np.zeros(robot.na)
         self._saturated = np.zeros(robot.na, dtype=np.bool_)
 
@@ -143,6 +149,7 @@ class Trace:
             truth: true state of the simulated robot when it was read (`kilohertz.sim.simulated_robot.Truth`).
         """
         self._count(output, truth)
+        self.energy.add(truth.t_s, truth.tau, (truth.v if truth.known else estimator.v)[self._n_base :])
         tick = self.ticks
         self.ticks = tick + 1
         if tick % self.stride or self.rows == self.capacity:
@@ -178,6 +185,8 @@ class Trace:
         self.tau[i] = output.tau
         self.state[i] = self.state_index(output.state)
         self.rung[i] = output.rung
+        self.mechanical_J[i] = self.energy.mechanical_J
+        self.electrical_J[i] = self.energy.electrical_J
         self.rows = i + 1
 
     def _count(self, output: TracedOutput, truth: RobotTruth) -> None:

@@ -9,6 +9,7 @@ from kilohertz.rt.host.realtime import default_core
 from kilohertz.rt.run.lockstep_link import SteppedLink
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.remote_robot import RemoteRobot
+from kilohertz.rt.run.shadow_robot import ShadowRobot
 from kilohertz.sim.push_mailbox import PushMailbox
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -37,7 +38,7 @@ def link_to(
         from kilohertz.sim.simulated_robot import SimulatedRobot
 
         return SteppedLink(SimulatedRobot(robot, scenario, plan.seed, mailbox), robot.na)
-    return RemoteRobot(
+    return (ShadowRobot if plan.readonly else RemoteRobot)(
         robot,
         plan.endpoint,
         lockstep=plan.lockstep,

@@ -29,6 +29,7 @@ class RunPlan:
         solver: name of the solver; None for the one in the gains.
         rows_kept: largest number of ticks that are kept for plots and tracking figures.
         endpoint: endpoint of the robot; None to simulate it in this process.
+        readonly: whether the robot at the endpoint is only watched, while another controller commands it.
         lockstep: whether the robot at the endpoint waits for each command.
         key, robot_key: names of the controller's key pair and of the robot's public key, for a robot at an
             endpoint; None for a link without keys.
@@ -51,6 +52,7 @@ class RunPlan:
     rows_kept: int = ROWS_KEPT
     endpoint: str | None = None
     lockstep: bool = False
+    readonly: bool = False
     key: str | None = None
     robot_key: str | None = None
     allow_no_rt: bool = False

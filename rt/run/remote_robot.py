@@ -90,7 +90,7 @@ class RemoteRobot:
             raise ConfigError("keys are given both or not at all: --key is ours, --robot-key the robot's")
         driver = load_driver(robot)
         self.adds_gravity = driver is not None and driver.adds_gravity
-        self.link = ZmqLink(
+        self.link = self._new_link(
             robot,
             endpoint,
             lockstep=lockstep,
@@ -110,6 +110,9 @@ class RemoteRobot:
         self.truth = RemoteTruth(robot, self.link.truth)
         self._lockstep = lockstep
         self._start_t_s = math.nan
+
+    def _new_link(self, *arguments: Any, **options: Any) -> ZmqLink:
+        return ZmqLink(*arguments, **options)
 
     @property
     def hardware(self) -> bool:

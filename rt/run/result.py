@@ -33,8 +33,11 @@ from kilohertz.rt.loop.outcome import (
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
 from kilohertz.rt.run.against_estimate import against_estimate
+from kilohertz.rt.run.energy import energy_figures
 from kilohertz.rt.run.gains_sets import gains_sets
 from kilohertz.rt.run.plan import RunPlan
+from kilohertz.rt.run.shadow import shadow_figures
+from kilohertz.rt.run.shadow_robot import ShadowRobot
 from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -123,6 +126,9 @@ def conclude(
     events = sorted(events, key=lambda event: float(event["t_s"]))
     failed = run.watcher_died or run.agent_died or (recording is not None and recording.died)
     exit_code = _exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario)
+    if isinstance(link, ShadowRobot) and exit_code == EXIT_SAFETY_STOP:
+        # Whatever a controller that only watches decides, nothing happens to the robot.
+        exit_code = EXIT_DONE
     return SessionResult(
         plan=run.plan,
         robot=run.robot,
@@ -196,6 +202,7 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         "estimation": summary.estimation_figures(trace, robot.floating),
         "tracking": summary.tracking_figures(trace, robot, run.scenario),
         "torque": summary.torque_figures(trace, robot.joint_names),
+        "energy": energy_figures(trace, robot, run.scenario),
         "payload": summary.payload_figures(run.brain.output),
         "hand_wrench": summary.hand_wrench_figures(run.brain.output, robot.hand_names),
         "events": events,
@@ -203,7 +210,16 @@ def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event])
         **({"gains": run.live.figures()} if run.live is not None else {}),
         "gains_sets": _gains_sets(run, trace),
         **({"link": link} if link is not None else {}),
+        **_shadow(run, trace, loop),
     }
+
+
+def _shadow(run: RunParts, trace: Trace, loop: LoopResult) -> dict[str, Any]:
+    link = run.link
+    if not isinstance(link, ShadowRobot):
+        return {}
+    latency = latency_us(loop.latency) if run.plan.paced else None
+    return {"shadow": shadow_figures(link.comparison, trace, run.robot, latency, link.missed)}
 
 
 def _gains_sets(run: RunParts, trace: Trace) -> list[dict[str, Any]]:

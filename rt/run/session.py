@@ -37,6 +37,7 @@ from kilohertz.rt.run.observer import EachTick, Progress, RunLoop, RunObserver
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.preparation import Preparation, prepare
 from kilohertz.rt.run.result import SessionResult, conclude
+from kilohertz.rt.run.shadow_robot import ShadowRobot
 from kilohertz.rt.run.summary import config_sha256, version
 from kilohertz.rt.run.torque_shape import TorqueShape
 from kilohertz.rt.telemetry.hello import hello_of
@@ -113,7 +114,7 @@ class Session:
             TorqueShape(robot, adds_gravity=self.link.adds_gravity) if not self.link.truth.known else None
         )
         real_or_driven = plan.endpoint is not None or plan.control is not None
-        self._stop_request = soft_stop(robot) if real_or_driven else None
+        self._stop_request = soft_stop(robot) if real_or_driven and not plan.readonly else None
         outside = self.link.outside
         self.row_type = row_type(
             robot, live=plan.watch_gains, outside=outside is not None, commanded=plan.control is not None
@@ -164,7 +165,7 @@ class Session:
             live=self.live,
             wait_for_log=plan.log is not None and not plan.paced,
             progress=None if plan.paced else progress,
-            each_tick=each_tick,
+            each_tick=self._until_the_commander_leaves(each_tick),
             shape=self.shape,
             measured=self.brain if self.link.outside is not None else None,
             commands=(self.commands, self.brain) if self.commands is not None else None,
@@ -196,6 +197,20 @@ class Session:
             if recording is not None:
                 recording.finish(result.summary)
         return result
+
+    def _until_the_commander_leaves(self, each_tick: EachTick | None) -> EachTick | None:
+        """Returns `each_tick`; for a run that only watches, it also ends when nobody commands the robot."""
+        link, loop = self.link, self.loop
+        if not isinstance(link, ShadowRobot):
+            return each_tick
+
+        def each(tick: int) -> None:
+            if each_tick is not None:
+                each_tick(tick)
+            if link.over:
+                loop.stop()
+
+        return each
 
     def recorded(self) -> AbstractContextManager[Recording | None]:
         """Returns the recorder of the run as a context manager; it yields None for a run without a log.

@@ -185,17 +185,30 @@ def walking_figures(trace: Trace, scenario: Scenario, floating: bool) -> dict[st
             walking |= (t_s >= start_s + SETTLING_S) & (t_s < end_s)
     if not floating or not walking.any():
         return {"mean_velocity_m_s": None, "yaw_rate_rad_s": None}
-    orientation = trace.kept("q_true")[walking, 3:7]
-    v_WB = rotate(orientation, trace.kept("v_true")[walking, :3])
-    w_WB = rotate(orientation, trace.kept("v_true")[walking, 3:6])
+    w_WB = rotate(trace.kept("q_true")[walking, 3:7], trace.kept("v_true")[walking, 3:6])
+    return {
+        "mean_velocity_m_s": _numbers(heading_velocity(trace, walking).mean(axis=0)),
+        "yaw_rate_rad_s": _number(float(w_WB[:, 2].mean())),
+    }
+
+
+def heading_velocity(trace: Trace, ticks: Mask | NDArray[np.intp]) -> Vector:
+    """Returns the true velocity of the base along its heading and to the left of it [m/s].
+
+    Args:
+        trace: history of the run of a robot with a floating base.
+        ticks: mask or indices of n kept ticks.
+
+    Returns:
+        (n, 2) velocities; they leave out the vertical.
+    """
+    orientation = trace.kept("q_true")[ticks, 3:7]
+    v_WB = rotate(orientation, trace.kept("v_true")[ticks, :3])
     ahead_W = rotate(orientation, np.array([1.0, 0.0, 0.0]))
     heading = np.arctan2(ahead_W[:, 1], ahead_W[:, 0])
     forward = np.cos(heading) * v_WB[:, 0] + np.sin(heading) * v_WB[:, 1]
     sideways = -np.sin(heading) * v_WB[:, 0] + np.cos(heading) * v_WB[:, 1]
-    return {
-        "mean_velocity_m_s": [_number(float(forward.mean())), _number(float(sideways.mean()))],
-        "yaw_rate_rad_s": _number(float(w_WB[:, 2].mean())),
-    }
+    return np.stack([forward, sideways], axis=1)
 
 
 def payload_figures(output: Any) -> dict[str, Any]:
@@ -227,21 +240,22 @@ def hand_wrench_figures(output: Any, hand_names: Sequence[str]) -> dict[str, Any
 
 
 def torque_figures(trace: Trace, joint_names: Sequence[str]) -> dict[str, Any]:
-    """Returns the largest applied torque as a fraction of its limit, and the saturated joints.
+    """Returns the largest applied torque as a fraction of its limit, also by joint, and the saturated joints.
 
     On hardware the applied torque is the measured one; without torque sensing both are unknown.
 
     A joint is saturated when its applied torque was at 99.9 % of its limit or more in over 1 % of all ticks.
     """
     if not trace.ticks:
-        return {"peak_fraction": None, "saturated_joints": []}
+        return {"peak_fraction": None, "saturated_joints": [], "peak_fraction_by_joint": {}}
     known = np.isfinite(trace.peak_torque_fraction)
     if not known.any():
-        return {"peak_fraction": None, "saturated_joints": None}
+        return {"peak_fraction": None, "saturated_joints": None, "peak_fraction_by_joint": {}}
     share = trace.saturated_ticks / trace.ticks
     return {
         "peak_fraction": _number(float(trace.peak_torque_fraction[known].max())),
         "saturated_joints": [joint_names[i] for i in np.flatnonzero(share > SATURATED_SHARE).tolist()],
+        "peak_fraction_by_joint": dict(zip(joint_names, _numbers(trace.peak_torque_fraction), strict=True)),
     }
 
 

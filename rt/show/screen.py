@@ -67,6 +67,8 @@ def print_run(console: Console, result: SessionResult, setup_s: float | None = N
     console.print(_padded(tick_bars(result.loop.latency["tick"])))
     if summary.get("link") is not None:
         console.print(_padded(link_line(summary["link"])))
+    if "shadow" in summary:
+        console.print(_padded(shadow_line(summary["shadow"])))
     if result.plan.paced:
         console.print(_padded(host_lines(result.host, result.loop.overruns)))
 
@@ -141,14 +143,14 @@ def _scaled(value: float | None, factor: float, unit: str) -> str:
 
 
 def figures_table(summary: Mapping[str, Any]) -> Table:
-    """Returns a table of tracking, estimation, solver, torque and payload, with their names in the JSON."""
+    """Returns a table of the figures of tracking, estimation, solver, torque, energy and payload."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("key in --json", style="dim", no_wrap=True)
-    for section in ("tracking", "estimation", "qp", "torque", "payload"):
+    for section in ("tracking", "estimation", "qp", "torque", "energy", "payload"):
         for name, value in summary[section].items():
-            if value is None or value == {}:
+            if value is None or value == {} or name not in _LABELS:
                 continue
             entries = value.items() if isinstance(value, dict) else [("", value)]
             for part, figure in entries:
@@ -177,6 +179,9 @@ _LABELS = {
     "worst_cone_violation_N": "friction cone violation, max",
     "peak_fraction": "largest ratio of torque to limit",
     "saturated_joints": "joints saturated in over 1 % of ticks",
+    "mechanical_J": "mechanical work of the motors",
+    "electrical_J": "electrical energy of the motors",
+    "cost_of_transport": "energy of walking over weight and distance",
     "mass_kg": "estimated payload mass at the end",
     "p_BP_m": "estimated payload position in the base frame, x y z",
 }
@@ -187,6 +192,7 @@ _UNITS = {
     "_rad_s": " rad/s",
     "_deg": " deg",
     "_Nm": " Nm",
+    "_J": " J",
     "_N": " N",
     "_m": " m",
     "_kg": " kg",
@@ -237,6 +243,22 @@ def tick_bars(histogram: LatencyHistogram) -> RenderableType:
 
 def _us(value: float) -> str:
     return f"{value:.3g}" if value < 1000.0 else f"{value:,.0f}"
+
+
+def shadow_line(shadow: Mapping[str, Any]) -> RenderableType:
+    """Returns whether it would have been safe to take over, and how far the torques differ.
+
+    Args:
+        shadow: section `shadow` of the summary.
+    """
+    largest = shadow["torque_p99_fraction"]
+    differs = "unknown" if largest is None else f"{100.0 * largest:.1f} % of the limit (p99)"
+    compared = f"torques of {shadow['compared']} states compared with the {shadow['against']}"
+    text = f"{compared}: they differ by {differs}"
+    if shadow["safe_to_take_over"]:
+        return Text(f"watched only; {text}; it would have been safe to take over", style="green")
+    because = "; ".join(shadow["reasons"])
+    return Text(f"watched only; {text}; not safe to take over: {because}", style="yellow")
 
 
 def link_line(link: Mapping[str, Any]) -> RenderableType:
