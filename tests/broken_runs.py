@@ -1,8 +1,8 @@
-"""Makes runs that are broken on purpose, each with one known cause, and judges what `khz log why` says of them.
+"""Makes runs that are broken on purpose, each with one known cause, for `khz log why`.
 
     python tests/broken_runs.py --into DIR --seeds 100 104 [--only push ...]
 
-prints a table of the runs and of the cause that was named first. The seed draws the behaviour, the time, the
+records their logs and prints how each ended; with --judge also the cause that `khz log why` names first.
 place and the strength of the fault, and the noise.
 """
 
@@ -21,7 +21,10 @@ from scipy.spatial.transform import Rotation
 
 from kilohertz.robots.model.rows import SensorRow
 from kilohertz.rt.host.threads import math_thread_limit
+from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.run.session import RunPlan, Session
+from kilohertz.rt.why.causes import NOTHING, verdict_of
+from kilohertz.rt.why.margins import margins_of
 
 Rng = np.random.Generator
 DURATION_S = 6.0
@@ -168,7 +171,8 @@ def link_lost(seed: int, rng: Rng) -> Broken:
 
     def tamper(session: Session) -> None:
         read = session.link.read
-        session.link.read = lambda sensors: read(sensors) and sensors.t_s[0] < at_s  # type: ignore[method-assign]
+        late = lambda sensors: read(sensors) and sensors.t_s[0] < at_s  # noqa: E731
+        session.link.read = late  # type: ignore[method-assign]
 
     return Broken("link_lost", seed, _scenario(rng), at_s, "no state arrives any more", tamper=tamper)
 
@@ -249,13 +253,21 @@ def record(broken: Broken, folder: Path) -> tuple[Path, dict[str, Any]]:
     return result.log, result.summary
 
 
+def named(log: Path) -> str:
+    """Returns the cause that is named for the run of a log."""
+    with math_thread_limit()(), LogReader(log) as reader:
+        return verdict_of(margins_of(reader)).cause
+
+
 def main() -> None:
     """Records the runs of the command line, if they are not there yet, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs=2, default=(0, 4))
     parser.add_argument("--only", nargs="*", default=list(KINDS))
+    parser.add_argument("--judge", action="store_true")
     given = parser.parse_args()
+    right = total = 0
     given.into.mkdir(parents=True, exist_ok=True)
     for seed in range(*given.seeds):
         for cause in given.only:
@@ -267,7 +279,12 @@ def main() -> None:
                 path.with_suffix(".json").write_text(json.dumps(summary))
             summary = json.loads(path.with_suffix(".json").read_text())
             end = f"{summary['exit_state']} fell {summary['fell_at_s']}"
-            print(f"{cause:17} {seed:4} {broken.at_s:6.3f} {broken.what:40.40} {end}", flush=True)
+            found = named(path) if given.judge else ""
+            right += found == (cause if cause != "nothing" else NOTHING)
+            total += 1
+            print(f"{cause:17} {seed:4} {broken.at_s:6.3f} {broken.what:40.40} {end} {found}", flush=True)
+    if given.judge:
+        print(f"{right} of {total} named first")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ def worst(
         typer.Option(
             "--by",
             metavar="MEASURE",
-            help="Sort by time, ladder, iterations, residual, torque, doubt or capture point; without it each "
-            "leads in turn.",
+            help="Sort by time, ladder, iterations, residual, torque, doubt or capture point; without it "
+            "each leads in turn.",
         ),
     ] = None,
     robot: RobotOption = None,
@@ -111,7 +111,7 @@ def report(
     robot: RobotOption = None,
     json_file: options.JsonOption = None,
 ) -> None:
-    """Write one HTML file: story, margins, interventions, worst ticks, plots, summary, and film if one is there.
+    """Write one HTML file: story, margins, interventions, worst ticks, plots, summary and film.
 
     The film is the one beside the log with its name, or the only one in its folder.
     """

@@ -1,4 +1,4 @@
-"""Writes the report of a recorded run: story, margins, interventions, summary, plots and film in one HTML file."""
+"""Writes the report of a recorded run: one HTML file with story, plots, interventions and film."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Names the cause of a fall or a stop: the sign of trouble that came first, in a closed vocabulary.
 
-A sign of `kilohertz.rt.why.symptoms` stands for one cause. The one with the earliest onset is named; those that
-come after it are its consequences until shown otherwise, and are listed with their times.
+A sign of `kilohertz.rt.why.symptoms` stands for one cause. The one with the earliest onset is named; those
+that come after it are its consequences until shown otherwise, and are listed with their times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NOTHING, UNKNOWN = "nothing_wrong", "unknown"
 CAUSES = {
     "push": "a push from outside",
     "slippery_floor": "a floor that is more slippery than assumed",
-    "early_touch_down": "a foot that landed early, on something higher than the ground",
+    "early_touch_down": "a foot that struck or landed on something early",
     "imu_turned": "an IMU that is turned in its mount",
     "encoder_frozen": "a joint sensor that repeats its value",
     "torque_limit": "a drive that is weaker than its torque limit",
@@ -51,6 +51,7 @@ LOOKS: tuple[Look, ...] = (
     turned,
     symptoms.pushed,
     symptoms.loaded,
+    symptoms.struck,
     symptoms.touched,
     symptoms.slid,
     symptoms.weak,
@@ -67,8 +68,8 @@ class Verdict:
         cause: a key of CAUSES.
         at_s: time of its first sign [s]; None if nothing is wrong.
         signs: all signs of trouble, the first one first.
-        stop: index of the first tick in which the robot was not controlled any more; the number of ticks if it
-            was controlled to the end.
+        stop: index of the first tick in which the robot was not controlled any more; the number of ticks
+            if it was controlled to the end.
         stopped_because: why the run stopped, in the words of controller or loop; "" if it ended as planned.
     """
 
@@ -80,11 +81,11 @@ class Verdict:
 
 
 EARLY_S = 0.06
-"""A touch-down or a lack of torque at most this long before a push is the push: the contact forces follow from
-the torques of the legs, and the averages that show a push rise later [s]."""
+"""A touch-down or a lack of torque at most this long before a push is the push: the contact forces follow
+from the torques of the legs, and the averages that show a push rise later [s]."""
 TOGETHER_S = 0.15
-"""A foot that slides and an IMU that contradicts the legs look alike if they begin within this time: velocities
-come from both. The stronger of the two signs is then the cause [s]."""
+"""A foot that slides and an IMU that contradicts the legs look alike if they begin within this time:
+velocities come from both. The stronger of the two signs is then the cause [s]."""
 _SUDDEN = ("force", "load", "frozen", "periods")
 
 
@@ -106,6 +107,8 @@ def verdict_of(m: Margins) -> Verdict:
     stop, because = symptoms.end_of(m)
     end = min(stop + 1, len(m.rows))
     signs = in_order([sign for look in LOOKS if (sign := look(m, end)) is not None])
+    # Two looks may find the same kind of sign: the later one says nothing new.
+    signs = tuple(s for i, s in enumerate(signs) if s.kind not in {other.kind for other in signs[:i]})
     if signs:
         return Verdict(OF_SIGN[signs[0].kind], signs[0].at_s, signs, stop, because)
     return Verdict(UNKNOWN if because else NOTHING, None, (), stop, because)

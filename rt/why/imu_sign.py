@@ -26,8 +26,8 @@ def turned(m: Margins, end: int) -> Sign | None:
     angle_deg = turn_at_start_deg(m)
     if angle_deg > TURN_DEG:
         text = (
-            f"at rest, the accelerometer's vertical is {angle_deg:.1f} deg off the normal of the soles: the IMU "
-            "is turned, or the floor slopes as much"
+            f"at rest, the accelerometer's vertical is {angle_deg:.1f} deg off the normal of the soles: the "
+            "IMU is turned, or the floor slopes as much"
         )
         return Sign("imu", 0.0, angle_deg, TURN_DEG, "deg", text, "", {"angle_deg": angle_deg})
     contradiction = m.doubts.contradiction_m_s2[:end]
@@ -43,7 +43,7 @@ def turned(m: Margins, end: int) -> Sign | None:
 
 
 def turn_at_start_deg(m: Margins) -> float:
-    """Returns the angle between the accelerometer's vertical and the mean normal of the soles at rest [deg]."""
+    """Returns the angle between the accelerometer's vertical and the normal of the soles [deg]."""
     model = m.robot.pin_model
     data = model.createData()
     # The joints as measured, and the base as it comes: only directions relative to the base are used.

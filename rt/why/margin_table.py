@@ -1,4 +1,4 @@
-"""Margins of a tick as a table: how much of friction, torque, joint range, balance, time and estimate is left."""
+"""Margins of a tick as a table: friction, torque, joint range, balance, time and estimate."""
 
 from __future__ import annotations
 

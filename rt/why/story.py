@@ -1,4 +1,4 @@
-"""The story of a run in ten lines: how it ended, what went wrong first, what followed, and the margins left."""
+"""The story of a run in ten lines: its end, what went wrong first, what followed, and the margins."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FX, FZ, MX, MY
 from kilohertz.robots.model.rows import Vector
+from kilohertz.rt.offline.drive_delay import commanded_torque, delay_in_ticks
 from kilohertz.rt.why.margins import Margins
 
 Mask = NDArray[np.bool_]
@@ -26,20 +27,25 @@ RECENT_TICKS, LOST_PERIODS = 500, 3.0
 FROZEN_TICKS, FROZEN_OF_USUAL = 20.0, 5.0
 """Ticks for which a frozen channel repeats its value, also as a multiple of the longest time before."""
 PUSH_OF_WEIGHT, PUSH_TICKS, PUSH_OF_MASS = 0.35, 20, 0.25
-"""Force of a push relative to the weight, its shortest duration [ticks], and its impulse over the mass [m/s]."""
+"""Force of a push relative to the weight, its shortest duration [ticks], and its
+impulse over the mass [m/s]."""
 LOAD_OF_MASS, LOAD_TICKS = 0.2, 100
 """Additional load relative to the mass of the robot, and the time for which it stays [ticks]."""
 STEP_M, EARLY_TICKS, LIFT_TICKS = 0.02, 40, 1000
 """Least height of an obstacle under a swinging foot [m], least time by which it is met early, and longest
 swing [ticks]."""
 SLIDE_LOAD, SLIDE_M_S, SLIDE_TICKS, SLIDE_FRICTION = 0.15, 0.08, 15, 0.6
-"""Least load of a foot over the weight, speed [m/s] and time [ticks] from which it slides, and largest ratio of
-the tangential to the normal force, relative to the assumed friction."""
+"""Least load of a foot over the weight, speed [m/s] and time [ticks] from which it slides, and largest
+ratio of the tangential to the normal force, relative to the assumed friction."""
 WEAK_OF_LIMIT, WEAK_TICKS, WEAK_SPEED, LONGEST_DELAY = 0.06, 15, 0.7, 12
 """Lack of torque relative to the limit, its duration [ticks], largest joint speed relative to its limit, and
 longest delay of the drives [ticks]."""
 CHATTER_OF_LIMIT, CHATTER_TICKS = 0.011, 200
-"""Mean second difference of the torques from tick to tick, relative to their limits, and its duration [ticks]."""
+"""Mean second difference of the torques from tick to tick, relative to their limits, and its
+duration [ticks]."""
+STRIKE_OF_WEIGHT, STRIKE_TICKS, CLEAR_TICKS = 0.14, 8, 60
+"""Force on a swinging foot relative to the weight, its duration [ticks], and the time after lift-off from which
+it counts [ticks]; a foot that swings freely feels a twentieth of the weight."""
 ON_ITS_OWN = "the robot damps on its own"
 """Beginning of the text of a link that ended because the robot stopped itself, which is a consequence."""
 
@@ -197,6 +203,35 @@ def loaded(m: Margins, end: int) -> Sign | None:
     return Sign("load", float(m.t_s[at]), mass, limit, "kg", text, "", {"mass_kg": mass})
 
 
+def struck(m: Margins, end: int) -> Sign | None:
+    """A swinging foot on which a force acts: it strikes an obstacle, by its tip or its sole."""
+    limit = STRIKE_OF_WEIGHT * m.robot.mass_kg * GRAVITY_M_S2
+    found: Sign | None = None
+    for c, name in enumerate(m.robot.contact_names):
+        wrench = m.leg_wrench_F[:end, c, FX : FZ + 1]
+        force = smooth(np.linalg.norm(wrench, axis=1), STRIKE_TICKS)
+        planned = m.planned[:, c].astype(float)
+        # Neither the lift-off before nor the touch-down after: the plan is open on both sides of the tick.
+        swings = np.ones(end, dtype=bool)
+        for shift in (-CLEAR_TICKS, 0, EARLY_TICKS):
+            swings &= planned[np.clip(np.arange(end) + shift, 0, len(planned) - 1)] == 0.0
+        hit = lasting(swings & (force > limit), STRIKE_TICKS)
+        if not hit.any():
+            continue
+        k = int(np.argmax(hit))
+        if found is not None and found.at_s <= m.t_s[k]:
+            continue
+        size = float(force[k : k + 50].max())
+        until = np.flatnonzero(m.planned[k:, c])
+        early_ms = int(until[0]) if len(until) else 0
+        text = (
+            f"{name} strikes something with {size:.0f} N while it swings, {early_ms} ms before its touch-down"
+        )
+        figures = {"early_s": early_ms * 1e-3, "force_N": size}
+        found = Sign("touch", float(m.t_s[k]), size, limit, "N", text, name, figures)
+    return found
+
+
 def touched(m: Margins, end: int) -> Sign | None:
     """A swinging foot that meets something before its planned touch-down, higher than the standing foot."""
     closed = m.rows["estimate"]["contact"][:end] > 0
@@ -262,10 +297,10 @@ def weak(m: Margins, end: int) -> Sign | None:
     given, limit = sensors["tau"], np.asarray(robot.torque_limit_Nm)
     if not np.isfinite(given).any():
         return None
-    asked = command["tau_ff"] + command["kp"] * (command["q_des"] - sensors["q"])
-    asked = asked + command["kd"] * (command["v_des"] - sensors["v"])
-    asked = np.clip(asked, -limit, limit)
-    delay = torque_delay(asked, given)
+    asked = commanded_torque(sensors, command, limit)
+    delay, exact = delay_in_ticks(asked, given, LONGEST_DELAY)
+    if not np.isfinite(exact):
+        return None
     asked = np.concatenate((np.repeat(asked[:1], delay, axis=0), asked))[: len(given)]
     whole = ~near_gaps(m, end)
     lack = np.where(whole[:, None] & (asked * given >= 0.0), np.abs(asked) - np.abs(given), 0.0) / limit
@@ -296,15 +331,6 @@ def near_gaps(m: Margins, end: int) -> Mask:
     late = np.diff(m.t_s[:end], prepend=m.t_s[0]) > 1.5e-9 * m.header.period_ns
     near: Mask = smooth(late.astype(float), 2 * SMOOTHING_TICKS) > 0.0
     return near
-
-
-def torque_delay(asked: Vector, given: Vector) -> int:
-    """Returns the number of ticks by which the given torques follow the commanded ones best."""
-    errors = [
-        float(np.nanmedian(np.abs(asked[: len(asked) - d] - given[d:]))) if len(asked) > d else np.inf
-        for d in range(LONGEST_DELAY)
-    ]
-    return int(np.argmin(errors))
 
 
 def chattered(m: Margins, end: int) -> Sign | None:

@@ -1,4 +1,4 @@
-"""One tick of a recorded run, run again: state, references, rows of the whole-body problem, active constraints."""
+"""One tick of a recorded run, run again: state, references, rows of the problem, active constraints."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def tick_of(reader: LogReader, tick: int, robot: str | None = None, *, debug: bo
             last = int(row["tick"])
             if last == tick != WARM_UP:
                 if debug:
-                    pdb.set_trace()  # noqa: T100
+                    pdb.set_trace()
                 replayed.step(cells)
                 command = replayed.command.view(np.int64)
                 same = bool((command == cells[at : at + command.size]).all())
@@ -127,7 +127,7 @@ def _tasks(body: WholeBody) -> dict[str, Any]:
 
 
 def _rows(body: WholeBody) -> list[dict[str, Any]]:
-    """Returns the cost rows of the problem: task, right-hand side, weight, and what the solution makes of it."""
+    """Returns the cost rows: task, right-hand side, weight, and what the solution makes of it."""
     rows, names = body.arrays.rows, {index: name for name, index in body.task_index.items()}
     vdot, out = body.solution.vdot, []
     for i in range(int(rows.size[COST_ROWS])):
