@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from kilohertz.rt.cli import log_elsewhere
+from kilohertz.rt.cli import log_elsewhere, log_why
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli.output import (
     RefusedError,
@@ -273,3 +273,4 @@ def _warn(reader: LogReader) -> None:
 
 
 log_elsewhere.register(log_app)
+log_why.register(log_app)

@@ -20,6 +20,7 @@ from kilohertz.rt.cli import bench as cli_bench
 from kilohertz.rt.cli import command as cli_command
 from kilohertz.rt.cli import drive as cli_drive
 from kilohertz.rt.cli import faults as cli_faults
+from kilohertz.rt.cli import fit as cli_fit
 from kilohertz.rt.cli import gains as cli_gains
 from kilohertz.rt.cli import link as cli_link
 from kilohertz.rt.cli import log as cli_log
@@ -268,6 +269,7 @@ def robots(json_file: options.JsonOption = None) -> None:
 cli_link.register(app)
 app.command()(cli_command.command)
 app.command()(cli_drive.drive)
+app.command()(cli_fit.fit)
 app.command()(cli_view.view)
 cli_bench.register(app)
 app.add_typer(cli_robot.robot_app, name="robot")

@@ -13,6 +13,7 @@ systems using partial force sensing", Humanoids 2009 (floating base).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +100,7 @@ def require_torque(samples: Samples, robot: RobotModel) -> None:
 
 
 @dataclass(frozen=True)
-class _Motion:
+class Motion:
     """Low-passed motion and torque on an even grid, (m, ...), and the closed contacts."""
 
     q: Array
@@ -117,24 +118,76 @@ def identify(samples: Samples, robot: RobotModel, estimate: Estimate | None) -> 
         robot: the robot.
         estimate: state of the floating base at the samples; None for a fixed base.
     """
+    return identified_from([_motion(samples, robot, estimate)], robot)[0]
+
+
+def motions_of(
+    samples: Samples, robot: RobotModel, estimate: Estimate | None, held_out: float
+) -> tuple[Motion, Motion]:
+    """Returns the motion in a log without its end, and that of its end.
+
+    Args:
+        samples: samples with measured torques, see `require_torque`.
+        robot: the robot.
+        estimate: state of the floating base at the samples; None for a fixed base.
+        held_out: fraction of the log that is its end.
+    """
     motion = _motion(samples, robot, estimate)
-    A, b = _equations(motion, robot)
+    first = round((1.0 - held_out) * len(motion.q))
+    parts = [
+        Motion(*(getattr(motion, name)[part] for name in ("q", "v", "vdot", "tau", "contact")))
+        for part in (slice(None, first), slice(first, None))
+    ]
+    return parts[0], parts[1]
+
+
+def identified_from(motions: Sequence[Motion], robot: RobotModel) -> tuple[Identified, Array]:
+    """Identifies the parameters of a robot from several motions of it.
+
+    Args:
+        motions: the motions.
+        robot: the robot.
+
+    Returns:
+        The result, and the vector of all unknowns for `residual_rms_Nm`.
+    """
+    equations = [_equations(motion, robot) for motion in motions]
+    A, b = np.concatenate([A for A, _ in equations]), np.concatenate([b for _, b in equations])
+    moved = np.concatenate([motion.v for motion in motions])
     prior = _prior(robot)
     x, covariance, weighted = _solve(A, b, prior)
     after = b - A @ x
     n_inertial = _INERTIAL * (robot.pin_model.njoints - 1)
     scaled = weighted[:, :n_inertial] * prior[:n_inertial]
     determined = int((np.linalg.svd(scaled, compute_uv=False) > 1.0 / _DETERMINED).sum())
-    return Identified(
+    found = Identified(
         bodies=_bodies(robot, x, covariance, prior),
-        joints=_joints(robot, motion, x, covariance, prior),
+        joints=_joints(robot, moved, x, covariance, prior),
         load=_load(A, b, prior, robot, n_inertial),
         determined=determined,
         residual_Nm=(float(np.sqrt((b**2).mean())), float(np.sqrt((after**2).mean()))),
     )
+    return found, x
 
 
-def _motion(samples: Samples, robot: RobotModel, estimate: Estimate | None) -> _Motion:
+def residual_rms_Nm(motions: Sequence[Motion], robot: RobotModel, x: Array) -> tuple[float, float]:
+    """Returns the RMS of the torque residual of motions without and with the identified unknowns [Nm].
+
+    Args:
+        motions: the motions.
+        robot: the robot.
+        x: unknowns from `identified_from`.
+    """
+    before, after = [], []
+    for motion in motions:
+        A, b = _equations(motion, robot)
+        before.append(b)
+        after.append(b - A @ x)
+    rms = [float(np.sqrt((np.concatenate(each) ** 2).mean())) for each in (before, after)]
+    return rms[0], rms[1]
+
+
+def _motion(samples: Samples, robot: RobotModel, estimate: Estimate | None) -> Motion:
     """Resamples the log evenly, low-passes it without lag, and leaves out what is near a gap."""
     t_s = samples.t_s
     period_s = float(np.median(np.diff(t_s)))
@@ -169,7 +222,7 @@ def _motion(samples: Samples, robot: RobotModel, estimate: Estimate | None) -> _
     kept = np.flatnonzero(good)[:: max(1, round(1.0 / (RATE_HZ * period_s)))]
     if len(kept) < RATE_HZ * 0.5 * _SHORTEST_S:
         raise ConfigError("too little of the log is free of gaps and changes of contact to identify anything")
-    return _Motion(q[kept], v[kept], vdot[kept], tau[kept], contact[nearest[kept]])
+    return Motion(q[kept], v[kept], vdot[kept], tau[kept], contact[nearest[kept]])
 
 
 def _continuous(pose: Array) -> Array:
@@ -180,7 +233,7 @@ def _continuous(pose: Array) -> Array:
     return pose
 
 
-def _equations(motion: _Motion, robot: RobotModel) -> tuple[Array, Array]:
+def _equations(motion: Motion, robot: RobotModel) -> tuple[Array, Array]:
     """Returns A and b of A x = b, where b is the measured minus the modelled torque."""
     model, data = robot.pin_model, robot.pin_model.createData()
     nv, na, n_bodies = robot.nv, robot.na, robot.pin_model.njoints - 1
@@ -280,10 +333,10 @@ def _bodies(robot: RobotModel, x: Array, covariance: Array, prior: Array) -> dic
     return found
 
 
-def _joints(robot: RobotModel, motion: _Motion, x: Array, covariance: Array, prior: Array) -> dict[str, Any]:
+def _joints(robot: RobotModel, v: Array, x: Array, covariance: Array, prior: Array) -> dict[str, Any]:
     start = len(x) - _PER_JOINT * robot.na
     # Below this speed friction is stiction, which the model of friction here does not describe.
-    moves = (np.abs(motion.v[:, robot.n_base :]) > _SLIDING_RAD_S).mean(axis=0) > _SLIDING_SHARE
+    moves = (np.abs(v[:, robot.n_base :]) > _SLIDING_RAD_S).mean(axis=0) > _SLIDING_SHARE
     sd = np.sqrt(np.diag(covariance))
     found: dict[str, Any] = {}
     for j, name in enumerate(robot.joint_names):

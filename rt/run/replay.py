@@ -120,8 +120,8 @@ class ReplayedBrain:
         outside = OutsideRow() if measured and model.floating else None
         estimator: Any = self._told or estimator_of(model, gains, outside)
         streams = StreamRow(model) if header.commanded else None
-        self._brain = Brain(model, gains, estimator, header.period_ns * 1e-9, streams)
-        self.command: Vector = self._brain.output.command.data
+        self.brain = Brain(model, gains, estimator, header.period_ns * 1e-9, streams)
+        self.command: Vector = self.brain.output.command.data
         self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
         self._sensors = model.new_sensor_row()
         self._gains = GainsRow(gains) if header.live else gains
@@ -154,9 +154,9 @@ class ReplayedBrain:
             newest[:] = streamed
         request = self._request_of(int(named["request"]), int(named["tick"]))
         if named["tick"] == WARM_UP:
-            warm_up(self._brain, self._sensors, request, self._gains)
+            warm_up(self.brain, self._sensors, request, self._gains)
         else:
-            self._brain.step(self._sensors, request, self._gains, no_mark)
+            self.brain.step(self._sensors, request, self._gains, no_mark)
 
     def _request_of(self, index: int, tick: int) -> RequestRow:
         """Returns the request of a row; one that has arrived during the run is in the row itself."""

@@ -102,6 +102,22 @@ def print_identified(console: Console, figures: Mapping[str, Any]) -> None:
     console.print("  in brackets: not determined by this log; excite the joint more, or in other postures")
 
 
+def print_fit(console: Console, figures: Mapping[str, Any]) -> None:
+    """Prints the figures of `khz fit`: those of an identification, and held-out residual, delay and noise."""
+    print_identified(console, figures)
+    residual = figures["held_out_residual_rms_Nm"]
+    verdict = "better" if figures["better_on_held_out"] else "NOT better: do not use it"
+    console.print(
+        f"\n  on held-out data: {residual['model']:.3g} Nm with the model, {residual['fit']:.3g} Nm with the "
+        f"fit, RMS: {verdict}"
+    )
+    if figures["delay_ms"] is not None:
+        console.print(f"  delay from sensor sample to torque: {figures['delay_ms']:.2f} ms")
+    for name, value in figures["noise"].items():
+        if value is not None:
+            console.print(f"  noise {name}: {value:.3g}")
+
+
 def _with_sd(value: float, sd: float, determined: bool) -> str:
     text = f"{value:+.3g} ± {sd:.2g}"
     return text if determined else f"({text})"
