@@ -44,11 +44,32 @@ AllowOption = Annotated[
 ]
 
 
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="INTERFACE",
+        help="Network interface to a robot of Unitree, such as eth0; `lo` for a stand-in on this computer.",
+    ),
+]
+DomainOption = Annotated[
+    int, typer.Option("--domain", metavar="N", help="DDS domain of a robot of Unitree.", min=0, max=232)
+]
+
+
 class Maker(enum.Enum):
-    """Makers of arms with a bridge."""
+    """Makers of machines with a bridge."""
 
     UR = "ur"
     FRANKA = "franka"
+    UNITREE = "unitree"
+
+
+class Language(enum.Enum):
+    """What a simulated robot speaks."""
+
+    WIRE = "wire"
+    UNITREE = "unitree"
 
 
 keys_app = typer.Typer(help="Create and list the keys for robots on other computers.", no_args_is_help=True)
@@ -73,11 +94,25 @@ def serve(
     ] = False,
     key: KeyOption = None,
     slow_motion: options.SlowMotionOption = 1,
+    language: Annotated[
+        Language,
+        typer.Option(
+            "--as",
+            metavar="wire|unitree",
+            help="What the robot speaks: the wire protocol, or the DDS messages of Unitree's robots, for "
+            "`khz bridge unitree`.",
+        ),
+    ] = Language.WIRE,
+    network: NetworkOption = None,
+    domain: DomainOption = 0,
 ) -> None:
     """Simulate a robot that is controlled over the wire protocol, in real time, until a signal stops it.
 
     Of the scenario, only ground, plant, sensors and events are used; its commands come from `khz run`, which
     takes the same --scenario.
+
+    With `--as unitree` it is a stand-in for a robot of Unitree, on the DDS domain --domain of --network (by
+    default `lo`). It refuses what such a robot refuses, and says why at the end.
 
     Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 130 stopped by Ctrl-C.
     """
@@ -88,6 +123,13 @@ def serve(
     from kilohertz.rt.run.background_server import READY
     from kilohertz.rt.run.serve import Serving, build_server
 
+    if language is Language.UNITREE:
+        if bind is not None or key is not None or slow_motion != 1:
+            raise typer.BadParameter("--bind, --key and --slow-motion do not fit --as unitree")
+        _stand_in(robot, scenario, seed, lockstep, network or "lo", domain)
+        return
+    if network is not None or domain:
+        raise typer.BadParameter("--network and --domain need --as unitree")
     endpoint = bind if bind is not None else default_endpoint(RobotModel.load(robot).name)
     server = build_server(robot, endpoint, scenario=scenario, seed=seed, lockstep=lockstep, key=key)
     typer.echo(f"{READY} {server.robot.name} at {endpoint}")
@@ -97,38 +139,99 @@ def serve(
     _exit_by(serving.stopped_by)
 
 
+def _stand_in(robot: str, scenario: str | None, seed: int, lockstep: bool, network: str, domain: int) -> None:
+    """Runs a stand-in for a robot of Unitree."""
+    from kilohertz.rt.run.background_server import READY
+    from kilohertz.rt.run.unitree_process import StandingIn, build_stand_in
+
+    stand_in = build_stand_in(robot, network, domain=domain, scenario=scenario, seed=seed, lockstep=lockstep)
+    typer.echo(f"{READY} {stand_in.family.name} in the DDS domain {domain} of {network}")
+    standing = StandingIn(stand_in, lockstep=lockstep)
+    standing.run()
+    typer.echo(standing.farewell())
+    _exit_by(standing.stopped_by)
+
+
 def bridge(
-    maker: Annotated[Maker, typer.Argument(metavar="ur|franka", help="Maker of the arm.")],
+    maker: Annotated[Maker, typer.Argument(metavar="ur|franka|unitree", help="Maker of the machine.")],
     robot: options.RobotArgument,
     robot_ip: Annotated[
-        str, typer.Option("--robot-ip", metavar="HOST", help="Address of the arm's control box.")
-    ],
+        str | None,
+        typer.Option(
+            "--robot-ip", metavar="HOST", help="Address of an arm's control box; for ur and franka."
+        ),
+    ] = None,
+    network: NetworkOption = None,
+    domain: DomainOption = 0,
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release",
+            help="Release a robot of Unitree from its motion service at the start. It is limp afterwards: "
+            "hang it first.",
+        ),
+    ] = False,
+    motion_service: Annotated[
+        bool,
+        typer.Option(
+            "--motion-service/--no-motion-service",
+            help="Whether the robot of Unitree has a motion service, which must release it; unitree_mujoco "
+            "has none.",
+        ),
+    ] = True,
+    lockstep: Annotated[
+        bool,
+        typer.Option("--lockstep", help="Wait for each command, with `khz serve --as unitree --lockstep`."),
+    ] = False,
     bind: BindOption = None,
     key: KeyOption = None,
     allow_no_rt: AllowOption = False,
 ) -> None:
-    """Connect an arm of Universal Robots or Franka to the wire protocol, until a signal stops it.
+    """Connect a maker's machine to the wire protocol, until a signal stops it.
 
-    Needs the maker's library, which the optional extra `ur` or `franka` of the package installs. The maker's
-    controller holds the robot until `khz run` enables torque control, and takes over again afterwards.
+    `ur` and `franka` are arms, whose own controller holds them until `khz run` enables torque control, and
+    takes over again afterwards. `unitree` is a G1, H1-2, H1 or Go2, whose joints damp afterwards. Needs the
+    maker's library, which the optional extra `ur`, `franka` or `unitree` of the package installs.
 
-    Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 4 the arm does not answer; 130 stopped by
-    Ctrl-C.
+    Exit status: 0 stopped by SIGTERM or SIGHUP; 2 wrong usage; 3 refused; 4 the machine does not answer; 130
+    stopped by Ctrl-C.
     """
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.robots.wire.endpoint import default_endpoint
     from kilohertz.rt.doctor.fitness import require_fit_host
     from kilohertz.rt.run.background_server import READY
-    from kilohertz.rt.run.maker_bridge_process import Bridging, build_bridge, connect_arm
+    from kilohertz.rt.run.maker_bridge_process import Bridge, Bridging, build_bridge, connect_arm
     from kilohertz.rt.run.serve import cut_off_sentence
 
+    wanted, unwanted = (network, robot_ip) if maker is Maker.UNITREE else (robot_ip, network)
+    if wanted is None or unwanted is not None:
+        needed = "--network" if maker is Maker.UNITREE else "--robot-ip"
+        raise typer.BadParameter(f"a bridge to {maker.value} needs {needed}, and not the other one")
     model = RobotModel.load(robot)
     endpoint = bind if bind is not None else default_endpoint(model.name)
-    warning = require_fit_host(allow_no_rt)
+    warning = None if lockstep else require_fit_host(allow_no_rt)
     if warning is not None:
         progress(warning)
-    arm = connect_arm(maker.value, robot_ip, enforce_realtime=warning is None)
-    bridging = Bridging(build_bridge(model, arm, endpoint, key=key))
+    found: Bridge
+    if maker is Maker.UNITREE:
+        from kilohertz.rt.run.unitree_process import build_unitree_bridge
+
+        found, notes = build_unitree_bridge(
+            model,
+            endpoint,
+            wanted,
+            domain=domain,
+            release=release,
+            service=motion_service,
+            lockstep=lockstep,
+            key=key,
+        )
+        for note in notes:
+            progress(note)
+    else:
+        arm = connect_arm(maker.value, wanted, enforce_realtime=warning is None)
+        found = build_bridge(model, arm, endpoint, key=key)
+    bridging = Bridging(found)
     typer.echo(f"{READY} {model.name} at {endpoint}")
     bridging.run()
     farewell = cut_off_sentence(*bridging.bridge.cut_off)

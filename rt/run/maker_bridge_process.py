@@ -1,8 +1,9 @@
-"""Implementation of `khz bridge`: connects a commercial arm to the wire protocol until it is stopped."""
+"""Implementation of `khz bridge`: connects a maker's machine to the wire protocol until it is stopped."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Protocol
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
@@ -65,6 +66,27 @@ def build_bridge(robot: RobotModel, arm: Arm, endpoint: str, *, key: str | None 
         raise
 
 
+class Bridge(Protocol):
+    """A bridge to a maker's machine."""
+
+    @property
+    def cut_off(self) -> tuple[int, str]:
+        """Number of connections that were cut off, and a sentence about the last one; empty if none was."""
+        ...
+
+    def cycle(self) -> None:
+        """Runs one cycle of the machine."""
+        ...
+
+    def close(self) -> None:
+        """Brings the machine to rest and closes both connections."""
+        ...
+
+    def abandon(self) -> None:
+        """Closes both connections at once, for a machine that does not answer any more."""
+        ...
+
+
 class Bridging:
     """Runs a bridge until it is stopped by a signal, or by a call of `stop`.
 
@@ -75,7 +97,7 @@ class Bridging:
         stopped_by: number of the signal that ended `run`; None if a call of `stop` ended it.
     """
 
-    def __init__(self, bridge: ArmBridge) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
         self.stopped_by: int | None = None
         self._stopped = False
@@ -89,10 +111,10 @@ class Bridging:
         self.stop()
 
     def run(self) -> None:
-        """Runs the bridge; at the end the arm is braked and returned to the controller of its manufacturer.
+        """Runs the bridge; at the end the machine is brought to rest: see the bridge's `close`.
 
         Raises:
-            LinkLostError: the arm no longer answers.
+            LinkLostError: the machine no longer answers.
         """
         with ExitStack() as stack:
             stack.enter_context(told_by_signals(self._on_signal))
