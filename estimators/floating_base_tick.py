@@ -138,7 +138,7 @@ def before_kinematics(
         scratch.last_row[i] = row[ROW_Q + i]
     observe_joints(joints, encoder, velocity, dt)
     follow = 1.0 - math.exp(-dt / settings.gyro_time_s) if settings.gyro_time_s > 0.0 else 1.0
-    omega, w, lever = scratch.omega, scratch.w_B, scratch.lever
+    omega, w = scratch.omega, scratch.w_B
     for i in range(3):
         imu.gyro_smooth[i] += follow * (gyro[i] - imu.gyro_smooth[i])
         omega[i] = imu.gyro_smooth[i] - ekf.gyro_bias[i]
@@ -146,19 +146,8 @@ def before_kinematics(
     q_B, v_B, vdot_B = dynamics.q_B, dynamics.v_B, dynamics.vdot_B
     for i in range(3):
         omega[i] = accel[i] - ekf.accel_bias[i]
-    rotate(imu.R_BI, omega, vdot_B[0:3])
-    cross(w, imu.p_BI, lever)
-    cross(w, lever, lever)
-    share = 1.0 - math.exp(-dt / ANGULAR_ACCELERATION_S)
+    move_base(omega, dt, imu, scratch, vdot_B)
     for i in range(3):
-        # The low-passed velocity of a body that accelerates steadily is late by dt / share.
-        off = share * (w[i] - imu.w_slow[i])
-        imu.w_slow[i] += off
-        vdot_B[3 + i] = off / dt
-        vdot_B[i] -= lever[i]
-    cross(vdot_B[3:6], imu.p_BI, lever)
-    for i in range(3):
-        vdot_B[i] -= lever[i]
         v_B[i] = 0.0
         v_B[3 + i] = w[i]
     vdot_B[2] -= ekf.gravity_m_s2
@@ -167,6 +156,34 @@ def before_kinematics(
         v_B[JOINTS_V + j] = joints.v[j]
         vdot_B[JOINTS_V + j] = joints.vdot[j]
     return USED
+
+
+@struct_kernel
+def move_base(felt: Array, dt: float, imu: Imu, scratch: Scratch, vdot_B: Array) -> None:
+    """Computes the acceleration of the base, gravity included, from that of the IMU.
+
+    Args:
+        felt: (3,) measured specific force, bias removed, in the IMU's axes [m/s^2].
+        dt: time since the last accepted sample [s].
+        imu: pose of the IMU; the low-passed angular velocity of the base is written.
+        scratch: angular velocity of the base; `lever` is written.
+        vdot_B: (nv,) accelerations; those of the base are written.
+    """
+    w, lever, angular = scratch.w_B, scratch.lever, vdot_B[3:6]
+    share = 1.0 - math.exp(-dt / ANGULAR_ACCELERATION_S)
+    for i in range(3):
+        # The low-passed velocity of a body that accelerates steadily is late by dt / share.
+        off = share * (w[i] - imu.w_slow[i])
+        imu.w_slow[i] += off
+        angular[i] = off / dt
+    rotate(imu.R_BI, felt, vdot_B[0:3])
+    cross(w, imu.p_BI, lever)
+    cross(w, lever, lever)
+    for i in range(3):
+        vdot_B[i] -= lever[i]
+    cross(angular, imu.p_BI, lever)
+    for i in range(3):
+        vdot_B[i] -= lever[i]
 
 
 @struct_kernel

@@ -38,6 +38,21 @@ RobotKeyOption = Annotated[
     str | None,
     typer.Option("--robot-key", metavar="NAME", help="Name of the robot's public key; see `khz keys`."),
 ]
+RunInLockstepOption = Annotated[
+    bool,
+    typer.Option(
+        "--lockstep",
+        help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
+    ),
+]
+ReadonlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--readonly",
+        help="Only watch while another controller commands the robot: compute everything, send nothing, "
+        "compare the torques, and say whether it would have been safe to take over.",
+    ),
+]
 AllowOption = Annotated[
     bool,
     typer.Option("--allow-no-rt", help="Command hardware even if `khz doctor` finds this host unfit."),
@@ -262,21 +277,8 @@ def run(
     telemetry: options.TelemetryOption = None,
     control: options.ControlOption = None,
     view: ViewOption = None,
-    lockstep: Annotated[
-        bool,
-        typer.Option(
-            "--lockstep",
-            help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
-        ),
-    ] = False,
-    readonly: Annotated[
-        bool,
-        typer.Option(
-            "--readonly",
-            help="Only watch while another controller commands the robot: compute everything, send nothing, "
-            "compare the torques, and say whether it would have been safe to take over.",
-        ),
-    ] = False,
+    lockstep: RunInLockstepOption = False,
+    readonly: ReadonlyOption = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
     allow_no_rt: AllowOption = False,
