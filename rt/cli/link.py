@@ -42,6 +42,14 @@ AllowOption = Annotated[
     bool,
     typer.Option("--allow-no-rt", help="Command hardware even if `khz doctor` finds this host unfit."),
 ]
+ReadonlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--readonly",
+        help="Only watch while another controller commands the robot: compute everything, send nothing, "
+        "compare the torques, and say whether it would have been safe to take over.",
+    ),
+]
 
 
 NetworkOption = Annotated[
@@ -269,14 +277,7 @@ def run(
             help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
         ),
     ] = False,
-    readonly: Annotated[
-        bool,
-        typer.Option(
-            "--readonly",
-            help="Only watch while another controller commands the robot: compute everything, send nothing, "
-            "compare the torques, and say whether it would have been safe to take over.",
-        ),
-    ] = False,
+    readonly: ReadonlyOption = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,
     allow_no_rt: AllowOption = False,
