@@ -53,7 +53,7 @@ _NAMES_TOLD = 4
 """Largest number of constraints that are named when a whole-body problem has no solution."""
 _BAD_SAMPLES = 3
 """Number of consecutive unusable samples after which the joints are damped."""
-_FADE_TICKS = 20
+_FADE_S = 0.02
 """Number of ticks in which torque fades out and damping fades in, so that the drives get no step."""
 
 
@@ -122,7 +122,7 @@ class Brain:
         self._gains_given: GainsRow | Gains | None = gains
         self._live: GainsRow | None = None
         self.tuning = Tuning(gains, self._retune, robot.joint_names, dt_s)
-        self._ladder = Ladder(self.body)
+        self._ladder = Ladder(self.body, dt_s)
         self._friction = self.motion.friction
         self._useful_tau = np.zeros(robot.na)
         self._guard = Guard(robot, gains.guard, dt_s)
@@ -415,7 +415,7 @@ class Brain:
 
     def _fade_into_damping(self) -> None:
         output, command = self.output, self.output.command
-        self._faded = min(1.0, self._faded + 1.0 / _FADE_TICKS)
+        self._faded = min(1.0, self._faded + self._dt / _FADE_S)
         np.multiply(self._tau_before, 1.0 - self._faded, out=output.tau)
         command.kd[:] = self._damping_Nms
         if self._falling is not None and self._falling.active:

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+from kilohertz.robots.model.period import period_s, period_steps
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow
 from kilohertz.robots.wire import messages as wire
@@ -74,9 +75,10 @@ class SimulatedServer:
         self._delay = round(scenario.sensors.delay_ms * 1e-3 / STEP_S)
         sensors = scenario.sensors.model_copy(update={"delay_ms": 0.0})
         self._undelayed = scenario.model_copy(update={"sensors": sensors})
-        self._self_test = SelfTest(robot, STEP_S)
+        self._steps, dt_s = period_steps(robot), period_s(robot)
+        self._self_test = SelfTest(robot, dt_s)
         self.side = RobotSide(
-            robot, identity(robot, STEP_S), self._take, self._self_test.problem, options=(TRUTH,)
+            robot, identity(robot, dt_s), self._take, self._self_test.problem, options=(TRUTH,)
         )
         self.endpoint = endpoint
         self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
@@ -112,7 +114,7 @@ class SimulatedServer:
     def wait_for_command(self) -> None:
         """Waits for a packet, in lockstep: up to 20 ms if a command is due, else up to one period."""
         patient = self.side.mode == wire.ACTIVE and self.side.silent_ticks == 0
-        self._port.wait(LOCKSTEP_WAIT_MS if patient else 1000.0 * STEP_S)
+        self._port.wait(LOCKSTEP_WAIT_MS if patient else 1000.0 * self._steps * STEP_S)
 
     def wait_for_packet(self, timeout_ms: int) -> None:
         """Waits at most `timeout_ms` for a packet; for callers that advance the time themselves."""
@@ -177,20 +179,22 @@ class SimulatedServer:
             self._hang_up()
 
     def _step(self) -> None:
+        """Simulates one period; the delay of a command is a whole number of steps, not of periods."""
         simulated, side = self.simulated, self.side
-        slot = self._tick % SLOTS
-        if not self._damped:
-            if self._due[slot] == self._tick:
-                self._last.copy_from(self._commands[slot])
-                simulated.drives.offer(self._last)
-            elif side.held_share < 1.0:
-                self._fade(side.held_share)
-        simulated.advance()
+        for step in range(self._steps):
+            slot = self._tick % SLOTS
+            if not self._damped:
+                if self._due[slot] == self._tick:
+                    self._last.copy_from(self._commands[slot])
+                    simulated.drives.offer(self._last)
+                elif side.held_share < 1.0 and step == 0:
+                    self._fade(side.held_share)
+            simulated.step()
+            self._tick += 1
         if simulated.left_envelope and side.mode == wire.ACTIVE:
             side.damp(simulated.left_envelope)
             # Controllers must receive the reason before the state in which they find their lease lost.
             self._follow_mode()
-        self._tick += 1
         self._last_step_s = time.monotonic()
 
     def _fade(self, share: float) -> None:

@@ -1,4 +1,4 @@
-"""A simulated robot with the interface of a real one; it advances by one millisecond per command."""
+"""A simulated robot with the interface of a real one; it advances by one control period per command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import did_you_mean
+from kilohertz.robots.model.period import period_steps
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.sim.actuators import DriveState
@@ -77,6 +78,7 @@ class SimulatedRobot:
         self.robot = robot
         self.scenario = scenario
         self.seed = seed
+        self._steps = period_steps(robot)
         self.world: World = build_world(robot, scenario, seed)
         holding = place(robot, self.world)
         self._data = self.world.data
@@ -148,7 +150,12 @@ class SimulatedRobot:
         self.advance()
 
     def advance(self) -> None:
-        """Advances the simulation by one period, with or without a new command."""
+        """Advances the simulation by one control period, with or without a new command."""
+        for _ in range(self._steps):
+            self.step()
+
+    def step(self) -> None:
+        """Advances the simulation by one millisecond, in which the drives compute their torques once."""
         if self._diverged:
             return
         row, drives = self._row, self.drives

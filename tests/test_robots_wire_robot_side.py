@@ -491,3 +491,22 @@ def test_a_robot_with_servos_takes_positions_only_and_bounds_them():
     assert side.mode == wire.DAMPING
     assert "for drives that apply torques" in side.reason
     assert len(taken) == 1
+
+
+@pytest.mark.parametrize(("dt_s", "periods"), [(1e-3, 20), (2e-3, 10), (5e-3, 4)])
+def test_a_silent_controller_is_left_after_20_ms_at_every_rate(dt_s, periods):
+    told = identity(ROBOT, dt_s)
+    side = RobotSide(ROBOT, told, lambda *_: None, lambda: None)
+    side.handle(A, wire.pack("hello", "one", *told.packed(), ()), 0)
+    epoch = wire.unpack(side.handle(A, wire.pack("arm"), 0))[1][0]
+    side.tick()
+    side.state(ROBOT.new_sensor_row(), 0)
+    side.handle(A, CommandCodec.pack(epoch, 1, side.state_seq, 10**6, ROBOT.new_command_row()), 0)
+    side.tick()
+    for _ in range(periods - 1):
+        side.tick()
+        assert side.mode == wire.ACTIVE
+        assert side.held_share < 1.0 or dt_s * side.silent_ticks <= 3e-3
+    side.tick()
+    assert side.mode == wire.DAMPING
+    assert side.reason == f"no command was accepted for {periods} periods"

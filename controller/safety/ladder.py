@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.model.period import PERIOD_S, ticks_of
 from kilohertz.robots.model.rows import Vector
 
 SOLVED, SOFTENED, LAST_GOOD, GRAVITY, DAMPING = range(5)
 RUNGS = ("solved", "softened", "last good", "gravity compensation", "damping")
 
-_LAST_GOOD_TICKS = 5
-_GRAVITY_TICKS = 50
+_LAST_GOOD_S, _GRAVITY_S = 0.005, 0.05
+"""Time without a solution for which the last good one is used, and then gravity compensation [s]."""
 
 
 class Ladder:
@@ -23,6 +24,7 @@ class Ladder:
 
     Args:
         body: the whole-body controller.
+        dt_s: nominal control period [s].
 
     Attributes:
         rung: rung of the last tick: SOLVED, SOFTENED, LAST_GOOD, GRAVITY or DAMPING.
@@ -30,8 +32,9 @@ class Ladder:
         falls: number of consecutive ticks without a solution.
     """
 
-    def __init__(self, body: WholeBody) -> None:
+    def __init__(self, body: WholeBody, dt_s: float = PERIOD_S) -> None:
         self._body = body
+        self._last_good_ticks, self._gravity_ticks = ticks_of(_LAST_GOOD_S, dt_s), ticks_of(_GRAVITY_S, dt_s)
         solution = body.solution
         self.rung = SOLVED
         self.tau = np.zeros_like(solution.tau)
@@ -67,10 +70,10 @@ class Ladder:
             self._have_last = True
             return self.rung
         self.falls += 1
-        if self._have_last and self.falls <= _LAST_GOOD_TICKS:
+        if self._have_last and self.falls <= self._last_good_ticks:
             self.rung = LAST_GOOD
             self._inverse_dynamics(self._vdot, self._wrench)
-        elif self.falls <= _LAST_GOOD_TICKS + _GRAVITY_TICKS:
+        elif self.falls <= self._last_good_ticks + self._gravity_ticks:
             self.rung = GRAVITY
             self._part[:] = 0.0
             self._inverse_dynamics(self._part, self._wrench)

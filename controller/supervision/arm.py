@@ -95,7 +95,7 @@ class Arm:
         self._heading = np.eye(3)
         self._t_s = 0.0
         self._posture_part = self._held_part = _HELD_POSTURE_WEIGHT if robot.hands else 1.0
-        self._rest = RestDetector(body)
+        self._rest = RestDetector(body, dt_s)
         self.disturbance = ArmDisturbance(robot, body.arrays.kin, body.solution.vdot, gains.estimator.arm)
         self.collision: CollisionReaction | None = None
         if self.soft is not None:

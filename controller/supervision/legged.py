@@ -101,7 +101,7 @@ class Legged:
         self._kin, self._n_base = body.arrays.kin, robot.nq_base
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self.falling: Falling | None = Falling(robot, gains.fall, self.standing.height_m, damping_Nms)
-        self._rest = RestDetector(body)
+        self._rest = RestDetector(body, dt_s)
         self._streams: LeggedStreams | None = None
         self._streamed = False
         if streams is not None:

@@ -56,6 +56,7 @@ Angle = Annotated[float, AfterValidator(_is_angle)]
 Length = Annotated[float, AfterValidator(_is_near)]
 # No limit, inertia or friction of a robot's joint is larger.
 LARGEST = 1e6
+USUAL_HZ = 1000
 Positive = Annotated[float, Field(gt=0.0, le=LARGEST)]
 NotNegative = Annotated[float, Field(ge=0.0, le=LARGEST)]
 Point = tuple[Length, Length, Length]
@@ -227,6 +228,7 @@ class RobotDescription(Config):
         joint_damping_Nms: viscous friction of the real joints, where known.
         copper_loss_W_Nm2: loss in the windings of the joints' motors over the squared torque of the joint,
             R / (N Kt)^2, for the energy figures of a run; one number, or a value per joint.
+        rate_hz: rate at which the robot sends its state and takes commands: 1000, 500, 250 or 200 Hz.
         torque_sensing: whether the robot measures joint torques; if not, those it sends are ignored.
         drives: "torque" if the drives apply torques, "position" if they are servos that take positions only.
         servo: gains and resolution of the servos; required for `drives: position`, not allowed otherwise.
@@ -256,6 +258,7 @@ class RobotDescription(Config):
     joint_friction_Nm: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     joint_damping_Nms: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
     copper_loss_W_Nm2: NotNegative | dict[str, NotNegative] = Field(default_factory=dict)
+    rate_hz: Literal[1000, 500, 250, 200] = 1000
     torque_sensing: bool = True
     drives: Literal["torque", "position"] = "torque"
     servo: ServoDescription | None = None
@@ -280,6 +283,8 @@ def content_of(description: RobotDescription) -> dict[str, Any]:
     added = {key for key in later if not getattr(description, key)}
     if description.drives == "torque":
         added.add("drives")
+    if description.rate_hz == USUAL_HZ:
+        added.add("rate_hz")
     return description.model_dump(mode="json", exclude=added)
 
 

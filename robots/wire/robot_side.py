@@ -24,9 +24,8 @@ from kilohertz.robots.wire.envelope import (
 from kilohertz.robots.wire.position_envelope import PositionEnvelope, position_numbers
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow
 
-HOLD_TICKS = 3
-WATCHDOG_TICKS = 20
-ARMED_TICKS = 5000
+HOLD_TICKS, WATCHDOG_TICKS, ARMED_TICKS = 3, 20, 5000
+"""Periods of one millisecond; a longer period counts as several."""
 MOST_PEERS = 8
 SILENT_PEER_NS = 2_000_000_000
 STATES_REMEMBERED = 64
@@ -143,6 +142,7 @@ class RobotSide:
         self._trip_us = np.zeros(ROUND_TRIPS_KEPT)
         self._trips = 0
         self._period_us = identity.dt_s * 1e6
+        self._period_ms = max(1, round(1e-3 * self._period_us))
         self._states = StateCodec(robot)
         self._commands = CommandCodec(robot)
         self._row = robot.new_command_row()
@@ -161,7 +161,7 @@ class RobotSide:
     @property
     def held_share(self) -> float:
         """Weight of the last command: 1 until 3 periods of silence, then linearly to 0 at 20 periods."""
-        fading = (self.silent_ticks - HOLD_TICKS) / (WATCHDOG_TICKS - HOLD_TICKS)
+        fading = (self.silent_ticks * self._period_ms - HOLD_TICKS) / (WATCHDOG_TICKS - HOLD_TICKS)
         return min(1.0, max(0.0, 1.0 - fading))
 
     def handle(self, peer: bytes, payload: bytes, now_ns: int) -> bytes | None:
@@ -219,7 +219,7 @@ class RobotSide:
             return
         slot = state_seq % STATES_REMEMBERED
         ticks = self._tick - self._tick_of[slot]
-        if ticks > OLDEST_STATE_TICKS or ticks * self._period_us > deadline_us:
+        if ticks * self._period_ms > OLDEST_STATE_TICKS or ticks * self._period_us > deadline_us:
             counts.late += 1
             return
         if not self._commands.read(values, self._row):
@@ -397,10 +397,13 @@ class RobotSide:
         self._tick += 1
         self.silent_ticks = 0 if self._fresh else self.silent_ticks + 1 + missed
         self._fresh = False
-        if self.mode == wire.ACTIVE and self.silent_ticks >= WATCHDOG_TICKS:
-            self.damp(f"no command was accepted for {WATCHDOG_TICKS} periods")
-        elif self.mode == wire.ARMED and self.silent_ticks >= ARMED_TICKS:
-            self._release(wire.STANDBY, f"armed, but no command was received for {ARMED_TICKS} periods")
+        if self.mode == wire.ACTIVE and self.silent_ticks * self._period_ms >= WATCHDOG_TICKS:
+            self.damp(f"no command was accepted for {WATCHDOG_TICKS // self._period_ms} periods")
+        elif self.mode == wire.ARMED and self.silent_ticks * self._period_ms >= ARMED_TICKS:
+            self._release(
+                wire.STANDBY,
+                f"armed, but no command was received for {ARMED_TICKS // self._period_ms} periods",
+            )
 
     def state(self, sensors: SensorRow, now_ns: int) -> bytes:
         """Packs the state message of this period with the next state number. Hot path.

@@ -114,9 +114,10 @@ class ZmqLink:
         self._driver = driver
         self._identity = identity(robot, dt_s, driver)
         self._options: tuple[str, ...] = (TRUTH,) if truth else ()
-        usual_ms = LOCKSTEP_SILENT_MS if lockstep else slow_motion * SILENT_MS
+        periods = slow_motion * max(1, round(dt_s / PERIOD_S))  # of one millisecond
+        usual_ms = LOCKSTEP_SILENT_MS if lockstep else max(slow_motion * SILENT_MS, 4 * periods)
         self._silence = Silence(
-            silent_ms if silent_ms is not None else usual_ms, slow_motion * PREDICT_AFTER_POLLS
+            silent_ms if silent_ms is not None else usual_ms, periods * PREDICT_AFTER_POLLS
         )
         # A robot that waits for each command does not advance, so that its state cannot be predicted.
         self._predicts = not lockstep

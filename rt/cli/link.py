@@ -38,12 +38,9 @@ RobotKeyOption = Annotated[
     str | None,
     typer.Option("--robot-key", metavar="NAME", help="Name of the robot's public key; see `khz keys`."),
 ]
-RunInLockstepOption = Annotated[
+AllowOption = Annotated[
     bool,
-    typer.Option(
-        "--lockstep",
-        help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
-    ),
+    typer.Option("--allow-no-rt", help="Command hardware even if `khz doctor` finds this host unfit."),
 ]
 ReadonlyOption = Annotated[
     bool,
@@ -52,10 +49,6 @@ ReadonlyOption = Annotated[
         help="Only watch while another controller commands the robot: compute everything, send nothing, "
         "compare the torques, and say whether it would have been safe to take over.",
     ),
-]
-AllowOption = Annotated[
-    bool,
-    typer.Option("--allow-no-rt", help="Command hardware even if `khz doctor` finds this host unfit."),
 ]
 
 
@@ -131,7 +124,7 @@ def serve(
 
     Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 130 stopped by Ctrl-C.
     """
-    from kilohertz.robots.model.period import PERIOD_NS
+    from kilohertz.robots.model.period import period_s
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.robots.wire.endpoint import default_endpoint
     from kilohertz.rt.loop.clock import GridClock
@@ -148,7 +141,7 @@ def serve(
     endpoint = bind if bind is not None else default_endpoint(RobotModel.load(robot).name)
     server = build_server(robot, endpoint, scenario=scenario, seed=seed, lockstep=lockstep, key=key)
     typer.echo(f"{READY} {server.robot.name} at {endpoint}")
-    serving = Serving(server, GridClock(slow_motion * PERIOD_NS))
+    serving = Serving(server, GridClock(round(slow_motion * 1e9 * period_s(server.robot))))
     serving.run()
     typer.echo(serving.farewell())
     _exit_by(serving.stopped_by)
@@ -277,7 +270,13 @@ def run(
     telemetry: options.TelemetryOption = None,
     control: options.ControlOption = None,
     view: ViewOption = None,
-    lockstep: RunInLockstepOption = False,
+    lockstep: Annotated[
+        bool,
+        typer.Option(
+            "--lockstep",
+            help="Run in lockstep with a simulator started by `khz serve --lockstep`, instead of real time.",
+        ),
+    ] = False,
     readonly: ReadonlyOption = False,
     key: KeyOption = None,
     robot_key: RobotKeyOption = None,

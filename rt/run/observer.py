@@ -9,7 +9,7 @@ from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.supervision.request import RequestRow
-from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.period import PERIOD_S, ticks_of
 from kilohertz.robots.model.rows import SensorRow
 from kilohertz.robots.wire.link import RobotLink
 from kilohertz.rt.live.live_commands import LiveCommands
@@ -20,7 +20,8 @@ from kilohertz.rt.loop.trace import Trace, TracedEstimator
 from kilohertz.rt.run.torque_shape import TorqueShape
 
 PROGRESS_TICKS = 250
-TICKS_TO_LIE = 1500
+LIE_S = 1.5
+"""Time after a fall at which the run ends [s]."""
 
 Progress = Callable[[float], None]
 EachTick = Callable[[int], None]
@@ -30,7 +31,7 @@ RunLoop = ControlLoop[RequestRow, GainsRow | Gains, BrainOutput]
 class RunObserver:
     """Observer of the loop: after each tick, it records the tick and then advances the simulation.
 
-    It also ends the run TICKS_TO_LIE ticks after a fall.
+    It also ends the run LIE_S after a fall.
 
     Args:
         loop: the loop that is observed.
@@ -45,6 +46,7 @@ class RunObserver:
         shape: judge of the torques at rest; None for a robot that is known to have the right ones.
         measured: the controller, if its base is measured from outside; else None.
         commands: commands that arrive during the run, and the controller that they are for; None without.
+        dt_s: control period [s].
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class RunObserver:
         shape: TorqueShape | None = None,
         measured: Brain | None = None,
         commands: tuple[LiveCommands, Brain] | None = None,
+        dt_s: float = PERIOD_S,
     ) -> None:
+        self._dt_s = dt_s
         self._commands = commands
         self._shape = shape
         self._record = trace.record
@@ -76,7 +80,7 @@ class RunObserver:
         self._progress = progress
         self._each_tick = each_tick
         self._measured = measured
-        self._ticks_to_lie = TICKS_TO_LIE
+        self._ticks_to_lie = ticks_of(LIE_S, dt_s)
 
     def __call__(self, tick: int, sensors: SensorRow, request: RequestRow, output: BrainOutput) -> None:
         """Records a tick whose command was sent, and advances the simulation."""
@@ -86,14 +90,14 @@ class RunObserver:
             self._log.tick(tick, request, self._loop.stages)
         self._record(output, self._estimator, self._truth)
         if self._shape is not None:
-            self._shape.add(sensors, output.tau, output.state == "active", tick * PERIOD_S)
+            self._shape.add(sensors, output.tau, output.state == "active", tick * self._dt_s)
         if self._each_tick is not None:
             self._each_tick(tick)
         if self._measured is not None:
             self._measured.tell_ignored_poses()
         self._link.advance()
         if self._live is not None:
-            self._live.between_ticks(tick * PERIOD_S)
+            self._live.between_ticks(tick * self._dt_s)
         if self._commands is not None:
             commands, brain = self._commands
             commands.between_ticks(self._loop, brain, float(sensors.t_s[0]))
@@ -102,4 +106,4 @@ class RunObserver:
             if self._ticks_to_lie == 0:
                 self._loop.stop()
         if self._progress is not None and tick % PROGRESS_TICKS == 0:
-            self._progress(tick * PERIOD_S)
+            self._progress(tick * self._dt_s)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import period_s
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow, Vector
 from kilohertz.robots.wire.driver import load_driver
@@ -93,6 +94,7 @@ class RemoteRobot:
         self.link = self._new_link(
             robot,
             endpoint,
+            dt_s=period_s(robot),
             lockstep=lockstep,
             slow_motion=slow_motion,
             core=core,

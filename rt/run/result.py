@@ -12,7 +12,7 @@ from kilohertz.controller.brain import Brain
 from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.clearance.clearance import clearance_of
-from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.period import period_s
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.link import RobotLink
 from kilohertz.robots.wire.silence import RECENT_S
@@ -111,7 +111,7 @@ def conclude(
         wall_s: wall-clock duration of the run [s].
         recording: recording of the run; None if it was not recorded.
     """
-    link = run.link
+    link, dt_s = run.link, period_s(run.robot)
     judged = run.trace if link.truth.known else against_estimate(run.trace, run.robot)
     live = run.live.events if run.live is not None else ()
     of_link = link.events
@@ -119,9 +119,9 @@ def conclude(
     events: list[Event] = [*_loop_events(loop, run.brain.output, of_link), *of_link, *live, *shaped]
     events = [
         *events,
-        *_lost_rows(loop, recording),
-        *_lost_watcher(loop, run.watcher_died),
-        *_lost_agent(loop, run.agent_died),
+        *_lost_rows(loop, dt_s, recording),
+        *_lost_watcher(loop, dt_s, run.watcher_died),
+        *_lost_agent(loop, dt_s, run.agent_died),
     ]
     events = sorted(events, key=lambda event: float(event["t_s"]))
     failed = run.watcher_died or run.agent_died or (recording is not None and recording.died)
@@ -165,31 +165,31 @@ def _text(event: LoopEvent, output: BrainOutput, of_link: Sequence[Event]) -> st
     return "; shortly before, ".join([f"{event.text}: {output.reason}", *(e["text"] for e in stalls[-1:])])
 
 
-def _lost_rows(loop: LoopResult, recording: Recording | None) -> list[Event]:
+def _lost_rows(loop: LoopResult, dt_s: float, recording: Recording | None) -> list[Event]:
     """Returns an event if rows of the log were lost."""
     lost = recording.catch_up() if recording is not None else ""
-    return [{"t_s": loop.ticks * PERIOD_S, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
+    return [{"t_s": loop.ticks * dt_s, "kind": LOSSY, "text": f"log: {lost}"}] if lost else []
 
 
-def _lost_watcher(loop: LoopResult, died: bool) -> list[Event]:
+def _lost_watcher(loop: LoopResult, dt_s: float, died: bool) -> list[Event]:
     """Returns an event if changes of the gains file had no effect any more."""
     text = "the process that watches the gains file ended by itself: its last changes had no effect"
-    return [{"t_s": loop.ticks * PERIOD_S, "kind": "fault", "text": text}] if died else []
+    return [{"t_s": loop.ticks * dt_s, "kind": "fault", "text": text}] if died else []
 
 
-def _lost_agent(loop: LoopResult, died: bool) -> list[Event]:
+def _lost_agent(loop: LoopResult, dt_s: float, died: bool) -> list[Event]:
     """Returns an event if commands were not taken any more."""
     text = "the process that takes commands ended by itself: later commands had no effect"
-    return [{"t_s": loop.ticks * PERIOD_S, "kind": "fault", "text": text}] if died else []
+    return [{"t_s": loop.ticks * dt_s, "kind": "fault", "text": text}] if died else []
 
 
 def _summary(run: RunParts, trace: Trace, loop: LoopResult, events: list[Event]) -> dict[str, Any]:
-    robot, link = run.robot, run.link.figures()
+    robot, link, dt_s = run.robot, run.link.figures(), period_s(run.robot)
     return {
         "robot": robot.name,
         "scenario": run.scenario.name,
         "seed": _seed(run),
-        "duration_s": round(loop.ticks * PERIOD_S, 9),
+        "duration_s": round(loop.ticks * dt_s, 9),
         "ticks": loop.ticks,
         "fell": run.link.fell,
         "fell_at_s": run.link.fell_at_s,

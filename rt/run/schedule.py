@@ -8,7 +8,7 @@ from kilohertz.controller.motion.behaviour_error import BehaviourError
 from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.config.yaml_file import Positions
-from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.period import period_s
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -47,7 +47,7 @@ def schedule_of(
             before = None
             continue
         before = command.at_s, request
-        schedule.append((round(command.at_s / PERIOD_S), request))
+        schedule.append((round(command.at_s / period_s(robot)), request))
     if problems:
         raise ConfigError(*problems)
     return schedule

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.period import period_s
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import load_key, trusted_keys
@@ -70,7 +71,7 @@ class Serving:
 
     def __init__(self, server: SimulatedServer, clock: GridClock | None = None) -> None:
         self.server = server
-        self.clock = clock if clock is not None else GridClock()
+        self.clock = clock if clock is not None else GridClock(round(1e9 * period_s(server.robot)))
         self.stopped_by: int | None = None
         self._stopped = False
 

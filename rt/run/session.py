@@ -17,7 +17,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
+from kilohertz.robots.model.period import period_s
 from kilohertz.rt.host.other_cores import NO_CORE
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
 from kilohertz.rt.live.agent.process import running_agent
@@ -28,6 +28,7 @@ from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.recorder import Recording, new_path, recorded, require_library
 from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
+from kilohertz.rt.loop.clock import GridClock
 from kilohertz.rt.loop.control_loop import ControlLoop
 from kilohertz.rt.loop.fade import last_command
 from kilohertz.rt.loop.trace import Trace
@@ -57,6 +58,7 @@ class Session:
 
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
+        period_s: control period of the robot [s].
         pushes: pushes from other programs on a robot that is simulated in this process in real time; None
             without.
         link: link to the robot.
@@ -81,6 +83,7 @@ class Session:
         ready = prepare(plan)
         self.robot, self.scenario, self.schedule = ready.robot, ready.scenario, ready.schedule
         self.gains, self.gains_file = ready.gains, ready.gains_file
+        self.period_s = period_s(ready.robot)
         shown = plan.endpoint is None and plan.paced and plan.telemetry_hz > 0.0
         self.pushes = PushMailbox() if shown else None
         self.link = link_to(plan, ready.robot, ready.scenario, self.pushes)
@@ -99,8 +102,8 @@ class Session:
         self.estimator = estimator_for(ready.scenario, robot, gains, self.link.truth, self.link.outside)
         self.commands = LiveCommands(robot, StreamRow(robot)) if plan.control is not None else None
         streams = self.commands.streams if self.commands is not None else None
-        self.brain = Brain(robot, gains, self.estimator, dt_s=PERIOD_S, streams=streams)
-        self.ticks = max(1, round(ready.scenario.duration_s / PERIOD_S))
+        self.brain = Brain(robot, gains, self.estimator, dt_s=self.period_s, streams=streams)
+        self.ticks = max(1, round(ready.scenario.duration_s / self.period_s))
         self.trace = Trace(robot, self.ticks, plan.rows_kept)
         self.sensors = robot.new_sensor_row()
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
@@ -108,7 +111,13 @@ class Session:
         self.live = LiveRun(gains, self.brain.tuning) if plan.watch_gains else None
         self._row: GainsRow | Gains = self.live.row if self.live is not None else gains
         self.loop: RunLoop = ControlLoop(
-            self.link, self.brain, self.sensors, damping, self._row, handle_signals=handle_signals
+            self.link,
+            self.brain,
+            self.sensors,
+            damping,
+            self._row,
+            clock=GridClock(round(1e9 * self.period_s)),
+            handle_signals=handle_signals,
         )
         self.shape = (
             TorqueShape(robot, adds_gravity=self.link.adds_gravity) if not self.link.truth.known else None
@@ -167,6 +176,7 @@ class Session:
             progress=None if plan.paced else progress,
             each_tick=self._until_the_commander_leaves(each_tick),
             shape=self.shape,
+            dt_s=self.period_s,
             measured=self.brain if self.link.outside is not None else None,
             commands=(self.commands, self.brain) if self.commands is not None else None,
         )
@@ -261,7 +271,7 @@ class Session:
             },
             started_ns=int(now.timestamp() * 1e9),
             clock_ns=time.monotonic_ns(),
-            period_ns=PERIOD_NS,
+            period_ns=round(1e9 * self.period_s),
         )
 
     def _published(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:
