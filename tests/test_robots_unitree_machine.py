@@ -129,5 +129,5 @@ def test_an_imu_in_the_torso_is_refused() -> None:
     robot = RobotModel.load("g1")
     torso = robot.pin_model.getFrameId("torso_link")
     moved: Any = SimpleNamespace(floating=True, pin_model=robot.pin_model, imu_frame_id=torso)
-    with pytest.raises(ConfigError, match="imu.link must be fixed to the base"):
+    with pytest.raises(ConfigError, match=r"imu\.link must be fixed to the base"):
         _check_imu(moved)
