@@ -51,9 +51,10 @@ def test_a_g1_stands_through_the_bridge(tmp_path: Path, monkeypatch: pytest.Monk
     link = result.summary["link"]
     assert link["commands_accepted"] == result.loop.ticks
     assert link["commands_refused"] == link["commands_late"] == link["states_refused"] == 0
-    assert not simulated.fell
+    # At the end the bridge damps the robot, which then sinks down.
+    assert simulated.fell_at_s is None or simulated.fell_at_s > result.loop.ticks * 1e-3
     assert stand_in.stand_in.rules.refused == 0
-    assert "the robot did not fall" in stand_in.farewell()
+    assert "commands taken, 0 refused" in stand_in.farewell()
     assert "the motion service has released its mode 'ai'" in stand_in.farewell()
 
 
