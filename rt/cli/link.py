@@ -60,6 +60,27 @@ DomainOption = Annotated[
     int, typer.Option("--domain", metavar="N", help="DDS domain of a robot of Unitree.", min=0, max=232)
 ]
 
+ReleaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--release",
+        help="Release a robot of Unitree from its motion service at the start. It is limp afterwards: "
+        "hang it first.",
+    ),
+]
+MotionServiceOption = Annotated[
+    bool,
+    typer.Option(
+        "--motion-service/--no-motion-service",
+        help="Whether the robot of Unitree has a motion service, which must release it; unitree_mujoco "
+        "has none.",
+    ),
+]
+WaitOption = Annotated[
+    bool,
+    typer.Option("--lockstep", help="Wait for each command, with `khz serve --as unitree --lockstep`."),
+]
+
 
 class Maker(enum.Enum):
     """Makers of machines with a bridge."""
@@ -167,26 +188,9 @@ def bridge(
     ] = None,
     network: NetworkOption = None,
     domain: DomainOption = 0,
-    release: Annotated[
-        bool,
-        typer.Option(
-            "--release",
-            help="Release a robot of Unitree from its motion service at the start. It is limp afterwards: "
-            "hang it first.",
-        ),
-    ] = False,
-    motion_service: Annotated[
-        bool,
-        typer.Option(
-            "--motion-service/--no-motion-service",
-            help="Whether the robot of Unitree has a motion service, which must release it; unitree_mujoco "
-            "has none.",
-        ),
-    ] = True,
-    lockstep: Annotated[
-        bool,
-        typer.Option("--lockstep", help="Wait for each command, with `khz serve --as unitree --lockstep`."),
-    ] = False,
+    release: ReleaseOption = False,
+    motion_service: MotionServiceOption = True,
+    lockstep: WaitOption = False,
     bind: BindOption = None,
     key: KeyOption = None,
     allow_no_rt: AllowOption = False,
