@@ -211,6 +211,25 @@ def test_an_arm_of_another_maker_is_wrong_usage_whatever_the_host():
     assert "franka" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["bridge", "unitree", "g1"], "a bridge to unitree needs --network"),
+        (
+            ["bridge", "unitree", "g1", "--network", "lo", "--robot-ip", "h"],
+            "a bridge to unitree needs --network",
+        ),
+        (["bridge", "ur", "ur5"], "a bridge to ur needs --robot-ip"),
+        (["serve", "g1", "--network", "lo"], "need --as unitree"),
+        (["serve", "g1", "--as", "unitree", "--bind", "ipc:///tmp/r"], "do not fit --as unitree"),
+    ],
+)
+def test_options_of_another_maker_are_wrong_usage(arguments, told):
+    result = khz(*arguments)
+    assert result.exit_code == USAGE
+    assert told in " ".join(result.stderr.replace("\u2502", " ").split())
+
+
 def test_keys_are_made_and_listed(tmp_path, monkeypatch):
     monkeypatch.setenv("KILOHERTZ_KEYS", str(tmp_path / "keys"))
     assert str(tmp_path / "keys" / "me.secret") in khz("keys", "new", "me").stdout

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import product
 
-from kilohertz.robots.config.config_error import ConfigError, did_you_mean
+from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
 from kilohertz.robots.unitree import messages
 from kilohertz.robots.unitree.messages import Struct
 
@@ -57,7 +57,7 @@ class Family:
         known = [joint for joint in self.motors if joint]
         missing = [joint for joint in joints if joint not in known]
         ConfigError.raise_if_any(
-            f"{self.name} has no motor for the joint '{joint}'{did_you_mean(joint, known)}"
+            Problem(f"{self.name} has no motor for the joint '{joint}'{did_you_mean(joint, known)}")
             for joint in missing
         )
         return [self.motors.index(joint) for joint in joints]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,10 @@ from kilohertz.rt.cli.command import ControlledRobotOption, endpoint_of
 from kilohertz.rt.cli.output import check_file, check_folder, progress, say, write_json
 from kilohertz.rt.cli.run import run_plan
 from kilohertz.rt.cli.view import ViewOption
+
+if TYPE_CHECKING:
+    from kilohertz.robots.model.robot_model import RobotModel
+    from kilohertz.robots.unitree.bridge import UnitreeBridge
 
 BindOption = Annotated[
     str | None,
@@ -62,6 +66,27 @@ NetworkOption = Annotated[
 ]
 DomainOption = Annotated[
     int, typer.Option("--domain", metavar="N", help="DDS domain of a robot of Unitree.", min=0, max=232)
+]
+
+ReleaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--release",
+        help="Release a robot of Unitree from its motion service at the start. It is limp afterwards: "
+        "hang it first.",
+    ),
+]
+MotionServiceOption = Annotated[
+    bool,
+    typer.Option(
+        "--motion-service/--no-motion-service",
+        help="Whether the robot of Unitree has a motion service, which must release it; unitree_mujoco "
+        "has none.",
+    ),
+]
+WaitOption = Annotated[
+    bool,
+    typer.Option("--lockstep", help="Wait for each command, with `khz serve --as unitree --lockstep`."),
 ]
 
 
@@ -171,26 +196,9 @@ def bridge(
     ] = None,
     network: NetworkOption = None,
     domain: DomainOption = 0,
-    release: Annotated[
-        bool,
-        typer.Option(
-            "--release",
-            help="Release a robot of Unitree from its motion service at the start. It is limp afterwards: "
-            "hang it first.",
-        ),
-    ] = False,
-    motion_service: Annotated[
-        bool,
-        typer.Option(
-            "--motion-service/--no-motion-service",
-            help="Whether the robot of Unitree has a motion service, which must release it; unitree_mujoco "
-            "has none.",
-        ),
-    ] = True,
-    lockstep: Annotated[
-        bool,
-        typer.Option("--lockstep", help="Wait for each command, with `khz serve --as unitree --lockstep`."),
-    ] = False,
+    release: ReleaseOption = False,
+    motion_service: MotionServiceOption = True,
+    lockstep: WaitOption = False,
     bind: BindOption = None,
     key: KeyOption = None,
     allow_no_rt: AllowOption = False,
@@ -209,12 +217,8 @@ def bridge(
     from kilohertz.rt.doctor.fitness import require_fit_host
     from kilohertz.rt.run.background_server import READY
     from kilohertz.rt.run.maker_bridge_process import Bridge, Bridging, build_bridge, connect_arm
-    from kilohertz.rt.run.serve import cut_off_sentence
 
-    wanted, unwanted = (network, robot_ip) if maker is Maker.UNITREE else (robot_ip, network)
-    if wanted is None or unwanted is not None:
-        needed = "--network" if maker is Maker.UNITREE else "--robot-ip"
-        raise typer.BadParameter(f"a bridge to {maker.value} needs {needed}, and not the other one")
+    wanted = _address(maker, robot_ip, network)
     model = RobotModel.load(robot)
     endpoint = bind if bind is not None else default_endpoint(model.name)
     warning = None if lockstep else require_fit_host(allow_no_rt)
@@ -222,30 +226,61 @@ def bridge(
         progress(warning)
     found: Bridge
     if maker is Maker.UNITREE:
-        from kilohertz.rt.run.unitree_process import build_unitree_bridge
-
-        found, notes = build_unitree_bridge(
-            model,
-            endpoint,
-            wanted,
-            domain=domain,
-            release=release,
-            service=motion_service,
-            lockstep=lockstep,
-            key=key,
-        )
-        for note in notes:
-            progress(note)
+        found = _unitree_bridge(model, endpoint, wanted, domain, release, motion_service, lockstep, key)
     else:
         arm = connect_arm(maker.value, wanted, enforce_realtime=warning is None)
         found = build_bridge(model, arm, endpoint, key=key)
     bridging = Bridging(found)
     typer.echo(f"{READY} {model.name} at {endpoint}")
     bridging.run()
-    farewell = cut_off_sentence(*bridging.bridge.cut_off)
+    _tell_cut_off(*bridging.bridge.cut_off)
+    _exit_by(bridging.stopped_by)
+
+
+def _unitree_bridge(
+    model: RobotModel,
+    endpoint: str,
+    network: str,
+    domain: int,
+    release: bool,
+    motion_service: bool,
+    lockstep: bool,
+    key: str | None,
+) -> UnitreeBridge:
+    """Connects to a robot of Unitree, and prints the notes about it."""
+    from kilohertz.rt.run.unitree_process import build_unitree_bridge
+
+    found, notes = build_unitree_bridge(
+        model,
+        endpoint,
+        network,
+        domain=domain,
+        release=release,
+        service=motion_service,
+        lockstep=lockstep,
+        key=key,
+    )
+    for note in notes:
+        progress(note)
+    return found
+
+
+def _address(maker: Maker, robot_ip: str | None, network: str | None) -> str:
+    """Returns the one of both addresses that the maker's machine needs."""
+    needed, other = (network, robot_ip) if maker is Maker.UNITREE else (robot_ip, network)
+    if needed is None or other is not None:
+        name = "--network" if maker is Maker.UNITREE else "--robot-ip"
+        raise typer.BadParameter(f"a bridge to {maker.value} needs {name}, and not the other one")
+    return needed
+
+
+def _tell_cut_off(count: int, last: str) -> None:
+    """Prints how many peers were cut off, if any."""
+    from kilohertz.rt.run.serve import cut_off_sentence
+
+    farewell = cut_off_sentence(count, last)
     if farewell:
         typer.echo(farewell)
-    _exit_by(bridging.stopped_by)
 
 
 def _exit_by(signal_number: int | None) -> None:
