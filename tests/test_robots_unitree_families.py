@@ -29,7 +29,7 @@ def test_another_order_of_joints_gives_the_same_motors() -> None:
         (H1, 19, "torso_joint", 6),
         (H1_2, 27, "right_wrist_yaw_joint", 26),
     ],
-    ids=str,
+    ids=["go2", "h1-elbow", "h1-torso", "h1-2"],
 )
 def test_the_motors_of_other_machines(family, motors: int, joint: str, slot: int) -> None:
     assert family.slots((joint,)) == [slot]

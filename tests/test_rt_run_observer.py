@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kilohertz.rt.run.observer import PROGRESS_TICKS, TICKS_TO_LIE, RunObserver
+from kilohertz.robots.model.period import PERIOD_S, ticks_of
+from kilohertz.rt.run.observer import LIE_S, PROGRESS_TICKS, RunObserver
 
 
 class Bench:
@@ -44,10 +45,10 @@ def test_only_a_run_that_is_not_paced_waits_for_the_recorder(wait: bool) -> None
 def test_a_run_ends_when_a_fall_has_come_to_rest() -> None:
     bench = Bench()
     bench.link.fell = True
-    for tick in range(TICKS_TO_LIE - 1):
+    for tick in range(ticks_of(LIE_S, PERIOD_S) - 1):
         bench.tick(tick)
     assert "stop" not in bench.calls
-    bench.tick(TICKS_TO_LIE)
+    bench.tick(ticks_of(LIE_S, PERIOD_S))
     assert bench.calls[-1] == "stop"
 
 
