@@ -1,4 +1,4 @@
-"""Provides margins of calm runs, into which tests put one fault, and the log of a short run that was pushed."""
+"""Provides margins of calm runs, into which tests put a fault, and the log of a pushed run."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def calm(n: int = 1500, seed: int = 0) -> Margins:
 
 @functools.cache
 def pushed_log() -> tuple[Path, tempfile.TemporaryDirectory[str]]:
-    """Log of a standing G1 that falls after a push of 60 Ns at 0.5 s; its folder lives as long as the tests."""
+    """Log of a standing G1 that falls after a push of 60 Ns at 0.5 s; its folder lives on."""
     folder = tempfile.TemporaryDirectory(prefix="khz-why-")
     push = {"link": "torso_link", "impulse_Ns": [60.0, 0.0, 0.0], "duration_s": 0.1}
     scenario = {

@@ -26,6 +26,9 @@ Array = NDArray[np.float64]
 
 HELD_OUT = 0.25
 """Fraction at the end of each log on which the fit is judged, and which it does not use."""
+INERTIA_ERROR = 0.1
+"""Prior SD of mass and first moment of a link without a load, relative to that of
+`khz log identify`, which is half of the link's mass."""
 NOISE = {
     "encoder_rad": "q",
     "velocity_rad_s": "v",
@@ -125,7 +128,7 @@ def fit(
     parts = [motions_of(samples, robot, estimate, HELD_OUT) for samples, estimate in logs]
     if not all(len(end.q) for _, end in parts):
         raise ConfigError("a log is too short to hold out a part of it on which the fit is judged")
-    found, x = identified_from([start for start, _ in parts], robot)
+    found, x = identified_from([start for start, _ in parts], robot, INERTIA_ERROR)
     model = np.broadcast_to(np.asarray(robot.armature_kgm2, np.float64), robot.na)
     armature = {
         name: float(model[j] + found.joints[name]["armature_kgm2"]["value"])

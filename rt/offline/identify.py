@@ -141,12 +141,17 @@ def motions_of(
     return parts[0], parts[1]
 
 
-def identified_from(motions: Sequence[Motion], robot: RobotModel) -> tuple[Identified, Array]:
+def identified_from(
+    motions: Sequence[Motion], robot: RobotModel, inertia_error: float = 1.0
+) -> tuple[Identified, Array]:
     """Identifies the parameters of a robot from several motions of it.
 
     Args:
         motions: the motions.
         robot: the robot.
+        inertia_error: factor on the prior SD of mass and first moment of every link but the one that carries
+            a load: a link's inertia and the armature of its joint are hard to tell apart, so that a good model
+            of the links makes the armature better.
 
     Returns:
         The result, and the vector of all unknowns for `residual_rms_Nm`.
@@ -155,15 +160,21 @@ def identified_from(motions: Sequence[Motion], robot: RobotModel) -> tuple[Ident
     A, b = np.concatenate([A for A, _ in equations]), np.concatenate([b for _, b in equations])
     moved = np.concatenate([motion.v for motion in motions])
     prior = _prior(robot)
+    n_inertial = _INERTIAL * (robot.pin_model.njoints - 1)
+    load = _load(A, b, prior, robot, n_inertial)
+    carries = [
+        load is not None and _link_of(robot, body) == load["link"]
+        for body in range(1, robot.pin_model.njoints)
+    ]
+    prior[:n_inertial] *= np.where(np.repeat(carries, _INERTIAL), 1.0, inertia_error)
     x, covariance, weighted = _solve(A, b, prior)
     after = b - A @ x
-    n_inertial = _INERTIAL * (robot.pin_model.njoints - 1)
     scaled = weighted[:, :n_inertial] * prior[:n_inertial]
     determined = int((np.linalg.svd(scaled, compute_uv=False) > 1.0 / _DETERMINED).sum())
     found = Identified(
         bodies=_bodies(robot, x, covariance, prior),
         joints=_joints(robot, moved, x, covariance, prior),
-        load=_load(A, b, prior, robot, n_inertial),
+        load=load,
         determined=determined,
         residual_Nm=(float(np.sqrt((b**2).mean())), float(np.sqrt((after**2).mean()))),
     )

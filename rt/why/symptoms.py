@@ -44,8 +44,8 @@ CHATTER_OF_LIMIT, CHATTER_TICKS = 0.011, 200
 """Mean second difference of the torques from tick to tick, relative to their limits, and its
 duration [ticks]."""
 STRIKE_OF_WEIGHT, STRIKE_TICKS, CLEAR_TICKS = 0.14, 8, 60
-"""Force on a swinging foot relative to the weight, its duration [ticks], and the time after lift-off from which
-it counts [ticks]; a foot that swings freely feels a twentieth of the weight."""
+"""Force on a swinging foot relative to the weight, its duration [ticks], and the time after lift-off from
+which it counts [ticks]; a foot that swings freely feels a twentieth of the weight."""
 ON_ITS_OWN = "the robot damps on its own"
 """Beginning of the text of a link that ended because the robot stopped itself, which is a consequence."""
 
@@ -224,9 +224,7 @@ def struck(m: Margins, end: int) -> Sign | None:
         size = float(force[k : k + 50].max())
         until = np.flatnonzero(m.planned[k:, c])
         early_ms = int(until[0]) if len(until) else 0
-        text = (
-            f"{name} strikes something with {size:.0f} N while it swings, {early_ms} ms before its touch-down"
-        )
+        text = f"{name} strikes something with {size:.0f} N while it swings, {early_ms} ms before its plan"
         figures = {"early_s": early_ms * 1e-3, "force_N": size}
         found = Sign("touch", float(m.t_s[k]), size, limit, "N", text, name, figures)
     return found
