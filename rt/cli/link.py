@@ -325,9 +325,7 @@ def run(
     Ctrl-C, with all files written.
     """
     overrides = check_assignments(assignments, watch_gains)
-    check_file(json_file)
-    check_folder(log)
-    check_folder(plot)
+    _check_outputs(json_file, log, plot)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -350,6 +348,12 @@ def run(
         overrides=overrides,
     )
     run_plan(plan, json_file, plot, film=not no_film, view=view)
+
+
+def _check_outputs(json_file: Path | None, *folders: Path | None) -> None:
+    check_file(json_file)
+    for folder in folders:
+        check_folder(folder)
 
 
 def stop(
