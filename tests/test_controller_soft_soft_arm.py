@@ -55,8 +55,8 @@ def test_a_hand_that_is_pressed_on_a_table_comes_to_rest(name):
     off = (result.hand - result.hand_des)[rest:, 0]
     spring_J = 0.5 * 2000.0 * (off**2).sum(axis=1)
     assert (spring_J - np.minimum.accumulate(spring_J)).max() < 2e-3
-    # The table yields by a millimetre: the force is that of the spring at its true deflection, but for the dry
-    # friction of 0.5 Nm of each joint, which has not been identified and holds the resting arm.
+    # The table yields by a millimetre: the force is that of the spring at its true deflection, but for the
+    # dry friction of 0.5 Nm of each joint, which has not been identified and holds the resting arm.
     assert off[-1, 2] > 0.008
     assert result.sim.truth.f_WH[0, 2] == pytest.approx(2000.0 * off[-1, 2], abs=3.0)
     assert np.abs(result.sim.truth.v).max() < 0.01

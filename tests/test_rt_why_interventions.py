@@ -40,5 +40,6 @@ def test_all_kinds_are_listed_by_time():
     assert all(set(each) == set(COLUMNS) for each in found)
     first = found[0]
     assert (first["where"], first["limit"]) == (m.robot.joint_names[3], limit)
-    assert first["t_s"] == pytest.approx(0.05) and first["until_s"] == pytest.approx(0.059)
+    assert first["t_s"] == pytest.approx(0.05)
+    assert first["until_s"] == pytest.approx(0.059)
     assert found[3]["text"] == "a fall: the base has tilted too far"

@@ -1,5 +1,7 @@
 """The worst ticks of a run: each measure leads in turn, neighbours are told once."""
 
+import itertools
+
 import pytest
 from why_runs import calm
 
@@ -30,7 +32,7 @@ def test_one_measure_can_be_asked_for():
     ticks = worst_ticks(troubled(), 4, "time")
     assert {each["worst_of"] for each in ticks} == {"time"}
     numbers = sorted(each["tick"] for each in ticks)
-    assert all(b - a > APART_TICKS for a, b in zip(numbers, numbers[1:], strict=False))
+    assert all(b - a > APART_TICKS for a, b in itertools.pairwise(numbers))
 
 
 def test_an_unknown_measure_is_refused():

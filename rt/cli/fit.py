@@ -65,11 +65,15 @@ def fit(
     assert model is not None
     found = fitted(pairs, commands, model, period_s)
     if output is not None:
-        try:
-            output.write_text(found.overlay(model), encoding="utf-8")
-        except OSError as error:
-            raise RefusedError(f"{output} could not be written: {error.strerror}") from None
+        _write(output, found.overlay(model))
     print_fit(screen(json_file), found.figures())
     if output is not None:
         say(f"\n  written to {output}", json_file)
     write_json(json_file, {"files": [str(file) for file in logs], **found.figures()})
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"{file} could not be written: {error.strerror}") from None

@@ -149,9 +149,9 @@ def identified_from(
     Args:
         motions: the motions.
         robot: the robot.
-        inertia_error: factor on the prior SD of mass and first moment of every link but the one that carries
-            a load: a link's inertia and the armature of its joint are hard to tell apart, so that a good model
-            of the links makes the armature better.
+        inertia_error: factor on the prior SD of mass and first moment of every link but the one that
+            carries a load: a link's inertia and the armature of its joint are hard to tell apart, so that a
+            good model of the links makes the armature better.
 
     Returns:
         The result, and the vector of all unknowns for `residual_rms_Nm`.
