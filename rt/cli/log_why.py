@@ -13,6 +13,8 @@ from kilohertz.rt.cli.output import RefusedError, check_file, say, screen, write
 from kilohertz.rt.cli.run import ProgressLine
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from kilohertz.rt.why.margins import Margins
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log file written by `--log`.")]
@@ -133,7 +135,7 @@ def report(
     film = film_beside(file)
     with TemporaryDirectory() as folder, LogReader(file) as reader:
         drawn = {each.stem: each for each in write_log_plots(Path(folder), reader)}
-        plots = {"Margins": margins_figure(m, verdict), **drawn}
+        plots: dict[str, Figure | Path] = {"Margins": margins_figure(m, verdict), **drawn}
         text = report_html(figures_of(m, verdict), worst_ticks(m, 10), m.summary, plots, film)
     try:
         path.write_text(text, encoding="utf-8")

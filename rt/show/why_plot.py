@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +26,7 @@ def margins_figure(m: Margins, verdict: Verdict) -> Figure:
     with mpl.rc_context(STYLE):
         legged = bool(len(m.robot.contacts))
         figure = Figure(figsize=(11, 8 if legged else 3), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(5 if legged else 1, 1, sharex=True))
+        axes = list(figure.subplots(5 if legged else 1, 1, sharex=True, squeeze=False)[:, 0])
         limit = np.asarray(m.robot.torque_limit_Nm)
         used = np.abs(m.rows["command"]["tau_ff"]) / limit
         _line(axes[0], m, used.max(axis=1), "torque / limit", TRUTH, "largest of all joints")
@@ -62,7 +64,7 @@ def _line(plot: Axes, m: Margins, values: Vector, name: str, colour: str, label:
         plot.legend(loc="upper left", fontsize=7, ncols=4)
 
 
-def _mark(axes: np.ndarray, m: Margins, verdict: Verdict) -> None:  # type: ignore[type-arg]
+def _mark(axes: Sequence[Axes], m: Margins, verdict: Verdict) -> None:
     t_s = m.t_s
     stop_s = float(t_s[min(verdict.stop, len(t_s) - 1)])
     for plot in axes:

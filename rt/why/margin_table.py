@@ -98,7 +98,7 @@ def capture_point(m: Margins) -> tuple[Vector, Vector]:
     height = np.maximum(balance["p_WC"][:, 2] - m.p_WF[:, :, 2].min(axis=1), _LEAST_HEIGHT_M)
     point = balance["p_WC"][:, :2] + balance["v_WC"][:, :2] * np.sqrt(height / GRAVITY_M_S2)[:, None]
     low, high = np.full((len(point), 2), np.inf), np.full((len(point), 2), -np.inf)
-    closed = m.rows["estimate"]["contact"] > 0
+    closed = np.asarray(m.rows["estimate"]["contact"] > 0)
     closed |= ~closed.any(axis=1)[:, None]
     for c, contact in enumerate(m.robot.contacts):
         corners = m.p_WF[:, c, None] + np.einsum("nij,kj->nki", m.R_WF[:, c], contact.corners_F)
