@@ -80,7 +80,7 @@ def _mark(axes: Sequence[Axes], m: Margins, verdict: Verdict) -> None:
     # The scale is that of the time before the stop; what the robot does on the ground is not of interest.
     before = (t_s <= stop_s) & (t_s >= axes[0].get_xlim()[0])
     for plot in axes:
-        lines = [line for line in plot.get_lines() if len(line.get_xdata()) > 2]
+        lines = [line for line in plot.get_lines() if np.size(line.get_xdata()) > 2]
         y = [np.asarray(line.get_ydata())[np.asarray(line.get_xdata()) <= stop_s] for line in lines]
         values = np.concatenate(y) if y and before.any() else np.zeros(0)
         values = values[np.isfinite(values)]

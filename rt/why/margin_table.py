@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.rows import Vector
@@ -98,8 +99,8 @@ def capture_point(m: Margins) -> tuple[Vector, Vector]:
     height = np.maximum(balance["p_WC"][:, 2] - m.p_WF[:, :, 2].min(axis=1), _LEAST_HEIGHT_M)
     point = balance["p_WC"][:, :2] + balance["v_WC"][:, :2] * np.sqrt(height / GRAVITY_M_S2)[:, None]
     low, high = np.full((len(point), 2), np.inf), np.full((len(point), 2), -np.inf)
-    closed = np.asarray(m.rows["estimate"]["contact"] > 0)
-    closed |= ~closed.any(axis=1)[:, None]
+    closed: NDArray[np.bool_] = np.greater(m.rows["estimate"]["contact"], 0)
+    closed |= ~closed.any(axis=1, keepdims=True)
     for c, contact in enumerate(m.robot.contacts):
         corners = m.p_WF[:, c, None] + np.einsum("nij,kj->nki", m.R_WF[:, c], contact.corners_F)
         here = closed[:, c, None]
