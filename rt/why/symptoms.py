@@ -34,6 +34,8 @@ LOAD_OF_MASS, LOAD_TICKS = 0.2, 100
 STEP_M, EARLY_TICKS, LIFT_TICKS = 0.02, 40, 1000
 """Least height of an obstacle under a swinging foot [m], least time by which it is met early, and longest
 swing [ticks]."""
+PUSH_AFTER_TICKS = 60
+"""Time after the stop in which a push that began before it is still looked at [ticks]."""
 SLIDE_LOAD, SLIDE_M_S, SLIDE_TICKS, SLIDE_FRICTION = 0.15, 0.08, 15, 0.6
 """Least load of a foot over the weight, speed [m/s] and time [ticks] from which it slides, and largest
 ratio of the tangential to the normal force, relative to the assumed friction."""
@@ -157,7 +159,8 @@ def frozen(m: Margins, end: int) -> Sign | None:
 
 def pushed(m: Margins, end: int) -> Sign | None:
     """A horizontal force from outside that begins suddenly and carries momentum."""
-    force = external_force(m)[:end]
+    # A strong push stops the robot before it ends: the ticks after the stop still show its force.
+    force = external_force(m)[: end + PUSH_AFTER_TICKS]
     fast = smooth(force[:, :2])
     size = np.hypot(fast[:, 0], fast[:, 1])
     weight_N = m.robot.mass_kg * GRAVITY_M_S2
@@ -165,8 +168,10 @@ def pushed(m: Margins, end: int) -> Sign | None:
     if not strong.any():
         return None
     k = int(np.argmax(strong))
+    if k >= end:
+        return None
     over = np.flatnonzero(~strong[k:])
-    last = k + (int(over[0]) if len(over) else end - k)
+    last = k + (int(over[0]) if len(over) else len(strong) - k)
     impulse = force[k:last].sum(axis=0) * m.header.period_ns * 1e-9
     size_Ns, peak_N = float(np.hypot(*impulse[:2])), float(size[k:last].max())
     if size_Ns < PUSH_OF_MASS * m.robot.mass_kg:
