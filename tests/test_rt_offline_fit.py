@@ -1,4 +1,4 @@
-"""A fit recovers friction and armature of torques made with known ones, and is judged on data it has not seen."""
+"""A fit recovers friction and armature of known ones, and is judged on unseen data."""
 
 import numpy as np
 import pinocchio as pin
