@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from kilohertz.rt.cli import options as options
-from kilohertz.rt.cli.output import check_file, check_folder, progress, say, screen, write_json
+from kilohertz.rt.cli.output import check_file, check_folder, progress, screen, write_json
 from kilohertz.rt.cli.run import ProgressLine
 
 if TYPE_CHECKING:
@@ -80,8 +79,8 @@ def run(
 ) -> None:
     """Run a study and write its runs to DIR/runs.parquet; the same command goes on where it was interrupted.
 
-    A run that falls, crashes or hangs is a result. Exit status: 0 done; 3 the study was refused, with file, line
-    and the number of runs that it would take; 130 stopped by Ctrl-C, with what was done so far written.
+    A run that falls, crashes or hangs is a result. Exit status: 0 done; 3 the study was refused, with file,
+    line and the number of runs that it would take; 130 stopped by Ctrl-C, with what was done so far written.
     """
     check_file(json_file)
     check_folder(folder)
@@ -103,6 +102,25 @@ def run(
 
     print_sweep(screen(json_file), report)
     write_json(json_file, report)
+
+
+@sweep_app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    second: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the study to be judged.")],
+    json_file: options.JsonOption = None,
+) -> None:
+    """Is the second study better than the first? Compares them run by run, with McNemar's exact test.
+
+    Exit status: 0 compared; 3 a folder holds no study, or the studies have no run in common.
+    """
+    check_file(json_file)
+    from kilohertz.rt.show.study_screen import print_difference
+    from kilohertz.rt.study.difference import difference
+
+    found = difference(first, second)
+    print_difference(screen(json_file), found)
+    write_json(json_file, found)
 
 
 class _Counting:

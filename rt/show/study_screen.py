@@ -36,6 +36,18 @@ def print_sweep(console: Console, report: Mapping[str, Any]) -> None:
     )
 
 
+def print_difference(console: Console, found: Mapping[str, Any]) -> None:
+    """Prints the comparison of two studies (`kilohertz.rt.study.difference.difference`)."""
+    console.print(f"\n  {found['runs']} runs in common, {found['not_in_common']} others left out")
+    for name, rate in zip(("first", "second"), found["success_rate"], strict=True):
+        console.print(f"  {found[name]}: {percent(rate)}", markup=False, soft_wrap=True)
+    console.print(
+        f"  success of the first only {found['only_first']}, of the second only {found['only_second']}: "
+        f"p = {found['p']:.2g}"
+    )
+    console.print(f"  verdict on the second: {found['verdict']}")
+
+
 def percent(rate: Mapping[str, Any]) -> str:
     """Returns a success rate with its interval, such as `94.0 % (95 % interval 87.5 to 97.2 %)`."""
     return f"{100 * rate['rate']:.1f} % (95 % interval {100 * rate['low']:.1f} to {100 * rate['high']:.1f} %)"

@@ -48,8 +48,9 @@ def local_crew(workers: int | None = None) -> Iterator[Crew]:
         yield Crew(executor, count, f"{count} {processes} of this computer", (executor,))
     finally:
         # After Ctrl-C, tasks may still run; their threads end when their processes have.
+        executor.shutdown(wait=False, cancel_futures=True)
         close_children(busy=True)
-        executor.shutdown(cancel_futures=True)
+        executor.shutdown()
         close_children()
 
 
@@ -83,8 +84,10 @@ def cluster_crew(address: str) -> Iterator[Crew]:
         where = f"{count} threads of {len(workers)} workers on {hosts}"
         per_host = tuple(client.get_executor(pure=False, workers=[name]) for name in by_host.values())
         # A run that ends its worker is not repeated elsewhere: `supervised` reports it before.
-        yield Crew(client.get_executor(pure=False, retries=0), count, where, per_host)
-        client.run(close_children)
+        try:
+            yield Crew(client.get_executor(pure=False, retries=0), count, where, per_host)
+        finally:
+            client.run(close_children)
     finally:
         client.close()
 

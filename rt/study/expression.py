@@ -1,8 +1,8 @@
 """Formulas over the summary of a run, such as `not fell and tracking.com_rms_m < 0.03`.
 
-A formula comes from a file and may come from someone else: it is parsed to Python's syntax tree, of which only
-arithmetic, comparisons, a few functions and the figures of the summary are allowed, and it is evaluated here. No
-code of the formula is ever run by Python.
+A formula comes from a file and may come from someone else: it is parsed to Python's syntax tree, of which
+only arithmetic, comparisons, a few functions and the figures of the summary are allowed, and it is evaluated
+here. No code of the formula is ever run by Python.
 """
 
 from __future__ import annotations
@@ -146,19 +146,6 @@ class Formula:
             return _value(self._tree, summary)
         except (TypeError, ZeroDivisionError, OverflowError, ValueError, LookupError) as error:
             raise FormulaError(f"cannot be evaluated: {error}") from None
-
-
-def number(formula: Formula, summary: Mapping[str, Any]) -> float:
-    """Returns the value of a formula as a finite number; True is 1 and False is 0.
-
-    Raises:
-        UnknownFigureError: the run did not produce a figure that is needed.
-        FormulaError: the value is not a finite number.
-    """
-    value = formula.value(summary)
-    if not isinstance(value, bool | int | float) or not math.isfinite(value):
-        raise FormulaError(f"should give a finite number, not {value!r}")
-    return float(value)
 
 
 def truth(formula: Formula, summary: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The runs of a study that are done, one JSON line each, so that an interrupted study goes on where it stopped."""
+"""The runs of a study that are done, one JSON line each: an interrupted study goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMAT = 1
 class Journal:
     """The file of the done runs of one study; a context manager.
 
-    Each line is written whole before the next run counts as done. A line that was cut off, by a power cut or
+    Each line is written whole before the next run counts as done. A last line that was cut off, as by
     `kill -9`, is removed when the file is opened again.
 
     Args:
@@ -30,13 +30,14 @@ class Journal:
         done: position of the line of each run that is done.
 
     Raises:
-        ConfigError: the folder holds the runs of another study, or another process writes to it.
+        ConfigError: the folder holds the runs of another study, a line is damaged, or another process writes
+            to it.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.path = folder / NAME
         self.done: dict[int, int] = {}
-        self._file = open(self.path, "a+b")
+        self._file = self.path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -49,26 +50,27 @@ class Journal:
             raise
 
     def _open(self, identity: str) -> None:
+        own = {"format": FORMAT, "identity": identity}
         self._file.seek(0)
-        position = 0
-        header: Any = None
-        for line in self._file:
+        lines, position, header = self._file.readlines(), 0, None
+        whole = lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+        for number, line in enumerate(whole, 1):
             entry = _entry(line)
-            if entry is None:
-                break
             if header is None:
                 header = entry
+                if header != own:
+                    raise ConfigError(
+                        f"{self.path.parent} holds the runs of another study, or of another robot, gains or "
+                        f"version: give another folder with -o, or remove {NAME}"
+                    )
+            elif entry is None or not isinstance(entry.get("index"), int):
+                raise ConfigError(f"{self.path}:{number} is damaged: give another folder with -o")
             else:
                 self.done[entry["index"]] = position
             position += len(line)
         self._file.truncate(position)
         if header is None:
-            self._append({"format": FORMAT, "identity": identity})
-        elif header != {"format": FORMAT, "identity": identity}:
-            raise ConfigError(
-                f"{self.path.parent} holds the runs of another study, or of another robot, gains or version: "
-                f"give another folder with -o, or remove {NAME}"
-            )
+            self._append(own)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Writes a run that is done."""
@@ -101,9 +103,7 @@ class Journal:
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
-    """Returns the content of a line; None if it was cut off."""
-    if not line.endswith(b"\n"):
-        return None
+    """Returns the content of a line; None if it is no JSON object."""
     try:
         entry = json.loads(line)
     except ValueError:

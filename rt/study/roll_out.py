@@ -18,7 +18,7 @@ from kilohertz.rt.study.expression import TIMINGS
 from kilohertz.rt.study.study import Task
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
-"""How a run ended: with a result, which a fall is too; because its values are not allowed; by an error here."""
+"""How a run ended: with a result, as a fall is; because its values are not allowed; by an error here."""
 ROBOTS_KEPT = 4
 PERCENTILES = ("p50", "p99", "p99.9", "max")
 

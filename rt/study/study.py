@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from kilohertz.robots.config.config_error import ConfigError, Problem
-from kilohertz.robots.config.user_file import decoded, read_user_file
-from kilohertz.robots.config.yaml_file import MAX_BYTES, Config, Positions, load_yaml_located
+from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located
 from kilohertz.robots.model.description import shipped_robots
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.preparation import prepare
-from kilohertz.rt.run.summary import config_sha256, version
+from kilohertz.rt.run.summary import version
 from kilohertz.rt.study.expression import Formula, FormulaError
 from kilohertz.rt.study.places import PlaceError, steps_of, value_at, with_value
 from kilohertz.rt.study.study_file import GAINS, SEED, StudyFile, variations
@@ -43,7 +44,7 @@ SECTIONS: dict[str, dict[str, dict[str, Any]]] = {
 class _AnyMap(Config):
     """A file whose content is checked elsewhere."""
 
-    model_config = {**Config.model_config, "extra": "allow"}
+    model_config = ConfigDict(**{**Config.model_config, "extra": "allow"})
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,7 @@ class Study:
         gains = "" if self.gains is None else self.gains.read_text("utf-8")
         own = self.robot.folder / "gains.yaml"
         content = {
-            "study": self.file.model_dump(
-                mode="json", exclude={"runs", "timeout_s", "tune", "cost", "trials"}
-            ),
+            "study": self.file.model_dump(mode="json", exclude={"runs", "timeout_s"}),
             "runs": self.runs if self.file.grid else None,
             "scenario": self.scenario,
             "gains": gains,
@@ -293,7 +292,7 @@ def _scenario(file: StudyFile, positions: Positions, path: Path) -> dict[str, An
 
 
 def _spelled_out(scenario: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """Returns a scenario in which the sections that have a varied value are written out, not left to a default.
+    """Returns a scenario in which sections with a varied value are written out, not left to a default.
 
     `plant: default` is written out with its values; for a robot with weak joints they are then not reduced.
     """

@@ -40,11 +40,6 @@ class StudyFile(Config):
         duration_s: duration of each run, instead of that of the scenario.
         timeout_s: wall-clock time after which a run counts as hung; without it, 60 s and 30 s per simulated
             second.
-        tune: gains that `khz tune` may change, each with its range; `{}` for the range of the schema.
-        cost: formula over the summary that `khz tune` makes small, on average over the runs of a trial.
-        trials: number of sets of gains that `khz tune` tries.
-        fresh_runs: number of runs on which `khz tune` compares the best set with the original one; none of
-            their values were used in a trial.
     """
 
     name: Name
@@ -59,10 +54,6 @@ class StudyFile(Config):
     solver: Literal["osqp", "exact"] | None = None
     duration_s: float | None = Field(default=None, gt=0, le=86400)
     timeout_s: float | None = Field(default=None, gt=0, le=1e6)
-    tune: dict[str, Any] = Field(default={})
-    cost: str | None = None
-    trials: int = Field(default=50, ge=2, le=100_000)
-    fresh_runs: int = Field(default=30, ge=6, le=100_000)
 
 
 class WordError(ValueError):

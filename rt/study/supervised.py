@@ -1,4 +1,4 @@
-"""Runs a task in a child process that may crash or hang; used on this computer and on those of a cluster alike."""
+"""Runs a task in a child process that may crash or hang, on this computer or on one of a cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Child:
     def __init__(self) -> None:
         read_task, self._tasks = os.pipe()
         self._answers, write_answer = os.pipe()
-        self._log: IO[bytes] = tempfile.TemporaryFile(prefix="kilohertz-study-")
+        self._log: IO[bytes] = tempfile.TemporaryFile(prefix="kilohertz-study-")  # noqa: SIM115 - see `close`
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         one_thread = dict.fromkeys(MATH_THREAD_VARIABLES, "1")
         try:

@@ -102,19 +102,15 @@ def check_first(study: Study, crew: Crew) -> None:
     Raises:
         ConfigError: the ticks cannot be run, or a formula uses a figure that the summary does not have.
     """
-    formulas = {"outcome": study.outcome}
-    if study.file.cost is not None:
-        formulas["cost"] = Formula(study.file.cost)
     for status, answer in warm_up(crew, asdict(study.task(0))):
         if status or answer["status"] != DONE:
             kind, log = (status, answer) if status else (answer["status"], answer["log"])
             raise ConfigError(f"{study.path}: the first ticks of run 0 {_verb(kind)}: {log.strip()}")
-        for key, formula in formulas.items():
-            try:
-                formula.check_against(answer["summary"])
-            except FormulaError as error:
-                problem = study.positions.problem((key,), str(error))
-                raise ConfigError(*with_runs([problem], study.runs)) from None
+        try:
+            study.outcome.check_against(answer["summary"])
+        except FormulaError as error:
+            problem = study.positions.problem(("outcome",), str(error))
+            raise ConfigError(*with_runs([problem], study.runs)) from None
 
 
 def _verb(status: str) -> str:

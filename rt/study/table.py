@@ -1,7 +1,7 @@
 """The Parquet files of a study: its runs by number, and where and how fast each of them ran.
 
-The first file follows from the study alone: it is bit for bit the same wherever and in whatever order the runs
-were done. What differs is in the second file.
+The first file follows from the study alone: it is bit for bit the same wherever and in whatever order the
+runs were done. What differs is in the second file.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def require_library() -> None:
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the figures of nested data by dotted key; the numbers of a list as `key[0]`, other lists as JSON.
+    """Yields the figures of nested data by dotted key.
 
-    What is None is left out: the column of a figure that a run did not produce is null.
+    The numbers of a list are `key[0]` and so on; another list is JSON. What is None is
+    left out: the column of a figure that a run did not produce is null.
     """
     for name, value in content.items():
         key = f"{prefix}{name}"

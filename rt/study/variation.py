@@ -1,7 +1,7 @@
 """What varies in a study, and the value of each parameter in each run.
 
-A value depends only on the sampler seed, the path of the parameter and the number of the run. So a study can be
-resumed, prolonged or split over computers, and another parameter may be added, without moving a value.
+A value depends only on the sampler seed, the path of the parameter and the number of the run. So a study can
+be resumed, prolonged or split over computers, and another parameter may be added, without moving a value.
 """
 
 from __future__ import annotations
