@@ -41,6 +41,10 @@ def test_a_formula_is_true_or_not(text: str, expected: bool) -> None:
         "[x for x in tracking]",
         "fell if fell else fell.real",
         "9 ** 9 ** 9 ** 9",
+        "9" * 400,
+        "len([0] * 1000000) > 0",
+        "len('a' * 1000000) > 0",
+        f"{'9' * 300} * {'9' * 300} > 0",
         "",
         "not",
         "x" * 2000,
@@ -55,6 +59,13 @@ def test_code_is_refused_or_cannot_be_evaluated(text: str) -> None:
 def test_an_unknown_figure_is_named_with_one_that_may_be_meant() -> None:
     with pytest.raises(FormulaError, match="com_rms_m"):
         Formula("tracking.com_rms < 1").check_against(SUMMARY)
+
+
+def test_a_key_with_a_dot_is_written_in_brackets() -> None:
+    summary = {"a": {"p99.9": 3.0}, "fell": False}
+    formula = Formula('a["p99.9"] < 4')
+    formula.check_against(summary)
+    assert truth(formula, summary)
 
 
 def test_figures_that_depend_on_the_computer_are_refused() -> None:

@@ -17,6 +17,8 @@ from kilohertz.robots.config.config_error import did_you_mean
 
 LONGEST = 1000
 DEEPEST = 50
+LARGEST = 1e15
+"""Largest number in a formula."""
 LARGEST_POWER = 100.0
 TIMINGS = ("latency_us", "overruns", "provenance")
 """Keys of the summary that depend on the computer, so that a repeated run would give another outcome."""
@@ -107,8 +109,8 @@ class Formula:
             raise FormulaError(f"is not a formula: {reason}") from None
         _check(self._tree, 0)
 
-    def figures(self) -> list[str]:
-        """Returns the figures of the summary that the formula uses, such as `tracking.com_rms_m`."""
+    def figures(self) -> list[tuple[str, ...]]:
+        """Returns the keys of each figure that the formula uses, such as ("tracking", "com_rms_m")."""
         return list(dict.fromkeys(_figures(self._tree)))
 
     def check_against(self, summary: Mapping[str, Any]) -> None:
@@ -117,8 +119,8 @@ class Formula:
         Raises:
             FormulaError: it has no such figure, or the figure depends on the computer.
         """
-        for figure in self.figures():
-            keys = figure.split(".")
+        for keys in self.figures():
+            figure = ".".join(keys)
             if keys[0] in TIMINGS:
                 raise FormulaError(f"uses {keys[0]}, which differs from run to run: see timing.parquet")
             value: Any = summary
@@ -174,8 +176,8 @@ def _check(node: ast.AST, depth: int) -> None:
 def _allowed(node: ast.AST) -> str:
     """Returns why a node of the syntax tree is not allowed; empty if it is."""
     if isinstance(node, ast.Constant):
-        if isinstance(node.value, float | int) and not math.isfinite(node.value):
-            return "contains a number that is not finite"
+        if isinstance(node.value, float | int) and not abs(node.value) <= LARGEST:
+            return f"contains a number beyond {LARGEST:g}"
         return (
             "" if isinstance(node.value, bool | int | float | str | None) else "contains an unknown constant"
         )
@@ -226,30 +228,32 @@ def _operands(node: ast.AST) -> Sequence[ast.AST]:
     return [node.value, node.slice] if isinstance(node, ast.Subscript) else []
 
 
-def _figures(node: ast.AST) -> Iterator[str]:
-    key = _dotted(node)
-    if key is not None:
-        if key not in CONSTANTS:
-            yield key
+def _figures(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    keys = _keys(node)
+    if keys is not None:
+        if len(keys) > 1 or keys[0] not in CONSTANTS:
+            yield keys
         return
     for inner in _operands(node):
         yield from _figures(inner)
 
 
-def _dotted(node: ast.AST) -> str | None:
-    """Returns the key that a node names, such as `tracking.hand_rms_m`; None if it is something else.
+def _keys(node: ast.AST) -> tuple[str, ...] | None:
+    """Returns the keys that a node names, such as those of `tracking.hand_rms_m`; None if it names none.
 
     `qp["solver"]` is `qp.solver`: keys that are no names in Python, such as p99.9, are written in brackets.
     """
     if isinstance(node, ast.Name):
-        return node.id
+        return (node.id,)
     if isinstance(node, ast.Attribute):
-        parent = _dotted(node.value)
-        return None if parent is None else f"{parent}.{node.attr}"
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        parent = _dotted(node.value) if isinstance(node.slice.value, str) else None
-        return None if parent is None else f"{parent}.{node.slice.value}"
-    return None
+        parent, name = _keys(node.value), node.attr
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        parent, name = _keys(node.value), node.slice.value
+        if not isinstance(name, str):
+            return None
+    else:
+        return None
+    return None if parent is None else (*parent, name)
 
 
 def _value(node: ast.AST, summary: Mapping[str, Any]) -> Any:
@@ -267,7 +271,10 @@ def _value(node: ast.AST, summary: Mapping[str, Any]) -> Any:
         return _UNARY[type(node.op)](_known(node.operand, summary))
     values = [_known(inner, summary) for inner in _operands(node)]
     if isinstance(node, ast.BinOp):
-        return _BINARY[type(node.op)](*values)
+        # Python multiplies text and lists too, to any length.
+        if not all(isinstance(value, int | float) for value in values):
+            raise FormulaError(f"calculates with what is no number: {ast.unparse(node)}")
+        return _BINARY[type(node.op)](*map(float, values))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return FUNCTIONS[node.func.id](*values)
     return values

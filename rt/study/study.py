@@ -323,8 +323,9 @@ def _count(
     cells = [each.cells for each in found.values() if each.cells is not None]
     runs = file.runs or (math.prod(cells) if file.grid else 0)
     if runs > MOST_RUNS:
-        product = " x ".join(f"{n}" for n in cells) if file.grid else str(runs)
-        sentence = f"is {product} = {runs} runs" if file.grid else f"is {runs} runs"
+        many = str(runs) if runs < 10**18 else "over 10^18"
+        product = " x ".join(f"{n}" for n in cells[:8]) + (" x ..." if len(cells) > 8 else "")
+        sentence = f"is {product} = {many} runs" if file.grid else f"is {many} runs"
         loc = ("vary",) if file.grid else ("runs",)
         problems.append(positions.problem(loc, f"{sentence}; a study may have {MOST_RUNS} at most"))
     if file.grid and found and not cells:
@@ -339,7 +340,8 @@ def with_runs(problems: Iterable[Problem], runs: int) -> Iterator[Problem]:
     ordered = ConfigError(*problems).problems
     yield from ordered[:-1]
     last = ordered[-1]
-    sentence = f"{last.sentence} (the study would take {runs} runs)"
+    many = str(runs) if runs < 10**18 else "over 10^18"
+    sentence = f"{last.sentence} (the study would take {many} runs)"
     yield Problem(sentence, last.file, last.line, last.column, last.key)
 
 

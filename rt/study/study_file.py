@@ -134,11 +134,20 @@ def _listed(entry: list[Any], *, integer: bool) -> Listed:
     if not entry:
         raise WordError("is an empty list: it would take 0 runs")
     for i, value in enumerate(entry):
-        if isinstance(value, float) and not math.isfinite(value):
+        if not _finite(value):
             raise WordError("should be finite", (i,))
         if integer and not (_whole(value) and 0 <= value <= LARGEST_SEED):
             raise WordError(f"should be a whole number of at least 0, not {value!r}", (i,))
     return Listed(tuple(entry))
+
+
+def _finite(value: Any) -> bool:
+    """Returns whether all numbers of plain data are finite."""
+    if isinstance(value, Mapping):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _whole(value: Any) -> bool:
@@ -149,6 +158,8 @@ def _range(value: Any, least: int | None) -> Range:
     if not (isinstance(value, list) and len(value) == 2 and all(map(_whole, value))):
         raise WordError("should be two whole numbers [first, last + 1]", ("range",))
     start, stop = value
+    if stop - start > LARGEST_SEED:
+        raise WordError(f"has more than {LARGEST_SEED} numbers", ("range",))
     if start >= stop:
         raise WordError(f"is empty: from {start} to {stop - 1} there is no number", ("range",))
     if (least is not None and start < least) or max(abs(start), abs(stop)) > LARGEST_SEED:
@@ -160,7 +171,7 @@ def _interval(value: Any, inside: tuple[str | int, ...]) -> tuple[float, float]:
     numbers = (
         isinstance(value, list) and len(value) == 2 and all(_whole(x) or type(x) is float for x in value)
     )
-    if not numbers or not all(math.isfinite(x) and abs(x) <= LARGEST for x in value):
+    if not numbers or not all(abs(x) <= LARGEST for x in value):
         raise WordError("should be two finite numbers [low, high]", inside)
     low, high = (float(x) for x in value)
     if low > high:
