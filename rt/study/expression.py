@@ -187,13 +187,10 @@ def _allowed(node: ast.AST) -> str:
         return f"uses '{node.attr}', which is not allowed" if node.attr.startswith("_") else ""
     if isinstance(node, ast.Call):
         return _allowed_call(node)
-    operators = {
-        ast.BinOp: (_BINARY, "op"),
-        ast.UnaryOp: (_UNARY, "op"),
-    }
-    for kind, (table, name) in operators.items():
-        if isinstance(node, kind):
-            return "" if type(getattr(node, name)) in table else "uses an operator that is not allowed"
+    if isinstance(node, ast.BinOp):
+        return "" if type(node.op) in _BINARY else "uses an operator that is not allowed"
+    if isinstance(node, ast.UnaryOp):
+        return "" if type(node.op) in _UNARY else "uses an operator that is not allowed"
     if isinstance(node, ast.Compare):
         return "" if all(type(op) in _COMPARE for op in node.ops) else "uses an operator that is not allowed"
     if isinstance(node, ast.BoolOp | ast.Subscript | ast.IfExp | ast.List | ast.Tuple):
@@ -248,9 +245,9 @@ def _keys(node: ast.AST) -> tuple[str, ...] | None:
     if isinstance(node, ast.Attribute):
         parent, name = _keys(node.value), node.attr
     elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        parent, name = _keys(node.value), node.slice.value
-        if not isinstance(name, str):
+        if not isinstance(node.slice.value, str):
             return None
+        parent, name = _keys(node.value), node.slice.value
     else:
         return None
     return None if parent is None else (*parent, name)

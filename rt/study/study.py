@@ -248,7 +248,7 @@ def load_study(path: Path, gains: Path | None = None, overrides: tuple[str, ...]
     outcome = _formula(positions, "outcome", file.outcome, problems)
     if problems:
         raise ConfigError(*with_runs(problems, runs))
-    own = None if file.gains is None else Path(_beside(path, file.gains))
+    chosen = gains or (None if file.gains is None else Path(_beside(path, file.gains)))
     parameters = tuple(Parameter(name, each) for name, each in found.items())
     study = Study(
         file=file,
@@ -256,7 +256,7 @@ def load_study(path: Path, gains: Path | None = None, overrides: tuple[str, ...]
         path=path,
         robot=robot,
         scenario=scenario,
-        gains=(gains or own).absolute() if gains or own else None,
+        gains=chosen.absolute() if chosen else None,
         overrides=overrides,
         parameters=parameters,
         outcome=outcome or Formula("not fell"),

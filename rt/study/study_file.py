@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kilohertz.robots.config.yaml_file import Config, Positions, Problem
+from kilohertz.robots.config.config_error import Problem
+from kilohertz.robots.config.yaml_file import Config, Positions
 from kilohertz.rt.study.places import PlaceError, steps_of, value_at
 from kilohertz.rt.study.variation import Listed, Polar, Range, Uniform, Variation
 
