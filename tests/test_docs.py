@@ -32,6 +32,7 @@ from kilohertz.robots.wire.driver import DriverConfig
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.offline.columns import read_columns
 from kilohertz.rt.run.shadow import shadow_figures
+from kilohertz.rt.study.study import load_study
 from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -181,6 +182,9 @@ def test_yaml_blocks_fit_their_schema(block, tmp_path):
     path.write_text(block.text)
     if Path(block.title).name == "columns.yaml":
         assert read_columns(path, [], ["left_foot", "right_foot"]).source("gyro_y").column == "gy"
+        return
+    if block.title == "pushes.yaml":
+        assert load_study(path).runs == 200
         return
     by_name = {"robot.yaml": RobotDescription, "gains.yaml": Gains, "driver.yaml": DriverConfig}
     load_yaml(path, by_name.get(Path(block.title).name, Scenario))

@@ -26,6 +26,7 @@ from kilohertz.rt.cli import link as cli_link
 from kilohertz.rt.cli import log as cli_log
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli import robot as cli_robot
+from kilohertz.rt.cli import study as cli_study
 from kilohertz.rt.cli import view as cli_view
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.failure import report_failure
@@ -276,3 +277,4 @@ app.add_typer(cli_robot.robot_app, name="robot")
 app.add_typer(cli_gains.gains_app, name="gains")
 app.add_typer(cli_faults.faults_app, name="faults")
 app.add_typer(cli_log.log_app, name="log")
+app.add_typer(cli_study.sweep_app, name="sweep")

@@ -38,14 +38,19 @@ class Preparation:
     schedule: list[tuple[int, RequestRow]]
 
 
-def prepare(plan: RunPlan) -> Preparation:
+def prepare(plan: RunPlan, robot: RobotModel | None = None) -> Preparation:
     """Loads and checks robot, scenario and gains of a plan.
+
+    Args:
+        plan: the plan of the run.
+        robot: the robot of the plan, if it is loaded already.
 
     Raises:
         ConfigError: robot, scenario or gains cannot be used, or the robot cannot execute a command.
         ValueError: the plan's duration is not positive.
     """
-    robot = RobotModel.load(plan.robot)
+    if robot is None:
+        robot = RobotModel.load(plan.robot)
     source = plan.scenario or default_scenario_name(robot)
     scenario, positions = load_scenario_located(source, robot, behaviour_schemas(robot))
     if plan.duration_s is not None:

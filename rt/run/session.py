@@ -18,6 +18,7 @@ from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import period_s
+from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.other_cores import NO_CORE
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
 from kilohertz.rt.live.agent.process import running_agent
@@ -55,6 +56,7 @@ class Session:
         plan: the plan of the run.
         handle_signals: whether SIGINT, SIGTERM and SIGHUP stop the run softly; this works in the main thread
             only.
+        robot: the robot of the plan, if it is loaded already.
 
     Attributes:
         robot, scenario, gains, gains_file, schedule: see `kilohertz.rt.run.preparation.Preparation`.
@@ -76,11 +78,13 @@ class Session:
         ValueError: the duration of the plan is not positive.
     """
 
-    def __init__(self, plan: RunPlan, *, handle_signals: bool = True) -> None:
+    def __init__(
+        self, plan: RunPlan, *, handle_signals: bool = True, robot: RobotModel | None = None
+    ) -> None:
         self.plan = plan
         if plan.log is not None:
             require_library()
-        ready = prepare(plan)
+        ready = prepare(plan, robot)
         self.robot, self.scenario, self.schedule = ready.robot, ready.scenario, ready.schedule
         self.gains, self.gains_file = ready.gains, ready.gains_file
         self.period_s = period_s(ready.robot)

@@ -1,0 +1,67 @@
+"""Statistics of studies: intervals of success rates, and whether one study is better than another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.stats import binomtest, norm
+
+CONFIDENCE = 0.95
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A success rate with its interval of confidence.
+
+    Attributes:
+        successes, of: numbers of runs.
+        rate: successes over runs.
+        low, high: bounds of the interval.
+    """
+
+    successes: int
+    of: int
+    rate: float
+    low: float
+    high: float
+
+
+def wilson(successes: int, of: int, confidence: float = CONFIDENCE) -> Rate:
+    """Returns a success rate with Wilson's score interval, which holds near 0 and 1 too.
+
+    Args:
+        successes: number of successes, 0 to `of`.
+        of: number of runs, > 0.
+        confidence: probability with which the interval contains the true rate.
+
+    Raises:
+        ValueError: the numbers are not possible.
+
+    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22 (1927).
+    """
+    if not 0 <= successes <= of or of == 0:
+        raise ValueError(f"{successes} of {of} runs is no rate")
+    z = float(norm.ppf(0.5 + 0.5 * confidence))
+    rate = successes / of
+    scale = 1.0 / (1.0 + z * z / of)
+    middle = scale * (rate + z * z / (2.0 * of))
+    half = scale * z * math.sqrt(rate * (1.0 - rate) / of + z * z / (4.0 * of * of))
+    # At 0 and 1 the bound is exact; rounding must not put it beside the rate.
+    low = 0.0 if successes == 0 else max(0.0, middle - half)
+    high = 1.0 if successes == of else min(1.0, middle + half)
+    return Rate(successes, of, rate, low, high)
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Returns the exact two-sided p-value that two studies with common seeds differ by chance only.
+
+    Args:
+        only_a: number of runs in which only the first was a success.
+        only_b: number of runs in which only the second was a success.
+
+    Source: McNemar, Psychometrika 12 (1947), with the binomial distribution in place of chi squared.
+    """
+    both = only_a + only_b
+    return float(binomtest(only_b, both, 0.5).pvalue) if both else 1.0
