@@ -11,12 +11,15 @@ from kilohertz.rt.run.session import RunPlan, Session
 
 pytestmark = pytest.mark.closed_loop
 
-MOVES = [{"q_rad": {f"{name}_joint": angle}} for angle in (0.6, -0.5) for name in ("shoulder_pan", "wrist_3")]
+MOVES = [
+    {"q_rad": {"shoulder_pan_joint": pan, "wrist_3_joint": -pan, "wrist_1_joint": -2.1 + 0.5 * pan}}
+    for pan in (0.6, -0.5, 0.7, -0.8, 0.5, -0.6, 0.8, -0.7)
+]
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    scenario = {"name": "moves", "duration_s": 6.0, "commands": [{"at_s": 0, "move": {"path": MOVES}}]}
+    scenario = {"name": "moves", "duration_s": 8.0, "commands": [{"at_s": 0, "move": {"path": MOVES}}]}
     scenario["plant"] = {"joint_friction_Nm": 2.0, "joint_damping_Nms": 1.0}
     result = Session(RunPlan("ur5", scenario, log=tmp_path_factory.mktemp("log"))).run()
     return result.log

@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 LONGEST_DELAY_TICKS = 60
 """Longest delay that is looked for [ticks]."""
 _LEAST_TICKS = 100
+_LIKE = 0.9
+"""Share of the ticks that the fraction is taken from: those most like the commanded torques."""
 
 
 def commanded_torque(sensors: Any, command: Any, limit_Nm: Array) -> Array:
@@ -45,7 +47,11 @@ def delay_in_ticks(asked: Array, given: Array, longest: int = LONGEST_DELAY_TICK
     n = len(asked) - longest
     errors = [asked[:n] - given[d : d + n] for d in range(longest + 1)]
     best = int(np.argmin([np.median(np.abs(error)) for error in errors]))
-    squares = [float((errors[d] ** 2).mean()) for d in (max(best - 1, 0), best, min(best + 1, longest))]
+    # A drive that lacks torque for a while says nothing about its delay.
+    usual = (errors[best] ** 2).max(axis=1)
+    like = usual <= np.quantile(usual, _LIKE)
+    beside = (max(best - 1, 0), best, min(best + 1, longest))
+    squares = [float((errors[d][like] ** 2).mean()) for d in beside]
     bend = squares[0] - 2.0 * squares[1] + squares[2]
     shift = 0.5 * (squares[0] - squares[2]) / bend if bend > 0.0 and 0 < best < longest else 0.0
     return best, best + float(np.clip(shift, -0.5, 0.5))
