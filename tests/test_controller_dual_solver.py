@@ -148,7 +148,8 @@ def test_a_random_state_is_solved_to_the_optimum(name: str, strength: float, cou
         stationarity, infeasibility, complementarity = optimality(whole, state)
         assert stationarity < 1e-7
         assert infeasibility < 1e-5
-        assert complementarity < 1e-6
+        # In N and Nm; rounding differs between processors.
+        assert complementarity < 2e-6
         s = whole.solution
         with_limits += bool(s.y_cone.any() or s.y_tau.any() or s.y_vdot.any())
         tau = reference_tau(whole, state)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("cyclonedds")
 
-from unitree_world import Bridged
+from unitree_world import Bridged, require_loopback
 
 from kilohertz.robots.unitree.remote import BYTES, buttons
 from kilohertz.robots.wire import messages as wire
@@ -17,6 +17,7 @@ from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.zmq_link import stop_robot
 
 pytestmark = pytest.mark.host
+require_loopback()
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("cyclonedds")
 
+from unitree_world import require_loopback
+
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.run.maker_bridge_process import Bridging
@@ -18,6 +20,7 @@ from kilohertz.rt.run.session import RunPlan, Session
 from kilohertz.rt.run.unitree_process import StandingIn, build_stand_in, build_unitree_bridge
 
 pytestmark = pytest.mark.host
+require_loopback()
 DOMAIN = 64
 
 
