@@ -148,7 +148,7 @@ def commanded(bridged: Bridged, ticks: int, tau: float = 0.0) -> ZmqLink:
 
 
 def test_a_controller_that_dies_leaves_the_arm_braked_and_held(bridged: Bridged) -> None:
-    bridged.bridge._answer_ns = 20_000_000
+    bridged.bridge._served._answer_ns = 20_000_000
     link = commanded(bridged, 100, tau=3.0)
     assert np.abs(bridged.arm.v).max() > 0.02
     link.abandon()
@@ -162,7 +162,7 @@ def test_a_controller_that_dies_leaves_the_arm_braked_and_held(bridged: Bridged)
 
 
 def test_a_flood_neither_disturbs_a_controller_nor_keeps_the_arm_from_being_braked(bridged: Bridged) -> None:
-    bridged.bridge._answer_ns = 20_000_000
+    bridged.bridge._served._answer_ns = 20_000_000
     with flooding("junk", bridged.endpoint.removeprefix("ipc://"), 2):
         link = commanded(bridged, 100, tau=3.0)
         link.abandon()
@@ -189,7 +189,7 @@ def test_a_torque_step_reaches_the_arm_as_a_ramp(bridged: Bridged) -> None:
 
 
 def test_a_stop_brakes_the_arm_whoever_commands(bridged: Bridged) -> None:
-    bridged.bridge._answer_ns = 20_000_000
+    bridged.bridge._served._answer_ns = 20_000_000
     commanded(bridged, 20)
     stop_robot(bridged.endpoint, "test")
     bridged.wait(lambda: still(bridged))

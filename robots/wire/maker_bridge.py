@@ -17,19 +17,13 @@ import pinocchio as pin
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import CommandRow
 from kilohertz.robots.wire import messages as wire
-from kilohertz.robots.wire.arming import SelfTest
-from kilohertz.robots.wire.driver import FILE, load_driver
 from kilohertz.robots.wire.endpoint import KeyPair
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.maker_arm import Arm, ArmStoppedError
-from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
 from kilohertz.robots.wire.robot_side import RobotSide
-from kilohertz.robots.wire.row_messages import identity
+from kilohertz.robots.wire.served_robot import ANSWER_NS, ServedRobot, sleep_until
 
-# Time that the bridge waits for the answer to a state before it sends the torque of the last command.
-ANSWER_NS = 300_000
 LARGEST_RATE_NM_S = 900.0
 # While braking, the torque limit is reached at this joint speed. The gain is then far below the one at which
 # a light joint would oscillate.
@@ -38,13 +32,6 @@ STABLE_BRAKING = 0.3
 AT_REST_RAD_S = 0.02
 AT_REST_CYCLES = 100
 LAST_CYCLES = 2000
-
-
-def sleep_until(due_ns: int) -> None:
-    """Sleeps until a time of the monotonic clock [ns]."""
-    remaining_ns = due_ns - time.monotonic_ns()
-    if remaining_ns > 0:
-        time.sleep(1e-9 * remaining_ns)
 
 
 class ArmBridge:
@@ -81,37 +68,29 @@ class ArmBridge:
             raise ConfigError(
                 f"'{robot.name}' is not an arm of {arm.joints} joints, which a bridge to '{arm.maker}' needs"
             )
-        if robot.servo is not None:
-            raise ConfigError(
-                f"'{robot.name}' has `drives: position`, but a bridge to '{arm.maker}' sends torques: remove "
-                "this line"
-            )
-        if load_driver(robot) is not None:
-            raise ConfigError(
-                f"{robot.folder / FILE}: the bridge converts nothing, so that this file would "
-                "have no effect; remove it"
-            )
         self._arm = arm
-        self._answer_ns = answer_ns
         self._sleep = sleep
-        self._self_test = SelfTest(robot, PERIOD_S)
         cycle_s = arm.periods * PERIOD_S
-        self.side = RobotSide(robot, identity(robot, PERIOD_S), self._take, self._problem, cycle_s=cycle_s)
-        self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
-        self.side.send = self._port.send
+        self._served = ServedRobot(
+            robot,
+            arm.maker,
+            endpoint,
+            arm.problem,
+            periods=arm.periods,
+            answer_ns=answer_ns,
+            key=key,
+            trusted=trusted,
+        )
+        self.side: RobotSide = self._served.side
 
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         inertia = np.diag(pin.crba(self._model, self._data, robot.q_nominal)).copy()
         limit = robot.torque_limit_Nm
         self._braking_kd = np.minimum(limit / BRAKING_SPEED_RAD_S, STABLE_BRAKING * inertia / cycle_s)
         self._largest_step = LARGEST_RATE_NM_S * cycle_s
-        self._sensors = robot.new_sensor_row()
-        self._command = robot.new_command_row()
-        self._answered = 0
         self._read_at_s = np.nan
         self._engaged = False
         self._cycles_at_rest = 0
-        self._was_damping = False
         self._gravity = np.zeros(robot.na)
         self._tau = np.zeros(robot.na)
         self._written = np.zeros(robot.na)
@@ -120,7 +99,7 @@ class ArmBridge:
     @property
     def cut_off(self) -> tuple[int, str]:
         """Number of connections that were cut off, and a sentence about the last one; empty if none was."""
-        return self._port.cut_off, self._port.last_cut_off
+        return self._served.cut_off
 
     @property
     def engaged(self) -> bool:
@@ -133,7 +112,7 @@ class ArmBridge:
         Raises:
             LinkLostError: the arm does not answer any more.
         """
-        arm, sensors = self._arm, self._sensors
+        arm, sensors = self._arm, self._served.sensors
         try:
             arm.read()
         except ArmStoppedError as error:
@@ -158,7 +137,7 @@ class ArmBridge:
             np.multiply(arm.v, period * PERIOD_S, out=self._work)
             np.add(arm.q, self._work, out=sensors.q)
             sensors.t_s[0] = arm.t_s + period * PERIOD_S
-            self._tick(missed)
+            self._served.tick(missed)
             if period == 0:
                 self._drive()
 
@@ -168,43 +147,10 @@ class ArmBridge:
         passed_s, self._read_at_s = arm.t_s - self._read_at_s, arm.t_s
         return max(round(passed_s / PERIOD_S) - arm.periods, 0) if passed_s > 0.0 else 0
 
-    def _tick(self, missed: int) -> None:
-        """Runs one period of the wire protocol: handles packets, sends a state, and waits for its answer."""
-        port, side = self._port, self.side
-        port.take_in()
-        side.tick(missed)
-        self._tell_damping()
-        now_ns = time.monotonic_ns()
-        news = port.news(now_ns)
-        if news:
-            port.tell(wire.pack("event", self._arm.t_s, CUT_OFF, news[: wire.MAX_TEXT]))
-        side.forget_silent(now_ns)
-        self._self_test.add(self._sensors)
-        port.tell(side.state(self._sensors, now_ns))
-        if side.mode in (wire.ARMED, wire.ACTIVE):
-            port.listen(now_ns + self._answer_ns, self._is_answered)
-
-    def _is_answered(self) -> bool:
-        return self._answered == self.side.state_seq or self.side.mode not in (wire.ARMED, wire.ACTIVE)
-
-    def _take(self, command: CommandRow, state_seq: int) -> None:
-        self._command.copy_from(command)
-        self._answered = state_seq
-
-    def _problem(self) -> str | None:
-        return self._arm.problem() or self._self_test.problem()
-
-    def _tell_damping(self) -> None:
-        damping = self.side.mode == wire.DAMPING
-        if damping and not self._was_damping:
-            text = self.side.reason[: wire.MAX_TEXT]
-            self._port.tell(wire.pack("event", self._arm.t_s, self.side.reason_kind, text))
-        self._was_damping = damping
-
     def _drive(self) -> None:
         """Begins, continues or ends torque control, depending on the mode."""
         arm = self._arm
-        commanded = self.side.mode in (wire.ARMED, wire.ACTIVE)
+        commanded = self._served.commanded
         try:
             if self._engaged:
                 if not commanded and self._at_rest():
@@ -229,7 +175,7 @@ class ArmBridge:
 
     def _set_torque(self) -> None:
         """Computes the commanded torque, without gravity and within the limits, into `_written`."""
-        arm, command, tau, work = self._arm, self._command, self._tau, self._work
+        arm, command, tau, work = self._arm, self._served.command, self._tau, self._work
         share = self.side.held_share if self.side.mode == wire.ACTIVE else 0.0
         # The braking torque replaces the command's torque gradually while no new command is received.
         np.multiply(self._braking_kd, arm.v, out=tau)
@@ -258,8 +204,7 @@ class ArmBridge:
         """Revokes the lease after the arm has stopped by itself; the arm then holds or brakes on its own."""
         self._engaged = False
         self._written[:] = 0.0
-        self.side.damp(str(error)[: wire.MAX_TEXT])
-        self._tell_damping()
+        self._served.damp(str(error))
 
     def close(self) -> None:
         """Brakes the arm until it rests, ends torque control, and closes both connections."""
@@ -276,5 +221,5 @@ class ArmBridge:
 
     def abandon(self) -> None:
         """Closes both connections at once, for an arm that does not answer any more."""
-        self._port.close()
+        self._served.close()
         self._arm.close()
