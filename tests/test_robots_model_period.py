@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S, period_s, period_steps, ticks_of
+from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S, period_ns, period_s, period_steps, ticks_of
 from kilohertz.robots.model.robot_model import RobotModel
 
 
@@ -15,6 +15,7 @@ def robot_at(rate_hz):
 @pytest.mark.parametrize(("rate_hz", "steps"), [(1000, 1), (500, 2), (250, 4), (200, 5)])
 def test_the_period_is_a_whole_number_of_simulation_steps(rate_hz, steps):
     assert period_steps(robot_at(rate_hz)) == steps
+    assert period_ns(robot_at(rate_hz)) == steps * PERIOD_NS
     assert period_s(robot_at(rate_hz)) * rate_hz == pytest.approx(1.0, abs=1e-15)
 
 

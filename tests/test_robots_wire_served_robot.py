@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kilohertz.robots.config.config_error import ConfigError
@@ -42,6 +43,27 @@ def test_why_it_damps_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert told == [("damping", "a reason")]
     assert made.side.mode == wire.DAMPING
     assert not made.commanded
+    made.close()
+
+
+def test_between_two_states_positions_are_extrapolated_and_the_machine_is_driven_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[int] = []
+    robot = RobotModel.load("ur5")
+    made = ServedRobot(
+        robot, "maker", f"ipc://{tmp_path / 'robot'}", lambda: None, periods=2, sleep=slept.append
+    )
+    done: list[tuple[float, float, int]] = []
+
+    def tick(missed: int) -> None:
+        done.append((float(made.sensors.t_s[0]), float(made.sensors.q[2]), missed))
+
+    monkeypatch.setattr(made, "tick", tick)
+    made.cycle(robot.q_nominal, np.full(robot.na, 2.0), 7.0, 100, 3, lambda: done.append((0.0, 0.0, -1)))
+    q = float(robot.q_nominal[2])
+    assert done == [(7.0, q, 3), (0.0, 0.0, -1), (7.001, pytest.approx(q + 0.002), 0)]
+    assert slept == [100 + 1_000_000]
     made.close()
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kilohertz.rt.loop.signals import NUMBERS, told_by_signals
+from kilohertz.rt.loop.signals import NUMBERS, UntilStopped, told_by_signals
 
 pytestmark = pytest.mark.host
 
@@ -58,3 +58,13 @@ def test_another_thread_leaves_the_handlers_alone():
     thread.start()
     thread.join()
     assert seen == [[signal.getsignal(n) for n in NUMBERS]]
+
+
+def test_what_runs_until_stopped_knows_the_signal_that_ended_it():
+    ended, stopped = UntilStopped(), UntilStopped()
+    with ended.told():
+        assert not ended.stopped
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert (ended.stopped, ended.stopped_by) == (True, signal.SIGTERM)
+    stopped.stop()
+    assert (stopped.stopped, stopped.stopped_by) == (True, None)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilohertz.rt.study.places import PlaceError, steps_of, value_at, with_value
+from kilohertz.robots.config.yaml_file import value_at
+from kilohertz.rt.study.places import PlaceError, steps_of, with_value
 
 DATA = {
     "events": [{"at_s": 1.0, "push": {"impulse_Ns": [1, 2, 3]}}],

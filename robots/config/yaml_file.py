@@ -103,6 +103,16 @@ class _Place:
     inside: dict[str | int, _Place] = field(default_factory=dict)
 
 
+def value_at(data: Any, loc: Loc) -> Any:
+    """Returns the value at a key path in plain data; None if there is none."""
+    for step in loc:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
 class Positions:
     """Line and column of each key of a parsed file, for problems that are found after parsing.
 
@@ -118,13 +128,7 @@ class Positions:
 
     def value(self, loc: Loc) -> Any:
         """Returns the plain value at a key path; None if the file does not have this key."""
-        value = self.data
-        for step in loc:
-            try:
-                value = value[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
+        return value_at(self.data, loc)
 
     def problem(
         self, loc: Loc, sentence: str, candidates: Iterable[str] = (), wrong: str | None = None

@@ -23,6 +23,11 @@ def period_s(robot: RobotModel) -> float:
     return PERIOD_S if steps == 1 else steps / 1000.0
 
 
+def period_ns(robot: RobotModel) -> int:
+    """Returns the control period of a robot [ns]."""
+    return period_steps(robot) * PERIOD_NS
+
+
 def ticks_of(duration_s: float, dt_s: float) -> int:
     """Returns the number of periods in a duration, at least one.
 

@@ -70,7 +70,6 @@ class UnitreeBridge:
         sleep: Callable[[int], None] = sleep_until,
     ) -> None:
         self._machine = machine
-        self._sleep = sleep
         self._silent_ns = silent_ns
         self._late_ns = machine.periods * PERIOD_NS + LATE_NS
         self._served = ServedRobot(
@@ -82,6 +81,7 @@ class UnitreeBridge:
             answer_ns=answer_ns,
             key=key,
             trusted=trusted,
+            sleep=sleep,
         )
         self.side: RobotSide = self._served.side
         inverse = pin.computeMinverse(robot.pin_model, robot.pin_model.createData(), robot.q_nominal)
@@ -133,18 +133,7 @@ class UnitreeBridge:
         if self._floating:
             sensors.gyro[:], sensors.accel[:] = state.gyro, state.accel
             sensors.contact_force_N[:] = np.nan
-        missed = self._missed()
-        for period in range(machine.periods):
-            if period:
-                missed = 0
-                self._sleep(start_ns + period * PERIOD_NS)
-            # Between two states the joint positions are extrapolated at constant velocity.
-            np.multiply(state.v, period * PERIOD_S, out=self._work)
-            np.add(state.q, self._work, out=sensors.q)
-            sensors.t_s[0] = state.t_s + period * PERIOD_S
-            served.tick(missed)
-            if period == 0:
-                self._drive()
+        served.cycle(state.q, state.v, state.t_s, start_ns, self._missed(), self._drive)
 
     def _missed(self) -> int:
         """Returns the periods that passed on the robot's clock without a period of this bridge."""

@@ -15,7 +15,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
+from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import KeyPair
@@ -69,7 +69,6 @@ class ArmBridge:
                 f"'{robot.name}' is not an arm of {arm.joints} joints, which a bridge to '{arm.maker}' needs"
             )
         self._arm = arm
-        self._sleep = sleep
         cycle_s = arm.periods * PERIOD_S
         self._served = ServedRobot(
             robot,
@@ -80,6 +79,7 @@ class ArmBridge:
             answer_ns=answer_ns,
             key=key,
             trusted=trusted,
+            sleep=sleep,
         )
         self.side: RobotSide = self._served.side
 
@@ -127,19 +127,7 @@ class ArmBridge:
             sensors.tau[:] = arm.tau
         else:
             np.add(self._gravity, self._written, out=sensors.tau)
-        missed = self._missed()
-        for period in range(arm.periods):
-            if period:
-                missed = 0
-                self._sleep(start_ns + period * PERIOD_NS)
-            # An arm with a cycle of several periods has no state for each of them: in between, the joint
-            # positions are extrapolated at constant velocity.
-            np.multiply(arm.v, period * PERIOD_S, out=self._work)
-            np.add(arm.q, self._work, out=sensors.q)
-            sensors.t_s[0] = arm.t_s + period * PERIOD_S
-            self._served.tick(missed)
-            if period == 0:
-                self._drive()
+        self._served.cycle(arm.q, arm.v, arm.t_s, start_ns, self._missed(), self._drive)
 
     def _missed(self) -> int:
         """Returns the number of periods that passed on the arm's clock without a cycle of this bridge."""

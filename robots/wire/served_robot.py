@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.period import PERIOD_NS, PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import CommandRow
+from kilohertz.robots.model.rows import CommandRow, Vector
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.arming import SelfTest
 from kilohertz.robots.wire.driver import FILE, load_driver
@@ -29,7 +31,7 @@ def sleep_until(due_ns: int) -> None:
 
 
 class ServedRobot:
-    """Serves one robot at one endpoint; call `tick` in each period, with `sensors` filled.
+    """Serves one robot at one endpoint; call `cycle` for each state of the machine, with `sensors` filled.
 
     Args:
         robot: model of the robot.
@@ -40,10 +42,11 @@ class ServedRobot:
         answer_ns: time to wait for the answer to each state [ns].
         key: the robot's key pair; needed if other computers can reach the endpoint.
         trusted: public keys of the controllers that may connect.
+        sleep: function that sleeps until a time of the monotonic clock [ns].
 
     Attributes:
         side: protocol state machine, with mode, lease and counts.
-        sensors: measured values that the next `tick` sends.
+        sensors: measured values that the next `tick` sends; `cycle` writes time and joint positions.
         command: last accepted command.
 
     Raises:
@@ -61,6 +64,7 @@ class ServedRobot:
         answer_ns: int = ANSWER_NS,
         key: KeyPair | None = None,
         trusted: frozenset[str] = frozenset(),
+        sleep: Callable[[int], None] = sleep_until,
     ) -> None:
         if robot.servo is not None:
             raise ConfigError(
@@ -74,8 +78,10 @@ class ServedRobot:
             )
         self.sensors = robot.new_sensor_row()
         self.command = robot.new_command_row()
+        self._moved = np.zeros(robot.na)
         self._machine_problem = problem
         self._answer_ns = answer_ns
+        self._periods, self._sleep = periods, sleep
         self._self_test = SelfTest(robot, PERIOD_S)
         self.side = RobotSide(
             robot, identity(robot, PERIOD_S), self._take, self._problem, cycle_s=periods * PERIOD_S
@@ -94,6 +100,33 @@ class ServedRobot:
     def commanded(self) -> bool:
         """Whether a controller has the lease."""
         return self.side.mode in (wire.ARMED, wire.ACTIVE)
+
+    def cycle(
+        self, q: Vector, v: Vector, t_s: float, start_ns: int, missed: int, drive: Callable[[], None]
+    ) -> None:
+        """Runs the periods of one state of the machine. Hot path.
+
+        A machine with a cycle of several periods has no state for each of them: in between, the joint
+        positions are extrapolated at constant velocity.
+
+        Args:
+            q: (na,) joint positions of the state [rad].
+            v: (na,) joint velocities of the state [rad/s].
+            t_s: time of the state on the machine's clock [s].
+            start_ns: time of the monotonic clock at which the state was received [ns].
+            missed: number of periods before this state that passed without one.
+            drive: sends the machine what answers the state; called after the first period.
+        """
+        for period in range(self._periods):
+            if period:
+                missed = 0
+                self._sleep(start_ns + period * PERIOD_NS)
+            np.multiply(v, period * PERIOD_S, out=self._moved)
+            np.add(q, self._moved, out=self.sensors.q)
+            self.sensors.t_s[0] = t_s + period * PERIOD_S
+            self.tick(missed)
+            if period == 0:
+                drive()
 
     def tick(self, missed: int = 0) -> None:
         """Runs one period: handles packets, sends `sensors` as a state, and waits for its answer. Hot path.

@@ -149,7 +149,7 @@ def serve(
 
     Exit status: 0 stopped by SIGTERM or SIGHUP; 3 refused; 130 stopped by Ctrl-C.
     """
-    from kilohertz.robots.model.period import period_s
+    from kilohertz.robots.model.period import period_ns
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.robots.wire.endpoint import default_endpoint
     from kilohertz.rt.loop.clock import GridClock
@@ -166,7 +166,7 @@ def serve(
     endpoint = bind if bind is not None else default_endpoint(RobotModel.load(robot).name)
     server = build_server(robot, endpoint, scenario=scenario, seed=seed, lockstep=lockstep, key=key)
     typer.echo(f"{READY} {server.robot.name} at {endpoint}")
-    serving = Serving(server, GridClock(round(slow_motion * 1e9 * period_s(server.robot))))
+    serving = Serving(server, GridClock(slow_motion * period_ns(server.robot)))
     serving.run()
     typer.echo(serving.farewell())
     _exit_by(serving.stopped_by)

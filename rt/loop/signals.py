@@ -38,5 +38,32 @@ def told_by_signals(told: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class UntilStopped:
+    """Base class of what runs until a signal, or a call of `stop`, ends it.
+
+    Attributes:
+        stopped_by: number of the signal that ended it; None if a call of `stop` ended it.
+        stopped: whether it should end.
+    """
+
+    def __init__(self) -> None:
+        self.stopped_by: int | None = None
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Ends it after the current cycle."""
+        self.stopped = True
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Lets signals end it inside the `with` block."""
+        with told_by_signals(self._on_signal):
+            yield
+
+    def _on_signal(self, number: int) -> None:
+        self.stopped_by = number
+        self.stop()
+
+
 def _stays_ignored(number: int) -> bool:
     return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN

@@ -15,7 +15,7 @@ from kilohertz.robots.wire.maker_bridge import ArmBridge
 from kilohertz.robots.wire.universal_robots import UniversalRobotsArm
 from kilohertz.rt.host.realtime import prepare_realtime
 from kilohertz.rt.loop.clock import absolute_sleeper
-from kilohertz.rt.loop.signals import told_by_signals
+from kilohertz.rt.loop.signals import UntilStopped
 from kilohertz.rt.run.serve import server_core
 
 MAKERS = (UniversalRobotsArm.maker, FrankaArm.maker)
@@ -87,28 +87,16 @@ class Bridge(Protocol):
         ...
 
 
-class Bridging:
+class Bridging(UntilStopped):
     """Runs a bridge until it is stopped by a signal, or by a call of `stop`.
 
     Args:
         bridge: the bridge to run.
-
-    Attributes:
-        stopped_by: number of the signal that ended `run`; None if a call of `stop` ended it.
     """
 
     def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
         self.bridge = bridge
-        self.stopped_by: int | None = None
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Ends `run` after the current cycle."""
-        self._stopped = True
-
-    def _on_signal(self, number: int) -> None:
-        self.stopped_by = number
-        self.stop()
 
     def run(self) -> None:
         """Runs the bridge; at the end the machine is brought to rest: see the bridge's `close`.
@@ -117,10 +105,10 @@ class Bridging:
             LinkLostError: the machine no longer answers.
         """
         with ExitStack() as stack:
-            stack.enter_context(told_by_signals(self._on_signal))
+            stack.enter_context(self.told())
             stack.enter_context(prepare_realtime(core=server_core()))
             try:
-                while not self._stopped:
+                while not self.stopped:
                     self.bridge.cycle()
             except LinkLostError:
                 self.bridge.abandon()

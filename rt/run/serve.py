@@ -7,13 +7,13 @@ from contextlib import ExitStack
 
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.period import period_s
+from kilohertz.robots.model.period import period_ns
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.endpoint import load_key, trusted_keys
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
 from kilohertz.rt.loop.clock import GridClock
-from kilohertz.rt.loop.signals import told_by_signals
+from kilohertz.rt.loop.signals import UntilStopped
 from kilohertz.sim.scenario import default_scenario_name, load_scenario
 from kilohertz.sim.server import SimulatedServer
 
@@ -58,47 +58,35 @@ def build_server(
     )
 
 
-class Serving:
+class Serving(UntilStopped):
     """Runs a server until it is stopped by a signal, or by a call of `stop`.
 
     Args:
         server: the server to run.
         clock: clock that starts one tick per period; not used in lockstep.
-
-    Attributes:
-        stopped_by: number of the signal that ended `run`; None if a call of `stop` ended it.
     """
 
     def __init__(self, server: SimulatedServer, clock: GridClock | None = None) -> None:
+        super().__init__()
         self.server = server
-        self.clock = clock if clock is not None else GridClock(round(1e9 * period_s(server.robot)))
-        self.stopped_by: int | None = None
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Ends `run` after the current tick."""
-        self._stopped = True
-
-    def _on_signal(self, number: int) -> None:
-        self.stopped_by = number
-        self.stop()
+        self.clock = clock if clock is not None else GridClock(period_ns(server.robot))
 
     def run(self) -> None:
         """Runs the server; closes it at the end, after which the robot damps its joints."""
         server = self.server
         with ExitStack() as stack:
-            stack.enter_context(told_by_signals(self._on_signal))
+            stack.enter_context(self.told())
             if not server.lockstep:
                 stack.enter_context(prepare_realtime(core=server_core()))
             # Damp first: to give back what the host granted takes a tenth of a second.
             stack.callback(server.close)
             if server.lockstep:
-                while not self._stopped:
+                while not self.stopped:
                     server.wait_for_command()
                     server.serve_tick()
                 return
             self.clock.start()
-            while not self._stopped:
+            while not self.stopped:
                 self.period()
 
     def period(self) -> None:

@@ -17,7 +17,7 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.streams.stream_row import StreamRow
 from kilohertz.controller.supervision.request import RequestRow, soft_stop
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.period import period_s
+from kilohertz.robots.model.period import period_ns, period_s
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.host.other_cores import NO_CORE
 from kilohertz.rt.host.realtime import default_core, prepare_realtime
@@ -120,7 +120,7 @@ class Session:
             self.sensors,
             damping,
             self._row,
-            clock=GridClock(round(1e9 * self.period_s)),
+            clock=GridClock(period_ns(robot)),
             handle_signals=handle_signals,
         )
         self.shape = (
@@ -275,7 +275,7 @@ class Session:
             },
             started_ns=int(now.timestamp() * 1e9),
             clock_ns=time.monotonic_ns(),
-            period_ns=round(1e9 * self.period_s),
+            period_ns=period_ns(self.robot),
         )
 
     def _published(self) -> AbstractContextManager[subprocess.Popen[bytes] | None]:

@@ -15,7 +15,7 @@ from kilohertz.robots.wire.endpoint import load_key, trusted_keys
 from kilohertz.robots.wire.served_robot import ANSWER_NS
 from kilohertz.rt.host.realtime import prepare_realtime
 from kilohertz.rt.loop.clock import GridClock, absolute_sleeper
-from kilohertz.rt.loop.signals import told_by_signals
+from kilohertz.rt.loop.signals import UntilStopped
 from kilohertz.rt.run.serve import server_core
 from kilohertz.sim.scenario import default_scenario_name, load_scenario
 from kilohertz.sim.unitree_machine import CYCLE_PERIODS, UnitreeStandIn
@@ -104,41 +104,29 @@ def build_stand_in(
     return UnitreeStandIn(model, world, Dds(domain, network), seed=seed, lockstep=lockstep)
 
 
-class StandingIn:
+class StandingIn(UntilStopped):
     """Runs a stand-in until it is stopped by a signal, or by a call of `stop`.
 
     Args:
         stand_in: the stand-in.
         lockstep: whether it waits for each command, instead of running in real time.
-
-    Attributes:
-        stopped_by: number of the signal that ended `run`; None if a call of `stop` ended it.
     """
 
     def __init__(self, stand_in: UnitreeStandIn, *, lockstep: bool = False) -> None:
+        super().__init__()
         self.stand_in = stand_in
-        self.stopped_by: int | None = None
         self._lockstep = lockstep
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Ends `run` after the current cycle."""
-        self._stopped = True
-
-    def _on_signal(self, number: int) -> None:
-        self.stopped_by = number
-        self.stop()
 
     def run(self) -> None:
         """Runs the stand-in, and leaves the domain at the end."""
         clock = GridClock(CYCLE_PERIODS * PERIOD_NS)
         with ExitStack() as stack:
-            stack.enter_context(told_by_signals(self._on_signal))
+            stack.enter_context(self.told())
             if not self._lockstep:
                 stack.enter_context(prepare_realtime(core=server_core()))
             stack.callback(self.stand_in.close)
             clock.start()
-            while not self._stopped:
+            while not self.stopped:
                 if not (self._lockstep and self.stand_in.waits):
                     clock.wait()
                 self.stand_in.cycle()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-Loc = tuple[str | int, ...]
+from kilohertz.robots.config.yaml_file import Loc
 
 _STEP = re.compile(r"(?:^|\.)([A-Za-z_]\w*)|\[(\d{1,6})\]")
 
@@ -31,16 +31,6 @@ def steps_of(path: str) -> Loc:
     if end != len(path) or not steps or isinstance(steps[0], int):
         raise PlaceError("is not a path such as events[0].push.impulse_Ns, ground.friction or seed")
     return tuple(steps)
-
-
-def value_at(data: Any, steps: Loc) -> Any:
-    """Returns the value at a path; None if there is none."""
-    for step in steps:
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data
 
 
 def with_value(data: Any, steps: Loc, value: Any) -> Any:

@@ -14,14 +14,14 @@ from typing import Any
 from pydantic import ConfigDict
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
-from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located
+from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located, value_at
 from kilohertz.robots.model.description import shipped_robots
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.preparation import prepare
 from kilohertz.rt.run.summary import version
 from kilohertz.rt.study.expression import Formula, FormulaError
-from kilohertz.rt.study.places import PlaceError, steps_of, value_at, with_value
+from kilohertz.rt.study.places import PlaceError, steps_of, with_value
 from kilohertz.rt.study.study_file import GAINS, SEED, StudyFile, variations
 from kilohertz.rt.study.variation import Key, Polar, Variation
 from kilohertz.sim.scenario import find_scenario, shipped_scenarios
@@ -323,7 +323,7 @@ def _count(
     cells = [each.cells for each in found.values() if each.cells is not None]
     runs = file.runs or (math.prod(cells) if file.grid else 0)
     if runs > MOST_RUNS:
-        many = str(runs) if runs < 10**18 else "over 10^18"
+        many = _number_of(runs)
         product = " x ".join(f"{n}" for n in cells[:8]) + (" x ..." if len(cells) > 8 else "")
         sentence = f"is {product} = {many} runs" if file.grid else f"is {many} runs"
         loc = ("vary",) if file.grid else ("runs",)
@@ -340,9 +340,13 @@ def with_runs(problems: Iterable[Problem], runs: int) -> Iterator[Problem]:
     ordered = ConfigError(*problems).problems
     yield from ordered[:-1]
     last = ordered[-1]
-    many = str(runs) if runs < 10**18 else "over 10^18"
-    sentence = f"{last.sentence} (the study would take {many} runs)"
+    sentence = f"{last.sentence} (the study would take {_number_of(runs)} runs)"
     yield Problem(sentence, last.file, last.line, last.column, last.key)
+
+
+def _number_of(runs: int) -> str:
+    """Returns a number of runs as text; Python refuses to write out one of thousands of digits."""
+    return str(runs) if runs < 10**18 else "over 10^18"
 
 
 def _misfits(study: Study) -> Iterator[Problem]:

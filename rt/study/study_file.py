@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from kilohertz.robots.config.config_error import Problem
-from kilohertz.robots.config.yaml_file import Config, Positions
-from kilohertz.rt.study.places import PlaceError, steps_of, value_at
+from kilohertz.robots.config.yaml_file import Config, Positions, value_at
+from kilohertz.rt.study.places import PlaceError, steps_of
 from kilohertz.rt.study.variation import Listed, Polar, Range, Uniform, Variation
 
 SEED = "seed"
