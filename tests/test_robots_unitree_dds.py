@@ -78,6 +78,23 @@ def test_a_reader_of_others_does_not_hear_its_own_program() -> None:
     assert 1 <= len(reader.take()) <= MOST_TAKEN
 
 
+def test_a_writer_that_leaves_is_no_message() -> None:
+    dds, other = Dds(DOMAIN, "lo"), Dds(DOMAIN, "lo")
+    writer, reader = other.writer("left", HG_STATE), dds.reader("left", HG_STATE)
+    until_s = time.monotonic() + 20.0
+    while not (writer.readers and reader.writers) and time.monotonic() < until_s:
+        reader.wait(1_000_000)
+    writer.write(Message(HG_STATE).pack())
+    assert reader.wait(20_000_000_000)
+    assert len(reader.take()) == 1
+    del writer
+    other.close()
+    while reader.writers and time.monotonic() < until_s:
+        reader.wait(1_000_000)
+    assert reader.writers == 0
+    assert reader.take() == []
+
+
 def test_what_cannot_be_used_is_told() -> None:
     with pytest.raises(ConfigError, match=r"no network interface 'lol' \(did you mean 'lo'\?\): it has "):
         Dds(DOMAIN, "lol")

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("cyclonedds")
 
-from unitree_world import StandingIn, require_loopback
+from unitree_world import StandingIn
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
@@ -21,7 +21,6 @@ from kilohertz.robots.unitree.remote import BYTES, buttons
 from kilohertz.robots.wire.link import LinkLostError
 
 pytestmark = pytest.mark.host
-require_loopback()
 PATIENCE_NS = 20_000_000_000
 
 

@@ -9,8 +9,6 @@ import pytest
 
 pytest.importorskip("cyclonedds")
 
-from unitree_world import require_loopback
-
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.unitree.checksum import checksum
@@ -23,7 +21,6 @@ from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.unitree_machine import CYCLE_PERIODS, HANG_UP_CYCLES, MODE_MACHINE, UnitreeStandIn
 
 pytestmark = pytest.mark.host
-require_loopback()
 DOMAIN = 63
 ROBOT = RobotModel.load("g1")
 SLOTS = G1.slots(ROBOT.joint_names)

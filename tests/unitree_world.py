@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from kilohertz.controller.behaviours.registry import behaviour_schemas
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.unitree.bridge import UnitreeBridge
@@ -24,16 +22,6 @@ PATIENCE_S = 120.0
 PATIENCE_NS = 20_000_000_000
 # Ports of domains above 101 are among those that the kernel gives to other connections.
 _domains = itertools.count(2 + os.getpid() % 60)
-
-
-LOOPBACK = "KILOHERTZ_DDS_LOOPBACK"
-"""Variable that says that DDS participants on the loopback network of this computer find each other."""
-
-
-def require_loopback() -> None:
-    """Skips a module whose participants have to find each other, unless the variable says that they do."""
-    if os.environ.get(LOOPBACK) != "1":
-        pytest.skip(f"DDS on the loopback network: set {LOOPBACK}=1 to test it", allow_module_level=True)
 
 
 class StandingIn:

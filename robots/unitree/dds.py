@@ -188,8 +188,8 @@ class DdsReader:
 
     def take(self) -> list[bytes]:
         """Takes what has been received, oldest first, and at most `MOST_TAKEN` messages. Hot path."""
-        samples = self._reader.take(MOST_TAKEN)
-        return [sample.payload for sample in samples if hasattr(sample, "payload")]
+        # Without the condition, the library raises an error on the notice that a writer has left.
+        return [sample.payload for sample in self._reader.take(MOST_TAKEN, condition=self._condition)]
 
 
 def _configuration(network: str) -> str:
