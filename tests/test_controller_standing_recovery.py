@@ -170,6 +170,6 @@ def test_a_start_on_a_slope_lifts_no_foot():
     """Its first estimates are degrees off, and the capture point with them."""
     run = WalkingRun("g1", seed=0, ground={"kind": "slope", "pitch_deg": -6.0})
     feet = Feet(run)
-    run.run(1.0, run.request("stand"), feet)
+    run.run(1.5, run.request("stand"), feet)
     assert stands_still(run)
     assert feet.lifted == 0

@@ -50,6 +50,6 @@ def test_an_unknown_name_is_told_with_those_there_are(history: History) -> None:
 def test_without_a_floating_base_there_is_no_balance_to_look_at() -> None:
     trace = Trace(toy_robot(), ticks=1)
     trace.record(*toy_tick())
-    history = History(trace, toy_robot(floating=False))
+    history = History(trace, toy_robot(floating=False, n_base=0))
     assert "p_WC" not in history
     assert "q_true" in history

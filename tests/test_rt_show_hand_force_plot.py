@@ -7,7 +7,7 @@ from kilohertz.rt.show.hand_force_plot import hand_force_figure
 
 
 def test_a_hand_on_which_a_force_acts_has_three_panels(tmp_path):
-    robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
+    robot = toy_robot(floating=False, nq=2, nv=2, n_base=0, contacts=())
     trace = toy_trace(robot, hand=True)
     trace.f_WH_true[10:20, 0, 1] = 5.0
     figure = hand_force_figure(trace, robot, "toy")

@@ -66,14 +66,14 @@ def test_all_plots_of_a_biped_are_written(tmp_path):
 
 
 def test_an_arm_has_no_balance_plot(tmp_path):
-    robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
+    robot = toy_robot(floating=False, nq=2, nv=2, n_base=0, contacts=())
     trace = toy_trace(robot, hand=True)
     plots.write_plots(tmp_path, trace, robot, SCENARIO, stages(), realtime=False)
     assert names(tmp_path) == ["hands", "latency", "torques"]
 
 
 def test_a_hand_without_a_target_is_not_plotted(tmp_path):
-    robot = toy_robot(floating=False, nq=2, nv=2, contacts=())
+    robot = toy_robot(floating=False, nq=2, nv=2, n_base=0, contacts=())
     plots.write_plots(tmp_path, toy_trace(robot), robot, SCENARIO, stages(), realtime=False)
     assert names(tmp_path) == ["latency", "torques"]
 

@@ -110,6 +110,8 @@ class Bridged(StandingIn):
     def end(self) -> None:
         if self.link is not None:
             self.link.abandon()
+        # Nobody answers any more.
+        self.bridge._served._answer_ns = 1_000_000
         self._bridge_ends = True
         self._bridging.join(PATIENCE_S)
         super().end()
