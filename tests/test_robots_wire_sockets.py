@@ -102,3 +102,24 @@ new_context(realtime=True, core=100_000).term()
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+DROPPED = """
+import gc, zmq
+from kilohertz.robots.wire.sockets import controller_socket, new_context
+gc.disable()
+for order in range(2):
+    context = new_context(realtime=False)
+    socket = controller_socket(context, "ipc:///nowhere/at/all", None, None)
+    cycle = [context, socket] if order else [socket, context]
+    cycle.append(cycle)
+    del context, socket, cycle
+    gc.collect()
+print("collected")
+"""
+
+
+def test_a_link_that_is_dropped_in_a_cycle_is_collected():
+    """An exception's traceback makes such a cycle; the process stood still for ever in its collection."""
+    ended = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "collected\n", ended.stderr

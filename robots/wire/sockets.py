@@ -24,6 +24,18 @@ MOST_PARTS = 64
 ASK_AGAIN_S = 0.1
 
 
+class Context(zmq.Context):  # type: ignore[type-arg]
+    """A ZeroMQ context that may be collected as garbage together with its sockets.
+
+    pyzmq's own ends itself when it is collected, and waits for its sockets to be closed. In a cycle, which
+    every exception makes that holds them in its traceback, the context may come first. It then waits for ever
+    for sockets that only the collection which it holds up would close.
+    """
+
+    def __del__(self) -> None:
+        """Leaves the end to the deallocation, which comes after the finalisers of all sockets."""
+
+
 def new_context(*, realtime: bool, core: int | None = None) -> Any:
     """Makes a context whose I/O thread runs at real-time priority if the host permits it.
 
@@ -36,7 +48,7 @@ def new_context(*, realtime: bool, core: int | None = None) -> Any:
             other on a sleeping core, and an isolated core keeps other programs away from the link too. None
             for any.
     """
-    context = zmq.Context()
+    context = Context()
     # libzmq aborts the whole process if the host refuses one of these settings.
     if realtime and _may_be_realtime(IO_PRIORITY):
         context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)

@@ -230,7 +230,7 @@ def f18_hostile_packets(n: int) -> Outcome:
         record = Record(RECORDED)
         bench.arm()
         bench.proxy.up = record
-        context = zmq.Context()
+        context = new_context(realtime=False)
         try:
             attacker = context.socket(zmq.DEALER)
             attacker.set(zmq.LINGER, 0)

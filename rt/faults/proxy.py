@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import zmq
 
+from kilohertz.robots.wire.sockets import new_context
+
 Delivery = tuple[float, bytes]
 """Delay after which a payload is forwarded [s], and the payload."""
 Rule = Callable[[bytes], Iterable[Delivery]]
@@ -153,7 +155,7 @@ class FaultProxy:
         self.up: Rule = forward
         self.down: Rule = forward
         self._back = back
-        self._context = zmq.Context()
+        self._context = new_context(realtime=False)
         self._router = self._context.socket(zmq.ROUTER)
         self._router.bind(front)
         self._poller = zmq.Poller()

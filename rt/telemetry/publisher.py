@@ -22,6 +22,7 @@ import zmq
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.endpoint import check_endpoint, default_endpoint
+from kilohertz.robots.wire.sockets import new_context
 from kilohertz.rt.host.other_cores import NO_CORE, leave_core
 from kilohertz.rt.log.ring import PassiveReader, Ring
 from kilohertz.rt.log.schema import type_of_schema
@@ -65,7 +66,7 @@ class Publisher:
     def __init__(self, endpoint: str, hello: Mapping[str, Any]) -> None:
         check_endpoint(endpoint, keys=False, bind=True)
         self._hello = msgpack.packb([HELLO, dict(hello)])
-        self._context = zmq.Context()
+        self._context = new_context(realtime=False)
         socket = self._context.socket(zmq.XPUB)
         socket.setsockopt(zmq.SNDHWM, QUEUED)
         socket.setsockopt(zmq.LINGER, 0)

@@ -12,6 +12,7 @@ import zmq
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.wire.endpoint import check_endpoint
 from kilohertz.robots.wire.own_peer import require_own_peer
+from kilohertz.robots.wire.sockets import new_context
 from kilohertz.rt.telemetry.content import HELLO, STATE, VERSION
 from kilohertz.rt.telemetry.publisher import telemetry_endpoint
 
@@ -51,7 +52,7 @@ class Subscriber:
         check_endpoint(endpoint, keys=False, bind=False)
         self.endpoint = endpoint
         self.hello: dict[str, Any] = {}
-        self._context = zmq.Context()
+        self._context = new_context(realtime=False)
         socket = self._context.socket(zmq.SUB)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVHWM, queued)
