@@ -45,11 +45,10 @@ def grown_robot(joints: int, folder: Path) -> RobotModel:
     names, kept = g1.joint_names, set(g1.joint_names[:joints])
     description = g1.description.model_dump(mode="json", exclude_unset=True)
     posture = description["posture_rad"]
+    for key, of_joints in description.items():
+        if isinstance(of_joints, dict) and of_joints.keys() <= set(names):
+            description[key] = {name: value for name, value in of_joints.items() if name in kept}
     description["locked_joints_rad"] = {name: posture.get(name, 0.0) for name in names[joints:]}
-    description["posture_rad"] = {name: value for name, value in posture.items() if name in kept}
-    description["armature_kgm2"] = {
-        name: value for name, value in description["armature_kgm2"].items() if name in kept
-    }
     description["contacts"] = _contacts(g1, joints)
     for key in ("fold_rad", "hands"):
         description.pop(key)
