@@ -106,8 +106,8 @@ def test_a_state_says_when_it_was_sent_and_not_when_the_simulation_began(tmp_pat
     link = ZmqLink(UR5, server.endpoint, lockstep=True)
     link.arm(between=server.serve_tick)
     stepped_ns, sent_ns = [], []
-    step, state = server.simulated.advance, server.side.state
-    monkeypatch.setattr(server.simulated, "advance", lambda: (step(), stepped_ns.append(time.monotonic_ns())))
+    step, state = server.simulated.step, server.side.state
+    monkeypatch.setattr(server.simulated, "step", lambda: (step(), stepped_ns.append(time.monotonic_ns())))
     monkeypatch.setattr(
         server.side, "state", lambda sensors, now_ns: (sent_ns.append(now_ns), state(sensors, now_ns))[1]
     )

@@ -200,10 +200,11 @@ class RemoteRobot:
         """Waits for a new state and fills the sensor row; returns False if the link is lost. Hot path."""
         if not self.link.read(sensors):
             return False
-        t_s = float(sensors.t_s[0])
+        truth = self.truth
+        # The time stamps of samples may jitter; the true state of the same period tells its time.
+        t_s = (truth.row if truth.known else sensors).t_s.item()
         if self._start_t_s != self._start_t_s:
             self._start_t_s = t_s
-        truth = self.truth
         truth.t_s = t_s - self._start_t_s
         if not truth.known:
             truth.tau[:] = sensors.tau
