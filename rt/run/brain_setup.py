@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kilohertz.controller.brain import Brain, Estimator
+from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.supervision.request import RequestRow
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.estimators.interface import Estimator
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow
