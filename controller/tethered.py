@@ -55,7 +55,7 @@ class Tethered:
     _decide_tick: Callable[[RequestRow, float], None]
     _solve_tick: Callable[[], None]
     _finish: Callable[[], None]
-    _weighs_on: int
+    _weighs_on: int = SOLVED
     _hanging: Hanging | None
 
     def _decide(self, request: RequestRow, dt: float) -> None:
@@ -84,6 +84,8 @@ class Tethered:
 
     def _stand_alone(self) -> None:
         """Runs ordinary ticks from now on."""
+        if self._weighs_on == _NEVER:
+            self.motion.calm = True
         self._update_estimate = self.estimator.update
         self._decide_tick, self._solve_tick, self._finish = self._decide, self._solve, self._last_stage()
         self._weighs_on = SOLVED
@@ -111,6 +113,8 @@ class Tethered:
         self._decide_tick, self._solve_tick = self._decide_hanging, self._solve_hanging
         self._finish = self._finish_hanging
         self._weighs_on = _NEVER
+        # Gains are not judged by a robot that hangs.
+        self.motion.calm = False
 
     def _decide_hanging(self, request: RequestRow, dt: float) -> None:
         hanging = self._hanging
@@ -165,6 +169,7 @@ class Tethered:
         self.body.update(self.estimator.q_O, self.estimator.v)
         self._ladder.reset()
         self._guard.reset()
+        motion.calm = True
         motion.land()
         hanging.land()
         self._solve_tick = self._solve

@@ -1,4 +1,4 @@
-"""The posture of a hanging robot moves to the nominal one, and changes of who carries it make no torque step."""
+"""The posture of a hanging robot ends nominal, and no change of who carries the robot makes a torque step."""
 
 from types import SimpleNamespace
 
