@@ -25,8 +25,9 @@ _DAMPING_RATIO = 0.4
 """Damping of the robot on its tether, relative to the critical one."""
 _LIMP_S = 6.0
 """Time in which the limp robot comes to rest before the run [s]."""
-_LIMP_DAMPING = 2.0
-"""Damping of every joint and of the base in this time [Nms/rad], [Ns/m]: it comes to rest sooner."""
+_LIMP_DAMPING, _SWING_DAMPING = 0.03, 2.0
+"""Damping in this time: of every joint relative to its torque limit [s/rad], and of the base relative to the
+mass [1/s] and, for its rotation, to half of it [m^2/s]."""
 _LIFT_M = 3.0
 """Height at which it comes to rest, clear of the ground [m]."""
 
@@ -85,8 +86,9 @@ class Gantry:
         """Simulates the limp robot, without friction and with more damping, until it is still."""
         model, data = self._world.model, self._world.data
         damping, friction = model.dof_damping.copy(), model.dof_frictionloss.copy()
-        model.dof_damping[:] = _LIMP_DAMPING
-        model.dof_damping[:3] = _LIMP_DAMPING * float(model.body_mass.sum())
+        model.dof_damping[:3] = _SWING_DAMPING * float(model.body_mass.sum())
+        model.dof_damping[3:6] = 0.5 * model.dof_damping[:3]
+        model.dof_damping[self._world.joint_dof] = _LIMP_DAMPING * self._robot.torque_limit_Nm
         model.dof_frictionloss[:] = 0.0
         mujoco.mj_forward(model, data)
         self._p_WA[:] = data.xpos[self._hook] + [0.0, 0.0, self._plan.rope_m + self._plan.stretch_m]

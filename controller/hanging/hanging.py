@@ -29,6 +29,8 @@ _CARRIED, _LEAST_EACH, _CARRIED_S = 0.5, 0.1, 0.1
 [s]."""
 _LOST, _LOST_S = 0.2, 0.05
 """Load on all soles, relative to the weight, below which the robot hangs, and for how long [s]."""
+_SMOOTH_S = 0.05
+"""Time constant of the loads [s]: the accelerations in them scatter by a tenth of the weight."""
 _BORNE, _BORNE_S = 0.85, 0.5
 """Load on all soles, relative to the weight, at which the tether is slack, and for how long [s]."""
 
@@ -58,6 +60,8 @@ class Hanging:
         self._limit = robot.torque_limit_Nm
         self._nominal: Vector = np.array(robot.q_nominal[robot.nq_base :])
         self._from, self.q_des, self._offset, self._applied, self._work = np.zeros((5, robot.na))
+        self._share = np.zeros(len(robot.contacts))
+        self._change = np.zeros(len(robot.contacts))
         self._t = self._moves_s = 0.0
         self._carried_s = self._lost_s = self._borne_s = 0.0
         self._first = False
@@ -75,6 +79,7 @@ class Hanging:
         self._moves_s = max(_LEAST_S, float(np.abs(self._work).max()) / _SPEED_RAD_S)
         self._t = self._carried_s = 0.0
         self._first, self.settled = True, False
+        self._share[:] = 0.0
 
     def advance(self, dt_s: float) -> None:
         """Moves the posture, and counts for how long the soles have carried the robot."""
@@ -83,9 +88,18 @@ class Hanging:
         np.subtract(self._nominal, self._from, out=self.q_des)
         self.q_des *= minimum_jerk(self._t / self._moves_s)[0]
         self.q_des += self._from
-        loads = self.estimator.sole_load_N.tolist()
-        on = sum(loads) > _CARRIED * self._weight_N and min(loads) > _LEAST_EACH * self._weight_N
+        shares = self._shares(dt_s)
+        on = sum(shares) > _CARRIED and min(shares) > _LEAST_EACH
         self._carried_s = self._carried_s + dt_s if on and self.settled else 0.0
+
+    def _shares(self, dt_s: float) -> list[float]:
+        """Returns the low-passed load on each sole, relative to the weight."""
+        np.divide(self.estimator.sole_load_N, self._weight_N, out=self._change)
+        self._change -= self._share
+        self._change *= min(1.0, dt_s / _SMOOTH_S)
+        self._share += self._change
+        shares: list[float] = self._share.tolist()
+        return shares
 
     @property
     def carried(self) -> bool:
@@ -143,13 +157,14 @@ class Hanging:
 
     def weigh(self, dt_s: float) -> None:
         """Counts for how long the soles of a robot that stands have carried almost nothing, or all of it."""
-        load = sum(self.estimator.sole_load_N.tolist()) / self._weight_N
+        load = sum(self._shares(dt_s))
         self._lost_s = self._lost_s + dt_s if load < _LOST else 0.0
         self._borne_s = self._borne_s + dt_s if load > _BORNE else 0.0
 
     def tether(self) -> None:
         """Begins to weigh the soles of a robot that stands."""
         self._lost_s = self._borne_s = 0.0
+        self._share[:] = 1.0 / len(self._share)
         self.request = None
 
     @property
