@@ -71,6 +71,7 @@ class Gantry:
         data.qpos[:7] = robot.q_nominal[[0, 1, 2, 6, 3, 4, 5]]
         data.qpos[2] += _LIFT_M
         self._come_to_rest()
+        mujoco.mj_kinematics(model, data)
         data.qpos[2] += self._plan.height_m - self._lowest_m()
         qpos = data.qpos.copy()
         p_WP = data.xpos[self._hook].copy()

@@ -40,20 +40,18 @@ def test_it_stays_there_without_torque(hanging):
     assert hanging.events == []
 
 
-def test_the_winch_lowers_until_the_tether_is_slack_and_raises_again():
-    sim = simulate("g1", gantry={**PLAN, "raise_at_s": 2.0, "raise_m_s": 0.4})
+def test_the_tether_gives_the_load_to_the_soles_and_never_pushes():
+    sim = simulate("g1", gantry=PLAN)
+    weight_N = sim.truth.mass_kg * GRAVITY_M_S2
     forces, loads = [], []
-    for _ in range(4000):
+    for _ in range(700):
         sim.advance()
         forces.append(sim.gantry.force_N)
         loads.append(float(sim.truth.normal_force_N.sum()))
-    told = [event["text"] for event in sim.events if event["kind"] == "gantry"]
-    assert [text.split()[1] for text in told] == ["winch", "tether", "winch", "soles"]
-    weight_N = sim.truth.mass_kg * GRAVITY_M_S2
-    assert min(forces) == 0.0
-    assert max(loads) > 0.9 * weight_N
-    assert loads[-1] == 0.0
-    assert forces[-1] == pytest.approx(weight_N, rel=0.2)
+    assert sim.events[0]["text"] == "the winch lowers the robot by 0.2 m/s"
+    assert min(forces) >= 0.0
+    assert min(forces) < 0.3 * weight_N
+    assert max(loads) > 0.7 * weight_N
 
 
 def test_the_same_seed_gives_the_same_start():

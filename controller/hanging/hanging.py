@@ -55,7 +55,7 @@ class Hanging:
         self.request: RequestRow | None = None
         self.settled = False
         self._kin = body.arrays.kin
-        self._n_base, self._nq_base = robot.n_base, robot.nq_base
+        self._nq_base = robot.nq_base
         self._weight_N = robot.mass_kg * GRAVITY_M_S2
         self._limit = robot.torque_limit_Nm
         self._nominal: Vector = np.array(robot.q_nominal[robot.nq_base :])
