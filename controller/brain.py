@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks
@@ -32,9 +30,11 @@ from kilohertz.controller.supervision.request import RequestRow, same_motion
 from kilohertz.controller.supervision.sample_period import SamplePeriod
 from kilohertz.controller.supervision.supervisor import ARM, FAIL, REST, SOFT_STOP, STOP, TICK, Supervisor
 from kilohertz.controller.supervision.supervisor import DAMPING as DAMPED
+from kilohertz.controller.tethered import Tethered
 from kilohertz.controller.whole_body.explain import contradiction_in_words
 from kilohertz.controller.whole_body.from_gains import barrier_settings, contact_settings, whole_body
 from kilohertz.controller.whole_body.whole_body import Task
+from kilohertz.estimators.interface import Estimator
 from kilohertz.estimators.payload_kernels import Soles
 from kilohertz.estimators.payload_watch import PayloadWatch
 from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
@@ -57,39 +57,7 @@ _FADE_S = 0.02
 """Number of ticks in which torque fades out and damping fades in, so that the drives get no step."""
 
 
-class Estimator(Protocol):
-    """Interface of a state estimator; its arrays are updated in place.
-
-    Attributes:
-        q: (nq,) estimated configuration, in pinocchio's convention.
-        q_O: (nq,) the same configuration with the base in the odometry frame, in which the controller plans.
-        v: (nv,) estimated velocity, in pinocchio's convention.
-        contact: (nc,) whether each contact is closed.
-        doubt: (1,) measure of inconsistency; above 1 the estimate has diverged.
-    """
-
-    q: Vector
-    q_O: Vector
-    v: Vector
-    contact: NDArray[np.bool_]
-    doubt: Vector
-
-    def reset(self, sensors: SensorRow) -> None:
-        """Initialises the estimate for a robot at rest with all contacts closed."""
-        ...
-
-    def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
-        """Updates the estimate with one sample.
-
-        Args:
-            sensors: the newest sample.
-            planned_contact: (nc,) whether each contact should be closed.
-            dt_s: time since the last sample [s].
-        """
-        ...
-
-
-class Brain:
+class Brain(Tethered):
     """Estimator and controller of one robot.
 
     Args:
@@ -125,10 +93,10 @@ class Brain:
         self._ladder = Ladder(self.body, dt_s)
         self._friction = self.motion.friction
         self._useful_tau = np.zeros(robot.na)
+        self._hanging = self._hanging_of(estimator)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._servos = ServoCommand(robot, robot.servo) if robot.servo is not None else None
-        self._finish = self._report if self._servos is None else self._command_servos
         self._falling = self.motion.falling
         self._payload = self._payload_watch() if robot.floating else None
         self.output = BrainOutput(robot)
@@ -139,6 +107,7 @@ class Brain:
         self._last_t = self._reset_t = 0.0
         self._bad_samples, self._period = 0, dt_s
         self._watch = SensorWatch(robot)
+        self._stand_alone()
         # NaN is valid for an unknown torque and for the force of a contact without a sensor.
         ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
         names = [name for name, _ in robot.new_sensor_row().fields]
@@ -202,6 +171,9 @@ class Brain:
             self._servos.reset(sensors.q)
         self.tuning.reset()
         self.motion.start()
+        self._stand_alone()
+        if self._hanging is not None:
+            self._decide_tick = self._decide_first
         self._request = self._compared = None
         self._last_t = self._reset_t = float(sensors.t_s[0])
         self._bad_samples = self._ignored_told = 0
@@ -247,10 +219,10 @@ class Brain:
         mark(ESTIMATE)
         self._update_model(self.estimator.q_O, self.estimator.v)
         mark(KINEMATICS)
-        self._decide(request, dt)
+        self._decide_tick(request, dt)
         self.body.assemble()
         mark(ASSEMBLE)
-        self._solve()
+        self._solve_tick()
         mark(SOLVE)
         self._command()
         if self._live is not None:
@@ -305,7 +277,7 @@ class Brain:
         if not stamps.earliest_s < elapsed < stamps.latest_s:
             elapsed = stamps.likely(elapsed, first=self._last_t == self._reset_t)
         self._last_t = t
-        self.estimator.update(sensors, self._planned, elapsed)
+        self._update_estimate(sensors, self._planned, elapsed)
         if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
             # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
@@ -348,6 +320,8 @@ class Brain:
                 self._damp("damping was asked for")
             else:
                 self.motion.take(request)
+                if request.kind.hangs:
+                    self._tether()
             if request.stop[0] and self.supervisor.handle(STOP):
                 self._show_state()
         if self._streams is not None and self._streams.number[0] and self.supervisor.state == "active":
@@ -434,6 +408,9 @@ class Brain:
         kind, calm, active = self.motion.motion_kind(), not self.motion.disturbed, self.supervisor.controls
         self.tuning.judge(v, output.tau, limit, solved, off_m, kind=kind, calm=calm, active=active)
 
+    def _last_stage(self) -> Callable[[], None]:
+        return self._report if self._servos is None else self._command_servos
+
     def _command_servos(self) -> None:
         assert self._servos is not None
         output, moves = self.output, self.output.rung <= SOFTENED and self.output.state != DAMPED
@@ -448,7 +425,7 @@ class Brain:
         if self._payload is not None:
             output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
             output.p_WS[:] = motion.p_WS
-            if output.rung == SOLVED:
+            if output.rung == self._weighs_on:
                 self._payload.update(self._without_friction(), self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg

@@ -19,6 +19,7 @@ from kilohertz.estimators.contact_wrench import expect_less_of_moving, weigh_con
 from kilohertz.estimators.divergence import doubt_filter
 from kilohertz.estimators.floating_base_tick import REFUSED, USED
 from kilohertz.estimators.gyro_watch import watch_gyro
+from kilohertz.estimators.hanging import HangingBase
 from kilohertz.estimators.imu_watch import watch_imu
 from kilohertz.estimators.inekf import InvariantEkf
 from kilohertz.estimators.inekf_layout import (
@@ -28,6 +29,7 @@ from kilohertz.estimators.inekf_layout import (
     SLOT_ROTATION,
     SLOT_ROWS,
     SOLE,
+    VELOCITY,
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables
 from kilohertz.estimators.odometry_frame import new_odometry
@@ -48,6 +50,8 @@ LEVEL_CHECK_S, LEVEL_PATIENCE_S = 0.3, 0.2
 # Velocity that the rotation of the soles gives the IMU, above which they seem to rotate [m/s]. It is 0.005
 # for a robot on a slope, and 0.05 for a gyro that is wrong enough to look like a slope.
 LEVEL_SPIN_M_S = 0.02
+LANDING_M_S = 0.1
+"""SD of the velocity of a robot that is lowered onto its soles [m/s]."""
 
 _AFTER_KINEMATICS = (
     tick.place_contacts,
@@ -95,6 +99,8 @@ class FloatingBaseEstimator:
             update.
         outside_ignored (1,): number of outside poses since the last reset that were ignored, because they
             contradict the estimate or are too old.
+        sole_load_N (nc,): normal force on each sole after `update_hanging` and `update_tethered`, which does
+            not assume that the soles carry the whole robot.
 
     Args:
         robot: a robot with a floating base and an IMU.
@@ -170,6 +176,9 @@ class FloatingBaseEstimator:
             structs=structs,
             expected_s=10.0,
         )
+        self._hanging = HangingBase(robot, config, structs)
+        self.sole_load_N = self._hanging.sole_load_N
+        self._landing = robot.new_sensor_row()
 
     def _structs(self) -> dict[str, Any]:
         """Builds every struct of the tick, by the name that the kernels use for it."""
@@ -343,6 +352,55 @@ class FloatingBaseEstimator:
             if self._level_check_s <= LEVEL_PATIENCE_S and self._soles_stand():
                 self._level_check_s = 0.0
                 self._check_level()
+
+    def begin_hanging(self) -> None:
+        """Continues from the present attitude as that of a robot that hangs: all contacts are open."""
+        self.contact[:] = False
+        self.sole_load_N[:] = 0.0
+        self.doubt[:] = 0.0
+        self.filter.accel_bias[:] = 0.0
+
+    def update_hanging(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
+        """Updates the state of a robot that hangs with one sample, see `kilohertz.estimators.hanging`.
+
+        Args:
+            sensors: the newest sensor row.
+            planned_contact: (nc,) not used: no contact is planned.
+            dt_s: time since the last update [s].
+        """
+        if not 0.0 < dt_s <= LONGEST_GAP_S:
+            dt_s = SAMPLE_S
+        dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
+        verdict = self._before(sensors.data, dt)
+        if verdict != USED:
+            self._pending_s = dt
+            self.refused += verdict == REFUSED
+            return
+        self._pending_s = 0.0
+        q_B, v_B, vdot_B = self._dynamics
+        pin.forwardKinematics(self._model, self._data, q_B)
+        pin.rnea(self._model, self._data, q_B, v_B, vdot_B)
+        self._hanging.weigh(sensors.data)
+        self._hanging.follow(sensors.data, dt)
+        self.normal_force_N[:] = self.sole_load_N
+        self._landing.data[:] = sensors.data
+
+    def update_tethered(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
+        """Like `update`, and also weighs the soles of a robot that a tether may carry in part."""
+        self.update(sensors, planned_contact, dt_s)
+        self._hanging.weigh(sensors.data)
+
+    def land(self) -> None:
+        """Continues from the last attitude as that of a robot that was lowered onto its soles and stands.
+
+        The world is defined anew, as at a reset. The robot may still sink with the winch.
+        """
+        row = self._landing
+        # What the accelerometer would measure at rest: the robot is not at rest while it is lowered.
+        row.accel[:] = self._gravity * self.filter.R_WI[2]
+        self.reset(row)
+        velocity = slice(VELOCITY, VELOCITY + 3)
+        self.filter.P[velocity, velocity] += LANDING_M_S**2 * np.eye(3)
 
     def _soles_stand(self) -> bool:
         """Returns whether no standing sole seems to rotate; feet that are points may always do so.

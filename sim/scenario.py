@@ -23,7 +23,7 @@ from kilohertz.robots.model.posture_check import support_corners, support_margin
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.footing import footing_problems
 from kilohertz.sim.scaling import scaled_to
-from kilohertz.sim.scenario_schema import Scenario, scenario_type
+from kilohertz.sim.scenario_schema import Flat, Scenario, scenario_type
 
 Vector = NDArray[np.float64]
 
@@ -118,6 +118,7 @@ def load_scenario_located(
         [
             *_late(scenario, positions),
             *_unknown_names(scenario, positions, robot),
+            *_gantry_problems(scenario, positions, robot),
             *footing_problems(scenario, positions, robot),
         ]
     )
@@ -222,3 +223,22 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
     for key in ("obstacles", "tips"):
         if getattr(scenario, key) and robot.floating:
             yield positions.problem((key,), f"are for arms, and {robot.name} stands on legs: remove them")
+
+
+def _gantry_problems(scenario: Scenario, positions: Positions, robot: RobotModel) -> Iterator[Problem]:
+    gantry = scenario.gantry
+    if gantry is None:
+        return
+    if not robot.floating or not robot.contacts:
+        yield positions.problem(("gantry",), f"is for robots on legs, and {robot.name} has none: remove it")
+        return
+    known = [*link_names(robot), TRUNK, *robot.hand_names]
+    if gantry.link not in known:
+        yield positions.problem(("gantry", "link"), f"'{gantry.link}' is not a link of {robot.name}", known)
+    if not isinstance(scenario.ground, Flat):
+        yield positions.problem(("gantry",), "stands on flat ground: set ground to {kind: flat}")
+    for key in ("lower_at_s", "raise_at_s"):
+        at_s = getattr(gantry, key)
+        if at_s is not None and at_s >= scenario.duration_s:
+            sentence = f"is at or after the end of the run ({scenario.duration_s:g} s)"
+            yield positions.problem(("gantry", key), sentence)

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
-from kilohertz.sim.surroundings_schema import HandLead, HandPush, Obstacles, Tip
+from kilohertz.sim.surroundings_schema import GantryPlan, HandLead, HandPush, Obstacles, Tip
 
 # No mass, impulse, noise or length of a scenario is larger; the simulation computes without overflow.
 LARGEST = 1e6
@@ -439,6 +439,7 @@ class Scenario(Config):
         sized_for: robot for which commands and pushes are meant; they are scaled down to a smaller robot.
         obstacles: fixed boxes and planes near an arm, by name.
         tips: balls with which the hands of an arm touch obstacles, by name of the hand.
+        gantry: gantry from which a robot on legs hangs at the start; None for a robot that stands.
         sensors: sensor errors and delay.
         estimator: `default`, or `truth` to give the true state to the controller.
     """
@@ -452,6 +453,7 @@ class Scenario(Config):
     sized_for: SizedFor | None = None
     obstacles: Obstacles = Field(default={})
     tips: dict[str, Tip] = Field(default={})
+    gantry: GantryPlan | None = None
     sensors: Sensors = Sensors()
     estimator: Literal["default", "truth"] = "default"
 

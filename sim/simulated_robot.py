@@ -14,6 +14,7 @@ from kilohertz.robots.model.period import period_steps
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.sim.actuators import DriveState
+from kilohertz.sim.gantry import Gantry
 from kilohertz.sim.outside import OutsideSensor
 from kilohertz.sim.people import People
 from kilohertz.sim.push_mailbox import PushMailbox, pushable
@@ -58,6 +59,7 @@ class SimulatedRobot:
         world: MuJoCo model and data of the run.
         truth: true state, updated in place.
         drives: drives of the robot.
+        gantry: gantry that the robot hangs from; None without one.
         fell, fell_at_s: whether and when the robot fell [s]; only a robot with a floating base can fall.
         events: events of the run so far: dicts of t_s [s], kind and text.
 
@@ -80,7 +82,8 @@ class SimulatedRobot:
         self.seed = seed
         self._steps = period_steps(robot)
         self.world: World = build_world(robot, scenario, seed)
-        holding = place(robot, self.world)
+        self.gantry = Gantry(robot, self.world, scenario.gantry) if scenario.gantry is not None else None
+        holding = place(robot, self.world) if self.gantry is None else self.gantry.hang()
         self._data = self.world.data
         self._model = self.world.model
         self.truth = Truth(robot, self.world)
@@ -271,6 +274,10 @@ class SimulatedRobot:
             self.truth.push_W[:] = self._people.force_W
             if text:
                 self._record("push", text)
+        if self.gantry is not None:
+            text = self.gantry.update(self.t_s)
+            if text:
+                self._record("gantry", text)
         while self._payloads and round(self._payloads[0].at_s / STEP_S) <= self._tick:
             payload = self._payloads.pop(0)
             if payload.at_s > 0.0:

@@ -1,10 +1,10 @@
-"""The schema of what surrounds an arm in a scenario: fixed obstacles, tips of tools, and people who push."""
+"""The schema of what surrounds a robot in a scenario: obstacles, tips of tools, people who push, a gantry."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kilohertz.robots.config.yaml_file import Config
 from kilohertz.robots.model.description import Name, Point, Rpy
@@ -114,3 +114,39 @@ class HandLead(Config):
     most_N: Annotated[float, Field(gt=0, le=1000)] = 20.0
     stiffness_N_m: Annotated[float, Field(gt=0, le=10000)] = 400.0
     damping_Ns_m: Annotated[float, Field(ge=0, le=1000)] = 20.0
+
+
+class GantryPlan(Config):
+    """A gantry, from which a robot on legs hangs by a tether at the start of the run.
+
+    Attributes:
+        lower_at_s: time from which the winch lowers the robot, until the tether is slack [s].
+        raise_at_s: time from which the winch raises the robot again, until its soles are `height_m` over the
+            ground [s]; left out, the tether stays slack.
+        height_m: height of the lowest sole over the ground while the robot hangs [m].
+        lower_m_s: speed of the winch downwards [m/s].
+        raise_m_s: speed of the winch upwards [m/s].
+        slack_m: length by which the tether is longer than it needs to be once the robot is lowered [m].
+        link: link that the tether is fixed to; see `kilohertz.sim.scenario`.
+        p_LP_m: point of the link that the tether is fixed to [m]; left out, it is over the centre of mass at
+            the height of the shoulders.
+        rope_m: length of the tether at the start [m].
+        stretch_m: length by which the weight of the robot stretches the tether [m].
+    """
+
+    lower_at_s: Annotated[float, Field(ge=0, le=3600)]
+    raise_at_s: Annotated[float, Field(ge=0, le=3600)] | None = None
+    height_m: Annotated[float, Field(ge=0.01, le=2)] = 0.1
+    lower_m_s: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    raise_m_s: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    slack_m: Annotated[float, Field(ge=0.01, le=1)] = 0.1
+    link: str = "trunk"
+    p_LP_m: Point | None = None
+    rope_m: Annotated[float, Field(ge=0.1, le=10)] = 1.5
+    stretch_m: Annotated[float, Field(ge=0.005, le=0.5)] = 0.05
+
+    @model_validator(mode="after")
+    def _lowered_first(self) -> GantryPlan:
+        if self.raise_at_s is not None and self.raise_at_s <= self.lower_at_s:
+            raise ValueError("should raise the robot after it was lowered: set raise_at_s after lower_at_s")
+        return self

@@ -166,6 +166,8 @@ class TruthEstimator:
         self.normal_force_N = np.zeros(len(self._truth.normal_force_N))
         self.contact = np.zeros(len(self._truth.normal_force_N), dtype=bool)
         self.doubt = np.zeros(1)
+        self.sole_load_N = self.normal_force_N
+        self.update_hanging = self.update_tethered = self.update
         self.reset(None)
 
     def reset(self, sensors: SensorRow | None) -> None:
@@ -175,6 +177,12 @@ class TruthEstimator:
     def update(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Copies the true state; sensors, planned contacts and period are not used."""
         self._take()
+
+    def begin_hanging(self) -> None:
+        """Changes nothing: the true state does not depend on who carries the robot."""
+
+    def land(self) -> None:
+        """Changes nothing, as `begin_hanging`."""
 
     def _take(self) -> None:
         truth = self._truth

@@ -14,6 +14,7 @@ from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.collision import low_geoms, neighbours
+from kilohertz.sim.hook import HOOK, add_hook
 from kilohertz.sim.mujoco_robot import Indices, MujocoRobot, robot_spec, unreadable
 from kilohertz.sim.parity import check_parity
 from kilohertz.sim.plant import joint_damping_Nms, joint_friction_Nm, perturb_links
@@ -116,6 +117,7 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
     set_options(spec)
     _add_sensors(spec, robot)
     add_surroundings(spec, robot, scenario)
+    add_hook(spec, robot, scenario)
     payloads = [
         (event.at_s, event.payload, name)
         for index, event in enumerate(scenario.events)
@@ -138,7 +140,7 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
         bodies={
             model.body(i).name: i
             for i in range(1, model.nbody)
-            if not model.body(i).name.startswith("payload/")
+            if not model.body(i).name.startswith(("payload/", HOOK))
         },
         payloads=tuple(
             PayloadBody(

@@ -49,7 +49,7 @@ def test_the_shipped_scenarios_are_these():
         "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
         "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach", "impedance", "wipe",
-        "handguide", "collision",
+        "handguide", "collision", "gantry",
     }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class Falling:
 
     Attributes:
         active: whether the robot folds its limbs or lies on the ground after a fall.
+        cos_tilt: cosine of the tilt of the base that counts as a fall.
     """
 
     def __init__(self, robot: RobotModel, gains: FallGains, height_m: float, damping_Nms: Vector) -> None:
@@ -38,7 +39,7 @@ class Falling:
         self._gains = gains
         self._omega = math.sqrt(GRAVITY_M_S2 / height_m)
         self._lowest_m = gains.lowest * height_m
-        self._cos_tilt = math.cos(math.radians(gains.tilt_deg))
+        self.cos_tilt = math.cos(math.radians(gains.tilt_deg))
         self._reach_m = gains.reach * height_m
         self._kp = robot.torque_limit_Nm * gains.stiffness_per_rad
         self._kd = robot.torque_limit_Nm / gains.speed_rad_s
@@ -67,7 +68,7 @@ class Falling:
 
         Source: Pratt et al., "Capture Point", Humanoids 2006, eq. 5.
         """
-        if upright < self._cos_tilt:
+        if upright < self.cos_tilt:
             return "a fall: the base has tilted too far"
         if p_SC[2] < self._lowest_m:
             return "a fall: the centre of mass is too low"

@@ -230,6 +230,11 @@ class Standing:
         self._integral[:] = 0.0
         self._body.set_mode(*self._mode)
 
+    def land(self) -> None:
+        """Takes over from hanging: as `resume`, with the integral at zero."""
+        self._integral[:] = 0.0
+        self.resume()
+
     def resume(self) -> None:
         """Takes over from another motion, which ends at rest with both soles on the ground."""
         self._bear_load()

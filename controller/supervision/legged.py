@@ -96,6 +96,7 @@ class Legged:
         if self.walking is not None and can_rest(robot) and gains.stand.steps:
             support_m = self.standing.half_support_m
             self._recovery = Recovery(robot, gains, body, self.walking, support_m, self.remarks)
+        self._steps = self._recovery
         self._asked: RequestRow | None = None
         self._gaze = Gaze(body, self.remarks)
         self._kin, self._n_base = body.arrays.kin, robot.nq_base
@@ -196,6 +197,7 @@ class Legged:
         self.planned[:] = True
         self._tilt.reset()
         self._motion, self._next, self._asked, self._upset = self.standing, None, None, 0.0
+        self.hold_steps(False)
         if self._recovery is not None:
             self._recovery.reset()
         if self.walking is not None:
@@ -214,6 +216,28 @@ class Legged:
         if self._restless and self.walking is not None:
             self._motion = self.walking
             self.walking.begin()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the robot neither walks nor takes steps."""
+        return self._motion is self.standing
+
+    def tilts_too_far(self, upright: float) -> bool:
+        """Returns whether the base, whose tilt has this cosine, is tilted as by a fall."""
+        assert self.falling is not None
+        return upright < self.falling.cos_tilt
+
+    def hold_steps(self, held: bool) -> None:
+        """Takes no recovery steps while a tether may carry the robot, or takes them again."""
+        self._recovery = None if held else self._steps
+
+    def land(self) -> None:
+        """Stands on the soles on which the robot was lowered, or hangs again; the request stays the same."""
+        self._tilt.reset()
+        self.hands.start()
+        self._gaze.start()
+        self.standing.land()
+        self._rest.reset()
 
     # Requests
 

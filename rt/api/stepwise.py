@@ -23,9 +23,10 @@ from kilohertz.arguments import (
     solver_name,
 )
 from kilohertz.commands import request_for, resting_command
-from kilohertz.controller.brain import Brain, Estimator
+from kilohertz.controller.brain import Brain
 from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.controller.supervision.request import RequestRow
+from kilohertz.estimators.interface import Estimator
 from kilohertz.refused import Refused, refusing
 from kilohertz.robots.config.yaml_file import check_data
 from kilohertz.robots.model.period import PERIOD_S

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kilohertz.controller.brain import Brain, Estimator
+from kilohertz.controller.brain import Brain
 from kilohertz.controller.gains.live import GainsRow
 from kilohertz.controller.gains.schema import Gains
-from kilohertz.controller.supervision.request import RequestRow
+from kilohertz.controller.supervision.request import RequestRow, make_request
 from kilohertz.estimators.fixed_base import FixedBaseEstimator
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
+from kilohertz.estimators.interface import Estimator
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow
@@ -68,9 +69,12 @@ def warm_up(brain: Brain, sensors: SensorRow, request: RequestRow, gains: GainsR
         request: request to the controller in these ticks.
         gains: gains of the controller.
     """
-    brain.reset(sensors)
-    for _ in range(WARM_UP_STEPS):
-        brain.step(sensors, request, gains, no_mark)
+    # A robot that hangs solves no problem until it stands.
+    stands = [make_request(brain.robot, "stand", {})] if request.kind.hangs else []
+    for asked in (*stands, request):
+        brain.reset(sensors)
+        for _ in range(WARM_UP_STEPS):
+            brain.step(sensors, asked, gains, no_mark)
     brain.reset(sensors)
 
 

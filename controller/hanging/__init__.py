@@ -1,0 +1,1 @@
+"""Hanging from a gantry: the joints hold a posture softly until the soles carry the robot."""
