@@ -31,6 +31,8 @@ MOST_MARKS = 3000
 NAME_WIDTH, NAME_LINES = 18, 3
 """Room for the name of a category [characters, lines]."""
 TICKS = {"p50": ESTIMATE, "p99": THIRD, "p99.9": TRUTH, "max": LIMIT}
+MOST_DECADES = 2.7
+"""Number of decades along an axis from which on only powers of ten are labelled."""
 RADIUS_POINTS = 165.0
 """Radius of a polar plot [points]."""
 SMALLEST_WITH_TEXT = 200.0
@@ -259,7 +261,7 @@ def _thresholds(plot: PolarAxes, found: Directions) -> None:
         bounds = [(x - half, x + half) for x in cells.centres]
     colours = dict(zip(LEVELS, (THIRD, TRUTH), strict=True))
     for (start, stop), levels in zip(bounds, found.thresholds, strict=True):
-        if levels is None:
+        if levels is None or not any(level.bounded for level in levels):
             turn = np.linspace(start, stop, 24)
             plot.fill_between(
                 turn, lowest, highest, color=NO_DATA, linewidth=0, hatch="///", edgecolor="white"
@@ -282,6 +284,8 @@ def _threshold(
     colours: Mapping[float, str],
 ) -> None:
     """Draws a threshold as an arc and its interval as a bar, which ends in an arrow where it is open."""
+    if not found.bounded:
+        return
     colour = colours[found.level]
     turn = np.linspace(*bounds, 24)
     if found.estimate is not None:
@@ -291,8 +295,6 @@ def _threshold(
         plot.fill_between(turn, tested[0], tested[1], color=colour, alpha=0.13, linewidth=0)
     low = tested[0] if found.low is None else found.low
     high = tested[1] if found.high is None else found.high
-    if found.low is None and found.high is None and found.estimate is None:
-        return
     plot.plot([at, at], [low, high], color=colour, linewidth=1.3)
     for bound, place, out in ((found.low, low, "v"), (found.high, high, "^")):
         if bound is None:
@@ -321,7 +323,9 @@ def ticks_figure(timing: Sequence[Mapping[str, Any]]) -> Figure:
                 label=f"{label}: median {_time(float(np.median(values)))}",
             )
         plot.set_xscale("log")
-        plot.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        shortest, longest = plot.get_xlim()
+        decades = math.log10(longest / shortest)
+        plot.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < MOST_DECADES else (1.0,)))
         plot.xaxis.set_minor_formatter(NullFormatter())
         plot.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _time(x)))
         plot.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))

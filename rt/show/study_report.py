@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +31,8 @@ from kilohertz.rt.show.study_plots import (
 from kilohertz.rt.show.study_screen import percent
 from kilohertz.rt.study.axes import label_of
 from kilohertz.rt.study.findings import CellTable, Directions, Findings, endings, ticks_by_host
+from kilohertz.rt.study.roll_out import DONE
+from kilohertz.rt.study.statistics import wilson
 from kilohertz.rt.study.thresholds import Threshold
 
 SHOWN_FAILURES, MOST_FAILURES = 10, 200
@@ -73,11 +77,11 @@ def study_html(found: Findings, failed: Sequence[Mapping[str, Any]]) -> str:
 
 def _short(found: Findings, failed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yields the answers in sentences."""
-    rate = {"rate": found.rate.rate, "low": found.rate.low, "high": found.rate.high}
-    yield f"{found.rate.successes} of {found.rate.of} runs were a success: {percent(rate)}."
+    yield f"{found.rate.successes} of {found.rate.of} runs were a success: {percent(asdict(found.rate))}."
     planned = found.provenance.get("runs")
     if planned is not None and planned > found.rate.of:
         yield f"The study is not finished: {found.rate.of} of {planned} runs are done."
+    yield from _without_result(found)
     for each in found.directions:
         for level in each.all_round:
             yield f"{each.vector.magnitude.label}, all directions together: {_sentence(level)}."
@@ -86,6 +90,19 @@ def _short(found: Findings, failed: Sequence[Mapping[str, Any]]) -> Iterator[str
             yield weakest
     for entry in endings(failed)[:3]:
         yield f"{entry['runs']} without success: {entry['ended']}."
+
+
+def _without_result(found: Findings) -> Iterator[str]:
+    """Yields how many runs ended without a result: that tells of computers more than of the robot."""
+    counts = Counter(row["status"] for row in found.rows if row["status"] != DONE)
+    with_result = found.rate.of - counts.total()
+    if counts:
+        ways = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        text = f"{counts.total()} runs ended without a result ({ways}). They count as no success"
+        if with_result:
+            rate = wilson(found.rate.successes, with_result)
+            text += f"; of the {with_result} runs with a result, {percent(asdict(rate))} were a success"
+        yield f"{text}. Their logs are in {found.folder}/failures."
 
 
 def _weakest(found: Directions) -> str | None:
@@ -103,6 +120,8 @@ def _weakest(found: Directions) -> str | None:
 
 def _sentence(level: Threshold) -> str:
     where = f"success falls through {100 * level.level:.0f} %"
+    if not level.bounded:
+        return f"{where}: these runs do not tell where"
     if level.estimate is None:
         where += f" {'above' if level.above else 'below'} the tested values"
     else:
@@ -146,7 +165,7 @@ def _directions(found: Findings, each: Directions) -> Iterator[str]:
         "b: of each direction by itself, a logistic curve that falls with the magnitude; arcs are its most "
         "likely thresholds, bars their 95 % intervals by profile likelihood. An arrow marks an interval that "
         "the runs do not bound within the tested values; a direction without an arc does not reach the level "
-        "within them. Hatched: no run."
+        "within them. Hatched: too few runs to tell."
     )
     yield image(label, directions_figure(each, found.success.tolist()), caption)
     rows = list(each.sectors.rows())
@@ -167,6 +186,8 @@ def _column(level: Threshold) -> str:
 
 
 def _threshold_text(level: Threshold) -> str:
+    if not level.bounded:
+        return "too few runs to tell"
     if level.estimate is not None:
         return f"{level.estimate:.3g} [{_interval(level)}]"
     return f"{'above' if level.above else 'below'} tested values [{_interval(level)}]"

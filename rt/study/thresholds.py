@@ -43,7 +43,7 @@ class Threshold:
 
     Attributes:
         level: the level, between 0 and 1.
-        estimate: most likely size; None if it lies outside of the tested range.
+        estimate: most likely size; None if it lies outside of the tested range, or nothing bounds it.
         low, high: bounds of the interval; None for a bound outside of the tested range.
         above: whether an estimate outside of the tested range is above it; False for below.
     """
@@ -53,6 +53,11 @@ class Threshold:
     low: float | None
     high: float | None
     above: bool
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the runs say anything: one end of the interval at least lies in the tested range."""
+        return self.low is not None or self.high is not None
 
 
 def threshold(
@@ -89,10 +94,6 @@ def threshold(
     estimate = 0.5 * float(likely[0] + likely[-1])
     step = float(positions[1] - positions[0])
     low, high = float(possible[0]) - 0.5 * step, float(possible[-1]) + 0.5 * step
-    return Threshold(
-        level,
-        estimate if lowest <= estimate <= highest else None,
-        low if low >= lowest else None,
-        high if high <= highest else None,
-        estimate > highest,
-    )
+    bounds = (low if low >= lowest else None, high if high <= highest else None)
+    known = bounds != (None, None) and lowest <= estimate <= highest
+    return Threshold(level, estimate if known else None, *bounds, estimate > highest)
