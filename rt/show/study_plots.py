@@ -263,9 +263,7 @@ def _thresholds(plot: PolarAxes, found: Directions) -> None:
     for (start, stop), levels in zip(bounds, found.thresholds, strict=True):
         if levels is None or not any(level.bounded for level in levels):
             turn = np.linspace(start, stop, 24)
-            plot.fill_between(
-                turn, lowest, highest, color=NO_DATA, linewidth=0, hatch="///", edgecolor="white"
-            )
+            plot.fill_between(turn, lowest, highest, color=NO_DATA, linewidth=0)
             continue
         for share, each in zip((0.32, 0.68), levels, strict=True):
             _threshold(plot, (start, stop), start + share * (stop - start), each, (lowest, highest), colours)
