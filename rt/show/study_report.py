@@ -161,11 +161,11 @@ def _directions(found: Findings, each: Directions) -> Iterator[str]:
     yield heading(f"Success by direction: {label}")
     caption = (
         "Seen from above; 0° is +x, 90° is +y of the scenario's axes (for a push, those of the world, where "
-        "a robot starts facing +x), and the vector points away from the centre. Grey disc: smaller than tested. "
+        "a robot starts facing +x); vectors point away from the centre. Grey disc: smaller than tested. "
         "b: of each direction by itself, a logistic curve that falls with the magnitude; arcs are its most "
         "likely thresholds, bars their 95 % intervals by profile likelihood. An arrow marks an interval that "
-        "the runs do not bound within the tested values. A level without an arc has its most likely threshold "
-        "outside of them, or is not bounded at all. Grey sector: too few runs to tell."
+        "the runs do not bound within the tested values. Without an arc, the most likely threshold lies "
+        "outside of them or is not bounded at all. Grey sector: too few runs to tell."
     )
     yield image(label, directions_figure(each, found.success.tolist()), caption)
     rows = list(each.sectors.rows())
