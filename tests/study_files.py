@@ -79,25 +79,26 @@ def write_results(
     *,
     grid: bool = False,
     planned: int | None = None,
+    hung: int = 0,
 ) -> Path:
-    """Writes the files of a study whose runs were not simulated; returns the folder."""
+    """Writes the files of a study that was not simulated; the last `hung` runs hung. Returns the folder."""
     folder.mkdir(exist_ok=True)
 
     def rows() -> Iterator[tuple[int, dict[str, Any]]]:
         for index, (value, good) in enumerate(zip(values, success, strict=True)):
             stop = {"t_s": 1.2, "kind": "state", "text": "from active to damping: a fall: out of reach"}
             summary = {"fell": not good, "fell_at_s": None if good else 1.5, "events": [] if good else [stop]}
-            flat_values = dict(flat(value, "vary."))
-            yield (
-                index,
-                {**flat_values, "status": "done", "outcome": good, "seed": index, **dict(flat(summary))},
-            )
+            ended: dict[str, Any] = {"status": "done", "outcome": good, "seed": index, **dict(flat(summary))}
+            if index >= len(values) - hung:
+                ended = {"status": "hung"}
+            yield index, {**dict(flat(value, "vary.")), **ended}
 
     def timing() -> Iterator[tuple[int, dict[str, Any]]]:
-        for index in range(len(values)):
+        for index in range(len(values) - hung):
             ticks = {f"tick_{name}_us": us + index for name, us in TICKS_US.items()}
             clock = {"started_s": 1e9 + index, "wall_s": 2.0, "cpu_s": 1.5}
             yield index, {"host": "lab", "kernel": "Linux 6", "pid": index % 2, **clock, **ticks}
+        yield from ((index, {}) for index in range(len(values) - hung, len(values)))
 
     write_table(folder / RUNS, rows, provenance_of(vary, grid=grid, runs=planned or len(values)))
     write_table(folder / TIMING, timing, {"name": "made up"})

@@ -44,6 +44,15 @@ def test_a_study_in_which_only_the_seed_varies_has_its_rate(tmp_path: Path) -> N
     assert text.count("data:image/png;base64,") == 1
 
 
+def test_runs_without_a_result_are_told_apart_from_falls(tmp_path: Path) -> None:
+    values = pushes(20)
+    found = findings_of(write_results(tmp_path, {PUSH: POLAR}, values, [True] * 20, hung=4))
+    text = study_html(found, list(failures(found)))
+    assert "16 of 20 runs were a success: 80.0 %" in text
+    assert "4 runs ended without a result (4 hung)" in text
+    assert "of the 16 runs with a result, 100.0 %" in text
+
+
 def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     vary = {"plant": ["<b>bold</b>", "exact"]}
     found = findings_of(write_results(tmp_path, vary, [{"plant": "<b>bold</b>"}], [False]))

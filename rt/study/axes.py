@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +155,7 @@ class Vector:
             count = max(1, min(8, fitting))
             width = (high - low) / count
         number = np.floor(((self.angle_rad - low) % FULL_TURN) / width).astype(np.int64) if width else 0
-        edges = low + width * np.arange(count + 1)
+        edges: FloatArray = low + width * np.arange(count + 1, dtype=np.float64)
         names = tuple(
             f"{math.degrees(a):.4g}° to {math.degrees(b):.4g}°" for a, b in itertools.pairwise(edges)
         )
@@ -259,7 +259,7 @@ def _same(values: Mapping[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
