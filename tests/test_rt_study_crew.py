@@ -67,32 +67,48 @@ def sweep(study: Path, out: Path, *words: str) -> dict[str, Any]:
     return report
 
 
-def test_a_cluster_gives_the_bytes_of_this_computer_also_after_a_kill(tmp_path: Path, cluster: str) -> None:
-    study = write_study(tmp_path, ("runs: 3", f"runs: {MANY}"))
-    sweep(study, tmp_path / "here", "--workers", "2")
-    expected = (tmp_path / "here" / RUNS).read_bytes()
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of which no run counts as hung, however busy this computer is."""
+    return write_study(tmp_path_factory.mktemp("study"), ("runs: 3", f"runs: {MANY}\ntimeout_s: 3000"))
 
-    report = sweep(study, tmp_path / "cluster", "--cluster", cluster)
+
+@pytest.fixture(scope="module")
+def expected(study: Path) -> bytes:
+    """The runs by processes of this computer."""
+    out = study.parent / "here"
+    sweep(study, out, "--workers", "2")
+    return (out / RUNS).read_bytes()
+
+
+def test_a_cluster_gives_the_bytes_of_this_computer(
+    tmp_path: Path, study: Path, expected: bytes, cluster: str
+) -> None:
+    report = sweep(study, tmp_path, "--cluster", cluster)
     assert report["where"] == "2 threads of 2 workers on 1 host"
-    assert (report["done"], report["resumed"]) == (MANY, 0)
-    assert (tmp_path / "cluster" / RUNS).read_bytes() == expected
+    assert (report["done"], report["resumed"], report["status"]) == (MANY, 0, {"done": MANY})
+    assert (tmp_path / RUNS).read_bytes() == expected
     # Each worker did some of the runs, in a process of its own.
-    assert len({row["pid"] for row in Rows(tmp_path / "cluster" / TIMING).rows}) == 2
+    assert len({row["pid"] for row in Rows(tmp_path / TIMING).rows}) == 2
 
-    out = tmp_path / "killed"
-    command = [str(Path(sys.executable).with_name("khz")), "sweep", "run", str(study), "-o", str(out)]
-    with subprocess.Popen([*command, "--cluster", cluster], stdin=subprocess.DEVNULL) as process:
-        while process.poll() is None and done(out / NAME) < 2:
+
+def test_a_cluster_gives_the_same_bytes_after_a_kill_and_a_resume(
+    tmp_path: Path, study: Path, expected: bytes, cluster: str
+) -> None:
+    khz = str(Path(sys.executable).with_name("khz"))
+    command = [khz, "sweep", "run", str(study), "-o", str(tmp_path), "--cluster", cluster]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        while process.poll() is None and done(tmp_path / NAME) < 2:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.01)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    assert not (out / RUNS).exists()
-    before = done(out / NAME)
+    assert not (tmp_path / RUNS).exists()
+    before = done(tmp_path / NAME)
     assert 2 <= before < MANY
-    report = sweep(study, out, "--cluster", cluster)
+    report = sweep(study, tmp_path, "--cluster", cluster)
     assert (report["done"], report["resumed"]) == (MANY, before)
-    assert (out / RUNS).read_bytes() == expected
+    assert (tmp_path / RUNS).read_bytes() == expected
 
 
 def done(journal: Path) -> int:
