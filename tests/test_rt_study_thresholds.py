@@ -44,8 +44,12 @@ def test_intervals_of_few_runs_hold_the_true_value(level: float) -> None:
 
 def test_successes_below_failures_bound_the_threshold() -> None:
     size = np.array([5.0, 10.0, 15.0, 25.0, 30.0, 35.0])
-    found = threshold(size, size < 20.0, TESTED, 0.5)
-    assert found.estimate == pytest.approx(20.0, abs=0.5)
+    # Six runs are too few for a bound on either side; then there is no estimate.
+    few = threshold(size, size < 20.0, TESTED, 0.5)
+    assert not few.bounded
+    assert few.estimate is None
+    some = np.repeat(size, 4)
+    assert threshold(some, some < 20.0, TESTED, 0.5).estimate == pytest.approx(20.0, abs=0.5)
     more = np.repeat(size, 20)
     sharper = threshold(more, more < 20.0, TESTED, 0.5)
     assert sharper.low is not None
