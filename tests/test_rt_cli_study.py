@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from study_files import write_study
+from study_files import write_results, write_study
 from typer.testing import CliRunner
 
+from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.cli.study import duration
 from kilohertz.rt.study.table import RUNS
@@ -25,6 +26,22 @@ def test_a_study_is_run_compared_and_refused(tmp_path: Path) -> None:
     assert (out / RUNS).is_file()
     same = CliRunner().invoke(app, ["sweep", "diff", str(out), str(out), "--json", "-"])
     assert json.loads(same.stdout)["verdict"] == "no significant difference"
+    told = CliRunner().invoke(app, ["sweep", "report", str(out), "--json", "-"])
+    assert told.exit_code == 0, told.output
+    figures = json.loads(told.stdout)
+    assert (figures["runs"], figures["planned"], figures["success_rate"]["successes"]) == (2, 2, 2)
+    assert figures["report"] == str(out / "report.html")
+    assert "plant joint friction [Nm]" in (out / "report.html").read_text("utf-8")
+
+
+def test_a_report_is_of_a_study_and_goes_where_it_can_be_written(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(app, ["sweep", "report", str(tmp_path)])
+    assert isinstance(refused.exception, ConfigError) or refused.exit_code == 3
+    folder = write_results(tmp_path / "out", {"seed": [1, 2]}, [{"seed": 1}, {"seed": 2}], [True, False])
+    told = CliRunner().invoke(app, ["sweep", "report", str(folder), "-o", str(tmp_path / "a.html"), "--why"])
+    assert told.exit_code == 0, told.output
+    assert "1 of 2 runs were a success" in told.output
+    assert (tmp_path / "a.html").is_file()
 
 
 @pytest.mark.parametrize(

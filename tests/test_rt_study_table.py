@@ -40,6 +40,8 @@ def test_rows_come_back_with_their_provenance_and_the_same_bytes(tmp_path: Path)
     assert found.provenance == {"name": "x"}
     assert [row["index"] for row in found.rows] == [0, 2]
     assert found.rows[0] == {"index": 0, "seed": 3, "fell": False, "a.b": 1.0, "text": None}
+    few = Rows(tmp_path / "a.parquet", lambda name: name == "a.b")
+    assert few.rows == [{"a.b": 1.0}, {"a.b": None}]
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from kilohertz.rt.cli import options as options
-from kilohertz.rt.cli.output import check_file, check_folder, progress, screen, write_json
+from kilohertz.rt.cli.output import RefusedError, check_file, check_folder, progress, say, screen, write_json
 from kilohertz.rt.cli.run import ProgressLine
 
 if TYPE_CHECKING:
@@ -121,6 +121,58 @@ def diff(
     found = difference(first, second)
     print_difference(screen(json_file), found)
     write_json(json_file, found)
+
+
+@sweep_app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.html", help="File to write; else DIR/report.html."),
+    ] = None,
+    why: Annotated[
+        bool,
+        typer.Option(
+            "--why",
+            help="Find the cause of each run without success by replaying its log; needs `khz sweep "
+            "--record` and about the time of the runs.",
+        ),
+    ] = False,
+    json_file: options.JsonOption = None,
+) -> None:
+    """Write one HTML file about a study: success rates with intervals, plots by what varied, failures, ticks.
+
+    Exit status: 0 written; 3 the folder holds no study, or the file cannot be written.
+    """
+    path = output or folder / "report.html"
+    check_file(json_file)
+    from kilohertz.rt.show.study_report import study_html
+    from kilohertz.rt.show.study_screen import percent
+    from kilohertz.rt.study.findings import failures, figures_of, findings_of
+
+    found = findings_of(folder)
+    check_file(path)
+    failed = list(failures(found))
+    if why:
+        failed = [{**each, "cause": _cause(folder, each["run"])} for each in failed]
+    try:
+        path.write_text(study_html(found, failed), encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"{path} could not be written: {error.strerror}") from None
+    figures = figures_of(found, failed)
+    rate = figures["success_rate"]
+    say(f"{rate['successes']} of {rate['of']} runs were a success: {percent(rate)}", json_file)
+    say(f"report written to {path}", json_file)
+    write_json(json_file, {"folder": str(folder), "report": str(path), **figures})
+
+
+def _cause(folder: Path, run: int) -> str | None:
+    """Returns the cause of a run without success, in words; None if the run was not recorded."""
+    from kilohertz.rt.cli.log_why import margins_of_file
+    from kilohertz.rt.why.causes import CAUSES, verdict_of
+
+    logs = sorted((folder / "logs" / f"{run}").glob("*.mcap"))
+    return CAUSES[verdict_of(margins_of_file(logs[-1], None)).cause] if logs else None
 
 
 class _Counting:

@@ -13,18 +13,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from kilohertz.rt.show.html_page import bullets, download, folded, image, page, preformatted, table
 from kilohertz.rt.why.interventions import COLUMNS
 
 FILMS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif"}
 """Films that are put into the report, by the end of the file's name."""
 MOST_FILM_BYTES = 40_000_000
 """Largest film that is put into the report [bytes]."""
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
-    "img,video{max-width:100%}table{border-collapse:collapse;font-size:13px}"
-    "td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left}li{margin:.3em 0}"
-    "pre{overflow:auto;background:#f6f6f6;padding:1em;font-size:12px}h1{font-size:1.5em}"
-)
 
 
 def film_beside(log: Path) -> Path | None:
@@ -53,17 +48,15 @@ def report_html(
         film: film of the run; None without one.
     """
     story = list(figures["story"])
-    parts = [f"<h1>{html.escape(story[0])}</h1>", "<h2>Story</h2>", _list(story[1:])]
-    parts += [f"<h2>{html.escape(title)}</h2>{_image(title, plot)}" for title, plot in plots.items()]
+    parts = ["<h2>Story</h2>", bullets(story[1:])]
+    parts += [f"<h2>{html.escape(title)}</h2>{image(title, plot)}" for title, plot in plots.items()]
     parts += ["<h2>Interventions of guard and watchdogs</h2>", _interventions(figures["interventions"])]
-    parts += ["<h2>Worst ticks</h2>", _table(list(worst[0]) if worst else [], worst)]
+    parts += ["<h2>Worst ticks</h2>", table(list(worst[0]) if worst else [], worst)]
     if film is not None and film.stat().st_size <= MOST_FILM_BYTES:
         parts += ["<h2>Film</h2>", _film(film)]
     if summary is not None:
-        text = html.escape(json.dumps(summary, indent=1))
-        parts.append(f"<h2>Summary</h2><details><summary>all figures</summary><pre>{text}</pre></details>")
-    head = f"<meta charset='utf-8'><title>{html.escape(story[0])}</title><style>{_STYLE}</style>"
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+        parts += ["<h2>Summary</h2>", folded("all figures", preformatted(json.dumps(summary, indent=1)))]
+    return page(story[0], parts)
 
 
 def interventions_csv(interventions: Sequence[Mapping[str, Any]]) -> str:
@@ -78,43 +71,8 @@ def interventions_csv(interventions: Sequence[Mapping[str, Any]]) -> str:
 def _interventions(interventions: Sequence[Mapping[str, Any]]) -> str:
     if not interventions:
         return "<p>None.</p>"
-    data = base64.b64encode(interventions_csv(interventions).encode()).decode()
-    link = f"<a download='interventions.csv' href='data:text/csv;base64,{data}'>as CSV</a>"
-    return f"<p>{len(interventions)} interventions, {link}</p>{_table(COLUMNS, interventions)}"
-
-
-def _list(lines: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return "<p>None.</p>"
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
-    lines = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cell(row[name]))}</td>" for name in columns) + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{lines}</table>"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _image(title: str, plot: Figure | Path) -> str:
-    if isinstance(plot, Path):
-        content = plot.read_bytes()
-    else:
-        out = io.BytesIO()
-        plot.savefig(out, format="png", dpi=110)
-        content = out.getvalue()
-    data = base64.b64encode(content).decode()
-    return f"<img alt='{html.escape(title, quote=True)}' src='data:image/png;base64,{data}'>"
+    link = download("interventions.csv", interventions_csv(interventions), "text/csv", "as CSV")
+    return f"<p>{len(interventions)} interventions, {link}</p>{table(COLUMNS, interventions)}"
 
 
 def _film(film: Path) -> str:

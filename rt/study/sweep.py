@@ -207,14 +207,21 @@ def provenance(study: Study) -> dict[str, Any]:
         "study": study.file.model_dump(mode="json", exclude={"runs", "timeout_s"}),
         "scenario": study.scenario,
         "gains": study.gains.read_text("utf-8") if study.gains else None,
+        "own_gains": _text(study.robot.folder / "gains.yaml"),
         "overrides": list(study.overrides),
+        "runs": study.runs,
         "parameters": [each.path for each in study.parameters],
         "robot": study.robot.name,
+        "config_sha256": study.robot.config_sha256,
         "model_sha256": study.robot.model_sha256,
         "version": version(),
         "libraries": libraries(),
         "identity": study.identity(),
     }
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.is_file() else None
 
 
 def write_failures(study: Study, folder: Path, journal: Journal) -> list[dict[str, Any]]:

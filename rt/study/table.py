@@ -126,6 +126,7 @@ class Rows:
 
     Args:
         path: the file.
+        wanted: whether a column is read, by its name; without it all are.
 
     Attributes:
         rows: the rows by name of the column; columns without a value are None.
@@ -135,7 +136,7 @@ class Rows:
         ConfigError: it is no such file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Callable[[str], bool] | None = None) -> None:
         require_library()
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -143,8 +144,11 @@ class Rows:
         if not path.is_file():
             raise ConfigError(f"{path} does not exist: give the folder of a study that `khz sweep` has run")
         try:
-            table = pq.read_table(path)
-            self.provenance: dict[str, Any] = json.loads((table.schema.metadata or {})[PROVENANCE])
+            schema = pq.read_schema(path)
+            self.provenance: dict[str, Any] = json.loads((schema.metadata or {})[PROVENANCE])
+            columns = None if wanted is None else list(filter(wanted, schema.names))
+            # A file by itself: the name of a column is no path into nested columns.
+            table = pq.ParquetFile(path).read(columns)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{path} is not a file of `khz sweep`: {reason}") from None
