@@ -1,4 +1,4 @@
-"""Writes the studies of tests: an arm that holds still for some milliseconds."""
+"""Writes the studies of tests: an arm that holds still for some milliseconds, and a search for its gains."""
 
 from __future__ import annotations
 
@@ -29,3 +29,20 @@ def write_study(folder: Path, *changes: tuple[str, str]) -> Path:
     path = folder / "study.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+SEARCH = """\
+tune:
+  gains:
+    hand.kp_per_s2:
+    hand.kd_per_s: [5, 400]
+  cost: tracking.hand_rms_m.hand
+  failed_cost: 1.0
+  roll_outs: 60
+  fresh_runs: 6
+"""
+
+
+def write_search(folder: Path, *changes: tuple[str, str]) -> Path:
+    """Writes the study with a search for the gains of its hand; returns its file."""
+    return write_study(folder, ("outcome: not fell\n", "outcome: not fell\n" + SEARCH), *changes)

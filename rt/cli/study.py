@@ -96,7 +96,7 @@ def run(
     check_folder(folder)
     with crew_of(cluster, workers) as crew:
         progress(f"{study.file.name}: {study.runs} runs by {crew.where}, into {folder}")
-        with _Counting() as show:
+        with Counting() as show:
             report = run_study(study, folder, crew, show, log=record)
     from kilohertz.rt.show.study_screen import print_sweep
 
@@ -123,7 +123,7 @@ def diff(
     write_json(json_file, found)
 
 
-class _Counting:
+class Counting:
     """Shows how far a study is: a line that is overwritten, or one line every PLAIN_EVERY_S."""
 
     def __enter__(self) -> Callable[[State], None]:
@@ -137,7 +137,7 @@ class _Counting:
 
     def _count(self, state: State) -> None:
         left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"
-        text = f"{state.done} of {state.of} runs, {state.failed} no success{left}"
+        text = f"{state.done} of {state.of} runs, {state.failed} no success{state.note}{left}"
         if self._show is not None:
             self._show(text)
         elif time.monotonic() >= self._next_s and state.done < state.of:
