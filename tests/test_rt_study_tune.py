@@ -1,4 +1,4 @@
-"""Searches: from poor gains to half of the cost, the same whoever does the runs, and nothing that is unproven.
+"""Searches: from poor gains to half of the cost, whoever does the runs, and nothing that is unproven.
 
 Most runs here are formulas, which cost nothing: the cost of an arm depends on two gains and on the seed.
 """
@@ -197,7 +197,19 @@ def test_a_cost_of_no_figure_is_refused_before_the_runs(tmp_path: Path, crew_of:
     with pytest.raises(ConfigError) as refused:
         run_tuning(tuning, tmp_path / "out", crew_of(valley))
     assert "study.yaml:18" in str(refused.value)
-    assert "did you mean 'tracking.hand_rms_m'? (the study would take 200 runs)" in str(refused.value)
+    assert "(did you mean 'tracking.hand_rms_m'?) (the study would take 200 runs)" in str(refused.value)
+
+
+def test_a_run_of_the_start_that_hangs_ends_the_search_and_is_done_again(
+    tmp_path: Path, crew_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuning = search(tmp_path)
+    crew = crew_of(valley)
+    with monkeypatch.context() as patch:
+        patch.setattr(tune, "supervised", lambda *_: ("hung", "no answer within 3 s\nstack"))
+        with pytest.raises(ConfigError, match=r"hung: no answer within 3 s.*larger timeout_s"):
+            run_tuning(tuning, tmp_path / "out", crew)
+    assert run_tuning(tuning, tmp_path / "out", crew)["better"]
 
 
 def test_three_worse_runs_of_three_are_enough_and_two_are_not() -> None:

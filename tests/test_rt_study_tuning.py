@@ -25,14 +25,15 @@ def test_a_search_takes_the_ranges_of_the_schema_or_narrower_ones(tmp_path: Path
 
 def test_a_search_starts_from_the_file_that_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("hand: {kp_per_s2: 2.0, kd_per_s: 6.0}  # soft\n")
-    named = load_tuning(write_search(tmp_path, ("runs: 3", "runs: 3\ngains: mine.yaml")))
     given = load_tuning(write_search(tmp_path), tmp_path / "mine.yaml")
+    path = write_search(tmp_path, ("runs: 3", "runs: 3\ngains: mine.yaml"))
+    named, same = load_tuning(path), load_tuning(path)
     for tuning in (named, given):
         assert [knob.start for knob in tuning.knobs] == [2.0, 6.0]
         assert tuning.knobs[0].low == 2.0 / DOWN
         assert "# soft" in tuning.start_text
     assert named.identity("a") != named.identity("b")
-    assert named.identity("a") == load_tuning(named.study.path, tmp_path / "mine.yaml").identity("a")
+    assert named.identity("a") == same.identity("a")
 
 
 def test_a_gain_is_written_with_few_digits_and_stays_within_its_range() -> None:

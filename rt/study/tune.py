@@ -17,6 +17,7 @@ from kilohertz.rt.study.candidates import Candidates
 from kilohertz.rt.study.crew import Crew
 from kilohertz.rt.study.expression import FormulaError, UnknownFigureError, number
 from kilohertz.rt.study.journal import Journal
+from kilohertz.rt.study.roll_out import DONE
 from kilohertz.rt.study.statistics import SIGNIFICANT, signed_rank, wilson
 from kilohertz.rt.study.study import Task
 from kilohertz.rt.study.supervised import supervised
@@ -176,7 +177,11 @@ class RollOuts:
         self._pending[future] = (index, gains, what)
 
     def results(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """Yields what was handed out, with its run, until nothing is left; more may be added on the way."""
+        """Yields what was handed out, with its run, until nothing is left; more may be added on the way.
+
+        Raises:
+            ConfigError: a run with the gains of the start has no result.
+        """
         while self._pending:
             for future in wait(self._pending, return_when=FIRST_COMPLETED).done:
                 index, gains, what = self._pending.pop(future)
@@ -184,12 +189,27 @@ class RollOuts:
                     entry = future.result()
                 else:
                     entry = {**self._costed(done_run(index, future)), "gains": gains}
+                    self._require_start(entry)
                     self._journal.add(entry)
                     self._new += 1
                 self.done += 1
                 self._failed += entry["outcome"] is not True
                 self._show()
                 yield what, entry
+
+    def _require_start(self, entry: dict[str, Any]) -> None:
+        """Refuses to go on if a run with the gains of the start has no result: all would look better.
+
+        Raises:
+            ConfigError: it hung, crashed or was refused. It is not kept, and is done again next time.
+        """
+        if not entry["gains"] and entry["status"] != DONE:
+            path = self._tuning.study.path
+            reason = entry["log"].strip().splitlines()[:1] or [""]
+            raise ConfigError(
+                f"{path}: a run with the gains of the start has no result ({entry['status']}: {reason[0]}); "
+                "a slow computer needs a larger timeout_s in the study"
+            )
 
     def _costed(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Returns a run with its outcome and its cost, which for one that is no success is the stated one."""

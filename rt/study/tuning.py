@@ -23,7 +23,7 @@ from kilohertz.rt.study.tune_section import TuneSection, gain_problems
 
 DIGITS = 4
 """Number of significant digits of a gain that is found; it is tried with these digits too."""
-DOWN = 100.0
+DOWN = 10.0
 """A gain that may be any number above 0 is searched down to its default or start over this number."""
 
 
