@@ -20,7 +20,7 @@ from kilohertz.rt.study.journal import Journal
 from kilohertz.rt.study.roll_out import DONE
 from kilohertz.rt.study.statistics import SIGNIFICANT, signed_rank, wilson
 from kilohertz.rt.study.study import Task
-from kilohertz.rt.study.supervised import supervised
+from kilohertz.rt.study.supervised import HUNG, supervised
 from kilohertz.rt.study.sweep import (
     ROLL_OUT,
     Progress,
@@ -205,11 +205,9 @@ class RollOuts:
         """
         if not entry["gains"] and entry["status"] != DONE:
             path = self._tuning.study.path
-            reason = entry["log"].strip().splitlines()[:1] or [""]
-            raise ConfigError(
-                f"{path}: a run with the gains of the start has no result ({entry['status']}: {reason[0]}); "
-                "a slow computer needs a larger timeout_s in the study"
-            )
+            hint = "; a slow computer needs a larger timeout_s" if entry["status"] == HUNG else ""
+            sentence = f"{entry['status']}, {entry['problem']}{hint}"
+            raise ConfigError(f"{path}: a run with the gains of the start has no result: {sentence}")
 
     def _costed(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Returns a run with its outcome and its cost, which for one that is no success is the stated one."""
