@@ -295,7 +295,7 @@ def clearly_worse(each: Candidate, best: Candidate) -> bool:
 def _compared(tuning: Tuning, roll_outs: RollOuts, best: Candidate) -> dict[str, Any]:
     """Compares start and result on runs whose seeds the search has not used, seed by seed."""
     fresh = range(tuning.study.runs, tuning.study.runs + tuning.section.fresh_runs)
-    sides = ({}, best.gains)
+    sides: tuple[dict[str, float], ...] = ({}, best.gains)
     for pair, run in enumerate(fresh):
         for side, gains in enumerate(sides):
             # Numbers below 0 are not those of the search.
