@@ -1,4 +1,4 @@
-"""Writes the studies of tests: an arm that holds still for some milliseconds, and made-up results."""
+"""Writes the studies of tests: an arm that holds still, a search for its gains, and made-up results."""
 
 from __future__ import annotations
 
@@ -125,3 +125,20 @@ def pushes(number: int, low: float = 4.0, high: float = 36.0) -> list[dict[str, 
 
 
 POLAR = {"polar": {"magnitude": [4, 36], "angle_rad": [0, 6.2832]}}
+
+
+SEARCH = """\
+tune:
+  gains:
+    hand.kp_per_s2:
+    hand.kd_per_s: [5, 400]
+  cost: tracking.hand_rms_m.hand
+  failed_cost: 1.0
+  roll_outs: 60
+  fresh_runs: 6
+"""
+
+
+def write_search(folder: Path, *changes: tuple[str, str]) -> Path:
+    """Writes the study with a search for the gains of its hand; returns its file."""
+    return write_study(folder, ("outcome: not fell\n", "outcome: not fell\n" + SEARCH), *changes)

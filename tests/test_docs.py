@@ -33,6 +33,7 @@ from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.offline.columns import read_columns
 from kilohertz.rt.run.shadow import shadow_figures
 from kilohertz.rt.study.study import load_study
+from kilohertz.rt.study.tuning import load_tuning
 from kilohertz.sim.scenario import load_scenario
 from kilohertz.sim.scenario_schema import Scenario
 
@@ -185,6 +186,10 @@ def test_yaml_blocks_fit_their_schema(block, tmp_path):
         return
     if block.title == "pushes.yaml":
         assert load_study(path).runs == 200
+        return
+    if block.title == "circle-gains.yaml":
+        (tmp_path / "mine.yaml").write_text("hand: {kp_per_s2: 40.0}\n")
+        assert load_tuning(path).section.roll_outs == 200
         return
     by_name = {"robot.yaml": RobotDescription, "gains.yaml": Gains, "driver.yaml": DriverConfig}
     load_yaml(path, by_name.get(Path(block.title).name, Scenario))

@@ -1,4 +1,4 @@
-"""What `khz sweep` prints."""
+"""What `khz sweep` and `khz tune` print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from kilohertz.rt.show.study_screen import LISTED, percent, print_difference, print_sweep
+from kilohertz.rt.show.study_screen import LISTED, percent, print_difference, print_sweep, print_tuning
 
 RATE = {"successes": 3, "of": 4, "rate": 0.75, "low": 0.3, "high": 0.95}
 
@@ -42,3 +42,29 @@ def test_a_difference_says_its_verdict() -> None:
     text = console.file.getvalue()
     assert f"a: {percent(RATE)}" in text
     assert "verdict on the second: worse" in text
+
+
+def test_a_search_says_what_it_tried_and_what_the_unused_seeds_say() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    candidates = [{"given_up": False}, {"given_up": True}, {"given_up": False}]
+    sides = {"before": {"mean_cost": 0.4}, "after": {"mean_cost": 0.1}}
+    report = {
+        "candidates": candidates,
+        "runs": 9,
+        "wall_s": 3.0,
+        "start": {"hand.kp_per_s2": 40.0, "walk.step_s": None},
+        "start_cost": 0.5,
+        "best": {"mean_cost": 0.2, "gains": {"hand.kp_per_s2": 900.0, "walk.step_s": 0.5}},
+        "fresh": {"runs": 6, **sides, "p": 0.03125, "success_rate": [RATE, RATE]},
+        "gains_file": "out/gains.yaml",
+    }
+    print_tuning(console, report)
+    text = console.file.getvalue()
+    assert "2 sets of gains tried in 9 runs, 1 given up early" in text
+    assert "hand.kp_per_s2: 40 -> 900" in text
+    assert "walk.step_s: not set -> 0.5" in text
+    assert "on 6 seeds that the search has not used: cost 0.4 -> 0.1, p = 0.031" in text
+    assert "written to out/gains.yaml" in text
+    console = Console(file=io.StringIO(), width=200)
+    print_tuning(console, report | {"fresh": None, "gains_file": None})
+    assert "written" not in console.file.getvalue()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilohertz.rt.study.expression import Formula, FormulaError, UnknownFigureError, truth
+from kilohertz.rt.study.expression import Formula, FormulaError, UnknownFigureError, number, truth
 
 SUMMARY = {
     "fell": False,
@@ -85,3 +85,12 @@ def test_any_text_is_a_formula_or_refused(text: str) -> None:
     except (FormulaError, UnknownFigureError) as error:
         told = str(error)
     assert told
+
+
+def test_a_cost_is_a_finite_number() -> None:
+    assert number(Formula("10 * tracking.com_rms_m + len(exit_state)"), SUMMARY) == pytest.approx(6.1)
+    for text in ("not fell", "exit_state", "exp(700) * exp(700)", "tracking.mean_velocity_m_s"):
+        with pytest.raises(FormulaError):
+            number(Formula(text), SUMMARY)
+    with pytest.raises(UnknownFigureError):
+        number(Formula("1 + tracking.hand_rms_m"), SUMMARY)

@@ -7,10 +7,9 @@ import pytest
 from telemetry_runs import robot
 
 from kilohertz.controller.gains.live import live_paths
-from kilohertz.controller.gains.schema import load_gains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.live.gains_watch import changed_gains
-from kilohertz.rt.view.gains_draft import GainsDraft, with_values
+from kilohertz.rt.view.gains_draft import GainsDraft
 
 TEXT = """\
 # Tuned on a Monday.
@@ -28,25 +27,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "gains.yaml"
     path.write_text(TEXT)
     return path
-
-
-def test_only_the_value_changes_in_the_text():
-    assert with_values(TEXT, {GAIN: 9.5}) == TEXT.replace("8.0 ", "9.5 ")
-    assert with_values(TEXT, {}) == TEXT
-
-
-@pytest.mark.parametrize(
-    "text", ["", "# only a comment\n", "{}\n", "com:\n", "com: # with a comment\n", TEXT]
-)
-def test_a_key_that_the_file_does_not_have_is_added(text, tmp_path):
-    written = with_values(text, {("com", "height_kp_per_s2"): 90.0, ("walk", "swing", "weight"): 6.0})
-    path = tmp_path / "gains.yaml"
-    path.write_text(written)
-    gains = load_gains(robot("g1"), path)
-    assert gains.com.height_kp_per_s2 == 90.0
-    assert gains.walk.swing.weight == 6.0
-    for comment in ("# only a comment", "# with a comment", "# Tuned on a Monday.", "# The end."):
-        assert (comment in text) == (comment in written)
 
 
 def test_a_draft_changes_nothing_until_it_is_applied(file):

@@ -7,15 +7,14 @@ each row; the controller checks it again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 
+from kilohertz.controller.gains.ranges import bounds_of
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.model.rows import Vector
 
@@ -75,14 +74,7 @@ def live_bounds() -> tuple[Vector, Vector]:
     low, high = np.full(len(live_paths()), -np.inf), np.full(len(live_paths()), np.inf)
     for i, path in enumerate(live_paths()):
         section = _at(Gains(), path[:-1])
-        for bound in type(section).model_fields[path[-1]].metadata:
-            given = next(
-                (getattr(bound, key) for key in ("gt", "ge", "lt", "le") if hasattr(bound, key)), 0.0
-            )
-            if isinstance(bound, (Gt, Ge)):
-                low[i] = math.nextafter(given, math.inf) if isinstance(bound, Gt) else given
-            elif isinstance(bound, (Lt, Le)):
-                high[i] = math.nextafter(given, -math.inf) if isinstance(bound, Lt) else given
+        low[i], high[i] = bounds_of(type(section).model_fields[path[-1]])
     return low, high
 
 

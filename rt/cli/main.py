@@ -27,6 +27,7 @@ from kilohertz.rt.cli import log as cli_log
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli import robot as cli_robot
 from kilohertz.rt.cli import study as cli_study
+from kilohertz.rt.cli import tune as cli_tune
 from kilohertz.rt.cli import view as cli_view
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.failure import report_failure
@@ -271,6 +272,7 @@ cli_link.register(app)
 app.command()(cli_command.command)
 app.command()(cli_drive.drive)
 app.command()(cli_fit.fit)
+app.command()(cli_tune.tune)
 app.command()(cli_view.view)
 cli_bench.register(app)
 app.add_typer(cli_robot.robot_app, name="robot")

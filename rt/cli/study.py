@@ -96,7 +96,7 @@ def run(
     check_folder(folder)
     with crew_of(cluster, workers) as crew:
         progress(f"{study.file.name}: {study.runs} runs by {crew.where}, into {folder}")
-        with _Counting() as show:
+        with Counting() as show:
             report = run_study(study, folder, crew, show, log=record)
     from kilohertz.rt.show.study_screen import print_sweep
 
@@ -175,7 +175,7 @@ def _cause(folder: Path, run: int) -> str | None:
     return CAUSES[verdict_of(margins_of_file(logs[-1], None)).cause] if logs else None
 
 
-class _Counting:
+class Counting:
     """Shows how far a study is: a line that is overwritten, or one line every PLAIN_EVERY_S."""
 
     def __enter__(self) -> Callable[[State], None]:
@@ -189,7 +189,7 @@ class _Counting:
 
     def _count(self, state: State) -> None:
         left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"
-        text = f"{state.done} of {state.of} runs, {state.failed} no success{left}"
+        text = f"{state.done} of {state.of} runs, {state.failed} no success{state.note}{left}"
         if self._show is not None:
             self._show(text)
         elif time.monotonic() >= self._next_s and state.done < state.of:

@@ -51,3 +51,30 @@ def print_difference(console: Console, found: Mapping[str, Any]) -> None:
 def percent(rate: Mapping[str, Any]) -> str:
     """Returns a success rate with its interval, such as `94.0 % (95 % interval 87.5 to 97.2 %)`."""
     return f"{100 * rate['rate']:.1f} % (95 % interval {100 * rate['low']:.1f} to {100 * rate['high']:.1f} %)"
+
+
+def print_tuning(console: Console, report: Mapping[str, Any]) -> None:
+    """Prints the report of a search for gains (`kilohertz.rt.study.tune.run_tuning`)."""
+    candidates = report["candidates"]
+    given_up = sum(each["given_up"] for each in candidates)
+    console.print(
+        f"\n  {len(candidates) - 1} sets of gains tried in {report['runs']} runs, {given_up} given up early, "
+        f"in {report['wall_s']:.1f} s"
+    )
+    best = report["best"]
+    console.print(f"  cost on the runs of the search: {report['start_cost']:.4g} -> {best['mean_cost']:.4g}")
+    for key, value in best["gains"].items():
+        start = report["start"][key]
+        console.print(f"    {key}: {'not set' if start is None else f'{start:g}'} -> {value:g}", markup=False)
+    fresh = report["fresh"]
+    if fresh is None:
+        return
+    before, after = fresh["before"]["mean_cost"], fresh["after"]["mean_cost"]
+    console.print(
+        f"\n  on {fresh['runs']} seeds that the search has not used: cost {before:.4g} -> {after:.4g}, "
+        f"p = {fresh['p']:.2g}"
+    )
+    for name, rate in zip(("before", "after"), fresh["success_rate"], strict=True):
+        console.print(f"  success {name}: {percent(rate)}")
+    if report["gains_file"]:
+        console.print(f"\n  written to {report['gains_file']}", soft_wrap=True, markup=False)

@@ -163,6 +163,19 @@ def truth(formula: Formula, summary: Mapping[str, Any]) -> bool:
     return value
 
 
+def number(formula: Formula, summary: Mapping[str, Any]) -> float:
+    """Returns the value of a formula that is a number.
+
+    Raises:
+        UnknownFigureError: the run did not produce a figure that is needed.
+        FormulaError: the value is no finite number.
+    """
+    value = formula.value(summary)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise FormulaError(f"should give a finite number, not {value!r}")
+    return float(value)
+
+
 def _check(node: ast.AST, depth: int) -> None:
     if depth > DEEPEST:
         raise FormulaError("is nested too deeply")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import binomtest, norm
+import numpy as np
+from scipy.stats import binomtest, norm, rankdata
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
@@ -65,3 +67,50 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """
     both = only_a + only_b
     return float(binomtest(only_b, both, 0.5).pvalue) if both else 1.0
+
+
+@dataclass(frozen=True)
+class SignedRank:
+    """Wilcoxon's signed-rank test of paired differences, exact also with ties.
+
+    Attributes:
+        p: two-sided probability of ranks at least as uneven if each difference is equally likely to have
+            either sign.
+        p_less, p_greater: one-sided probabilities, of differences at least as far below or above zero.
+    """
+
+    p: float
+    p_less: float
+    p_greater: float
+
+
+def signed_rank(differences: Sequence[float]) -> SignedRank:
+    """Tests whether paired differences are around zero.
+
+    Differences of zero say nothing and are left out. Equal sizes share the mean of their ranks; the
+    probabilities are those of all 2^n signs of the given ranks, counted exactly.
+
+    Args:
+        differences: finite numbers.
+
+    Raises:
+        ValueError: a difference is not finite.
+
+    Source: Wilcoxon, "Individual Comparisons by Ranking Methods", Biometrics Bulletin 1 (1945).
+    """
+    given = np.asarray(differences, dtype=float)
+    if not np.isfinite(given).all():
+        raise ValueError("a difference is not finite")
+    given = given[given != 0.0]
+    # Twice a mean rank is a whole number.
+    ranks = np.rint(2.0 * rankdata(np.abs(given))).astype(int)
+    probability = np.ones(1)
+    for rank in ranks.tolist():
+        longer = np.zeros(len(probability) + rank)
+        longer[: len(probability)] += 0.5 * probability
+        longer[rank:] += 0.5 * probability
+        probability = longer
+    positive = int(ranks[given > 0.0].sum())
+    p_less = min(1.0, float(probability[: positive + 1].sum()))
+    p_greater = min(1.0, float(probability[positive:].sum()))
+    return SignedRank(min(1.0, 2.0 * min(p_less, p_greater)), p_less, p_greater)

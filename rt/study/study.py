@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
-from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_located, value_at
+from kilohertz.robots.config.yaml_file import Config, Loc, Positions, load_yaml_located, value_at
 from kilohertz.robots.model.description import shipped_robots
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.run.plan import RunPlan
@@ -212,7 +212,7 @@ class Study:
         gains = "" if self.gains is None else self.gains.read_text("utf-8")
         own = self.robot.folder / "gains.yaml"
         content = {
-            "study": self.file.model_dump(mode="json", exclude={"runs", "timeout_s"}),
+            "study": self.file.model_dump(mode="json", exclude={"runs", "timeout_s", "tune"}),
             "runs": self.runs if self.file.grid else None,
             "scenario": self.scenario,
             "gains": gains,
@@ -229,13 +229,23 @@ def robot_argument(robot: RobotModel) -> str:
     return robot.name if robot.name in shipped_robots() else str(robot.folder.absolute())
 
 
-def load_study(path: Path, gains: Path | None = None, overrides: tuple[str, ...] = ()) -> Study:
+FurtherCheck = Callable[[StudyFile, Positions], tuple[list[Problem], int]]
+"""Finds further problems of a study file, and returns the number of runs that it would take."""
+
+
+def load_study(
+    path: Path,
+    gains: Path | None = None,
+    overrides: tuple[str, ...] = (),
+    further: FurtherCheck | None = None,
+) -> Study:
     """Reads and checks a study: its words, and its values against scenario, gains and robot.
 
     Args:
         path: the study file.
         gains: gains file that replaces the one of the study.
         overrides: single gains to change in every run, as for `--set`.
+        further: further check of the file, whose number of runs is then the one of refusals.
 
     Raises:
         ConfigError: the study cannot be used; one line per problem, with file and line.
@@ -245,9 +255,13 @@ def load_study(path: Path, gains: Path | None = None, overrides: tuple[str, ...]
     scenario = _spelled_out(_scenario(file, positions, path), file.vary)
     found, problems = variations(positions, scenario)
     runs = _count(file, positions, found, problems)
-    outcome = _formula(positions, "outcome", file.outcome, problems)
+    outcome = formula_at(positions, ("outcome",), file.outcome, problems)
+    would_take = runs
+    if further is not None:
+        found_further, would_take = further(file, positions)
+        problems += found_further
     if problems:
-        raise ConfigError(*with_runs(problems, runs))
+        raise ConfigError(*with_runs(problems, would_take))
     chosen = gains or (None if file.gains is None else Path(_beside(path, file.gains)))
     parameters = tuple(Parameter(name, each) for name, each in found.items())
     study = Study(
@@ -264,7 +278,7 @@ def load_study(path: Path, gains: Path | None = None, overrides: tuple[str, ...]
     )
     problems = list(_misfits(study))
     if problems:
-        raise ConfigError(*with_runs(problems, runs))
+        raise ConfigError(*with_runs(problems, would_take))
     return study
 
 
@@ -305,11 +319,12 @@ def _spelled_out(scenario: dict[str, Any], paths: Iterable[str]) -> dict[str, An
     return scenario
 
 
-def _formula(positions: Positions, key: str, text: str, problems: list[Problem]) -> Formula | None:
+def formula_at(positions: Positions, loc: Loc, text: str, problems: list[Problem]) -> Formula | None:
+    """Returns a formula of a study file, or adds what is wrong with it to the problems."""
     try:
         return Formula(text)
     except FormulaError as error:
-        problems.append(positions.problem((key,), str(error)))
+        problems.append(positions.problem(loc, str(error)))
         return None
 
 

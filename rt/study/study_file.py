@@ -11,6 +11,7 @@ from pydantic import Field
 from kilohertz.robots.config.config_error import Problem
 from kilohertz.robots.config.yaml_file import Config, Positions, value_at
 from kilohertz.rt.study.places import PlaceError, steps_of
+from kilohertz.rt.study.tune_section import TuneSection
 from kilohertz.rt.study.variation import Listed, Polar, Range, Uniform, Variation
 
 SEED = "seed"
@@ -41,6 +42,7 @@ class StudyFile(Config):
         duration_s: duration of each run, instead of that of the scenario.
         timeout_s: wall-clock time after which a run counts as hung; without it, 60 s and 30 s per simulated
             second.
+        tune: what `khz tune` searches; `khz sweep` takes no notice of it.
     """
 
     name: Name
@@ -55,6 +57,7 @@ class StudyFile(Config):
     solver: Literal["osqp", "exact"] | None = None
     duration_s: float | None = Field(default=None, gt=0, le=86400)
     timeout_s: float | None = Field(default=None, gt=0, le=1e6)
+    tune: TuneSection | None = None
 
 
 class WordError(ValueError):

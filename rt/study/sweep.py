@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.config.yaml_file import Loc
 from kilohertz.rt.log.header import libraries
 from kilohertz.rt.run.summary import version
 from kilohertz.rt.study.crew import Crew, warm_up
@@ -38,12 +39,14 @@ class State:
         done, of: number of runs that are done, and of all.
         failed: number of those that were no success.
         eta_s: expected time to the end [s]; None if not known yet.
+        note: further text for the user.
     """
 
     done: int
     of: int
     failed: int
     eta_s: float | None
+    note: str = ""
 
 
 Progress = Callable[[State], None]
@@ -67,7 +70,7 @@ def run_study(
     Raises:
         ConfigError: the folder cannot be used, or the first ticks of the study cannot be run.
     """
-    _make(folder)
+    make_folder(folder)
     started_s = time.monotonic()
     with Journal(folder, study.identity()) as journal:
         left = [run for run in range(study.runs) if run not in journal.done]
@@ -89,15 +92,28 @@ def run_study(
     }
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Makes the folder of the results.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be made: {error.strerror}") from None
 
 
-def check_first(study: Study, crew: Crew) -> None:
+def check_first(
+    study: Study, crew: Crew, further: Mapping[Loc, Formula] | None = None, runs: int | None = None
+) -> None:
     """Runs the first ticks of a study on each computer: this compiles the kernels, and shows all figures.
+
+    Args:
+        study: the study.
+        crew: who will do its runs.
+        further: formulas besides the outcome, by their place in the study file.
+        runs: number of runs that a refusal names; None for that of the study.
 
     Raises:
         ConfigError: the ticks cannot be run, or a formula uses a figure that the summary does not have.
@@ -106,11 +122,14 @@ def check_first(study: Study, crew: Crew) -> None:
         if status or answer["status"] != DONE:
             kind, log = (status, answer) if status else (answer["status"], answer["log"])
             raise ConfigError(f"{study.path}: the first ticks of run 0 {_verb(kind)}: {log.strip()}")
-        try:
-            study.outcome.check_against(answer["summary"])
-        except FormulaError as error:
-            problem = study.positions.problem(("outcome",), str(error))
-            raise ConfigError(*with_runs([problem], study.runs)) from None
+        problems = []
+        for loc, formula in {("outcome",): study.outcome, **(further or {})}.items():
+            try:
+                formula.check_against(answer["summary"])
+            except FormulaError as error:
+                problems.append(study.positions.problem(loc, str(error)))
+        if problems:
+            raise ConfigError(*with_runs(problems, runs or study.runs))
 
 
 def _verb(status: str) -> str:
@@ -204,7 +223,7 @@ def provenance(study: Study) -> dict[str, Any]:
     """Returns what the rows of a study follow from."""
     return {
         "name": study.file.name,
-        "study": study.file.model_dump(mode="json", exclude={"runs", "timeout_s"}),
+        "study": study.file.model_dump(mode="json", exclude={"runs", "timeout_s", "tune"}),
         "scenario": study.scenario,
         "gains": study.gains.read_text("utf-8") if study.gains else None,
         "own_gains": _text(study.robot.folder / "gains.yaml"),

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 
 from kilohertz.controller.gains.live import LARGEST_RATIO, live_bounds, live_numbers, live_paths, objections
 from kilohertz.controller.gains.schema import Gains, load_gains
@@ -18,35 +13,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.config.user_file import decoded, read_user_file
 from kilohertz.robots.config.yaml_file import MAX_BYTES
 from kilohertz.robots.model.robot_model import RobotModel
-
-Keys = tuple[str, ...]
-"""Keys from the top of gains.yaml down to one value."""
-
-
-def with_values(text: str, values: Mapping[Keys, float]) -> str:
-    """Returns the text of a gains file with other values; its comments and its order stay.
-
-    Args:
-        text: text of a valid gains file.
-        values: new value of each path of keys; keys that the file does not have are added.
-    """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    content = yaml.load(text)
-    # A file without a key has no data to which its comments are attached.
-    comments = "" if content is not None else "".join(f"{line}\n" for line in text.splitlines())
-    content = content or CommentedMap()
-    for path, value in values.items():
-        section = content
-        for key in path[:-1]:
-            if not isinstance(section.get(key), CommentedMap):
-                section[key] = CommentedMap()
-            section = section[key]
-        section[path[-1]] = value
-    out = io.StringIO()
-    yaml.dump(content, out)
-    return comments + out.getvalue()
+from kilohertz.rt.live.gains_text import Keys, with_values
 
 
 class GainsDraft:

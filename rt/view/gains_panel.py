@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.view.gains_draft import GainsDraft, Keys
+from kilohertz.rt.live.gains_text import Keys
+from kilohertz.rt.view.gains_draft import GainsDraft
 
 NOT_WATCHED = "The gains of this run cannot change: start it with `--watch-gains`."
 SEEN_AS_S = "Sliders are a draft. **Apply** writes it to {file}, from which the run takes it on trial."
