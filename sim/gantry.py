@@ -52,7 +52,7 @@ class Gantry:
         self._stiffness = mass_kg * GRAVITY_M_S2 / plan.stretch_m
         self._damping = 2.0 * _DAMPING_RATIO * math.sqrt(self._stiffness * mass_kg)
         self._p_WA = np.zeros(3)
-        self._rope, self._velocity, self._twist = np.zeros(3), np.zeros(3), np.zeros(6)
+        self._rope, self._twist = np.zeros(3), np.zeros(6)
         self.length_m = plan.rope_m
         self.force_N = 0.0
         self._lowers, self._raises = False, False

@@ -3,7 +3,7 @@
 While the robot hangs, the drives hold a posture by springs of the stiffness that the ladder of fallbacks uses
 too, and the torques compensate the weight of the limbs. The posture moves from that in which the robot hung
 at first, limp perhaps, to the nominal one. When the soles carry half of the robot, standing takes over from
-the torques of that moment, without a step; when they carry almost nothing, hanging takes over likewise.
+the torques of that moment, which fade out; when they carry almost nothing, hanging takes over likewise.
 """
 
 from __future__ import annotations
