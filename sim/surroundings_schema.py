@@ -114,3 +114,15 @@ class HandLead(Config):
     most_N: Annotated[float, Field(gt=0, le=1000)] = 20.0
     stiffness_N_m: Annotated[float, Field(gt=0, le=10000)] = 400.0
     damping_Ns_m: Annotated[float, Field(ge=0, le=1000)] = 20.0
+
+
+class WristFault(Config):
+    """The force-torque sensor of a hand fails, for the rest of the run.
+
+    Attributes:
+        hand: name of the hand.
+        kind: `silent` if no values come any more, `frozen` if the last values are repeated.
+    """
+
+    hand: str
+    kind: Literal["silent", "frozen"] = "silent"
