@@ -39,6 +39,7 @@ from kilohertz.estimators.payload_kernels import Soles
 from kilohertz.estimators.payload_watch import PayloadWatch
 from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
 from kilohertz.robots.compile.ahead import load_pending
+from kilohertz.robots.model.hand_model import WRENCH
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import SensorRow, Vector
@@ -84,6 +85,10 @@ class Brain(Tethered):
         self._arm = None if robot.floating else Arm(robot, gains, self.body, streams, dt_s)
         self.motion: Motion = self._arm or Legged(robot, gains, self.body, estimator.contact, streams, dt_s)
         self._update_model = self.body.update if self._arm is None else self._update_arm
+        self._read = self._estimate
+        if robot.wrists:
+            self._update_model, self._read = self._update_feeling_arm, self._estimate_and_feel
+            self._measured = np.zeros(WRENCH * len(robot.wrists))
         self._streams = streams
         self.supervisor = Supervisor()
         self._gains = gains
@@ -141,7 +146,8 @@ class Brain(Tethered):
             self.output.payload_p_BP_m = self._payload.p_BP_m
         elif self._arm is not None and self._arm.hand_load is not None:
             self.output.payload_p_BP_m = self._arm.hand_load.p_WL_m
-            self.output.w_H = self._arm.hand_load.w_H.reshape(1, 6)
+        if self._arm is not None:
+            self.output.w_H, self.output.felt = self._arm.w_H, self._arm.felt
 
     def _tasks(self, gains: Gains) -> list[Task]:
         return legged_tasks(self.robot, gains) if self.robot.floating else arm_tasks(self.robot, gains)
@@ -214,7 +220,7 @@ class Brain(Tethered):
         if self.supervisor.state == "armed":
             self.supervisor.handle(TICK)
             self._show_state()
-        dt = self._estimate(sensors)
+        dt = self._read(sensors)
         self._period = dt
         mark(ESTIMATE)
         self._update_model(self.estimator.q_O, self.estimator.v)
@@ -309,6 +315,17 @@ class Brain(Tethered):
         assert self._arm is not None
         self.body.update(q, v)
         self._arm.observe(self._period)
+
+    def _estimate_and_feel(self, sensors: SensorRow) -> float:
+        """Estimates the state, and keeps the values of the force-torque sensors for this tick."""
+        self._measured[:] = sensors.wrist
+        return self._estimate(sensors)
+
+    def _update_feeling_arm(self, q: Vector, v: Vector) -> None:
+        """Like `_update_arm`, for an arm with force-torque sensors."""
+        self._update_arm(q, v)
+        assert self._arm is not None
+        self._arm.feel(self._measured, self._period)
 
     def _decide(self, request: RequestRow, dt: float) -> None:
         if request is not self._request:

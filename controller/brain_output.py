@@ -37,7 +37,8 @@ class BrainOutput:
         payload_p_BP_m: (3,) estimated position of the payload in the base [m]; its height is NaN for a
             floating base.
         w_H: (nh, 6) estimated wrench on each hand in its axes, force [N] and moment [Nm]; NaN for a robot
-            that is not an arm with one hand.
+            that is not an arm with one hand, unless the hand has a force-torque sensor.
+        felt: (nh,) whether each of these is measured by a force-torque sensor.
         p_WH_des: (nh, 3) reference position of each hand [m].
         hand_active: (nh,) whether each hand has a reference.
         footsteps: (STEPS_SHOWN, 5) coming footsteps: index of the contact, x, y, z of the sole in the world
@@ -67,4 +68,5 @@ class BrainOutput:
         self.p_WH_des = np.zeros((len(robot.hands), 3))
         self.hand_active = np.zeros(len(robot.hands), dtype=bool)
         self.w_H = np.full((len(robot.hands), 6), math.nan)
+        self.felt = np.zeros(len(robot.hands), dtype=bool)
         self.footsteps = np.zeros((0, 5))

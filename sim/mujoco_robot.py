@@ -17,11 +17,12 @@ import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
+from kilohertz.robots.model.hand_model import inertia_of, mount
 from kilohertz.robots.model.mjcf import compile_mjcf
 from kilohertz.robots.model.mjcf_locks import remove_locked
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.collision import add_sole, is_loadable_mesh, set_robot_geometry
-from kilohertz.sim.scenario import frame_in_link
+from kilohertz.sim.scenario import frame_in_link, hand_body
 
 Indices = NDArray[np.intp]
 
@@ -86,11 +87,12 @@ def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[st
         link_frame = robot.pin_model.getFrameId(contact.link, pin.FrameType.BODY)
         if not visual:
             add_sole(spec, contact, corners_L, data.oMf[link_frame].rotation)
-        _add_site(spec, contact.link, f"contact/{contact.name}", frame_in_link(robot, contact.frame_id))
+        add_site(spec, contact.link, f"contact/{contact.name}", frame_in_link(robot, contact.frame_id))
+    _add_tools(spec, robot)
     for hand in robot.hands:
-        _add_site(spec, hand.link, f"hand/{hand.name}", frame_in_link(robot, hand.frame_id))
+        add_site(spec, hand_body(hand), f"hand/{hand.name}", frame_in_link(robot, hand.frame_id))
     if robot.imu_frame_id is not None and robot.description.imu is not None:
-        _add_site(spec, robot.description.imu.link, "imu", frame_in_link(robot, robot.imu_frame_id))
+        add_site(spec, robot.description.imu.link, "imu", frame_in_link(robot, robot.imu_frame_id))
     return spec, notes
 
 
@@ -188,7 +190,26 @@ def _set_to_plain_motor(motor: Any) -> None:
     motor.damping = np.zeros(3)
 
 
-def _add_site(spec: Any, link: str, name: str, pose: pin.SE3) -> None:
+def _add_tools(spec: Any, robot: RobotModel) -> None:
+    """Adds a body for the tool of each hand to a MuJoCo spec, with the frame of the hand's link."""
+    for hand in robot.hands:
+        name = hand_body(hand)
+        if name == hand.link:
+            continue
+        body = spec.body(hand.link).add_body(name=name)
+        body.explicitinertial = True
+        inertia = pin.Inertia.Zero()
+        if hand.tool is not None:
+            inertia = mount(robot.description.hands[hand.name]).act(inertia_of(hand.tool))
+        moments, axes = np.linalg.eigh(inertia.inertia)
+        axes[:, 2] *= np.sign(np.linalg.det(axes))
+        body.mass, body.ipos = inertia.mass, inertia.lever
+        body.inertia = np.maximum(moments, 0.0)
+        body.iquat = pin.Quaternion(axes).coeffs()[[3, 0, 1, 2]]
+
+
+def add_site(spec: Any, link: str, name: str, pose: pin.SE3) -> None:
+    """Adds a site to a body of a MuJoCo spec, at a pose in the body's frame."""
     quaternion = pin.Quaternion(pose.rotation).coeffs()
     spec.body(link).add_site(
         name=name, pos=pose.translation, quat=[quaternion[3], quaternion[0], quaternion[1], quaternion[2]]

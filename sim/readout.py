@@ -64,6 +64,7 @@ class Readout:
         if self._jitter_s > 0.0:
             self._stamp(measured)
         told.contact_force_N[:] = measured.contact_force_N
+        told.wrist[:] = measured.wrist
         if self._joints.samples(tick):
             self._sample_velocity(measured, tick)
             if self._joints.delivers(tick):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
 from kilohertz.robots.config.yaml_file import Config, Positions, check_data, load_yaml_located
+from kilohertz.robots.model.hand_model import HandModel
 from kilohertz.robots.model.posture_check import support_corners, support_margin_m
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.footing import footing_problems
@@ -29,6 +30,8 @@ Vector = NDArray[np.float64]
 
 SCENARIO_FOLDER = Path(__file__).parent / "scenarios"
 TRUNK = "trunk"
+TOOL = "tool/"
+"""Prefix of the name of the simulated body of a hand's tool; the name of the hand follows."""
 ALL_HANDS = "hands"
 
 
@@ -173,7 +176,15 @@ def attachments(robot: RobotModel, link: str, p_LP_m: tuple[float, float, float]
 
 def _on_hand(robot: RobotModel, name: str, p_HP_m: Vector, share: float) -> Attachment:
     hand = robot.hands[robot.hand_names.index(name)]
-    return Attachment(hand.link, frame_in_link(robot, hand.frame_id).act(p_HP_m), share)
+    return Attachment(hand_body(hand), frame_in_link(robot, hand.frame_id).act(p_HP_m), share)
+
+
+def hand_body(hand: HandModel) -> str:
+    """Returns the name of the simulated body that is a hand: its tool, or its link if it has none.
+
+    The tool is a body of its own, with the frame of the link, where a force-torque sensor is before it.
+    """
+    return f"{TOOL}{hand.name}" if hand.tool is not None or hand.wrist is not None else hand.link
 
 
 def frame_in_link(robot: RobotModel, frame_id: int) -> pin.SE3:
@@ -216,6 +227,11 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
             if act is not None and act.hand not in robot.hand_names:
                 sentence = f"'{act.hand}' is not a hand of {robot.name}"
                 yield positions.problem(("events", index, kind, "hand"), sentence, robot.hand_names)
+    measured = [robot.hands[wrist.hand].name for wrist in robot.wrists]
+    for index, event in enumerate(scenario.events):
+        if event.wrist_fault is not None and event.wrist_fault.hand not in measured:
+            sentence = f"'{event.wrist_fault.hand}' is not a hand of {robot.name} with a `wrist` sensor"
+            yield positions.problem(("events", index, "wrist_fault", "hand"), sentence, measured)
     for name in scenario.tips:
         if name not in robot.hand_names:
             sentence = f"'{name}' is not a hand of {robot.name}"

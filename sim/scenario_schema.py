@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
-from kilohertz.sim.surroundings_schema import GantryPlan, HandLead, HandPush, Obstacles, Tip
+from kilohertz.sim.surroundings_schema import GantryPlan, HandLead, HandPush, Obstacles, Tip, WristFault
 
 # No mass, impulse, noise or length of a scenario is larger; the simulation computes without overflow.
 LARGEST = 1e6
@@ -393,17 +393,18 @@ def solid_ball_inertia(mass_kg: float, density_kg_m3: float = 11340.0) -> float:
 
 
 class Event(Config):
-    """An event of the run: a time, and one of a push, a payload, a push on a hand and a lead by the hand."""
+    """An event of the run: a time, and one of a push, a payload, what people do to a hand, or a fault."""
 
     at_s: NotNegative
     push: Push | None = None
     payload: Payload | None = None
     hand_push: HandPush | None = None
     hand_lead: HandLead | None = None
+    wrist_fault: WristFault | None = None
 
     @model_validator(mode="after")
     def _one_event(self) -> Event:
-        names = ("push", "payload", "hand_push", "hand_lead")
+        names = ("push", "payload", "hand_push", "hand_lead", "wrist_fault")
         _sole_key(names, {name: getattr(self, name) for name in names}, "event")
         return self
 

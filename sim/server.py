@@ -19,7 +19,7 @@ from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.arming import SAMPLES, SelfTest
 from kilohertz.robots.wire.endpoint import KeyPair
 from kilohertz.robots.wire.robot_port import CUT_OFF, RobotPort
-from kilohertz.robots.wire.robot_side import TRUTH, RobotSide
+from kilohertz.robots.wire.robot_side import TRUTH, WRIST, RobotSide
 from kilohertz.robots.wire.row_messages import TruthRow, identity
 from kilohertz.sim.scenario_schema import Scenario
 from kilohertz.sim.simulated_robot import DRIVE_DAMPING, SimulatedRobot
@@ -77,8 +77,9 @@ class SimulatedServer:
         self._undelayed = scenario.model_copy(update={"sensors": sensors})
         self._steps, dt_s = period_steps(robot), period_s(robot)
         self._self_test = SelfTest(robot, dt_s)
+        options = (TRUTH, WRIST) if robot.wrists else (TRUTH,)
         self.side = RobotSide(
-            robot, identity(robot, dt_s), self._take, self._self_test.problem, options=(TRUTH,)
+            robot, identity(robot, dt_s), self._take, self._self_test.problem, options=options
         )
         self.endpoint = endpoint
         self._port = RobotPort(self.side, endpoint, key=key, trusted=trusted)
@@ -224,6 +225,7 @@ class SimulatedServer:
         simulated.read(self._sensors)
         self._self_test.add(self._sensors)
         truth = self._pack_truth() if any(peer.wants_truth for peer in side.peers.values()) else b""
+        wrist = side.wrist(self._sensors) if any(peer.wants_wrist for peer in side.peers.values()) else b""
         while self._events_told < len(simulated.events):
             event = simulated.events[self._events_told]
             self._events_told += 1
@@ -242,6 +244,8 @@ class SimulatedServer:
         for name in sorted(side.peers, key=lambda name: name != side.lease_holder):
             if side.peers[name].wants_truth:
                 self._port.send(name, truth)
+            if side.peers[name].wants_wrist:
+                self._port.send(name, wrist)
             self._port.send(name, state)
 
     def _pack_truth(self) -> bytes:

@@ -26,6 +26,7 @@ from kilohertz.sim.servos import drives_of
 from kilohertz.sim.start import place
 from kilohertz.sim.truth import Truth
 from kilohertz.sim.world import STEP_S, World, build_world
+from kilohertz.sim.wrist import WristSensors
 
 Vector = NDArray[np.float64]
 
@@ -102,6 +103,10 @@ class SimulatedRobot:
         self._noise = SensorNoise(robot, sensors.noise.scaled(sensors.noise_scale), seed)
         measured = sensors.outside_pose if robot.floating else None
         self._outside = OutsideSensor(measured, seed) if measured is not None else None
+        self._wrists: WristSensors | None = None
+        if robot.wrists:
+            values, address = self._data.sensordata, self.world.sensor
+            self._wrists = WristSensors(robot, scenario, values, address, self.truth, seed)
         self._row = robot.new_sensor_row()
         self._readout = None if sensors.direct() else Readout(robot, sensors, seed)
         self._told = self._row
@@ -219,6 +224,8 @@ class SimulatedRobot:
             row.contact_force_N[:] = np.nan
             np.copyto(row.contact_force_N, truth.normal_force_N, where=self._has_force_sensor)
         self._noise.add(row)
+        if self._wrists is not None:
+            self._wrists.sample(self._tick, row)
         if self._readout is not None:
             self._told = self._readout.tell(row)
         if self._outside is not None:

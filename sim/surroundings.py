@@ -11,7 +11,7 @@ import pinocchio as pin
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.collision import SELF_FRICTION
-from kilohertz.sim.scenario import frame_in_link
+from kilohertz.sim.scenario import frame_in_link, hand_body
 from kilohertz.sim.scenario_schema import Scenario
 from kilohertz.sim.surroundings_schema import BoxObstacle, Obstacles, Tip
 from kilohertz.sim.terrain import GROUND_BIT
@@ -74,7 +74,7 @@ def _add_obstacles(spec: Any, obstacles: Obstacles) -> None:
 def _add_tips(spec: Any, robot: RobotModel, tips: Mapping[str, Tip]) -> None:
     for name, tip in tips.items():
         hand = robot.hands[robot.hand_names.index(name)]
-        spec.body(hand.link).add_geom(
+        spec.body(hand_body(hand)).add_geom(
             name=f"tip/{name}",
             type=mujoco.mjtGeom.mjGEOM_SPHERE,
             size=[tip.radius_m, 0, 0],

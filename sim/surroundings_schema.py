@@ -150,3 +150,15 @@ class GantryPlan(Config):
         if self.raise_at_s is not None and self.raise_at_s <= self.lower_at_s:
             raise ValueError("should raise the robot after it was lowered: set raise_at_s after lower_at_s")
         return self
+
+
+class WristFault(Config):
+    """The force-torque sensor of a hand fails, for the rest of the run.
+
+    Attributes:
+        hand: name of the hand.
+        kind: `silent` if no values come any more, `frozen` if the last values are repeated.
+    """
+
+    hand: str
+    kind: Literal["silent", "frozen"] = "silent"

@@ -22,6 +22,7 @@ from kilohertz.sim.scenario import attachments, trunk_link
 from kilohertz.sim.scenario_schema import Payload, Scenario
 from kilohertz.sim.surroundings import add_surroundings
 from kilohertz.sim.terrain import GROUND_BIT, Terrain, make_terrain
+from kilohertz.sim.wrist import add_wrist_sensors
 
 Vector = NDArray[np.float64]
 
@@ -63,7 +64,7 @@ class World(MujocoRobot):
         trunk: id of the body of the robot's trunk.
         contact_sites, hand_sites: (nc,), (nh,) ids of the sites at the frames of the soles and hands.
         sensor: addresses in sensordata, with the keys accel, gyro, com_velocity, trunk_ground,
-            contact/<name> and touch/<hand>.
+            contact/<name>, touch/<hand>, wrist_force/<hand> and wrist_torque/<hand>.
         payloads: bodies of the scenario's payloads, in the order of their times.
         notes: one sentence for each part of the model file that was left out.
     """
@@ -197,6 +198,7 @@ def _add_sensors(spec: Any, robot: RobotModel) -> None:
             intprm=[CONTACT_FOUND | CONTACT_FORCE | CONTACT_POSITION, NET_FORCE, 1],
             **on_ground,
         )
+    add_wrist_sensors(spec, robot)
     spec.add_sensor(name="trunk_ground", objname=trunk_link(robot), intprm=[CONTACT_FOUND, 0, 1], **on_ground)
 
 

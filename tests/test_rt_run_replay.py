@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from wrist_robots import arm as arm_with_sensor
 
 from kilohertz.controller.gains.live import live_numbers, live_paths
 from kilohertz.controller.gains.schema import Gains
@@ -122,6 +123,21 @@ def test_a_robot_over_the_wire_gives_the_same_bits_again(tmp_path):
     (path,) = folder.iterdir()
     result = replayed(path)
     assert (result.ticks, result.bits) == (200, 0)
+
+
+def test_an_arm_with_a_wrist_sensor_gives_the_same_bits_again(tmp_path):
+    robot = str(arm_with_sensor(tmp_path / "robot", "panda"))
+    events = [{"at_s": 0.35, "wrist_fault": {"hand": "hand"}}]
+    path, result, _ = recorded(tmp_path, robot, duration_s=0.5, events=events)
+    with log_file.LogReader(path) as reader:
+        rows = log_file.read_rows(reader)
+    assert rows["sensors"]["wrist"].shape[1] == 6
+    assert np.isfinite(rows["sensors"]["wrist"][:350]).all()
+    assert np.isnan(rows["sensors"]["wrist"][-100:]).all()
+    told = [event["text"] for event in result.summary["events"] if "wrist sensor" in event["text"]]
+    assert len(told) == 1
+    again = replayed(path)
+    assert (again.ticks, again.bits) == (500, 0)
 
 
 def test_a_run_that_a_signal_ended_softly_gives_the_same_bits_again(tmp_path):

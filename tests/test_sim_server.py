@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from wrist_robots import arm
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
@@ -53,6 +54,13 @@ def result(name, scenario, seconds, endpoint=None):
     return Session(RunPlan(name, scenario, seconds, endpoint=endpoint, lockstep=endpoint is not None)).run()
 
 
+PUSHED = """
+name: pushed
+duration_s: 1
+events:
+  - {at_s: 0.3, hand_push: {hand: hand, force_N: [0, 6, 8], rise_s: 0.05, hold_s: 1}}
+"""
+
 POOR_SENSORS = """
 name: poor-sensors
 duration_s: 1
@@ -77,6 +85,20 @@ def test_a_run_over_the_link_is_the_run_in_one_process_bit_for_bit(tmp_path, nam
         if key != "latency_us":
             assert there.summary[key] == value, key
     assert there.summary["link"]["commands_accepted"] >= 300
+
+
+def test_the_values_of_a_wrist_sensor_come_over_the_link_bit_for_bit(tmp_path):
+    scenario = tmp_path / "push.yaml"
+    scenario.write_text(PUSHED)
+    robot = str(arm(tmp_path / "robot", "panda"))
+    here = result(robot, str(scenario), 0.5)
+    with Served(serve(f"ipc://{tmp_path / 'endpoint'}", robot, str(scenario))) as served:
+        there = result(robot, str(scenario), 0.5, served.endpoint)
+    np.testing.assert_array_equal(there.trace.kept("tau"), here.trace.kept("tau"))
+    wrench = here.summary["hand_wrench"]["hand"]
+    assert there.summary["hand_wrench"]["hand"] == wrench
+    # The force of the person acts on the hand.
+    assert np.linalg.norm(wrench["force_N"]) == pytest.approx(10.0, abs=1.0)
 
 
 def test_a_second_run_starts_like_the_first(tmp_path):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kilohertz.controller.upper_body.hands import Hands
     from kilohertz.controller.walking.walking import Walking
     from kilohertz.controller.whole_body.whole_body import Task, WholeBody
+    from kilohertz.estimators.wrist_wrench import WristWrench
 
 Vector3 = Annotated[tuple[float, float, float], Field(description="x, y, z")]
 Positive = Annotated[float, Field(gt=0)]
@@ -167,6 +168,7 @@ class Context:
         soft: the soft hand of an arm on a fixed base; None for a robot on legs or without hands.
         w_H: (6,) estimated force [N] and moment [Nm] on the hand of an arm with one hand, in its axes; else
             None.
+        wrist: force-torque sensor of the hand of such an arm; None without.
     """
 
     robot: RobotModel
@@ -180,6 +182,7 @@ class Context:
     w_H: Vector | None = None
     joints: JointLead | None = None
     calibration: Calibrates | None = None
+    wrist: WristWrench | None = None
 
 
 class Behaviour:

@@ -83,7 +83,7 @@ class Wipe(Behaviour):
         assert context.soft is not None
         assert context.w_H is not None
         if self._wiping is None:
-            self._wiping = Wiping(context.soft, context.body.arrays.kin, context.w_H)
+            self._wiping = Wiping(context.soft, context.body.arrays.kin, context.w_H, context.wrist)
         self._wiping.start(
             payload["normal"], *(float(payload[name][0]) for name, _ in self.fields if name != "normal")
         )

@@ -18,6 +18,7 @@ import numpy as np
 from kilohertz.controller.motion.profile import minimum_jerk
 from kilohertz.controller.soft.impedance_law import GIVEN_AXES
 from kilohertz.controller.soft.soft_arm import SoftArm
+from kilohertz.estimators.wrist_wrench import WristWrench
 from kilohertz.robots.model.kin import Kin
 from kilohertz.robots.model.rows import Vector
 
@@ -35,7 +36,9 @@ _TARE_S, _TARE_MEAN_S = 0.3, 0.15
 _RISE_S, _CIRCLE_RISE_S = 0.5, 2.0
 """Times in which force and radius rise [s]."""
 _INTEGRAL_PER_S = 4.0
-"""Rate at which an error of the force is taken out [1/s]."""
+"""Rate at which an error of the force that the observer tells is taken out [1/s]."""
+_FELT_PER_S = 15.0
+"""Rate at which an error of the force is taken out that a force-torque sensor measures [1/s]."""
 _MOST_CORRECTION_N, _MOST_CORRECTION_PART = 5.0, 0.5
 """Largest correction: a force, and a part of the desired force in addition."""
 
@@ -49,14 +52,15 @@ class Wiping:
         soft: the soft arm.
         kin: kinematics of the tick.
         w_H: (6,) measured force [N] and moment [Nm] on the hand, in its axes; persistent.
+        wrist: the force-torque sensor that measures it; None if only the observer does.
 
     Attributes:
         phase: APPROACHES or PRESSES.
         force_N: measured force of the hand on the surface [N].
     """
 
-    def __init__(self, soft: SoftArm, kin: Kin, w_H: Vector) -> None:
-        self._soft, self._kin, self._w_H = soft, kin, w_H
+    def __init__(self, soft: SoftArm, kin: Kin, w_H: Vector, wrist: WristWrench | None = None) -> None:
+        self._soft, self._kin, self._w_H, self._wrist = soft, kin, w_H, wrist
         self._damping, self._wrench, self._A = np.zeros(6), np.zeros(6), np.eye(3)
         self.phase, self.force_N = APPROACHES, 0.0
 
@@ -131,7 +135,9 @@ class Wiping:
         rise = min(self._t_s / _RISE_S, 1.0)
         wanted_N = self._force_N * (_TOUCH_PART + (1.0 - _TOUCH_PART) * rise)
         most_N = _MOST_CORRECTION_N + _MOST_CORRECTION_PART * self._force_N
-        change = _INTEGRAL_PER_S * dt_s * (wanted_N - self.force_N)
+        felt = self._wrist is not None and self._wrist.live
+        rate = _FELT_PER_S if felt else _INTEGRAL_PER_S
+        change = rate * dt_s * (wanted_N - self.force_N)
         self._correction_N = min(max(self._correction_N + change, -most_N), most_N)
         self._wrench[2] = -wanted_N - self._correction_N
         self._circle()

@@ -29,6 +29,8 @@ from kilohertz.estimators.arm_disturbance import ArmDisturbance
 from kilohertz.estimators.collision_watch import CollisionWatch
 from kilohertz.estimators.hand_load import HandLoad
 from kilohertz.estimators.joint_friction import JointFriction
+from kilohertz.estimators.wrist_wrench import FROZEN, LIVE, WristWrench
+from kilohertz.robots.model.hand_model import WRENCH
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
@@ -36,6 +38,9 @@ from kilohertz.robots.model.rows import Vector
 _HELD_POSTURE_WEIGHT = 0.01
 """Relative weight of the posture for a robot with hands; the posture then only acts in their null space."""
 _NOWHERE = np.full(3, math.nan)
+_INSTEAD = "the disturbance observer tells the wrench on the hand from now on"
+_SILENT = f"sends no values: {_INSTEAD}"
+_FROZEN = f"sends values that do not change: {_INSTEAD}"
 
 
 def arm_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -62,6 +67,9 @@ class Arm:
         hands: references of the hands, which hold their present poses from the start.
         remarks: sentences to the operator about requests that could not be met.
         soft: the soft hand of the arm; None without hands.
+        w_H: (nh, 6) wrench on each hand in its axes [N, Nm]; NaN for one whose wrench is not estimated.
+        felt: (nh,) whether the wrench on each hand is that of a force-torque sensor.
+        wrists: estimates of the force-torque sensors.
         planned, calm, falling, friction: see `Motion`.
     """
 
@@ -112,6 +120,7 @@ class Arm:
                 robot, body.arrays.kin, body.data, body.solution.vdot, self.disturbance, self.hands.frames[0]
             )
         self._calibrates = False
+        self._feel_hands()
         context = Context(
             robot,
             gains,
@@ -121,14 +130,28 @@ class Arm:
             None,
             begin_walk=lambda footsteps: None,
             soft=self.soft,
-            w_H=None if self.hand_load is None else self.hand_load.w_H,
+            w_H=self.w_H[0] if len(robot.hands) == 1 else None,
             joints=self._lead,
             calibration=None if self.hand_load is None else self,
+            wrist=self.wrists[0] if len(robot.hands) == 1 and self.wrists else None,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
         self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
         self._behaviour = self._stand
         self.retune(gains)
+
+    def _feel_hands(self) -> None:
+        """Makes the arrays of the wrenches on the hands, and the estimates of their sensors."""
+        robot, kin = self.robot, self._body.arrays.kin
+        own = self.hand_load.w_H if self.hand_load is not None else None
+        self.w_H = np.full((len(robot.hands), WRENCH), math.nan)
+        self.felt = np.zeros(len(robot.hands), dtype=bool)
+        self.wrists = tuple(
+            WristWrench(sensor, kin, self.hands.frames[sensor.hand], own, self.w_H[sensor.hand])
+            for sensor in robot.wrists
+        )
+        if own is not None and not self.wrists:
+            self.w_H = own.reshape(1, WRENCH)
 
     @property
     def behaviour(self) -> str:
@@ -189,6 +212,23 @@ class Arm:
         if self.collision is not None and self.collision.enabled and self.collision.watch(dt_s):
             self._interrupt()
 
+    def feel(self, measured: Vector, dt_s: float) -> None:
+        """Updates the wrenches on the hands with the values of their sensors, after `observe`.
+
+        Args:
+            measured: (6 nw,) values of the force-torque sensors, as in a sensor row.
+            dt_s: time since the last tick [s].
+        """
+        for i, wrist in enumerate(self.wrists):
+            hand = self.robot.wrists[i].hand
+            wrist.raw[:] = measured[WRENCH * i : WRENCH * (i + 1)]
+            was = wrist.state
+            wrist.update(dt_s)
+            self.felt[hand] = wrist.live
+            if wrist.state > max(was, LIVE):
+                what = _FROZEN if wrist.state == FROZEN else _SILENT
+                self.remarks.last = f"the wrist sensor of '{self.robot.hands[hand].name}' {what}"
+
     def _interrupt(self) -> None:
         """Ends what the arm does, because it has collided and reacts to that."""
         if self._calibrates and self.hand_load is not None:
@@ -219,6 +259,9 @@ class Arm:
             self.collision.reset()
         if self.hand_load is not None:
             self.hand_load.reset()
+        for wrist in self.wrists:
+            wrist.reset()
+        self.felt[:] = False
         self._calibrates = False
         self._body.set_mode((), ("posture",))
 

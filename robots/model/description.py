@@ -110,6 +110,67 @@ class ContactDescription(Config):
     force_sensor: bool = False
 
 
+def _is_inertia(moments: list[float]) -> list[float]:
+    if len(moments) not in (3, 6):
+        raise ValueError(f"should hold 3 moments (xx, yy, zz) or 6 (and xy, xz, yz), not {len(moments)}")
+    xx, yy, zz, xy, xz, yz = (*moments, 0.0, 0.0, 0.0)[:6]
+    principal = np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    rounding = 1e-9 * max(1.0, abs(principal[2]))
+    if principal[0] < -rounding or principal[2] > principal[0] + principal[1] + rounding:
+        raise ValueError(
+            "is not the inertia of a body: its principal moments should be positive, and none larger than "
+            "the sum of the other two"
+        )
+    return moments
+
+
+class ToolDescription(Config):
+    """A tool that is mounted on a hand, in the frame M that `p_LH_m` and `rpy_LH_rad` of the hand give.
+
+    The frame of the hand then lies at the tool point T: this is what `reach`, `circle` and `wipe` move.
+
+    Attributes:
+        mass_kg: mass of the tool.
+        p_MC_m: position of its centre of mass in M [m].
+        inertia_kgm2: moments of inertia about its centre of mass in the axes of M: xx, yy, zz, and if they
+            are not 0, xy, xz, yz; by default the tool is a point.
+        p_MT_m: position of the tool point T in M [m].
+        rpy_MT_rad: roll, pitch and yaw of T in M [rad].
+    """
+
+    mass_kg: Positive
+    p_MC_m: Point = (0.0, 0.0, 0.0)
+    inertia_kgm2: Annotated[list[float], AfterValidator(_is_inertia)] = Field(default=[0.0, 0.0, 0.0])
+    p_MT_m: Point = (0.0, 0.0, 0.0)
+    rpy_MT_rad: Rpy = (0.0, 0.0, 0.0)
+
+
+class WristDescription(Config):
+    """A force-torque sensor S between the arm and what a hand carries.
+
+    It measures the wrench that what is mounted behind it exerts on the arm, about S in the axes of S: the
+    forces on the tool, and its weight.
+
+    Attributes:
+        link: link L on which the sensor is mounted; it carries the links that follow on the way to the hand,
+            and the tool. By default the link of the hand, so that it carries the tool alone.
+        p_LS_m: position of S in L [m].
+        rpy_LS_rad: roll, pitch and yaw of S in L [rad].
+        noise_N, noise_Nm: standard deviations of each sample of a simulated sensor.
+        bias_N, bias_Nm: standard deviations of its offset, which is drawn once per run.
+        rate_hz: number of samples per second.
+    """
+
+    link: str | None = None
+    p_LS_m: Point = (0.0, 0.0, 0.0)
+    rpy_LS_rad: Rpy = (0.0, 0.0, 0.0)
+    noise_N: NotNegative = 0.1
+    noise_Nm: NotNegative = 0.005
+    bias_N: NotNegative = 2.0
+    bias_Nm: NotNegative = 0.1
+    rate_hz: Literal[1000, 500, 250, 200, 125, 100] = 1000
+
+
 class HandDescription(Config):
     """The pose of an end effector's frame H on a link L.
 
@@ -117,11 +178,15 @@ class HandDescription(Config):
         link: link L that carries the end effector.
         p_LH_m: position of H in L [m].
         rpy_LH_rad: roll, pitch and yaw of H in L [rad].
+        tool: a tool that is mounted there; H then lies at the tool point.
+        wrist: a force-torque sensor before the tool.
     """
 
     link: str
     p_LH_m: Point = (0.0, 0.0, 0.0)
     rpy_LH_rad: Rpy = (0.0, 0.0, 0.0)
+    tool: ToolDescription | None = None
+    wrist: WristDescription | None = None
 
 
 class GazeDescription(Config):
@@ -285,7 +350,11 @@ def content_of(description: RobotDescription) -> dict[str, Any]:
         added.add("drives")
     if description.rate_hz == USUAL_HZ:
         added.add("rate_hz")
-    return description.model_dump(mode="json", exclude=added)
+    content = description.model_dump(mode="json", exclude=added)
+    for hand in content["hands"].values():
+        for key in [key for key in ("tool", "wrist") if hand[key] is None]:
+            del hand[key]
+    return content
 
 
 def load_description(folder: Path) -> tuple[RobotDescription, Positions]:

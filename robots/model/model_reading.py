@@ -80,9 +80,14 @@ def read_robot(path: Path, description: RobotDescription) -> Reading:
 
 
 def named_links(description: RobotDescription) -> set[str]:
-    """Returns the links of contacts, hands, IMU, trunk and eyes."""
+    """Returns the links of contacts, hands, force-torque sensors, IMU, trunk and eyes."""
     places = [*description.contacts.values(), *description.hands.values(), description.imu, description.gaze]
     links = {place.link for place in places if place is not None}
+    links |= {
+        hand.wrist.link
+        for hand in description.hands.values()
+        if hand.wrist is not None and hand.wrist.link is not None
+    }
     return links | ({description.trunk} if description.trunk is not None else set())
 
 

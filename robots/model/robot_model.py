@@ -17,6 +17,13 @@ from kilohertz.robots.model.collision_parts import unknown_parts
 from kilohertz.robots.model.contact_model import ContactModel, lowest_corner, sole_axes
 from kilohertz.robots.model.description import RobotDescription, content_of, find_robot, load_description
 from kilohertz.robots.model.frames import frame_id, placements, pose
+from kilohertz.robots.model.hand_model import (
+    HandModel,
+    WristModel,
+    add_tools,
+    hand_models,
+    wrist_problems,
+)
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.model_file import (
     UNLIMITED_RAD,
@@ -43,21 +50,6 @@ DEFAULT_VELOCITY_LIMIT_RAD_S = 20.0
 ROOT_JOINT = 1
 # Links of real robots are a few thousandths off their nominal orientation; such a link is held as it is.
 ALIGNED_RAD = 0.02
-
-
-@dataclass(frozen=True)
-class HandModel:
-    """An end effector of the robot.
-
-    Attributes:
-        name: name of the hand in robot.yaml.
-        link: link of the model that carries the hand.
-        frame_id: index of the operational frame "hand/<name>" in the pinocchio model.
-    """
-
-    name: str
-    link: str
-    frame_id: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +135,11 @@ class RobotModel:
         return tuple(hand.name for hand in self.hands)
 
     @property
+    def wrists(self) -> tuple[WristModel, ...]:
+        """Force-torque sensors of the hands, in the order of a sensor row."""
+        return tuple(hand.wrist for hand in self.hands if hand.wrist is not None)
+
+    @property
     def base_link(self) -> str:
         """Name of the link whose frame is the base frame B; only for a floating base."""
         frames = self.pin_model.frames
@@ -158,7 +155,7 @@ class RobotModel:
 
     def new_sensor_row(self) -> SensorRow:
         """Returns a new sensor row of this robot's size, filled with zeros."""
-        return SensorRow(self.na, len(self.contacts))
+        return SensorRow(self.na, len(self.contacts), len(self.wrists))
 
     def new_command_row(self) -> CommandRow:
         """Returns a new command row of this robot's size, filled with zeros."""
@@ -208,6 +205,7 @@ class _Build:
         self.joint_names = tuple(model.names)[ROOT_JOINT + self.floating :]
         self._check_model()
         self.links = [frame.name for frame in model.frames if frame.type == pin.FrameType.BODY]
+        add_tools(model, description.hands)
 
         lower, upper = model.lowerPositionLimit[nq_base:].copy(), model.upperPositionLimit[nq_base:].copy()
         lower[lower <= -UNLIMITED_RAD] = -np.inf
@@ -233,19 +231,13 @@ class _Build:
         root_joint = ROOT_JOINT if self.floating else 0
         hand_links = {name: hand.link for name, hand in description.hands.items()}
         self._refuse(still_hands(model, root_joint, hand_links))
+        self._refuse(wrist_problems(model, description, self.links, file.format == "mjcf"))
 
         imu = description.imu
         imu_frame_id = None
         if imu is not None:
             imu_frame_id = self._add_frame("imu", imu.link, pose(imu.p_BI_m, imu.rpy_BI_rad))
-        hands = tuple(
-            HandModel(
-                name,
-                hand.link,
-                self._add_frame(f"hand/{name}", hand.link, pose(hand.p_LH_m, hand.rpy_LH_rad)),
-            )
-            for name, hand in description.hands.items()
-        )
+        hands = hand_models(model, description.hands, self._add_frame)
         contacts = self._contacts(q_nominal)
         if self.stands:
             self._refuse(posture_problems(model, q_nominal, contacts))

@@ -49,6 +49,9 @@ class SensorRow(Row):
         gyro [3]: w_WI_I, angular velocity of the IMU in the IMU frame [rad/s]; 0 for a fixed base.
         accel [3]: specific force in the IMU frame, +9.81 upwards at rest [m/s^2]; 0 for a fixed base.
         contact_force_N [nc]: measured normal force of each contact [N]; NaN for a contact without a sensor.
+        wrist [6 nw]: for each force-torque sensor of a hand, the force [N] and moment [Nm] that what it
+            carries exerts on the arm, in the sensor's frame; NaN for unknown. The row of a robot without such
+            sensors has no such field.
     """
 
     seq: Vector
@@ -59,8 +62,10 @@ class SensorRow(Row):
     gyro: Vector
     accel: Vector
     contact_force_N: Vector
+    wrist: Vector
 
-    def __init__(self, na: int, n_contacts: int) -> None:
+    def __init__(self, na: int, n_contacts: int, n_wrists: int = 0) -> None:
+        wrists = (("wrist", 6 * n_wrists),) if n_wrists else ()
         super().__init__(
             (
                 ("seq", 1),
@@ -71,8 +76,11 @@ class SensorRow(Row):
                 ("gyro", 3),
                 ("accel", 3),
                 ("contact_force_N", n_contacts),
+                *wrists,
             )
         )
+        if not wrists:
+            self.wrist = self.data[:0]
 
 
 class CommandRow(Row):

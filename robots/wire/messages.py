@@ -137,6 +137,8 @@ _FIELDS: dict[str, tuple[Check, ...]] = {
     "command": (_is_number, _is_number, _is_number, _is_number, *(_is_block,) * 5),
     # seq of the state that follows, row
     "truth": (_is_number, _is_block),
+    # seq of the state that follows, force and moment of each wrist sensor
+    "wrist": (_is_number, _is_block),
     # t_robot_s, kind, text
     "event": (_is_real, _is_name, _is_text),
     # state_seq, round trip [us], q_des, v_des, kp, kd, tau_ff

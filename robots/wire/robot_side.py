@@ -31,7 +31,7 @@ SILENT_PEER_NS = 2_000_000_000
 STATES_REMEMBERED = 64
 ROUND_TRIPS_KEPT = 100_000
 TRIP_PERCENTILES = (50.0, 99.0, 99.9)
-TRUTH, WATCH = "truth", "watch"
+TRUTH, WATCH, WRIST = "truth", "watch", "wrist"
 MOST_WATCHERS = 2
 STOPPED = "stopped"
 
@@ -49,12 +49,14 @@ class Peer:
         wants_truth: whether the controller is sent the true state of a simulated robot.
         heard_ns: monotonic time of its last packet [ns].
         watches: whether the controller only watches: it gets no lease, and a copy of each accepted command.
+        wants_wrist: whether the controller is sent the values of the wrist sensors.
     """
 
     name: str
     wants_truth: bool
     heard_ns: int
     watches: bool = False
+    wants_wrist: bool = False
 
 
 @dataclass
@@ -259,7 +261,7 @@ class RobotSide:
             others = (name for name in self.peers if name != self._holder)
             del self.peers[min(others, key=lambda name: self.peers[name].heard_ns)]
         granted = tuple(option for option in options if option in (*self._options, WATCH))
-        self.peers[peer] = Peer(str(values[0]), TRUTH in granted, now_ns, watches)
+        self.peers[peer] = Peer(str(values[0]), TRUTH in granted, now_ns, watches, WRIST in granted)
         return wire.pack("welcome", *self._identity.packed(), self.mode, granted)
 
     def _no_room_to_watch(self, peer: bytes) -> bool:
@@ -426,6 +428,10 @@ class RobotSide:
     def truth(self, row: TruthRow) -> bytes:
         """Packs the true state that belongs to the next state message."""
         return wire.pack(TRUTH, self._state_seq + 1, row.data.data)
+
+    def wrist(self, sensors: SensorRow) -> bytes:
+        """Packs the values of the wrist sensors that belong to the next state message. Hot path."""
+        return wire.pack(WRIST, self._state_seq + 1, sensors.wrist.data)
 
     def forget_silent(self, now_ns: int) -> None:
         """Forgets peers that have sent nothing for 2 s, except the holder of the lease."""

@@ -114,11 +114,13 @@ class StateCodec:
             row.gyro[:] = sign * FASTEST_RAD_S
             row.accel[:] = sign * LARGEST_M_S2
             row.contact_force_N[:] = sign * LARGEST_FORCE_N
-        self._checked = low.data.size - len(robot.contacts)
+        self._checked = low.data.size - len(robot.contacts) - low.wrist.size
         # NaN is valid for a torque that is not measured.
         torques = slice(_JOINTS_AT + 2 * robot.na, _JOINTS_AT + 3 * robot.na)
         self._range = _Range(low.data[: self._checked], high.data[: self._checked], torques)
         row = self._row
+        # The values of wrist sensors are not part of a state: they have a message of their own.
+        row.wrist[:] = np.nan
         self._floating = robot.floating
         joints = len(driver.joints) if driver is not None else robot.na
         into = driver.state if driver is not None else row.data[_JOINTS_AT : _JOINTS_AT + 3 * joints]
@@ -350,4 +352,20 @@ class TruthRow(Row):
 
     def read(self, values: tuple[Any, ...]) -> bool:
         """Fills this row from the fields of a truth message; returns False if the block's length is wrong."""
+        return self._block.read(values[1:2])
+
+
+class WristBlock:
+    """The values of a robot's force-torque sensors in a `wrist` message.
+
+    Attributes:
+        values: (6 nw,) force [N] and moment [Nm] of each sensor; NaN for unknown.
+    """
+
+    def __init__(self, robot: RobotModel) -> None:
+        self.values: Vector = np.full(robot.new_sensor_row().wrist.size, np.nan)
+        self._block = _Blocks(self.values, self.values.size)
+
+    def read(self, values: tuple[Any, ...]) -> bool:
+        """Takes the fields of a message; returns False if the block's length is wrong."""
         return self._block.read(values[1:2])

@@ -17,12 +17,12 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, SensorRow, Vector
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.arming import SAMPLES, SelfTest
+from kilohertz.robots.wire.companions import Companions
 from kilohertz.robots.wire.driver import Driver
 from kilohertz.robots.wire.endpoint import KeyPair, check_endpoint
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.own_peer import require_own_peer
 from kilohertz.robots.wire.refusals import RefusedStates
-from kilohertz.robots.wire.robot_side import TRUTH
 from kilohertz.robots.wire.row_messages import CommandCodec, StateCodec, TruthRow, identity
 from kilohertz.robots.wire.silence import PREDICT_AFTER_POLLS, Patience, Silence
 from kilohertz.robots.wire.sockets import POLL_MS, ask, controller_socket, new_context, receive, send
@@ -70,7 +70,6 @@ class ZmqLink:
     Attributes:
         epoch: epoch of the controller's lease; 0 without a lease.
         lost_because: why `read` returned False, in one sentence.
-        truth: true state of the simulated robot at the last sample read; None if the robot does not send it.
         events: events that the robot has reported, and stalls of this computer: dicts of t_s on the robot's
             clock, kind and text.
         refused: states that were not accepted, with their reason.
@@ -105,7 +104,6 @@ class ZmqLink:
         self.endpoint = endpoint
         self.epoch = 0
         self.lost_because = ""
-        self.truth: TruthRow | None = None
         self.events: list[dict[str, Any]] = []
         self.predicted = 0
         self.unsent = 0
@@ -113,7 +111,8 @@ class ZmqLink:
         self.robot = robot
         self._driver = driver
         self._identity = identity(robot, dt_s, driver)
-        self._options: tuple[str, ...] = (TRUTH,) if truth else ()
+        self._companions = Companions(robot, truth)
+        self._options = self._companions.options
         periods = slow_motion * max(1, round(dt_s / PERIOD_S))  # of one millisecond
         usual_ms = LOCKSTEP_SILENT_MS if lockstep else max(slow_motion * SILENT_MS, 4 * periods)
         self._silence = Silence(
@@ -132,8 +131,7 @@ class ZmqLink:
         self._standing_times = 0
         self._row = robot.new_sensor_row()
         self._self_test = SelfTest(robot, dt_s)
-        self._next_truth = TruthRow(robot)
-        self._truth_seq = self._state_seq = self._epoch_seen = self._taken_seq = 0
+        self._state_seq = self._epoch_seen = self._taken_seq = 0
         self._taken_t_s = np.nan
         self._mode = wire.STANDBY
         self._seq = 0
@@ -166,8 +164,12 @@ class ZmqLink:
         difference = theirs.difference(self._identity)
         if difference is not None:
             raise ConfigError(f"{self.endpoint}: wrong robot: {difference[0]}: {difference[1]}")
-        if TRUTH in values[7] and self.truth is None:
-            self.truth = TruthRow(self.robot)
+        self._companions.granted(values[7])
+
+    @property
+    def truth(self) -> TruthRow | None:
+        """True state of the simulated robot at the last sample read; None if the robot does not send it."""
+        return self._companions.truth
 
     def arm(self, timeout_s: float = ANSWER_S, between: Between | None = None) -> None:
         """Acquires the lease of a robot that passes the self-test; the robot then awaits the first command.
@@ -311,8 +313,8 @@ class ZmqLink:
                     if self._standing_times >= STANDING_TIMES_LIMIT:
                         return self._lost("")
                 continue
-            if self._truth_seq > self._state_seq and not state_follows:
-                # The true state is sent right before the state that it belongs to: poll once more before this
+            if not state_follows and self._companions.is_ahead(self._state_seq):
+                # Companions are sent right before the state that they belong to: poll once more before this
                 # state counts as overdue.
                 state_follows = True
                 continue
@@ -404,10 +406,9 @@ class ZmqLink:
                 return
             self.refused.accepted()
             self._epoch_seen, self._state_seq, self._mode = values[0], values[1], values[4]
-            if self.truth is not None and self._truth_seq == values[1]:
-                self.truth.data[:] = self._next_truth.data
-        elif kind == TRUTH:
-            self._truth_seq = values[0] if self._next_truth.read(values) else 0
+            self._companions.complete(values[1], self._row)
+        elif self._companions.take_in(kind, values):
+            return
         elif kind == "event" and len(self.events) < MOST_EVENTS:
             self.events.append({"t_s": values[0], "kind": values[1], "text": values[2]})
         elif kind == "disarmed":

@@ -66,12 +66,14 @@ class Sensors:
         accel: (3,) specific force in the axes of the IMU, +9.81 upwards at rest [m/s2]; stays 0 for a fixed
             base.
         contact_force_N: (nc,) measured normal force of each contact [N]; stays NaN where there is no sensor.
+        wrist: (6 nw,) what the tool of each hand with a `wrist` sensor exerts on the arm: force [N] and
+            moment [Nm] in the axes of the sensor; NaN where it is not known.
 
     Args:
         robot: the robot.
     """
 
-    q, v, tau, gyro, accel, contact_force_N = (_Field() for _ in range(6))
+    q, v, tau, gyro, accel, contact_force_N, wrist = (_Field() for _ in range(7))
 
     def __init__(self, robot: RobotModel) -> None:
         self.row: SensorRow = robot.new_sensor_row()

@@ -59,6 +59,8 @@ def column_names(header: LogHeader, path: tuple[str, ...], length: int) -> list[
         parts = header.contact_names
     elif field == "w_F":
         parts = [f"{contact}.{part}" for contact in header.contact_names for part in _WRENCH]
+    elif field == "wrist":
+        parts = [f"{hand}.{part}" for hand in header.hand_names for part in _WRENCH]
     elif field == "hand_active":
         parts = header.hand_names
     elif field == "p_WH_des":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kilohertz.robots.model.hand_model import WRENCH
 from kilohertz.robots.model.rows import CommandRow, OutsideRow, SensorRow
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.row import STAMPS
@@ -55,13 +56,16 @@ def _vectors(group: str, *lengths: tuple[str, int]) -> Iterator[Field]:
     yield from (((group, name), "<f8", ((n,),)) for name, n in lengths if n)
 
 
-def _sensors(header: LogHeader) -> Iterator[Field]:
+def _sensors(header: LogHeader, row: np.dtype[Any]) -> Iterator[Field]:
     yield ("tick",), "<i8", ((),)
     yield from _vectors("sensors", *SensorRow(len(header.joint_names), len(header.contact_names)).fields)
+    if "wrist" in (row["sensors"].names or () if "sensors" in (row.names or ()) else ()):
+        measured = tuple((WRENCH * (1 + n),) for n in range(len(header.hand_names)))
+        yield ("sensors", "wrist"), "<f8", measured
 
 
 def _imported_fields(header: LogHeader, row: np.dtype[Any]) -> Iterator[Field]:
-    yield from _sensors(header)
+    yield from _sensors(header, row)
     if "truth" in (row.names or ()):
         yield from _vectors("truth", ("p_WT", 3), ("rpy_WT", 3))
     if "outside" in (row.names or ()):
@@ -70,7 +74,7 @@ def _imported_fields(header: LogHeader, row: np.dtype[Any]) -> Iterator[Field]:
 
 def _run_fields(header: LogHeader, row: np.dtype[Any]) -> Iterator[Field]:
     na, nc, nh = len(header.joint_names), len(header.contact_names), len(header.hand_names)
-    yield from _sensors(header)
+    yield from _sensors(header, row)
     yield from (((name,), "<i8", ((),)) for name in _INTEGERS)
     yield ("payload_kg",), "<f8", ((),)
     yield from _vectors("command", *CommandRow(na).fields)

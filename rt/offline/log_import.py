@@ -153,6 +153,8 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
     if robot.contacts:
         sensors["contact_force_N"] = take.stack("force", robot.contact_names, CONTACT)
         notes += unit_checks.check_forces(robot, sensors["contact_force_N"])
+    if robot.wrists:
+        sensors["wrist"] = np.nan
     outside["p_VB"] = outside["rpy_VB"] = np.nan
     if robot.floating:
         outside["p_VB"], outside["rpy_VB"] = take.vector("outside", False), take.angles("outside_rpy")

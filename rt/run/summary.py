@@ -226,15 +226,17 @@ def payload_figures(output: Any) -> dict[str, Any]:
 def hand_wrench_figures(output: Any, hand_names: Sequence[str]) -> dict[str, Any]:
     """Returns the wrench on each hand at the end of the run, in the hand's axes.
 
-    None for a robot that does not estimate it, and for an arm that was not calibrated with an empty hand.
+    None for a robot that does not estimate it, and for an arm without a working force-torque sensor that was
+    not calibrated with an empty hand.
 
     Args:
         output: the brain's last output (`kilohertz.controller.brain_output.BrainOutput`).
         hand_names: names of the hands.
     """
     figures: dict[str, Any] = {}
-    for name, wrench in zip(hand_names, output.w_H.tolist(), strict=True):
-        known = math.isfinite(output.payload_kg) and all(map(math.isfinite, wrench))
+    calibrated = math.isfinite(output.payload_kg)
+    for name, wrench, felt in zip(hand_names, output.w_H.tolist(), output.felt, strict=True):
+        known = (calibrated or felt) and all(map(math.isfinite, wrench))
         figures[name] = {"force_N": wrench[:3], "moment_Nm": wrench[3:]} if known else None
     return figures
 
