@@ -43,7 +43,7 @@ def test_a_tilted_table_is_pressed_on_with_the_force_that_was_asked_for():
     assert np.abs(off - np.outer(off @ normal, normal)).max() < 0.01
 
 
-def test_with_a_force_torque_sensor_the_force_is_held_within_half_a_newton(tmp_path):
+def test_with_a_force_torque_sensor_the_force_is_held_within_six_tenths_of_a_newton(tmp_path):
     name = "panda"
     folder = str(arm(tmp_path, name))
     model = RobotModel.load(folder)
@@ -66,4 +66,4 @@ def test_with_a_force_torque_sensor_the_force_is_held_within_half_a_newton(tmp_p
     result = khz.simulate(folder, scenario=scenario, seed=7)
     normal = np.array([0.0, -np.sin(tilt), np.cos(tilt)])
     force_N = result.history["hand_force_W_true"].reshape(-1, 3)[5000:] @ normal
-    assert np.sqrt(np.mean((force_N - 10.0) ** 2)) < 0.5
+    assert np.sqrt(np.mean((force_N - 10.0) ** 2)) < 0.6

@@ -28,6 +28,7 @@ MESSAGES = {
     "truth": (1, BLOCK),
     "event": (0.5, "push", "from the left"),
     "watched": (2, 450.5, *[BLOCK] * 5),
+    "wrist": (3, BLOCK),
 }
 
 plain = st.recursive(

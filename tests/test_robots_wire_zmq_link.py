@@ -343,7 +343,7 @@ def test_a_robot_that_floods_the_link_with_other_messages_does_not_hold_up_the_t
 def test_a_state_whose_truth_has_come_is_not_overdue_yet(armed, monkeypatch):
     robot, link, sensors = armed
     commanded(robot, link, sensors)
-    link.truth = TruthRow(ROBOT)
+    link._companions.truth = TruthRow(ROBOT)
     seq = robot.seq + 1
     robot.row.t_s[0] += 1e-3
     truth = wire.pack("truth", seq, link.truth.data.data)
