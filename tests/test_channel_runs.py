@@ -11,7 +11,7 @@ pytestmark = pytest.mark.closed_loop
 
 
 def test_clients_that_send_anything_do_no_harm_and_the_run_replays(tmp_path: Path) -> None:
-    run = channel_run("g1", 2, 8.0, tmp_path)
+    run = channel_run("g1", 5, 8.0, tmp_path)
     assert run.problem == ""
     assert run.malformed > 50
     assert min(run.received - run.dropped, run.limited, run.dropped) > 50

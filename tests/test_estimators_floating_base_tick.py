@@ -66,7 +66,8 @@ def test_inverse_dynamics_with_gravity_from_the_imu_gives_the_true_torques(name)
     assert done
     found = pin.rnea(model, data, *dynamics)
     # The base moves with its velocity in the one and not in the other, which changes nothing.
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    # The short period, which leaves no lag, costs digits of the base's angular acceleration.
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     assert na == len(found) - 6
 
 
