@@ -71,7 +71,7 @@ def figures_of(reader: LogReader) -> dict[str, Any]:
         "ticks": len(ticks),
         "overruns": missed_periods(ticks, header) - reader.lost,
         "rows_lost": reader.lost,
-        "ended": summary["exit_state"] if summary is not None else reader.damage or NO_SUMMARY,
+        "ended": reader.damage or NO_SUMMARY if summary is None else summary.get("exit_state", NO_SUMMARY),
         "measured_against": summary.get("measured_against") if summary is not None else None,
         "whole": summary is not None and not reader.damage,
         "rungs": [int(np.count_nonzero(ticks["rung"] == rung)) for rung in range(RUNGS)],
