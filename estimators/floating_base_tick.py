@@ -54,7 +54,7 @@ REFUSED, USED, REPEATED = range(3)
 """Results of `before_kinematics`: a sample that is not plausible, one that is used, and one that holds the
 same measurements as the last one, because the sensors are slower than the loop."""
 ANGULAR_ACCELERATION_S = 0.003
-"""Time constant of the base's angular acceleration [s]: noise of 0.01 rad/s becomes 3.8 rad/s^2."""
+"""Time constant of the base's angular acceleration [s]: noise of 0.01 rad/s becomes 3.1 rad/s^2."""
 LONGEST_REPEAT_S = 0.2
 """Time after which a repeated sample is used all the same [s]."""
 
