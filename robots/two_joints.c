@@ -39,7 +39,7 @@ enum { HOLD = 3, WATCHDOG = 20, ARMED_PERIODS = 5000, FORGET_PERIODS = 2000 };
 enum { PACKETS_A_PERIOD = 32, QUEUED = 16, GATE_AGAIN_PERIODS = 100, MAX_ID = 255 };
 enum { LOOP_PRIORITY = 80, GATE_DATA_BYTES = 64 << 20, QUEUE_BYTES = 32 << 10, GOODBYE_MS = 200 };
 
-static const double DT = 0.001, PI = 3.14159265358979323846;
+static const double DT = 0.001, LONGEST_WAIT = 1.0, PI = 3.14159265358979323846;
 static const double TORQUE_LIMIT = 50.0, SPEED_LIMIT = 10.0, POSITION_LIMIT = 3.0, DAMPING_GAIN = 2.0;
 static const char *ROBOT = "two_joints", *UNITS = "rad rad/s Nm m/s2 N s";
 static const char *JOINTS[N] = {"shoulder_joint", "elbow_joint"};
@@ -459,6 +459,12 @@ static int receive(void) {
     return 1;
 }
 
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static void forget_silent_peers(void) {
     for (int i = n_peers - 1; i >= 0; i--)
         if (i != holder && tick - peers[i].heard > FORGET_PERIODS) {
@@ -491,8 +497,11 @@ int main(int count, char **arguments) {
     while (!stop_asked) {
         for (int packets = 0; packets < PACKETS_A_PERIOD && receive(); packets++) continue;
         struct pollfd item = {to_gate, POLLIN, 0};
-        for (int tries = 0; wait && mode == ACTIVE && !fresh && !silent && tries < 1000 && !stop_asked; tries++)
+        /* Bounded by time and not by packets: those of a flood would use up a count in some milliseconds. */
+        for (double since = seconds(); wait && mode == ACTIVE && !fresh && !silent && !stop_asked;) {
+            if (seconds() - since > LONGEST_WAIT) break;
             if (poll(&item, 1, 1) > 0) receive();
+        }
         if (to_gate < 0 && tick - gate_ended > GATE_AGAIN_PERIODS && waitpid(gate_process, NULL, WNOHANG))
             start_gate(arguments[1]);
         tick++;

@@ -55,7 +55,7 @@ RUNS: dict[str, FaultRun] = {
     "F17": FaultRun(link_runs.f17_wrong_robot, 100, 1000),
     "F18": FaultRun(link_runs.f18_hostile_packets, 5_000, 100_000),
     "F19": FaultRun(link_runs.f19_second_commander, 200, 10_000),
-    "F20": FaultRun(log_runs.f20_log, 3, 150),
+    "F20": FaultRun(log_runs.f20_log, 9, 150),
     "F22": FaultRun(session_runs.f22_signals, 4, 100),
     "F23": FaultRun(link_runs.f23_controller_killed, 30, 1000),
     "F24": FaultRun(link_runs.f24_controller_stopped, 10, 100),
