@@ -7,6 +7,9 @@ starts a process.
 
 Two processes share the tests. The tests of a file stay together, because they share what the file prepares.
 Files with `host` tests run in one process when the other one has ended, because they disturb each other.
+
+Other programs of the computer disturb them as well, so a `host` test that fails is repeated once. What it
+failed with is written when it happens, and again at the end: a test that often needs its repetition is wrong.
 """
 
 from __future__ import annotations
@@ -63,6 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = class_of(item)
         if item.get_closest_marker(name) is None:
             item.add_marker(name)
+        if name == "host":
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if "PYTEST_XDIST_WORKER" in os.environ:
         # Slow files first, so that both processes have work to the end.
         slow = {item.path for item in items if class_of(item) == "closed_loop"}
@@ -113,9 +118,20 @@ class FailuresAtOnce:
         self._config = config
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-            terminal.write_line(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext[-4000:]}")
+        repeated = report.outcome == "rerun"
+        if report.failed or repeated:
+            word = "REPEATED" if repeated else "FAILED"
+            self._terminal.write_line(
+                f"\n{word} {report.nodeid} ({report.when})\n{report.longreprtext[-4000:]}"
+            )
+
+    def pytest_terminal_summary(self) -> None:
+        for report in self._terminal.getreports("rerun"):
+            self._terminal.write_line(f"REPEATED {report.nodeid}: {report.longreprtext.splitlines()[-1]}")
+
+    @property
+    def _terminal(self) -> Any:
+        return self._config.pluginmanager.get_plugin("terminalreporter")
 
 
 @pytest.fixture(autouse=True)

@@ -65,3 +65,31 @@ def test_two_classes_are_refused(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*test_in_two_classes is of one class, not closed_loop and host*"])
+
+
+FAILS_AT_FIRST = """
+import pytest
+from pathlib import Path
+
+@pytest.mark.{marker}
+def test_that_fails_at_first():
+    before = Path("before")
+    if not before.exists():
+        before.touch()
+        assert before.name == "after"
+"""
+
+
+def test_a_host_test_that_fails_is_repeated_once_and_told(project: pytest.Pytester) -> None:
+    project.makepyfile(FAILS_AT_FIRST.format(marker="host"))
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*REPEATED *::test_that_fails_at_first (call)", "*AssertionError*"])
+
+
+@pytest.mark.parametrize("marker", ["unit", "closed_loop"])
+def test_a_test_that_does_not_depend_on_the_host_is_not_repeated(
+    project: pytest.Pytester, marker: str
+) -> None:
+    project.makepyfile(FAILS_AT_FIRST.format(marker=marker))
+    project.runpytest_subprocess().assert_outcomes(failed=1)
