@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError, Problem
 from kilohertz.robots.model.hand_model import inertia_of, mount
-from kilohertz.robots.model.mjcf import compile_mjcf
+from kilohertz.robots.model.mjcf import compile_mjcf, free_root
 from kilohertz.robots.model.mjcf_locks import remove_locked
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.collision import add_sole, is_loadable_mesh, set_robot_geometry
@@ -66,6 +66,8 @@ def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[st
     try:
         if robot.model_format == "mjcf":
             spec = mujoco.MjSpec.from_file(str(robot.model_path))
+            if robot.floating:
+                free_root(spec, compile_mjcf(robot.model_path))
             _strip_mjcf(spec, robot)
         else:
             spec = mujoco.MjSpec.from_string(_importable(robot.urdf_text, visual, notes))

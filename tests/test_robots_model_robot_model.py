@@ -9,6 +9,7 @@ import pytest
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.description import ROBOTS_FOLDER
 from kilohertz.robots.model.robot_model import RobotModel
+from kilohertz.sim.mujoco_robot import robot_spec
 
 SHIPPED = ["g1", "talos", "alexander", "bolt", "panda", "ur5"]
 BIPEDS = ["g1", "talos", "alexander", "bolt"]
@@ -260,6 +261,27 @@ def test_a_users_robot_in_mjcf(tmp_path: Path, free: str, base: str) -> None:
         assert robot.q_nominal[2] == pytest.approx(0.85)
 
 
+@pytest.mark.parametrize("locked", ["", "locked_joints_rad: {ankle: 0.0}\n"])
+def test_the_root_of_an_mjcf_that_was_made_from_a_urdf_becomes_free(tmp_path: Path, locked: str) -> None:
+    description = FLOATING.split("hands:")[0] + locked
+    free, hung = (
+        RobotModel.load(robot_folder(tmp_path, description, MJCF.format(root) + "\n"))
+        for root in ("<freejoint/>", "")
+    )
+    assert hung.floating
+    assert "the file has no <freejoint/>: body 'torso' gets one, because base is 'floating'" in hung.notes
+    assert not any("freejoint" in note for note in free.notes)
+    np.testing.assert_array_equal(hung.q_nominal, free.q_nominal)
+    assert hung.mass_kg == free.mass_kg
+    for ours, theirs in zip(hung.pin_model.jointPlacements, free.pin_model.jointPlacements, strict=True):
+        np.testing.assert_array_equal(ours.homogeneous, theirs.homogeneous)
+    # The file that the simulation reads too.
+    spec, _ = robot_spec(hung)
+    model = spec.compile()
+    assert model.nq == hung.nq
+    assert model.nv == hung.nv
+
+
 def test_a_frame_of_the_users_does_not_take_the_place_of_ours(tmp_path: Path) -> None:
     model = MJCF.format('<freejoint/><site name="imu" pos="9 9 9"/>')
     robot = RobotModel.load(robot_folder(tmp_path, FLOATING.split("hands:")[0], model))
@@ -331,7 +353,12 @@ def test_a_joint_left_out_of_the_posture_must_be_able_to_be_at_zero(tmp_path: Pa
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
-        (MJCF.format(""), "base: is 'floating', but the root body of the MJCF has no <freejoint/>"),
+        (
+            MJCF.format('<joint name="lift" type="slide"/>').replace(
+                "<actuator>", '<actuator><motor joint="lift" ctrlrange="-9 9"/>'
+            ),
+            "base: is 'floating', but the root body of the MJCF has another joint than a <freejoint/>",
+        ),
         (
             MJCF.format("<freejoint/>").replace(
                 '<joint name="hip"', '<joint name="x" axis="1 0 0"/><joint name="hip"'

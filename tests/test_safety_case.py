@@ -75,6 +75,13 @@ def test_a_test_that_was_not_run_shows_nothing(generator, tmp_path):
     assert found == ["S1: test_x.py::test_b: not run"]
 
 
+def test_a_test_may_have_run_in_any_of_several_runs(generator, tmp_path):
+    cases = [{"id": "S1", "tests": ["test_x.py::test_a"]}]
+    (tmp_path / "first.xml").write_text("<testsuites/>")
+    results = tmp_path / "first.xml", junit(tmp_path / "second.xml", "passed")
+    assert generator.failures(cases, *results) == ([], [])
+
+
 def test_the_page_has_every_requirement_with_its_figure(generator):
     page = generator.safety_case_page()
     for case in generator.requirements():

@@ -1,6 +1,6 @@
 """The safety case as a page, and the check that what it names exists and has passed.
 
-    python .docs/generator/safety_case.py --results JUNIT.xml
+    python .docs/generator/safety_case.py --results JUNIT.xml...
 
 exits with an error and one line per requirement whose tests were not run, were skipped or failed. A test of
 times that a busy host could not decide is named, but is no error: it says so itself.
@@ -64,18 +64,18 @@ def problems(cases: list[dict[str, Any]], root: Path = ROOT) -> list[str]:
     return found
 
 
-def failures(cases: list[dict[str, Any]], results: Path) -> tuple[list[str], list[str]]:
-    """One sentence for each test of the case that did not pass in a run of pytest.
+def failures(cases: list[dict[str, Any]], *results: Path) -> tuple[list[str], list[str]]:
+    """One sentence for each test of the case that did not pass in runs of pytest.
 
     Args:
         cases: the requirements.
-        results: file that `pytest --junitxml` wrote.
+        *results: files that `pytest --junitxml` wrote.
 
     Returns:
         The tests that failed, were skipped or not run; and those that this host could not decide.
     """
     outcome: dict[str, set[str]] = defaultdict(set)
-    for test in ET.parse(results).iter("testcase"):
+    for test in (test for path in results for test in ET.parse(path).iter("testcase")):
         file = test.get("classname", "").rsplit(".", 1)[-1]
         name = test.get("name", "")
         bad = [kind for kind in ("failure", "error", "skipped") if test.find(kind) is not None]
@@ -168,9 +168,9 @@ def _stops() -> str:
 def main() -> int:
     """Checks the case against the results of a run of pytest; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="file of pytest --junitxml")
+    parser.add_argument("--results", type=Path, nargs="+", required=True, help="files of pytest --junitxml")
     cases = requirements()
-    failed, undecided = failures(cases, parser.parse_args().results)
+    failed, undecided = failures(cases, *parser.parse_args().results)
     found = problems(cases) + failed
     print("\n".join(found + undecided) or f"{len(cases)} requirements: their tests exist and passed")
     return 1 if found else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -44,6 +45,31 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
         if not (np.abs(getattr(model, name)) < LARGEST).all():
             raise ModelFileError(f"has {what} above {LARGEST:.0e}, which no robot has")
     return model
+
+
+def free_root(spec: Any, model: mujoco.MjModel) -> str | None:
+    """Gives the robot's root body a free joint if it has no joint, as in files that were made from a URDF.
+
+    Keyframes of the spec, which have no pose for the new joint, are removed.
+
+    Args:
+        spec: spec of the file, which is changed.
+        model: the same file, compiled.
+
+    Returns:
+        Name of the body; None if it has a joint already.
+
+    Raises:
+        ModelFileError: see `moving_root`.
+    """
+    root = moving_root(model)
+    if model.body_jntnum[root]:
+        return None
+    for key in list(spec.keys):
+        spec.delete(key)
+    name = str(model.body(root).name)
+    spec.body(name).add_freejoint()
+    return name
 
 
 def moving_root(model: mujoco.MjModel) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.robots.model.coupled_joints import Group, Locks, lock_groups
+from kilohertz.robots.model.mjcf import moving_root
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
@@ -253,9 +254,18 @@ def _orientation(spec: Any, body: Any) -> Vector:
 
 
 def compile_without(path: Path, model: mujoco.MjModel, locked: Mapping[str, float]) -> mujoco.MjModel:
-    """Compiles an MJCF file without its locked joints, and without what may refer to them."""
+    """Compiles an MJCF file without its locked joints, and without what may refer to them.
+
+    Args:
+        path: path of the file.
+        model: the file, compiled; if its root has a free joint, that of the result has one too.
+        locked: position of each locked joint [rad, or m for a sliding joint].
+    """
     spec = mujoco.MjSpec.from_file(str(path))
     for element in [*spec.actuators, *spec.sensors, *spec.keys, *spec.equalities, *spec.tendons]:
         spec.delete(element)
+    root = spec.body(model.body(moving_root(model)).name)
+    if model.body_jntnum[moving_root(model)] and not root.joints:
+        root.add_freejoint()
     remove_locked(spec, model, locked)
     return spec.compile()

@@ -93,11 +93,25 @@ def named_links(description: RobotDescription) -> set[str]:
 
 def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
     # Here, so that the controller of a robot with a URDF runs without MuJoCo.
-    from kilohertz.robots.model.mjcf import check_joints, check_mjcf, compile_mjcf, pinocchio_model
+    import mujoco
+
+    from kilohertz.robots.model.mjcf import (
+        check_joints,
+        check_mjcf,
+        compile_mjcf,
+        free_root,
+        pinocchio_model,
+    )
     from kilohertz.robots.model.mjcf_locks import compile_without, lock_coupled
 
     whole = compile_mjcf(file.path)
     check_joints(whole)
+    freed: tuple[str, ...] = ()
+    if description.base == "floating":
+        spec = mujoco.MjSpec.from_file(str(file.path))
+        if name := free_root(spec, whole):
+            whole = spec.compile()
+            freed = (f"the file has no <freejoint/>: body '{name}' gets one, because base is 'floating'",)
     limits = description.torque_limit_Nm
     locks = lock_coupled(
         whole,
@@ -109,4 +123,4 @@ def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
     locked = dict(file.locked_rad) | dict(locks.positions)
     model = compile_without(file.path, whole, locked) if locked else whole
     notes = check_mjcf(model)
-    return Reading(file, pinocchio_model(model), whole, locked, (*locks.notes, *notes))
+    return Reading(file, pinocchio_model(model), whole, locked, (*freed, *locks.notes, *notes))

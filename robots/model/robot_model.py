@@ -297,7 +297,7 @@ class _Build:
             raise self._unusable(str(error)) from None
         if reading.flies != self.floating:
             sentence = (
-                "is 'floating', but the root body of the MJCF has no <freejoint/>"
+                "is 'floating', but the root body of the MJCF has another joint than a <freejoint/>"
                 if self.floating
                 else "is 'fixed', but the root body of the MJCF has a <freejoint/>"
             )

@@ -190,9 +190,10 @@ def _relative_change(ticks_us: NDArray[np.float64], blocks: list[Block], kind: s
 def _scatter(ticks_us: NDArray[np.float64], blocks: list[Block]) -> float:
     """Returns the A/A control: how much the figure of a disturbance may differ where nothing is disturbed.
 
-    The figure of a disturbance is a median over as many pairs of blocks as it was repeated. The control is the
-    largest such median over consecutive pairs of undisturbed blocks: with few repetitions it is as uncertain
-    as the figure itself. A disturbance that changes the tick by less cannot be told from the host's own scatter.
+    The figure of a disturbance is a median over as many pairs of blocks as it was repeated. The control is
+    the largest such median over consecutive pairs of undisturbed blocks: with few repetitions it is as
+    uncertain as the figure itself. A disturbance that changes the tick by less cannot be told from the host's
+    own scatter.
     """
     quiet = [block for block in blocks if block[0] == UNDISTURBED]
     tails = [float(np.percentile(_block_us(ticks_us, block), 99.0)) for block in quiet]
