@@ -8,6 +8,8 @@ starts a process.
 Two processes share the tests. The tests of a file stay together, because they share what the file prepares.
 Files with `host` tests run in one process when the other one has ended, because they disturb each other.
 
+A test that is marked `long` is left out, unless it is asked for by `-m` or by its name.
+
 Other programs of the computer disturb them as well, so a `host` test that fails is repeated once. What it
 failed with is written when it happens, and again at the end: a test that often needs its repetition is wrong.
 """
@@ -61,7 +63,11 @@ def class_of(item: pytest.Item) -> str:
 
 # First: selecting by marker comes after all have one.
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "long" not in config.getoption("markexpr") and not any("::" in argument for argument in config.args):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     for item in items:
         name = class_of(item)
         if item.get_closest_marker(name) is None:

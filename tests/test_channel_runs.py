@@ -10,6 +10,7 @@ from channel_runs import channel_run
 pytestmark = pytest.mark.closed_loop
 
 
+@pytest.mark.long
 def test_clients_that_send_anything_do_no_harm_and_the_run_replays(tmp_path: Path) -> None:
     run = channel_run("g1", 5, 8.0, tmp_path)
     assert run.problem == ""

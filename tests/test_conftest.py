@@ -43,7 +43,9 @@ def test_in_two_classes():
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
-    pytester.makeini("[pytest]\nmarkers =\n    unit: one\n    closed_loop: two\n    host: three\n")
+    pytester.makeini(
+        "[pytest]\nmarkers =\n    unit: one\n    closed_loop: two\n    host: three\n    long: too\n"
+    )
     return pytester
 
 
@@ -65,6 +67,35 @@ def test_two_classes_are_refused(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*test_in_two_classes is of one class, not closed_loop and host*"])
+
+
+LONG = """
+import pytest
+
+@pytest.mark.long
+def test_that_takes_long():
+    pass
+
+def test_that_is_short():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        ((), 1),
+        (("-m", "long"), 1),
+        (("-m", "long or not long"), 2),
+        (("test_it.py::test_that_takes_long",), 1),
+    ],
+)
+def test_a_long_test_runs_where_it_is_asked_for(
+    project: pytest.Pytester, arguments: tuple[str, ...], passed: int
+) -> None:
+    project.makepyfile(test_it=LONG)
+    result = project.runpytest_subprocess(*arguments)
+    result.assert_outcomes(passed=passed, deselected=2 - passed if "::" not in "".join(arguments) else 0)
 
 
 FAILS_AT_FIRST = """

@@ -149,6 +149,7 @@ def test_unknown_torques_are_no_fault():
     assert set(result.state) == {"active"}
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

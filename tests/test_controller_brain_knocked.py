@@ -20,6 +20,7 @@ def standing():
     return run, request, run.robot.joint_names.index(WRIST)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", [1.0, -1.0])
 @pytest.mark.parametrize("times", [0.6, 1.6, 2.2])
 def test_a_wrist_that_is_knocked_in_a_push_does_not_stop_the_robot(way, times):

@@ -29,6 +29,7 @@ def outcome(name, rate, fault):
     return icub_faults.watch(log, first, fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", icub_faults.RATES)
 @pytest.mark.parametrize("name", icub_faults.NAMES)
 def test_no_watch_stops_a_real_robot(name, rate):
@@ -42,6 +43,7 @@ def test_no_watch_stops_a_real_robot(name, rate):
         assert output.state == "active", f"at {log.t[i]} s: {output.reason}"
 
 
+@pytest.mark.long
 # The joints of the second log move at 0.24 rad/s at most, and steps of the encoders are 1.5 mrad.
 @pytest.mark.parametrize("rate", icub_faults.RATES)
 @pytest.mark.parametrize(

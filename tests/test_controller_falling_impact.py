@@ -68,6 +68,7 @@ def impact_energy(impulse_Ns: tuple[float, float, float], switch_off: bool) -> d
     return energy
 
 
+@pytest.mark.long
 def test_a_folded_fall_costs_less_than_half_of_switching_off():
     folded = {way: impact_energy(impulse, switch_off=False) for way, impulse in WAYS.items()}
     limp = {way: impact_energy(impulse, switch_off=True) for way, impulse in WAYS.items()}
@@ -75,6 +76,7 @@ def test_a_folded_fall_costs_less_than_half_of_switching_off():
         assert sum(fall[part] for fall in folded.values()) <= 0.5 * sum(fall[part] for fall in limp.values())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["forward", "backward"])
 def test_a_fall_hits_the_head_less_than_switching_off(way):
     assert impact_energy(WAYS[way], False)["head"] <= 0.25 * impact_energy(WAYS[way], True)["head"]

@@ -204,6 +204,7 @@ def test_a_disturbance_that_gains_survive_does_not_count():
     assert (tune.state, tune.in_force) == (GOOD, 1)
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.parametrize("edit_at", [1500, 2000, 2900])
 def test_a_harmless_change_right_before_a_walk_is_accepted(edit_at):

@@ -43,6 +43,7 @@ def test_a_tilted_table_is_pressed_on_with_the_force_that_was_asked_for():
     assert np.abs(off - np.outer(off @ normal, normal)).max() < 0.01
 
 
+@pytest.mark.long
 def test_with_a_force_torque_sensor_the_force_is_held_within_six_tenths_of_a_newton(tmp_path):
     name = "panda"
     folder = str(arm(tmp_path, name))

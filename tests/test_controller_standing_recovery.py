@@ -40,6 +40,7 @@ def stands_still(run):
     return run.stands and run.walking.done and np.abs(run.sim.truth.v_WC).max() < STILL_M_S
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("way_deg", "impulse_Ns", "seed"), [(0, 15, 1), (135, 15, 2), (180, 12, 3), (270, 18, 4)]
 )

@@ -31,6 +31,7 @@ class Eyes:
         self.yaw.append((np.arctan2(ref[3], ref[0]), ref[11], ref[14]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "speed"), [("g1", 0.0), ("g1", 0.4), ("talos", 0.2)])
 def test_a_point_in_the_world_is_looked_at_on_the_way(name, speed):
     run, point = WalkingRun(name, seed=1), np.array([5.0, 2.0, 1.2])

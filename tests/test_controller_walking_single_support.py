@@ -61,6 +61,7 @@ class Stepping:
         self.kin.vel[foot, :2] = speed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("leeway_m", [math.inf, 0.03])
 @pytest.mark.closed_loop
 def test_the_compiled_tick_equals_its_plain_python(leeway_m: float) -> None:

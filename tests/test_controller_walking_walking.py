@@ -233,6 +233,7 @@ def test_stairs_are_walked_on_given_footsteps_and_what_is_asked_meanwhile_waits(
     assert run.brain.body.reference("base")[7] == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 2])
 def test_ten_stairs_are_climbed_and_descended_on_the_estimate(seed: int) -> None:
     summary = khz.simulate("g1", scenario="stairs", seed=seed).summary

@@ -10,6 +10,7 @@ from driven_runs import driven_run
 pytestmark = pytest.mark.closed_loop
 
 
+@pytest.mark.long
 # An arm whose wrist turns over is driven faster than its speed limits now and then.
 @pytest.mark.parametrize(("robot", "seed", "fastest"), [("g1", 4, 1.05), ("panda", 3, 1.4)])
 def test_random_commands_do_no_harm_and_replay(robot: str, seed: int, fastest: float, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ def test_the_robot_walks_as_far_as_it_was_driven_and_stands_after_the_release() 
     assert robot.stands_s(5.5) <= RELEASED_S
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [5, 6])
 def test_the_robot_stands_after_a_release_and_after_its_operator_was_killed(number: int) -> None:
     # `driven_stops.py` runs a hundred of these.

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.closed_loop
 FIRST_PERIODS = 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("robot", "scenario", "seconds", "clipped"),
     [

@@ -74,6 +74,7 @@ def test_torques_that_the_drives_do_not_follow_reset_the_estimate():
     assert not disturbance.compensation_Nm.any()
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.parametrize("name", ["panda", "ur5"])
 def test_a_circle_is_drawn_within_30_micrometres_with_unknown_friction_links_and_payload(name):
@@ -86,6 +87,7 @@ def test_a_circle_is_drawn_within_30_micrometres_with_unknown_friction_links_and
     assert max_mm < 0.1
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_poor_sensors_and_a_long_delay_leave_the_observer_stable():
     poor = circle(duration_s=3.0, sensors={"noise": "default", "delay_ms": 3}, plant=PLANT)

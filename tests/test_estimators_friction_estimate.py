@@ -32,6 +32,7 @@ def test_a_sliding_sole_shrinks_it_fast_and_it_returns_slowly() -> None:
     assert friction_estimate.felt > 0.1
 
 
+@pytest.mark.long
 def test_the_cone_is_that_of_the_smaller_friction() -> None:
     run = WalkingRun("g1")
     body, sole = run.brain.body, robot("g1").contacts[0]
@@ -52,6 +53,7 @@ ON_ICE = pytest.mark.xfail(
 )
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.parametrize(
     ("friction", "seed"), [(0.2, 0), (0.2, 1), pytest.param(0.12, 1, marks=ON_ICE), (0.12, 2)]

@@ -18,6 +18,7 @@ def test_an_arm_that_is_not_calibrated_tells_neither_payload_nor_wrench():
     assert result.summary["hand_wrench"] == {"hand": None}
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.parametrize("name", ["panda", "ur5"])
 def test_a_payload_is_weighed_within_2_percent_in_2_s_and_the_wrench_is_that_of_its_weight(name):

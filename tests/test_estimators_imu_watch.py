@@ -135,6 +135,7 @@ def test_after_a_gap_it_goes_on():
         assert watched.sample((0.05, 0.0, G), dt=0.5) < LARGEST
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("degrees", "within_s"), [(5.0, 0.8), (12.0, 0.45)])
 @pytest.mark.closed_loop
 def test_a_walk_ends_soon_after_its_imu_has_turned(degrees, within_s):

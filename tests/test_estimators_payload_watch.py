@@ -17,6 +17,7 @@ def test_without_a_payload_none_is_detected(tmp_path):
     assert run(tmp_path, "") == {"mass_kg": 0.0, "p_BP_m": None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("link", "kg", "place", "left_m"),
     [

@@ -56,6 +56,7 @@ class Moving:
         return self.brain.motion.wrists[0].state
 
 
+@pytest.mark.long
 def test_a_moving_tool_is_not_felt_and_a_push_is_felt_within_1_N_and_0_1_Nm(tmp_path):
     push = {"hand": "hand", "force_N": PUSH_N, "rise_s": 0.2, "hold_s": 2.0}
     run = Moving(tmp_path, 2.6, events=[{"at_s": 1.6, "hand_push": push}])

@@ -58,6 +58,7 @@ def test_a_walk_shows_its_next_footstep(tmp_path):
     assert np.isnan(rows["steps"]["footsteps"][0]).all()
 
 
+@pytest.mark.long
 def test_given_footsteps_are_shown_ahead(tmp_path):
     rows = rows_of(tmp_path, [{"at_s": 0.3, "footsteps": {"steps": STEPS}}], 6.0)
     found = [landing for landing in landings(rows) if np.isfinite(landing[2][0, 0])]

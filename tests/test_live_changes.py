@@ -14,6 +14,7 @@ def bench():
     return BodyBench("g1")
 
 
+@pytest.mark.long
 def test_harmless_changes_of_a_walking_robot_are_accepted_and_do_not_jerk(bench, tmp_path):
     figures = live_changes.harmless_changes(bench, 21, 2, tmp_path)
     assert (figures["changes"], figures["accepted"]) == (2, 2), figures["reasons"]
@@ -21,6 +22,7 @@ def test_harmless_changes_of_a_walking_robot_are_accepted_and_do_not_jerk(bench,
     assert figures["fading_step_above_Nm"] < live_changes.STEP_BAR_NM
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("walks", "gain", "value"), [(False, "trunk.kd_per_s", 200.0), (True, "walk.swing.kd_per_s", 500.0)]
 )

@@ -47,6 +47,7 @@ def assert_stands(run: LockstepRun) -> None:
     assert (truth.normal_force_N > 50.0).all()
 
 
+@pytest.mark.long
 def test_the_robot_walks_along_a_square(example: Callable[[str], Any]) -> None:
     square = example("square")
     side_m = 0.3

@@ -34,6 +34,7 @@ def slow_g1(tmp_path):
     return str(folder)
 
 
+@pytest.mark.long
 def test_at_500_hz_with_5_ms_of_delay_a_biped_stands_and_walks(slow_g1):
     run = Session(RunPlan(slow_g1, LATE), handle_signals=False).run()
     assert not run.fell

@@ -78,6 +78,7 @@ def circle(hand, radius_m, **other):
     return {"name": "circle", "duration_s": 4, "commands": commands, **other}
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.parametrize(
     ("name", "hand", "radius_m", "rms_m"),

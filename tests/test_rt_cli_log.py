@@ -206,6 +206,7 @@ def test_every_verb_writes_nothing_but_json_to_standard_output_when_asked(toy, t
     assert json.loads(khz("info", path, "--json", "-").stdout)["robot"] == "toy"
 
 
+@pytest.mark.long
 def test_logs_are_compared(tmp_path):
     plan = RunPlan("panda", "stand", 5.0)
     a, b = (Session(replace(plan, seed=seed, log=tmp_path)).run().log for seed in (1, 2))

@@ -61,6 +61,7 @@ def at(t_s: float, when_s: float) -> bool:
     return abs(t_s - when_s) < 0.4e-3
 
 
+@pytest.mark.long
 def test_a_driven_walk_ends_standing_and_replays_bit_for_bit(tmp_path: Path) -> None:
     def act(operator: Operator, t_s: float) -> None:
         if at(t_s, 0.3):

@@ -95,6 +95,7 @@ def compared(a, b):
         return compare.compare(first, second)
 
 
+@pytest.mark.long
 def test_logs_are_compared_in_all_figures(logs):
     same, other = compared(logs["own"], logs["own"]), compared(logs["own"], logs["soft"])
     names = [each.figure for each in same.differences]

@@ -219,6 +219,7 @@ def test_three_worse_runs_of_three_are_enough_and_two_are_not() -> None:
     assert not clearly_worse(Candidate(1, {}, {0: 1.1, 1: 2.1, 2: 2.95}), best)
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_a_search_runs_an_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "supervised", lambda function, task, timeout_s: ("", roll_out(task)))

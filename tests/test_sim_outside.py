@@ -80,6 +80,7 @@ def drift(pose, seconds=9.0):
     return np.array(errors), remarks
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_the_drift_of_a_walk_is_bounded_by_poses_from_outside_even_if_some_are_wild():
     free, _ = drift(None)

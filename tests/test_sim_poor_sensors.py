@@ -29,6 +29,7 @@ FLAWS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_g1_stands_and_then_walks_as_fast_as_it_is_asked_to(flaw: str) -> None:
     run = WalkingRun("g1", seed=3, sensors=FLAWS[flaw])
