@@ -31,6 +31,7 @@ from kilohertz.estimators.payload_kernels import (
     Soles,
     add_up_soles,
     cholesky_solve,
+    count_tick,
     feel_hands,
     share_load,
 )
@@ -63,7 +64,9 @@ def state(seed):
 
 
 def motion(tau, vdot):
-    return MeanMotion(np.zeros_like(tau), np.zeros_like(vdot), tau, vdot)
+    return MeanMotion(
+        np.zeros_like(tau), np.zeros_like(vdot), tau, vdot, np.zeros(0), np.zeros(1), np.zeros(1, np.int64)
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -166,3 +169,12 @@ def test_nothing_is_judged_while_somebody_pushes():
     weighing = Weighing(2.0, 6.0, 0.1)
     weighing.load.judged[CALM_S] = 0.5 * AFTER_PUSH_S
     assert not weighing.run().goal_kg.any()
+
+
+def test_torques_are_summed_without_the_friction_that_they_overcome():
+    tau, friction = np.array([1.0, -2.0]), np.array([0.25, 0.5])
+    for part in (np.zeros(0), friction):
+        sums = motion(np.zeros(2), np.zeros(2))._replace(friction=part)
+        assert [count_tick(tau, 1e-3, sums) for _ in range(3)] == [1, 2, 3]
+        np.testing.assert_array_equal(sums.tau_sum, 3.0 * (tau - part) if part.size else 3.0 * tau)
+        assert sums.elapsed_s[0] == pytest.approx(3e-3)
