@@ -18,6 +18,7 @@ import numpy as np
 
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
 from kilohertz.estimators.least_load import least_loads_kg
+from kilohertz.estimators.mean_motion import MeanMotion, average_motion, count_tick
 from kilohertz.estimators.payload_kernels import (
     AFTER_PUSH_S,
     CALM_S,
@@ -27,12 +28,9 @@ from kilohertz.estimators.payload_kernels import (
     Arms,
     Carriers,
     Load,
-    MeanMotion,
     SoleForces,
     Soles,
     add_up_soles,
-    average_motion,
-    count_tick,
     feel_hands,
     find_own_centre,
     observe_load,

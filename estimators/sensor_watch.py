@@ -11,20 +11,14 @@ integral of its velocity by more than it usually does.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kilohertz.estimators.joint_observer import (
-    ROW_Q,
-    contact_forces_at,
-    gyro_at,
-    torques_at,
-    velocities_at,
-)
+from kilohertz.estimators.finite_sample import is_finite_sample
+from kilohertz.estimators.joint_observer import ROW_Q, gyro_at, velocities_at
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import struct_kernel
 from kilohertz.robots.model.robot_model import RobotModel
@@ -33,8 +27,6 @@ from kilohertz.robots.model.rows import Vector
 GOOD, JUMP, FROZEN, NOT_FINITE = range(4)
 """Verdicts about a sample: plausible, a joint value that jumps, a frozen channel, or a value that is not
 finite."""
-_LARGEST = sys.float_info.max
-"""Largest finite number; `abs(x) <= _LARGEST` is false for NaN and infinity."""
 
 FROZEN_S = 0.045
 """Shortest time without a change after which a channel that was noisy counts as frozen [s]."""
@@ -171,7 +163,7 @@ class SensorWatch:
 
     Attributes:
         channels: memory of each channel.
-        judge: function that checks one sample, see `check_sample`, given the data of its row and the time
+        judge: function that checks one sample, see `judge_sample`, given the data of its row and the time
             since the last good sample [s]. `culprit` is then the name of the sensor that jumps or is frozen.
     """
 
@@ -208,7 +200,7 @@ class SensorWatch:
         )
         self.judge: Callable[[Vector, float], int] = bind(
             "sensor_watch",
-            [check_sample],
+            [judge_sample],
             call={"row": "f8[::1]", "elapsed_s": "f8"},
             structs={"channels": self.channels},
             returns="i8",
@@ -237,39 +229,19 @@ class SensorWatch:
 
 
 @struct_kernel
-def check_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
-    """Checks whether the values of one sample are finite, and how they compare with those before.
-
-    Joint torques and contact forces may be NaN, which means that they are not known.
+def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
+    """Checks one sample.
 
     Args:
         row: data of the sensor row.
         elapsed_s: time since the last good sample [s].
-        channels: written, if the values are finite.
+        channels: written; after a JUMP only the culprit is written, after NOT_FINITE nothing.
 
     Returns:
         GOOD; JUMP or NOT_FINITE if the sample must not be used; FROZEN if a sensor has stopped measuring.
     """
-    na = len(channels.fastest)
-    for i in range(contact_forces_at(na)):
-        size, torque = abs(row[i]), torques_at(na) <= i < gyro_at(na)
-        if size > _LARGEST or not (size <= _LARGEST or torque):
-            return NOT_FINITE
-    return judge_sample(row, elapsed_s, channels)
-
-
-@struct_kernel
-def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
-    """Compares one sample with those before, see `check_sample`.
-
-    Args:
-        row: data of the sensor row.
-        elapsed_s: time since the last good sample [s].
-        channels: written; after a JUMP only the culprit is written.
-
-    Returns:
-        GOOD, JUMP or FROZEN.
-    """
+    if not is_finite_sample(row, len(channels.fastest)):
+        return NOT_FINITE
     joints_new, any_new = renewed(row, channels)
     waiting = channels.waiting_s
     # The time is limited because a jump of the clock is not a time in which a joint moves.

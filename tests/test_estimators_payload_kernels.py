@@ -12,6 +12,7 @@ from kilohertz.controller.gains.schema import load_gains
 from kilohertz.controller.supervision.legged import legged_tasks
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
+from kilohertz.estimators.mean_motion import MeanMotion
 from kilohertz.estimators.payload_kernels import (
     AFTER_PUSH_S,
     CALM_S,
@@ -26,12 +27,10 @@ from kilohertz.estimators.payload_kernels import (
     Arms,
     Carriers,
     Load,
-    MeanMotion,
     SoleForces,
     Soles,
     add_up_soles,
     cholesky_solve,
-    count_tick,
     feel_hands,
     share_load,
 )
@@ -169,12 +168,3 @@ def test_nothing_is_judged_while_somebody_pushes():
     weighing = Weighing(2.0, 6.0, 0.1)
     weighing.load.judged[CALM_S] = 0.5 * AFTER_PUSH_S
     assert not weighing.run().goal_kg.any()
-
-
-def test_torques_are_summed_without_the_friction_that_they_overcome():
-    tau, friction = np.array([1.0, -2.0]), np.array([0.25, 0.5])
-    for part in (np.zeros(0), friction):
-        sums = motion(np.zeros(2), np.zeros(2))._replace(friction=part)
-        assert [count_tick(tau, 1e-3, sums) for _ in range(3)] == [1, 2, 3]
-        np.testing.assert_array_equal(sums.tau_sum, 3.0 * (tau - part) if part.size else 3.0 * tau)
-        assert sums.elapsed_s[0] == pytest.approx(3e-3)

@@ -36,17 +36,13 @@ def samples(n, noise=1.0, speed=0.0, seed=0, quantum=0.0):
         yield k, row
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_refused_unless_they_may_be_unknown(bad):
+def test_a_sample_that_is_not_finite_is_refused_and_changes_nothing():
     watch, (_, row) = SensorWatch(MODEL), next(samples(1))
-    row.contact_force_N[:] = bad
     assert watch.judge(row.data, DT_S) == GOOD
-    for field in ("t_s", "q", "v", "tau", "gyro", "accel"):
-        values = getattr(row, field)
-        before, values[-1] = values[-1], bad
-        unknown = field == "tau" and np.isnan(bad)
-        assert watch.judge(row.data, DT_S) == (GOOD if unknown else NOT_FINITE)
-        values[-1] = before
+    before = row.q[KNEE]
+    row.q[KNEE] = np.nan
+    assert watch.judge(row.data, DT_S) == NOT_FINITE
+    row.q[KNEE] = before
     assert watch.judge(row.data, DT_S) == GOOD
 
 
