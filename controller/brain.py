@@ -13,11 +13,11 @@ import numpy as np
 
 from kilohertz.controller.behaviours.base import Legs
 from kilohertz.controller.behaviours.registry import behaviour_tasks
-from kilohertz.controller.brain_output import BrainOutput
+from kilohertz.controller.brain_output import NO_RESIDUAL, BrainOutput
 from kilohertz.controller.gains.live import GainsRow, live_numbers, objections
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.gains.tuning import Tuning
-from kilohertz.controller.problem.tables import RES_BASE, RES_CONE
+from kilohertz.controller.safety.drive_command import bind_drives
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import DAMPING, GRAVITY, SOFTENED, SOLVED, Ladder
 from kilohertz.controller.safety.servo_command import ServoCommand
@@ -37,7 +37,7 @@ from kilohertz.controller.whole_body.whole_body import Task
 from kilohertz.estimators.interface import Estimator
 from kilohertz.estimators.payload_kernels import Soles
 from kilohertz.estimators.payload_watch import PayloadWatch
-from kilohertz.estimators.sensor_watch import FROZEN, GOOD, SensorWatch
+from kilohertz.estimators.sensor_watch import FROZEN, GOOD, NOT_FINITE, SensorWatch
 from kilohertz.robots.compile.ahead import load_pending
 from kilohertz.robots.model.hand_model import WRENCH
 from kilohertz.robots.model.period import PERIOD_S
@@ -96,15 +96,19 @@ class Brain(Tethered):
         self._live: GainsRow | None = None
         self.tuning = Tuning(gains, self._retune, robot.joint_names, dt_s)
         self._ladder = Ladder(self.body, dt_s)
-        self._friction = self.motion.friction
-        self._useful_tau = np.zeros(robot.na)
+        friction = self.motion.friction
+        self._friction_Nm = friction.torque_Nm if friction is not None else np.zeros(0)
         self._hanging = self._hanging_of(estimator)
         self._guard = Guard(robot, gains.guard, dt_s)
         self._damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
         self._servos = ServoCommand(robot, robot.servo) if robot.servo is not None else None
         self._falling = self.motion.falling
         self._payload = self._payload_watch() if robot.floating else None
-        self.output = BrainOutput(robot)
+        self.output = output = BrainOutput(robot)
+        kin = self.body.arrays.kin
+        self._drive = bind_drives(
+            self._ladder.tau, self._friction_Nm, output.tau, output.command, kin, self._guard.arrays
+        )
         self._show()
         self._planned = self.motion.planned
         self._request: RequestRow | None = None
@@ -113,11 +117,7 @@ class Brain(Tethered):
         self._bad_samples, self._period = 0, dt_s
         self._watch = SensorWatch(robot)
         self._stand_alone()
-        # NaN is valid for an unknown torque and for the force of a contact without a sensor.
-        ends = np.cumsum([size for _, size in robot.new_sensor_row().fields])
-        names = [name for name, _ in robot.new_sensor_row().fields]
-        self._torques_at, self._inertial_at = (int(ends[names.index(name)]) for name in ("v", "tau"))
-        self._forces_at = int(ends[names.index("accel")])
+        self._doubt = estimator.doubt
         # A floating base may be measured from outside; such a pose is ignored if it contradicts the estimate.
         self._ignored = getattr(estimator, "outside_ignored", None)
         self._ignored_told = 0
@@ -131,7 +131,7 @@ class Brain(Tethered):
     def _payload_watch(self) -> PayloadWatch:
         kin, contacts = self.body.arrays.kin, self.body.arrays.contacts
         soles = Soles(contacts.frame, contacts.offset, contacts.dim, contacts.select)
-        return PayloadWatch(self.robot, kin, soles, self.body.carried)
+        return PayloadWatch(self.robot, kin, soles, self.body.carried, self._friction_Nm)
 
     def _show(self) -> None:
         """Makes the output refer to arrays of the controller, so that they need not be copied every tick."""
@@ -187,6 +187,7 @@ class Brain(Tethered):
         self._stamps.reset()
         self.supervisor.handle(ARM)
         self._show_state()
+        self.output.residual = self.body.solution.residual
         self.output.tau[:] = 0.0
 
     def step(
@@ -268,47 +269,42 @@ class Brain(Tethered):
         self.output.state, self.output.reason = self.supervisor.state, self.supervisor.reason
 
     def _estimate(self, sensors: SensorRow) -> float:
-        if not math.isfinite(sensors.data[: self._forces_at].sum()) and not self._known_is_finite(sensors):
-            return self._leave_out("are not finite")
         t = float(sensors.t_s[0])
         elapsed = t - self._last_t
-        verdict = self._watch.judge(sensors, elapsed)
-        if verdict != GOOD:
-            if verdict != FROZEN:
-                return self._leave_out(f"are implausible: {self._watch.culprit} jumps")
-            if self.supervisor.controls:
-                self._damp(f"{self._watch.culprit} is frozen: its value has stopped changing")
+        verdict = self._watch.judge(sensors.data, elapsed)
+        if verdict != GOOD and not self._may_use(verdict):
+            return self._dt
         self._bad_samples = 0
         stamps = self._stamps
         if not stamps.earliest_s < elapsed < stamps.latest_s:
             elapsed = stamps.likely(elapsed, first=self._last_t == self._reset_t)
         self._last_t = t
         self._update_estimate(sensors, self._planned, elapsed)
-        if not self.estimator.doubt[0] <= 1.0 and self.supervisor.controls:
+        if not self._doubt[0] <= 1.0 and self.supervisor.controls:
             self._damp("the estimate has diverged: the IMU and the closed contacts contradict each other")
             # Without an estimate balance cannot be kept: fold the limbs while the legs can still brake.
             self.motion.fold()
         return elapsed
 
-    def _known_is_finite(self, sensors: SensorRow) -> bool:
-        """Returns whether all values are finite; torques of NaN are allowed, they are unknown."""
-        data = sensors.data
-        others = data[: self._torques_at].sum() + data[self._inertial_at : self._forces_at].sum()
-        return math.isfinite(others) and not np.isinf(sensors.tau).any()
+    def _may_use(self, verdict: int) -> bool:
+        """Returns whether a sample with this verdict may be used, and damps the joints if that is due."""
+        culprit = self._watch.culprit
+        if verdict == FROZEN:
+            if self.supervisor.controls:
+                self._damp(f"{culprit} is frozen: its value has stopped changing")
+            return True
+        self._leave_out("are not finite" if verdict == NOT_FINITE else f"are implausible: {culprit} jumps")
+        return False
 
-    def _leave_out(self, why: str) -> float:
+    def _leave_out(self, why: str) -> None:
         """Skips an unusable sample: the estimate is kept for this tick; too many such samples end in damping.
 
         Args:
             why: why the sample is unusable, as the end of a sentence.
-
-        Returns:
-            The nominal period [s], which is used for this tick.
         """
         self._bad_samples += 1
         if self._bad_samples >= _BAD_SAMPLES:
             self._damp(f"{_BAD_SAMPLES} sensor samples in a row {why}")
-        return self._dt
 
     def _update_arm(self, q: Vector, v: Vector) -> None:
         """Computes kinematics and dynamics of an arm, which contain what its model leaves out."""
@@ -345,8 +341,7 @@ class Brain(Tethered):
             self.motion.follow_streams(self._last_t, dt)
         self.motion.advance(dt)
         if self.supervisor.controls:
-            x, y = self.estimator.q[3:5].tolist() if self._falling is not None else (0.0, 0.0)
-            reason = self.motion.fall_reason(1.0 - 2.0 * (x * x + y * y))
+            reason = self.motion.fall_reason(self.estimator.q)
             if reason:
                 self._damp(reason)
                 self.motion.fold()
@@ -363,29 +358,44 @@ class Brain(Tethered):
     def _solve(self) -> None:
         output = self.output
         if output.state == DAMPED:
-            output.rung, output.qp_iterations = DAMPING, 0
-            output.dynamics_residual_N = output.cone_violation_N = math.nan
+            output.rung, output.qp_iterations, output.residual = DAMPING, 0, NO_RESIDUAL
             return
-        rung_before = self._ladder.rung
-        output.rung = self._ladder.step(self.body.solve())
+        before = self._ladder.rung
+        rung = output.rung = self._ladder.step(self.body.solve())
         output.qp_iterations = self.body.iterations
-        output.dynamics_residual_N = float(self.body.solution.residual[RES_BASE])
-        output.cone_violation_N = float(self.body.solution.residual[RES_CONE])
-        if output.rung == GRAVITY and rung_before != GRAVITY:
+        if rung != SOLVED:
+            self._descend(before, rung)
+
+    def _descend(self, before: int, rung: int) -> None:
+        """Prepares what takes the place of a solution.
+
+        Args:
+            before: rung of the ladder in the last tick.
+            rung: its rung now, not SOLVED.
+        """
+        output = self.output
+        if rung == GRAVITY and before != GRAVITY:
             self._hold_q[:] = self.body.arrays.kin.q[self.robot.nq_base :]
-        if output.rung == SOFTENED and rung_before == SOLVED:
+        if rung == SOFTENED and before == SOLVED:
             # Names are collected only at the first softened tick, which is rare, to keep the tick short.
             output.missed = contradiction_in_words(self.body, _NAMES_TOLD)
-        if output.rung == DAMPING:
+        if rung == DAMPING:
             why = "; constraints that contradicted each other, and by how much: " if output.missed else ""
             self._damp(f"no solution of the whole-body problem{why}{', '.join(output.missed)}")
 
     def _command(self) -> None:
+        output = self.output
+        if output.state == DAMPED or output.rung >= GRAVITY:
+            self._brake()
+        else:
+            self._drive(output.rung, self._last_t)
+        self._finish()
+
+    def _brake(self) -> None:
+        """Writes the command of a tick without a solution: gravity compensation and a spring, or damping."""
         output, kin, robot = self.output, self.body.arrays.kin, self.robot
         command = output.command
         output.tau[:] = self._ladder.tau
-        if self._friction is not None and output.rung <= SOFTENED and output.state != DAMPED:
-            output.tau += self._friction.torque_Nm
         q = kin.q[robot.nq_base :]
         if math.isfinite(q.sum()):
             command.q_des[:] = q
@@ -402,7 +412,6 @@ class Brain(Tethered):
         command.tau_ff[:] = output.tau
         command.seq[0] += 1.0
         command.t_s[0] = self._last_t
-        self._finish()
 
     def _fade_into_damping(self) -> None:
         output, command = self.output, self.output.command
@@ -440,10 +449,9 @@ class Brain(Tethered):
         output.remark = motion.remarks.last
         output.behaviour, output.behaviour_state = motion.behaviour, motion.behaviour_state
         if self._payload is not None:
-            output.p_WC_des[:], output.v_WC_des[:] = motion.p_WC_des, motion.v_WC_des
-            output.p_WS[:] = motion.p_WS
+            output.show_centre(motion.p_WC_des, motion.v_WC_des, motion.p_WS)
             if output.rung == self._weighs_on:
-                self._payload.update(self._without_friction(), self._period)
+                self._payload.update(output.tau, self._period)
                 motion.calm = self._payload.calm
                 output.payload_kg = self._payload.mass_kg
         elif self._arm is not None:
@@ -452,10 +460,3 @@ class Brain(Tethered):
             if self._sent is not None:
                 self._sent(self.body.solution.vdot, followed and output.rung <= SOFTENED)
             output.payload_kg = self._arm.payload_kg
-
-    def _without_friction(self) -> Vector:
-        """Returns the torque that moves the robot: `tau` without the compensation of joint friction [Nm]."""
-        if self._friction is None:
-            return self.output.tau
-        np.subtract(self.output.tau, self._friction.torque_Nm, out=self._useful_tau)
-        return self._useful_tau

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from kilohertz.controller.problem.tables import RES_BASE, RES_CONE, RES_INEQUALITY
 from kilohertz.controller.safety.ladder import SOLVED
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
+
+NO_RESIDUAL = np.full(RES_INEQUALITY + 1, math.nan)
+"""Value of `BrainOutput.residual` in a tick that solves no problem."""
+
+
+class Centre(NamedTuple):
+    """References of the centre of mass, and the middle of the soles, as in `BrainOutput`."""
+
+    p_WC_des: Floats
+    v_WC_des: Floats
+    p_WS: Floats
 
 
 class BrainOutput:
@@ -23,8 +39,8 @@ class BrainOutput:
         remark: the last request or part of it that could not be met, one sentence; "" while there is none.
         missed: constraints that contradicted each other at the last softening, and what each had to give.
         qp_iterations: number of iterations of the solver.
-        dynamics_residual_N, cone_violation_N: residual of the base's equations of motion and violation of the
-            friction cones in the tick's solution [N].
+        residual: (7,) largest violation of each block of rows in the tick's solution, at the indices RES_BASE
+            to RES_INEQUALITY; NaN in a tick that solves no problem.
         p_WC, v_WC: (3,) estimated position and velocity of the centre of mass [m, m/s].
         p_WC_des, v_WC_des: (3,) desired position and velocity of the centre of mass [m, m/s].
         p_WS: (3,) estimated middle of the soles [m].
@@ -38,6 +54,7 @@ class BrainOutput:
             floating base.
         w_H: (nh, 6) estimated wrench on each hand in its axes, force [N] and moment [Nm]; NaN for a robot
             that is not an arm with one hand, unless the hand has a force-torque sensor.
+        show_centre: function that copies its three arguments into `p_WC_des`, `v_WC_des` and `p_WS`.
         felt: (nh,) whether each of these is measured by a force-torque sensor.
         p_WH_des: (nh, 3) reference position of each hand [m].
         hand_active: (nh,) whether each hand has a reference.
@@ -54,11 +71,16 @@ class BrainOutput:
         self.remark = ""
         self.missed: tuple[str, ...] = ()
         self.qp_iterations = 0
-        self.dynamics_residual_N = 0.0
-        self.cone_violation_N = 0.0
+        self.residual = np.zeros_like(NO_RESIDUAL)
         self.p_WC, self.v_WC = np.zeros(3), np.zeros(3)
         self.p_WC_des, self.v_WC_des = np.zeros(3), np.zeros(3)
         self.p_WS = np.zeros(3)
+        self.show_centre = bind(
+            "output_kernel",
+            [copy_centre],
+            call={"p_WC_des": "f8[::1]", "v_WC_des": "f8[::1]", "p_WS": "f8[::1]"},
+            structs={"shown": Centre(self.p_WC_des, self.v_WC_des, self.p_WS)},
+        )
         self.zmp_des = np.zeros(2)
         self.w_F = np.zeros((len(robot.contacts), 6))
         self.tau = np.zeros(robot.na)
@@ -70,3 +92,20 @@ class BrainOutput:
         self.w_H = np.full((len(robot.hands), 6), math.nan)
         self.felt = np.zeros(len(robot.hands), dtype=bool)
         self.footsteps = np.zeros((0, 5))
+
+    @property
+    def dynamics_residual_N(self) -> float:
+        """Residual of the base's equations of motion in the tick's solution [N]."""
+        return float(self.residual[RES_BASE])
+
+    @property
+    def cone_violation_N(self) -> float:
+        """Violation of the friction cones in the tick's solution [N]."""
+        return float(self.residual[RES_CONE])
+
+
+@kernel
+def copy_centre(p_WC_des: Floats, v_WC_des: Floats, p_WS: Floats, shown: Centre) -> None:
+    """Copies the references of the centre of mass, and the middle of the soles, all (3,)."""
+    for r in range(3):
+        shown.p_WC_des[r], shown.v_WC_des[r], shown.p_WS[r] = p_WC_des[r], v_WC_des[r], p_WS[r]

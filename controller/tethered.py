@@ -8,14 +8,13 @@ four functions are exchanged, so that an ordinary tick does not know of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilohertz.controller.behaviours.base import Legs
-from kilohertz.controller.brain_output import BrainOutput
+from kilohertz.controller.brain_output import NO_RESIDUAL, BrainOutput
 from kilohertz.controller.hanging.hanging import Hanging
 from kilohertz.controller.safety.guard import Guard
 from kilohertz.controller.safety.ladder import GRAVITY, SOLVED, Ladder
@@ -150,8 +149,7 @@ class Tethered:
             return
         self._ladder.tau[:] = self.body.arrays.kin.h[self.robot.n_base :]
         self._hold_q[:] = hanging.q_des
-        output.rung, output.qp_iterations = GRAVITY, 0
-        output.dynamics_residual_N = output.cone_violation_N = math.nan
+        output.rung, output.qp_iterations, output.residual = GRAVITY, 0, NO_RESIDUAL
 
     def _finish_hanging(self) -> None:
         assert self._hanging is not None
@@ -173,6 +171,7 @@ class Tethered:
         motion.land()
         hanging.land()
         self._solve_tick = self._solve
+        self.output.residual = self.body.solution.residual
         self._be_tethered()
         self._finish = self._finish_landing
         motion.advance(dt)

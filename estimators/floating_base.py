@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from kilohertz.estimators.config import EstimatorGains
 from kilohertz.estimators.contact_detection import detect_contacts
 from kilohertz.estimators.contact_wrench import expect_less_of_moving, weigh_contacts
 from kilohertz.estimators.divergence import doubt_filter
-from kilohertz.estimators.floating_base_tick import REFUSED, USED
 from kilohertz.estimators.gyro_watch import watch_gyro
 from kilohertz.estimators.hanging import HangingBase
 from kilohertz.estimators.imu_watch import watch_imu
@@ -42,7 +42,6 @@ from kilohertz.robots.model.rows import OutsideRow, SensorRow
 
 Array = NDArray[np.float64]
 
-LONGEST_GAP_S = 1.0
 MAX_STEP_S = 5e-3
 # Time after a reset at which the assumption of a level floor is checked [s], and the time for which this is
 # postponed while the soles seem to rotate.
@@ -94,7 +93,6 @@ class FloatingBaseEstimator:
             not be used.
         filter: the InvariantEkf; its state is that of the IMU.
         level_start: whether the floor was assumed level at the last reset.
-        refused: number of samples that were refused because they were not finite or not plausible.
         outside: the OutsideRow of poses measured from outside; a pose with a new number is used by the next
             update.
         outside_ignored (1,): number of outside poses since the last reset that were ignored, because they
@@ -123,7 +121,6 @@ class FloatingBaseEstimator:
         nc = len(robot.contacts)
         self.contact = np.ones(nc, dtype=bool)
         self.level_start = False
-        self.refused = 0
         self._model, self._data = robot.pin_model, robot.pin_model.createData()
         self._gravity = float(-self._model.gravity.linear[2])
         self.filter = InvariantEkf(nc, gravity=self._gravity, max_step=MAX_STEP_S, gate=config.slip_gate)
@@ -136,6 +133,9 @@ class FloatingBaseEstimator:
         self._joints = kernel_setup.new_joints(config.joints, robot.na)
         self._imu = kernel_setup.new_imu()
         self._dynamics = kernel_setup.new_dynamics(robot)
+        q_B, v_B, vdot_B = self._dynamics
+        self._place_frames = partial(pin.forwardKinematics, self._model, self._data, q_B)
+        self._find_torques = partial(pin.rnea, self._model, self._data, q_B, v_B, vdot_B)
         self._contacts = kernel_setup.new_contacts(robot, config)
         self._poses = self.filter.poses
         self._on_points = kernel_setup.stands_on_points(robot)
@@ -159,15 +159,15 @@ class FloatingBaseEstimator:
         self.normal_force_N, self.contact_wrench_B = self._contacts.normal_force_N, self._contacts.wrench_B
         self.doubt: Array = self._doubt.doubt
         self._scratch = new_scratch(robot.new_sensor_row().data.size)
-        self._pending_s = 0.0
+        self._clock = tick.TickClock(np.zeros(1), np.zeros(1, np.int64))
         self._level_check_s = 0.0
         structs = self._structs()
         self._before = bind(
             "floating_base_before",
-            [tick.before_kinematics],
-            call={"row": "f8[::1]", "dt": "f8"},
-            structs=structs,
-            returns="i8",
+            [tick.begin_tick],
+            call={"row": "f8[::1]", "period_s": "f8"},
+            structs={**structs, "clock": self._clock},
+            returns="f8",
         )
         self._after = bind(
             "floating_base_after",
@@ -179,6 +179,11 @@ class FloatingBaseEstimator:
         self._hanging = HangingBase(robot, config, structs)
         self.sole_load_N = self._hanging.sole_load_N
         self._landing = robot.new_sensor_row()
+
+    @property
+    def refused(self) -> int:
+        """Number of samples that were refused because they were not finite or not plausible."""
+        return int(self._clock.refused[0])
 
     def _structs(self) -> dict[str, Any]:
         """Builds every struct of the tick, by the name that the kernels use for it."""
@@ -260,7 +265,7 @@ class FloatingBaseEstimator:
         reset_outside_poses(self._outside)
         self.contact[:] = True
         self.normal_force_N[:] = self.robot.mass_kg * self._gravity / max(1, len(contacts.p_BF))
-        self._pending_s = 0.0
+        self._clock.pending_s[0] = 0.0
         self._level_check_s = LEVEL_CHECK_S + LEVEL_PATIENCE_S if self.level_start else 0.0
         self.q[:3] = p_WB
         self.q[QUATERNION:JOINTS_Q] = pin.Quaternion(R_WB).coeffs()
@@ -332,26 +337,20 @@ class FloatingBaseEstimator:
             planned_contact: (nc,) whether each contact is planned closed now.
             dt_s: time since the last update [s].
         """
-        # An impossible period is an error of the clock and not time that has passed.
-        if not 0.0 < dt_s <= LONGEST_GAP_S:
-            dt_s = SAMPLE_S
-        # The sample after a refused one also covers the time of the refused one.
-        dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
-        verdict = self._before(sensors.data, dt)
-        if verdict != USED:
-            self._pending_s = dt
-            self.refused += verdict == REFUSED
-            return
-        self._pending_s = 0.0
-        q_B, v_B, vdot_B = self._dynamics
-        pin.forwardKinematics(self._model, self._data, q_B)
-        pin.rnea(self._model, self._data, q_B, v_B, vdot_B)
-        self._after(sensors.data, planned_contact, self.contact, dt)
-        if self._level_check_s > 0.0:
-            self._level_check_s -= dt
-            if self._level_check_s <= LEVEL_PATIENCE_S and self._soles_stand():
-                self._level_check_s = 0.0
-                self._check_level()
+        dt = self._before(sensors.data, dt_s)
+        if dt > 0.0:
+            self._place_frames()
+            self._find_torques()
+            self._after(sensors.data, planned_contact, self.contact, dt)
+            if self._level_check_s > 0.0:
+                self._check_level_in_time(dt)
+
+    def _check_level_in_time(self, dt: float) -> None:
+        """Checks the assumption of a level floor once, after the time of the check has come."""
+        self._level_check_s -= dt
+        if self._level_check_s <= LEVEL_PATIENCE_S and self._soles_stand():
+            self._level_check_s = 0.0
+            self._check_level()
 
     def begin_hanging(self) -> None:
         """Continues from the present attitude as that of a robot that hangs: all contacts are open."""
@@ -368,22 +367,14 @@ class FloatingBaseEstimator:
             planned_contact: (nc,) not used: no contact is planned.
             dt_s: time since the last update [s].
         """
-        if not 0.0 < dt_s <= LONGEST_GAP_S:
-            dt_s = SAMPLE_S
-        dt = min(self._pending_s + dt_s, LONGEST_GAP_S)
-        verdict = self._before(sensors.data, dt)
-        if verdict != USED:
-            self._pending_s = dt
-            self.refused += verdict == REFUSED
-            return
-        self._pending_s = 0.0
-        q_B, v_B, vdot_B = self._dynamics
-        pin.forwardKinematics(self._model, self._data, q_B)
-        pin.rnea(self._model, self._data, q_B, v_B, vdot_B)
-        self._hanging.weigh(sensors.data)
-        self._hanging.follow(sensors.data, dt)
-        self.normal_force_N[:] = self.sole_load_N
-        self._landing.data[:] = sensors.data
+        dt = self._before(sensors.data, dt_s)
+        if dt > 0.0:
+            self._place_frames()
+            self._find_torques()
+            self._hanging.weigh(sensors.data)
+            self._hanging.follow(sensors.data, dt)
+            self.normal_force_N[:] = self.sole_load_N
+            self._landing.data[:] = sensors.data
 
     def update_tethered(self, sensors: SensorRow, planned_contact: NDArray[np.bool_], dt_s: float) -> None:
         """Like `update`, and also weighs the soles of a robot that a tether may carry in part."""

@@ -42,6 +42,7 @@ from kilohertz.estimators.joint_observer import (
 )
 from kilohertz.estimators.leg_kinematics import KinematicTables, frame_pose
 from kilohertz.estimators.odometry_frame import Odometry, follow_held, follow_imu, mark_held
+from kilohertz.estimators.pose_noise import SAMPLE_S
 from kilohertz.estimators.so3 import cross, rotate, rotate_back
 from kilohertz.estimators.sole_motion import sole_velocity
 from kilohertz.robots.compile.kernels import struct_kernel
@@ -96,6 +97,59 @@ class TickSettings(NamedTuple):
     """Spectral density of the motion of a contact that has just closed [m^2/s]."""
     landing_turn_rad2_s: float
     """Spectral density of the rotation of a sole that has just closed [rad^2/s]."""
+
+
+class TickClock(NamedTuple):
+    """Time of the samples."""
+
+    pending_s: Array
+    """(1,) time since the last sample that was used, as long as that is not the last sample [s]."""
+    refused: NDArray[np.int64]
+    """(1,) number of samples that were refused since the start."""
+
+
+@struct_kernel
+def begin_tick(
+    row: Array,
+    period_s: float,
+    clock: TickClock,
+    settings: TickSettings,
+    ekf: Filter,
+    joints: Joints,
+    imu: Imu,
+    tables: KinematicTables,
+    dynamics: Dynamics,
+    scratch: Scratch,
+) -> float:
+    """First half of the tick, see `before_kinematics`, with the period of the sample.
+
+    Args:
+        row: data of the sensor row.
+        period_s: time since the last sample [s].
+        clock: time of the samples, written.
+        settings: noises and thresholds of the tick.
+        ekf: the filter after the last sample.
+        joints: the joint observer, written.
+        imu: pose of the IMU at the last tick; the low-passed angular velocities are written.
+        tables: kinematic tables whose last frame is the IMU frame.
+        dynamics: arguments of pinocchio, written.
+        scratch: written.
+
+    Returns:
+        The time since the last sample that was used [s]; 0 if this sample is not used.
+    """
+    # An impossible period is an error of the clock and not time that has passed.
+    period = period_s if 0.0 < period_s <= LONGEST_GAP_S else SAMPLE_S
+    # The sample after a refused one also covers the time of the refused one.
+    dt = min(clock.pending_s[0] + period, LONGEST_GAP_S)
+    verdict = before_kinematics(row, dt, settings, ekf, joints, imu, tables, dynamics, scratch)
+    if verdict == USED:
+        clock.pending_s[0] = 0.0
+        return dt
+    clock.pending_s[0] = dt
+    if verdict == REFUSED:
+        clock.refused[0] += 1
+    return 0.0
 
 
 @struct_kernel

@@ -11,6 +11,7 @@ import math
 from typing import NamedTuple
 
 from kilohertz.estimators.disturbance import observe_disturbance, weigh_steady
+from kilohertz.estimators.mean_motion import MeanMotion
 from kilohertz.robots.compile.kernels import kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import MOMENT, NV_BASE, QW, QX, QY, QZ, Floats, Ints, Kin, X, Y, Z
@@ -60,19 +61,6 @@ class Soles(NamedTuple):
     """(C,) number of wrench components that the contact transmits."""
     select: Ints
     """(C, 6) indices of these components among the six of a spatial vector."""
-
-
-class MeanMotion(NamedTuple):
-    """Torques and accelerations, averaged over the ticks from one payload estimate to the next."""
-
-    tau_sum: Floats
-    """(na,) sum of the torques of the ticks since the last estimate [Nm]."""
-    last_v: Floats
-    """(nv,) velocity at the last estimate [m/s, rad/s]."""
-    tau: Floats
-    """(na,) mean torque [Nm]."""
-    vdot: Floats
-    """(nv,) mean acceleration [m/s^2, rad/s^2]."""
 
 
 class SoleForces(NamedTuple):
@@ -150,24 +138,6 @@ class Load(NamedTuple):
     """(n, 3) position of that load in the carrier's frame [m]."""
     p_BP: Floats
     """(3,) centre of the total payload relative to the base's origin, heading axes [m]; its height is NaN."""
-
-
-@kernel
-def average_motion(period_s: float, ticks: int, k: Kin, motion: MeanMotion) -> None:
-    """Computes the mean acceleration and torques of the last ticks, and restarts the sums.
-
-    Args:
-        period_s: time since the last call [s].
-        ticks: number of ticks since the last call.
-        k: kinematics of the tick.
-        motion: written.
-    """
-    for i in range(len(k.v)):
-        motion.vdot[i] = (k.v[i] - motion.last_v[i]) / period_s
-        motion.last_v[i] = k.v[i]
-    for i in range(len(motion.tau)):
-        motion.tau[i] = motion.tau_sum[i] / ticks
-        motion.tau_sum[i] = 0.0
 
 
 @kernel

@@ -18,6 +18,7 @@ import numpy as np
 
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
 from kilohertz.estimators.least_load import least_loads_kg
+from kilohertz.estimators.mean_motion import MeanMotion, average_motion, count_tick
 from kilohertz.estimators.payload_kernels import (
     AFTER_PUSH_S,
     CALM_S,
@@ -27,11 +28,9 @@ from kilohertz.estimators.payload_kernels import (
     Arms,
     Carriers,
     Load,
-    MeanMotion,
     SoleForces,
     Soles,
     add_up_soles,
-    average_motion,
     feel_hands,
     find_own_centre,
     observe_load,
@@ -92,16 +91,22 @@ class PayloadWatch:
         kin: kinematics of the tick, including the loads in the model.
         soles: the contacts; their arrays are persistent.
         model: the model of the controller, which receives the loads.
+        friction_Nm: (na,) part of the torques that compensates joint friction, a persistent array [Nm]; empty
+            for a robot without it.
 
     Attributes:
         p_BP_m: (3,) centre of the total payload relative to the base's origin, in heading axes [m]. Its
             height is NaN because it cannot be observed while the robot stands upright.
+        mass_kg: mass of the total payload [kg]; 0 while there is none.
+        calm: whether the last push ended at least AFTER_PUSH_S ago.
     """
 
-    def __init__(self, robot: RobotModel, kin: Kin, soles: Soles, model: LoadedModel) -> None:
+    def __init__(
+        self, robot: RobotModel, kin: Kin, soles: Soles, model: LoadedModel, friction_Nm: Vector
+    ) -> None:
         self._model = model
         carriers = np.array(model.frames, np.int64)
-        n = len(carriers)
+        self._carriers = n = len(carriers)
         moves_trunk = np.zeros(robot.nv, np.int64)
         moves_trunk[kin.columns[carriers[-1], : kin.n_columns[carriers[-1]]]] = 1
         self._motion = MeanMotion(
@@ -109,6 +114,16 @@ class PayloadWatch:
             last_v=np.zeros(robot.nv),
             tau=np.zeros(robot.na),
             vdot=np.zeros(robot.nv),
+            friction=friction_Nm,
+            elapsed_s=np.zeros(1),
+            ticks=np.zeros(1, np.int64),
+        )
+        self._count = bind(
+            "payload_sums",
+            [count_tick],
+            call={"tau": "f8[::1]", "dt_s": "f8"},
+            structs={"motion": self._motion},
+            returns="i8",
         )
         self._load = load = Load(
             momentum=np.zeros(3),
@@ -150,16 +165,6 @@ class PayloadWatch:
         )
         self.reset()
 
-    @property
-    def mass_kg(self) -> float:
-        """Mass of the total payload [kg]; 0 while there is none."""
-        return float(self._load.judged[PAYLOAD_KG])
-
-    @property
-    def calm(self) -> bool:
-        """Whether the last push ended at least AFTER_PUSH_S ago."""
-        return bool(self._load.judged[CALM_S] >= AFTER_PUSH_S)
-
     def reset(self) -> None:
         """Resets the estimate, and the loads in the model, to no payload."""
         load = self._load
@@ -168,9 +173,10 @@ class PayloadWatch:
         for array in (load.scales, load.raw, load.felt_kg, load.hand_kg, load.judged, load.goal_kg):
             array[:] = 0.0
         load.judged[CALM_S] = AFTER_PUSH_S
+        self._motion.elapsed_s[:], self._motion.ticks[:] = 0.0, 0
         self._model.reset()
-        self._tick, self._elapsed_s = 0, 0.0
         self.p_BP_m[:] = math.nan
+        self.mass_kg, self.calm = 0.0, True
 
     def update(self, tau: Vector, dt_s: float) -> None:
         """Updates the sums with one tick; every 20th tick updates the estimate.
@@ -179,15 +185,18 @@ class PayloadWatch:
             tau: (na,) joint torques [Nm].
             dt_s: period [s].
         """
-        self._tick += 1
-        self._elapsed_s += dt_s
-        np.add(self._motion.tau_sum, tau, out=self._motion.tau_sum)
-        duty = self._tick % _EVERY_TICKS
-        if duty == 0:
-            self._weigh(self._elapsed_s, _EVERY_TICKS)
-            self._elapsed_s = 0.0
-            if self._load.judged[KNOWN] and self.calm:
-                for carrier, mass_kg in enumerate(self._load.goal_kg.tolist()):
-                    self._model.aim(carrier, mass_kg, self._load.goal_place[carrier])
-        elif duty <= len(self._model.frames):
-            self._model.follow(duty - 1, _EVERY_TICKS * dt_s)
+        ticks = self._count(tau, dt_s)
+        if ticks == _EVERY_TICKS:
+            self._estimate()
+        elif ticks <= self._carriers:
+            self._model.follow(ticks - 1, _EVERY_TICKS * dt_s)
+
+    def _estimate(self) -> None:
+        """Weighs the payload from the motion of the last ticks, and sets it in the model."""
+        load = self._load
+        self._weigh(float(self._motion.elapsed_s[0]), _EVERY_TICKS)
+        self.mass_kg = float(load.judged[PAYLOAD_KG])
+        self.calm = bool(load.judged[CALM_S] >= AFTER_PUSH_S)
+        if load.judged[KNOWN] and self.calm:
+            for carrier, mass_kg in enumerate(load.goal_kg.tolist()):
+                self._model.aim(carrier, mass_kg, load.goal_place[carrier])

@@ -1,29 +1,32 @@
-"""Detection of implausible samples: joint positions that jump, and sensor channels that are frozen.
+"""Detection of unusable samples: values that are not finite, positions that jump, and frozen channels.
 
-Values that are not finite are refused elsewhere. Here a sample is compared with the ones before it. An
-encoder at rest can legitimately repeat its value, with coarse steps for seconds, and a bus can deliver each
-value several times. Time therefore counts only in rows in which some other sensor has measured anew, and a
-channel counts as frozen only if there is a contradiction: its noise, which changed sign often and was not
-that of a coarse step, has stopped for much longer than it ever paused; or the change of a joint's position
-differs from the integral of its velocity by more than it usually does.
+Apart from values that are not finite, a sample is compared with the ones before it. An encoder at rest can
+legitimately repeat its value, with coarse steps for seconds, and a bus can deliver each value several times.
+Time therefore counts only in rows in which some other sensor has measured anew, and a channel counts as
+frozen only if there is a contradiction: its noise, which changed sign often and was not that of a coarse
+step, has stopped for much longer than it ever paused; or the change of a joint's position differs from the
+integral of its velocity by more than it usually does.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.estimators.finite_sample import is_finite_sample
 from kilohertz.estimators.joint_observer import ROW_Q, gyro_at, velocities_at
 from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import struct_kernel
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.robots.model.rows import SensorRow, Vector
+from kilohertz.robots.model.rows import Vector
 
-GOOD, JUMP, FROZEN = range(3)
-"""Verdicts about a sample: plausible, a joint value that jumps, or a frozen channel."""
+GOOD, JUMP, FROZEN, NOT_FINITE = range(4)
+"""Verdicts about a sample: plausible, a joint value that jumps, a frozen channel, or a value that is not
+finite."""
 
 FROZEN_S = 0.045
 """Shortest time without a change after which a channel that was noisy counts as frozen [s]."""
@@ -153,10 +156,15 @@ class Channels(NamedTuple):
 
 
 class SensorWatch:
-    """Checks each sample against the ones before it; allocates nothing.
+    """Checks each sample, also against the ones before it; allocates nothing.
 
     Args:
         robot: model with the joints and their velocity limits.
+
+    Attributes:
+        channels: memory of each channel.
+        judge: function that checks one sample, see `judge_sample`, given the data of its row and the time
+            since the last good sample [s]. `culprit` is then the name of the sensor that jumps or is frozen.
     """
 
     def __init__(self, robot: RobotModel) -> None:
@@ -190,7 +198,7 @@ class SensorWatch:
             culprit=np.full(1, NO_CHANNEL, np.int64),
             first=np.ones(1, np.int64),
         )
-        self._judge = bind(
+        self.judge: Callable[[Vector, float], int] = bind(
             "sensor_watch",
             [judge_sample],
             call={"row": "f8[::1]", "elapsed_s": "f8"},
@@ -208,20 +216,6 @@ class SensorWatch:
         channels.culprit[0] = NO_CHANNEL
         channels.first[0] = 1
 
-    def judge(self, sensors: SensorRow, elapsed_s: float) -> int:
-        """Checks one sample. Hot path.
-
-        Args:
-            sensors: sensor row with finite values.
-            elapsed_s: time since the last good sample [s].
-
-        Returns:
-            GOOD; JUMP if the sample must not be used; FROZEN if a sensor has stopped measuring. `culprit` is
-            the name of the sensor.
-        """
-        verdict: int = self._judge(sensors.data, elapsed_s)
-        return verdict
-
     @property
     def culprit(self) -> str:
         """Name of the sensor that caused the last bad verdict."""
@@ -236,16 +230,18 @@ class SensorWatch:
 
 @struct_kernel
 def judge_sample(row: Vector, elapsed_s: float, channels: Channels) -> int:
-    """Checks one sample; the compiled part of `SensorWatch.judge`.
+    """Checks one sample.
 
     Args:
         row: data of the sensor row.
         elapsed_s: time since the last good sample [s].
-        channels: written; after a JUMP only the culprit is written.
+        channels: written; after a JUMP only the culprit is written, after NOT_FINITE nothing.
 
     Returns:
-        GOOD, JUMP or FROZEN.
+        GOOD; JUMP or NOT_FINITE if the sample must not be used; FROZEN if a sensor has stopped measuring.
     """
+    if not is_finite_sample(row, len(channels.fastest)):
+        return NOT_FINITE
     joints_new, any_new = renewed(row, channels)
     waiting = channels.waiting_s
     # The time is limited because a jump of the clock is not a time in which a joint moves.

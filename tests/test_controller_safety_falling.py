@@ -1,12 +1,13 @@
 """A fall is detected early, and the robot folds and damps while it falls."""
 
 import numpy as np
+import pinocchio as pin
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kilohertz.controller.gains.schema import FallGains
-from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.safety.falling import REASONS, CentreOfMass, Falling
 from kilohertz.robots.model.robot_model import RobotModel
 
 LEVEL = 1.0
@@ -20,13 +21,38 @@ def g1() -> RobotModel:
     return RobotModel.load("g1")
 
 
+def new_falling(robot, height_m=0.66):
+    centre = CentreOfMass(np.zeros(3), np.zeros(3))
+    falling = Falling(robot, FallGains(), height_m, robot.torque_limit_Nm / 10.0, centre)
+    falling.centre = centre
+    return falling
+
+
+def lost(falling, upright, p_SC, v_WC, half_support_m=HALF_SOLE, yaw_rad=0.0):
+    """Why a robot falls whose centre of mass moves like this, seen from its soles at (1, 2, 3)."""
+    q = np.zeros(7)
+    q[3:5] = np.sqrt(0.25 * (1.0 - upright))
+    R_des, p_WS = pin.rpy.rpyToMatrix(0.0, 0.0, yaw_rad), np.array([1.0, 2.0, 3.0])
+    falling.centre.p_WC[:] = p_WS + R_des @ np.asarray(p_SC)
+    falling.centre.v_WC[:] = R_des @ np.asarray(v_WC)
+    return REASONS[falling.lost(q, R_des, p_WS, half_support_m)]
+
+
 @pytest.fixture
 def falling(g1):
-    return Falling(g1, FallGains(), 0.66, g1.torque_limit_Nm / 10.0)
+    return new_falling(g1)
+
+
+def test_the_motion_over_the_soles_is_in_heading_axes(falling):
+    p_SC, v_WC = np.array([0.02, -0.03, 0.66]), np.array([0.1, 0.2, -0.3])
+    for yaw_rad in (0.0, 0.7, -2.0):
+        assert lost(falling, LEVEL, p_SC, v_WC, yaw_rad=yaw_rad) == ""
+        np.testing.assert_allclose(falling.p_SC, p_SC, atol=1e-12)
+        np.testing.assert_allclose(falling.v_SC, v_WC, atol=1e-12)
 
 
 def test_a_robot_at_rest_over_its_soles_has_lost_nothing(falling):
-    assert falling.lost(LEVEL, OVER_SOLES, STILL, HALF_SOLE) == ""
+    assert lost(falling, LEVEL, OVER_SOLES, STILL) == ""
     assert not falling.active
 
 
@@ -40,18 +66,18 @@ def test_balance_is_lost_where_the_capture_point_is_further_out_than_a_step_reac
         # A part of the way by position, the rest by velocity.
         p_SC[axis] = sign * share * edge_m
         v_WC[axis] = sign * (1.0 - share) * edge_m * np.sqrt(9.81 / height_m)
-        assert falling.lost(LEVEL, [*0.999 * p_SC[:2], height_m], 0.999 * v_WC, HALF_SOLE) == ""
-        assert "capture point" in falling.lost(LEVEL, [*1.001 * p_SC[:2], height_m], 1.001 * v_WC, HALF_SOLE)
+        assert lost(falling, LEVEL, [*0.999 * p_SC[:2], height_m], 0.999 * v_WC) == ""
+        assert "capture point" in lost(falling, LEVEL, [*1.001 * p_SC[:2], height_m], 1.001 * v_WC)
 
 
 def test_tilt_and_height_count_from_their_gains_on(falling):
     gains = FallGains()
     for share, reason in ((0.99, ""), (1.01, "a fall: the base has tilted too far")):
         upright = np.cos(np.deg2rad(share * gains.tilt_deg))
-        assert falling.lost(upright, OVER_SOLES, STILL, HALF_SOLE) == reason
+        assert lost(falling, upright, OVER_SOLES, STILL) == reason
     for share, reason in ((1.01, ""), (0.99, "a fall: the centre of mass is too low")):
         low = np.array([0.0, 0.0, share * gains.lowest * 0.66])
-        assert falling.lost(LEVEL, low, STILL, HALF_SOLE) == reason
+        assert lost(falling, LEVEL, low, STILL) == reason
 
 
 def test_it_is_active_until_it_stands_again_and_begins_anew(g1, falling):
@@ -102,7 +128,7 @@ def test_the_springs_yield_once_it_lies(g1, falling):
     ],
 )
 def test_lost_balance_says_why(falling, upright, p_SC, v_WC, word):
-    reason = falling.lost(upright, p_SC, v_WC, HALF_SOLE)
+    reason = lost(falling, upright, p_SC, v_WC)
     assert reason.startswith("a fall")
     assert word in reason
 
@@ -123,7 +149,7 @@ def test_it_folds_the_way_it_falls(g1, falling, v_WC, way):
 @given(st.integers(1, 3000))
 def test_a_falling_robot_is_always_damped_and_its_target_never_jumps(ticks):
     robot = _robot()
-    falling = Falling(robot, FallGains(), 0.66, robot.torque_limit_Nm / 10.0)
+    falling = new_falling(robot)
     command = robot.new_command_row()
     falling.start(robot.q_nominal[7:], OVER_SOLES, np.array([1.0, 0, 0]))
     falling.command(command, 1e-3)
@@ -140,7 +166,7 @@ def test_a_falling_robot_is_always_damped_and_its_target_never_jumps(ticks):
 def test_a_robot_without_a_fold_stays_as_it_is():
     talos = RobotModel.load("talos")
     assert not talos.fold_rad
-    falling = Falling(talos, FallGains(), 0.87, talos.torque_limit_Nm / 10.0)
+    falling = new_falling(talos, 0.87)
     command = talos.new_command_row()
     falling.start(talos.q_nominal[7:], OVER_SOLES, np.array([1.0, 0, 0]))
     falling.command(command, 0.5)

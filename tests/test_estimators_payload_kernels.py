@@ -12,6 +12,7 @@ from kilohertz.controller.gains.schema import load_gains
 from kilohertz.controller.supervision.legged import legged_tasks
 from kilohertz.controller.whole_body.from_gains import whole_body
 from kilohertz.estimators.disturbance import OBSERVER, SCALES
+from kilohertz.estimators.mean_motion import MeanMotion
 from kilohertz.estimators.payload_kernels import (
     AFTER_PUSH_S,
     CALM_S,
@@ -26,7 +27,6 @@ from kilohertz.estimators.payload_kernels import (
     Arms,
     Carriers,
     Load,
-    MeanMotion,
     SoleForces,
     Soles,
     add_up_soles,
@@ -63,7 +63,9 @@ def state(seed):
 
 
 def motion(tau, vdot):
-    return MeanMotion(np.zeros_like(tau), np.zeros_like(vdot), tau, vdot)
+    return MeanMotion(
+        np.zeros_like(tau), np.zeros_like(vdot), tau, vdot, np.zeros(0), np.zeros(1), np.zeros(1, np.int64)
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from kilohertz.robots.compile.kernels import inner_kernel, kernel
+from kilohertz.robots.compile.kernels import KERNEL_OPTIONS, exact_kernel, inner_kernel, kernel
 
 
 def test_a_kernel_keeps_what_nan_and_infinity_mean() -> None:
@@ -40,3 +40,17 @@ def test_kernels_call_each_other_and_only_some_can_be_called_from_python() -> No
     assert sum_of_squares(a) == 14.0
     with pytest.raises(TypeError, match="only compiled code"):
         square(2.0)
+
+
+def test_an_exact_kernel_gives_the_bits_of_python() -> None:
+    def polynomial(s: float) -> float:
+        return s * s * s * (10.0 - 15.0 * s + 6.0 * s * s) + (s + 1e16) - 1e16
+
+    exact = exact_kernel(polynomial)
+
+    @numba.njit("f8(f8)", **KERNEL_OPTIONS)
+    def entry(s):
+        return exact(s)
+
+    for s in np.random.default_rng(0).uniform(-2.0, 2.0, 200).tolist():
+        assert entry(s) == exact(s) == polynomial(s)

@@ -10,6 +10,7 @@ import numpy as np
 from kilohertz.controller.behaviours.base import (
     Behaviour,
     BehaviourError,
+    Context,
     Payload,
     Positive,
     UpperBodyParameters,
@@ -17,7 +18,10 @@ from kilohertz.controller.behaviours.base import (
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.profile import minimum_jerk
 from kilohertz.controller.problem.soles import com_height, sole_corners
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import exact_kernel
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.robot_model import RobotModel
 
 _AXES = {"x": 0, "y": 1}
@@ -64,6 +68,14 @@ class Sway(Behaviour):
         payload["amplitude_m"][0], payload["period_s"][0] = parameters.amplitude_m, parameters.period_s
         payload["axis"][0] = _AXES[parameters.axis]
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._write_sine = bind(
+            "sway_kernel",
+            [write_sine],
+            call={"t_s": "f8", "amplitude_m": "f8", "omega": "f8", "axis": "i8", "offset": "f8[:,::1]"},
+        )
+
     def start(self, payload: Payload) -> None:
         """Stores amplitude, period and axis."""
         self._amplitude_m = float(payload["amplitude_m"][0])
@@ -72,10 +84,27 @@ class Sway(Behaviour):
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
         """Writes a sine whose amplitude grows in the first second."""
-        w, amplitude, axis = self._omega, self._amplitude_m, self._axis
-        ramp, slope, curvature = minimum_jerk(t_s / _RAMP_S)
-        slope, curvature = slope / _RAMP_S, curvature / _RAMP_S**2
-        f, df, ddf = math.sin(w * t_s), w * math.cos(w * t_s), -w * w * math.sin(w * t_s)
-        reference.p[axis] = amplitude * ramp * f
-        reference.v[axis] = amplitude * (ramp * df + slope * f)
-        reference.a[axis] = amplitude * (ramp * ddf + 2 * slope * df + curvature * f)
+        self._write_sine(t_s, self._amplitude_m, self._omega, self._axis, reference.offset)
+
+
+_minimum_jerk = exact_kernel(minimum_jerk)
+
+
+@exact_kernel
+def write_sine(t_s: float, amplitude_m: float, omega: float, axis: int, offset: Floats) -> None:
+    """Writes a sine whose amplitude grows along a minimum-jerk step.
+
+    Args:
+        t_s: time since the start [s].
+        amplitude_m: amplitude [m].
+        omega: angular frequency [rad/s].
+        axis: column of `offset` to write.
+        offset: (3, 3) position, velocity and acceleration as rows [m, m/s, m/s^2].
+    """
+    ramp, slope, curvature = _minimum_jerk(t_s / _RAMP_S)
+    slope, curvature = slope / _RAMP_S, curvature / _RAMP_S**2
+    w = omega
+    f, df, ddf = math.sin(w * t_s), w * math.cos(w * t_s), -w * w * math.sin(w * t_s)
+    offset[0, axis] = amplitude_m * ramp * f
+    offset[1, axis] = amplitude_m * (ramp * df + slope * f)
+    offset[2, axis] = amplitude_m * (ramp * ddf + 2 * slope * df + curvature * f)

@@ -52,6 +52,7 @@ class PostureReference:
     Attributes:
         p, v, a: (3,) offset of the centre of mass [m] and its time derivatives [m/s], [m/s^2], in the heading
             frame of the soles.
+        offset: (3, 3) the same three vectors, as rows.
         lean: (3,) pitch of the trunk, positive forward [rad], its rate [rad/s] and its acceleration
             [rad/s^2].
         motion: behaviour that writes the reference, or None for the nominal posture.
@@ -60,8 +61,8 @@ class PostureReference:
     """
 
     def __init__(self) -> None:
-        self._offset = np.zeros((3, 3))
-        self.p, self.v, self.a = self._offset
+        self.offset = np.zeros((3, 3))
+        self.p, self.v, self.a = self.offset
         self.lean = np.zeros(3)
         self.leans = False
         self._blend, self._lean_blend = Blend(_SWITCH_S), Blend(_SWITCH_S, size=1)
@@ -114,7 +115,8 @@ class PostureReference:
         """Advances the reference by one tick of dt_s [s]."""
         self._t += dt_s
         self._evaluate()
-        self._blend.add(self.p, self.v, self.a, dt_s)
+        if self._t < _SWITCH_S:
+            self._blend.add(self.p, self.v, self.a, dt_s)
         if self.leans:
             self._lean_blend.add(*self._lean, dt_s)
             self.leans = not self.settled or bool(self.lean.any())
@@ -132,7 +134,7 @@ class PostureReference:
             self.lean[:] = extra.lean
 
     def _evaluate(self) -> None:
-        self._offset[:] = 0.0
+        self.offset[:] = 0.0
         if self.leans:
             self.lean[:] = 0.0
         if self.motion is not None:

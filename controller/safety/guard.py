@@ -22,8 +22,8 @@ REFUSED: number of ticks in which a torque was not finite.
 """
 _CLIP_NM = 1e-3
 """Smallest change of a torque that counts as clipping; smaller ones are rounding."""
-_LARGEST = sys.float_info.max
-"""Largest finite number; `abs(x) <= _LARGEST` is false for NaN and infinity."""
+LARGEST = sys.float_info.max
+"""Largest finite number; `abs(x) <= LARGEST` is false for NaN and infinity."""
 _BEYOND_RAD = 0.01
 """A joint that is further beyond its position limit than this gets only torque towards its range."""
 
@@ -54,25 +54,27 @@ class Guard:
         robot: the robot.
         gains: limits of the guard.
         dt_s: control period [s].
+
+    Attributes:
+        arrays: limits and state, for kernels that apply the guard themselves.
     """
 
     def __init__(self, robot: RobotModel, gains: GuardGains, dt_s: float) -> None:
         self._counts = np.zeros(3, np.int64)
         self._last = np.zeros(robot.na)
+        self.arrays = GuardArrays(
+            limit_Nm=robot.torque_limit_Nm.copy(),
+            step_Nm=robot.torque_limit_Nm * min(gains.torque_rate_per_s * dt_s, 2.0),
+            low_rad=robot.position_lower_rad - _BEYOND_RAD,
+            high_rad=robot.position_upper_rad + _BEYOND_RAD,
+            last_Nm=self._last,
+            counts=self._counts,
+        )
         self._apply = bind(
             "guard_kernel",
             [guard_torque],
             call={"tau": "f8[::1]", "q": "f8[::1]"},
-            structs={
-                "guard": GuardArrays(
-                    limit_Nm=robot.torque_limit_Nm.copy(),
-                    step_Nm=robot.torque_limit_Nm * min(gains.torque_rate_per_s * dt_s, 2.0),
-                    low_rad=robot.position_lower_rad - _BEYOND_RAD,
-                    high_rad=robot.position_upper_rad + _BEYOND_RAD,
-                    last_Nm=self._last,
-                    counts=self._counts,
-                )
-            },
+            structs={"guard": self.arrays},
             returns="b1",
         )
         self.reset()
@@ -112,7 +114,7 @@ def guard_torque(tau: Floats, q: Floats, guard: GuardArrays) -> bool:
     finite = True
     for j in range(len(tau)):
         # isfinite(x) is compiled to x - x == 0, which the reassociation of fast math folds to true.
-        finite = finite and abs(tau[j]) <= _LARGEST
+        finite = finite and abs(tau[j]) <= LARGEST
     if not finite:
         counts[REFUSED] += 1
         for j in range(len(tau)):

@@ -6,9 +6,15 @@ QP solved -> QP with softened limits -> last good acceleration through inverse d
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from kilohertz.controller.problem.tables import Solution
 from kilohertz.controller.whole_body.whole_body import WholeBody
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.model.kin import Floats
 from kilohertz.robots.model.period import PERIOD_S, ticks_of
 from kilohertz.robots.model.rows import Vector
 
@@ -17,6 +23,17 @@ RUNGS = ("solved", "softened", "last good", "gravity compensation", "damping")
 
 _LAST_GOOD_S, _GRAVITY_S = 0.005, 0.05
 """Time without a solution for which the last good one is used, and then gravity compensation [s]."""
+
+
+class KeptSolution(NamedTuple):
+    """The last good solution."""
+
+    tau: Floats
+    """(na,) torque of the tick [Nm]."""
+    vdot: Floats
+    """(nv,) acceleration [m/s^2, rad/s^2]."""
+    wrench: Floats
+    """(C, 6) contact wrenches in the contact frames [N, Nm]."""
 
 
 class Ladder:
@@ -42,6 +59,12 @@ class Ladder:
         self._vdot = np.zeros_like(solution.vdot)
         self._wrench = np.zeros_like(solution.wrench)
         self._have_last = False
+        self._keep = bind(
+            "ladder_kernel",
+            [keep_solution],
+            call={},
+            structs={"solution": solution, "kept": KeptSolution(self.tau, self._vdot, self._wrench)},
+        )
         self._force = np.zeros_like(solution.vdot)
         self._part = np.zeros_like(solution.vdot)
 
@@ -59,16 +82,14 @@ class Ladder:
             The rung. On the gravity rung the caller sets the posture spring, which the drives themselves
             apply.
         """
-        solution = self._body.solution
         if self.rung == DAMPING:
-            return self.rung
+            return DAMPING
         if solved or self._body.solve_softened():
-            self.rung = SOLVED if solved else SOFTENED
+            self.rung = rung = SOLVED if solved else SOFTENED
             self.falls = 0
-            self.tau[:] = solution.tau
-            self._vdot[:], self._wrench[:] = solution.vdot, solution.wrench
             self._have_last = True
-            return self.rung
+            self._keep()
+            return rung
         self.falls += 1
         if self._have_last and self.falls <= self._last_good_ticks:
             self.rung = LAST_GOOD
@@ -96,3 +117,15 @@ class Ladder:
                 J = kin.J[contacts.frame[c], contacts.select[c, :dim]]
                 self._force -= J.T @ wrench[c, :dim]
         self.tau[:] = self._force[self._body.robot.n_base :]
+
+
+@kernel
+def keep_solution(solution: Solution, kept: KeptSolution) -> None:
+    """Copies the solution of this tick."""
+    for j in range(len(kept.tau)):
+        kept.tau[j] = solution.tau[j]
+    for j in range(len(kept.vdot)):
+        kept.vdot[j] = solution.vdot[j]
+    for c in range(len(kept.wrench)):
+        for r in range(6):
+            kept.wrench[c, r] = solution.wrench[c, r]

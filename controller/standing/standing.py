@@ -21,9 +21,11 @@ from kilohertz.controller.problem.soles import can_rest, com_height, sole_corner
 from kilohertz.controller.problem.tables import REF
 from kilohertz.controller.standing.stance import Stance, stance_tasks
 from kilohertz.controller.standing.standing_kernels import (
+    CarriedLoad,
     ComIntegral,
     ComOffset,
     StandingArrays,
+    bear_load,
     find_soles,
     hold_upright,
     integrate_com,
@@ -118,7 +120,7 @@ class Standing:
         others = (*robot.hand_names, *self._stance.tasks)
         self.tasks = [task.name for task in standing_tasks(robot, gains) if task.name not in others]
         self._nominal_offset = np.zeros(3)
-        self._own_height_m = 0.0
+        self._own_height_m = np.zeros(1)
         self._integral = np.zeros(3)
         self.R_des = np.eye(3)
         self._set_up(gains)
@@ -141,19 +143,28 @@ class Standing:
         self.write_gains()
         soles = np.array([c.corners_F for c in robot.contacts], dtype=object)
         half = max(float(np.abs(np.vstack(list(soles))).max()), 0.03)
-        self._normal_refs, self._point_refs = [], []
+        normals, points = [], []
         contacts = zip(robot.contacts, body.geometry, self._stance.share, strict=True)
         for c, (contact, geometry, share) in enumerate(contacts):
-            ref = body.reference(f"{contact.name}.force")
+            name = f"{contact.name}.force"
+            ref, start = body.reference(name), int(body.arrays.tasks.table[body.task_index[name], REF])
             if geometry.kind == "point":
-                self._point_refs.append((ref[WRENCH : WRENCH + 3], body.arrays.kin.R[c, Z], float(share)))
+                points.append((start + WRENCH, c, share))
             else:
-                self._normal_refs.append((ref, geometry.select.index(FZ), float(share)))
+                normals.append((start + WRENCH + geometry.select.index(FZ), share))
             force = gains.contact.force_weight / robot.mass_kg**2
             moment = gains.contact.moment_weight / (robot.mass_kg * half) ** 2
             for t, component in enumerate(geometry.select):
                 ref[WRENCH + t] = float(share) * robot.mass_kg * GRAVITY_M_S2 if component == FZ else 0.0
                 ref[WEIGHT + t] = force if component < MOMENT else moment
+        self._load = CarriedLoad(
+            p_RC=body.carried.p_RC,
+            own_height_m=self._own_height_m,
+            normal=np.array([index for index, _ in normals], np.int64),
+            normal_share=np.array([share for _, share in normals]),
+            point=np.array([point[:2] for point in points], np.int64).reshape(-1, 2),
+            point_share=np.array([share for *_, share in points]),
+        )
 
     def retune(self, gains: Gains) -> None:
         """Applies new gains; those of the centre of mass take effect with the next `write_gains`."""
@@ -191,12 +202,13 @@ class Standing:
         )
         return bind(
             "standing_kernels",
-            [find_soles, place_com, integrate_com, hold_upright],
+            [bear_load, find_soles, place_com, integrate_com, hold_upright],
             call={"dt_s": "f8"},
             structs={
                 "k": body.arrays.kin,
                 "com": ComOffset(com.p, com.v, com.a),
                 "standing": standing,
+                "load": self._load,
                 "integral": ComIntegral(self._lead_s, self._ki, self._largest, self._integral),
             },
         )
@@ -222,10 +234,10 @@ class Standing:
         pin.updateFramePlacements(self.robot.pin_model, data)
         soles = np.mean([data.oMf[c.frame_id].translation for c in self.robot.contacts], axis=0)
         # The CoM is above the middle of the soles, unless gains.yaml loads them otherwise, at nominal height.
-        self._own_height_m = float(nominal[Z] - soles[Z])
+        self._own_height_m[0] = nominal[Z] - soles[Z]
         self._nominal_offset[:] = 0.0
         self._stance.offset(self.R_des, self._nominal_offset)
-        self._bear_load()
+        self._write_references(0.0)
         self.posture.start_from(self.R_des.T @ (kin.p_WC - self.p_WS) - self._nominal_offset)
         self._integral[:] = 0.0
         self._body.set_mode(*self._mode)
@@ -237,7 +249,6 @@ class Standing:
 
     def resume(self) -> None:
         """Takes over from another motion, which ends at rest with both soles on the ground."""
-        self._bear_load()
         self._write_references(0.0)
         self._stance.offset(self.R_des, self._nominal_offset)
         self.posture.start_from(
@@ -246,23 +257,7 @@ class Standing:
         self.write_gains()
         self._body.set_mode(*self._mode)
 
-    def _bear_load(self) -> None:
-        """Updates the height and force references for a carried load; the robot itself keeps its height.
-
-        The load raises the common centre of mass and adds to the normal forces of the soles.
-        """
-        carried = self._body.carried
-        self._nominal_offset[Z] = self._own_height_m + float(carried.p_RC[Z])
-        load_N = carried.total_kg * GRAVITY_M_S2
-        for ref, normal, share in self._normal_refs:
-            ref[normal] = share * load_N
-        # The axes of a point contact turn with its link: forces along them would push the feet apart as soon
-        # as the legs leave the nominal posture.
-        for force, up_F, share in self._point_refs:
-            np.multiply(up_F, share * load_N, out=force)
-
     def advance(self, dt_s: float) -> None:
         """Writes this tick's references; the kinematics must be up to date for this tick."""
         self.posture.advance(dt_s)
-        self._bear_load()
         self._write_references(dt_s)

@@ -8,8 +8,9 @@ import numpy as np
 
 from kilohertz.controller.tasks.com import A_WC, P_WC, V_WC
 from kilohertz.controller.tasks.frame_orientation import R_WF
-from kilohertz.robots.compile.kernels import kernel
-from kilohertz.robots.model.kin import N_CONTACTS, Floats, Ints, Kin, X, Y
+from kilohertz.robots.compile.kernels import exact_kernel, kernel
+from kilohertz.robots.model.gravity import GRAVITY_M_S2
+from kilohertz.robots.model.kin import N_CONTACTS, Floats, Ints, Kin, X, Y, Z
 
 QUIET_M_S = 0.15
 """The integrals are held while the velocity error along a horizontal axis is above this [m/s]: a push is not
@@ -51,6 +52,27 @@ class ComOffset(NamedTuple):
     a: Floats
 
 
+class CarriedLoad(NamedTuple):
+    """The weight of the robot with its load, and the references of the contact forces that carry it.
+
+    The robot has n contacts whose normal force has a reference, and m point contacts whose force has one.
+    """
+
+    p_RC: Floats
+    """(3,) vector from the centre of mass of the robot alone to that with its loads, world axes [m]."""
+    own_height_m: Floats
+    """(1,) nominal height of the centre of mass of the robot alone over the middle of its soles [m]."""
+    normal: Ints
+    """(n,) index in the references of all tasks of the normal force of each contact."""
+    normal_share: Floats
+    """(n,) fraction of the weight that it carries."""
+    point: Ints
+    """(m, 2) the same index of the first component of the force of each point contact, and its frame in
+    `Kin`."""
+    point_share: Floats
+    """(m,) fraction of the weight that it carries."""
+
+
 class ComIntegral(NamedTuple):
     """Integral action on the centre-of-mass error, per world axis; all arrays are (3,)."""
 
@@ -62,6 +84,24 @@ class ComIntegral(NamedTuple):
     """Bound on the magnitude of `value` [m/s^2]."""
     value: Floats
     """Integral, added to the acceleration reference [m/s^2]."""
+
+
+@exact_kernel
+def bear_load(k: Kin, standing: StandingArrays, load: CarriedLoad) -> None:
+    """Writes height and force references for a carried load; the robot itself keeps its height.
+
+    The load raises the common centre of mass and adds to the normal forces of the soles.
+    """
+    standing.nominal_offset[Z] = load.own_height_m[0] + load.p_RC[Z]
+    weight_N = k.mass[0] * GRAVITY_M_S2
+    for i in range(len(load.normal)):
+        standing.references[load.normal[i]] = load.normal_share[i] * weight_N
+    # The axes of a point contact turn with its link: forces along them would push the feet apart as soon as
+    # the legs leave the nominal posture.
+    for i in range(len(load.point)):
+        start, frame, force_N = load.point[i, 0], load.point[i, 1], load.point_share[i] * weight_N
+        for r in range(3):
+            standing.references[start + r] = k.R[frame, Z, r] * force_N
 
 
 @kernel

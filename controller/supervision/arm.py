@@ -403,7 +403,7 @@ class Arm:
         if self.soft is not None:
             self.soft.advance(dt_s)
 
-    def fall_reason(self, upright: float) -> str:
+    def fall_reason(self, q: Vector) -> str:
         """Returns "", because an arm does not fall."""
         return ""
 

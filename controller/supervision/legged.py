@@ -11,7 +11,7 @@ from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.problem.soles import can_rest
-from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.safety.falling import REASONS, CentreOfMass, Falling
 from kilohertz.controller.standing.recovery import Recovery
 from kilohertz.controller.standing.standing import Standing, standing_tasks
 from kilohertz.controller.standing.tilt_integral import TiltIntegral
@@ -35,8 +35,7 @@ from kilohertz.robots.model.rows import Vector
 _COMPOSED_S = 2.0
 """Time after a disturbance in which the arms are needed for balance [s]; a few steps."""
 
-Triple = tuple[float, float, float]
-_STILL: Triple = (0.0, 0.0, 0.0)
+_STILL = (0.0, 0.0, 0.0)
 
 
 def legged_tasks(robot: RobotModel, gains: Gains) -> list[Task]:
@@ -101,7 +100,10 @@ class Legged:
         self._gaze = Gaze(body, self.remarks)
         self._kin, self._n_base = body.arrays.kin, robot.nq_base
         damping_Nms = robot.torque_limit_Nm / gains.guard.damping_speed_rad_s
-        self.falling: Falling | None = Falling(robot, gains.fall, self.standing.height_m, damping_Nms)
+        centre = CentreOfMass(self._kin.p_WC, self._kin.v_WC)
+        falling = Falling(robot, gains.fall, self.standing.height_m, damping_Nms, centre)
+        self.falling: Falling | None = falling
+        self._lost = falling.lost
         self._rest = RestDetector(body, dt_s)
         self._streams: LeggedStreams | None = None
         self._streamed = False
@@ -399,7 +401,9 @@ class Legged:
             self.hands.advance(dt_s, self.R_des, self._upset)
         if posture.leans and self._motion is self.walking:
             posture.advance(dt_s)
-        self._gaze.advance(dt_s, self.R_des, posture)
+        gaze = self._gaze
+        if gaze.busy or gaze.leans or posture.leans:
+            gaze.advance(dt_s, self.R_des, posture)
         if self._streams is not None:
             self._streams.write_joints()
         if self.calm:
@@ -419,26 +423,18 @@ class Legged:
 
     # Falls
 
-    def fall_reason(self, upright: float) -> str:
+    def fall_reason(self, q: Vector) -> str:
         """Returns why balance is lost, as one sentence; "" while it is not lost.
 
         Args:
-            upright: cosine of the base's tilt.
+            q: (nq,) estimated configuration.
         """
-        assert self.falling is not None
-        p_SC, v_WC = self._over_soles()
-        return self.falling.lost(upright, p_SC, v_WC, self.half_support_m.tolist())
+        motion = self._motion
+        return REASONS[self._lost(q, motion.R_des, motion.p_WS, self.half_support_m)]
 
     def fold(self) -> None:
         """Begins to fold the limbs, while the legs can still brake."""
-        assert self.falling is not None
-        self.falling.start(self._kin.q[self._n_base :], *self._over_soles())
-
-    def _over_soles(self) -> tuple[Triple, Triple]:
-        """Returns p_SC [m] and v_WC [m/s] in heading axes; S: middle of the soles, C: centre of mass."""
-        kin = self._kin
-        # Plain numbers, because NumPy is slower for arrays of three.
-        (c, _, _), (s, _, _), _ = self.R_des.tolist()
-        (x, y, z), (sx, sy, sz), (vx, vy, vz) = kin.p_WC.tolist(), self.p_WS.tolist(), kin.v_WC.tolist()
-        x, y = x - sx, y - sy
-        return (c * x + s * y, c * y - s * x, z - sz), (c * vx + s * vy, c * vy - s * vx, vz)
+        falling, q = self.falling, self._kin.q
+        assert falling is not None
+        self.fall_reason(q)
+        falling.start(q[self._n_base :], falling.p_SC, falling.v_SC)

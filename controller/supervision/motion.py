@@ -120,11 +120,11 @@ class Motion(Protocol):
         """Writes the references for this tick."""
         ...
 
-    def fall_reason(self, upright: float) -> str:
+    def fall_reason(self, q: Vector) -> str:
         """Returns why balance is lost, as one sentence; "" while it is not lost.
 
         Args:
-            upright: cosine of the base's tilt.
+            q: (nq,) estimated configuration.
         """
         ...
 

@@ -56,6 +56,10 @@ class Gaze:
     Args:
         body: the whole-body controller, with the tasks of standing declared.
         remarks: receives a sentence if the robot cannot turn far enough towards the target.
+
+    Attributes:
+        busy: whether the gaze differs from straight ahead.
+        leans: whether the trunk leaned in the last tick.
     """
 
     def __init__(self, body: WholeBody, remarks: Remarks) -> None:
@@ -63,12 +67,12 @@ class Gaze:
         self._range = gaze_range(body.robot)
         self._remarks = remarks
         self._kind, self._given = AHEAD, (0.0, 0.0, 0.0)
-        self._busy = self._told = False
+        self.busy = self._told = False
         self._yaw, self._pitch = _Angle(), _Angle()
         self._posture = body.reference("posture")
         self._nominal = self._posture[: body.robot.na].copy()
         self._frame = 0
-        self._lean = _UPRIGHT
+        self._lean, self.leans = _UPRIGHT, False
         if "trunk" in body.task_index:
             self._trunk, self._base = views(body.reference("trunk")), views(body.reference("base"))
         if self._range is not None:
@@ -78,7 +82,7 @@ class Gaze:
         """Resets the gaze to straight ahead, without a transition."""
         self._kind = AHEAD
         self._yaw, self._pitch = _Angle(), _Angle()
-        if self._busy:
+        if self.busy:
             self._end()
 
     def take(self, target: Vector, ahead: bool) -> None:
@@ -90,7 +94,7 @@ class Gaze:
         """
         kind, *given = target.tolist() or (AHEAD,)
         if int(kind) != AHEAD:
-            self._kind, self._given, self._busy, self._told = (
+            self._kind, self._given, self.busy, self._told = (
                 int(kind),
                 (given[0], given[1], given[2]),
                 True,
@@ -107,21 +111,23 @@ class Gaze:
             pitch_rad: pitch from the horizontal, positive down [rad].
         """
         if self._range is not None:
-            self._kind, self._given, self._busy, self._told = DIRECTION, (yaw_rad, pitch_rad, 0.0), True, True
+            self._kind, self._given, self.busy, self._told = DIRECTION, (yaw_rad, pitch_rad, 0.0), True, True
 
     def advance(self, dt_s: float, R_des: Vector, posture: PostureReference) -> None:
         """Overwrites the references of standing or walking with those of the gaze for this tick.
+
+        There is nothing to do while the gaze is not busy and the trunk neither leans nor leaned.
 
         Args:
             dt_s: time since the last tick [s].
             R_des: (3, 3) desired heading of the robot in the world.
             posture: reference whose lean of the trunk is added to the gaze.
         """
-        leaned = self._lean is not _UPRIGHT
+        leaned, self.leans = self.leans, posture.leans
         self._lean = posture.lean if posture.leans else _UPRIGHT
         if leaned and not posture.leans:
             self._rest_trunk()
-        if not self._busy:
+        if not self.busy:
             if posture.leans:
                 self._turn_trunk(_STILL, _STILL)
             return
@@ -182,7 +188,7 @@ class Gaze:
         wdot[X], wdot[Y], wdot[Z] = -s * accel, c * accel, yaw.a
 
     def _end(self) -> None:
-        self._busy = False
+        self.busy = False
         self._rest_trunk()
         self._posture[: len(self._nominal)] = self._nominal
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pinocchio as pin
@@ -73,6 +74,8 @@ class WholeBody:
         # A copy, because carried loads are added to its inertias.
         self.model = robot.pin_model.copy()
         self.data = self.model.createData()
+        self._find_mass_matrix = partial(pin.crba, self.model, self.data)
+        self._find_bias_forces = partial(pin.nonLinearEffects, self.model, self.data)
         self.declared = tuple(tasks)
         self.inequalities = tuple(inequalities)
         self._everything: tuple[Task | Inequality, ...] = (*self.declared, *self.inequalities)
@@ -230,8 +233,8 @@ class WholeBody:
 
     def update(self, q: Floats, v: Floats) -> None:
         """Computes kinematics and dynamics at (q, v) and writes them into `arrays.kin`."""
-        pin.crba(self.model, self.data, q, _WORLD)
-        pin.nonLinearEffects(self.model, self.data, q, v)
+        self._find_mass_matrix(q, _WORLD)
+        self._find_bias_forces(q, v)
         self._run(KINEMATICS, self._table, q, v)
 
     def assemble(self) -> None:

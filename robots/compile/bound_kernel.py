@@ -7,6 +7,7 @@ ordinary arguments. The entry point is generated, so it is compiled ahead and ca
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -74,17 +75,18 @@ def bind(
     modules = {kernel.__module__ for kernel in kernels} | {type(s).__module__ for s in used.values()}
     sources = {path for module in modules for path in sources_of(module)}
 
-    def entry(*args: Any) -> Any:
+    def compile_first(*args: Any) -> Any:
         """Compiles the entry point on the first call, if it is not compiled yet, and calls it."""
         compile_ahead.load_pending()
-        return entry(*args)
+        return bound(*args[1:])
+
+    # A call of a `partial` interprets no bytecode, unlike a Python function that passes the table on.
+    bound: Any = functools.partial(compile_first, table)
+    # References to the structs, because the table contains the addresses of their arrays.
+    bound.alive = used, arrays
 
     def use(module: ModuleType) -> None:
-        nonlocal entry
-        entry = module.entry
-
-    def bound(*args: Any, _table: NDArray[np.int64] = table, _alive: Any = (used, arrays)) -> Any:
-        return entry(_table, *args)
+        bound.__setstate__((module.entry, (table,), {}, vars(bound)))
 
     compile_ahead.load_later(name, text, sources, expected_s, use)
     return bound

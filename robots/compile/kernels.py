@@ -61,6 +61,18 @@ def inner_kernel(function: F, *, may_copy: bool = False) -> F:
     return compiled
 
 
+def exact_kernel(function: F) -> F:
+    """Jits a function whose results are, to the bit, those of the same expressions in Python.
+
+    The compiler neither fuses nor reorders its operations, unlike those of a `kernel`. Meant for references
+    that are a few operations long, where speed does not matter. It can be called like a `kernel`.
+    """
+    # Without the option, numba would compile it with the fast math of the entry point that calls it.
+    options = {**KERNEL_OPTIONS, "fastmath": False}
+    compiled: F = Kernel(function, options, from_python=numba.njit(**options)(function))
+    return compiled
+
+
 @intrinsic
 def float_pointer(typing_context, address):  # type: ignore[no-untyped-def]
     """Converts an integer address to a float64 pointer, for `numba.carray` in compiled code."""
