@@ -34,13 +34,13 @@ RATE_PER_S, TORQUE_DELAY_S, MOST, FRICTION = range(4)
 """Entries of `Observer.gains`, as in `kilohertz.estimators.config.ArmGains`; FRICTION is 1 or 0."""
 SLOT, STARTED, HELD = range(3)
 """Entries of `Observer.flags`: slot of the newest torque in `sent`, 1 once the observer has started, and 1
-while the compensation is held, SOFT while a hand is soft."""
+while the compensation is held, SOFT while a hand is soft, CHAIN while hands hold a load."""
 _DELAYS = 24
 """Number of periods for which sent torques are kept; delays are at most 20 ms."""
 
 
-SOFT = 2
-"""Value of HELD while a hand is soft."""
+SOFT, CHAIN = 2, 3
+"""Values of HELD while a hand is soft, and while two hands hold a load."""
 _SOFT_FOLLOW_PER_S = 200.0
 """Rate at which the velocities that decide the friction follow the estimated ones then [1/s]."""
 _SOFT_MEAN_S = 0.1
@@ -174,6 +174,15 @@ class ArmDisturbance:
         """
         self.observer.flags[HELD] = SOFT
 
+    def chain(self) -> None:
+        """Goes on compensating while two hands hold a load, which forces them against each other.
+
+        The arms then do not move as commanded: the friction is that at the estimated velocities, and nothing
+            is
+        learnt. A call holds until the next call of `hold`.
+        """
+        self.observer.flags[HELD] = CHAIN
+
     def update(self, dt_s: float) -> None:
         """Updates the estimate, and subtracts the compensation from the `h` of this tick.
 
@@ -205,7 +214,7 @@ def predict_velocity(dt_s: float, k: Kin, vdot: Floats, observer: Observer, fric
     They follow the commanded accelerations, and slowly the estimated velocities: these contain the noise of
     the sensors, which would make the compensation of friction chatter.
     """
-    if observer.flags[HELD] == SOFT:
+    if observer.flags[HELD] >= SOFT:
         for j in range(len(vdot)):
             friction.v[j] += min(dt_s * _SOFT_FOLLOW_PER_S, 1.0) * (k.v[j] - friction.v[j])
         return
@@ -256,9 +265,9 @@ def observe(dt_s: float, k: Kin, observer: Observer, friction: ArmFriction) -> N
 def explain(dt_s: float, observer: Observer, friction: ArmFriction) -> None:
     """Updates the learnt friction with this tick, if friction is learnt.
 
-    Nothing is learnt while a hand is soft: forces on it move the arm, and would be taken for friction.
+    Nothing is learnt while a hand is soft, or hands hold a load: forces on them would be taken for friction.
     """
-    if observer.flags[HELD] == SOFT:
+    if observer.flags[HELD] >= SOFT:
         friction.age_s[0] = 0.0
         for j in range(len(friction.torque)):
             v = friction.v[j]
@@ -279,10 +288,10 @@ def compensate(dt_s: float, k: Kin, vdot: Floats, observer: Observer, friction: 
     width = friction.settings[1]
     settle = dt_s / (dt_s + min(_SOFT_MEAN_S, friction.age_s[0]))
     for j in range(len(vdot)):
-        if observer.flags[HELD] == 0:
+        if observer.flags[HELD] == 0 or observer.flags[HELD] == CHAIN:
             total = -observer.unknown[j]
             if observer.gains[FRICTION] > 0.0:
-                ahead = friction.v[j] + lead * vdot[j]
+                ahead = friction.v[j] + (lead * vdot[j] if observer.flags[HELD] == 0 else 0.0)
                 total += friction.dry[j] * np.tanh(ahead / width) + friction.viscous[j] * ahead
             most = observer.gains[MOST] * observer.limit_Nm[j]
             observer.compensation[j] = min(max(total, -most), most)

@@ -36,7 +36,7 @@ TARING, LIVE, SILENT, FROZEN = range(4)
 """The offset is being measured; the sensor is used; no values come; the values no longer change."""
 MISSING_S, SAME_S, TARED_S = range(3)
 """Entries of `Wrist.times`: time without values, with values that do not change, and of taring [s]."""
-_FOLLOW_PER_S = 100.0
+FOLLOW_PER_S = 100.0
 """Rate K at which the estimated wrench follows the measured one [1/s]."""
 _TARE_S = 0.25
 """Time in which the offset is measured [s]."""
@@ -228,7 +228,7 @@ def feel_wrist(dt_s: float, k: Kin, wrist: Wrist) -> None:
     cross_add(-1.0, w, momentum[FX:MX], rate[FX:MX])
     cross_add(-1.0, w, momentum[MX:], rate[MX:])
     cross_add(-1.0, v, momentum[FX:MX], rate[MX:])
-    gain = _FOLLOW_PER_S / (1.0 + _FOLLOW_PER_S * dt_s)
+    gain = FOLLOW_PER_S / (1.0 + FOLLOW_PER_S * dt_s)
     for i in range(len(momentum)):
         wrist.vel[i] = twist[i]
         wrist.momentum[i] += dt_s * (rate[i] - y[i])

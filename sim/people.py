@@ -57,7 +57,7 @@ class People:
                 self._begun[index] = (p_WH[hand].copy(), p_WH[hand].copy())
                 told.append(_describe(act))
             if isinstance(act, HandPush):
-                self.force_W[hand] += _profile(act, t) * np.array(act.force_N)
+                self.force_W[hand] += act.share(t) * np.array(act.force_N)
             else:
                 self.force_W[hand] += self._lead(index, act, t, p_WH[hand])
         return "; ".join(told)
@@ -79,15 +79,6 @@ class People:
             # The person's hand slides along instead of pulling harder later.
             own[:] = p_WH + (force - act.damping_Ns_m * (v_des - velocity)) / act.stiffness_N_m
         return np.asarray(force)
-
-
-def _profile(push: HandPush, t: float) -> float:
-    """Returns the part of a push's force at a time since its beginning [s]."""
-    if t < push.rise_s:
-        return max(t, 0.0) / push.rise_s
-    if t < push.rise_s + push.hold_s:
-        return 1.0
-    return max(push.duration_s - t, 0.0) / max(push.fall_s, 1e-9)
 
 
 def _describe(act: HandPush | HandLead) -> str:

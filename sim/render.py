@@ -12,13 +12,15 @@ from typing import Any
 
 import mujoco
 import numpy as np
+import pinocchio as pin
 from numpy.typing import NDArray
 from PIL import Image
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.mujoco_robot import robot_spec
-from kilohertz.sim.scenario import attachments
+from kilohertz.sim.scenario import attachments, frame_in_link
 from kilohertz.sim.scenario_schema import Push, Scenario
+from kilohertz.sim.surroundings_schema import SharedLoad
 from kilohertz.sim.terrain import Terrain, make_terrain
 
 Vector = NDArray[np.float64]
@@ -179,6 +181,8 @@ class Painter:
             if np.allclose(geom.rgba, MUJOCO_GREY):
                 geom.rgba = PAINT
         for event in self._scenario.events:
+            if event.shared_load is not None:
+                self._add_box(spec, event.at_s, event.shared_load)
             if event.payload is None:
                 continue
             payload = event.payload
@@ -202,6 +206,28 @@ class Painter:
         spec.visual.map.znear = 0.02
         spec.stat.extent = 2.0
         return spec.compile()
+
+    def _add_box(self, spec: Any, at_s: float, load: SharedLoad) -> None:
+        """Adds a shared load on its first hand, where it is if the hands grip it in the nominal posture."""
+        robot, name = self._robot, f"payload/{len(self._payloads)}"
+        first, second = (robot.hands[robot.hand_names.index(hand)] for hand in load.hands)
+        data = robot.pin_model.createData()
+        pin.framesForwardKinematics(robot.pin_model, data, robot.q_nominal)
+        X_WA = data.oMf[first.frame_id] * frame_in_link(robot, first.frame_id).inverse()
+        middle = 0.5 * (robot.nominal_point(first.frame_id) + robot.nominal_point(second.frame_id))
+        place, quaternion = X_WA.actInv(pin.SE3(np.eye(3), middle)), np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(place.rotation).ravel())
+        spec.body(first.link).add_geom(
+            name=name,
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=0.5 * np.array(load.size_m),
+            pos=place.translation,
+            quat=quaternion,
+            rgba=[0.85, 0.45, 0.1, 0.0],
+            contype=0,
+            conaffinity=0,
+        )
+        self._payloads.append((at_s, name))
 
     def _aim(self) -> None:
         """Aims the camera at the robot from its front left, from the distance that shows the whole robot."""

@@ -25,6 +25,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.footing import footing_problems
 from kilohertz.sim.scaling import scaled_to
 from kilohertz.sim.scenario_schema import Flat, Scenario, scenario_type
+from kilohertz.sim.surroundings_schema import SharedLoad
 
 Vector = NDArray[np.float64]
 
@@ -227,6 +228,7 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
             if act is not None and act.hand not in robot.hand_names:
                 sentence = f"'{act.hand}' is not a hand of {robot.name}"
                 yield positions.problem(("events", index, kind, "hand"), sentence, robot.hand_names)
+        yield from _load_problems(index, event.shared_load, positions, robot)
     measured = [robot.hands[wrist.hand].name for wrist in robot.wrists]
     for index, event in enumerate(scenario.events):
         if event.wrist_fault is not None and event.wrist_fault.hand not in measured:
@@ -239,6 +241,24 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
     for key in ("obstacles", "tips"):
         if getattr(scenario, key) and robot.floating:
             yield positions.problem((key,), f"are for arms, and {robot.name} stands on legs: remove them")
+
+
+def _load_problems(
+    index: int, load: SharedLoad | None, positions: Positions, robot: RobotModel
+) -> Iterator[Problem]:
+    if load is None:
+        return
+    key = ("events", index, "shared_load")
+    if robot.floating:
+        yield positions.problem(
+            key, f"is for arms, and {robot.name} stands on legs: add a payload to its hands"
+        )
+    for hand in load.hands:
+        if hand not in robot.hand_names:
+            sentence = f"'{hand}' is not a hand of {robot.name}"
+            yield positions.problem((*key, "hands"), sentence, robot.hand_names)
+    if load.hands[0] == load.hands[1]:
+        yield positions.problem((*key, "hands"), "are twice the same: a load is shared by two hands")
 
 
 def _gantry_problems(scenario: Scenario, positions: Positions, robot: RobotModel) -> Iterator[Problem]:

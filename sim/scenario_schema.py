@@ -15,7 +15,15 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_
 
 from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.config.yaml_file import Config
-from kilohertz.sim.surroundings_schema import GantryPlan, HandLead, HandPush, Obstacles, Tip, WristFault
+from kilohertz.sim.surroundings_schema import (
+    GantryPlan,
+    HandLead,
+    HandPush,
+    Obstacles,
+    SharedLoad,
+    Tip,
+    WristFault,
+)
 
 # No mass, impulse, noise or length of a scenario is larger; the simulation computes without overflow.
 LARGEST = 1e6
@@ -393,7 +401,7 @@ def solid_ball_inertia(mass_kg: float, density_kg_m3: float = 11340.0) -> float:
 
 
 class Event(Config):
-    """An event of the run: a time, and one of a push, a payload, what people do to a hand, or a fault."""
+    """An event of the run: a time, and one of a push, a load, what people do to a hand, or a fault."""
 
     at_s: NotNegative
     push: Push | None = None
@@ -401,10 +409,11 @@ class Event(Config):
     hand_push: HandPush | None = None
     hand_lead: HandLead | None = None
     wrist_fault: WristFault | None = None
+    shared_load: SharedLoad | None = None
 
     @model_validator(mode="after")
     def _one_event(self) -> Event:
-        names = ("push", "payload", "hand_push", "hand_lead", "wrist_fault")
+        names = ("push", "payload", "hand_push", "hand_lead", "wrist_fault", "shared_load")
         _sole_key(names, {name: getattr(self, name) for name in names}, "event")
         return self
 

@@ -23,6 +23,7 @@ from kilohertz.sim.scenario import attachments
 from kilohertz.sim.scenario_schema import Push, Scenario
 from kilohertz.sim.sensors import SensorNoise
 from kilohertz.sim.servos import drives_of
+from kilohertz.sim.shared_load import SharedLoads
 from kilohertz.sim.start import place
 from kilohertz.sim.truth import Truth
 from kilohertz.sim.world import STEP_S, World, build_world
@@ -124,6 +125,7 @@ class SimulatedRobot:
         self._mailbox, self._pushable = mailbox, pushable(robot)
         self._payloads = list(self.world.payloads)
         self._people = People(robot, scenario.events, STEP_S)
+        self._loads = SharedLoads(robot, scenario, self.world, self.truth)
         self._start_events()
         self._sample()
 
@@ -174,6 +176,8 @@ class SimulatedRobot:
             why = drives.envelope.reason or "no new command for 20 ms"
             self._record(DRIVE_DAMPING, f"{why}: the drives damp on their own")
         mujoco.mj_step2(self._model, self._data)
+        if self._loads.held:
+            self._loads.measure()
         mujoco.mj_step1(self._model, self._data)
         self._tick += 1
         self.truth.update(self.t_s)
@@ -285,6 +289,10 @@ class SimulatedRobot:
             text = self.gantry.update(self.t_s)
             if text:
                 self._record("gantry", text)
+        if self._loads.waiting:
+            text = self._loads.update(self._tick)
+            if text:
+                self._record("payload", text)
         while self._payloads and round(self._payloads[0].at_s / STEP_S) <= self._tick:
             payload = self._payloads.pop(0)
             if payload.at_s > 0.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -74,6 +75,7 @@ class HandPush(Config):
     Attributes:
         hand: name of the hand.
         force_N: largest force, in world axes [N].
+        frequency_Hz: frequency with which the person pushes to and fro, along a sine; 0 for a steady push.
         rise_s: time in which it rises linearly [s].
         hold_s: time for which it stays [s].
         fall_s: time in which it falls linearly [s].
@@ -81,6 +83,7 @@ class HandPush(Config):
 
     hand: str
     force_N: tuple[_Force, _Force, _Force]
+    frequency_Hz: Annotated[float, Field(ge=0, le=20)] = 0.0
     rise_s: Annotated[float, Field(ge=0, le=600)] = 1.0
     hold_s: Annotated[float, Field(ge=0, le=3600)] = 1.0
     fall_s: Annotated[float, Field(ge=0, le=600)] = 1.0
@@ -89,6 +92,15 @@ class HandPush(Config):
     def duration_s(self) -> float:
         """Time from its beginning to its end [s]."""
         return self.rise_s + self.hold_s + self.fall_s
+
+    def share(self, t_s: float) -> float:
+        """Returns the part of the largest force at a time since the beginning [s]."""
+        part = 1.0
+        if t_s < self.rise_s:
+            part = max(t_s, 0.0) / self.rise_s
+        elif t_s >= self.rise_s + self.hold_s:
+            part = max(self.duration_s - t_s, 0.0) / max(self.fall_s, 1e-9)
+        return part * math.sin(2.0 * math.pi * self.frequency_Hz * t_s) if self.frequency_Hz else part
 
 
 class HandLead(Config):
@@ -114,6 +126,35 @@ class HandLead(Config):
     most_N: Annotated[float, Field(gt=0, le=1000)] = 20.0
     stiffness_N_m: Annotated[float, Field(gt=0, le=10000)] = 400.0
     damping_Ns_m: Annotated[float, Field(ge=0, le=1000)] = 20.0
+
+
+class SharedLoad(Config):
+    """A box that two hands of an arm grip from the time of the event to the end of the run.
+
+    The box is carried by the first hand, without play. The second hand holds it by an elastic grip, so that
+    both arms and the box form a closed chain. The middle of the box is midway between the hands.
+
+    Attributes:
+        hands: names of the two hands.
+        mass_kg: mass of the box.
+        size_m: lengths of its edges, in the axes of the world at the time of the event [m].
+        misfit_m: by how much the place for the second hand on the box is off that hand when it grips, in
+            world axes; the hands are then forced against each other [m].
+        grip_s: time constant with which the elastic grip settles; larger for a softer one [s].
+    """
+
+    hands: tuple[str, str]
+    mass_kg: Annotated[float, Field(gt=0, le=1000)]
+    size_m: tuple[_Edge, _Edge, _Edge] = (0.2, 0.2, 0.2)
+    misfit_m: Point = (0.0, 0.0, 0.0)
+    grip_s: Annotated[float, Field(ge=0.005, le=0.2)] = 0.01
+
+    @property
+    def inertia_kgm2(self) -> tuple[float, float, float]:
+        """Moments of inertia of the solid box about its axes [kg m^2]."""
+        x, y, z = (edge * edge for edge in self.size_m)
+        part = self.mass_kg / 12.0
+        return part * (y + z), part * (x + z), part * (x + y)
 
 
 class GantryPlan(Config):

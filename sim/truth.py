@@ -38,8 +38,9 @@ class Truth:
         cop_W: (nc, 3) centre of pressure of each sole in the world [m]; NaN for a sole off the ground.
         tau: (na,) torque of the drives [Nm].
         p_WH, R_WH: (nh, 3), (nh, 3, 3) positions [m] and rotations of the hands in the world.
-        f_WH: (nh, 3) force of obstacles and people on each hand, in world axes [N].
+        f_WH: (nh, 3) force of obstacles, people and shared loads on each hand, in world axes [N].
         push_W: (nh, 3) force of people on each hand, which the simulated robot writes [N].
+        load_W: (nh, 3) force of shared loads on each hand, which these write [N]; None without.
     """
 
     known = True
@@ -62,6 +63,7 @@ class Truth:
         self.p_WH = np.zeros((n_hands, 3))
         self.R_WH = np.zeros((n_hands, 3, 3))
         self.f_WH, self.push_W = np.zeros((n_hands, 3)), np.zeros((n_hands, 3))
+        self.load_W: Vector | None = None
 
         data, model = world.data, world.model
         self._world = world
@@ -75,7 +77,7 @@ class Truth:
         self._xipos = data.xipos
         self._weights = np.zeros(model.nbody)
         self._robot_weights = np.zeros(model.nbody)
-        self._payload_bodies = [payload.body for payload in world.payloads]
+        self._payload_bodies = [b for b in range(model.nbody) if model.body(b).name.startswith("payload/")]
         self._of_subtree = 1.0
         start = world.sensor["com_velocity"]
         self._com_velocity = data.sensordata[start : start + 3]
@@ -129,6 +131,8 @@ class Truth:
             np.subtract(self.push_W, self.f_WH, out=self.f_WH)
         elif len(self.p_WH):
             self.f_WH[:] = self.push_W
+        if self.load_W is not None:
+            self.f_WH += self.load_W
 
     def update_mass(self) -> None:
         """Updates the masses; must be called after a payload has been added."""

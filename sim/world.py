@@ -20,6 +20,7 @@ from kilohertz.sim.parity import check_parity
 from kilohertz.sim.plant import joint_damping_Nms, joint_friction_Nm, perturb_links
 from kilohertz.sim.scenario import attachments, trunk_link
 from kilohertz.sim.scenario_schema import Payload, Scenario
+from kilohertz.sim.shared_load import add_shared_loads
 from kilohertz.sim.surroundings import add_surroundings
 from kilohertz.sim.terrain import GROUND_BIT, Terrain, make_terrain
 from kilohertz.sim.wrist import add_wrist_sensors
@@ -95,7 +96,11 @@ class World(MujocoRobot):
 
     def update_constants(self) -> None:
         """Recomputes the constants that MuJoCo derives from masses; the state does not change."""
+        # MuJoCo also sets welds to the relative pose at its reference posture; those here hold as they were
+        # gripped.
+        welds = self.model.eq_data.copy()
         mujoco.mj_setConst(self.model, self._scratch)
+        self.model.eq_data[:] = welds
 
 
 def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
@@ -119,6 +124,7 @@ def build_world(robot: RobotModel, scenario: Scenario, seed: int) -> World:
     _add_sensors(spec, robot)
     add_surroundings(spec, robot, scenario)
     add_hook(spec, robot, scenario)
+    add_shared_loads(spec, robot, scenario)
     payloads = [
         (event.at_s, event.payload, name)
         for index, event in enumerate(scenario.events)

@@ -27,7 +27,10 @@ CONTRACT = {
         "worst_cone_violation_N",
     ],
     "estimation": ["velocity_rms_m_s", "tilt_rms_deg", "position_drift_m"],
-    "tracking": ["com_rms_m", "hand_rms_m", "hand_max_m", "mean_velocity_m_s", "yaw_rate_rad_s"],
+    "tracking": [
+        "com_rms_m", "hand_rms_m", "hand_max_m", "relative_rms_m", "relative_max_m", "relative_rms_deg",
+        "relative_max_deg", "mean_velocity_m_s", "yaw_rate_rad_s",
+    ],
     "torque": ["peak_fraction", "saturated_joints", "peak_fraction_by_joint"],
     "energy": ["mechanical_J", "electrical_J", "cost_of_transport"],
     "payload": ["mass_kg", "p_BP_m"],

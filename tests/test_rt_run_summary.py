@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_run import toy_robot, toy_tick
 
+from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run import summary
 from kilohertz.sim.scenario_schema import Command, Event, Push, Scenario
@@ -196,3 +197,25 @@ def test_rotation_keeps_lengths_and_agrees_with_pinocchio(quaternion, vector):
     unit = np.array(quaternion) / np.linalg.norm(quaternion)
     turned = summary.rotate(unit[None], np.array(vector))[0]
     np.testing.assert_allclose(turned, pin.Quaternion(unit).matrix() @ vector, atol=1e-9)
+
+
+def test_the_relative_pose_of_two_hands_counts_from_shortly_after_the_command():
+    duo = RobotModel.load("fr3_duo")
+    commands = [Command.model_validate({"at_s": at_s, "dual": {}}) for at_s in (0.0, 3.0)]
+    commands.append(Command.model_validate({"at_s": 5.0, "stand": {}}))
+    commands_given = scenario(commands=tuple(commands))
+    trace = Trace(duo, ticks=9)
+    trace.rows = 9
+    trace.t_s[:] = [0.0, 0.6, 1.0, 2.0, 2.5, 3.5, 4.5, 5.5, 6.0]
+    trace.state[:] = trace.state_index("active")
+    trace.q_true[:] = duo.q_nominal
+    # The last joint of one arm turns its hand only; what is before 2 s, or after the last command, does not
+    # count.
+    last = duo.joint_names.index("right_fr3_joint7")
+    trace.q_true[:, last] += np.radians([5.0, 0.0, 9.0, 0.0, 1.0, 0.0, 1.0, 9.0, 9.0])
+    figures = summary.relative_pose_figures(trace, duo, commands_given)
+    assert figures["relative_max_deg"] == pytest.approx(1.0)
+    assert figures["relative_rms_deg"] == pytest.approx(math.sqrt(2 / 4))
+    assert figures["relative_max_m"] == pytest.approx(0.0, abs=1e-9)
+    nothing = summary.relative_pose_figures(trace, duo, scenario())
+    assert set(nothing.values()) == {None}

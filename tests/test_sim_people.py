@@ -26,6 +26,16 @@ def test_a_push_rises_stays_and_falls():
     assert [seen[tick] for tick in (999, 1500, 2500, 4250, 4500)] == pytest.approx([0, 5, 10, 5, 0])
 
 
+def test_a_person_pushes_to_and_fro_at_a_frequency():
+    push = {"hand": "hand", "force_N": [10, 0, 0], "frequency_Hz": 0.5, "rise_s": 1, "hold_s": 3, "fall_s": 1}
+    force = people(at_s=0.0, hand_push=push)
+    p, seen = np.zeros((1, 3)), []
+    for tick in range(5000):
+        force.update(tick * STEP_S, p)
+        seen.append(force.force_W[0, 0])
+    assert [seen[tick] for tick in (250, 1500, 2500, 4000)] == pytest.approx([2.5 * 0.5**0.5, -10, 10, 0])
+
+
 def test_a_person_who_leads_a_hand_pulls_with_a_limited_force():
     lead = people(
         at_s=0.0, hand_lead={"hand": "hand", "velocity_m_s": [0.1, 0, 0], "duration_s": 3, "most_N": 15}

@@ -19,7 +19,7 @@ from kilohertz.sim.scenario import (
 
 ARMS_ONLY = {"default-arm", "circle", "reach", "impedance", "wipe", "handguide", "collision"}
 FOR_ARMS = {*ARMS_ONLY, "stand", "payload-hands"}
-FOR_BIPEDS = set(shipped_scenarios()) - {*ARMS_ONLY, "default-arms"}
+FOR_BIPEDS = set(shipped_scenarios()) - {*ARMS_ONLY, "default-arms", "dual"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 
 
@@ -49,7 +49,7 @@ def test_the_shipped_scenarios_are_these():
         "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
         "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach", "impedance", "wipe",
-        "handguide", "collision", "gantry",
+        "handguide", "collision", "gantry", "dual",
     }  # fmt: skip
 
 

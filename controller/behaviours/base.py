@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kilohertz.controller.joint_motion.joint_lead import JointLead
     from kilohertz.controller.motion.posture_reference import PostureReference
     from kilohertz.controller.motion.remarks import Remarks
+    from kilohertz.controller.soft.internal_force import InternalForce
     from kilohertz.controller.soft.soft_arm import SoftArm
     from kilohertz.controller.upper_body.hands import Hands
     from kilohertz.controller.walking.walking import Walking
@@ -169,6 +170,8 @@ class Context:
         w_H: (6,) estimated force [N] and moment [Nm] on the hand of an arm with one hand, in its axes; else
             None.
         wrist: force-torque sensor of the hand of such an arm; None without.
+        fast_w_H: (6,) the same from the disturbance observer alone, without its own filter, and noisier.
+        internal: control of the force between the hands of an arm robot with two hands; else None.
     """
 
     robot: RobotModel
@@ -183,6 +186,8 @@ class Context:
     joints: JointLead | None = None
     calibration: Calibrates | None = None
     wrist: WristWrench | None = None
+    fast_w_H: Vector | None = None
+    internal: InternalForce | None = None
 
 
 class Behaviour:

@@ -18,8 +18,8 @@ from kilohertz.controller.motion.sine import check_period
 from kilohertz.controller.upper_body.reach import arm_length_m
 from kilohertz.robots.model.robot_model import RobotModel
 
-_PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
-_LARGEST_ACCEL_G = 2.0
+PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
+LARGEST_ACCEL_G = 2.0
 """Largest acceleration that may be requested, in units of gravity; few arms can reach more."""
 
 
@@ -51,7 +51,7 @@ class Circle(Behaviour):
         """Raises BehaviourError for a circle that is larger than the arm, or too fast."""
         i = hand_index(robot, parameters.hand)
         what, length_m = f"a circle of {parameters.radius_m:.2f} m", arm_length_m(robot, robot.hands[i])
-        check_period(what, parameters.period_s, parameters.radius_m, _LARGEST_ACCEL_G)
+        check_period(what, parameters.period_s, parameters.radius_m, LARGEST_ACCEL_G)
         if parameters.radius_m > length_m:
             raise BehaviourError(
                 ("radius_m",),
@@ -64,7 +64,7 @@ class Circle(Behaviour):
         """Writes the index of the hand, radius [m], period [s] and the indices of the plane's axes."""
         payload["hand"][0] = hand_index(robot, parameters.hand)
         payload["radius_m"][0], payload["period_s"][0] = parameters.radius_m, parameters.period_s
-        payload["axes"][:] = _PLANES[parameters.plane]
+        payload["axes"][:] = PLANES[parameters.plane]
 
     def start(self, payload: Payload) -> None:
         """Begins to draw circles around the present position of the hand."""

@@ -16,6 +16,7 @@ from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.motion.remarks import Remarks
 from kilohertz.controller.safety.falling import Falling
 from kilohertz.controller.soft.collision_reaction import CollisionReaction
+from kilohertz.controller.soft.internal_force import PAIR, InternalForce
 from kilohertz.controller.soft.soft_arm import SoftArm, soft_tasks
 from kilohertz.controller.streams.joint_stream import JointStream
 from kilohertz.controller.streams.stream_row import StreamRow
@@ -38,6 +39,8 @@ from kilohertz.robots.model.rows import Vector
 _HELD_POSTURE_WEIGHT = 0.01
 """Relative weight of the posture for a robot with hands; the posture then only acts in their null space."""
 _NOWHERE = np.full(3, math.nan)
+_KEEP_A_LOAD = ("dual", "stand")
+"""Behaviours in which two hands go on pressing on a load: one that is not moved on is not dropped either."""
 _INSTEAD = "the disturbance observer tells the wrench on the hand from now on"
 _SILENT = f"sends no values: {_INSTEAD}"
 _FROZEN = f"sends values that do not change: {_INSTEAD}"
@@ -93,9 +96,7 @@ class Arm:
         self.planned = np.ones(len(robot.contacts), dtype=bool)
         self.remarks = Remarks()
         self.hands = Hands(robot, gains, body, self.remarks, streams, dt_s)
-        self._joints: JointStream | None = None
-        if streams is not None:
-            self._joints = JointStream(robot, gains, streams, range(robot.na), dt_s)
+        self._joints = None if streams is None else JointStream(robot, gains, streams, range(robot.na), dt_s)
         self.soft = SoftArm(robot, gains, body, self.hands) if robot.hands else None
         self._posture, self._posture_gain = body.reference("posture"), body.gain("posture")
         self._posture[: robot.na] = robot.q_nominal
@@ -134,6 +135,8 @@ class Arm:
             joints=self._lead,
             calibration=None if self.hand_load is None else self,
             wrist=self.wrists[0] if len(robot.hands) == 1 and self.wrists else None,
+            fast_w_H=None if self.hand_load is None else self.hand_load.raw_H,
+            internal=self._internal,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}
         self._stand = next(each for kind, each in self._behaviours.items() if kind.name == "stand")
@@ -141,7 +144,7 @@ class Arm:
         self.retune(gains)
 
     def _feel_hands(self) -> None:
-        """Makes the arrays of the wrenches on the hands, and the estimates of their sensors."""
+        """Makes the arrays of the wrenches on the hands, the estimates of their sensors, and their control."""
         robot, kin = self.robot, self._body.arrays.kin
         own = self.hand_load.w_H if self.hand_load is not None else None
         self.w_H = np.full((len(robot.hands), WRENCH), math.nan)
@@ -152,6 +155,9 @@ class Arm:
         )
         if own is not None and not self.wrists:
             self.w_H = own.reshape(1, WRENCH)
+        self._internal: InternalForce | None = None
+        if len(robot.hands) == PAIR:
+            self._internal = InternalForce(kin, self.hands.frames, self.disturbance.unknown_Nm)
 
     @property
     def behaviour(self) -> str:
@@ -204,6 +210,8 @@ class Arm:
         """
         if self.soft is not None and self.soft.active:
             self.disturbance.soften()
+        elif self._internal is not None and self._internal.active:
+            self.disturbance.chain()
         else:
             self.disturbance.hold(self.hands.exerts)
         self.disturbance.update(dt_s)
@@ -238,6 +246,8 @@ class Arm:
             self._joints.put_aside()
         self._release_joints()
         self.hands.put_down()
+        if self._internal is not None:
+            self._internal.stop()
         self._weigh_posture(0.0)
         self._behaviour.done = True
 
@@ -262,6 +272,8 @@ class Arm:
         for wrist in self.wrists:
             wrist.reset()
         self.felt[:] = False
+        if self._internal is not None:
+            self._internal.reset()
         self._calibrates = False
         self._body.set_mode((), ("posture",))
 
@@ -283,6 +295,8 @@ class Arm:
         elif softens:
             self._release_joints()
             self._weigh_posture(0.0)
+        if self._internal is not None and (_has_target(request) or request.kind.name not in _KEEP_A_LOAD):
+            self._internal.stop()
         self._behaviour, self._t_s = self._behaviours[request.kind], 0.0
         self._behaviour.done = False
         lead = self._lead
@@ -399,6 +413,8 @@ class Arm:
             self._behaviour.advance(self._t_s, self._reference)
         if self._lead is not None and self._lead.active:
             self._lead.advance(dt_s)
+        if self._internal is not None:
+            self._internal.advance(dt_s)
         self.hands.advance(dt_s, self._heading)
         if self.soft is not None:
             self.soft.advance(dt_s)

@@ -69,8 +69,12 @@ class HandMotion:
             omega_rad_s: angular frequency [rad/s].
             axes: indices of the two axes that span the circle's plane.
         """
-        self._omega, self._axes = omega_rad_s, axes
+        self.draws_in(omega_rad_s, axes)
         self.move(None, None, radius_m)
+
+    def draws_in(self, omega_rad_s: float, axes: tuple[int, int]) -> None:
+        """Sets how circles are drawn that a later `move` asks for; see `circle`."""
+        self._omega, self._axes = omega_rad_s, axes
 
     def move(self, p: Vector | None, R: Vector | None, radius_m: float = 0.0) -> None:
         """Moves to a pose along a straight line, and draws circles around it if a radius is given.

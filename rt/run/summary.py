@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pinocchio as pin
 from numpy.typing import NDArray
 
 from kilohertz.controller.gains.schema import Gains
@@ -28,6 +29,9 @@ Mask = NDArray[np.bool_]
 SETTLING_S = 2.0
 ESTIMATION_FROM_S = 1.0
 SATURATED_SHARE = 0.01
+RELATIVE_FROM_S = 0.6
+"""Time from a command of `dual` until the relative pose of the hands is the one to keep [s]."""
+PAIR = 2
 
 
 def qp_figures(trace: Trace, solver: str) -> dict[str, Any]:
@@ -162,8 +166,61 @@ def tracking_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dic
         "com_rms_m": com_rms,
         "hand_rms_m": hand_rms,
         "hand_max_m": hand_max,
+        **relative_pose_figures(trace, robot, scenario),
         **walking_figures(trace, scenario, robot.floating),
     }
+
+
+def relative_pose_figures(trace: Trace, robot: RobotModel, scenario: Scenario) -> dict[str, Any]:
+    """Returns by how much the true relative pose of two hands changed while they moved together.
+
+    It is relative to that 0.6 s after the first command of `dual` of each row of them, when the hands have
+    come to rest, and counts from then until another command; in the first 2 s of the run it does not count.
+    All are None for a robot without two hands, and without such a command.
+    """
+    names = ("relative_rms_m", "relative_max_m", "relative_rms_deg", "relative_max_deg")
+    t_s = trace.kept("t_s")
+    starts_s = [command.at_s for command in scenario.commands] + [math.inf]
+    off_m, off_rad = [np.zeros(0)], [np.zeros(0)]
+    first_s: float | None = None
+    for command, (start_s, end_s) in zip(scenario.commands, itertools.pairwise(starts_s), strict=True):
+        first_s = None if command.kind != "dual" else start_s if first_s is None else first_s
+        if first_s is None or len(robot.hand_names) != PAIR:
+            continue
+        begin = first_s + RELATIVE_FROM_S
+        rows = np.flatnonzero((t_s >= max(begin, start_s)) & (t_s < end_s) & active(trace))
+        at = int(np.searchsorted(t_s, begin))
+        if not len(rows):
+            continue
+        moved = _relative_poses(trace.kept("q_true")[[at, *rows]], robot)
+        counts = t_s[rows] >= SETTLING_S
+        off_m.append(np.linalg.norm(moved[1:, :3, 3] - moved[0, :3, 3], axis=1)[counts])
+        turns = np.swapaxes(moved[1:, :3, :3], 1, 2) @ moved[0, :3, :3]
+        off_rad.append(_angles_rad(turns)[counts])
+    every_m, every_deg = np.concatenate(off_m), np.degrees(np.concatenate(off_rad))
+    if not len(every_m):
+        return dict.fromkeys(names)
+    figures = np.array([_rms(every_m), every_m.max(), _rms(every_deg), every_deg.max()])
+    return dict(zip(names, _numbers(figures), strict=True))
+
+
+def _relative_poses(q: Vector, robot: RobotModel) -> Vector:
+    """Returns the (n, 4, 4) poses of the second hand in the first for (n, nq) postures."""
+    model, data = robot.pin_model, robot.pin_model.createData()
+    poses = np.zeros((len(q), 4, 4))
+    for pose, row in zip(poses, q, strict=True):
+        pin.framesForwardKinematics(model, data, row)
+        first, second = (data.oMf[hand.frame_id] for hand in robot.hands)
+        pose[:] = first.actInv(second).homogeneous
+    return poses
+
+
+def _angles_rad(R: Vector) -> Vector:
+    """Returns the (n,) angles of (n, 3, 3) rotations [rad], exact also for small ones."""
+    twice_sine = np.stack([R[:, 2, 1] - R[:, 1, 2], R[:, 0, 2] - R[:, 2, 0], R[:, 1, 0] - R[:, 0, 1]], axis=1)
+    trace = np.trace(R, axis1=1, axis2=2)
+    angles: Vector = np.arctan2(np.linalg.norm(twice_sine, axis=1), trace - 1.0)
+    return angles
 
 
 def active(trace: Trace) -> Mask:
