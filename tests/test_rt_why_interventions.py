@@ -6,6 +6,7 @@ from why_runs import calm
 
 from kilohertz.rt.loop.trace import STATES
 from kilohertz.rt.why.interventions import COLUMNS, PARTS, interventions, spans
+from kilohertz.rt.why.stop_figures import StopFigure
 
 
 def test_a_calm_run_has_none():
@@ -54,20 +55,9 @@ def test_all_kinds_are_listed_by_time():
 
 def test_a_stop_by_a_watch_has_the_value_and_the_limit():
     m = calm(300)
-    m.header.gains["fall"] = {"tilt_deg": 45.0}
-    m.reasons.extend(
-        [
-            (100, "a fall: the base has tilted too far"),
-            (150, "a fall: the capture point is out of reach"),
-            (200, "the estimate has diverged: the IMU and the closed contacts contradict each other"),
-            (250, "damping was asked for"),
-        ]
-    )
-    m.rows["estimate"]["q"][100, 3:7] = [np.sin(0.5), 0.0, 0.0, np.cos(0.5)]
-    m.doubts.doubt[200] = 1.7
-    tilted, out, diverged, asked = interventions(m)
-    assert tilted["value"] == pytest.approx(np.degrees(1.0))
-    assert (tilted["limit"], tilted["unit"]) == (45.0, "deg")
-    assert out["unit"] == "m"
-    assert (diverged["value"], diverged["limit"]) == (1.7, 1.0)
-    assert (asked["part"], asked["value"]) == ("supervisor", None)
+    m.reasons.extend([(100, "a fall: the base has tilted too far"), (250, "damping was asked for")])
+    m.stop_figures[100] = StopFigure(57.0, 45.0, "deg")
+    tilted, asked = interventions(m)
+    assert (tilted["part"], tilted["value"], tilted["limit"]) == ("watchdog", 57.0, 45.0)
+    assert tilted["unit"] == "deg"
+    assert (asked["part"], asked["value"], asked["limit"]) == ("supervisor", None, None)

@@ -248,7 +248,7 @@ def controller() -> None:
         "schema": schema_text(session.row_type),
     }
     print(json.dumps(setup), flush=True)
-    session.recorded = nullcontext  # type: ignore[method-assign]
+    session.recorded = nullcontext  # type: ignore[method-assign, assignment]
     session.run(each_tick=look)
     print(json.dumps(took_us[: ring.pushed].tolist()), flush=True)
 

@@ -94,6 +94,7 @@ class ReplayedBrain:
 
     Attributes:
         robot: model of the robot.
+        gains: gains at the start of the run.
         command: (n,) data of the command row, updated by each step.
 
     Raises:
@@ -131,6 +132,7 @@ class ReplayedBrain:
         self.command: Vector = self.brain.output.command.data
         self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
         self._sensors = model.new_sensor_row()
+        self.gains = gains
         self._gains = GainsRow(gains) if header.live else gains
         self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
         self._named = self._row.view(row)[0]

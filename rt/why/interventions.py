@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 
 from kilohertz.controller.safety.ladder import RUNGS, SOLVED
 from kilohertz.rt.loop.trace import STATES
-from kilohertz.rt.why.margin_table import capture_point
 from kilohertz.rt.why.margins import Margins
 
 COLUMNS = ("t_s", "until_s", "part", "what", "where", "value", "limit", "unit", "text")
@@ -106,27 +106,16 @@ def _states(m: Margins) -> list[dict[str, Any]]:
             "controlled stop",
             where=m.robot.name,
             text=reason,
-            **_measured(m, k, reason),
+            **_measured(m, k),
         )
         for k, reason in m.reasons
         if reason
     ]
 
 
-def _measured(m: Margins, k: int, reason: str) -> dict[str, Any]:
-    """Returns the quantity that made a watch stop the robot in tick k, and its limit, as far as known."""
-    if not m.robot.floating:
-        return {}
-    if "diverged" in reason:
-        doubt = float(m.doubts.doubt[k])
-        return {"value": doubt if np.isfinite(doubt) else None, "limit": 1.0, "unit": "doubt"}
-    if "tilted" in reason:
-        x, y = m.rows["estimate"]["q"][k, 3:5].tolist()
-        tilt_deg = float(np.degrees(np.arccos(np.clip(1.0 - 2.0 * (x * x + y * y), -1.0, 1.0))))
-        return {"value": tilt_deg, "limit": m.header.gains.get("fall", {}).get("tilt_deg"), "unit": "deg"}
-    if "capture point" in reason:
-        return {"value": float(capture_point(m)[1][k]), "unit": "m"}
-    return {}
+def _measured(m: Margins, k: int) -> dict[str, Any]:
+    figure = m.stop_figures.get(k)
+    return {} if figure is None else asdict(figure)
 
 
 def _loop(m: Margins) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.run.replay import PROGRESS_TICKS, ReplayedBrain
+from kilohertz.rt.why.stop_figures import StopFigure, stop_figure
 
 LOOP_EVENTS = ("state", "remark", "degraded", "link_lost", "fault", "stopped")
 """Kinds of the events that the loop itself records, on hardware as well as in simulation."""
@@ -69,6 +70,7 @@ class Margins:
         gyro_bias: (n, 3) estimated bias of the gyroscope [rad/s].
         accel_bias: (n, 3) estimated bias of the accelerometer [m/s^2].
         robot_events: events of the robot's side: dicts of t_s [s], kind and text.
+        stop_figures: quantities for which a watch stopped the robot, by the index in `reasons`.
     """
 
     header: LogHeader
@@ -93,6 +95,7 @@ class Margins:
     gyro_bias: Vector
     accel_bias: Vector
     robot_events: list[dict[str, Any]] = field(default_factory=list)
+    stop_figures: dict[int, StopFigure] = field(default_factory=dict)
 
     @property
     def t_s(self) -> Vector:
@@ -195,6 +198,7 @@ def margins_of(
     ticks = rows["tick"] != WARM_UP
     arrays = _Arrays(replayed, int(ticks.sum()))
     reasons: list[tuple[int, str]] = []
+    figures: dict[int, StopFigure] = {}
     same, k, said = True, 0, ""
     assert reader.row.fields is not None
     at = reader.row.fields["command"][1] // 8
@@ -210,6 +214,9 @@ def margins_of(
         reason = replayed.brain.output.reason
         if reason != said:
             reasons.append((k, reason))
+            figure = stop_figure(replayed, reason)
+            if figure is not None:
+                figures[k] = figure
             said = reason
         if progress is not None and k % PROGRESS_TICKS == 0:
             progress(k * reader.header.period_ns * 1e-9)
@@ -225,6 +232,7 @@ def margins_of(
         summary=reader.summary,
         reasons=reasons,
         same=same,
+        stop_figures=figures,
         robot_events=[event for event in reader.events if event["kind"] in ROBOT_EVENTS],
         **{**again, "doubts": doubts},
     )
