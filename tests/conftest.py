@@ -32,6 +32,11 @@ COMPILES_AHEAD = "kilohertz.robots.compile.ahead"
 
 _started: list[str] = []
 
+# No test writes into the user's folder of logs, and a run leaves no log by itself unless its test wants one.
+_logs = tempfile.TemporaryDirectory(prefix="khz-logs-")
+os.environ["KILOHERTZ_LOGS"] = _logs.name
+os.environ["KILOHERTZ_LOGS_RUNS"] = "0"
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A folder of its own for the endpoints of each process: two tests may run the same robot.
     _endpoints = tempfile.TemporaryDirectory(prefix="khz-")

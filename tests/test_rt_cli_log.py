@@ -16,6 +16,7 @@ from kilohertz.rt.run.session import RunPlan, Session
 pytestmark = pytest.mark.closed_loop
 
 log_file = pytest.importorskip("kilohertz.rt.log.file")
+log_writer = pytest.importorskip("kilohertz.rt.log.writer")
 
 USAGE, REFUSED = 2, 3
 SUMMARY = {
@@ -86,7 +87,7 @@ def test_periods_that_were_missed_are_told_apart_from_rows_that_were_lost(tmp_pa
         rows[60:, 0] += 5
     kept = np.delete(np.arange(100), [20, 21])
     path = tmp_path / "toy.mcap"
-    writer = log_file.LogWriter(path, toy_header(pace=pace), SCHEMA)
+    writer = log_writer.LogWriter(path, toy_header(pace=pace), SCHEMA)
     writer.add(kept, rows[kept, 0], rows[kept])
     writer.close(None)
     result = khz("info", path)

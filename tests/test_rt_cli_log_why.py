@@ -47,6 +47,21 @@ def test_tick_prints_one_tick(log):
     assert run("tick", log, 99999).exit_code != 0
 
 
+def test_interventions_are_listed_with_part_limit_and_value(log, tmp_path):
+    table, out = tmp_path / "all.csv", tmp_path / "all.json"
+    ran = run("interventions", log, "--csv", table, "--json", out)
+    assert ran.exit_code == 0, ran.output
+    figures = json.loads(out.read_text())
+    found = figures["interventions"]
+    assert f"{len(found)} interventions: guard " in ran.stdout
+    assert sum(figures["counts"].values()) == len(found) > 0
+    assert len(table.read_text().splitlines()) == len(found) + 1
+    assert table.read_text().startswith("t_s,until_s,part,what,where,value,limit,unit,text")
+    stop = next(each for each in found if each["part"] == "watchdog")
+    assert stop["what"] == "controlled stop"
+    assert run("interventions", log, "--csv", log).exit_code == 3
+
+
 def test_report_is_one_file(log, tmp_path):
     out = tmp_path / "report.html"
     ran = run("report", log, "-o", out)

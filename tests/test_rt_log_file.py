@@ -13,6 +13,7 @@ from toy_log import ROW, SCHEMA, toy_header, toy_rows, write_toy_log
 from kilohertz.robots.config.config_error import ConfigError
 
 log_file = pytest.importorskip("kilohertz.rt.log.file")
+log_writer = pytest.importorskip("kilohertz.rt.log.writer")
 
 SUMMARY = {"exit_state": "active", "events": [{"t_s": 0.25, "kind": "push", "text": "é"}]}
 CHUNK = 20
@@ -20,7 +21,7 @@ CHUNK = 20
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(log_file, "CHUNK_ROWS", CHUNK)
+    monkeypatch.setattr(log_writer, "CHUNK_ROWS", CHUNK)
 
 
 def read(path):
@@ -61,7 +62,7 @@ def test_a_log_without_a_summary_has_none(tmp_path):
 
 def test_lost_rows_are_counted(tmp_path):
     rows = toy_rows(30)
-    writer = log_file.LogWriter(tmp_path / "toy.mcap", toy_header(), SCHEMA)
+    writer = log_writer.LogWriter(tmp_path / "toy.mcap", toy_header(), SCHEMA)
     numbers = np.array([3, 4, 5, 10, 11])
     writer.add(numbers, rows[numbers, 0], rows[numbers])
     writer.close(None)
@@ -75,8 +76,8 @@ def whole(tmp_path_factory):
     """A log of several chunks, and where each of them ends."""
     path = tmp_path_factory.mktemp("log") / "toy.mcap"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_file, "CHUNK_ROWS", CHUNK)
-        writer = log_file.LogWriter(path, toy_header(), SCHEMA)
+        patch.setattr(log_writer, "CHUNK_ROWS", CHUNK)
+        writer = log_writer.LogWriter(path, toy_header(), SCHEMA)
         rows = toy_rows(150)
         ends = []
         for number in range(150):
@@ -149,7 +150,7 @@ def test_a_full_disk_ends_the_log_at_a_whole_chunk(tmp_path):
     rows = toy_rows(400)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        writer = log_file.LogWriter(path, toy_header(), SCHEMA)
+        writer = log_writer.LogWriter(path, toy_header(), SCHEMA)
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20_000, hard))
         writer.add(np.arange(400), rows[:, 0], rows)
         writer.close(SUMMARY)
@@ -165,4 +166,4 @@ def test_a_full_disk_ends_the_log_at_a_whole_chunk(tmp_path):
 def test_a_log_is_never_written_over_another(tmp_path):
     write_toy_log(tmp_path / "toy.mcap", toy_rows(3), None)
     with pytest.raises(FileExistsError):
-        log_file.LogWriter(tmp_path / "toy.mcap", toy_header(), SCHEMA)
+        log_writer.LogWriter(tmp_path / "toy.mcap", toy_header(), SCHEMA)

@@ -19,6 +19,7 @@ from kilohertz.rt.log.ring import Ring
 pytestmark = pytest.mark.host
 
 log_file = pytest.importorskip("kilohertz.rt.log.file")
+log_writer = pytest.importorskip("kilohertz.rt.log.writer")
 
 SUMMARY = {"events": [{"t_s": 0.01, "kind": "push", "text": "by 5 Ns"}], "ticks": 40}
 
@@ -213,5 +214,5 @@ def test_a_planted_link_is_not_written_through(tmp_path):
     path = new_path(tmp_path, "g1", now)
     assert path.name == "g1-20300101-000000-2.mcap"
     with pytest.raises(FileExistsError):
-        log_file.LogWriter(tmp_path / "g1-20300101-000000.mcap", toy_header(), SCHEMA)
+        log_writer.LogWriter(tmp_path / "g1-20300101-000000.mcap", toy_header(), SCHEMA)
     assert not (tmp_path / "precious").exists()

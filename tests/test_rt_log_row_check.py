@@ -9,6 +9,7 @@ from toy_log import ROW, toy_header, toy_rows, write_toy_log
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.log import file as log_file
+from kilohertz.rt.log import writer as log_writer
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.row import row_type
 from kilohertz.rt.log.row_check import problem_of_rows
@@ -43,7 +44,7 @@ def test_a_missing_field_is_named_where_it_is_needed(tmp_path):
 def test_a_log_whose_schema_is_another_robots_is_refused(tmp_path):
     other = np.dtype([("tick", "<f8"), *[(name, ROW[name]) for name in ROW.names[1:]]])
     path = tmp_path / "toy.mcap"
-    writer = log_file.LogWriter(path, toy_header(), schema_text(other))
+    writer = log_writer.LogWriter(path, toy_header(), schema_text(other))
     rows = toy_rows(3)
     writer.add(np.arange(3), rows[:, 0], rows)
     writer.close(None)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.offline.estimate import Samples
 from kilohertz.rt.offline.fit import commands_of, fit
 

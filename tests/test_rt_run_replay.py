@@ -15,14 +15,14 @@ from kilohertz.controller.gains.schema import Gains
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.cli.main import app
 from kilohertz.rt.log.header import LogHeader
-from kilohertz.rt.log.row import WARM_UP
-from kilohertz.rt.log.schema import schema_text
+from kilohertz.rt.log.schema import WARM_UP, schema_text
 from kilohertz.rt.run.background_server import served
 from kilohertz.rt.run.session import RunPlan, Session
 
 pytestmark = pytest.mark.closed_loop
 
 log_file = pytest.importorskip("kilohertz.rt.log.file")
+log_writer = pytest.importorskip("kilohertz.rt.log.writer")
 replay = pytest.importorskip("kilohertz.rt.run.replay")
 
 REFUSED = 3
@@ -57,7 +57,7 @@ def rewritten(path, to, change=None, **header):
         if change is not None:
             rows = change(rows)
         cells = rows.view(np.int64).reshape(len(rows), -1)
-        writer = log_file.LogWriter(to, replace(reader.header, **header), schema_text(reader.row))
+        writer = log_writer.LogWriter(to, replace(reader.header, **header), schema_text(reader.row))
     writer.add(np.arange(len(rows)), cells[:, 0], cells)
     writer.close(reader.summary)
     return to
@@ -222,7 +222,7 @@ def test_a_log_that_lacks_rows_is_refused(arm, tmp_path):
     to = tmp_path / "other.mcap"
     with log_file.LogReader(arm) as reader:
         rows = log_file.read_rows(reader)
-        writer = log_file.LogWriter(to, reader.header, schema_text(reader.row))
+        writer = log_writer.LogWriter(to, reader.header, schema_text(reader.row))
     cells = rows.view(np.int64).reshape(len(rows), -1)
     kept = np.delete(np.arange(len(rows)), [30, 31])
     writer.add(kept, cells[kept, 0], cells[kept])
@@ -240,6 +240,7 @@ def test_a_log_that_lacks_rows_is_refused(arm, tmp_path):
         ({"config_sha256": "0"}, "another robot.yaml than"),
         ({"robot": "/nowhere/arm"}, "there is no robot"),
         ({"live": True}, "not those of this version"),
+        ({"first_tick": 5}, "the log begins at tick 5 of its run"),
     ],
 )
 def test_another_brain_is_refused_with_a_sentence(arm, tmp_path, changes, told):

@@ -73,7 +73,7 @@ def toy_rows(n: int, seed: int = 0) -> NDArray[np.int64]:
 
 
 def write_toy_log(path: Path, rows: NDArray[np.int64], summary: dict[str, Any] | None, **header: Any) -> None:
-    from kilohertz.rt.log.file import LogWriter
+    from kilohertz.rt.log.writer import LogWriter
 
     writer = LogWriter(path, toy_header(**header), SCHEMA)
     writer.add(np.arange(len(rows)), rows[:, 0], rows)

@@ -51,7 +51,7 @@ def simulate(
         solver: "osqp" or "exact"; None for the solver in the gains.
         duration_s: duration of the run [s]; None for that of the scenario.
         realtime: whether to run one tick per millisecond, instead of as fast as possible.
-        log: folder to record the run into; needs `pip install 'kilohertz[log]'`.
+        log: folder to record the run into; None for no log.
 
     Returns:
         Result of the run: figures, events and history.

@@ -12,7 +12,7 @@ import typer
 from kilohertz.rt.cli import options as options
 from kilohertz.rt.cli.assignments import WithAssignments, check_assignments
 from kilohertz.rt.cli.command import ControlledRobotOption, endpoint_of
-from kilohertz.rt.cli.output import check_file, check_folder, progress, say, write_json
+from kilohertz.rt.cli.output import check_file, check_outputs, progress, say, write_json
 from kilohertz.rt.cli.run import run_plan
 from kilohertz.rt.cli.view import ViewOption
 
@@ -300,6 +300,7 @@ def run(
     watch_gains: options.WatchGainsOption = False,
     json_file: options.JsonOption = None,
     log: options.LogOption = None,
+    no_log: options.NoLogOption = False,
     plot: options.PlotOption = None,
     no_film: options.NoFilmOption = False,
     telemetry: options.TelemetryOption = None,
@@ -324,8 +325,7 @@ def run(
     example the wrong robot or an unfit host; 4 the link was lost; 5 Kilohertz itself failed; 130 stopped by
     Ctrl-C, with all files written.
     """
-    overrides = check_assignments(assignments, watch_gains)
-    _check_outputs(json_file, log, plot)
+    check_outputs(json_file, log, plot)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -343,17 +343,12 @@ def run(
         allow_no_rt=allow_no_rt,
         slow_motion=slow_motion,
         log=log,
+        keep=options.keep_of(log, no_log=no_log),
         control=options.control_endpoint(control, paced=not lockstep, robot=robot),
         telemetry_hz=options.telemetry_rate(telemetry, paced=not lockstep),
-        overrides=overrides,
+        overrides=check_assignments(assignments, watch_gains),
     )
     run_plan(plan, json_file, plot, film=not no_film, view=view)
-
-
-def _check_outputs(json_file: Path | None, *folders: Path | None) -> None:
-    check_file(json_file)
-    for folder in folders:
-        check_folder(folder)
 
 
 def stop(

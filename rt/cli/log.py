@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from kilohertz.rt.cli import log_elsewhere, log_why
+from kilohertz.rt.cli import log_elsewhere, log_kept, log_why
 from kilohertz.rt.cli import options as options
+from kilohertz.rt.cli.log_kept import FileArgument, chosen
 from kilohertz.rt.cli.output import (
     RefusedError,
     check_file,
@@ -25,19 +26,17 @@ from kilohertz.rt.cli.run import ProgressLine
 if TYPE_CHECKING:
     from kilohertz.rt.log.file import LogReader
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A log file written by `--log`.")]
-
 FOXGLOVE_HZ = 100.0
 _Export: TypeAlias = "tuple[Path, Callable[[LogReader, Path], int]]"
 
 log_app = typer.Typer(
-    help="Inspect, plot, export, replay and import logs; run the estimator on them and identify parameters.",
+    help="List, inspect, explain, plot, export, replay and import logs; run the estimator on them.",
     no_args_is_help=True,
 )
 
 
 @log_app.command()
-def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
+def info(file: FileArgument = None, json_file: options.JsonOption = None) -> None:
     """Summarise a log: robot, scenario, time, duration, missing rows, events and latency."""
     from kilohertz.rt.log.recorder import require_library
 
@@ -47,7 +46,7 @@ def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
     from kilohertz.rt.log.info import figures_of
     from kilohertz.rt.show.log_screen import print_log
 
-    with LogReader(file) as reader:
+    with LogReader(chosen(file)) as reader:
         reader.require_run()
         figures = figures_of(reader)
     print_log(screen(json_file), figures)
@@ -56,7 +55,7 @@ def info(file: FileArgument, json_file: options.JsonOption = None) -> None:
 
 @log_app.command()
 def export(
-    file: FileArgument,
+    file: FileArgument = None,
     csv: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write CSV: one line per tick, one column per number."),
@@ -101,6 +100,7 @@ def export(
     """Export a log to CSV, to NumPy, or to a file with the topics that Foxglove and Lichtblick draw."""
     if csv is None and npz is None and foxglove is None:
         raise typer.BadParameter("nothing to write: give --csv FILE, --npz FILE or --foxglove FILE")
+    file = chosen(file)
     for path in (csv, npz, foxglove, json_file):
         check_file(path)
         if path is not None and path.exists() and file.exists() and path.samefile(file):
@@ -156,10 +156,10 @@ def _export(file: Path, path: Path, write: Callable[[LogReader, Path], int]) -> 
 
 @log_app.command()
 def plot(
-    file: FileArgument,
     folder: Annotated[
         Path, typer.Option("--plot", metavar="DIR", help="Folder to write the plots (PNG) to.")
     ],
+    file: FileArgument = None,
     json_file: options.JsonOption = None,
 ) -> None:
     """Plot a log: latency histogram, duration of every tick, torques and balance."""
@@ -170,6 +170,7 @@ def plot(
     require_library()
     from kilohertz.rt.log.file import LogReader
 
+    file = chosen(file)
     with LogReader(file) as reader, drawing_into(folder, json_file) as drawn:
         from kilohertz.rt.show.log_plots import write_log_plots
 
@@ -181,7 +182,7 @@ def plot(
 
 @log_app.command()
 def replay(
-    file: FileArgument,
+    file: FileArgument = None,
     robot: Annotated[
         str | None,
         typer.Option(
@@ -204,7 +205,7 @@ def replay(
     from kilohertz.rt.log.file import LogReader
     from kilohertz.rt.run.replay import replay
 
-    with LogReader(file) as reader, ProgressLine() as show:
+    with LogReader(chosen(file)) as reader, ProgressLine() as show:
 
         def on_progress(t_s: float) -> None:
             if show is not None:
@@ -233,7 +234,7 @@ def replay(
 
 @log_app.command()
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A log file written by `--log`.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help="A log file, or `last` for the newest one.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another log file of the same robot.")],
     robot: Annotated[
         str | None,
@@ -256,6 +257,7 @@ def compare(
     from kilohertz.rt.log.file import LogReader
     from kilohertz.rt.show.compare_screen import print_comparison
 
+    a, b = chosen(a), chosen(b)
     with LogReader(a) as first, LogReader(b) as second:
         found = compare(first, second, robot)
     for reader in (first, second):
@@ -273,4 +275,5 @@ def _warn(reader: LogReader) -> None:
 
 
 log_elsewhere.register(log_app)
+log_kept.register(log_app)
 log_why.register(log_app)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kilohertz.rt.cli import options as options
+from kilohertz.rt.cli.log_kept import FileArgument, chosen
 from kilohertz.rt.cli.output import (
     RefusedError,
     check_file,
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from kilohertz.robots.model.robot_model import RobotModel
     from kilohertz.rt.log.file import LogReader
 
-LogArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A log written by `khz log import` or by `--log`.")
-]
 RobotOption = Annotated[
     str | None,
     typer.Option(
@@ -103,7 +101,7 @@ def import_csv(
 
 
 def estimate(
-    file: LogArgument,
+    file: FileArgument = None,
     gains: options.GainsOption = None,
     truth_link: Annotated[
         str | None,
@@ -141,7 +139,7 @@ def estimate(
     from kilohertz.rt.offline.watches import controller_stop, gaps
     from kilohertz.rt.show.estimate_screen import print_estimate
 
-    with LogReader(file) as reader:
+    with LogReader(chosen(file)) as reader:
         model = _robot_of(reader, robot)
         samples = runs.samples_of(reader, model)
         title = f"{model.name} · {reader.header.scenario['name']}"
@@ -189,7 +187,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def identify(
-    file: LogArgument,
+    file: FileArgument = None,
     gains: options.GainsOption = None,
     robot: RobotOption = None,
     json_file: options.JsonOption = None,
@@ -210,7 +208,7 @@ def identify(
     from kilohertz.rt.offline.identify import require_torque
     from kilohertz.rt.show.estimate_screen import print_identified
 
-    with LogReader(file) as reader:
+    with LogReader(chosen(file)) as reader:
         model = _robot_of(reader, robot)
         samples = samples_of(reader, model)
     require_torque(samples, model)

@@ -35,7 +35,7 @@ from kilohertz.rt.cli.options import Link, control_endpoint, telemetry_rate
 from kilohertz.rt.cli.output import (
     RefusedError,
     check_file,
-    check_folder,
+    check_outputs,
     progress,
     say,
     screen,
@@ -154,6 +154,7 @@ def sim(
     watch_gains: options.WatchGainsOption = False,
     json_file: options.JsonOption = None,
     log: options.LogOption = None,
+    no_log: options.NoLogOption = False,
     plot: options.PlotOption = None,
     no_film: options.NoFilmOption = False,
     telemetry: options.TelemetryOption = None,
@@ -172,9 +173,7 @@ def sim(
     names file, line and key); 5 Kilohertz itself failed; 130 stopped by Ctrl-C, with all files written.
     """
     overrides = check_assignments(assignments, watch_gains)
-    check_file(json_file)
-    check_folder(log)
-    check_folder(plot)
+    check_outputs(json_file, log, plot)
     from kilohertz.rt.run.session import RunPlan
 
     plan = RunPlan(
@@ -187,6 +186,7 @@ def sim(
         solver=solver,
         watch_gains=watch_gains,
         log=log,
+        keep=options.keep_of(log, no_log=no_log),
         control=control_endpoint(control, paced=realtime, robot=robot),
         telemetry_hz=telemetry_rate(telemetry, paced=realtime),
         overrides=overrides,

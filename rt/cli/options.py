@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from kilohertz.rt.run.plan import Keep
 
 EXIT_SAFETY_STOP = 1
 """The robot fell or a safety stop ended the run; for a check, it was not passed."""
@@ -66,7 +69,20 @@ NoFilmOption = Annotated[
 ]
 LogOption = Annotated[
     Path | None,
-    typer.Option("--log", metavar="DIR", help="Record every tick to a log file in this folder."),
+    typer.Option(
+        "--log",
+        metavar="DIR",
+        help="Record every tick to a log file in this folder, without limits, instead of in your folder of "
+        "logs (see `khz log list`).",
+    ),
+]
+NoLogOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-log",
+        help="Leave no log. In real time, the last minutes are kept in memory, and written to your folder of "
+        "logs only if the robot falls, a safety stop ends the run, the link is lost, or Kilohertz fails.",
+    ),
 ]
 ScenarioOption = Annotated[
     str | None,
@@ -122,6 +138,23 @@ SlowMotionOption = Annotated[
         help="Run a simulation N times slower than real time. `khz serve` and `khz run` need the same N.",
     ),
 ]
+
+
+def keep_of(log: Path | None, *, no_log: bool) -> Keep:
+    """Returns whether a run leaves a log by itself.
+
+    Args:
+        log: value of `--log`; None if it was not given.
+        no_log: whether `--no-log` was given.
+
+    Raises:
+        typer.BadParameter: both were given.
+    """
+    from kilohertz.rt.run.plan import Keep
+
+    if log is not None and no_log:
+        raise typer.BadParameter("--log and --no-log contradict each other")
+    return Keep.TROUBLE if no_log else Keep.EVERY_RUN
 
 
 def telemetry_rate(asked_hz: float | None, *, paced: bool) -> float:

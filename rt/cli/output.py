@@ -128,6 +128,17 @@ def check_folder(path: Path | None) -> None:
         raise RefusedError(f"{path} cannot be written: permission denied for {existing}")
 
 
+def check_outputs(json_file: Path | None, *folders: Path | None) -> None:
+    """Refuses files and folders that cannot be written.
+
+    Raises:
+        RefusedError: see `check_file` and `check_folder`.
+    """
+    check_file(json_file)
+    for folder in folders:
+        check_folder(folder)
+
+
 def write_json(path: Path | None, content: Any) -> None:
     """Writes the figures of a command to the file of `--json`, or to standard output for `-`.
 

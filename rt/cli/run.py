@@ -52,6 +52,8 @@ def run_plan(
     session = Session(plan)
     if session.warning is not None:
         progress(session.warning)
+    if session.log_problem:
+        progress(session.log_problem)
     warn_of_unfinished(session.gains_file)
     if plan.paced:
         progress(f"running {session.scenario.duration_s:g} s in real time ...")
@@ -62,8 +64,11 @@ def run_plan(
             if show is not None:
                 show(f"simulated {t_s:.1f} of {session.scenario.duration_s:g} s")
 
+        problem = session.log_problem
         result = session.run(on_progress)
 
+    if session.log_problem != problem:
+        progress(session.log_problem)
     with perhaps_without_reader():
         print_run(screen(json_file), result, setup_s)
         if result.log is not None:

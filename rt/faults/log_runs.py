@@ -28,8 +28,7 @@ from kilohertz.rt.host.realtime import default_core
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.recorder import MISSING, Recording, can_record, recorded
 from kilohertz.rt.log.ring import Ring
-from kilohertz.rt.log.row import WARM_UP
-from kilohertz.rt.log.schema import schema_text
+from kilohertz.rt.log.schema import WARM_UP, schema_text
 from kilohertz.rt.loop.stamps import START, WRITE
 from kilohertz.rt.run.session import RunPlan, Session
 
@@ -250,7 +249,7 @@ def controller() -> None:
         "schema": schema_text(session.row_type),
     }
     print(json.dumps(setup), flush=True)
-    session.recorded = nullcontext  # type: ignore[method-assign]
+    session.recorded = nullcontext  # type: ignore[method-assign, assignment]
     session.run(each_tick=look)
     print(json.dumps(took_us[: ring.pushed].tolist()), flush=True)
 

@@ -24,7 +24,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.loop.trace import STATES
 
 NEEDED = ("tick", "request", "state", "rung", "sensors", "command", "estimate", "balance")

@@ -16,7 +16,7 @@ from kilohertz.robots.config.config_error import ConfigError, did_you_mean
 from kilohertz.robots.config.user_file import create_user_file
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 
 _XYZ = ("x", "y", "z")
 _JOINT_FIELDS = ("q", "v", "tau", "q_des", "v_des", "kp", "kd", "tau_ff")

@@ -1,14 +1,8 @@
-"""Writes and reads logs as MCAP files, which Foxglove, Lichtblick and PlotJuggler open.
-
-A log begins with a header for replays, stores each tick as a message, in chunks, and ends with the summary of
-the run. A chunk is written completely or not at all: if the recorder dies, all chunks before can be read.
-"""
+"""Reads logs, which `kilohertz.rt.log.writer` writes."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +10,6 @@ from typing import Any
 import numpy as np
 from mcap.exceptions import EndOfFile
 from mcap.records import Channel, Message, Metadata, Schema
-from mcap.writer import Writer
 from numpy.lib.recfunctions import repack_fields
 from numpy.typing import NDArray
 
@@ -26,146 +19,11 @@ from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.records import records_of
 from kilohertz.rt.log.row_check import problem_of_rows
 from kilohertz.rt.log.schema import type_of_schema
+from kilohertz.rt.log.writer import ENCAPSULATION, END, EVENTS, HEADER, SCHEMA_NAME, SEQUENCE, TICKS
 
-TICKS, EVENTS = "/tick", "/events"
-CHUNK_ROWS = 250
-"""Ticks per chunk, 0.25 s at 1 kHz: the most that is lost when the recorder is killed."""
-SCHEMA_NAME = "kilohertz/Tick"
-_EVENT_SCHEMA = {
-    "type": "object",
-    "properties": {"t_s": {"type": "number"}, "kind": {"type": "string"}, "text": {"type": "string"}},
-}
-# Header of a CDR message: plain encoding, little-endian.
-_ENCAPSULATION = b"\x00\x01\x00\x00"
-_HEADER, _END = "kilohertz", "end"
-_SEQUENCE = 0xFFFFFFFF
-_NO_LIMIT = 1 << 62
 BLOCK_ROWS = 1000
 MOST_EVENTS = 100_000
 MOST_ROW_BYTES = 1_000_000
-
-
-class _WholeChunks:
-    """Output stream for `mcap.writer.Writer` that buffers all data until it is committed or discarded."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self._written = 0
-        self._pending = bytearray()
-
-    def write(self, data: bytes) -> int:
-        self._pending += data
-        return len(data)
-
-    def tell(self) -> int:
-        return self._written + len(self._pending)
-
-    def flush(self) -> None:
-        """Does nothing: only `commit` writes to the file."""
-
-    def commit(self) -> None:
-        """Writes all buffered data; on an error it truncates the file, so that no part of the data remains.
-
-        Raises:
-            OSError: the data could not be written.
-        """
-        end = self.tell()
-        try:
-            while self._pending:
-                n = os.write(self._file, self._pending)
-                del self._pending[:n]
-        except OSError:
-            self._pending.clear()
-            os.ftruncate(self._file, self._written)
-            raise
-        self._written = end
-
-    def close(self) -> None:
-        os.close(self._file)
-
-
-class LogWriter:
-    """Writes a log file; the recorder process uses it.
-
-    Args:
-        path: a file that does not exist yet.
-        header: header of the log.
-        schema: definition of the rows, from `kilohertz.rt.log.schema.schema_text`.
-
-    Attributes:
-        written: number of rows that are stored in the file.
-        errno: error number after which nothing is written any more; 0 without an error.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-
-    def __init__(self, path: Path, header: LogHeader, schema: str) -> None:
-        self.written = 0
-        self.errno = 0
-        self._header = header
-        self._added = 0
-        self._file = _WholeChunks(path)
-        # Typed as Any: the library wants a file object, but only calls `write`, `tell` and `flush`.
-        stream: Any = self._file
-        self._writer = Writer(stream, chunk_size=_NO_LIMIT)
-        self._writer.start(profile="", library=f"kilohertz {header.version}")
-        self._writer.add_metadata(_HEADER, header.as_text())
-        tick = self._writer.register_schema(SCHEMA_NAME, "ros2msg", schema.encode())
-        event = self._writer.register_schema("event", "jsonschema", json.dumps(_EVENT_SCHEMA).encode())
-        self._ticks = self._writer.register_channel(TICKS, "cdr", tick)
-        self._events = self._writer.register_channel(EVENTS, "json", event)
-        self._file.commit()
-
-    def add(self, numbers: NDArray[np.int64], ticks: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
-        """Adds rows to the log.
-
-        Args:
-            numbers: (n,) sequence numbers of the rows in the ring.
-            ticks: (n,) tick numbers of the rows, in periods since the start.
-            rows: (n, cells) content of the rows, as 8-byte integers.
-        """
-        if self.errno:
-            return
-        header = self._header
-        stamps = (header.started_ns + np.maximum(ticks, 0) * header.period_ns).tolist()
-        for number, stamp, row in zip(numbers.tolist(), stamps, rows, strict=True):
-            self._writer.add_message(
-                self._ticks, stamp, _ENCAPSULATION + row.tobytes(), stamp, number & _SEQUENCE
-            )
-            self._added += 1
-            if self._added % CHUNK_ROWS == 0:
-                self.flush()
-
-    def add_event(self, t_s: float, kind: str, text: str) -> None:
-        """Adds an event: its time since the start [s], its kind and a sentence."""
-        stamp = self._header.started_ns + round(t_s * 1e9)
-        content = json.dumps({"t_s": t_s, "kind": kind, "text": text}).encode()
-        self._writer.add_message(self._events, stamp, content, stamp)
-
-    def flush(self) -> None:
-        """Ends the open chunk and writes it to the file."""
-        if not self.errno:
-            self._writer.flush()
-            self._commit()
-
-    def _commit(self) -> None:
-        try:
-            self._file.commit()
-        except OSError as error:
-            self.errno = error.errno or errno.EIO
-        else:
-            self.written = self._added
-
-    def close(self, summary: dict[str, Any] | None) -> None:
-        """Writes the summary of the run and closes the file; None if there is no summary."""
-        self.flush()
-        if not self.errno:
-            if summary is not None:
-                self._writer.add_metadata(_END, {"summary": json.dumps(summary)})
-            self._writer.finish()
-            self._commit()
-        self._file.close()
 
 
 class LogReader:
@@ -272,11 +130,11 @@ class LogReader:
         """Stores the content of a record; returns whether it is a row."""
         if isinstance(record, Channel):
             self._topics[record.id] = record.topic
-        elif isinstance(record, Metadata) and record.name == _HEADER:
+        elif isinstance(record, Metadata) and record.name == HEADER:
             self._header = LogHeader.of_text(record.metadata)
         elif isinstance(record, Schema) and record.name == SCHEMA_NAME:
             self._schema = record.data.decode()
-        elif isinstance(record, Metadata) and record.name == _END:
+        elif isinstance(record, Metadata) and record.name == END:
             try:
                 self.summary = json.loads(record.metadata["summary"])
             except (KeyError, ValueError):
@@ -287,12 +145,12 @@ class LogReader:
             if topic == EVENTS:
                 self._take_event(record.data)
             elif topic == TICKS:
-                content = record.data[len(_ENCAPSULATION) :]
+                content = record.data[len(ENCAPSULATION) :]
                 if self._size and len(content) != self._size:
                     raise ValueError(f"a row has {len(content)} bytes, not {self._size}")
                 self._size = len(content)
                 self._content.append(content)
-                self.lost += (record.sequence - self._next) & _SEQUENCE
+                self.lost += (record.sequence - self._next) & SEQUENCE
                 self._next = record.sequence + 1
                 return True
         return False

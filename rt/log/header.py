@@ -46,6 +46,9 @@ class LogHeader:
         clock_ns: monotonic clock of the stamps at the start of the run [ns].
         period_ns: period of the ticks [ns]; in a log from elsewhere, the unit of the field `tick`.
         commanded: whether requests and streams could arrive during the run; rows then contain them.
+        first_tick: first tick from which on all are in the log; above 0 if older ones were dropped, of which
+            only the worst were kept. Such a log cannot be replayed, because the controller's state at its
+            beginning is not known.
     """
 
     robot: str
@@ -69,6 +72,7 @@ class LogHeader:
     clock_ns: int
     period_ns: int
     commanded: bool = False
+    first_tick: int = 0
 
     def as_text(self) -> dict[str, str]:
         """Returns each field as JSON text; strings are not quoted."""

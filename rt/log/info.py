@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kilohertz.rt.log.durations import stage_durations_ns
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.loop.histogram import LatencyHistogram, latency_us
 
 NEEDED = ("tick", "state", "rung", "gains_generation", "stamps_ns")

@@ -16,23 +16,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.host.other_cores import NO_CORE, leave_core
+from kilohertz.rt.log.folder import Limits, Storage
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.ring import Ring
 
 if TYPE_CHECKING:
-    from kilohertz.rt.log.file import LogWriter
+    from kilohertz.rt.log.sinks import Sink
 
 LOSSY = "lossy"
 READY = "ready"
 POLL_MS = 20
 ROWS_AT_ONCE = 512
 PATIENCE_S = 5.0
+WRITING_S = 60.0
+"""Longest time to write what was kept in memory, after the run [s]."""
 MISSING = "logs need the library mcap; install it with: pip install 'kilohertz[log]'"
 
 
@@ -78,13 +82,19 @@ class Recording:
         process: process that runs `main`.
         ring: ring buffer that it reads.
         path: path of the log.
+        storage: how the log is kept.
 
     Attributes:
         died: whether the process ended by itself during the run; known after `catch_up`.
+        only_trouble: whether the log is written only if the run ends badly.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], ring: Ring, path: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], ring: Ring, path: Path, storage: Storage | None = None
+    ) -> None:
         self.path = path
+        self.only_trouble = storage is not None and storage.only_trouble
+        self._limited = storage is not None
         self.pid = process.pid
         self.died = False
         self._process, self._ring = process, ring
@@ -113,8 +123,13 @@ class Recording:
     def _is_behind(self) -> bool:
         return self._ring.written + self._ring.lost < self._ring.pushed and not self._ring.errno
 
-    def finish(self, summary: dict[str, Any] | None = None) -> None:
-        """Ends the log, with the summary of the run if there is one, and ends the recorder process."""
+    def finish(self, summary: dict[str, Any] | None = None, *, trouble: bool = True) -> None:
+        """Ends the log, and ends the recorder process.
+
+        Args:
+            summary: summary of the run; None if there is none.
+            trouble: whether the run ended badly.
+        """
         process = self._process
         assert process.stdin is not None
         if process.stdin.closed:
@@ -122,10 +137,10 @@ class Recording:
         # A recorder that has ended no longer reads its input.
         with suppress(BrokenPipeError):
             if summary is not None and process.poll() is None:
-                process.stdin.write(json.dumps(summary).encode())
+                process.stdin.write(json.dumps({"summary": summary, "trouble": trouble}).encode())
             process.stdin.close()
         try:
-            process.wait(PATIENCE_S)
+            process.wait(WRITING_S if self._limited else PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -133,7 +148,12 @@ class Recording:
 
 @contextmanager
 def recorded(
-    ring: Ring, path: Path, header: LogHeader, schema: str, core: int = NO_CORE
+    ring: Ring,
+    path: Path,
+    header: LogHeader,
+    schema: str,
+    core: int = NO_CORE,
+    storage: Storage | None = None,
 ) -> Iterator[Recording]:
     """Records a ring buffer with another process, for the duration of a `with` block.
 
@@ -143,6 +163,7 @@ def recorded(
         header: header of the log.
         schema: definition of the rows, from `kilohertz.rt.log.schema.schema_text`.
         core: core that the recorder must not use.
+        storage: how the log is kept in the user's folder of logs; None to write all of it anywhere.
 
     Raises:
         ConfigError: the log cannot be written.
@@ -158,12 +179,14 @@ def recorded(
         # Ctrl-C must reach the controller only.
         start_new_session=True,
     )
-    recording = Recording(process, ring, path)
+    recording = Recording(process, ring, path, storage)
+    kept = None if storage is None else asdict(storage)
+    setup = {"header": header.as_text(), "schema": schema, "storage": kept}
     try:
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps({"header": header.as_text(), "schema": schema}).encode() + b"\n")
+            process.stdin.write(json.dumps(setup).encode() + b"\n")
             process.stdin.flush()
         answer = process.stdout.readline().decode().strip()
         if answer != READY:
@@ -201,13 +224,16 @@ class _ControllerPipe:
             self._received += data
             self.closed = not data
 
-    def summary(self) -> dict[str, Any] | None:
-        """Returns the summary that the controller sent at its end; None if it sent none."""
+    def ending(self) -> dict[str, Any]:
+        """Returns what the controller sent at its end: its summary, and whether the run ended badly.
+
+        A controller that ends without a word has crashed.
+        """
         try:
-            summary: dict[str, Any] = json.loads(self._received)
+            ending: dict[str, Any] = json.loads(self._received)
         except ValueError:
-            return None
-        return summary
+            return {"summary": None, "trouble": True}
+        return ending
 
 
 class Drain:
@@ -215,18 +241,18 @@ class Drain:
 
     Args:
         ring: ring buffer that the tick fills.
-        writer: writer of the log.
+        sink: where the rows go.
         period_s: period of the ticks [s].
         report: called once with a sentence if the log cannot be continued.
     """
 
-    def __init__(self, ring: Ring, writer: LogWriter, period_s: float, report: Callable[[str], None]) -> None:
-        self._ring, self._writer, self._period_s, self._report = ring, writer, period_s, report
+    def __init__(self, ring: Ring, sink: Sink, period_s: float, report: Callable[[str], None]) -> None:
+        self._ring, self._sink, self._period_s, self._report = ring, sink, period_s, report
         self._lost = ring.lost
 
     def drain(self, *, last: bool = False) -> None:
         """Moves all rows that are in the ring now; `last` is as in `Ring.take`."""
-        ring, writer = self._ring, self._writer
+        ring, sink = self._ring, self._sink
         # Rows that arrive meanwhile wait for the next call, so that input from the controller is read too.
         for _ in range(ring.behind // ROWS_AT_ONCE + 1):
             numbers, rows = ring.take(ROWS_AT_ONCE, last=last)
@@ -234,16 +260,16 @@ class Drain:
                 ticks = rows[:, 0]
                 if ring.lost != self._lost:
                     self._add_lossy_event(max(int(ticks[0]), 0))
-                writer.add(numbers, ticks, rows)
+                sink.add(numbers, ticks, rows)
         if ring.ended and not ring.behind:
-            writer.flush()
-        if writer.errno and not ring.errno:
-            self._report(f"the log ends here: {os.strerror(writer.errno)}; the run continues")
-        ring.report(writer.written, writer.errno)
+            sink.flush()
+        if sink.errno and not ring.errno:
+            self._report(f"the log ends here: {os.strerror(sink.errno)}; the run continues")
+        ring.report(sink.written, sink.errno)
 
     def _add_lossy_event(self, tick: int) -> None:
         new, self._lost = self._ring.lost - self._lost, self._ring.lost
-        self._writer.add_event(tick * self._period_s, LOSSY, f"{new} rows lost before this time")
+        self._sink.add_event(tick * self._period_s, LOSSY, f"{new} rows lost before this time")
 
 
 def main() -> None:
@@ -253,25 +279,33 @@ def main() -> None:
     controller = _ControllerPipe()
     setup = json.loads(controller.first_line())
     header = LogHeader.of_text(setup["header"])
-    from kilohertz.rt.log.file import LogWriter
+    from kilohertz.rt.log.sinks import FlightLog, sink_of
 
+    storage = None if setup["storage"] is None else _storage_of(setup["storage"])
     try:
-        writer = LogWriter(Path(path), header, setup["schema"])
+        sink = sink_of(Path(path), header, setup["schema"], storage, _print_error)
     except OSError as error:
         print(error.strerror, flush=True)
         return
     ring = Ring(int(cells), int(fd))
-    drain = Drain(ring, writer, header.period_ns * 1e-9, _print_error)
+    drain = Drain(ring, sink, header.period_ns * 1e-9, _print_error)
     print(READY, flush=True)
     while not controller.closed:
         controller.receive(POLL_MS)
         drain.drain()
     drain.drain(last=True)
-    summary = controller.summary()
+    ending = controller.ending()
+    summary = ending["summary"]
     for event in summary["events"] if summary is not None else ():
-        writer.add_event(event["t_s"], event["kind"], event["text"])
-    writer.close(summary)
-    ring.report(writer.written, writer.errno)
+        sink.add_event(event["t_s"], event["kind"], event["text"])
+    if isinstance(sink, FlightLog):
+        sink.trouble = ending["trouble"]
+    sink.close(summary)
+    ring.report(sink.written, sink.errno)
+
+
+def _storage_of(words: dict[str, Any]) -> Storage:
+    return Storage(Limits(**words["limits"]), words["only_trouble"])
 
 
 def _print_error(text: str) -> None:

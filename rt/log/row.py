@@ -21,11 +21,10 @@ from kilohertz.controller.walking.speed import walks
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.ring import Ring
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.loop.stamps import READ, RECORD, STAGE_COLUMNS, START, StageRing
 from kilohertz.rt.loop.trace import STATES
 
-WARM_UP = -1
-"""Tick number of a row that is no tick: the sensor sample with which the brain was warmed up and reset."""
 BEHAVIOUR_STATES = ("", WAITING, RUNNING, DONE)
 """States of the behaviour, by the number in the field `behaviour_state`."""
 STAMPS = (*STAGE_COLUMNS[:RECORD], STAGE_COLUMNS[READ], "due", "start")

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+WARM_UP = -1
+"""Tick number of a row that is no tick: the sensor sample with which the brain was warmed up and reset."""
 _RULE = "=" * 80
 _TYPES = {"int64": "<i8", "float64": "<f8"}
 

@@ -19,7 +19,7 @@ from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow
 from kilohertz.rt.log.file import LogReader
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 
 Array = NDArray[np.float64]
 

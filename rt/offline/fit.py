@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.offline.drive_delay import commanded_torque, delay_in_ticks
 from kilohertz.rt.offline.estimate import Estimate, Samples
 from kilohertz.rt.offline.identify import Identified, identified_from, motions_of, residual_rms_Nm

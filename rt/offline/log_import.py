@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from kilohertz.controller.gains.schema import load_gains
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
 from kilohertz.robots.model.robot_model import RobotModel
-from kilohertz.rt.log.file import LogWriter
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.schema import schema_text
+from kilohertz.rt.log.writer import LogWriter
 from kilohertz.rt.offline import unit_checks
 from kilohertz.rt.offline.columns import CONTACT, JOINT, JOINT_FIELDS, VECTORS, ColumnMap, Source
 from kilohertz.rt.offline.csv_table import Table

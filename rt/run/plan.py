@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,21 @@ from typing import Any, Literal
 
 from kilohertz.rt.loop.control_loop import Pace
 from kilohertz.rt.loop.trace import ROWS_KEPT
+
+
+class Keep(enum.Enum):
+    """Whether a run without a folder for its log leaves one in the user's folder of logs.
+
+    NOTHING: it leaves none.
+    TROUBLE: its rows are kept in memory, and written if it ends badly. A run in lockstep leaves none, because
+    it can be repeated bit by bit.
+    EVERY_RUN: it leaves one.
+    """
+
+    NOTHING = "nothing"
+    TROUBLE = "trouble"
+    EVERY_RUN = "every run"
+
 
 ScenarioSource = str | Path | Mapping[str, Any]
 GainsSource = Path | Mapping[str, Any]
@@ -36,7 +52,8 @@ class RunPlan:
         allow_no_rt: whether a host that is not fit for real time may control hardware.
         slow_motion: factor by which the simulated robot at the endpoint is slower than real time.
         watch_gains: whether changes of the gains file are applied to the running robot.
-        log: folder to record the run into; None for no log.
+        log: folder to record the run into; None for what `keep` says.
+        keep: whether a run without `log` leaves a log in the user's folder of logs.
         control: endpoint at which commands are taken while the robot runs; None for none.
         telemetry_hz: rate at which another process publishes the state of the run [Hz]; 0 for no telemetry.
         overrides: single gains to change, each as KEY=VALUE; not allowed together with `watch_gains`.
@@ -59,6 +76,7 @@ class RunPlan:
     slow_motion: int = 1
     watch_gains: bool = False
     log: Path | None = None
+    keep: Keep = Keep.NOTHING
     control: str | None = None
     telemetry_hz: float = 0.0
     overrides: tuple[str, ...] = ()

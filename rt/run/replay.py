@@ -24,7 +24,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader, libraries
-from kilohertz.rt.log.row import WARM_UP, block_of, row_type
+from kilohertz.rt.log.row import block_of, row_type
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
 from kilohertz.rt.run.summary import config_sha256, version
 
@@ -93,13 +94,20 @@ class ReplayedBrain:
 
     Attributes:
         robot: model of the robot.
+        gains: gains at the start of the run.
         command: (n,) data of the command row, updated by each step.
 
     Raises:
-        ConfigError: version, robot, gains or row type differ from those of the recorded run.
+        ConfigError: version, robot, gains or row type differ from those of the recorded run, or the log lacks
+            the beginning of the run.
     """
 
     def __init__(self, header: LogHeader, row: np.dtype[Any], robot: str | None = None) -> None:
+        if header.first_tick:
+            raise ConfigError(
+                f"the log begins at tick {header.first_tick} of its run, so the controller cannot be run "
+                "again: use `khz log worst`, `tick`, `info`, `plot` or `export`"
+            )
         _require_same_versions(header)
         self.robot = model = RobotModel.load(robot or header.robot, stands=False)
         try:
@@ -124,6 +132,7 @@ class ReplayedBrain:
         self.command: Vector = self.brain.output.command.data
         self._requests = [request_from_numbers(model, numbers) for numbers in header.requests]
         self._sensors = model.new_sensor_row()
+        self.gains = gains
         self._gains = GainsRow(gains) if header.live else gains
         self._row: Cells = np.zeros(row.itemsize // 8, np.int64)
         self._named = self._row.view(row)[0]

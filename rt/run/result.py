@@ -65,6 +65,7 @@ class SessionResult:
             file ended by itself, 130 stopped by SIGINT (Ctrl-C).
         summary: the figures of the run, as `--json` writes them.
         log: file that the run was recorded into; None if it was not recorded.
+        trouble: whether the run ended badly: with a fall, a stop by guard, watchdog or link, or an error.
     """
 
     plan: RunPlan
@@ -81,6 +82,7 @@ class SessionResult:
     exit_code: int
     summary: dict[str, Any]
     log: Path | None
+    trouble: bool
 
 
 class RunParts(Protocol):
@@ -124,11 +126,15 @@ def conclude(
         *_lost_agent(loop, dt_s, run.agent_died),
     ]
     events = sorted(events, key=lambda event: float(event["t_s"]))
-    failed = run.watcher_died or run.agent_died or (recording is not None and recording.died)
+    # Nobody asked for the log that a run leaves by itself.
+    log_died = recording is not None and recording.died and run.plan.log is not None
+    failed = run.watcher_died or run.agent_died or log_died
     exit_code = _exit_code(loop, bool(link.fell), link.robot_stopped, run.scenario)
     if isinstance(link, ShadowRobot) and exit_code == EXIT_SAFETY_STOP:
         # Whatever a controller that only watches decides, nothing happens to the robot.
         exit_code = EXIT_DONE
+    trouble = exit_code not in (EXIT_DONE, EXIT_INTERRUPTED)
+    kept = recording is not None and (trouble or not recording.only_trouble)
     return SessionResult(
         plan=run.plan,
         robot=run.robot,
@@ -143,7 +149,8 @@ def conclude(
         wall_s=wall_s,
         exit_code=EXIT_INTERNAL_ERROR if failed and exit_code == EXIT_DONE else exit_code,
         summary=_summary(run, judged, loop, events),
-        log=recording.path if recording is not None else None,
+        log=recording.path if recording is not None and kept else None,
+        trouble=trouble,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from kilohertz.rt.live.gains_watch import watched
 from kilohertz.rt.live.live_commands import LiveCommands
 from kilohertz.rt.live.live_run import LiveRun
 from kilohertz.rt.log.header import LogHeader, libraries
-from kilohertz.rt.log.recorder import Recording, new_path, recorded, require_library
+from kilohertz.rt.log.recorder import Recording, new_path, recorded
 from kilohertz.rt.log.row import TickLog, row_type
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.loop.clock import GridClock
@@ -35,6 +36,7 @@ from kilohertz.rt.loop.fade import last_command
 from kilohertz.rt.loop.trace import Trace
 from kilohertz.rt.run.brain_setup import estimator_for, warm_up
 from kilohertz.rt.run.links import judge_host, link_to
+from kilohertz.rt.run.log_place import NO_LOG, log_place
 from kilohertz.rt.run.observer import EachTick, Progress, RunLoop, RunObserver
 from kilohertz.rt.run.plan import RunPlan
 from kilohertz.rt.run.preparation import Preparation, prepare
@@ -68,6 +70,7 @@ class Session:
         recording: process of the recorder, while the run is recorded; else None.
         watcher_died: whether the process that watches the gains file ended by itself during the run.
         agent_died: whether the process that takes commands ended by itself during the run.
+        log_problem: why the run leaves no log although it should, in one sentence; "" if it leaves one.
         warning: warning, in one sentence, if the host is not fit to control this robot; else None.
 
     Raises:
@@ -82,8 +85,8 @@ class Session:
         self, plan: RunPlan, *, handle_signals: bool = True, robot: RobotModel | None = None
     ) -> None:
         self.plan = plan
-        if plan.log is not None:
-            require_library()
+        self._place = log_place(plan)
+        self.log_problem = self._place.problem
         ready = prepare(plan, robot)
         self.robot, self.scenario, self.schedule = ready.robot, ready.scenario, ready.schedule
         self.gains, self.gains_file = ready.gains, ready.gains_file
@@ -136,7 +139,7 @@ class Session:
             TickLog(
                 self.row_type, self.sensors, self.brain, self._row, self._requests(), outside, self.commands
             )
-            if plan.log is not None or plan.telemetry_hz
+            if self._place.folder is not None or plan.telemetry_hz
             else None
         )
 
@@ -169,24 +172,10 @@ class Session:
             Result of the run.
         """
         plan = self.plan
-        observer = RunObserver(
-            self.loop,
-            self.link,
-            self.estimator,
-            self.trace,
-            log=self.log,
-            live=self.live,
-            wait_for_log=plan.log is not None and not plan.paced,
-            progress=None if plan.paced else progress,
-            each_tick=self._until_the_commander_leaves(each_tick),
-            shape=self.shape,
-            dt_s=self.period_s,
-            measured=self.brain if self.link.outside is not None else None,
-            commands=(self.commands, self.brain) if self.commands is not None else None,
-        )
         started_s = time.monotonic()
         with self.recorded() as recording, self._published():
             self.recording = recording
+            observer = self._observer(recording, progress, each_tick)
             with (
                 self._watched() as watcher,
                 self._taking_commands() as agent,
@@ -209,8 +198,28 @@ class Session:
                 self.agent_died = agent is not None and agent.poll() is not None
             result = conclude(self, loop, host, time.monotonic() - started_s, recording)
             if recording is not None:
-                recording.finish(result.summary)
+                recording.finish(result.summary, trouble=result.trouble)
         return result
+
+    def _observer(
+        self, recording: Recording | None, progress: Progress | None, each_tick: EachTick | None
+    ) -> RunObserver:
+        plan = self.plan
+        return RunObserver(
+            self.loop,
+            self.link,
+            self.estimator,
+            self.trace,
+            log=self.log,
+            live=self.live,
+            wait_for_log=recording is not None and not plan.paced,
+            progress=None if plan.paced else progress,
+            each_tick=self._until_the_commander_leaves(each_tick),
+            shape=self.shape,
+            dt_s=self.period_s,
+            measured=self.brain if self.link.outside is not None else None,
+            commands=(self.commands, self.brain) if self.commands is not None else None,
+        )
 
     def _until_the_commander_leaves(self, each_tick: EachTick | None) -> EachTick | None:
         """Returns `each_tick`; for a run that only watches, it also ends when nobody commands the robot."""
@@ -226,23 +235,35 @@ class Session:
 
         return each
 
-    def recorded(self) -> AbstractContextManager[Recording | None]:
-        """Returns the recorder of the run as a context manager; it yields None for a run without a log.
+    @contextmanager
+    def recorded(self) -> Iterator[Recording | None]:
+        """Runs the recorder of the run during a `with` block; yields None for a run without a log.
 
         Raises:
-            ConfigError: the log cannot be written.
+            ConfigError: the plan names a folder for the log, and it cannot be written.
         """
-        plan, log = self.plan, self.log
-        if plan.log is None or log is None:
-            return nullcontext()
+        with ExitStack() as stack:
+            recording = None
+            if self._place.folder is not None and self.log is not None:
+                try:
+                    recording = stack.enter_context(self._recorder(self._place.folder, self.log))
+                except (ConfigError, RuntimeError, OSError) as error:
+                    if self.plan.log is not None:
+                        raise
+                    self.log_problem = f"{NO_LOG}: {error}"
+            yield recording
+
+    def _recorder(self, folder: Path, log: TickLog) -> AbstractContextManager[Recording]:
         try:
-            plan.log.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"{plan.log} cannot be made: {error.strerror}") from None
+            raise ConfigError(f"{folder} cannot be made: {error.strerror}") from None
         now = datetime.now()
-        path = new_path(plan.log, f"{self.robot.name}-{self.scenario.name}", now)
-        core = default_core() if plan.paced else NO_CORE
-        return recorded(log.ring, path, self.header(now), schema_text(self.row_type), core)
+        path = new_path(folder, f"{self.robot.name}-{self.scenario.name}", now)
+        core = default_core() if self.plan.paced else NO_CORE
+        return recorded(
+            log.ring, path, self.header(now), schema_text(self.row_type), core, self._place.storage
+        )
 
     def header(self, now: datetime) -> LogHeader:
         """Builds the header of the log of this run.

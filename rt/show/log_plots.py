@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kilohertz.rt.log.file import LogReader, read_rows
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.info import latency_of
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.show.latency_plot import latency_figure
 from kilohertz.rt.show.plot_style import ESTIMATE, FOURTH, LIMIT, REFERENCE, STYLE, THIRD, TRUTH, save
 

@@ -11,6 +11,9 @@ from rich.table import Table
 MOST_ROWS = 60
 """Largest number of rows of the whole-body problem on the screen; `--json` has all."""
 
+MOST_INTERVENTIONS = 60
+"""Largest number of interventions on the screen; `--csv` and `--json` have all."""
+
 _HEADINGS = {
     "q": "q_rad",
     "v": "v_rad_s",
@@ -45,16 +48,44 @@ def print_worst(console: Console, ticks: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"tick {each['tick']}, used: {', '.join(each['margins'])}")
 
 
+def print_interventions(console: Console, interventions: Sequence[Mapping[str, Any]]) -> None:
+    """Prints a table of the interventions of `kilohertz.rt.why.interventions`."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
+    for name in ("from", "until", "part", "what", "where", "value", "limit", ""):
+        table.add_column(name, justify="right" if name in ("from", "until", "value", "limit") else "left")
+    for each in interventions[:MOST_INTERVENTIONS]:
+        table.add_row(
+            f"{each['t_s']:.3f} s",
+            f"{each['until_s']:.3f} s",
+            each["part"],
+            each["text"] or each["what"],
+            each["where"] or "",
+            _figure(each["value"]),
+            _figure(each["limit"]),
+            each["unit"] or "",
+        )
+    if interventions:
+        console.print(table)
+    if len(interventions) > MOST_INTERVENTIONS:
+        console.print(f"and {len(interventions) - MOST_INTERVENTIONS} more: --csv FILE has all of them")
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
 def print_tick(console: Console, tick: Mapping[str, Any]) -> None:
-    """Prints everything about one tick."""
+    """Prints everything about one tick; of a log that lacks its beginning, what was recorded of it."""
     console.print(
         f"tick {tick['tick']}, {tick['t_s']:.3f} s: {tick['state']}, {tick['behaviour']} "
         f"({tick['behaviour_state']}), {tick['rung']}, {tick['iterations']} iterations"
     )
-    same = "as recorded" if tick["command_as_recorded"] else "NOT as recorded"
-    console.print(f"command {same}; residuals: {_numbers(tick['residuals'])}")
+    replayed = not tick.get("recorded_only", False)
+    if replayed:
+        same = "as recorded" if tick["command_as_recorded"] else "NOT as recorded"
+        console.print(f"command {same}; residuals: {_numbers(tick['residuals'])}")
     for key in ("reason", "remark"):
-        if tick[key]:
+        if tick.get(key):
             console.print(f"{key}: {tick[key]}")
     for name, each in tick["contacts"].items():
         console.print(
@@ -64,6 +95,13 @@ def print_tick(console: Console, tick: Mapping[str, Any]) -> None:
     for name, values in tick["balance"].items():
         console.print(f"{name}: {_list(values)}")
     _print_joints(console, tick["joints"])
+    if replayed:
+        _print_problem(console, tick)
+    else:
+        console.print("the log begins in the middle of its run: rows of the problem are not known")
+
+
+def _print_problem(console: Console, tick: Mapping[str, Any]) -> None:
     for name, each in tick["tasks"].items():
         console.print(f"task {name}: reference {_list(each['reference'])}, weights {_list(each['weights'])}")
     for row in tick["rows"][:MOST_ROWS]:

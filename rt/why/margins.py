@@ -6,7 +6,7 @@ The log alone must be enough, as on hardware: neither the scenario nor the event
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,14 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.log.file import LogReader
 from kilohertz.rt.log.header import LogHeader
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.run.replay import PROGRESS_TICKS, ReplayedBrain
+from kilohertz.rt.why.stop_figures import StopFigure, stop_figure
 
 LOOP_EVENTS = ("state", "remark", "degraded", "link_lost", "fault", "stopped")
 """Kinds of the events that the loop itself records, on hardware as well as in simulation."""
+ROBOT_EVENTS = ("damping",)
+"""Kinds of the events of the robot's side: why it damps on its own."""
 _RIDGE = 1e-6
 """Regularisation of the contact wrenches from the torques of the legs, relative to the normal matrix."""
 
@@ -66,6 +69,8 @@ class Margins:
         surprise: (n, nc) squared innovation of each contact's position; NaN where it is not used.
         gyro_bias: (n, 3) estimated bias of the gyroscope [rad/s].
         accel_bias: (n, 3) estimated bias of the accelerometer [m/s^2].
+        robot_events: events of the robot's side: dicts of t_s [s], kind and text.
+        stop_figures: quantities for which a watch stopped the robot, by the index in `reasons`.
     """
 
     header: LogHeader
@@ -89,6 +94,8 @@ class Margins:
     surprise: Vector
     gyro_bias: Vector
     accel_bias: Vector
+    robot_events: list[dict[str, Any]] = field(default_factory=list)
+    stop_figures: dict[int, StopFigure] = field(default_factory=dict)
 
     @property
     def t_s(self) -> Vector:
@@ -191,6 +198,7 @@ def margins_of(
     ticks = rows["tick"] != WARM_UP
     arrays = _Arrays(replayed, int(ticks.sum()))
     reasons: list[tuple[int, str]] = []
+    figures: dict[int, StopFigure] = {}
     same, k, said = True, 0, ""
     assert reader.row.fields is not None
     at = reader.row.fields["command"][1] // 8
@@ -206,6 +214,9 @@ def margins_of(
         reason = replayed.brain.output.reason
         if reason != said:
             reasons.append((k, reason))
+            figure = stop_figure(replayed, reason)
+            if figure is not None:
+                figures[k] = figure
             said = reason
         if progress is not None and k % PROGRESS_TICKS == 0:
             progress(k * reader.header.period_ns * 1e-9)
@@ -221,5 +232,7 @@ def margins_of(
         summary=reader.summary,
         reasons=reasons,
         same=same,
+        stop_figures=figures,
+        robot_events=[event for event in reader.events if event["kind"] in ROBOT_EVENTS],
         **{**again, "doubts": doubts},
     )

@@ -12,7 +12,7 @@ from kilohertz.controller.safety.ladder import RUNGS
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.rt.log.file import LogReader
-from kilohertz.rt.log.row import WARM_UP
+from kilohertz.rt.log.schema import WARM_UP
 from kilohertz.rt.run.replay import ReplayedBrain
 
 RESIDUALS = ("base_N", "contact_motion_m_s2", "cone_N", "torque_Nm", "vdot_rad_s2", "finite", "inequality")
