@@ -437,4 +437,4 @@ class Legged:
         falling, q = self.falling, self._kin.q
         assert falling is not None
         self.fall_reason(q)
-        falling.start(q[self._n_base :], falling.p_SC, falling.v_SC)
+        falling.start(q[self._n_base :], falling.p_SC.tolist(), falling.v_SC.tolist())

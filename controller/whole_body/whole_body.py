@@ -225,7 +225,7 @@ class WholeBody:
             cone[:] = whole
             for c, columns in enumerate(self._along_ground):
                 cone[c][:, columns] /= part
-        for c in np.flatnonzero(self.arrays.contacts.rolls):
+        for c in np.flatnonzero(self.arrays.contacts.rolls).tolist():
             self.arrays.contacts.cone[c] = self.arrays.rolling.edge_cone[c]
 
     def keep_apart(self, kept: bool) -> None:

@@ -35,8 +35,6 @@ class TracedOutput(Protocol):
     state: str
     rung: int
     qp_iterations: int
-    dynamics_residual_N: float
-    cone_violation_N: float
     p_WC: Vector
     v_WC: Vector
     p_WC_des: Vector
@@ -48,6 +46,12 @@ class TracedOutput(Protocol):
     tau: Vector
     p_WH_des: Vector
     hand_active: Flags
+
+    @property
+    def dynamics_residual_N(self) -> float: ...
+
+    @property
+    def cone_violation_N(self) -> float: ...
 
 
 class TracedEstimator(Protocol):
