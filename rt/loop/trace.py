@@ -48,10 +48,14 @@ class TracedOutput(Protocol):
     hand_active: Flags
 
     @property
-    def dynamics_residual_N(self) -> float: ...
+    def dynamics_residual_N(self) -> float:
+        """Residual of the equations of motion of the base [N, Nm]."""
+        ...
 
     @property
-    def cone_violation_N(self) -> float: ...
+    def cone_violation_N(self) -> float:
+        """Largest violation of a friction cone [N, Nm]."""
+        ...
 
 
 class TracedEstimator(Protocol):
