@@ -175,11 +175,10 @@ class ArmDisturbance:
         self.observer.flags[HELD] = SOFT
 
     def chain(self) -> None:
-        """Goes on compensating while two hands hold a load, which forces them against each other.
+        """Goes on compensating while forces move the hands, or a load forces two of them against each other.
 
         The arms then do not move as commanded: the friction is that at the estimated velocities, and nothing
-            is
-        learnt. A call holds until the next call of `hold`.
+        is learnt. A call holds until the next call of `hold`.
         """
         self.observer.flags[HELD] = CHAIN
 
@@ -294,6 +293,9 @@ def compensate(dt_s: float, k: Kin, vdot: Floats, observer: Observer, friction: 
                 ahead = friction.v[j] + (lead * vdot[j] if observer.flags[HELD] == 0 else 0.0)
                 total += friction.dry[j] * np.tanh(ahead / width) + friction.viscous[j] * ahead
             most = observer.gains[MOST] * observer.limit_Nm[j]
+            if observer.flags[HELD] == CHAIN:
+                # A force at the end of a tool exceeds the bound at the last joints.
+                most = observer.limit_Nm[j]
             observer.compensation[j] = min(max(total, -most), most)
             observer.held[j] += settle * (observer.unknown[j] - observer.explained[j] - observer.held[j])
         elif observer.flags[HELD] == SOFT:

@@ -17,7 +17,7 @@ from kilohertz.sim.scenario import (
     trunk_link,
 )
 
-ARMS_ONLY = {"default-arm", "circle", "reach", "impedance", "wipe", "handguide", "collision"}
+ARMS_ONLY = {"admittance", "default-arm", "circle", "reach", "impedance", "wipe", "handguide", "collision"}
 FOR_ARMS = {*ARMS_ONLY, "stand", "payload-hands"}
 FOR_BIPEDS = set(shipped_scenarios()) - {*ARMS_ONLY, "default-arms", "dual"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
@@ -49,7 +49,7 @@ def test_the_shipped_scenarios_are_these():
         "default", "default-arm", "default-arms", "stand", "sway", "squat", "push-forward", "push-backward",
         "push-lateral", "payload-torso", "payload-hands", "payload", "walk", "walk-around", "push", "fall",
         "stairs", "carry", "walk-on", "default-points", "step", "circle", "reach", "impedance", "wipe",
-        "handguide", "collision", "gantry", "dual",
+        "handguide", "collision", "gantry", "dual", "admittance",
     }  # fmt: skip
 
 

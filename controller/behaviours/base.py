@@ -210,6 +210,7 @@ class Behaviour:
         joins_walk: whether a walking robot can begin the behaviour without coming to rest first.
         frees_hands: whether hands without a target are released to swing.
         softens: whether the behaviour makes a hand soft, see `kilohertz.controller.soft`.
+        yields: whether forces move a hand that is not soft; then they are not learnt as friction.
         hangs: whether a gantry may carry the robot during the behaviour, see `kilohertz.controller.tethered`.
         done: whether the behaviour has ended by itself; the robot then stands.
     """
@@ -223,6 +224,7 @@ class Behaviour:
     joins_walk: ClassVar[bool] = False
     frees_hands: ClassVar[bool] = False
     softens: ClassVar[bool] = False
+    yields: ClassVar[bool] = False
     hangs: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:

@@ -144,7 +144,7 @@ class Arm:
         self.retune(gains)
 
     def _feel_hands(self) -> None:
-        """Makes the arrays of wrenches on the hands, the estimates of their sensors, and their control."""
+        """Makes the arrays of the wrenches on the hands, the estimates of their sensors, their control."""
         robot, kin = self.robot, self._body.arrays.kin
         own = self.hand_load.w_H if self.hand_load is not None else None
         self.w_H = np.full((len(robot.hands), WRENCH), math.nan)
@@ -210,7 +210,7 @@ class Arm:
         """
         if self.soft is not None and self.soft.active:
             self.disturbance.soften()
-        elif self._internal is not None and self._internal.active:
+        elif self._behaviour.yields or (self._internal is not None and self._internal.active):
             self.disturbance.chain()
         else:
             self.disturbance.hold(self.hands.exerts)
