@@ -29,7 +29,8 @@ class BrainOutput:
         p_WC_des, v_WC_des: (3,) desired position and velocity of the centre of mass [m, m/s].
         p_WS: (3,) estimated middle of the soles [m].
         zmp_des: (2,) zero-moment point of the contact wrenches in the solution [m].
-        w_F: (nc, 6) contact wrenches in the contact frames [N, Nm].
+        w_F: (nc, 6) contact wrenches in the contact frames [N, Nm]; the moment of a sole that rolls over its
+            edge is about that edge.
         tau: (na,) torque after the guard [Nm].
         p_RC: (3,) estimated vector from the centre of mass of the robot alone to that with its payload, in
             world axes [m].

@@ -81,13 +81,13 @@ def contact_geometry(corners_F: Floats, friction: float) -> ContactGeometry:
         x /= np.linalg.norm(x)
         R, kind, select = np.column_stack([x, np.cross(z, x), z]), "surface", (0, 1, 2, 3, 4, 5)
     cone_corners = corners = corners_F @ R
-    rows = _cone_rows(corners, mu, select)
+    rows = cone_rows(corners, mu, select)
     if len(rows) > _MANY_FACETS:
         turn, rectangle = _inscribed_rectangle(corners)
         if rectangle is not None:
             R = R @ turn
             corners, cone_corners = corners_F @ R, rectangle
-            rows = _cone_rows(rectangle, mu, select)
+            rows = cone_rows(rectangle, mu, select)
     if len(rows) >= MAX_CONE_ROWS:
         raise ValueError(
             f"a sole of {len(corners)} corners makes a wrench cone of {len(rows)} facets; "
@@ -124,7 +124,7 @@ def _inscribed_rectangle(corners: Floats) -> tuple[Floats, Floats | None]:
     return best_turn, best
 
 
-def _cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
+def cone_rows(corners: Floats, mu: float, select: tuple[int, ...]) -> Floats:
     """Returns the facets of the cone spanned by the pyramid edges at all corners, as rows @ wrench <= 0."""
     edges = np.array([[sx * mu, sy * mu, 1.0] for sx in (1, -1) for sy in (1, -1)])
     wrenches = np.array([np.hstack([edge, np.cross(corner, edge)]) for corner in corners for edge in edges])

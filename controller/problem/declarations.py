@@ -65,11 +65,13 @@ class ContactSettings:
         damping_per_s: rate at which the velocity of a closed contact is driven to zero.
         min_force_N: smallest normal force of a closed contact.
         max_force_N: largest normal force of a closed contact.
+        rolls: whether soles may roll over an edge, see `kilohertz.controller.qp.rolling`.
     """
 
     damping_per_s: float
     min_force_N: float
     max_force_N: float
+    rolls: bool = False
 
 
 @dataclass(frozen=True)

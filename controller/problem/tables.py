@@ -113,6 +113,34 @@ class Contacts(NamedTuple):
     damping_per_s: Floats
     """(C,) damping of the contact's motion [1/s]: its acceleration is constrained to -damping *
     velocity."""
+    rolls: Ints
+    """(C,) 1 or -1 while the sole rolls over its left or right edge, else 0; see
+    `kilohertz.controller.qp.rolling`, which writes this and the next field."""
+    roll_rad_s2: Floats
+    """(C,) desired angular acceleration of such a sole about its x axis [rad/s^2]."""
+
+
+class Rolling(NamedTuple):
+    """Ankles, edges and wrench cones of soles that may roll over an edge.
+
+    See `kilohertz.controller.qp.rolling`. C is the number of contacts.
+    """
+
+    ankle: Ints
+    """(C,) index among the actuated joints of the joint that rolls the sole about its x axis; -1 for a
+    contact that never rolls over an edge."""
+    edge_frame: Ints
+    """(C,) index in `Kin` of a frame on the edge, with the axes of the contact; -1 for none."""
+    half_width_m: Floats
+    """(C,) distance of the edge frame from the centre of the sole [m]."""
+    centre: Floats
+    """(C, 3) centre of the sole in the frame of its joint [m]."""
+    flat_cone: Floats
+    """(C, MAX_CONE_ROWS, 6) `Contacts.cone` of the whole soles."""
+    edge_cone: Floats
+    """(C, MAX_CONE_ROWS, 6) the same for a narrow strip along an edge, about the edge frame."""
+    flat: Floats
+    """(C,) z component of the sole's y axis in the world when it began to roll over the edge."""
 
 
 class Limits(NamedTuple):
@@ -172,3 +200,4 @@ class Arrays(NamedTuple):
     limits: Limits
     solution: Solution
     clear: Clear
+    rolling: Rolling

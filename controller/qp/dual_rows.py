@@ -32,7 +32,7 @@ from kilohertz.controller.qp.exact_assembly import ExactArrays, whiten
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.controller.qp.wrench_rows import wrench_row
 from kilohertz.robots.compile.kernels import inner_kernel
-from kilohertz.robots.model.kin import NV_BASE, Floats, Ints, Kin
+from kilohertz.robots.model.kin import MX, NV_BASE, Floats, Ints, Kin
 
 UNKNOWNS, COSTS, FIXED, IN_USE, STEPS, INEQUALITIES = range(6)
 """Entries of `DualArrays.size`."""
@@ -42,6 +42,9 @@ GIVEN_B, GIVEN_SOFT, GIVEN_D = 6, 7, 8
 violated (else 0) at GIVEN_SOFT, d begins at GIVEN_D."""
 START, STOP, SLOT = range(3)
 """Columns of `DualArrays.span` and `DualArrays.given_span`."""
+
+_ROLL_WEIGHT = 1.0
+"""Weight of the desired angular acceleration of a sole that rolls over an edge [cost] / [rad/s^2]^2."""
 
 
 class DualArrays(NamedTuple):
@@ -226,6 +229,26 @@ def contact_motion_rows(k: Kin, contacts: Contacts, e: ExactArrays, d: DualArray
 
 
 @inner_kernel
+def roll_rows(k: Kin, contacts: Contacts, e: ExactArrays, d: DualArrays, i: int) -> int:
+    """Writes a cost row at i for each sole that rolls over an edge; returns the row after the last one."""
+    nb = k.size[NV_BASE]
+    for c in range(len(contacts.rolls)):
+        if contacts.rolls[c] == 0:
+            continue
+        f = contacts.frame[c]
+        constant = motion_row(
+            k.J[f, MX], k.columns[f], k.n_columns[f], nb, d.size[UNKNOWNS], e.x0, e.sigma, e.K,
+            d.D[i], d.span[i], d.C[i],
+        )  # fmt: skip
+        d.b[i] = contacts.roll_rad_s2[c] - k.drift[f, MX] - constant
+        gram_row(i, nb == 6, e.K, d.KK, d.D, d.span, d.C, d.P, d.CQ, d.S)
+        d.soft[i] = 1.0 / _ROLL_WEIGHT
+        d.S[i, i] += d.soft[i]
+        i += 1
+    return i
+
+
+@inner_kernel
 def fixed_rows(
     k: Kin, tasks: Tasks, rows: Rows, m: int, contacts: Contacts, e: ExactArrays, d: DualArrays
 ) -> None:
@@ -275,6 +298,7 @@ def fixed_rows(
         d.soft[i] = 1.0 / rows.w[r]
         d.S[i, i] += d.soft[i]
         i += 1
+    i = roll_rows(k, contacts, e, d, i)
     d.size[COSTS] = i
     contact_motion_rows(k, contacts, e, d)
 

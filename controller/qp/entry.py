@@ -29,6 +29,7 @@ from kilohertz.controller.qp.dual_rows import fixed_rows
 from kilohertz.controller.qp.dual_solver import solve_dual
 from kilohertz.controller.qp.inequality_rows import inequality_residual
 from kilohertz.controller.qp.osqp_assembly import finish, scatter
+from kilohertz.controller.qp.rolling import let_soles_roll, reject_flat_soles
 from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
 from kilohertz.controller.qp.task_rows import task_row_writer
 from kilohertz.controller.qp.whole_body_kinematics import barriers, kinematics
@@ -57,7 +58,9 @@ def run(stage, A, x, y):
     status = 0
     if stage == OSQP_FINISH:
         status = finish(kin, contacts, limits, solution, osqp, x, y)
+        reject_flat_soles(contacts, solution)
     else:
+        let_soles_roll(kin, contacts, limits, rolling)
         status = m = write_task_rows(kin, tasks, rows)
         if clear.size[ACTIVE] > 0:
             append_clear_rows(kin, clear, rows, m)

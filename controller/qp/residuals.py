@@ -112,6 +112,8 @@ def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: S
         w = solution.wrench[c]
         for t in range(contacts.dim[c]):
             r = contacts.select[c, t]
+            if contacts.rolls[c] != 0 and r == MOMENT:
+                continue
             a = k.drift[f, r] + contacts.damping_per_s[c] * k.vel[f, r]
             for n in range(k.n_columns[f]):
                 column = k.columns[f, n]

@@ -25,7 +25,7 @@ from kilohertz.controller.qp.giving_rows import COUNTED, FIRST_MOTION, FOUGHT
 from kilohertz.controller.whole_body.clear_tables import row_name
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
-from kilohertz.robots.model.kin import FZ, MOMENT, Floats
+from kilohertz.robots.model.kin import FZ, MOMENT, MX, Floats
 
 _FORCE_SHARE = 1e-3
 _TORQUE_NM = 1e-3
@@ -134,6 +134,8 @@ def missed_rows(body: WholeBody) -> list[str]:
             continue
         f, components = contacts.frame[c], contacts.select[c, : contacts.dim[c]]
         motion = kin.J[f] @ solution.vdot + kin.drift[f] + contacts.damping_per_s[c] * kin.vel[f]
+        if contacts.rolls[c] != 0:
+            motion[MX] = 0.0
         missed.append((float(abs(motion[components]).max()) / _ACCELERATION, f"{name}.motion"))
         rows = slice(0, int(contacts.n_rows[c]))
         load = contacts.cone[c, rows] @ solution.wrench[c]

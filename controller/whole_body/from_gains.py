@@ -48,7 +48,7 @@ def contact_settings(robot: RobotModel, gains: Gains) -> ContactSettings:
     """Returns the contact settings, with force limits scaled by the robot's weight."""
     contact, weight_N = gains.contact, robot.mass_kg * GRAVITY_M_S2
     return ContactSettings(
-        contact.damping_per_s, contact.least_load * weight_N, contact.largest_load * weight_N
+        contact.damping_per_s, contact.least_load * weight_N, contact.largest_load * weight_N, rolls=True
     )
 
 

@@ -38,6 +38,7 @@ from kilohertz.controller.problem.tables import (
 )
 from kilohertz.controller.tasks.kind import KINDS, Kind
 from kilohertz.controller.whole_body.clear_tables import clear_arrays
+from kilohertz.controller.whole_body.rolling_tables import can_roll, rolling_arrays
 from kilohertz.robots.clearance.clearance import Clearance
 from kilohertz.robots.model.frames import frame_id
 from kilohertz.robots.model.kin import FZ, ORIGIN, POSITION, ROTATION, Floats, Kin
@@ -101,6 +102,7 @@ class ProblemTables:
                 self._add_frame(str(task.frame), pin.SE3.Identity())
         if not self.placements:  # compiled code needs at least one frame
             self._add_frame(self._model.frames[self._model.nframes - 1].name, pin.SE3.Identity())
+        edge_frame = [self._add_edge_frame(c) if contact.rolls else -1 for c in range(len(self.geometry))]
         # One evaluation fills the buffers whose addresses are taken below.
         pin.crba(self._model, data, robot.q_nominal, pin.Convention.WORLD)
         pin.nonLinearEffects(self._model, data, robot.q_nominal, np.zeros(robot.nv))
@@ -109,10 +111,11 @@ class ProblemTables:
             kin=kin,
             tasks=self._tasks(tasks, inequalities, kin),
             rows=self._rows(len(tasks), len(inequalities)),
-            contacts=self._contacts(contact),
+            contacts=(contacts := self._contacts(contact)),
             limits=self._limits(barrier),
             solution=self._solution(len(inequalities)),
             clear=clear_arrays(clearance, robot.nv, MAX_TASK_DIM * len(inequalities), self._joint_addresses),
+            rolling=rolling_arrays(robot, self.geometry, contacts, kin, edge_frame),
         )
 
     def _add_frame(self, name: str, placement: pin.SE3) -> None:
@@ -120,6 +123,15 @@ class ProblemTables:
         self.frame_index[name] = len(self.placements)
         self.placements.append(frame.placement * placement)
         self.parents.append(frame.parentJoint)
+
+    def _add_edge_frame(self, contact: int) -> int:
+        """Adds a frame for the edges of a sole, at its centre for now; returns its index, -1 for none."""
+        alone = self.parents[: len(self.geometry)].count(self.parents[contact]) == 1
+        if not alone or not can_roll(self._robot, self.geometry[contact]):
+            return -1
+        self.placements.append(self.placements[contact])
+        self.parents.append(self.parents[contact])
+        return len(self.placements) - 1
 
     def _address(self, array: Floats) -> int:
         self._keep.append(array)  # the view keeps pinocchio's memory alive
@@ -239,6 +251,8 @@ class ProblemTables:
             upper=np.zeros((n, MAX_CONE_ROWS)),
             n_rows=np.zeros(n, np.int64),
             damping_per_s=np.full(n, settings.damping_per_s),
+            rolls=np.zeros(n, np.int64),
+            roll_rad_s2=np.zeros(n),
         )
         for c, geometry in enumerate(self.geometry):
             dim, facets = len(geometry.select), len(geometry.rows)

@@ -108,7 +108,9 @@ class WholeBody:
         self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._n_pairs = int(self.arrays.clear.size[PAIRS])
-        self._whole_cone = self.arrays.contacts.cone.copy()
+        rolling = self.arrays.rolling
+        every_cone = (self.arrays.contacts.cone, rolling.flat_cone, rolling.edge_cone)
+        self._cones = [(cone, cone.copy()) for cone in every_cone]
         self._along_ground = [
             [t for t, component in enumerate(geometry.select) if component in (FX, FY, MZ)]
             for geometry in self.geometry
@@ -216,10 +218,12 @@ class WholeBody:
         Args:
             part: the fraction, in (0, 1].
         """
-        contacts = self.arrays.contacts
-        contacts.cone[:] = self._whole_cone
-        for c, columns in enumerate(self._along_ground):
-            contacts.cone[c][:, columns] /= part
+        for cone, whole in self._cones:
+            cone[:] = whole
+            for c, columns in enumerate(self._along_ground):
+                cone[c][:, columns] /= part
+        rolled = self.arrays.contacts.rolls != 0
+        self.arrays.contacts.cone[rolled] = self.arrays.rolling.edge_cone[rolled]
 
     def keep_apart(self, kept: bool) -> None:
         """Keeps the parts of the robot clear of each other, or leaves that to a motion that was checked.
@@ -262,7 +266,8 @@ class WholeBody:
             return solved
         self.osqp.forget()
         y = self.solution
-        at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any())
+        rolls = self.arrays.contacts.rolls
+        at_limit = solved and bool(y.y_tau.any() or y.y_vdot.any() or y.y_inequality.any() or rolls.any())
         self._next = self.exact if at_limit else self.solver
         return solved
 
@@ -270,6 +275,11 @@ class WholeBody:
         """Clears all solutions and warm starts, so that later ticks do not depend on earlier ones."""
         for array in self.solution:
             array[:] = 0.0
+        contacts = self.arrays.contacts
+        contacts.rolls[:] = 0
+        contacts.frame[:] = np.arange(len(contacts.frame))
+        contacts.cone[:] = self.arrays.rolling.flat_cone
+        contacts.implied[:] = self._implied.get(self._closed, 0)
         self.osqp.reset()
         self.exact.reset()
         self._next, self.iterations = self.solver, 0
