@@ -225,8 +225,8 @@ class WholeBody:
             cone[:] = whole
             for c, columns in enumerate(self._along_ground):
                 cone[c][:, columns] /= part
-        for c in np.flatnonzero(self.arrays.contacts.rolls).tolist():
-            self.arrays.contacts.cone[c] = self.arrays.rolling.edge_cone[c]
+        rolled = self.arrays.contacts.rolls != 0
+        self.arrays.contacts.cone[rolled] = self.arrays.rolling.edge_cone[rolled]
 
     def keep_apart(self, kept: bool) -> None:
         """Keeps the parts of the robot clear of each other, or leaves that to a motion that was checked.
