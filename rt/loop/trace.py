@@ -35,8 +35,6 @@ class TracedOutput(Protocol):
     state: str
     rung: int
     qp_iterations: int
-    dynamics_residual_N: float
-    cone_violation_N: float
     p_WC: Vector
     v_WC: Vector
     p_WC_des: Vector
@@ -48,6 +46,16 @@ class TracedOutput(Protocol):
     tau: Vector
     p_WH_des: Vector
     hand_active: Flags
+
+    @property
+    def dynamics_residual_N(self) -> float:
+        """Residual of the base's equations of motion in the tick's solution [N]."""
+        ...
+
+    @property
+    def cone_violation_N(self) -> float:
+        """Violation of the friction cones in the tick's solution [N]."""
+        ...
 
 
 class TracedEstimator(Protocol):
