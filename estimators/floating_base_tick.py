@@ -141,7 +141,7 @@ def begin_tick(
     # An impossible period is an error of the clock and not time that has passed.
     period = period_s if 0.0 < period_s <= LONGEST_GAP_S else SAMPLE_S
     # The sample after a refused one also covers the time of the refused one.
-    dt = float(min(clock.pending_s[0] + period, LONGEST_GAP_S))
+    dt: float = min(clock.pending_s[0] + period, LONGEST_GAP_S)
     verdict = before_kinematics(row, dt, settings, ekf, joints, imu, tables, dynamics, scratch)
     if verdict == USED:
         clock.pending_s[0] = 0.0

@@ -44,7 +44,8 @@ def count_tick(tau: Floats, dt_s: float, motion: MeanMotion) -> int:
         total[j] += tau[j] - friction[j] if len(friction) > 0 else tau[j]
     motion.elapsed_s[0] += dt_s
     motion.ticks[0] += 1
-    return int(motion.ticks[0])
+    ticks: int = motion.ticks[0]
+    return ticks
 
 
 @kernel

@@ -115,7 +115,7 @@ class Falling:
         """Ends the fall, before the robot is controlled again."""
         self.active = False
 
-    def start(self, q: Vector, p_SC: Sequence[float], v_WC: Sequence[float]) -> None:
+    def start(self, q: Vector, p_SC: Sequence[float] | Vector, v_WC: Sequence[float] | Vector) -> None:
         """Begins to fold the limbs into the posture for the direction of the fall.
 
         Args:

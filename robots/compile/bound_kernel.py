@@ -89,8 +89,8 @@ def bind(
         bound.__setstate__((module.entry, (table,), {}, vars(bound)))
 
     compile_ahead.load_later(name, text, sources, expected_s, use)
-    found: Callable[..., Any] = bound
-    return found
+    entry: Callable[..., Any] = bound
+    return entry
 
 
 def _parameters(kernel: Callable[..., Any]) -> list[str]:

@@ -49,12 +49,12 @@ class TracedOutput(Protocol):
 
     @property
     def dynamics_residual_N(self) -> float:
-        """Residual of the equations of motion of the base [N, Nm]."""
+        """Residual of the base's equations of motion in the tick's solution [N]."""
         ...
 
     @property
     def cone_violation_N(self) -> float:
-        """Largest violation of a friction cone [N, Nm]."""
+        """Violation of the friction cones in the tick's solution [N]."""
         ...
 
 
