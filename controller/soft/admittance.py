@@ -34,8 +34,8 @@ _TARE_S = 0.25
 """Time at the beginning in which the hand rests, and the mean wrench is taken off as an error [s]."""
 _REST_PER_S = 300.0
 """Rate of what is left of the delay after the lead [1/s]."""
-_LOOP_S = 0.005
-"""Delay of the sample, the torque and the lead itself, which the lead takes out too [s]."""
+_LOOP_S = 0.0025
+"""Delay of sample, torque and lead itself, which the lead takes out too [s]."""
 _MOST_M_S2, _MOST_RAD_S2 = 8.0, 40.0
 """Largest accelerations that are asked for."""
 _BRAKE_NS_M = 300.0
