@@ -141,7 +141,8 @@ def test_a_disabled_task_has_no_effect():
     body.gain("momentum")[:] = 100.0
     body.assemble()
     assert body.solve()
-    np.testing.assert_array_equal(body.solution.vdot, before)
+    # The solver starts from the last solution, which costs the last digits.
+    np.testing.assert_allclose(body.solution.vdot, before, rtol=0.0, atol=1e-9)
 
 
 def test_views_write_into_the_solvers_memory():

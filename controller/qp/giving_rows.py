@@ -31,7 +31,7 @@ LEVEL, HELD, FOUGHT, COUNTED, FIRST_MOTION = range(5)
 """Entries of `GivingArrays.size`."""
 NEVER = 1e300
 """Weight of a row that never gives."""
-_TAKES_PART = 1e-7
+TAKES_PART = 1e-7
 """A row takes part in a contradiction if its length times its coefficient, relative to the length of the
 contradicting row, is larger than this."""
 
@@ -222,9 +222,10 @@ def record_contradiction(m: int, d: DualArrays, g: GivingArrays) -> None:
     """Records that row m contradicts the rows in use, of which it is the combination `d.step`.
 
     The rows in use are independent, so the combination is unique: the rows that take part contradict each
-    other, and without any one of them the others do not.
+    other, and without any one of them the others do not. Nothing is recorded if their right sides leave no
+    gap: the solution had lost too many digits, and a wrong explanation is worse than none.
     """
-    floor = _TAKES_PART * _TAKES_PART * d.S[m, m]
+    floor = TAKES_PART * TAKES_PART * d.S[m, m]
     gap, count = d.b[m], 0
     for i in range(m):
         a = d.step[i]
@@ -233,6 +234,8 @@ def record_contradiction(m: int, d: DualArrays, g: GivingArrays) -> None:
             g.fought[count], g.needed[count] = d.limit[i], 1.0 / abs(a)
             count += 1
     g.fought[count], g.needed[count] = d.limit[m], 1.0
+    if gap <= 0.0:
+        return
     g.size[FOUGHT] = count + 1
     for i in range(count + 1):
         g.needed[i] *= gap

@@ -51,6 +51,7 @@ from kilohertz.controller.qp.giving_rows import (
     HELD,
     LEVEL,
     NEVER,
+    TAKES_PART,
     GivingArrays,
     combine_all,
     hold,
@@ -105,6 +106,9 @@ def settle(K: Floats, nb: int, d: DualArrays, g: GivingArrays) -> int:
 def first_block(sign: float, m: int, d: DualArrays, g: GivingArrays) -> tuple[float, int, float]:
     """Finds the first multiplier that reaches a bound while that of row m changes in the direction `sign`.
 
+    Without costs, row m may be a combination of few of the rows in use. The others do not take part in it:
+    what the factor's rounding leaves of their coefficients must not end a step.
+
     Returns:
         Change of the multiplier of row m, the row that blocks (-1 for none), and its bound.
     """
@@ -113,9 +117,10 @@ def first_block(sign: float, m: int, d: DualArrays, g: GivingArrays) -> tuple[fl
     end = most if sign > 0.0 else smallest(d.limit[m], most, g)
     if abs(end) < NEVER:
         length, blocking, bound = max(sign * (end - d.y[m]), 0.0), m, end
+    floor = TAKES_PART * TAKES_PART * d.S[m, m] if d.size[COSTS] == 0 else 0.0
     for i in range(d.size[COSTS], m):
         rate = -sign * d.step[i]
-        if abs(rate) < _FLAT:
+        if abs(rate) < _FLAT or rate * rate * d.S[i, i] < floor:
             continue
         most = largest(d.limit[i], d, g)
         end = most if rate > 0.0 else smallest(d.limit[i], most, g)
@@ -188,10 +193,15 @@ def mark_taken(d: DualArrays, g: GivingArrays, value: int) -> None:
 def worse(
     index: int, value: float, lower: float, upper: float, worst: float, limit: int, g: GivingArrays
 ) -> tuple[float, int]:
-    """Returns the worse of a violation found so far and that of limit `index`, unless the latter is taken."""
-    if value - upper > worst and g.taken[2 * index + 1] == 0:
+    """Returns the worse of a violation found so far and that of limit `index`, unless the latter is taken.
+
+    While one side of a limit is in use the other cannot be violated, unless the sides contradict each other.
+    Where the solution has lost so many digits that it seems to be, the row would pass for a contradiction.
+    """
+    crossed = upper < lower
+    if value - upper > worst and g.taken[2 * index + 1] == 0 and (crossed or g.taken[2 * index] == 0):
         return value - upper, index + 1
-    if lower - value > worst and g.taken[2 * index] == 0:
+    if lower - value > worst and g.taken[2 * index] == 0 and (crossed or g.taken[2 * index + 1] == 0):
         return lower - value, -(index + 1)
     return worst, limit
 
