@@ -41,7 +41,9 @@ def test_in_two_classes():
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    # The run in the test is one of its own, also where the test runs in a worker.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
     pytester.makeini(
         "[pytest]\nmarkers =\n    unit: one\n    closed_loop: two\n    host: three\n    long: too\n"

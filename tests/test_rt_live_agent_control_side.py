@@ -84,8 +84,14 @@ def test_only_behaviours_of_an_arm_are_offered_by_an_arm() -> None:
     answer = channel.send(ANN, "hello", "Ann", "person")
     assert answer is not None
     assert set(answer[1][4]) == {
-        "calibrate", "circle", "damp", "guide", "impedance", "move", "reach", "stand", "wipe",
+        "admittance", "calibrate", "circle", "damp", "guide", "impedance", "move", "reach", "stand", "wipe",
     }  # fmt: skip
+
+
+def test_what_takes_two_hands_is_offered_by_a_robot_with_two() -> None:
+    answer = Channel(RobotModel.load("fr3_duo")).send(ANN, "hello", "Ann", "person")
+    assert answer is not None
+    assert "dual" in answer[1][4]
 
 
 def test_a_request_is_accepted_when_the_loop_has_taken_it(channel: Channel) -> None:

@@ -7,7 +7,7 @@ import pytest
 from why_runs import g1
 
 from kilohertz.controller.gains.schema import FallGains
-from kilohertz.controller.safety.falling import Falling
+from kilohertz.controller.safety.falling import REASONS, CentreOfMass, Falling
 from kilohertz.rt.why.stop_figures import stop_figure
 
 HEIGHT_M = 0.6
@@ -17,7 +17,8 @@ HALF = [0.05, 0.1]
 def stopped(p_SC, v_WC, tilt_rad=0.0):
     """The parts of a controller that is judged, and the reason that its watch gives."""
     robot = g1()
-    falling = Falling(robot, FallGains(), HEIGHT_M, np.ones(robot.na))
+    centre = CentreOfMass(np.zeros(3), np.zeros(3))
+    falling = Falling(robot, FallGains(), HEIGHT_M, np.ones(robot.na), centre)
     motion = SimpleNamespace(
         falling=falling,
         standing=SimpleNamespace(height_m=HEIGHT_M),
@@ -34,7 +35,8 @@ def stopped(p_SC, v_WC, tilt_rad=0.0):
         motion=motion,
         body=SimpleNamespace(arrays=SimpleNamespace(kin=kin)),
     )
-    reason = falling.lost(np.cos(tilt_rad), list(p_SC), list(v_WC), HALF)
+    centre.p_WC[:], centre.v_WC[:] = kin.p_WC, kin.v_WC
+    reason = REASONS[falling.lost(q, motion.R_des, motion.p_WS, motion.half_support_m)]
     gains = SimpleNamespace(fall=FallGains())
     return SimpleNamespace(brain=brain, robot=robot, gains=gains), reason
 

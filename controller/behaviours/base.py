@@ -211,6 +211,7 @@ class Behaviour:
         frees_hands: whether hands without a target are released to swing.
         softens: whether the behaviour makes a hand soft, see `kilohertz.controller.soft`.
         yields: whether forces move a hand that is not soft; then they are not learnt as friction.
+        least_hands: number of hands that the robot must have.
         hangs: whether a gantry may carry the robot during the behaviour, see `kilohertz.controller.tethered`.
         done: whether the behaviour has ended by itself; the robot then stands.
     """
@@ -225,6 +226,7 @@ class Behaviour:
     frees_hands: ClassVar[bool] = False
     softens: ClassVar[bool] = False
     yields: ClassVar[bool] = False
+    least_hands: ClassVar[int] = 0
     hangs: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:

@@ -37,6 +37,7 @@ class Dual(Behaviour):
     name = "dual"
     legs = Legs.KEEP
     fixed_base = True
+    least_hands = HANDS
     fields = (("middle", 3), ("turn", 9), ("radius_m", 1), ("period_s", 1), ("axes", 2), ("squeeze_N", 1))
 
     class Parameters(BehaviourParameters):
@@ -52,11 +53,10 @@ class Dual(Behaviour):
             radius_m: radius of circles of both hands; 0 for none [m].
             period_s: time for one circle [s].
             plane: two axes of the world that span the plane of the circles.
-            squeeze_N: force with which the hands press on a load between them, 0 to hold it without pressing.
-                Ask for
-                it before the hands touch the load: what is measured then counts as no force. If it is left
-                    out, the
-                hands hold their poses stiffly, however large the force between them becomes [N].
+            squeeze_N: force with which the hands press on a load between them, 0 to hold it without pressing
+                [N]. Ask for it before the hands touch the load: what is measured then counts as no force. If
+                it is left out, the hands hold their poses stiffly, however large the force between them
+                becomes.
         """
 
         offset_m: Vector3 | None = None

@@ -35,7 +35,7 @@ def stop_figure(replayed: ReplayedBrain, reason: str) -> StopFigure | None:
     Returns:
         None for a stop without such a quantity, as one that was asked for.
 
-    Source: as `kilohertz.controller.safety.falling.Falling.lost`.
+    Source: as `kilohertz.controller.safety.falling.find_loss`.
     """
     brain, robot = replayed.brain, replayed.robot
     if "diverged" in reason:

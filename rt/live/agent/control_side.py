@@ -94,7 +94,7 @@ class ControlSide:
         self._behaviours = {
             behaviour_id(name): name
             for name, kind in behaviours_of(robot).items()
-            if robot.floating or kind.fixed_base
+            if (robot.floating or kind.fixed_base) and len(robot.hands) >= kind.least_hands
         }
         self._handlers = {
             "hello": self._hello,
