@@ -30,6 +30,7 @@ pytest.importorskip("viser")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.host,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
 ]

@@ -36,6 +36,7 @@ print("inside")
 """
 
 
+@pytest.mark.long
 def test_no_kernel_leaves_its_arrays(tmp_path: Path) -> None:
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "KILOHERTZ_CACHE": str(tmp_path)}
     env["PYTHONPATH"] = str(Path(__file__).parent)

@@ -23,6 +23,7 @@ ATTEMPTS = 3
 BEGIN, END = markers("khz faults run --into")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RUNS)
 def test_a_fault_has_the_reaction_that_the_table_requires(name):
     # A busy host may spoil reaction times, so a run is repeated; an unsafe result fails at once.
