@@ -47,7 +47,6 @@ class HandLoad:
 
     Attributes:
         w_H: (6,) force [N] and moment about the hand's origin [Nm] on the hand, in its axes.
-        raw_H: (6,) the same without the filter: it is as late as the disturbance observer alone.
         p_WL_m: (3,) centre of mass of the payload in the world [m]; NaN while there is none.
     """
 
@@ -89,7 +88,7 @@ class HandLoad:
             load=np.zeros(LOAD_COLUMNS),
             factor=np.zeros((LOAD_COLUMNS, LOAD_COLUMNS)),
         )
-        self.w_H, self.raw_H = self._wrench.w_H, self._wrench.raw
+        self.w_H = self._wrench.w_H
         self.p_WL_m = np.full(3, math.nan)
         self._kin, self._frame = kin, frame
         structs = {

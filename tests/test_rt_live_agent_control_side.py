@@ -84,7 +84,7 @@ def test_only_behaviours_of_an_arm_are_offered_by_an_arm() -> None:
     answer = channel.send(ANN, "hello", "Ann", "person")
     assert answer is not None
     assert set(answer[1][4]) == {
-        "admittance", "calibrate", "circle", "damp", "guide", "impedance", "move", "reach", "stand", "wipe",
+        "calibrate", "circle", "damp", "guide", "impedance", "move", "reach", "stand", "wipe",
     }  # fmt: skip
 
 

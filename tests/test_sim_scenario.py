@@ -18,7 +18,8 @@ from kilohertz.sim.scenario import (
 )
 
 ARMS_ONLY = {"admittance", "default-arm", "circle", "reach", "impedance", "wipe", "handguide", "collision"}
-FOR_ARMS = {*ARMS_ONLY, "stand", "payload-hands"}
+# No shipped arm has the sensor that admittance needs.
+FOR_ARMS = {*ARMS_ONLY, "stand", "payload-hands"} - {"admittance"}
 FOR_BIPEDS = set(shipped_scenarios()) - {*ARMS_ONLY, "default-arms", "dual"}
 DEFAULTS = {"panda": "default-arm", "ur5": "default-arm", "bolt": "default-points"}
 

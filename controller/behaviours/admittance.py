@@ -38,6 +38,7 @@ class Admittance(Behaviour):
     name = "admittance"
     legs = Legs.KEEP
     fixed_base = True
+    feels = True
     yields = True
     fields = (("hand", 1), ("law", 18), ("least", 6), ("speed_m_s", 1), ("own_axes", 1), ("turns", 1))
 
@@ -87,6 +88,12 @@ class Admittance(Behaviour):
         hand_index(robot, parameters.hand)
         if len(robot.hands) != 1:
             raise BehaviourError((), f"'{robot.name}' has several hands: the forces on them are not known")
+        if not robot.wrists:
+            raise BehaviourError(
+                (),
+                f"'{robot.name}' has no force-torque sensor at its wrist (hands: wrist): the force that the "
+                f"torques tell comes too late for {cls.name}, which then grows unstable; ask for impedance",
+            )
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
@@ -113,18 +120,19 @@ class Admittance(Behaviour):
     def _new_law(self) -> Law:
         context = self.context
         arm = context.gains.estimator.arm
-        observer_per_s = arm.disturbance_per_s
-        live = context.wrist is not None and context.wrist.live
-        w_H, rate = (context.w_H, FOLLOW_PER_S) if live else (context.fast_w_H, observer_per_s)
-        assert w_H is not None
+        assert context.w_H is not None
         kin, hands = context.body.arrays.kin, context.hands
-        return Law(kin, hands.frames[0], hands.motion(0), w_H, rate, observer_per_s)
+        return Law(kin, hands.frames[0], hands.motion(0), context.w_H, FOLLOW_PER_S, arm.disturbance_per_s)
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
         """Moves the hand as the forces on it ask for."""
         dt_s, self._before_s = t_s - self._before_s, t_s
-        law, motion = self._law, self.context.hands.motion(0)
+        law, motion, wrist = self._law, self.context.hands.motion(0), self.context.wrist
         assert law is not None
+        if wrist is None or not wrist.live:
+            # Without its sensor the hand holds where it is.
+            self.done = True
+            return
         if self._waits:
             if not motion.at_rest:
                 return

@@ -170,7 +170,6 @@ class Context:
         w_H: (6,) estimated force [N] and moment [Nm] on the hand of an arm with one hand, in its axes; else
             None.
         wrist: force-torque sensor of the hand of such an arm; None without.
-        fast_w_H: (6,) the same from the disturbance observer alone, without its own filter, and noisier.
         internal: control of the force between the hands of an arm robot with two hands; else None.
     """
 
@@ -186,7 +185,6 @@ class Context:
     joints: JointLead | None = None
     calibration: Calibrates | None = None
     wrist: WristWrench | None = None
-    fast_w_H: Vector | None = None
     internal: InternalForce | None = None
 
 
@@ -212,6 +210,7 @@ class Behaviour:
         softens: whether the behaviour makes a hand soft, see `kilohertz.controller.soft`.
         yields: whether forces move a hand that is not soft; then they are not learnt as friction.
         least_hands: number of hands that the robot must have.
+        feels: whether the robot must have a force-torque sensor at a wrist.
         hangs: whether a gantry may carry the robot during the behaviour, see `kilohertz.controller.tethered`.
         done: whether the behaviour has ended by itself; the robot then stands.
     """
@@ -227,6 +226,7 @@ class Behaviour:
     softens: ClassVar[bool] = False
     yields: ClassVar[bool] = False
     least_hands: ClassVar[int] = 0
+    feels: ClassVar[bool] = False
     hangs: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:

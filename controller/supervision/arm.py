@@ -135,7 +135,6 @@ class Arm:
             joints=self._lead,
             calibration=None if self.hand_load is None else self,
             wrist=self.wrists[0] if len(robot.hands) == 1 and self.wrists else None,
-            fast_w_H=None if self.hand_load is None else self.hand_load.raw_H,
             internal=self._internal,
         )
         self._behaviours = {kind: kind(context) for kind in behaviours_of(robot).values() if kind.fixed_base}

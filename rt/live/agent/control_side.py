@@ -94,7 +94,9 @@ class ControlSide:
         self._behaviours = {
             behaviour_id(name): name
             for name, kind in behaviours_of(robot).items()
-            if (robot.floating or kind.fixed_base) and len(robot.hands) >= kind.least_hands
+            if (robot.floating or kind.fixed_base)
+            and len(robot.hands) >= kind.least_hands
+            and (robot.wrists or not kind.feels)
         }
         self._handlers = {
             "hello": self._hello,
