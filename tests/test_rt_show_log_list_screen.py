@@ -28,5 +28,7 @@ def test_each_log_has_a_row_with_its_end():
     text = console.export_text()
     assert "g1-push-1.mcap" in text
     assert "real time" in text
+    assert " done " in text
+    assert "active" not in text
     assert "fell at 2.91 s (from tick 1000 on)" in text
     assert "no log: damaged" in text

@@ -72,7 +72,8 @@ def list_logs(
         print_logs(screen(json_file), entries[:number])
     total = sum(entry["bytes"] for entry in entries)
     limit = f" of {limits.most_bytes / 1e6:.0f} MB" if folder is None else ""
-    say(f"{len(entries)} logs, {total / 1e6:.0f}{limit or ' MB'}, in {where}", json_file)
+    count = f"{len(entries)} log{'' if len(entries) == 1 else 's'}"
+    say(f"{count}, {total / 1e6:.0f}{limit or ' MB'}, in {where}", json_file)
     write_json(
         json_file,
         {

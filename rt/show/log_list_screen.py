@@ -41,7 +41,8 @@ def _text(value: Any) -> str:
 
 def _end(entry: Mapping[str, Any]) -> Text:
     at_s = entry["fell_at_s"]
-    text = _text(entry["ended"])
+    # A robot that is still controlled at the end of its run was not stopped by anything.
+    text = "done" if entry["ended"] == "active" else _text(entry["ended"])
     if entry["fell"]:
         text = f"fell at {at_s:.2f} s" if isinstance(at_s, int | float) else "fell"
     if entry["first_tick"]:
