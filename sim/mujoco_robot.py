@@ -67,7 +67,8 @@ def robot_spec(robot: RobotModel, *, visual: bool = False) -> tuple[Any, list[st
         if robot.model_format == "mjcf":
             spec = mujoco.MjSpec.from_file(str(robot.model_path))
             if robot.floating:
-                free_root(spec, compile_mjcf(robot.model_path))
+                links = (each for each in robot.pin_model.frames if each.type == pin.FrameType.BODY)
+                free_root(spec, next(links).name)
             _strip_mjcf(spec, robot)
         else:
             spec = mujoco.MjSpec.from_string(_importable(robot.urdf_text, visual, notes))

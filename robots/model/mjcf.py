@@ -47,29 +47,25 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
     return model
 
 
-def free_root(spec: Any, model: mujoco.MjModel) -> str | None:
+def free_root(spec: Any, root: str) -> bool:
     """Gives the robot's root body a free joint if it has no joint, as in files that were made from a URDF.
 
     Keyframes of the spec, which have no pose for the new joint, are removed.
 
     Args:
         spec: spec of the file, which is changed.
-        model: the same file, compiled.
+        root: name of the root body.
 
     Returns:
-        Name of the body; None if it has a joint already.
-
-    Raises:
-        ModelFileError: see `moving_root`.
+        Whether it had no joint.
     """
-    root = moving_root(model)
-    if model.body_jntnum[root]:
-        return None
+    body = spec.body(root)
+    if body.joints:
+        return False
     for key in list(spec.keys):
         spec.delete(key)
-    name = str(model.body(root).name)
-    spec.body(name).add_freejoint()
-    return name
+    body.add_freejoint()
+    return True
 
 
 def moving_root(model: mujoco.MjModel) -> int:

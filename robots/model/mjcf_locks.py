@@ -12,7 +12,7 @@ import numpy as np
 import pinocchio as pin
 
 from kilohertz.robots.model.coupled_joints import Group, Locks, lock_groups
-from kilohertz.robots.model.mjcf import moving_root
+from kilohertz.robots.model.mjcf import free_root, moving_root
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
@@ -264,8 +264,8 @@ def compile_without(path: Path, model: mujoco.MjModel, locked: Mapping[str, floa
     spec = mujoco.MjSpec.from_file(str(path))
     for element in [*spec.actuators, *spec.sensors, *spec.keys, *spec.equalities, *spec.tendons]:
         spec.delete(element)
-    root = spec.body(model.body(moving_root(model)).name)
-    if model.body_jntnum[moving_root(model)] and not root.joints:
-        root.add_freejoint()
+    root = model.body(moving_root(model))
+    if root.jntnum[0]:
+        free_root(spec, root.name)
     remove_locked(spec, model, locked)
     return spec.compile()

@@ -100,6 +100,7 @@ def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
         check_mjcf,
         compile_mjcf,
         free_root,
+        moving_root,
         pinocchio_model,
     )
     from kilohertz.robots.model.mjcf_locks import compile_without, lock_coupled
@@ -109,7 +110,8 @@ def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
     freed: tuple[str, ...] = ()
     if description.base == "floating":
         spec = mujoco.MjSpec.from_file(str(file.path))
-        if name := free_root(spec, whole):
+        name = whole.body(moving_root(whole)).name
+        if free_root(spec, name):
             whole = spec.compile()
             freed = (f"the file has no <freejoint/>: body '{name}' gets one, because base is 'floating'",)
     limits = description.torque_limit_Nm

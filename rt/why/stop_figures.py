@@ -45,17 +45,16 @@ def stop_figure(replayed: ReplayedBrain, reason: str) -> StopFigure | None:
     if falling is None or not reason.startswith("a fall: "):
         return None
     motion: Any = brain.motion
-    gains, kin = replayed.gains.fall, brain.body.arrays.kin
+    gains = replayed.gains.fall
     if "tilted" in reason:
         x, y = brain.estimator.q[3:5].tolist()
         upright = max(-1.0, min(1.0, 1.0 - 2.0 * (x * x + y * y)))
         return StopFigure(math.degrees(math.acos(upright)), gains.tilt_deg, "deg")
     height_m = motion.standing.height_m
-    p_SC_W = kin.p_WC - motion.p_WS
     if "too low" in reason:
-        return StopFigure(float(p_SC_W[2]), gains.lowest * height_m, "m")
+        return StopFigure(float(falling.p_SC[2]), gains.lowest * height_m, "m")
     if robot.floating and "capture point" in reason:
-        point = motion.R_des.T @ (p_SC_W + kin.v_WC / math.sqrt(GRAVITY_M_S2 / height_m))
+        point = falling.p_SC + falling.v_SC / math.sqrt(GRAVITY_M_S2 / height_m)
         out = max(abs(float(point[i])) - float(motion.half_support_m[i]) for i in range(2))
         return StopFigure(out, gains.reach * height_m, "m")
     return None
