@@ -15,7 +15,7 @@ from kilohertz.controller.behaviours.base import (
     Legs,
     Payload,
 )
-from kilohertz.controller.behaviours.impedance import FRAMES, check_fixed
+from kilohertz.controller.behaviours.impedance import FRAMES, check_only_hand
 from kilohertz.controller.behaviours.reach import hand_index
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.soft.admittance import Admittance as Law
@@ -83,11 +83,8 @@ class Admittance(Behaviour):
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
-        """Raises BehaviourError for a robot on legs, or an arm whose hand's wrench is not estimated."""
-        check_fixed(robot, cls.name)
-        hand_index(robot, parameters.hand)
-        if len(robot.hands) != 1:
-            raise BehaviourError((), f"'{robot.name}' has several hands: the forces on them are not known")
+        """Raises BehaviourError for a robot on legs, or an arm whose only hand has no force-torque sensor."""
+        check_only_hand(robot, cls.name, parameters.hand)
         if not robot.wrists:
             raise BehaviourError(
                 (),
@@ -113,16 +110,11 @@ class Admittance(Behaviour):
         context = self.context
         motion = context.hands.lead(int(payload["hand"][0]))
         motion.move(None, None)
-        self._law = self._new_law()
+        kin, rate = context.body.arrays.kin, context.gains.estimator.arm.disturbance_per_s
+        assert context.w_H is not None
+        self._law = Law(kin, context.hands.frames[0], motion, context.w_H, FOLLOW_PER_S, rate)
         self._numbers = {name: payload[name].copy() for name, _ in self.fields}
         self._before_s, self._waits = 0.0, True
-
-    def _new_law(self) -> Law:
-        context = self.context
-        arm = context.gains.estimator.arm
-        assert context.w_H is not None
-        kin, hands = context.body.arrays.kin, context.hands
-        return Law(kin, hands.frames[0], hands.motion(0), context.w_H, FOLLOW_PER_S, arm.disturbance_per_s)
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
         """Moves the hand as the forces on it ask for."""

@@ -141,6 +141,20 @@ def check_fixed(robot: RobotModel, name: str) -> None:
         raise BehaviourError((), f"'{robot.name}' stands on legs: only an arm on a fixed base can do {name}")
 
 
+def check_only_hand(robot: RobotModel, name: str, hand: str | None) -> None:
+    """Raises BehaviourError unless the robot is an arm on a fixed base, and this hand its only one.
+
+    Args:
+        robot: the robot.
+        name: name of the behaviour, which needs the force on the hand.
+        hand: name of the hand; None for the only one.
+    """
+    check_fixed(robot, name)
+    hand_index(robot, hand)
+    if len(robot.hands) != 1:
+        raise BehaviourError((), f"'{robot.name}' has several hands: the forces on them are not known")
+
+
 def _place(robot: RobotModel, i: int, parameters: Any) -> Vector | None:
     """Returns the (3,) position that is asked for in the world [m]; None for the present one."""
     if parameters.p_WH_m is not None:

@@ -9,15 +9,13 @@ from pydantic import Field, field_validator
 
 from kilohertz.controller.behaviours.base import (
     Behaviour,
-    BehaviourError,
     BehaviourParameters,
     Context,
     Legs,
     Payload,
     Vector3,
 )
-from kilohertz.controller.behaviours.impedance import check_fixed
-from kilohertz.controller.behaviours.reach import hand_index
+from kilohertz.controller.behaviours.impedance import check_only_hand
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.soft.wiping import Wiping
 from kilohertz.robots.model.robot_model import RobotModel
@@ -65,10 +63,7 @@ class Wipe(Behaviour):
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
         """Raises BehaviourError for a robot on legs, or an arm whose hand's force is not estimated."""
-        check_fixed(robot, cls.name)
-        hand_index(robot, parameters.hand)
-        if len(robot.hands) != 1:
-            raise BehaviourError((), f"'{robot.name}' has several hands: the forces on them are not known")
+        check_only_hand(robot, cls.name, parameters.hand)
 
     @classmethod
     def write(cls, robot: RobotModel, parameters: Any, payload: Payload) -> None:
