@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kilohertz.robots.compile.ahead import load_pending
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.robots.wire.position_envelope import PositionEnvelope, position_numbers
@@ -67,6 +68,11 @@ class Servos(Drives):
 
 
 def drives_of(robot: RobotModel, hold_q: Vector, hold_tau: Vector, delay_ticks: int) -> Drives:
-    """Returns the drives of a robot: servos, or drives that apply torques; arguments as for `Drives`."""
+    """Returns the drives of a robot: servos, or drives that apply torques; arguments as for `Drives`.
+
+    The rules of their envelope are compiled before this returns: no period of a served robot waits for them.
+    """
     kind = Drives if robot.servo is None else Servos
-    return kind(robot, hold_q, hold_tau, delay_ticks)
+    drives = kind(robot, hold_q, hold_tau, delay_ticks)
+    load_pending()
+    return drives

@@ -48,7 +48,7 @@ class Situation:
 
     def applied(self):
         """Torques that the envelope passed on to the motors in the last period."""
-        return self.sim.drives.envelope._last.copy()
+        return self.sim.drives.envelope.last_Nm.copy()
 
     def restart(self):
         mujoco.mj_resetData(self.model, self.data)

@@ -19,9 +19,22 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
+from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.model.period import PERIOD_S
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import CommandRow, Vector
+from kilohertz.robots.wire.envelope_kernels import (
+    CANNOT_BRAKE,
+    CANNOT_FOLLOW,
+    DRIVEN_BEYOND,
+    DRIVEN_FAST,
+    JUMPED,
+    LIMP_LEGS,
+    NONE,
+    EnvelopeRules,
+    envelope_state,
+    limit_period,
+)
 
 OLDEST_STATE_TICKS = 20
 """Largest age of the state that a command answers, in periods."""
@@ -67,6 +80,21 @@ LIMP, DAMPED_S = 0.01, 0.005
 the second number."""
 LIMP_TICKS = 20
 POSTURES = 64
+COMPILE_S = 6.0
+"""Expected compile time of the rules [s]."""
+
+SENTENCES = {
+    JUMPED: "the torque of {joint} jumps by {value:.0%} of its limit within a period, again and again; "
+    "{limit:.0%} are allowed",
+    DRIVEN_FAST: "{joint} moves at {value:.2f} rad/s and is driven on; its limit is {limit:.2f} rad/s",
+    DRIVEN_BEYOND: "{joint} is at {value:.3f} rad and driven on; its range ends at {limit:.3f} rad",
+    LIMP_LEGS: "the legs are limp: {legs} leg joints had no torque and no damping",
+    CANNOT_FOLLOW: "the torque of {joint} would have to change by {value:.0%} of its limit to follow the "
+    "command; it may change by {limit:.0%} in a period",
+    CANNOT_BRAKE: "the torque of {joint} would have to change by {value:.0%} of its limit to brake in time; "
+    "it may change by {limit:.0%} in a period",
+}
+"""Why a command left the envelope, for each rule of `envelope_kernels`."""
 
 Flags = NDArray[np.bool_]
 
@@ -174,32 +202,42 @@ class Envelope:
     Attributes:
         numbers: limits of the envelope.
         reason: why a command left the envelope, in one sentence; empty while none has.
-        clipped: number of periods in which a torque was changed by more than 0.1 % of its limit.
     """
 
     def __init__(self, numbers: EnvelopeNumbers) -> None:
         self.numbers = numbers
         self.reason = ""
-        self.clipped = 0
-        na, limit = len(numbers.joints), numbers.torque_Nm
-        self._step = RATE_PER_S * numbers.period_s * limit
-        self._inward = TURN_BACK * self._step
-        self._ends = np.stack([numbers.high_rad, -numbers.low_rad])
-        self._top = TOP_SPEED * numbers.speed_rad_s
-        self._per_speed = 1.0 / (SPEED_MARGIN * numbers.speed_rad_s)
-        # v^2 / distance times this is the part of the full torque that brakes the joint within the distance.
-        self._effort = 0.5 * numbers.inertia_kgm2 / limit
-        self._ramp_per_torque = numbers.period_s / self._step
-        self._watch = _Watch(numbers, self._step)
-        self._last, self._v, self._wished, self._work, self._grown, self._ramp = np.zeros((6, na))
-        self._speed, self._room, self._part, self._bound, self._end, self._ahead = np.zeros((6, 2, na))
-        self._faster = np.zeros(na, dtype=bool)
-        self._measured = False
+        na = len(numbers.joints)
+        self._rules = _rules(numbers)
+        self._state = envelope_state(na)
+        self._q, self._v, self._kd = np.zeros((3, na))
+        self._out = np.zeros(na, dtype=bool)
+        self._limit = bind(
+            "envelope",
+            [limit_period],
+            call={"tau": "f8[::1]", "follows": "i8", "judges": "i8", "margin_rad": "f8"},
+            structs={"rules": self._rules, "state": self._state},
+            persistent={"q": self._q, "v": self._v, "kd": self._kd},
+            returns="i8",
+            expected_s=COMPILE_S,
+        )
+
+    @property
+    def clipped(self) -> int:
+        """Number of periods in which a torque was changed by more than 0.1 % of its limit."""
+        return int(self._state.clipped[0])
+
+    @property
+    def last_Nm(self) -> Vector:
+        """(na,) torques of the last period [Nm]."""
+        return self._state.last
 
     def enter(self) -> None:
         """Forgets why the envelope was left, when the robot is armed again."""
         self.reason = ""
-        self._watch.reset()
+        state = self._state
+        for forgotten in (state.counts, state.fast, state.out):
+            forgotten[:] = 0.0
 
     def admit(self, command: CommandRow) -> bool:
         """Judges the gains of a received command; hot path.
@@ -207,7 +245,7 @@ class Envelope:
         Returns:
             False if the command leaves the envelope, which `reason` then explains. It must not be applied.
         """
-        self.reason = self.reason or self._watch.gains(command)
+        self.reason = self.reason or self._judge_gains(command)
         return not self.reason
 
     def limit(
@@ -224,266 +262,69 @@ class Envelope:
             margin_rad: distance before the end of its range at which a joint is turned back;
                 `DAMPING_MARGIN_RAD` while the robot damps [rad].
         """
-        work, last, limit, wished = self._work, self._last, self.numbers.torque_Nm, self._wished
-        self._measure(q, v, margin_rad)
-        np.copyto(wished, tau)
-        np.minimum(tau, limit, out=tau)
-        np.negative(limit, out=work)
-        np.maximum(tau, work, out=tau)
-        if command is not None:
-            self.reason = self.reason or self._watch.command(tau, command, self._room, self._v)
-            self.reason = self.reason or self._watch.lag(tau)
-        np.minimum(tau, self._bound[0], out=tau)
-        np.negative(self._bound[1], out=work)
-        np.maximum(tau, work, out=tau)
-        if command is not None:
-            self.reason = self.reason or self._watch.braking(tau, last)
-            np.subtract(last, self._step, out=work)
-            np.maximum(tau, work, out=tau)
-            np.add(last, self._step, out=work)
-            np.minimum(tau, work, out=tau)
-            self._turn_back(tau)
-        else:
-            self._watch.own(tau)
-        np.copyto(last, tau)
-        wished -= tau
-        np.absolute(wished, out=wished)
-        np.multiply(limit, 1e-3, out=work)
-        self.clipped += bool((wished > work).any())
-
-    def _measure(self, q: Vector, v: Vector, margin_rad: float) -> None:
-        """Computes the bounds of torque `_bound`, and `_end` without speed, towards the upper and lower end.
-
-        Row 0 of each array is towards the upper end, row 1 towards the lower end.
-        """
-        room, bound, part = self._room, self._bound, self._part
-        np.subtract(self._ends[0], q, out=room[0])
-        np.add(self._ends[1], q, out=room[1])
-        self._predict(v)
-        speed = self._speed
-        np.subtract(self._top, speed, out=bound)
-        bound *= self._per_speed
-        np.add(room, SOFT_RAD - margin_rad, out=part)
-        part /= self.numbers.stop_rad
-        np.minimum(bound, part, out=bound)
-        np.clip(part, -1.0, 1.0, out=self._end)
-        self._end *= self.numbers.torque_Nm
-        # Braking begins after the time in which the present torque turns into the braking one.
-        np.multiply(self._last, self._ramp_per_torque, out=self._ahead[0])
-        np.negative(self._ahead[0], out=self._ahead[1])
-        self._ahead += REACTION_S
-        np.maximum(self._ahead, 0.0, out=self._ahead)
-        np.maximum(speed, 0.0, out=speed)
-        self._ahead *= speed
-        np.subtract(room, self._ahead, out=part)
-        np.maximum(part, 0.0, out=part)
-        part += SHORTEST_BRAKING_RAD
-        np.divide(self._effort, part, out=part)
-        part *= speed
-        part *= speed
-        part *= -BRAKING_SLOPE
-        part += BRAKING_FULL
-        np.minimum(bound, part, out=bound)
-        np.clip(bound, -1.0, 1.0, out=bound)
-        bound *= self.numbers.torque_Nm
-
-    def _predict(self, v: Vector) -> None:
-        """Computes `_speed` towards each end: at the time when the present torque can have become 0."""
-        grown, ramp, speed = self._grown, self._ramp, self._speed
-        np.subtract(v, self._v, out=grown)
-        grown *= self._measured
-        self._measured = True
+        follows = command is not None
+        np.copyto(self._q, q)
         np.copyto(self._v, v)
-        np.absolute(self._last, out=ramp)
-        ramp /= self._step
-        ramp *= RAMP_SHARE
-        ramp += 1.0
-        # A joint that slows down does not yet move towards the other end.
-        grown *= ramp
-        np.multiply(grown, v, out=ramp)
-        np.greater(ramp, 0.0, out=self._faster)
-        grown *= self._faster
-        np.maximum(grown, 0.0, out=speed[0])
-        speed[0] += v
-        np.minimum(grown, 0.0, out=speed[1])
-        speed[1] += v
-        np.negative(speed[1], out=speed[1])
+        if command is not None:
+            np.copyto(self._kd, command.kd)
+        rule = self._limit(tau, follows, follows and not self.reason, margin_rad)
+        if rule != NONE:
+            self.reason = self._told(rule)
 
-    def _turn_back(self, tau: Vector) -> None:
-        """Turns the torque of joints beyond their range inwards, faster than the rate of a command."""
-        work, end, last = self._work, self._grown, self._last
-        np.subtract(last, self._inward, out=work)
-        np.maximum(work, self._end[0], out=work)
-        np.minimum(tau, work, out=tau)
-        np.add(last, self._inward, out=work)
-        np.negative(self._end[1], out=end)
-        np.minimum(work, end, out=work)
-        np.maximum(tau, work, out=tau)
-
-
-class _Watch:
-    """Finds what only a wrong controller does; each method returns a sentence, or "".
-
-    Args:
-        numbers: limits of the envelope.
-        step_Nm: (na,) largest change of a torque from one period to the next [Nm].
-    """
-
-    def __init__(self, numbers: EnvelopeNumbers, step_Nm: Vector) -> None:
-        self._numbers = numbers
-        na, limit = len(numbers.joints), numbers.torque_Nm
-        self._allowed = step_Nm / limit
-        self._jump, self._driven = JUMP * limit, DRIVEN * limit
-        self._lag = np.maximum(LAG * limit, step_Nm)
-        self._too_fast = TOO_FAST * numbers.speed_rad_s
-        self._undamped = DAMPED_S * limit
-        self._limp_Nm = LIMP * limit
-        self._legs = int(np.count_nonzero(numbers.leg))
-        self._step, self._back = step_Nm, -step_Nm
-        self._demand, self._shadow, self._work = np.zeros((3, na))
-        self._fast, self._beyond = np.zeros((2, 2, na))
-        self._drives, self._out = np.zeros((2, na), dtype=bool)
-        self.reset()
-
-    def reset(self) -> None:
-        """Clears all counts."""
-        self._jumps = 0.0
-        self._lags = self._brakes = self._limp = 0
-        self._fast[:] = 0.0
-        self._beyond[:] = 0.0
-
-    def own(self, tau: Vector) -> None:
-        """Notes the torque that the robot applies by itself, from which the first command may jump."""
-        np.copyto(self._demand, tau)
-        np.copyto(self._shadow, tau)
-
-    def gains(self, command: CommandRow) -> str:
-        """Judges the gains of a command."""
-        numbers = self._numbers
+    def _judge_gains(self, command: CommandRow) -> str:
+        numbers = self.numbers
         for given, largest, name, unit in (
             (command.kp, numbers.kp_Nm_rad, "kp", "Nm/rad"),
             (command.kd, numbers.kd_Nms_rad, "kd", "Nms/rad"),
         ):
             np.greater(given, largest, out=self._out)
             if self._out.any():
-                return self._told(
-                    f"{name} of {{}} is {{:.4g}} {unit}, more than {{:.4g}} {unit}", given, largest
+                joint = int(self._out.argmax())
+                return (
+                    f"{name} of {numbers.joints[joint]} is {given[joint]:.4g} {unit}, "
+                    f"more than {largest[joint]:.4g} {unit}"
                 )
         return ""
 
-    def command(self, tau: Vector, command: CommandRow, room: Vector, v: Vector) -> str:
-        """Judges a period in which a command is followed.
+    def _told(self, rule: int) -> str:
+        value, limit = self._state.told
+        joint = self.numbers.joints[int(self._state.joint[0])]
+        return SENTENCES[rule].format(joint=joint, value=value, limit=limit, legs=self._rules.legs - 1)
 
-        Args:
-            tau: (na,) demanded torques, within the torque limits [Nm].
-            command: the command.
-            room: (2, na) distances to the upper and the lower end of the range [rad].
-            v: (na,) measured velocities of the joints [rad/s].
-        """
-        return self._jumping(tau) or self._driven_on(tau, room, v) or self._limping(tau, command)
 
-    def lag(self, tau: Vector) -> str:
-        """Counts joints whose demanded torque is far from the one that follows it at the allowed rate."""
-        work, shadow = self._work, self._shadow
-        np.subtract(tau, shadow, out=work)
-        np.minimum(work, self._step, out=work)
-        np.maximum(work, self._back, out=work)
-        shadow += work
-        np.subtract(tau, shadow, out=work)
-        self._lags = self._with_far(self._lags)
-        return self._lagging("follow the command") if self._lags > LAGS else ""
-
-    def braking(self, tau: Vector, last: Vector) -> str:
-        """Counts joints whose torque would have to change faster to brake in time, towards a bound."""
-        np.subtract(tau, last, out=self._work)
-        self._brakes = self._with_far(self._brakes)
-        return self._lagging("brake in time") if self._brakes > BRAKES else ""
-
-    def _with_far(self, count: int) -> int:
-        """Returns a count with the joints added whose difference in `_work` is large, or less 1 for none."""
-        np.absolute(self._work, out=self._work)
-        np.greater(self._work, self._lag, out=self._out)
-        joints = int(np.count_nonzero(self._out))
-        return count + joints if joints else max(0, count - 1)
-
-    def _lagging(self, purpose: str) -> str:
-        work = self._work
-        work /= self._numbers.torque_Nm
-        return self._told(
-            "the torque of {} would have to change by {:.0%} of its limit to " + purpose + "; it may change "
-            "by {:.0%} in a period",
-            work,
-            self._allowed,
-        )
-
-    def _jumping(self, tau: Vector) -> str:
-        work, out = self._work, self._out
-        np.subtract(tau, self._demand, out=work)
-        np.copyto(self._demand, tau)
-        np.absolute(work, out=work)
-        np.greater(work, self._jump, out=out)
-        if not out.any():
-            self._jumps = max(0.0, self._jumps - FORGOTTEN)
-            return ""
-        self._jumps += 1.0
-        if self._jumps <= JUMPS:
-            return ""
-        work /= self._numbers.torque_Nm
-        return self._told(
-            "the torque of {} jumps by {:.0%} of its limit within a period, again and again; {:.0%} are "
-            "allowed",
-            work,
-            self._allowed,
-        )
-
-    def _driven_on(self, tau: Vector, room: Vector, v: Vector) -> str:
-        """Finds joints beyond a limit that the command drives on: an impact is not blamed on the command."""
-        work, out, drives, numbers = self._work, self._out, self._drives, self._numbers
-        for side, sign in ((0, 1.0), (1, -1.0)):
-            np.multiply(tau, sign, out=work)
-            np.greater(work, self._driven, out=drives)
-            np.multiply(v, sign, out=work)
-            np.greater(work, self._too_fast, out=out)
-            if self._counted(self._fast[side]):
-                return self._told(
-                    "{} moves at {:.2f} rad/s and is driven on; its limit is {:.2f} rad/s",
-                    v,
-                    numbers.speed_rad_s,
-                )
-            np.less(room[side], -BEYOND_RAD, out=out)
-            if self._counted(self._beyond[side]):
-                end = numbers.high_rad if side == 0 else numbers.low_rad
-                np.multiply(room[side], -sign, out=work)
-                work += end
-                return self._told(
-                    "{} is at {:.3f} rad and driven on; its range ends at {:.3f} rad", work, end
-                )
-        return ""
-
-    def _counted(self, ticks: Vector) -> bool:
-        """Counts periods of joints that are out of a limit and driven on; clears the count of the others."""
-        self._out &= self._drives
-        ticks += 1.0
-        ticks *= self._out
-        np.greater_equal(ticks, OUT_TICKS, out=self._out)
-        return bool(self._out.any())
-
-    def _limping(self, tau: Vector, command: CommandRow) -> str:
-        """Finds legs that carry nothing: all leg joints but at most one have no torque and no damping."""
-        if not self._legs:
-            return ""
-        work, out = self._work, self._out
-        np.absolute(tau, out=work)
-        np.less(work, self._limp_Nm, out=out)
-        np.less(command.kd, self._undamped, out=self._drives)
-        out &= self._drives
-        out &= self._numbers.leg
-        self._limp = self._limp + 1 if np.count_nonzero(out) >= self._legs - 1 else 0
-        if self._limp < LIMP_TICKS:
-            return ""
-        return f"the legs are limp: {self._legs - 1} leg joints had no torque and no damping"
-
-    def _told(self, sentence: str, values: Vector, limits: Vector) -> str:
-        """Completes a sentence with the first joint of `_out`, its value and its limit."""
-        joint = int(self._out.argmax())
-        return sentence.format(self._numbers.joints[joint], values[joint], limits[joint])
+def _rules(numbers: EnvelopeNumbers) -> EnvelopeRules:
+    limit = numbers.torque_Nm
+    step = RATE_PER_S * numbers.period_s * limit
+    return EnvelopeRules(
+        torque=limit,
+        step=step,
+        inward=TURN_BACK * step,
+        ends=np.stack([numbers.high_rad, -numbers.low_rad]),
+        top=TOP_SPEED * numbers.speed_rad_s,
+        per_speed=1.0 / (SPEED_MARGIN * numbers.speed_rad_s),
+        effort=0.5 * numbers.inertia_kgm2 / limit,
+        ramp_per_torque=numbers.period_s / step,
+        stop=numbers.stop_rad,
+        jump=JUMP * limit,
+        driven=DRIVEN * limit,
+        lag=np.maximum(LAG * limit, step),
+        speed=numbers.speed_rad_s,
+        too_fast=TOO_FAST * numbers.speed_rad_s,
+        limp=LIMP * limit,
+        undamped=DAMPED_S * limit,
+        leg=numbers.leg.astype(np.int64),
+        legs=int(np.count_nonzero(numbers.leg)),
+        soft=SOFT_RAD,
+        reaction=REACTION_S,
+        shortest=SHORTEST_BRAKING_RAD,
+        braking_full=BRAKING_FULL,
+        braking_slope=BRAKING_SLOPE,
+        ramp_share=RAMP_SHARE,
+        jumps=float(JUMPS),
+        forgotten=FORGOTTEN,
+        lags=float(LAGS),
+        brakes=float(BRAKES),
+        beyond=BEYOND_RAD,
+        out_ticks=float(OUT_TICKS),
+        limp_ticks=float(LIMP_TICKS),
+    )
