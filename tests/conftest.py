@@ -6,7 +6,8 @@ In `closed_loop` tests a robot moves in simulation, mostly under its controller.
 starts a process.
 
 Two processes share the tests. The tests of a file stay together, because they share what the file prepares.
-Files with `host` tests run in one process when the other one has ended, because they disturb each other.
+Files with `quiet` tests, which measure time or need a robot in real time, run in one process when the other
+one has ended, because they disturb each other.
 
 A test that is marked `long` is left out, unless it is asked for by `-m` or by its name.
 
@@ -79,14 +80,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(name)
         if name == "host":
             item.add_marker(pytest.mark.flaky(reruns=1))
+        elif item.get_closest_marker("quiet"):
+            raise pytest.UsageError(f"{item.nodeid} is quiet, so it is of the class host")
     if "PYTEST_XDIST_WORKER" in os.environ:
         # Slow files first, so that both processes have work to the end.
-        slow = {item.path for item in items if class_of(item) == "closed_loop"}
+        slow = {item.path for item in items if class_of(item) in ("closed_loop", "host")}
         items.sort(key=lambda item: item.path not in slow)
 
 
-class HostLast(LoadScopeScheduling):
-    """Starts the files that hold a test of the class `host` when only one process is left."""
+class QuietLast(LoadScopeScheduling):
+    """Starts the files that hold a test marked `quiet` when only one process is left."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
@@ -96,25 +99,25 @@ class HostLast(LoadScopeScheduling):
         file = nodeid.split("::", 1)[0]
         if file not in self._scopes:
             text = (self.config.rootpath / file).read_text(encoding="utf-8")
-            self._scopes[file] = "host" if "mark.host" in text else file
+            self._scopes[file] = "quiet" if "mark.quiet" in text else file
         return self._scopes[file]
 
     def _assign_work_unit(self, node: Any) -> None:
-        if "host" in self.workqueue:
-            self.workqueue.move_to_end("host")
+        if "quiet" in self.workqueue:
+            self.workqueue.move_to_end("quiet")
         super()._assign_work_unit(node)
 
     def _reschedule(self, node: Any) -> None:
         others = [each for each in self.nodes if each is not node and not each.shutting_down]
-        only_host = list(self.workqueue) == ["host"]
-        if only_host and others and self._pending_of(self.assigned_work[node]) <= 2:
+        only_quiet = list(self.workqueue) == ["quiet"]
+        if only_quiet and others and self._pending_of(self.assigned_work[node]) <= 2:
             node.shutdown()
         else:
             super()._reschedule(node)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> HostLast:
-    return HostLast(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> QuietLast:
+    return QuietLast(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,6 +12,7 @@ import kilohertz as khz
 DEEPEST_MM = 2.0
 
 
+@pytest.mark.long
 def test_a_hand_that_is_commanded_into_the_chest_stops_before_it() -> None:
     seen = Penetration(robot("g1"))
     with khz.Simulation("g1", seed=7) as sim:
@@ -31,6 +32,7 @@ def test_a_place_inside_the_body_is_refused() -> None:
         sim.command("stand", hands={"left_hand": {"p_BH_m": [0.0, 0.0, 0.2]}})
 
 
+@pytest.mark.long
 def test_a_pushed_walk_stays_clear_of_itself() -> None:
     # With seed 101 and without clearance rows, the upper arm enters the chest by 19 mm and pushes the elbow
     # 0.06 rad beyond its limit.

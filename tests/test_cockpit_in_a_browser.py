@@ -32,6 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.long,
     pytest.mark.host,
+    pytest.mark.quiet,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,15 @@ def test_in_two_classes():
 """
 
 
+MARKERS = ("unit", "closed_loop", "host", "quiet", "long")
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     # The run in the test is one of its own, also where the test runs in a worker.
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
-    pytester.makeini(
-        "[pytest]\nmarkers =\n    unit: one\n    closed_loop: two\n    host: three\n    long: too\n"
-    )
+    pytester.makeini("[pytest]\nmarkers =\n" + "".join(f"    {name}: it is {name}\n" for name in MARKERS))
     return pytester
 
 
@@ -126,3 +128,39 @@ def test_a_test_that_does_not_depend_on_the_host_is_not_repeated(
 ) -> None:
     project.makepyfile(FAILS_AT_FIRST.format(marker=marker))
     project.runpytest_subprocess().assert_outcomes(failed=1)
+
+
+TAKES_A_WHILE = """
+import time
+import pytest
+from pathlib import Path
+
+pytestmark = [{marks}]
+
+@pytest.mark.parametrize("number", range(3))
+def test_that_takes_a_while(number):
+    begin = time.monotonic()
+    time.sleep(0.1)
+    Path(f"{{Path(__file__).stem}}-{{number}}").write_text(f"{{begin}} {{time.monotonic()}}")
+"""
+
+
+def test_nothing_runs_beside_a_quiet_test(project: pytest.Pytester) -> None:
+    quiet = TAKES_A_WHILE.format(marks="pytest.mark.host, pytest.mark.quiet")
+    other = TAKES_A_WHILE.format(marks="pytest.mark.host")
+    project.makepyfile(test_a=quiet, test_b=other, test_c=quiet, test_d=other, test_e=other)
+    project.runpytest_subprocess("-n", "2", "--dist", "loadscope").assert_outcomes(passed=15)
+    written = sorted(project.path.glob("test_?-?"))
+    spans = {path.stem: [float(word) for word in path.read_text().split()] for path in written}
+    first_quiet = min(begin for name, (begin, _) in spans.items() if name[5] in "ac")
+    last_other = max(end for name, (_, end) in spans.items() if name[5] in "bde")
+    assert last_other < first_quiet
+    in_order = sorted(span for name, span in spans.items() if name[5] in "ac")
+    assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(in_order))
+
+
+def test_a_quiet_test_of_another_class_is_refused(project: pytest.Pytester) -> None:
+    project.makepyfile(TAKES_A_WHILE.format(marks="pytest.mark.quiet"))
+    result = project.runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*is quiet, so it is of the class host*"])

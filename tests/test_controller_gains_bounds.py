@@ -20,6 +20,7 @@ def gains(name, solver, **bounds):
     return Gains.model_validate({**given, "solver": solver, "inequalities": bounds})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_hand_that_is_asked_beyond_its_bound_stops_there_and_no_faster(solver):
     low = {"frame": "hand", "at_most_m": 0.65, "at_most_m_s": 0.1}

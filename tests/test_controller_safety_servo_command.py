@@ -70,6 +70,7 @@ def test_held_positions_do_not_change(unit):
     np.testing.assert_array_equal(held.q_des, last)
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_damping_holds_the_arm_where_it_is():
     commands = [

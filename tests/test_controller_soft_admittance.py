@@ -14,6 +14,7 @@ def panda(tmp_path_factory):
     return str(arm(tmp_path_factory.mktemp("arm") / "panda", "panda"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("axis", [0, 2])
 def test_the_mass_and_the_damping_are_those_asked_for(panda, axis):
     force = np.zeros(3)

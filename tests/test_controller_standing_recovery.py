@@ -107,6 +107,7 @@ def test_after_recovery_steps_the_sway_continues():
     assert np.ptp(offsets) == pytest.approx(0.06, abs=2e-3)
 
 
+@pytest.mark.long
 def test_after_recovery_steps_a_hand_is_at_its_target():
     run = WalkingRun("g1", seed=3, events=[push((-10.0, 0.0), at_s=1.8)])
     hand = run.robot.hand_names.index("right_hand")
@@ -121,6 +122,7 @@ def test_after_recovery_steps_a_hand_is_at_its_target():
     assert run.brain.output.hand_active[hand]
 
 
+@pytest.mark.long
 def test_during_recovery_steps_requests_wait_but_a_walk_starts_at_once():
     events = [push((14.0, 0.0))]
     waits, walks = WalkingRun("g1", seed=2, events=events), WalkingRun("g1", seed=2, events=events)
@@ -149,6 +151,7 @@ def test_a_robot_that_gets_ready_to_walk_steps_too():
     assert run.brain.output.remark.startswith("pushed off its soles, forward")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "impulse_Ns"), [("talos", 30.0), ("alexander", 13.0)])
 def test_other_robots_step_on_the_same_numbers(name, impulse_Ns):
     run = WalkingRun(name, seed=1, events=[push((-impulse_Ns, 0.0))])

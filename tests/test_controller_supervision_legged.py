@@ -9,6 +9,7 @@ from kilohertz.controller.gains.comparison import RESTING, TRANSITION
 pytestmark = pytest.mark.closed_loop
 
 
+@pytest.mark.long
 def test_a_request_while_walking_waits_until_the_robot_stands() -> None:
     run = WalkingRun("g1", seed=2)
     motion = run.brain.motion

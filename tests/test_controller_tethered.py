@@ -36,6 +36,7 @@ def there_and_back():
     return result
 
 
+@pytest.mark.long
 def test_it_stands_between_two_times_of_hanging(there_and_back):
     result = there_and_back
     assert not result.sim.fell
@@ -64,6 +65,7 @@ def test_the_tilt_is_known_and_the_world_begins_on_the_soles(there_and_back):
     assert np.abs(height).max() < 0.01
 
 
+@pytest.mark.long
 def test_a_robot_that_did_not_announce_it_does_not_hang():
     gantry = {**QUICK, "raise_at_s": 5.5, "raise_m_s": 0.3}
     plan = ((0.0, "hang", {}), (4.2, "stand", {}))

@@ -45,6 +45,7 @@ def carried():
     return run, watch, with_tray
 
 
+@pytest.mark.long
 def test_a_tray_stays_level_and_in_front_of_a_robot_that_walks(carried):
     run, watch, (_, active) = carried
     assert run.stands
@@ -80,6 +81,7 @@ def test_no_joint_leaves_its_range(carried):
     assert (q <= run.robot.position_upper_rad + 0.01).all()
 
 
+@pytest.mark.long
 def test_a_place_in_the_world_is_held_in_passing_and_let_go_of():
     run = WalkingRun("g1", seed=1)
     run.run(0.3, run.request("stand"))
@@ -109,6 +111,7 @@ def test_a_target_out_of_reach_does_not_pull_the_robot_and_is_reported():
     assert np.abs(run.sim.truth.q[:2]).max() < 0.1
 
 
+@pytest.mark.long
 def test_a_reach_for_a_place_far_away_leaves_the_robot_on_its_soles_and_is_reported():
     run, steps = WalkingRun("g1", seed=3), []
     run.run(0.5, run.request("stand"))
@@ -132,6 +135,7 @@ def test_a_standing_robot_keeps_holding_its_load():
     assert (down[:, 2] > 0.05).all()
 
 
+@pytest.mark.long
 def test_the_arms_swing_saves_the_stance_foot_its_yaw_moment():
     """Against arms that are held still, by a heavy posture."""
     rms = []
@@ -162,6 +166,7 @@ def test_after_a_push_a_carried_object_yields_and_returns():
     assert 0.85 < min(steps) < max(steps) < 1.15
 
 
+@pytest.mark.long
 def test_a_walk_that_is_pushed_needs_its_arms_for_a_few_steps():
     push = {"at_s": 3.0, "push": {"link": "torso_link", "impulse_Ns": [0, 8, 0], "duration_s": 0.1}}
     run, upset = WalkingRun("g1", seed=0, events=[push]), []

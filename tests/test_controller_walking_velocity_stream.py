@@ -81,6 +81,7 @@ def test_a_velocity_that_is_no_number_is_none(stick: Stick) -> None:
     assert all(math.isfinite(value) for value in stick.stream.velocity)
 
 
+@pytest.mark.long
 @given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3))
 def test_any_velocity_is_scaled_down_to_what_the_robot_can_walk(velocity: list[float]) -> None:
     robot = RobotModel.load("g1")

@@ -120,6 +120,7 @@ def test_an_unknown_load_is_weighed_and_carried_upright(link: str, kg: float, pl
     assert payload_kg(run) == pytest.approx(kg, rel=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("link", ["trunk", "hands"])
 def test_a_load_is_picked_up_while_walking(link: str) -> None:
     load = {"link": link, "mass_kg": 5.0}
@@ -134,6 +135,7 @@ def test_a_load_is_picked_up_while_walking(link: str) -> None:
     assert run.brain.body.carried.total_kg == pytest.approx(run.robot.mass_kg + 5.0, abs=0.7)
 
 
+@pytest.mark.long
 def test_a_push_is_no_load() -> None:
     push = {"link": "torso_link", "impulse_Ns": [0.0, 8.0, 0.0]}
     run = WalkingRun("g1", seed=3, events=[{"at_s": 2.75, "push": push}])
@@ -144,6 +146,7 @@ def test_a_push_is_no_load() -> None:
     assert max(loads) < 0.05 * run.robot.mass_kg
 
 
+@pytest.mark.long
 def test_a_push_over_the_foot_that_lands_takes_two_hurried_steps() -> None:
     # The worst moment: the robot is pushed onto a foot that is about to land, and out beyond it.
     push = {"link": "torso_link", "impulse_Ns": [0.0, -8.0, 0.0]}
@@ -198,6 +201,7 @@ def test_a_slope_is_felt_and_walked() -> None:
     assert run.walking._free.ground.slope[0] == pytest.approx(np.tan(np.radians(10.0)), abs=0.03)
 
 
+@pytest.mark.long
 def test_stairs_are_walked_on_given_footsteps_and_what_is_asked_meanwhile_waits() -> None:
     xz = [
         (0.16, 0.0),
@@ -242,6 +246,7 @@ def test_ten_stairs_are_climbed_and_descended_on_the_estimate(seed: int) -> None
     assert summary["tracking"]["com_rms_m"] < 0.025
 
 
+@pytest.mark.long
 def test_unknown_edges_are_stepped_on_and_over() -> None:
     # Blocks of up to 4 cm: one edge is right before a toe that leaves, others are early under a foot.
     ground = {"kind": "blocks", "size_m": 0.3, "height_m": 0.04, "seed": 8}

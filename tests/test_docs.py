@@ -198,6 +198,7 @@ def test_yaml_blocks_fit_their_schema(block, tmp_path):
 PYTHON_PAGES = sorted({block.page for block in blocks("python") if not block.title})
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_blocks_run_one_after_the_other(page, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from driven_stops import KILLED_S, RELEASED_S, stop
 pytestmark = pytest.mark.closed_loop
 
 
+@pytest.mark.long
 def test_the_robot_walks_as_far_as_it_was_driven_and_stands_after_the_release() -> None:
     robot = DrivenRobot([Held("w", 0.5, 5.5)], 8.0, seed=1)
     assert not robot.run().summary["fell"]

@@ -20,7 +20,7 @@ from kilohertz.rt.doctor.report import Report
 from kilohertz.rt.faults.flooder import flooding
 from kilohertz.rt.run.session import RunPlan, Session
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 SOURCE = Path(str(files("kilohertz.robots") / "two_joints.c"))
 ROBOT = Path(__file__).parent / "drivers" / "two_joints"

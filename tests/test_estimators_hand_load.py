@@ -31,6 +31,7 @@ def test_a_payload_is_weighed_within_2_percent_in_2_s_and_the_wrench_is_that_of_
     assert abs(math.hypot(*force_N) - 3.0 * 9.81) < 1.0 + 3.0 * 0.25
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_an_empty_hand_feels_no_wrench_after_a_calibration():
     _, _, result = run("ur5", circle(duration_s=10.0, commands=CALIBRATED), seed=32)

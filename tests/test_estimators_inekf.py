@@ -23,6 +23,7 @@ def table(path):
         return dict(zip(names, np.loadtxt(file, delimiter=",").T, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (DATA / "inekf").is_dir(), reason="reference data inekf/ is not here")
 def test_with_the_authors_conventions_their_numbers_are_reproduced():
     """A simulated Cassie walks for 10 s; every column their C++ filter printed, to 1e-6."""

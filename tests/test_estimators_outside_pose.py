@@ -71,6 +71,7 @@ class Measured:
         return R, p
 
 
+@pytest.mark.long
 def test_without_a_pose_nothing_changes():
     measured = Measured()
     x, P = measured.ekf.x.copy(), measured.ekf.P.copy()

@@ -46,6 +46,7 @@ def landings(rows):
     return found
 
 
+@pytest.mark.long
 def test_a_walk_shows_its_next_footstep(tmp_path):
     rows = rows_of(tmp_path, WALK, 3.0)
     found = [landing for landing in landings(rows) if np.isfinite(landing[2][0, 0])]

@@ -19,6 +19,7 @@ def run_fresh(program: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_run_against_a_robot_elsewhere_loads_no_mujoco() -> None:
     program = (

@@ -70,6 +70,7 @@ def test_the_robot_walks_along_a_square(example: Callable[[str], Any]) -> None:
         assert nearest_m < 0.6 * side_m, corner
 
 
+@pytest.mark.long
 def test_the_hands_follow_their_targets_while_walking(example: Callable[[str], Any]) -> None:
     hands = example("hands")
     with LockstepRun(10.0) as run:

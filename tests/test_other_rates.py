@@ -45,6 +45,7 @@ def test_at_500_hz_with_5_ms_of_delay_a_biped_stands_and_walks(slow_g1):
     assert run.summary["tracking"]["mean_velocity_m_s"][0] == pytest.approx(0.3, abs=0.06)
 
 
+@pytest.mark.long
 def test_over_the_link_the_run_is_the_same_bit_for_bit(tmp_path, slow_g1):
     here = Session(RunPlan(slow_g1, LATE, 0.5), handle_signals=False).run()
     robot = RobotModel.load(slow_g1)

@@ -82,6 +82,7 @@ def test_an_example_of_a_docstring_runs(source: str, tmp_path: Path, monkeypatch
     run(source, "<example>", tmp_path)
 
 
+@pytest.mark.long
 def test_the_examples_of_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = fenced_blocks(ROOT / "README.md")
     assert "khz.simulate" in source

@@ -8,6 +8,7 @@ from bodies import ARMS, robot
 from reach_goals import execute, goals, plan_all
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ARMS)
 def test_goals_that_are_possible_are_reached_and_no_way_leads_through_the_body(name: str) -> None:
     planned = plan_all(name, 10, seed=11)

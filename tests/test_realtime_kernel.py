@@ -14,7 +14,7 @@ from realtime_machine import Ended, NotHereError, RealtimeMachine
 from kilohertz.robots.compile.cached_entry import cache_folder
 from kilohertz.robots.wire.sockets import IO_PRIORITY
 
-pytestmark = [pytest.mark.host, pytest.mark.long]
+pytestmark = [pytest.mark.host, pytest.mark.quiet, pytest.mark.long]
 
 KHZ = f"{sys.executable} -c 'from kilohertz.rt.cli.main import main; main()'"
 CORE = 1

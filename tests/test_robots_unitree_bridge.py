@@ -16,7 +16,7 @@ from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.link import LinkLostError
 from kilohertz.robots.wire.zmq_link import stop_robot
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def bridged(tmp_path: Path) -> Iterator[Bridged]:
     made.end()
 
 
+@pytest.mark.long
 def test_nothing_is_sent_before_a_lease_and_every_state_is_answered_after_it(bridged: Bridged) -> None:
     bridged.connected()
     assert not bridged.bridge.commanding

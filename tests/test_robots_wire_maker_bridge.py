@@ -24,7 +24,7 @@ from kilohertz.robots.wire.zmq_link import ZmqLink, stop_robot
 from kilohertz.rt.faults.flooder import flooding
 from kilohertz.rt.run.session import RunPlan, Session
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 STAND_INS = Path(__file__).parent / "arms"
 NAMES = ("stand_in_arm", "pylibfranka", "rtde_receive", "rtde_control")
@@ -109,6 +109,7 @@ def still(bridged: Bridged) -> bool:
     return not bridged.bridge.engaged
 
 
+@pytest.mark.long
 def test_an_arm_is_run_within_its_makers_rules_and_handed_back(bridged: Bridged) -> None:
     plan = RunPlan(bridged.robot.folder.name, "default-arm", 3.0, endpoint=bridged.endpoint, lockstep=True)
     start = bridged.arm.q.copy()

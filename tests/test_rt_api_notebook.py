@@ -59,6 +59,7 @@ def test_without_a_notebook_it_is_refused():
         sim.show()
 
 
+@pytest.mark.long
 def test_the_cells_of_a_notebook_keep_their_films():
     nbformat = pytest.importorskip("nbformat", reason="the package nbclient is not installed")
     nbclient = pytest.importorskip("nbclient")

@@ -51,6 +51,7 @@ def test_it_shows_itself_in_one_line_and_as_a_table(run: khz.RunResult) -> None:
     assert "None" not in table
 
 
+@pytest.mark.long
 def test_it_draws_itself_into_a_new_folder(run: khz.RunResult, tmp_path: Path) -> None:
     files = run.plot(tmp_path / "plots")
     assert files

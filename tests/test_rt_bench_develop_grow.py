@@ -55,6 +55,7 @@ def measured():
     return run_grow((6, 29), ticks=20)
 
 
+@pytest.mark.long
 def test_every_number_of_contacts_is_timed_with_both_solvers_and_judged(measured):
     assert [(t.joints, t.contacts) for t in measured if t.solver == "exact"] == [
         (6, 1),

@@ -22,6 +22,7 @@ def grown(request, tmp_path_factory):
     return GrownBody(robot, load_gains(robot), "exact")
 
 
+@pytest.mark.long
 def test_torques_equal_an_independent_solution_on_every_number_of_contacts(grown):
     limits = load_gains(grown.robot).limits
     barrier = BarrierSettings(

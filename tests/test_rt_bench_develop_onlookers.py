@@ -9,7 +9,7 @@ import pytest
 
 from kilohertz.rt.bench.develop.onlookers import CONTROL, QUIET, Group, children, compared, moved
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 
 def blocks(scale: float, count: int, seed: int) -> list[np.ndarray]:

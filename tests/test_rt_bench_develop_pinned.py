@@ -7,7 +7,7 @@ import pytest
 
 from kilohertz.rt.bench.develop.pinned import pinned
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 
 def test_it_stays_on_one_core_without_a_collector_and_puts_all_back():

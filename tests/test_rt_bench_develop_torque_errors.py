@@ -7,6 +7,7 @@ from kilohertz.rt.bench.develop.torque_errors import SCENARIOS, as_json, run_tor
 pytestmark = pytest.mark.closed_loop
 
 
+@pytest.mark.long
 def test_both_solvers_are_judged_tick_by_tick_in_both_runs():
     errors = run_torque_errors("g1", duration_s=0.2)
     assert [(e.scenario, e.solver) for e in errors] == [

@@ -36,6 +36,7 @@ def echo(monkeypatch):
     monkeypatch.setattr(tsid_comparison, "Peer", Echo)
 
 
+@pytest.mark.long
 def test_solvers_are_compared_in_the_same_states_with_the_same_references(echo):
     comparisons = run_against(["ur5"], 5)
     assert [(c.solver, c.paced) for c in comparisons] == [

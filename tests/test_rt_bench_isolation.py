@@ -19,7 +19,7 @@ from kilohertz.rt.bench.isolation import (
 from kilohertz.rt.bench.isolation import isolation_table as table
 from kilohertz.rt.loop.stamps import START, WRITE
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 
 class Recorded:
@@ -80,6 +80,7 @@ def test_what_moved_is_told_against_the_quiet_ticks() -> None:
     assert len(json.loads(json.dumps(as_json(list(results.values()))))["isolation"]) == 4
 
 
+@pytest.mark.long
 def test_a_disturbance_is_held_against_all_quiet_ticks_and_its_likely_range_covers_what_is_true() -> None:
     """Pools drawn from one distribution differ by chance, and the likely range tells by how much."""
     covered = 0

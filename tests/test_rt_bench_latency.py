@@ -9,7 +9,7 @@ from rich.console import Console
 from kilohertz.rt.bench.latency import BLOCK_TICKS, print_bench, run_bench
 from kilohertz.rt.loop.histogram import LATENCY_KEYS
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 TICKS = BLOCK_TICKS + 200
 

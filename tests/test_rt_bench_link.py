@@ -8,9 +8,10 @@ import pytest
 from kilohertz.rt.bench import link as link_bench
 from kilohertz.rt.bench.link import as_json, link_table, run_link_bench
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 
+@pytest.mark.long
 def test_a_robot_is_timed_over_the_link_idle_and_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
 

@@ -9,7 +9,7 @@ from kilohertz.rt.bench import paired_wake
 from kilohertz.rt.bench.paired_wake import BARS, as_json, compare, run_paired_wake, wake_table
 from kilohertz.rt.doctor.measure import WakeUps
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 
 def wake_ups(ours_us: int, reference_us: int, n: int = 1000) -> WakeUps:

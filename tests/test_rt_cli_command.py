@@ -125,6 +125,7 @@ def test_stop_goes_to_the_controller_or_to_the_robot(loop: FakeLoop, endpoint: s
         assert "give one of --connect ENDPOINT, --control ENDPOINT and --robot ROBOT" in result.stderr
 
 
+@pytest.mark.long
 def test_a_simulated_arm_is_commanded_while_it_runs(endpoint: str, tmp_path: Path) -> None:
     code = "from kilohertz.rt.cli.main import main; main()"
     summary = tmp_path / "run.json"

@@ -111,6 +111,7 @@ def test_a_signal_ends_it_and_gives_the_terminal_back(recorder: Recorder, endpoi
         assert keyboard.mode_now() == keyboard.mode
 
 
+@pytest.mark.long
 def test_a_controller_that_is_lost_ends_it_with_one_sentence(robot: RobotModel, endpoint: str) -> None:
     with Keyboard("drive", "--control", endpoint, "--timeout", 20) as keyboard:
         with controller(robot, endpoint):

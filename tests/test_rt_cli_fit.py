@@ -25,6 +25,7 @@ def log(tmp_path_factory):
     return result.log
 
 
+@pytest.mark.long
 def test_a_log_gives_an_overlay_and_the_delay(log, tmp_path):
     out, overlay = tmp_path / "fit.json", tmp_path / "fit.yaml"
     ran = CliRunner().invoke(app, ["fit", str(log), "-o", str(overlay), "--json", str(out)])

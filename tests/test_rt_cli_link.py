@@ -17,7 +17,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
 from kilohertz.rt.cli.main import app
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 DONE, SAFETY_STOP, USAGE, REFUSED, LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -108,6 +108,7 @@ def test_a_robot_that_dies_is_status_4(served):
     assert "the link was lost after" in err.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_khz_stop_stops_it_whoever_commands(served):
     endpoint, _ = served
     run = Process("run", "ur5", "--connect", endpoint, "--lockstep", "--scenario", "stand", "--duration", 600)
@@ -120,6 +121,7 @@ def test_khz_stop_stops_it_whoever_commands(served):
     assert "by khz stop" in out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, DONE)]
 )
@@ -136,6 +138,7 @@ def test_a_run_stopped_by_a_signal_writes_its_files(number, status, served, tmp_
     assert json.loads(path.read_text())["ticks"] > 0
 
 
+@pytest.mark.long
 def test_a_hang_up_that_is_ignored_at_the_start_stops_nothing(served, tmp_path):
     endpoint, _ = served
     path = tmp_path / "run.json"
@@ -148,6 +151,7 @@ def test_a_hang_up_that_is_ignored_at_the_start_stops_nothing(served, tmp_path):
     assert json.loads(path.read_text())["ticks"] == 1000
 
 
+@pytest.mark.long
 def test_a_run_whose_terminal_is_closed_stops_softly_and_writes_its_files(served, tmp_path):
     endpoint, _ = served
     path = tmp_path / "run.json"
@@ -177,6 +181,7 @@ def watch_until(watcher, mode):
         assert time.monotonic() < until_s
 
 
+@pytest.mark.long
 def test_sim_over_zmq_is_sim(tmp_path):
     summaries = []
     for link in ("inproc", "zmq"):
@@ -252,6 +257,7 @@ def test_the_protocol_and_the_driver_in_c_are_printed_as_installed():
     ]
 
 
+@pytest.mark.long
 def test_a_controller_that_was_stopped_blames_its_computer_and_not_the_robot(tmp_path):
     endpoint, path = f"ipc://{tmp_path / 'robot'}", tmp_path / "run.json"
     server = Process("serve", "ur5", "--bind", endpoint, "--scenario", "stand")
@@ -273,6 +279,7 @@ def test_a_controller_that_was_stopped_blames_its_computer_and_not_the_robot(tmp
     assert any("this computer stalled" in event["text"] for event in lost if event["kind"] == "link_lost")
 
 
+@pytest.mark.long
 def test_in_slow_motion_both_ends_are_slow_and_nothing_is_lost(tmp_path):
     endpoint = f"ipc://{tmp_path / 'robot'}"
     server = Process("serve", "ur5", "--slow-motion", 20, "--bind", endpoint, "--scenario", "stand")

@@ -86,6 +86,7 @@ def test_log_and_no_log_contradict_each_other(tmp_path):
     assert "--log and --no-log contradict each other" in ran.stderr
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_simulation_leaves_a_log_and_says_where(place):
     ran = run("sim", "g1", "--scenario", "stand", "--duration", 0.1)

@@ -20,6 +20,7 @@ def log():
     return pushed_log()[0]
 
 
+@pytest.mark.long
 def test_why_tells_the_story_and_writes_json(log, tmp_path):
     out = tmp_path / "why.json"
     ran = run("why", log, "--json", out)
@@ -62,6 +63,7 @@ def test_interventions_are_listed_with_part_limit_and_value(log, tmp_path):
     assert run("interventions", log, "--csv", log).exit_code == 3
 
 
+@pytest.mark.long
 def test_report_is_one_file(log, tmp_path):
     out = tmp_path / "report.html"
     ran = run("report", log, "-o", out)

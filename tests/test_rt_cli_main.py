@@ -273,6 +273,7 @@ def test_a_run_ends_with_its_figures_on_the_screen_and_in_the_file(tmp_path):
     assert "p99.9" in result.stdout
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_a_run_is_drawn_into_a_folder_that_is_made_for_it(tmp_path):
     folder = tmp_path / "new" / "plots"
@@ -304,6 +305,7 @@ def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
     assert (tmp_path / "latency.png").exists()
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
     result = khz("sim", "panda", "--duration", "0.3", "--json", "-", "--plot", tmp_path, "--no-film")
@@ -315,6 +317,7 @@ def test_standard_output_holds_only_the_json_if_it_is_asked_for_there(tmp_path):
     assert not Path("-").exists()
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
     duration = ["--duration", "0.05", "--json", "-"]
@@ -469,6 +472,7 @@ def test_the_command_line_ends_with_the_status_of_the_contract():
     assert in_a_process(call("sim", "g1", "--wrong")).returncode == USAGE
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_no_colour_where_it_is_not_wanted_or_not_seen():
     for environment in ({"NO_COLOR": "1", "FORCE_COLOR": ""}, {}):
@@ -477,6 +481,7 @@ def test_no_colour_where_it_is_not_wanted_or_not_seen():
         assert "\x1b" not in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
     done = in_a_process(call("gains", "show", "g1"), PYTHONIOENCODING="ascii")

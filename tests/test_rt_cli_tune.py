@@ -16,6 +16,7 @@ from kilohertz.rt.cli.tune import not_better
 pytest.importorskip("optuna")
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_search_that_finds_nothing_better_is_refused_and_writes_no_gains(tmp_path: Path) -> None:
     # A cost that no gain changes.

@@ -18,7 +18,7 @@ from kilohertz.rt.doctor.measure import (
 from kilohertz.rt.loop.clock import GridClock
 from kilohertz.rt.loop.histogram import LatencyHistogram
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 CYCLICTEST = """# /dev/cpu_dma_latency set to 0us
 # Histogram

@@ -16,7 +16,7 @@ from kilohertz.rt.faults.runs import RUNS, run_faults
 from kilohertz.rt.faults.sensor_runs import tampered
 from kilohertz.rt.faults.table import FAULTS, find_fault
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 FULL = "KILOHERTZ_FAULTS_FULL"
 ATTEMPTS = 3

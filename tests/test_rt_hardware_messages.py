@@ -51,6 +51,7 @@ def khz_run(robot, endpoint, *arguments):
     return result
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
@@ -82,6 +83,7 @@ def test_a_robot_without_faults_is_run_and_nothing_is_refused(served, tmp_path):
     assert (link["states_refused"], link["states_refused_because"]) == (0, None)
 
 
+@pytest.mark.long
 def test_states_that_are_refused_are_counted_with_their_reason(served, tmp_path):
     path = tmp_path / "run.json"
     result = khz_run("ur5", served("ur5", "now and then not finite"), "--duration", 0.5, "--json", path)
@@ -94,6 +96,7 @@ def test_states_that_are_refused_are_counted_with_their_reason(served, tmp_path)
     assert "q of wrist_1_joint is nan" in result.stdout
 
 
+@pytest.mark.long
 def test_refused_states_that_end_the_run_are_its_reason(served, tmp_path):
     path = tmp_path / "run.json"
     result = khz_run("ur5", served("ur5", "not finite from some time on"), "--duration", 2, "--json", path)
@@ -103,6 +106,7 @@ def test_refused_states_that_end_the_run_are_its_reason(served, tmp_path):
     assert "refused: q of wrist_1_joint is nan" in event["text"]
 
 
+@pytest.mark.long
 def test_without_a_true_state_tracking_is_that_of_the_estimate_everywhere(served, tmp_path):
     path, plots = tmp_path / "run.json", tmp_path / "plots"
     endpoint = served("g1", "good")
@@ -126,6 +130,7 @@ def test_without_a_true_state_tracking_is_that_of_the_estimate_everywhere(served
     assert json.loads(info.stdout)["measured_against"] == "estimate"
 
 
+@pytest.mark.long
 def test_an_arm_without_a_true_state_is_plotted_and_filmed(served, tmp_path):
     plots = tmp_path / "plots"
     result = khz_run("ur5", served("ur5", "torque unknown"), "--duration", 0.3, "--plot", plots,
@@ -137,6 +142,7 @@ def test_an_arm_without_a_true_state_is_plotted_and_filmed(served, tmp_path):
     assert torque == {"peak_fraction": None, "saturated_joints": None, "peak_fraction_by_joint": {}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "told"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from kilohertz.rt.host.other_cores import NO_CORE
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 PROGRAM = (
     "import os, sys; from kilohertz.rt.host.other_cores import leave_core;"

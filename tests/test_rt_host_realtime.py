@@ -15,7 +15,7 @@ import threadpoolctl
 
 from kilohertz.rt.host.realtime import choose_core, parse_cpu_list, prepare_realtime
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 PACED_MEASURES = 8
 

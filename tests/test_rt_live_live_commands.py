@@ -126,6 +126,7 @@ def test_a_stop_ends_the_run(kind: int, ends_in: str) -> None:
     assert any(event["kind"] == "stopped" for event in result.events)
 
 
+@pytest.mark.long
 def test_a_new_stream_takes_the_robot_from_its_scenario_and_a_later_request_from_the_stream() -> None:
     def act(operator: Operator, t_s: float) -> None:
         if round(t_s * 1e3) % 20 == 0:

@@ -12,7 +12,7 @@ import pytest
 
 from kilohertz.rt.live.loop_process import SUFFIX, named_at, stop_by_signal
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 NAMED = """
 import signal, sys
@@ -82,6 +82,7 @@ def test_an_endpoint_of_another_computer_has_no_process_here():
         assert not stop_by_signal("tcp://127.0.0.1:5555", damp=False)
 
 
+@pytest.mark.long
 def test_khz_stop_stops_a_simulation_whose_agent_is_dead():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     program = [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()"]

@@ -109,6 +109,7 @@ def test_logs_are_compared_in_all_figures(logs):
     assert chatter["b"] < 0.7 * chatter["a"]
 
 
+@pytest.mark.long
 def test_logs_without_motion_in_common_are_refused(logs):
     with pytest.raises(ConfigError, match="in common"):
         compared(logs["own"], logs["short"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kilohertz.robots.model.period import PERIOD_NS
 from kilohertz.rt.loop.clock import GridClock, Sleeper, absolute_sleeper, process_age_s, sleep_by_duration
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.quiet]
 
 LATE_NS = 15_000
 

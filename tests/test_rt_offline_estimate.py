@@ -151,6 +151,7 @@ torque_limit_Nm: {{torso_pitch: 40, torso_roll: 40, torso_yaw: 40, l_shoulder_pi
 """
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 @pytest.mark.skipif(not ICUB.exists(), reason="the logs of the real iCub (../shared/data/icub) are not here")
 @pytest.mark.parametrize("name", ["walking", "comsin"])

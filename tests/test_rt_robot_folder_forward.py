@@ -84,6 +84,7 @@ def test_a_robot_that_faces_along_x_gets_no_entry(tmp_path: Path) -> None:
     assert "forward_rad" not in (folder / "robot.yaml").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_a_robot_whose_root_link_faces_back_walks_forward(tmp_path: Path) -> None:
     folder = new_robot(biped(tmp_path, 180.0), tmp_path / "walker")

@@ -36,6 +36,7 @@ def run(tmp_path_factory):
     return session.run(each_tick=change)
 
 
+@pytest.mark.long
 def test_each_set_of_gains_has_its_figures_with_seed_and_gains(run):
     sets = run.summary["gains_sets"]
     assert [each["generation"] for each in sets] == [0, 1, 2]

@@ -63,6 +63,7 @@ def test_without_a_folder_or_library_there_is_a_sentence(place, monkeypatch):
         log_place(RunPlan("g1", log=place))
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_run_leaves_a_log_that_replays_and_the_oldest_goes(place, scenario):
     names = []
@@ -87,6 +88,7 @@ def test_a_run_goes_on_when_its_log_cannot_be_written(place, scenario, monkeypat
     assert session.log_problem.startswith("this run leaves no log: ")
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_the_flight_recorder_leaves_a_log_of_a_crash_only(place, scenario):
     def fail(tick):

@@ -140,6 +140,7 @@ def test_an_arm_with_a_wrist_sensor_gives_the_same_bits_again(tmp_path):
     assert (again.ticks, again.bits) == (500, 0)
 
 
+@pytest.mark.long
 def test_a_run_that_a_signal_ended_softly_gives_the_same_bits_again(tmp_path):
     plan = RunPlan("g1", "stand", 0.6, log=tmp_path / "log")
 
@@ -157,6 +158,7 @@ def test_a_run_that_a_signal_ended_softly_gives_the_same_bits_again(tmp_path):
     assert (result.ticks, result.bits) == (600, 0)
 
 
+@pytest.mark.long
 def test_gains_that_change_on_the_way_give_the_same_bits_again(tmp_path):
     file = tmp_path / "gains.yaml"
     file.write_text("hand: {kp_per_s2: 400.0}\n")

@@ -152,6 +152,7 @@ def test_the_gains_are_part_of_the_provenance(scenario_file, tmp_path):
     assert own.summary["provenance"]["model_sha256"] == changed.summary["provenance"]["model_sha256"]
 
 
+@pytest.mark.long
 def test_in_real_time_each_tick_has_a_wake_up(scenario_file):
     result = run("panda", scenario_file(), realtime=True)
     assert result.loop.latency["wake"].total == 200

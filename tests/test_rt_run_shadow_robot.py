@@ -57,6 +57,7 @@ def alone(tmp_path_factory):
         return commanded(served.endpoint, 1.5)
 
 
+@pytest.mark.long
 def test_a_watcher_with_the_same_gains_finds_the_same_torques_and_changes_no_bit(tmp_path, alone):
     with (
         Served(serve(f"ipc://{tmp_path}/robot", "g1", "squat")) as served,
@@ -76,6 +77,7 @@ def test_a_watcher_with_the_same_gains_finds_the_same_torques_and_changes_no_bit
     assert watching.result.loop.ticks < 2000
 
 
+@pytest.mark.long
 def test_a_watcher_that_would_do_something_else_says_so_and_changes_no_bit(tmp_path, alone):
     with (
         Served(serve(f"ipc://{tmp_path}/robot", "g1", "squat")) as served,

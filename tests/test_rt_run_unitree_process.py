@@ -21,6 +21,7 @@ pytestmark = pytest.mark.host
 DOMAIN = 64
 
 
+@pytest.mark.long
 def test_a_g1_stands_through_the_bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     endpoint = f"ipc://{tmp_path / 'robot'}"
     stand_in = StandingIn(

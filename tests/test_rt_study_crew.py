@@ -81,6 +81,7 @@ def expected(study: Path) -> bytes:
     return (out / RUNS).read_bytes()
 
 
+@pytest.mark.long
 def test_a_cluster_gives_the_bytes_of_this_computer(
     tmp_path: Path, study: Path, expected: bytes, cluster: str
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_cluster_gives_the_bytes_of_this_computer(
     assert len({row["pid"] for row in Rows(tmp_path / TIMING).rows}) == 2
 
 
+@pytest.mark.long
 def test_a_cluster_gives_the_same_bytes_after_a_kill_and_a_resume(
     tmp_path: Path, study: Path, expected: bytes, cluster: str
 ) -> None:

@@ -17,6 +17,7 @@ from kilohertz.rt.study.study import load_study
 assert mujoco.__version__
 
 
+@pytest.mark.long
 def test_a_run_gives_its_summary_without_what_depends_on_the_computer(tmp_path: Path) -> None:
     task = asdict(load_study(write_study(tmp_path)).task(2))
     found = [roll_out(task), roll_out(task)]

@@ -33,6 +33,7 @@ def crew(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield Crew(executor, 1, "this process", (executor,))
 
 
+@pytest.mark.long
 def test_an_interrupted_study_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, crew: Crew) -> None:
     study = load_study(write_study(tmp_path))
     report = run_study(study, tmp_path / "whole", crew)
@@ -55,6 +56,7 @@ def test_an_interrupted_study_goes_on_and_ends_with_the_same_bytes(tmp_path: Pat
     assert len(Rows(tmp_path / "whole" / TIMING).rows) == 3
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path, crew: Crew) -> None:
     study = load_study(write_study(tmp_path))
@@ -71,6 +73,7 @@ def test_two_processes_give_the_bytes_of_one(tmp_path: Path, crew: Crew) -> None
     assert (tmp_path / "here" / RUNS).read_bytes() == (tmp_path / "two" / RUNS).read_bytes()
 
 
+@pytest.mark.long
 def test_runs_that_are_no_success_are_listed_with_the_command_that_repeats_them(
     tmp_path: Path, crew: Crew
 ) -> None:

@@ -191,6 +191,7 @@ def test_a_stopped_process_is_ended_with_the_run(monkeypatch):
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 def test_telemetry_shows_a_run_and_leaves_it_as_it_was():
     scenario = {"name": "short", "duration_s": 1.0, "commands": [{"at_s": 0, "stand": {}}]}
     subscriber = Subscriber(telemetry_endpoint("g1"))

@@ -59,6 +59,7 @@ def exported(tmp_path_factory):
     return rows[rows["tick"] >= 0], reader.header, decoded, schemas
 
 
+@pytest.mark.long
 def test_the_topics_have_the_schemas_that_viewers_know(exported):
     _, _, decoded, schemas = exported
     expected = {

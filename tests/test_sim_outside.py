@@ -91,6 +91,7 @@ def test_the_drift_of_a_walk_is_bounded_by_poses_from_outside_even_if_some_are_w
     assert any("outside pose" in remark for remark in remarks)
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_a_run_with_poses_from_outside_replays_bit_by_bit(tmp_path):
     scenario = {

@@ -87,6 +87,7 @@ def test_a_run_over_the_link_is_the_run_in_one_process_bit_for_bit(tmp_path, nam
     assert there.summary["link"]["commands_accepted"] >= 300
 
 
+@pytest.mark.long
 def test_the_values_of_a_wrist_sensor_come_over_the_link_bit_for_bit(tmp_path):
     scenario = tmp_path / "push.yaml"
     scenario.write_text(PUSHED)
@@ -101,6 +102,7 @@ def test_the_values_of_a_wrist_sensor_come_over_the_link_bit_for_bit(tmp_path):
     assert np.linalg.norm(wrench["force_N"]) == pytest.approx(10.0, abs=1.0)
 
 
+@pytest.mark.long
 def test_a_second_run_starts_like_the_first(tmp_path):
     with Served(serve(f"ipc://{tmp_path / 'robot'}")) as served:
         first, second = (result("ur5", "stand", 0.1, served.endpoint) for _ in range(2))
@@ -123,6 +125,7 @@ def test_the_same_endpoint_is_not_served_twice(tmp_path):
         serve(served.endpoint)
 
 
+@pytest.mark.long
 def test_a_state_says_when_it_was_sent_and_not_when_the_simulation_began(tmp_path, monkeypatch):
     server = serve(f"ipc://{tmp_path / 'robot'}")
     link = ZmqLink(UR5, server.endpoint, lockstep=True)
