@@ -18,10 +18,10 @@ from kilohertz.rt.bench.bytecodes import (
 # Bytecodes per step on the G1, by Python version; at most 3 % more are allowed.
 GATES = {
     (3, 11): {
-        ("sway", "osqp"): 1002,
-        ("sway", "exact"): 856,
-        ("walk-on", "osqp"): 1736,
-        ("walk-on", "exact"): 1590,
+        ("sway", "osqp"): 864,
+        ("sway", "exact"): 712,
+        ("walk-on", "osqp"): 821,
+        ("walk-on", "exact"): 669,
     }
 }
 MARGIN = 0.03
