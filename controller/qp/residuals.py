@@ -139,11 +139,11 @@ def accepted(residual: Floats, tolerance: Floats) -> bool:
         tolerance: (7,) largest residual of each block that still counts as solved.
     """
     forces = residual[RES_BASE] <= tolerance[RES_BASE] and residual[RES_CONE] <= tolerance[RES_CONE]
-    return residual[RES_FINITE] == 1.0 and forces and residual[RES_MOTION] <= tolerance[RES_MOTION]
+    return bool(residual[RES_FINITE] == 1.0 and forces and residual[RES_MOTION] <= tolerance[RES_MOTION])
 
 
 @kernel
 def limits_hold(residual: Floats, tolerance: Floats) -> bool:
     """Returns whether torque limits, barriers and declared inequalities hold; see `accepted`."""
     joints = residual[RES_TAU] <= tolerance[RES_TAU] and residual[RES_VDOT] <= tolerance[RES_VDOT]
-    return joints and residual[RES_INEQUALITY] <= tolerance[RES_INEQUALITY]
+    return bool(joints and residual[RES_INEQUALITY] <= tolerance[RES_INEQUALITY])

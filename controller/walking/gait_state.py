@@ -93,4 +93,4 @@ class GaitState:
     def middle_z(self) -> float:
         """Mean height of the two soles in the world [m]."""
         a, b = self.soles_z.tolist()
-        return 0.5 * (a + b)
+        return 0.5 * (float(a) + float(b))

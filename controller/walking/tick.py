@@ -240,7 +240,7 @@ def _observable(walk: WalkingArrays, tick: TickArrays) -> bool:
     """
     conditions = tick.conditions
     quiet = conditions[PUSHED] == 0.0 and walk.seen[SEEN_OFF] < PUSHED_M
-    return quiet and conditions[OBSERVES] == 1.0
+    return bool(quiet and conditions[OBSERVES] == 1.0)
 
 
 @exact_kernel

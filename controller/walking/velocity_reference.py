@@ -73,7 +73,9 @@ class VelocityReference:
 
     def __init__(self, eager: float = 1.0) -> None:
         self._rate_per_s, self._most_m_s = eager * _RATE_PER_S, eager * _MOST_M_S
-        self.arrays = VelocityArrays(*np.zeros((5, 3)), np.array([0.0, math.inf]))
+        asked, velocity, correction, steps, pose = np.zeros((5, 3))
+        speed = np.array([0.0, math.inf])
+        self.arrays = VelocityArrays(asked, velocity, correction, steps, pose, speed)
         self._steady_at = (0.0, 0.0, 0.0)
         self.advance = bind(
             "velocity_reference_kernel",

@@ -123,7 +123,7 @@ class Walking:
         self._gains = gains.walk
         self._body, self._contact = body, contact
         self._refs = refs = References(body, robot.contact_names)
-        self._on_points = points = gait.half_length_m == 0.0
+        points = gait.half_length_m == 0.0
         self.velocity_reference = VelocityReference(_EAGER_ON_POINTS if points else 1.0)
         self.pace = Pace()
         kin = body.arrays.kin
@@ -166,20 +166,23 @@ class Walking:
         self._stop = self._last = False
         self.done = True
         self._ticks: dict[Steps, Tick] = {
-            steps: Tick(
-                kin,
-                refs,
-                self._gait_state,
-                steps,
-                self.velocity_reference,
-                self.pace,
-                self._friction_estimate,
-                self._dcm_controller,
-                observes=steps is self._free and not points,
-            )
-            for steps in (self._free, self._given)
+            self._free: self._new_tick(self._free, observes=not points),
+            self._given: self._new_tick(self._given, observes=False),
         }
         self._use(self._free)
+
+    def _new_tick(self, steps: Steps, observes: bool) -> Tick:
+        return Tick(
+            self._body.arrays.kin,
+            self._refs,
+            self._gait_state,
+            steps,
+            self.velocity_reference,
+            self.pace,
+            self._friction_estimate,
+            self._dcm_controller,
+            observes,
+        )
 
     def _use(self, steps: Steps) -> None:
         """Makes these the steps that the robot takes."""

@@ -260,14 +260,14 @@ class WholeBody:
         """
         solved = self._leading.solve()
         self.iterations = self._leading.iterations
+        if self.solver is self.exact:
+            return solved
         if self._leading is self.osqp:
             if solved and self.osqp.limits_hold:
                 return True
             self.exact.assemble(self._closed, self._enabled)
             solved = self.exact.solve()
             self.iterations += self.exact.iterations
-        if self.solver is self.exact:
-            return solved
         self.osqp.forget()
         y = self.solution
         rolls = self.arrays.contacts.rolls
