@@ -385,7 +385,7 @@ class Brain(Tethered):
 
     def _command(self) -> None:
         output = self.output
-        if output.state == DAMPED or output.rung >= GRAVITY:
+        if output.rung >= GRAVITY:  # also where the joints are damped, see `_solve`
             self._brake()
         else:
             self._drive(output.rung, self._last_t)

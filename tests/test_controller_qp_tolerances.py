@@ -12,6 +12,7 @@ from kilohertz.controller.problem.tables import (
     RES_TAU,
     RES_VDOT,
 )
+from kilohertz.controller.qp.residuals import accepted, limits_hold
 from kilohertz.controller.qp.tolerances import Tolerances
 
 TOLERANCES = Tolerances(force_N=0.3)
@@ -64,3 +65,13 @@ def test_nan_does_not_satisfy_a_limit(block):
 
 def test_a_solution_that_is_not_finite_is_refused():
     assert not TOLERANCES.accept(np.zeros(7))
+
+
+@pytest.mark.parametrize("block", range(7))
+@pytest.mark.parametrize(
+    "value", [0.0, 1.0, 0.3, np.nextafter(0.3, 1.0), 0.1, 0.005, 0.01, 0.02, np.nan, np.inf]
+)
+def test_compiled_checks_agree_with_these(block, value):
+    r = residual(**{f"r{block}": value})
+    assert accepted(r, TOLERANCES.row()) == TOLERANCES.accept(r)
+    assert limits_hold(r, TOLERANCES.row()) == TOLERANCES.limits_ok(r)

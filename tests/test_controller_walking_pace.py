@@ -13,7 +13,7 @@ def walk(pace: Pace, speed_m_s: float, duration_s: float, yaw: float = 0.0, left
     """Walks with landings twice per second and returns the remarks."""
     remarks, way = [], yaw + (math.pi / 2 if left else 0.0)
     for tick in range(round(duration_s / 0.01)):
-        pace.t_s += 0.01
+        pace.time_s[0] += 0.01
         if tick % 50 == 49:
             distance = speed_m_s * tick * 0.01
             pace.landed(distance * math.cos(way), distance * math.sin(way), yaw)

@@ -25,6 +25,7 @@ from kilohertz.controller.walking.swing import (
 DT = 1e-3
 swing_on, tiptoe = plain(kernels.swing_on), plain(kernels.tiptoe)
 held_back, climb = plain(kernels.held_back), plain(kernels.climb)
+stopped = plain(kernels.stopped)
 
 
 def axis(index: int) -> property:
@@ -56,6 +57,9 @@ class Foot(Swing):
 
     def held_back(self, foot: tuple[float, float, float], ahead_m_s: float, left_m_s: float) -> bool:
         return held_back(foot, ahead_m_s, left_m_s, self.arrays)  # type: ignore[no-any-return]
+
+    def stopped(self, z: float) -> bool:
+        return bool(stopped(z, self.arrays))
 
     def climb(self, x: float, y: float, t_s: float, duration_s: float) -> None:
         climb(x, y, t_s, duration_s, self.arrays)

@@ -18,10 +18,10 @@ from kilohertz.rt.bench.bytecodes import (
 # Bytecodes per step on the G1, by Python version; at most 3 % more are allowed.
 GATES = {
     (3, 11): {
-        ("sway", "osqp"): 1002,
-        ("sway", "exact"): 856,
-        ("walk-on", "osqp"): 1736,
-        ("walk-on", "exact"): 1590,
+        ("sway", "osqp"): 865,
+        ("sway", "exact"): 701,
+        ("walk-on", "osqp"): 822,
+        ("walk-on", "exact"): 658,
     }
 }
 MARGIN = 0.03

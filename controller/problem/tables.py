@@ -160,6 +160,8 @@ class Limits(NamedTuple):
     """(na,) lower bound on the joint accelerations in this tick, written by compiled code [rad/s^2]."""
     vdot_upper: Floats
     """(na,) upper bound on the joint accelerations in this tick, written by compiled code [rad/s^2]."""
+    tolerance: Floats
+    """(7,) largest residual of a solved tick, by block, see `Tolerances.row`."""
 
 
 class Solution(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -147,6 +148,7 @@ class DualBackend:
         self._residual = arrays.solution.residual
         self._dual = dual
         self._run, self._table = run, table
+        self._solve_dual = partial(run, DUAL_SOLVE, table, NOTHING, NOTHING)
         self._tolerances = tolerances
         self._soften, self._soften_table = soften, soften_table
         self._giving_size = giving_size
@@ -166,19 +168,21 @@ class DualBackend:
             True if the solution is finite, and dynamics, contact motion and wrench cones are within
             tolerance.
         """
-        status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
+        result = self.iterations = self._solve_dual()
+        return result > 0 or self._solve_again(result)
+
+    def _solve_again(self, result: int) -> bool:
+        """Solves the problem from no limits, unless the first result, not positive, was a contradiction."""
         self.iterations = 1 + int(self._dual.size[STEPS])
-        if status == SOLVED and self._tolerances.accept(self._residual):
-            return True
-        if status != NO_SOLUTION:
+        if result != -NO_SOLUTION:
             # The limits of the last tick may be a bad start.
             for y in (self._solution.y_cone, self._solution.y_tau, self._solution.y_vdot):
                 y[:] = 0.0
-            status = self._run(DUAL_SOLVE, self._table, NOTHING, NOTHING)
+            result = self._solve_dual()
             self.iterations += 1 + int(self._dual.size[STEPS])
-            if status == SOLVED and self._tolerances.accept(self._residual):
+            if result > 0:
                 return True
-        self._failed = CONTRADICTION if status == NO_SOLUTION else ANEW
+        self._failed = CONTRADICTION if result == -NO_SOLUTION else ANEW
         return False
 
     def _carry_on(self) -> bool:

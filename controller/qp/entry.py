@@ -25,12 +25,14 @@ from numba import types
 from kilohertz.controller.problem.tables import INEQUALITY_ROWS, RES_INEQUALITY
 from kilohertz.controller.problem.clear_arrays import ACTIVE
 from kilohertz.controller.qp.clear_rows import append_clear_rows, clear_rows
-from kilohertz.controller.qp.dual_rows import fixed_rows
-from kilohertz.controller.qp.dual_solver import solve_dual
+from kilohertz.controller.qp.dual_rows import STEPS, fixed_rows
+from kilohertz.controller.qp.dual_solver import GAVE_UP, SOLVED, solve_dual
 from kilohertz.controller.qp.inequality_rows import inequality_residual
 from kilohertz.controller.qp.osqp_assembly import finish, scatter
+from kilohertz.controller.qp.residuals import accepted, limits_hold
 from kilohertz.controller.qp.rolling import let_soles_roll, reject_flat_soles
-from kilohertz.controller.qp.stages import DUAL_SOLVE, KINEMATICS, OSQP_ASSEMBLY, OSQP_FINISH, ROWS
+from kilohertz.controller.qp.stages import ACCEPTED, DUAL_SOLVE, KINEMATICS, LIMITS_HOLD, ROWS
+from kilohertz.controller.qp.stages import OSQP_ASSEMBLY, OSQP_FINISH
 from kilohertz.controller.qp.task_rows import task_row_writer
 from kilohertz.controller.qp.whole_body_kinematics import barriers, kinematics
 {imports}
@@ -72,6 +74,15 @@ def run(stage, A, x, y):
             status = solve_dual(kin, contacts, limits, solution, exact, dual)
     if rows.size[INEQUALITY_ROWS] > 0 and stage != OSQP_ASSEMBLY and stage != ROWS:
         inequality_residual(kin, rows, contacts, solution, exact.work)
+    if stage == DUAL_SOLVE:
+        if status != SOLVED:
+            return -status
+        return 1 + dual.size[STEPS] if accepted(solution.residual, limits.tolerance) else -GAVE_UP
+    if stage == OSQP_FINISH:
+        if accepted(solution.residual, limits.tolerance):
+            status |= ACCEPTED
+        if limits_hold(solution.residual, limits.tolerance):
+            status |= LIMITS_HOLD
     return status
 '''
 

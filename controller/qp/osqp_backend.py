@@ -23,8 +23,15 @@ import scipy.sparse as sp
 
 from kilohertz.controller.problem.tables import MOTION, RES_FINITE, SPACE, Arrays
 from kilohertz.controller.qp.osqp_assembly import ACTIVE, ROW_TAU, ROW_VDOT, OsqpArrays
-from kilohertz.controller.qp.stages import NOTHING, OSQP_ASSEMBLY, OSQP_FINISH, Run
-from kilohertz.controller.qp.tolerances import Tolerances
+from kilohertz.controller.qp.stages import (
+    ACCEPTED,
+    CHANGED,
+    LIMITS_HOLD,
+    NOTHING,
+    OSQP_ASSEMBLY,
+    OSQP_FINISH,
+    Run,
+)
 from kilohertz.robots.compile.struct_table import StructTable
 from kilohertz.robots.model.kin import NV_BASE, Floats, Ints
 
@@ -216,9 +223,13 @@ class OsqpBackend:
         arrays: the shared tables.
         groups: every group of arrays except OSQP's own, by its name in compiled code.
         run: compiled stages.
-        tolerances: largest residuals of a solved tick.
         settings: settings of OSQP.
         force_scale: unit of the wrench unknowns [N], about a tenth of the load.
+
+    Attributes:
+        iterations: iterations of OSQP in the last solve.
+        limits_hold: whether the last solution is within the limits of torques, accelerations and
+            inequalities; known after a `solve` that returned True.
     """
 
     name = "osqp"
@@ -228,20 +239,19 @@ class OsqpBackend:
         arrays: Arrays,
         groups: dict[str, Any],
         run: Run,
-        tolerances: Tolerances,
         settings: OsqpSettings,
         force_scale: float,
     ) -> None:
         self._arrays = arrays
         self._run = run
         self._groups = groups
-        self._tolerances = tolerances
         self._settings = settings
         self._rounds = math.ceil(settings.max_iter / settings.reweigh_after)
         self._force_scale = force_scale
         self._problems: dict[tuple[tuple[int, ...], tuple[int, ...]], OsqpProblem] = {}
         self._current: OsqpProblem | None = None
         self.iterations = 0
+        self.limits_hold = False
 
     def prepare(self, closed: tuple[int, ...], enabled: tuple[int, ...]) -> None:
         """Builds the problem of a mode. Takes 2 ms, so it must be called before the loop starts."""
@@ -281,7 +291,8 @@ class OsqpBackend:
                 np.copyto(problem.active_before, active)
             solver.solve()
             solution = solver.solution
-            changed = self._run(OSQP_FINISH, problem.table, solution.x, solution.y)
+            result = self._run(OSQP_FINISH, problem.table, solution.x, solution.y)
+            changed = result & CHANGED
             info = solver.info  # a new copy at each access
             self.iterations += info.iter
             if residual[RES_FINITE] == 0.0:
@@ -296,7 +307,8 @@ class OsqpBackend:
             if changed:
                 problem.rescale()
             if solved:
-                return self._tolerances.accept(residual)
+                self.limits_hold = bool(result & LIMITS_HOLD)
+                return bool(result & ACCEPTED)
             if changed and not done:
                 # A row that has just reached its bound still has a small scale: 200 iterations were not
                 # enough.

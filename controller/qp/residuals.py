@@ -6,6 +6,7 @@ from kilohertz.controller.problem.tables import (
     RES_BASE,
     RES_CONE,
     RES_FINITE,
+    RES_INEQUALITY,
     RES_MOTION,
     RES_TAU,
     RES_VDOT,
@@ -15,7 +16,7 @@ from kilohertz.controller.problem.tables import (
 )
 from kilohertz.controller.qp.whole_body_kinematics import dot
 from kilohertz.robots.compile.kernels import inner_kernel, kernel
-from kilohertz.robots.model.kin import MOMENT, NV_BASE, Kin
+from kilohertz.robots.model.kin import MOMENT, NV_BASE, Floats, Kin
 
 
 @inner_kernel
@@ -127,3 +128,22 @@ def torque_and_residuals(k: Kin, contacts: Contacts, limits: Limits, solution: S
     residual[RES_MOTION] = motion
     residual[RES_CONE] = cone
     residual[RES_FINITE] = finite
+
+
+@kernel
+def accepted(residual: Floats, tolerance: Floats) -> bool:
+    """Returns whether a solution is finite, and dynamics, contact motion and wrench cones hold.
+
+    Args:
+        residual: (7,) residual of each block, at the indices RES_BASE to RES_INEQUALITY.
+        tolerance: (7,) largest residual of each block that still counts as solved.
+    """
+    forces = residual[RES_BASE] <= tolerance[RES_BASE] and residual[RES_CONE] <= tolerance[RES_CONE]
+    return bool(residual[RES_FINITE] == 1.0 and forces and residual[RES_MOTION] <= tolerance[RES_MOTION])
+
+
+@kernel
+def limits_hold(residual: Floats, tolerance: Floats) -> bool:
+    """Returns whether torque limits, barriers and declared inequalities hold; see `accepted`."""
+    joints = residual[RES_TAU] <= tolerance[RES_TAU] and residual[RES_VDOT] <= tolerance[RES_VDOT]
+    return bool(joints and residual[RES_INEQUALITY] <= tolerance[RES_INEQUALITY])

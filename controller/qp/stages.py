@@ -10,7 +10,11 @@ from kilohertz.robots.model.kin import Floats, Ints
 
 KINEMATICS, ROWS, OSQP_ASSEMBLY, OSQP_FINISH, DUAL_SOLVE = range(5)
 """Stages of the tick. They have one entry point, so that shared code is compiled once. ROWS writes the rows
-of the tasks alone."""
+of the tasks alone. DUAL_SOLVE returns the number of iterations, or minus the status of `solve_dual` if that
+is not SOLVED; minus GAVE_UP for a solution outside the tolerances."""
+CHANGED, ACCEPTED, LIMITS_HOLD = 1, 2, 4
+"""Bits of the result of OSQP_FINISH: the set of active rows has changed; the solution is within the
+tolerances of dynamics, contact motion and wrench cones; it is within those of the limits."""
 CONTRADICTION, ANEW, CARRY_ON, EXPLANATION = range(4)
 """Stages for rows that contradict each other; they are seldom needed and have their own entry point. Three
 solve the tick with rows that give: CONTRADICTION after a DUAL_SOLVE that met one, ANEW after a DUAL_SOLVE

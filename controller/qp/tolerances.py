@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from kilohertz.controller.problem.tables import (
     RES_BASE,
     RES_CONE,
@@ -33,6 +35,14 @@ class Tolerances:
     torque_Nm: float = 0.005
     vdot_rad_s2: float = 0.01
     inequality: float = 0.01
+
+    def row(self) -> Floats:
+        """Returns the (7,) tolerances at the indices RES_BASE to RES_INEQUALITY, for compiled code."""
+        row = np.zeros(RES_INEQUALITY + 1)
+        row[[RES_BASE, RES_CONE]] = self.force_N
+        row[[RES_MOTION, RES_TAU, RES_VDOT]] = self.motion_m_s2, self.torque_Nm, self.vdot_rad_s2
+        row[RES_INEQUALITY] = self.inequality
+        return row
 
     def accept(self, residual: Floats) -> bool:
         """Returns True if dynamics, contact motion and wrench cones hold; `limits_ok` checks the limits."""

@@ -257,7 +257,12 @@ class Standing:
         self.write_gains()
         self._body.set_mode(*self._mode)
 
-    def advance(self, dt_s: float) -> None:
-        """Writes this tick's references; the kinematics must be up to date for this tick."""
+    def advance(self, dt_s: float) -> bool:
+        """Writes this tick's references; the kinematics must be up to date for this tick.
+
+        Returns:
+            False: standing does not end by itself.
+        """
         self.posture.advance(dt_s)
         self._write_references(dt_s)
+        return False

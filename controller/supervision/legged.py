@@ -63,6 +63,9 @@ class Legged:
         footsteps: coming footsteps as in `Walking`.
         calm: whether no disturbance acts on the robot; set by the caller. During a disturbance the tilt,
             which is temporary, is not integrated, and the tasks of the hands have less weight.
+        p_WC_des, v_WC_des: (3,) desired position and velocity of the centre of mass in the world [m], [m/s].
+        p_WS: (3,) estimated middle of the soles in the world [m].
+        R_des: (3, 3) desired heading of the robot in the world, a rotation about the vertical.
         falling: fall detection and the motion during a fall.
         friction: learnt friction of the joints of swinging legs; None for a robot that does not learn it.
     """
@@ -85,7 +88,7 @@ class Legged:
         self.friction: JointFriction | None = self.walking.friction if self.walking is not None else None
         self._upset = 0.0
         self._restless = self.walking is not None and not can_rest(robot)
-        self._motion: Standing | Walking = self.standing
+        self._move(self.standing)
         self._next: RequestRow | None = None
         self.planned = self.walking.planned if self.walking else np.ones(len(robot.contacts), dtype=bool)
         self.footsteps = self.walking.footsteps if self.walking else np.zeros((0, 5))
@@ -127,25 +130,11 @@ class Legged:
         if self._motion is self.standing:
             self.standing.write_gains()
 
-    @property
-    def p_WC_des(self) -> Vector:
-        """Desired position of the centre of mass in the world, (3,) [m]."""
-        return self._motion.p_WC_des
-
-    @property
-    def v_WC_des(self) -> Vector:
-        """Desired velocity of the centre of mass in the world, (3,) [m/s]."""
-        return self._motion.v_WC_des
-
-    @property
-    def p_WS(self) -> Vector:
-        """Estimated middle of the soles in the world, (3,) [m]."""
-        return self._motion.p_WS
-
-    @property
-    def R_des(self) -> Vector:
-        """Desired heading of the robot in the world, as a (3, 3) rotation about the vertical."""
-        return self._motion.R_des
+    def _move(self, motion: Standing | Walking) -> None:
+        """Makes this motion the present one, with its persistent arrays."""
+        self._motion = motion
+        self.p_WC_des, self.v_WC_des = motion.p_WC_des, motion.v_WC_des
+        self.p_WS, self.R_des = motion.p_WS, motion.R_des
 
     @property
     def velocity_des(self) -> tuple[float, float, float]:
@@ -198,7 +187,8 @@ class Legged:
         """Begins with the robot as it stands now; a robot on point feet begins to step in place."""
         self.planned[:] = True
         self._tilt.reset()
-        self._motion, self._next, self._asked, self._upset = self.standing, None, None, 0.0
+        self._move(self.standing)
+        self._next, self._asked, self._upset = None, None, 0.0
         self.hold_steps(False)
         if self._recovery is not None:
             self._recovery.reset()
@@ -216,7 +206,7 @@ class Legged:
         if self.falling is not None:
             self.falling.reset()
         if self._restless and self.walking is not None:
-            self._motion = self.walking
+            self._move(self.walking)
             self.walking.begin()
 
     @property
@@ -309,7 +299,7 @@ class Legged:
     def _walk(self, footsteps: Vector | None) -> None:
         assert self.walking is not None
         self._next = self._asked = None
-        self._motion = self.walking
+        self._move(self.walking)
         self.walking.begin(footsteps)
 
     def _keep_up(self, recovery: Recovery, walking: Walking, dt_s: float) -> None:
@@ -386,13 +376,8 @@ class Legged:
         """Writes the references for this tick."""
         if self._recovery is not None and self.walking is not None:
             self._keep_up(self._recovery, self.walking, dt_s)
-        self._motion.advance(dt_s)
-        if self._motion is self.walking:
-            if self.walking.pace.remark:
-                self.remarks.last, self.walking.pace.remark = self.walking.pace.remark, ""
-            if self.walking.done:
-                self._end_walk()
-                self._motion.advance(dt_s)
+        if self._motion.advance(dt_s) and self.walking is not None:
+            self._hear(self.walking, dt_s)
         posture = self.standing.posture
         if self._behaviour.done and self._behaviour.legs is Legs.STAND and posture.motion is not self._stand:
             posture.switch(self._stand)
@@ -409,9 +394,17 @@ class Legged:
         if self.calm:
             self._tilt.advance(dt_s)
 
+    def _hear(self, walking: Walking, dt_s: float) -> None:
+        """Passes on the remark of a walk, and ends a walk that is done."""
+        if walking.pace.remark:
+            self.remarks.last, walking.pace.remark = walking.pace.remark, ""
+        if walking.done:
+            self._end_walk()
+            self._motion.advance(dt_s)
+
     def _end_walk(self) -> None:
         """Changes from walking, at rest, to standing, and starts the waiting request."""
-        self._motion = self.standing
+        self._move(self.standing)
         if self._recovery is not None:
             self._recovery.end()
         self.standing.resume()
@@ -429,8 +422,7 @@ class Legged:
         Args:
             q: (nq,) estimated configuration.
         """
-        motion = self._motion
-        return REASONS[self._lost(q, motion.R_des, motion.p_WS, self.half_support_m)]
+        return REASONS[self._lost(q, self.R_des, self.p_WS, self.half_support_m)]
 
     def fold(self) -> None:
         """Begins to fold the limbs, while the legs can still brake."""

@@ -7,6 +7,10 @@ commanded cdd = omega^2 (c - z) (Englsberger, Ott, Albu-Schaeffer, T-RO 2015, eq
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.motion.profile import minimum_jerk
 from kilohertz.controller.tasks.frame_orientation import views
@@ -21,12 +25,25 @@ from kilohertz.controller.walking.steps import Steps
 from kilohertz.controller.walking.support import inside_both
 from kilohertz.controller.walking.velocity_reference import VelocityReference
 from kilohertz.controller.whole_body.whole_body import WholeBody
-from kilohertz.robots.model.kin import Z
+from kilohertz.robots.model.kin import Floats, Z
 
 LOWERING_S = 0.8
 """Time in which the centre of mass is lowered to the walking height [s]."""
-_LIFT_STEP_M = 1e-3
+LIFT_STEP_M = 1e-3
 """The plan is recomputed when the centre-of-mass lift by a load changes by more than this [m]."""
+SINCE_S, LOWERING_TIME_S, HEIGHT_FROM_M, LIFT_M, GAIN_PER_S, ON_POINTS = range(6)
+"""Indices of `DcmArrays.control`."""
+
+
+class DcmArrays(NamedTuple):
+    """State and parameters of the control, for compiled code."""
+
+    control: Floats
+    """(6,) values indexed by SINCE_S to ON_POINTS: time since the centre of mass began to move to the walking
+    height and duration of that motion [s]; height over the soles at which it began, and lift by a load [m];
+    gain of the DCM control [1/s]; and 1 if the feet are points, else 0."""
+    p_RC: Floats
+    """(3,) centre of mass relative to that of the robot without its loads, see `Carried` [m]."""
 
 
 class DcmController:
@@ -41,6 +58,9 @@ class DcmController:
         velocity_reference: commanded velocity, as ramped and corrected.
         gains: gains of the robot.
         on_points: True if the feet are points.
+
+    Attributes:
+        arrays: state and parameters, for compiled code.
     """
 
     def __init__(
@@ -65,13 +85,14 @@ class DcmController:
         self._upright = [views(body.reference(name)) for name in UPRIGHT if name in body.task_index]
         # The pelvis may roll only if the trunk above it is held upright by a task of its own.
         self._hips = Hips(body.reference("base")) if "trunk" in body.task_index else None
-        self._lift_m = self._height_from = self._t = 0.0
-        self._lowering_s = LOWERING_S
+        self._control = np.zeros(ON_POINTS + 1)
+        self._control[[LOWERING_TIME_S, ON_POINTS]] = LOWERING_S, on_points
+        self.arrays = DcmArrays(self._control, body.carried.p_RC)
         self.retune(gains)
 
     def retune(self, gains: Gains) -> None:
         """Applies new gains."""
-        self._gain_per_s = gains.walk.dcm_gain_per_s
+        self._control[GAIN_PER_S] = gains.walk.dcm_gain_per_s
         self._refs.retune(gains.com)
 
     def begin(self, steps: Steps) -> None:
@@ -88,8 +109,9 @@ class DcmController:
 
     def sink(self, duration_s: float) -> None:
         """Starts to move the centre of mass from its present to the walking height, in duration_s [s]."""
-        self._height_from = float(self._kin.p_WC[Z]) - float(self._refs.sole_z[0]) - self._lift_m
-        self._lowering_s, self._t = duration_s, 0.0
+        control = self._control
+        control[HEIGHT_FROM_M] = float(self._kin.p_WC[Z]) - float(self._refs.sole_z[0]) - control[LIFT_M]
+        control[LOWERING_TIME_S], control[SINCE_S] = duration_s, 0.0
 
     def end(self) -> None:
         """Levels the pelvis and zeroes the angular velocity references, before standing takes over."""
@@ -104,11 +126,11 @@ class DcmController:
         The robot itself keeps its height.
         """
         lift = float(self._carried.p_RC[Z])
-        if abs(lift - self._lift_m) > _LIFT_STEP_M:
+        if abs(lift - float(self._control[LIFT_M])) > LIFT_STEP_M:
             self._lift(steps, lift)
 
     def _lift(self, steps: Steps, lift_m: float) -> None:
-        self._lift_m = lift_m
+        self._control[LIFT_M] = lift_m
         steps.plan.set_height(steps.gait.height_m + lift_m)
         self._load_transfer.weigh(self._carried.total_kg)
 
@@ -122,7 +144,7 @@ class DcmController:
             dt_s: duration of the tick [s].
         """
         gait_state = self._gait_state
-        self._t += dt_s
+        self._control[SINCE_S] += dt_s
         if gait_state.phase == SWING:
             self._advance_on_one(steps, last, dt_s)
         else:
@@ -136,7 +158,7 @@ class DcmController:
         planned = steps.foothold(gait_state, last)
         end, follow = steps.touchdown(gait_state, planned, last)
         landing, leading = steps.landing(gait_state), self._leading(steps, dt_s)
-        gain = self._gain_per_s
+        gain = float(self._control[GAIN_PER_S])
         steps.single.advance(gait_state.swing, gait_state.t_s, planned, end, follow, landing, gain, leading)
 
     def _advance_on_both(self, steps: Steps, xi: Point, dt_s: float) -> None:
@@ -148,15 +170,16 @@ class DcmController:
             end = steps.before_swing(gait_state)
             xi_ref, z_ref = self._double_support.advance(gait_state.t_s, (x, y), plan, end)
             self._load_transfer.share(gait_state.stance, self._double_support.part)
-        k = 1.0 + self._gain_per_s / plan.omega
+        k = 1.0 + float(self._control[GAIN_PER_S]) / plan.omega
         z = z_ref[0] + k * (xi[0] - xi_ref[0]), z_ref[1] + k * (xi[1] - xi_ref[1])
-        z = inside_both(z, gait_state.feet[0], gait_state.feet[1], steps.gait)
+        z = inside_both(z, gait_state.foot(0), gait_state.foot(1), steps.gait)
         self._refs.lead(xi_ref, z, self._leading(steps, dt_s))
 
     def _leading(self, steps: Steps, dt_s: float) -> tuple[float, ...]:
         """Returns the fields of `kilohertz.controller.walking.references.Leading`, in their order."""
-        part, velocity_reference = minimum_jerk(self._t / self._lowering_s)[0], self._velocity_reference
-        height = self._height_from + part * (steps.gait.height_m - self._height_from) + self._lift_m
+        since_s, lowering_s, height_from, lift_m, *_ = self._control.tolist()
+        part, velocity_reference = minimum_jerk(since_s / lowering_s)[0], self._velocity_reference
+        height = height_from + part * (steps.gait.height_m - height_from) + lift_m
         # Point feet have no heading of their own: the base follows the heading of the velocity reference.
         heading = velocity_reference.yaw if self._on_points else float(self._refs.heading[0])
         return (

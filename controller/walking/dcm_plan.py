@@ -8,17 +8,36 @@ forward while it is braked. In double support, it moves on a straight line to th
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from kilohertz.controller.walking.footsteps import Foothold, next_foothold
 from kilohertz.controller.walking.gait import Gait
 from kilohertz.controller.walking.pendulum import dcm_before_hold, dcm_before_ramp, natural_frequency
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import exact_kernel, kernel
+from kilohertz.robots.model.kin import Floats
 
 Point = tuple[float, float]
 """x, y of a point of the horizontal plane in the world [m]."""
 
 STEPS_AHEAD = 4
 """Number of steps over which the DCM is planned, after the foot that lands."""
+
+OMEGA, FOLLOW, HALF_STEP_DECAY, SHIFT, PERIOD_S, DOUBLE_SUPPORT_S, WIDTH_M, HEIGHT_M = range(8)
+"""Indices of `PlanArrays.plan`."""
+
+
+class PlanArrays(NamedTuple):
+    """Parameters of the plan, for compiled code."""
+
+    plan: Floats
+    """(8,) parameters, indexed by OMEGA to HEIGHT_M: natural frequency [1/s]; `DcmPlan.follow`; factor by
+    which an error decays in half a step; shift of the centre of pressure per metre of the swing; time from
+    one step to the next and duration of double support [s]; sideways distance of the feet and height of the
+    centre of mass over the soles without a load [m]."""
+    feet: Floats
+    """(STEPS_AHEAD + 2, 3) footholds, which are written by `touchdown_dcm`."""
 
 
 def leg_shift(leg_shift_s2: float, duration_s: float) -> float:
@@ -46,6 +65,7 @@ class DcmPlan:
             footholds move with it.
         follow_alone: displacement of the DCM at touch-down per metre of foothold displacement, if the later
             footholds are given and stay where they are.
+        arrays: parameters of the plan, for compiled code.
     """
 
     def __init__(self, gait: Gait) -> None:
@@ -54,6 +74,7 @@ class DcmPlan:
         self._feet: list[Foothold] = [(0.0, 0.0, 0.0)] * (STEPS_AHEAD + 2)
         self._asked: tuple[object, ...] = ()
         self._answer: Point = (0.0, 0.0)
+        self.arrays = PlanArrays(np.zeros(HEIGHT_M + 1), np.zeros((STEPS_AHEAD + 2, 3)))
         self.set_height(gait.height_m)
 
     def set_height(self, height_m: float) -> None:
@@ -65,6 +86,17 @@ class DcmPlan:
         still = (0.0, 0.0, 0.0)
         self.follow = self.at_touchdown(here, there, 1.0, still)[0]
         self.follow_alone = self.along([here, there, *([here] * STEPS_AHEAD)], STEPS_AHEAD + 2)[0]
+        gait = self._gait
+        self.arrays.plan[:] = (
+            self.omega,
+            self.follow,
+            self._half_step_decay,
+            self._shift,
+            gait.step_s + gait.double_support_s,
+            gait.double_support_s,
+            gait.width_m,
+            gait.height_m,
+        )
 
     def at_touchdown(
         self, leaving: Foothold, landing: Foothold, side: float, velocity: tuple[float, float, float]
@@ -174,3 +206,52 @@ def dcm_in_swing(
         decay = math.exp(-omega * (left - half))
         x, y = _before_hold(x, stance[0] - dx, decay), _before_hold(y, stance[1] - dy, decay)
     return x, y
+
+
+_next_foothold = exact_kernel(next_foothold)
+_exact_hold, _exact_ramp = exact_kernel(dcm_before_hold), exact_kernel(dcm_before_ramp)
+
+
+@exact_kernel
+def touchdown_dcm(
+    leaving: Foothold,
+    landing: Foothold,
+    side: float,
+    velocity: tuple[float, float, float],
+    plan: PlanArrays,
+) -> Point:
+    """Returns the DCM at touch-down, for steps that follow a velocity [m].
+
+    The compiled twin of `DcmPlan.at_touchdown`, for the tick.
+
+    Args:
+        leaving: foothold of the foot that will swing next.
+        landing: foothold of the foot that lands.
+        side: 1 if the landing foot is the left one, -1 if it is the right one.
+        velocity: velocity of the steps after this one, see `next_foothold`.
+        plan: parameters of the plan; its `feet` are overwritten.
+
+    Source: Englsberger, Ott, Albu-Schaeffer, T-RO 2015, eq. 18, from the last planned step backwards.
+    """
+    p, feet, last = plan.plan, plan.feet, STEPS_AHEAD + 1
+    feet[0, 0], feet[0, 1] = leaving[0], leaving[1]
+    feet[1, 0], feet[1, 1] = landing[0], landing[1]
+    foot = landing
+    for i in range(2, STEPS_AHEAD + 2):
+        foot = _next_foothold(foot, side, velocity, p[PERIOD_S], p[WIDTH_M])
+        feet[i, 0], feet[i, 1] = foot[0], foot[1]
+        side = -side
+    x, y = 0.5 * (feet[last - 1, 0] + feet[last, 0]), 0.5 * (feet[last - 1, 1] + feet[last, 1])
+    for i in range(STEPS_AHEAD - 1, -1, -1):
+        x = _before_step(x, feet[i, 0], feet[i + 1, 0], feet[i + 2, 0], p)
+        y = _before_step(y, feet[i, 1], feet[i + 1, 1], feet[i + 2, 1], p)
+    return x, y
+
+
+@exact_kernel
+def _before_step(xi_end: float, leaving: float, stance: float, target: float, p: Floats) -> float:
+    """Returns the DCM along one axis before a double support and a step, from the DCM at its end [m]."""
+    shift, decay = p[SHIFT] * (target - leaving), p[HALF_STEP_DECAY]
+    xi = _exact_hold(xi_end, stance + shift, decay)
+    xi = _exact_hold(xi, stance - shift, decay)
+    return float(_exact_ramp(xi, leaving, stance, p[DOUBLE_SUPPORT_S], p[OMEGA]))

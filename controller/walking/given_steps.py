@@ -42,7 +42,7 @@ class GivenSteps(Steps):
             footsteps: (n, 5) footsteps as for `Route.begin`.
             gait_state: present positions of the feet.
         """
-        self.route.begin(footsteps, gait_state.middle, gait_state.feet)
+        self.route.begin(footsteps, gait_state.middle, [gait_state.foot(0), gait_state.foot(1)])
 
     def first_stance(self) -> int:
         """See `Steps.first_stance`."""
@@ -84,7 +84,7 @@ class GivenSteps(Steps):
             x, y, _ = gait_state.middle
             return x, y, gait_state.middle_z, 0.0, 0.0
         swinging, foot = gait_state.phase == SWING, gait_state.standing
-        z = gait_state.standing_z if swinging else gait_state.soles_z[gait_state.stance]
+        z = gait_state.standing_z if swinging else float(gait_state.soles_z[gait_state.stance])
         x, y, _ = self._p_WC.tolist()
         c, s = math.cos(foot[2]), math.sin(foot[2])
         ahead = c * (x - foot[0]) + s * (y - foot[1])
@@ -92,7 +92,7 @@ class GivenSteps(Steps):
             other, rise = self.route.foothold(), self.route.rise_m()
         else:
             other = gait_state.leaving
-            rise = (gait_state.leaving_z if swinging else gait_state.soles_z[gait_state.swing]) - z
+            rise = (gait_state.leaving_z if swinging else float(gait_state.soles_z[gait_state.swing])) - z
         way = c * (other[0] - foot[0]) + s * (other[1] - foot[1])
         apart = way * ahead > 0.0 and abs(way) >= _LEAST_WAY_M
         if not apart or abs(ahead) > abs(way):

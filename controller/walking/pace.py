@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 _JUDGED_S = 4.0
 """Time with one command after which the walk is judged, and judged again [s]."""
 _SETTLING_S = 2.0
@@ -20,16 +22,17 @@ class Pace:
     Attributes:
         remark: sentence about a walk that is much slower than commanded; "" if there is nothing new to say.
             Whoever passes it on clears it.
-        t_s: time since the command; whoever walks advances it [s].
+        time_s: (1,) time since the command; whoever walks advances it [s].
     """
 
     def __init__(self) -> None:
         self.remark = ""
+        self.time_s = np.zeros(1)
         self._asked = (0.0, 0.0)
         self._restart()
 
     def _restart(self) -> None:
-        self.t_s, self._walked_m, self._from_s = 0.0, 0.0, 0.0
+        self.time_s[0], self._walked_m, self._from_s = 0.0, 0.0, 0.0
         self._last: tuple[float, float] | None = None
         self._told = False
 
@@ -38,6 +41,11 @@ class Pace:
         if (forward_m_s, left_m_s) != self._asked:
             self._asked = (forward_m_s, left_m_s)
             self._restart()
+
+    @property
+    def t_s(self) -> float:
+        """Time since the command [s]."""
+        return float(self.time_s[0])
 
     def landed(self, x: float, y: float, yaw: float) -> None:
         """Adds a step.

@@ -26,7 +26,7 @@ import numpy as np
 
 from kilohertz.controller.motion.profile import minimum_jerk
 from kilohertz.controller.walking.footsteps import Foothold
-from kilohertz.robots.compile.kernels import kernel
+from kilohertz.robots.compile.kernels import exact_kernel, kernel
 from kilohertz.robots.model.kin import Floats
 
 State = tuple[float, float, float]
@@ -172,15 +172,6 @@ class Swing:
         self.axes[:, 0] = x, y, z, yaw, 0.0, *tilt
         self.flight[:] = max(z, ground_m), z, higher_m, 0.0, -math.inf, 0.0
 
-    def stopped(self, z: float) -> bool:
-        """Returns whether the ground has stopped a foot at height z [m] whose reference sinks.
-
-        The contact force alone is not sufficient: a foot whose toe has met an edge is loaded and lags behind
-        its reference, but does not stand on the ground.
-        """
-        reference, speed, _ = foot_height(self.axes, self.shape[TOE_M])
-        return bool(speed < 0.0 and z > reference + _STOPPED * self.shape[CLEARANCE_M])
-
 
 def foot_height(axes: Floats, toe_m: float) -> State:
     """Returns height, velocity and acceleration of the middle of the sole, with the pitch about the toe.
@@ -199,6 +190,18 @@ def foot_height(axes: Floats, toe_m: float) -> State:
 
 
 _quintic, _minimum_jerk = kernel(quintic), kernel(minimum_jerk)
+_exact_foot_height = exact_kernel(foot_height)
+
+
+@exact_kernel
+def stopped(z: float, swing: SwingArrays) -> bool:
+    """Returns whether the ground has stopped a foot at height z [m] whose reference sinks.
+
+    The contact force alone is not sufficient: a foot whose toe has met an edge is loaded and lags behind its
+    reference, but does not stand on the ground.
+    """
+    reference, speed, _ = _exact_foot_height(swing.axes, swing.shape[TOE_M])
+    return speed < 0.0 and z > reference + _STOPPED * swing.shape[CLEARANCE_M]
 
 
 @kernel

@@ -8,6 +8,13 @@ not walk back to the old path.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
+
+import numpy as np
+
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import exact_kernel
+from kilohertz.robots.model.kin import Floats
 
 _FORWARD_M_S2, _SIDEWAYS_M_S2, _TURN_RAD_S2 = 0.4, 0.3, 0.6
 _RATE_PER_S, _TURN_RATE_PER_S = 0.5, 0.8
@@ -17,8 +24,34 @@ _STEADY = 0.05
 """Largest difference of each component from the commanded velocity [m/s], [rad/s] of a steady walk."""
 
 
-def _towards(now: float, asked: float, most: float) -> float:
-    return now + min(max(asked - now, -most), most)
+Velocity = tuple[float, float, float]
+"""Forward, to the left [m/s] and turning [rad/s]."""
+AHEAD, LEFT, TURN = range(3)
+"""Indices of a velocity, and of the place x, y, yaw to which it leads."""
+ASKED_M_S, FASTEST_M_S = range(2)
+"""Indices of `VelocityArrays.speed`: speed of the command, and the limit on the speed."""
+
+
+class VelocityArrays(NamedTuple):
+    """The velocity reference as arrays, for compiled code."""
+
+    asked: Floats
+    """(3,) commanded velocity."""
+    velocity: Floats
+    """(3,) ramped velocity without corrections."""
+    correction: Floats
+    """(3,) velocity that is added to lead the robot back to the reference pose."""
+    steps: Floats
+    """(3,) ramped velocity with corrections, with which the footsteps are planned."""
+    pose: Floats
+    """(3,) reference pose of the robot in the world: x, y [m], yaw [rad]."""
+    speed: Floats
+    """(2,) horizontal speeds, indexed by ASKED_M_S and FASTEST_M_S [m/s]."""
+
+
+def _tuple_of(vector: Floats) -> Velocity:
+    ahead, left, turn = vector.tolist()
+    return ahead, left, turn
 
 
 class VelocityReference:
@@ -33,21 +66,77 @@ class VelocityReference:
         asked: commanded velocity.
         fastest_m_s: limit on the horizontal speed [m/s]; a faster command is scaled down to it.
         x, y, yaw: reference pose of the robot in the world [m], [rad].
+        arrays: all of these as arrays.
+        advance: kernel that advances the ramped velocity and the reference pose by one tick; see
+            `advance_velocity`.
     """
 
     def __init__(self, eager: float = 1.0) -> None:
         self._rate_per_s, self._most_m_s = eager * _RATE_PER_S, eager * _MOST_M_S
-        self.velocity = (0.0, 0.0, 0.0)
-        self.steps = (0.0, 0.0, 0.0)
-        self.asked = (0.0, 0.0, 0.0)
-        self._correction = self._steady_at = (0.0, 0.0, 0.0)
-        self.x = self.y = self.yaw = 0.0
-        self.fastest_m_s = math.inf
+        asked, velocity, correction, steps, pose = np.zeros((5, 3))
+        speed = np.array([0.0, math.inf])
+        self.arrays = VelocityArrays(asked, velocity, correction, steps, pose, speed)
+        self._steady_at = (0.0, 0.0, 0.0)
+        self.advance = bind(
+            "velocity_reference_kernel",
+            [advance_velocity],
+            call={"dt_s": "f8"},
+            structs={"reference": self.arrays},
+        )
+
+    @property
+    def velocity(self) -> Velocity:
+        """Ramped velocity without corrections."""
+        return _tuple_of(self.arrays.velocity)
+
+    @velocity.setter
+    def velocity(self, velocity: Velocity) -> None:
+        self.arrays.velocity[:] = velocity
+
+    @property
+    def steps(self) -> Velocity:
+        """Ramped velocity with corrections, with which the footsteps are planned."""
+        return _tuple_of(self.arrays.steps)
+
+    @steps.setter
+    def steps(self, velocity: Velocity) -> None:
+        self.arrays.steps[:] = velocity
+
+    @property
+    def asked(self) -> Velocity:
+        """Commanded velocity."""
+        return _tuple_of(self.arrays.asked)
+
+    @asked.setter
+    def asked(self, velocity: Velocity) -> None:
+        self.arrays.asked[:] = velocity
+        self.arrays.speed[ASKED_M_S] = math.hypot(velocity[AHEAD], velocity[LEFT])
+
+    @property
+    def fastest_m_s(self) -> float:
+        """Limit on the horizontal speed [m/s]; a faster command is scaled down to it."""
+        return float(self.arrays.speed[FASTEST_M_S])
+
+    @property
+    def x(self) -> float:
+        """X of the reference pose in the world [m]."""
+        return float(self.arrays.pose[AHEAD])
+
+    @property
+    def y(self) -> float:
+        """Y of the reference pose in the world [m]."""
+        return float(self.arrays.pose[LEFT])
+
+    @property
+    def yaw(self) -> float:
+        """Yaw of the reference pose in the world [rad]."""
+        return float(self.arrays.pose[TURN])
 
     def begin(self, x: float, y: float, yaw: float) -> None:
         """Starts at rest at this pose in the world [m], [rad]."""
-        self.velocity = self.steps = self.asked = self._correction = (0.0, 0.0, 0.0)
-        self.x, self.y, self.yaw = x, y, yaw
+        self.velocity = self.steps = self.asked = (0.0, 0.0, 0.0)
+        self.arrays.correction[:] = 0.0
+        self.arrays.pose[:] = x, y, yaw
 
     def ask(self, forward_m_s: float, left_m_s: float, turn_rad_s: float) -> None:
         """Sets the commanded velocity, expressed in the heading of the reference pose."""
@@ -86,22 +175,6 @@ class VelocityReference:
         off_m_s = max(abs(slower * forward - now_forward), abs(slower * left - now_left))
         return off_m_s <= _STEADY and abs(turn - now_turn) <= _STEADY
 
-    def advance(self, dt_s: float) -> None:
-        """Advances the ramped velocity and the reference pose by one tick of dt_s [s]."""
-        asked, more = self.asked, self._correction
-        slower = min(1.0, self.fastest_m_s / max(math.hypot(asked[0], asked[1]), 1e-9))
-        if slower < 1.0 or self.velocity != asked:
-            f, left, turn = self.velocity
-            f = _towards(f, slower * asked[0], _FORWARD_M_S2 * dt_s)
-            left = _towards(left, slower * asked[1], _SIDEWAYS_M_S2 * dt_s)
-            self.velocity = f, left, _towards(turn, asked[2], _TURN_RAD_S2 * dt_s)
-        f, left, turn = self.velocity
-        self.steps = (f + more[0], left + more[1], turn + more[2])
-        c, s = math.cos(self.yaw), math.sin(self.yaw)
-        self.x += (c * f - s * left) * dt_s
-        self.y += (s * f + c * left) * dt_s
-        self.yaw += turn * dt_s
-
     def correct(self, x: float, y: float, yaw: float) -> None:
         """Updates the corrections from the measured pose of the robot; called when a foot lands.
 
@@ -110,17 +183,42 @@ class VelocityReference:
             y: middle of the feet in the world [m].
             yaw: mean yaw of the feet [rad].
         """
+        pose = self.arrays.pose
         dx, dy = self.x - x, self.y - y
         off = math.hypot(dx, dy)
         if off > _LEASH_M:
             dx, dy = dx * _LEASH_M / off, dy * _LEASH_M / off
-            self.x, self.y = x + dx, y + dy
+            pose[AHEAD], pose[LEFT] = x + dx, y + dy
         turned = min(max(self.yaw - yaw, -_LEASH_RAD), _LEASH_RAD)
-        self.yaw = yaw + turned
+        pose[TURN] = yaw + turned
         c, s = math.cos(self.yaw), math.sin(self.yaw)
         ahead, left = self._rate_per_s * (c * dx + s * dy), self._rate_per_s * (c * dy - s * dx)
-        self._correction = (
+        self.arrays.correction[:] = (
             min(max(ahead, -self._most_m_s), self._most_m_s),
             min(max(left, -self._most_m_s), self._most_m_s),
             min(max(_TURN_RATE_PER_S * turned, -_MOST_RAD_S), _MOST_RAD_S),
         )
+
+
+@exact_kernel
+def _towards(now: float, asked: float, most: float) -> float:
+    """Returns a value that has moved from `now` towards `asked`, by `most` or less."""
+    return now + min(max(asked - now, -most), most)
+
+
+@exact_kernel
+def advance_velocity(dt_s: float, reference: VelocityArrays) -> None:
+    """Advances the ramped velocity and the reference pose by one tick of dt_s [s]."""
+    asked, velocity, pose = reference.asked, reference.velocity, reference.pose
+    slower = min(1.0, reference.speed[FASTEST_M_S] / max(reference.speed[ASKED_M_S], 1e-9))
+    reached = velocity[AHEAD] == asked[AHEAD] and velocity[LEFT] == asked[LEFT]
+    if slower < 1.0 or not (reached and velocity[TURN] == asked[TURN]):
+        velocity[AHEAD] = _towards(velocity[AHEAD], slower * asked[AHEAD], _FORWARD_M_S2 * dt_s)
+        velocity[LEFT] = _towards(velocity[LEFT], slower * asked[LEFT], _SIDEWAYS_M_S2 * dt_s)
+        velocity[TURN] = _towards(velocity[TURN], asked[TURN], _TURN_RAD_S2 * dt_s)
+    for i in range(3):
+        reference.steps[i] = velocity[i] + reference.correction[i]
+    c, s = math.cos(pose[TURN]), math.sin(pose[TURN])
+    pose[AHEAD] += (c * velocity[AHEAD] - s * velocity[LEFT]) * dt_s
+    pose[LEFT] += (s * velocity[AHEAD] + c * velocity[LEFT]) * dt_s
+    pose[TURN] += velocity[TURN] * dt_s

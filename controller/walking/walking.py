@@ -16,17 +16,38 @@ from kilohertz.controller.walking.foot_tasks import foot_rate_per_s, foot_refere
 from kilohertz.controller.walking.footsteps import Foothold
 from kilohertz.controller.walking.free_steps import FreeSteps
 from kilohertz.controller.walking.gait import Gait, gait_of, gait_on_footsteps
-from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, READY, SETTLE, SETTLE_S, SWING, GaitState
+from kilohertz.controller.walking.gait_state import (
+    DOUBLE_SUPPORT,
+    LAST,
+    READY,
+    SETTLE,
+    SETTLE_S,
+    SLOPE_X,
+    SLOPE_Y,
+    SWING,
+    GaitState,
+)
 from kilohertz.controller.walking.given_steps import GivenSteps
 from kilohertz.controller.walking.load_transfer import LoadTransfer
 from kilohertz.controller.walking.modes import Modes
 from kilohertz.controller.walking.pace import Pace
 from kilohertz.controller.walking.priorities import Priorities
-from kilohertz.controller.walking.references import References
+from kilohertz.controller.walking.references import FOOT, SEEN_OFF, SEEN_XI, SEEN_Z, References
 from kilohertz.controller.walking.route import STEPS_SHOWN
 from kilohertz.controller.walking.single_support import SingleSupport
 from kilohertz.controller.walking.steps import Steps
-from kilohertz.controller.walking.velocity_reference import VelocityReference
+from kilohertz.controller.walking.tick import (
+    ANNOUNCE_S,
+    BEAR,
+    EARLY,
+    LATE_S,
+    PUSHED,
+    PUSHED_M,
+    SLIP,
+    SWITCH,
+    Tick,
+)
+from kilohertz.controller.walking.velocity_reference import FASTEST_M_S, VelocityReference
 from kilohertz.controller.whole_body.whole_body import WholeBody
 from kilohertz.estimators.friction_estimate import FrictionEstimate
 from kilohertz.estimators.ground import sole_tilt
@@ -57,20 +78,12 @@ _ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
 relative to the estimated roughness of the ground."""
 _REFERENCE_HEIGHT_M = 0.6
 """Walking height of the centre of mass for which the friction estimate has its parameters [m]."""
-_SETTLED_SOLE_S = 0.05
-"""Time after lift-off of the other foot at which the stance sole has come to rest [s]."""
-_PUSHED_M = 0.025
-"""A robot whose DCM error is larger than this counts as pushed [m]."""
 _CALM = 0.95
 """A step that lasts at least this fraction of its planned time does not count as shortened."""
 _LEEWAY_M = 0.03
 """Largest deviation from a given foothold [m]: a stair tread has limited space."""
-_RESTING_M_S = 0.15
-"""A foot that moves faster than this vertically is not at rest on the ground [m/s]."""
 _LONGEST_HOLD_S = 0.15
 """Longest time for which the load transfer waits after an early landing [s]."""
-_ANNOUNCE_S = 0.01
-"""Time before the planned touch-down from which the contact is planned as closed [s]."""
 
 
 class Walking:
@@ -110,7 +123,7 @@ class Walking:
         self._gains = gains.walk
         self._body, self._contact = body, contact
         self._refs = refs = References(body, robot.contact_names)
-        self._on_points = points = gait.half_length_m == 0.0
+        points = gait.half_length_m == 0.0
         self.velocity_reference = VelocityReference(_EAGER_ON_POINTS if points else 1.0)
         self.pace = Pace()
         kin = body.arrays.kin
@@ -118,7 +131,10 @@ class Walking:
         self._free = FreeSteps(SingleSupport(gait, refs, kin, descent), self.velocity_reference)
         self._given = GivenSteps(SingleSupport(on_given, refs, kin, descent, _LEEWAY_M), kin.p_WC)
         self._steps: Steps = self._free
-        self._gait_state, self._double_support = GaitState(gait.left), DoubleSupport()
+        self._gait_state = GaitState(
+            gait.left, refs.seen[:SEEN_Z].reshape(2, FOOT), refs.seen[SEEN_Z:SEEN_XI]
+        )
+        self._double_support = DoubleSupport()
         friction = min(contact.friction for contact in robot.contacts)
         self._friction_part = 1.0
         self._friction_estimate = FrictionEstimate(friction, math.sqrt(gait.height_m / _REFERENCE_HEIGHT_M))
@@ -147,11 +163,45 @@ class Walking:
         self.planned = np.ones(len(robot.contacts), dtype=bool)
         self.footsteps = np.full((STEPS_SHOWN, 5), np.nan)
         self._modes = Modes(body, standing)
-        self.xi: Point = (0.0, 0.0)
-        self._off_m = 0.0
-        self._slides_m_s = [0.0, 0.0]
-        self._stop = self._last = self._pushed = False
+        self._stop = self._last = False
         self.done = True
+        self._ticks: dict[Steps, Tick] = {
+            self._free: self._new_tick(self._free, observes=not points),
+            self._given: self._new_tick(self._given, observes=False),
+        }
+        self._use(self._free)
+
+    def _new_tick(self, steps: Steps, observes: bool) -> Tick:
+        return Tick(
+            self._body.arrays.kin,
+            self._refs,
+            self._gait_state,
+            steps,
+            self.velocity_reference,
+            self.pace,
+            self._friction_estimate,
+            self._dcm_controller,
+            observes,
+        )
+
+    def _use(self, steps: Steps) -> None:
+        """Makes these the steps that the robot takes."""
+        self._steps, tick = steps, self._ticks[steps]
+        self._sense, self._conditions = tick.sense, tick.conditions
+        self._advance_free_step = tick.advance
+        self._set_conditions(pushed=False)
+
+    def _set_conditions(self, pushed: bool) -> None:
+        """Sets the conditions of the events of a step; `pushed` as PUSHED in `tick`."""
+        gains, conditions = self._gains, self._conditions
+        conditions[PUSHED], conditions[EARLY] = pushed, gains.early
+        conditions[LATE_S] = gains.late_s + _ROUGH_DEPTH * self._steps.roughness_m / gains.descent_m_s
+
+    @property
+    def xi(self) -> Point:
+        """Estimated DCM in the world [m]."""
+        x, y = self._refs.seen[SEEN_XI:SEEN_OFF].tolist()
+        return x, y
 
     @property
     def gait(self) -> Gait:
@@ -195,7 +245,7 @@ class Walking:
         """True in double support after a step that was not shortened, with a small DCM error."""
         if self._gait_state.phase != DOUBLE_SUPPORT or self.step_s < _CALM * self.gait.step_s:
             return False
-        return self._off_m < _PUSHED_M
+        return float(self._refs.seen[SEEN_OFF]) < PUSHED_M
 
     @property
     def swung_s(self) -> float:
@@ -223,6 +273,7 @@ class Walking:
         The gains must give the same gait as before.
         """
         self._gains = gains.walk
+        self._set_conditions(pushed=bool(self._conditions[PUSHED]))
         self._dcm_controller.retune(gains)
         self._priorities.retune(gains)
         if self.friction is not None:
@@ -237,10 +288,10 @@ class Walking:
             footsteps: (n, 5) footsteps as for `Route.begin`, or None to follow the velocity of `ask`.
         """
         kin, gait_state = self._body.arrays.kin, self._gait_state
-        self._steps = self._free if footsteps is None else self._given
+        self._use(self._free if footsteps is None else self._given)
         self._refs.heading[0] = math.atan2(kin.R[0, Y, X] + kin.R[1, Y, X], kin.R[0, X, X] + kin.R[1, X, X])
         self._refs.slide[:] = 0.0
-        self._see(0.0)
+        self._refs.see(0.0, self._steps.plan.omega)
         self.velocity_reference.begin(*gait_state.middle)
         if footsteps is not None:
             self._given.begin(footsteps, gait_state)
@@ -252,7 +303,7 @@ class Walking:
         self._priorities.walk()
         self._load_transfer.begin(self._least_N)
         self._load_transfer.rest()
-        self._stop = self._last = self._pushed = self.done = False
+        self._stop = self._last = self.done = False
         gait_state.begin(READY, gait_state.stance)
         self._modes.on_both()
 
@@ -263,7 +314,7 @@ class Walking:
             stance: index of the contact that stays; the other foot steps.
         """
         gait, (x, y, _) = self.gait, self._gait_state.middle
-        self._pushed = True
+        self._set_conditions(pushed=True)
         # There was no step before: the shortest duration stands for it, so that `calm` is false.
         self._steps.single.adaptation.adapted[DURATION_S] = gait.shortest_step_s
         self._dcm_controller.sink(_HURRIED_LOWERING * gait.step_s)
@@ -296,40 +347,32 @@ class Walking:
 
     # Measurements
 
-    def _see(self, dt_s: float) -> None:
-        """Updates the measured feet, with unwrapped yaw, and the DCM."""
-        refs, gait_state = self._refs, self._gait_state
-        refs.see(dt_s, self._steps.plan.omega)
-        x0, y0, yaw0, x1, y1, yaw1, z0, z1, xi_x, xi_y, off, slides0, slides1 = refs.seen.tolist()
-        gait_state.feet[0], gait_state.feet[1] = (x0, y0, yaw0), (x1, y1, yaw1)
-        gait_state.soles_z[0], gait_state.soles_z[1] = z0, z1
-        self.xi, self._off_m = (xi_x, xi_y), off
-        self._slides_m_s[0], self._slides_m_s[1] = slides0, slides1
-
     def _feel(self, foot: int) -> None:
         gait_state = self._gait_state
         nx, ny, nz = self._body.arrays.kin.R[foot, :, Z].tolist()
-        self._free.feel(gait_state.feet[foot], gait_state.soles_z[foot], (nx, ny, nz))
+        self._free.feel(gait_state.foot(foot), float(gait_state.soles_z[foot]), (nx, ny, nz))
 
     def _count_on_friction(self) -> None:
         """Limits contact forces and walking speed to the estimated friction."""
         estimate = self._friction_estimate
-        self.velocity_reference.fastest_m_s = estimate.fastest_m_s if estimate.felt < 1.0 else math.inf
+        fastest_m_s = estimate.fastest_m_s if estimate.felt < 1.0 else math.inf
+        self.velocity_reference.arrays.speed[FASTEST_M_S] = fastest_m_s
         if estimate.part != self._friction_part:
             self._friction_part = estimate.part
             self._body.set_friction(estimate.part)
 
-    def _friction_observable(self) -> bool:
-        """Returns whether sliding of the stance sole gives information about the ground friction.
-
-        Point feet always slide a little. Soles slide for other reasons after a push, and on stairs, where
-        ankles reach their limits.
-        """
-        if self._pushed or self._on_points:
-            return False
-        return self._off_m < _PUSHED_M and self._steps is self._free
-
     # Phases
+
+    def _react(self, event: int, dt_s: float) -> bool:
+        """Reacts to the events that `sense` has reported; returns what `advance` returns."""
+        if event == BEAR:
+            self._dcm_controller.bear_load(self._steps)
+            event = self._sense(dt_s, self._contact)
+        if event & SLIP:
+            self._count_on_friction()
+        if event & SWITCH:
+            self._switch()
+        return self.done or bool(self.pace.remark)
 
     def _switch(self) -> None:
         gait_state, steps = self._gait_state, self._steps
@@ -344,25 +387,9 @@ class Walking:
             if t >= self._double_support.whole_s:
                 self._lift()
         elif phase == SWING:
-            swing, duration = gait_state.swing, self.step_s
-            # The contact force is less accurate on a leg that swings fast: a shortened step ends as planned.
-            hurry = duration / steps.gait.step_s
-            early = duration * (1.0 - (1.0 - self._gains.early) * hurry * hurry)
-            down = bool(self._contact[swing]) and t > early and self._rests(swing)
-            down = down and (t > duration or steps.single.swing.stopped(gait_state.soles_z[swing]))
-            late = self._gains.late_s + _ROUGH_DEPTH * steps.roughness_m / self._gains.descent_m_s
-            if down or t > duration + late:
-                self._land()
+            self._land()
         elif t >= SETTLE_S and self._off_middle() < _SETTLED_M:
             self.hand_back()
-
-    def _rests(self, foot: int) -> bool:
-        """Returns whether the vertical velocity of a foot, from its joint velocities, is close to zero.
-
-        A contact force computed from joint torques is unreliable while a leg swings fast. If it ended the
-        step with the foot still in the air, the robot would shift its weight to a foot without support.
-        """
-        return abs(float(self._body.arrays.kin.vel[foot, Z])) < _RESTING_M_S
 
     def _off_middle(self) -> float:
         """Returns the distance of the DCM from the middle of the feet [m]."""
@@ -381,15 +408,18 @@ class Walking:
         gait_state, steps, single = self._gait_state, self._steps, self._steps.single
         gait_state.begin(SWING, gait_state.stance)
         # After a shortened step the foot has not come to rest on the ground yet.
-        if self.step_s > _CALM * steps.gait.step_s:
+        regular = self.step_s > _CALM * steps.gait.step_s
+        if regular:
             self._feel(gait_state.stance)
-            self._pushed = False
+        self._set_conditions(pushed=bool(self._conditions[PUSHED]) and not regular)
         x, y, yaw = gait_state.leaving
         higher = min(_ROUGH_CLEARANCE * steps.roughness_m, steps.gait.clearance_m)
         _, *slope = steps.landing(gait_state)
         tilt = sole_tilt(slope[0], slope[1], yaw)
         single.swing.begin(x, y, gait_state.leaving_z, yaw, gait_state.standing_z, tilt, higher)
         self._last = steps.is_last(self._stop)
+        gait_state.arrays.now[SLOPE_X], gait_state.arrays.now[SLOPE_Y] = slope
+        gait_state.arrays.now[LAST] = self._last
         target = steps.foothold(gait_state, self._last)
         single.adaptation.begin(gait_state.standing, gait_state.side, (x, y), target)
         self._show(target)
@@ -440,24 +470,29 @@ class Walking:
 
     # The tick
 
-    def advance(self, dt_s: float) -> None:
-        """Writes this tick's references; the kinematics must be up to date for this tick."""
-        gait_state = self._gait_state
-        self._dcm_controller.bear_load(self._steps)
-        self._see(dt_s)
-        if gait_state.phase != READY:
-            self.velocity_reference.advance(dt_s)
-            self.pace.t_s += dt_s
-        if gait_state.phase == SWING and gait_state.t_s > _SETTLED_SOLE_S and self._friction_observable():
-            self._friction_estimate.feel(self._slides_m_s[gait_state.stance], dt_s)
-            self._count_on_friction()
-        gait_state.t_s += dt_s
-        self._switch()
-        self._dcm_controller.advance(self._steps, self.xi, self._last, dt_s)
-        if gait_state.phase == SWING:
-            self.planned[gait_state.swing] = gait_state.t_s > self.step_s - _ANNOUNCE_S
+    def advance(self, dt_s: float) -> bool:
+        """Writes this tick's references; the kinematics must be up to date for this tick.
+
+        Returns:
+            Whether the walk is done, or `pace` has a new remark.
+        """
+        gait_state, event, news = self._gait_state, self._sense(dt_s, self._contact), False
+        if event:
+            news = self._react(event, dt_s)
+        if gait_state.phase == SWING and self._steps is self._free:
+            self._advance_free_step(dt_s, self.planned)
+        else:
+            self._advance_other(dt_s)
         if self.friction is not None:
             if gait_state.phase == SWING:
                 self.friction.swing(gait_state.swing, dt_s)
             else:
                 self.friction.rest()
+        return news
+
+    def _advance_other(self, dt_s: float) -> None:
+        """Writes the references of a tick with both feet on the ground, or of a step on given footsteps."""
+        gait_state = self._gait_state
+        self._dcm_controller.advance(self._steps, self.xi, self._last, dt_s)
+        if gait_state.phase == SWING:
+            self.planned[gait_state.swing] = gait_state.t_s > self.step_s - ANNOUNCE_S

@@ -293,6 +293,7 @@ class ProblemTables:
             gain=barrier_gain(barrier),
             vdot_lower=np.zeros(robot.na),
             vdot_upper=np.zeros(robot.na),
+            tolerance=np.zeros(RES_INEQUALITY + 1),
         )
 
     def _solution(self, n_inequalities: int) -> Solution:

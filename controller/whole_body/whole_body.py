@@ -105,10 +105,11 @@ class WholeBody:
         soften = entry.load_softening(softening)
         soften_table = StructTable.of(softening).table
         self._run = run = entry.load(every)
+        self.arrays.limits.tolerance[:] = self.tolerances.row()
         self.exact = DualBackend(
             self.arrays, dual, run, sample.table, self.tolerances, soften, soften_table, self.giving.size
         )
-        self.osqp = OsqpBackend(self.arrays, groups, run, self.tolerances, settings, force_scale)
+        self.osqp = OsqpBackend(self.arrays, groups, run, settings, force_scale)
         self.solver: OsqpBackend | DualBackend = self.exact if solver == "exact" else self.osqp
         self._n_pairs = int(self.arrays.clear.size[PAIRS])
         rolling = self.arrays.rolling
@@ -259,14 +260,14 @@ class WholeBody:
         """
         solved = self._leading.solve()
         self.iterations = self._leading.iterations
+        if self.solver is self.exact:
+            return solved
         if self._leading is self.osqp:
-            if solved and self.tolerances.limits_ok(self.solution.residual):
+            if solved and self.osqp.limits_hold:
                 return True
             self.exact.assemble(self._closed, self._enabled)
             solved = self.exact.solve()
             self.iterations += self.exact.iterations
-        if self.solver is self.exact:
-            return solved
         self.osqp.forget()
         y = self.solution
         rolls = self.arrays.contacts.rolls

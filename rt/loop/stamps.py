@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kilohertz.robots.compile.ahead import load_pending
+from kilohertz.robots.compile.bound_kernel import bind
+from kilohertz.robots.compile.kernels import kernel, types
+from kilohertz.robots.model.kin import Ints
 
 # The stages of `controller.brain` come first and in the same order, so that the stage index is the column.
 BRAIN_STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
@@ -19,6 +25,34 @@ N_COLUMNS = 11
 
 KEPT_TICKS = 2000
 WORST_CONTEXT_TICKS = 32
+
+_MONOTONIC, _NS = (time.CLOCK_MONOTONIC if sys.platform == "linux" else -1), 1_000_000_000
+_clock_gettime = types.ExternalFunction(
+    "clock_gettime", types.int32(types.int32, types.CPointer(types.int64))
+)
+
+
+class RingArrays(NamedTuple):
+    """The cells of a `StageRing`, for compiled code."""
+
+    cells: Ints
+    """The rows, one after another."""
+    row: Ints
+    """(1,) start index of the row of the current tick in `cells`."""
+    clock: Ints
+    """(2,) last time of the clock: seconds and nanoseconds."""
+
+
+@kernel
+def mark_stage(stage: int, ring: RingArrays) -> None:
+    """Writes the time stamp of the end of a stage, as `time.monotonic_ns` gives it.
+
+    Args:
+        stage: column of the stage.
+        ring: the cells.
+    """
+    _clock_gettime(_MONOTONIC, ring.clock.ctypes)
+    ring.cells[ring.row[0] + stage] = ring.clock[0] * _NS + ring.clock[1]
 
 
 class StageRing:
@@ -33,20 +67,37 @@ class StageRing:
 
     Attributes:
         cells: the rows, a flat memoryview of int64.
-        row: start index of the row of the current tick in `cells`.
+        mark: function that writes the time stamp of the end of a stage, given by its column. Hot path. It is
+            compiled if `now` is `time.monotonic_ns`.
         worst_ns: longest time so far from the due time of a tick until its command was written [ns]; set by
             `keep_worst`.
     """
 
-    __slots__ = ("_now", "_worst", "_worst_rows", "cells", "row", "worst_ns")
+    __slots__ = ("_now", "_row", "_worst", "_worst_rows", "cells", "mark", "worst_ns")
 
     def __init__(self, n_ticks: int = KEPT_TICKS, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._now = now
         self.cells = memoryview(bytearray(8 * n_ticks * N_COLUMNS)).cast("q")
-        self.row = len(self.cells) - N_COLUMNS
+        self._row = memoryview(bytearray(8)).cast("q")
+        self._row[0] = len(self.cells) - N_COLUMNS
+        self.mark: Callable[[int], None] = self._mark
+        if now is time.monotonic_ns and sys.platform == "linux":
+            self.mark = self._compiled()
         self.worst_ns = -1
         self._worst_rows = min(WORST_CONTEXT_TICKS, n_ticks)
         self._worst = memoryview(bytearray(8 * self._worst_rows * N_COLUMNS)).cast("q")
+
+    def _compiled(self) -> Callable[[int], None]:
+        cells, row = (np.frombuffer(memory, dtype=np.int64) for memory in (self.cells, self._row))
+        ring = RingArrays(cells, row, np.zeros(2, np.int64))
+        mark = bind("stage_mark_kernel", [mark_stage], call={"stage": "i8"}, structs={"ring": ring})
+        load_pending()
+        return mark
+
+    @property
+    def row(self) -> int:
+        """Start index of the row of the current tick in `cells`."""
+        return self._row[0]
 
     def begin(self, tick: int, due_ns: int, start_ns: int) -> None:
         """Starts the row of the next tick, in place of the oldest row. Hot path.
@@ -57,17 +108,16 @@ class StageRing:
             start_ns: time stamp of its start [ns].
         """
         cells = self.cells
-        row = self.row + N_COLUMNS
+        row = self._row[0] + N_COLUMNS
         if row == len(cells):
             row = 0
         cells[row + DUE] = due_ns
         cells[row + START] = start_ns
         cells[row + TICK] = tick
-        self.row = row
+        self._row[0] = row
 
-    def mark(self, stage: int) -> None:
-        """Writes the time stamp of the end of a stage, given by its column. Hot path."""
-        self.cells[self.row + stage] = self._now()
+    def _mark(self, stage: int) -> None:
+        self.cells[self._row[0] + stage] = self._now()
 
     def keep_worst(self, response_ns: int) -> None:
         """Copies the current row and the rows before it, so that the worst tick is not overwritten.
