@@ -238,6 +238,10 @@ def _unknown_names(scenario: Scenario, positions: Positions, robot: RobotModel) 
         if name not in robot.hand_names:
             sentence = f"'{name}' is not a hand of {robot.name}"
             yield positions.problem(("tips", name), sentence, robot.hand_names)
+    for name, obstacle in scenario.obstacles.items():
+        if obstacle.from_hand is not None and obstacle.from_hand not in robot.hand_names:
+            sentence = f"'{obstacle.from_hand}' is not a hand of {robot.name}"
+            yield positions.problem(("obstacles", name, "from_hand"), sentence, robot.hand_names)
     for key in ("obstacles", "tips"):
         if getattr(scenario, key) and robot.floating:
             yield positions.problem((key,), f"are for arms, and {robot.name} stands on legs: remove them")

@@ -14,7 +14,7 @@ from kilohertz.sim.collision import SELF_FRICTION
 from kilohertz.sim.scenario import frame_in_link, hand_body
 from kilohertz.sim.scenario_schema import Scenario
 from kilohertz.sim.surroundings_schema import BoxObstacle, Obstacles, Tip
-from kilohertz.sim.terrain import GROUND_BIT
+from kilohertz.sim.terrain import GROUND, GROUND_BIT
 from kilohertz.sim.truth import TOUCH
 
 CONTACT_FORCE, NET_FORCE = 1 << 1, 3
@@ -22,7 +22,8 @@ CONTACT_FORCE, NET_FORCE = 1 << 1, 3
 
 _GRADUAL = [0.1, 0.95, 0.002, 0.5, 2.0]
 """Impedance of the surface of an obstacle, which hardens over the first 2 mm. By default a contact has nearly
-its full force at once, and a ball that slides on the surface bounces by some micrometres at 200 Hz."""
+its full force at once, and a ball that slides on the surface bounces by some micrometres at 100 to 200 Hz,
+whatever the arm does. The ground under an arm with tips has it too."""
 
 
 def add_surroundings(spec: Any, robot: RobotModel, scenario: Scenario) -> None:
@@ -34,8 +35,12 @@ def add_surroundings(spec: Any, robot: RobotModel, scenario: Scenario) -> None:
         return
     # Friction is then the same in every direction along a surface, and sliding does not lift a hand off it.
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    _add_obstacles(spec, scenario.obstacles)
+    _add_obstacles(spec, robot, scenario.obstacles)
     _add_tips(spec, robot, scenario.tips)
+    if scenario.tips:
+        for geom in spec.worldbody.geoms:
+            if geom.name.startswith(GROUND):
+                geom.solimp = _GRADUAL
     for hand in robot.hands:
         spec.add_sensor(
             name=f"{TOUCH}/{hand.name}",
@@ -48,8 +53,12 @@ def add_surroundings(spec: Any, robot: RobotModel, scenario: Scenario) -> None:
         )
 
 
-def _add_obstacles(spec: Any, obstacles: Obstacles) -> None:
+def _add_obstacles(spec: Any, robot: RobotModel, obstacles: Obstacles) -> None:
     for name, obstacle in obstacles.items():
+        place = np.array(obstacle.p_WO_m)
+        if obstacle.from_hand is not None:
+            hand = robot.hands[robot.hand_names.index(obstacle.from_hand)]
+            place += robot.nominal_point(hand.frame_id)
         quaternion = np.empty(4)
         mujoco.mju_mat2Quat(quaternion, pin.rpy.rpyToMatrix(*obstacle.rpy_WO_rad).ravel())
         box = isinstance(obstacle, BoxObstacle)
@@ -58,7 +67,7 @@ def _add_obstacles(spec: Any, obstacles: Obstacles) -> None:
             name=f"obstacle/{name}",
             type=mujoco.mjtGeom.mjGEOM_BOX if box else mujoco.mjtGeom.mjGEOM_PLANE,
             size=size,
-            pos=obstacle.p_WO_m,
+            pos=place,
             quat=quaternion,
             contype=GROUND_BIT,
             conaffinity=0,

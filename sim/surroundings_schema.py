@@ -22,6 +22,7 @@ class BoxObstacle(Config):
 
     Attributes:
         p_WO_m: position of its middle in the world [m].
+        from_hand: hand at whose place in the nominal posture `p_WO_m` begins; left out, the world's origin.
         rpy_WO_rad: its roll, pitch and yaw in the world [rad].
         size_m: lengths of its edges along its axes [m].
         friction: Coulomb coefficient of its surface.
@@ -30,6 +31,7 @@ class BoxObstacle(Config):
 
     kind: Literal["box"]
     p_WO_m: Point
+    from_hand: str | None = None
     rpy_WO_rad: Rpy = (0.0, 0.0, 0.0)
     size_m: tuple[_Edge, _Edge, _Edge]
     friction: _Friction = 0.5
@@ -43,6 +45,7 @@ class PlaneObstacle(Config):
 
     Attributes:
         p_WO_m: a point of the plane in the world [m].
+        from_hand: hand at whose place in the nominal posture `p_WO_m` begins; left out, the world's origin.
         rpy_WO_rad: roll, pitch and yaw of the plane in the world [rad].
         friction: Coulomb coefficient of its surface.
         contact_time_s: time constant with which a contact with it settles; larger for a softer surface [s].
@@ -50,6 +53,7 @@ class PlaneObstacle(Config):
 
     kind: Literal["plane"]
     p_WO_m: Point
+    from_hand: str | None = None
     rpy_WO_rad: Rpy = (0.0, 0.0, 0.0)
     friction: _Friction = 0.5
     contact_time_s: _ContactTime = 0.02

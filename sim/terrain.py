@@ -17,6 +17,8 @@ from kilohertz.sim.scenario_schema import Blocks, Flat, Slope, Stairs
 Vector = NDArray[np.float64]
 GroundKind = Flat | Slope | Blocks | Stairs
 
+GROUND = "ground"
+"""Name of the ground's plane, and beginning of the names of the boxes on it."""
 # Contact bits: geometry with GROUND_BIT in its conaffinity collides with the ground, and geometry with
 # ROBOT_BIT collides with the robot's bodies.
 GROUND_BIT = 1
@@ -96,7 +98,7 @@ class Terrain:
         quaternion = np.empty(4)
         mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(self.R_WG).ravel())
         spec.worldbody.add_geom(
-            name="ground",
+            name=GROUND,
             type=mujoco.mjtGeom.mjGEOM_PLANE,
             size=[0.0, 0.0, 1.0],
             pos=[0.0, 0.0, self.plane_m],
@@ -105,7 +107,7 @@ class Terrain:
         )
         for index, box in enumerate(self.boxes):
             spec.worldbody.add_geom(
-                name=f"ground_{index}",
+                name=f"{GROUND}_{index}",
                 type=mujoco.mjtGeom.mjGEOM_BOX,
                 size=[
                     (box.x_max_m - box.x_min_m) / 2,

@@ -52,3 +52,29 @@ def test_a_hand_that_is_pushed_on_a_stiff_wall_comes_to_rest_there(panda):
     assert sizes[1300:].max() > 20.0
     # The push and the wall balance: nothing is felt, and nothing chatters.
     assert sizes[3000:].max() < 3.0
+
+
+def test_without_its_sensor_the_hand_comes_softly_to_rest_and_holds(panda):
+    """The sensor falls silent while a person pushes a moving hand."""
+
+    def silence(tick, row, brain):
+        states.append(brain.motion.behaviour_state)
+        if tick >= 1100:
+            row.wrist[:] = np.nan
+
+    states = []
+    push = {"hand": "hand", "force_N": [0, 15, 0], "rise_s": 0.2, "hold_s": 0.2, "fall_s": 0.1}
+    plan = ((0.0, "stand", {}), (0.1, "admittance", {"mass_kg": 8, "damping_Ns_m": 60}))
+    result = run(panda, 2.0, plan, events=[{"at_s": 0.8, "hand_push": push}], change=silence)
+    ended = states.index("done")
+    # A sensor counts as silent after 20 ms.
+    assert 1119 <= ended <= 1125
+    speed = np.linalg.norm(np.diff(result.hand[:, 0], axis=0), axis=1) / 1e-3
+    assert speed[1100] > 0.1
+    # No jerk: neither the hand nor a joint's torque jumps when the behaviour ends.
+    assert speed[ended:].max() < speed[ended] + 0.02
+    assert np.abs(np.diff(result.tau[ended - 1 :], axis=0)).max() < 3.0
+    still = result.hand[1900:, 0]
+    assert np.ptp(still, axis=0).max() < 1e-4
+    assert np.linalg.norm(still[-1] - result.hand[ended, 0]) < 0.03
+    assert (result.rung == 0).all()

@@ -19,7 +19,7 @@ from kilohertz.controller.behaviours.impedance import FRAMES, check_only_hand
 from kilohertz.controller.behaviours.reach import hand_index
 from kilohertz.controller.motion.posture_reference import PostureReference
 from kilohertz.controller.soft.admittance import Admittance as Law
-from kilohertz.estimators.wrist_wrench import FOLLOW_PER_S
+from kilohertz.estimators.wrist_wrench import FOLLOW_PER_S, LIVE, TARING
 from kilohertz.robots.model.robot_model import RobotModel
 
 Mass = Annotated[float, Field(ge=0.5, le=200)]
@@ -78,8 +78,13 @@ class Admittance(Behaviour):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._before_s, self._waits = 0.0, True
+        self._numbers = {name: np.zeros(size) for name, size in self.fields}
         self._law: Law | None = None
-        self._before_s = 0.0
+        if context.w_H is not None and context.wrist is not None:
+            hands = context.hands
+            kin = context.body.arrays.kin
+            self._law = Law(kin, hands.frames[0], hands.motion(0), context.w_H, FOLLOW_PER_S)
 
     @classmethod
     def check(cls, robot: RobotModel, parameters: Any) -> None:
@@ -107,13 +112,9 @@ class Admittance(Behaviour):
 
     def start(self, payload: Payload) -> None:
         """Lets the hand rest first, to measure the wrench without a contact."""
-        context = self.context
-        motion = context.hands.lead(int(payload["hand"][0]))
-        motion.move(None, None)
-        kin, rate = context.body.arrays.kin, context.gains.estimator.arm.disturbance_per_s
-        assert context.w_H is not None
-        self._law = Law(kin, context.hands.frames[0], motion, context.w_H, FOLLOW_PER_S, rate)
-        self._numbers = {name: payload[name].copy() for name, _ in self.fields}
+        self.context.hands.lead(int(payload["hand"][0])).move(None, None)
+        for name, numbers in self._numbers.items():
+            numbers[:] = payload[name]
         self._before_s, self._waits = 0.0, True
 
     def advance(self, t_s: float, reference: PostureReference) -> None:
@@ -121,9 +122,11 @@ class Admittance(Behaviour):
         dt_s, self._before_s = t_s - self._before_s, t_s
         law, motion, wrist = self._law, self.context.hands.motion(0), self.context.wrist
         assert law is not None
-        if wrist is None or not wrist.live:
+        if wrist is None or wrist.state > LIVE:
             # Without its sensor the hand holds where it is.
             self.done = True
+            return
+        if wrist.state == TARING:
             return
         if self._waits:
             if not motion.at_rest:
@@ -137,7 +140,8 @@ class Admittance(Behaviour):
         given = self._numbers
         numbers = given["law"].reshape(3, 6)
         own_axes, turns = bool(given["own_axes"][0]), bool(given["turns"][0])
-        law.start(numbers, given["least"], float(given["speed_m_s"][0]), own_axes=own_axes, turns=turns)
+        rate = self.context.gains.estimator.arm.disturbance_per_s
+        law.start(numbers, given["least"], float(given["speed_m_s"][0]), rate, own_axes=own_axes, turns=turns)
         own_kg = law.own_mass_kg()
         if bool(np.any(numbers[0, :3] < own_kg)):
             told = ", ".join(f"{mass:.1f}" for mass in own_kg)

@@ -10,8 +10,10 @@ makes the hand accelerate just like that, against friction and errors of the mod
 wrench meanwhile. It follows with a rate of its own, so that the part of the wrench which it does not know yet
 is cancelled here.
 
-What is measured is late. A lead takes most of this out: a force that is late by T makes a mass look damped by
-m w^2 T at the frequency w.
+What is measured is late, and so is the torque that answers it. A lead takes most of this out. If the
+acceleration answers a force that is late by T, a mass m looks damped by -m w^2 T at the frequency w. If the
+cancelled force is late, by m w^2 T m / m_H with the mass m_H of the hand itself, which the part that is not
+cancelled moves.
 
 In contact with a stiff surface the delay that is left damps the motion if the mass is larger than that of the
 hand itself, J M^-1 J', and feeds it if it is smaller.
@@ -30,12 +32,16 @@ from kilohertz.robots.model.kin import ANGULAR, Kin
 from kilohertz.robots.model.rows import Vector
 
 _SIX = 6
+_WORLD = np.eye(3)
 _TARE_S = 0.25
 """Time at the beginning in which the hand rests, and the mean wrench is taken off as an error [s]."""
 _REST_PER_S = 300.0
 """Rate of what is left of the delay after the lead [1/s]."""
-_LOOP_S = 0.0025
-"""Delay of sample, torque and lead itself, which the lead takes out too [s]."""
+_HEARD_S = 0.0025
+"""Delay by which the disturbance observer knows a force earlier than the wrench without the lead does, beside
+the time constant of this wrench [s]."""
+_ANSWER_S = 0.0036
+"""Delay of the torque that answers a force, which the lead takes out too [s]."""
 _MOST_M_S2, _MOST_RAD_S2 = 8.0, 40.0
 """Largest accelerations that are asked for."""
 _BRAKE_NS_M = 300.0
@@ -51,7 +57,6 @@ class Admittance:
         motion: reference of the hand, which this writes.
         w_H: (6,) force [N] and moment about the hand's origin [Nm] on the hand, in its axes; persistent.
         late_per_s: rate at which this wrench follows the true one [1/s].
-        observer_per_s: rate of the arm's disturbance observer [1/s].
 
     Attributes:
         w_A: (6,) wrench to which the hand answers, in the axes A.
@@ -64,10 +69,9 @@ class Admittance:
         motion: HandMotion,
         w_H: Vector,
         late_per_s: float,
-        observer_per_s: float,
     ) -> None:
         self._kin, self._frame, self._motion, self._w_H = kin, frame, motion, w_H
-        self._lead_s, self._observer_per_s = 1.0 / late_per_s + _LOOP_S, observer_per_s
+        self._lead_s, self._observer_per_s = 1.0 / late_per_s + _HEARD_S, 0.0
         self._A, self._p, self._R = np.eye(3), np.zeros(3), np.eye(3)
         self._law = np.ones((3, _SIX))
         self._least = np.zeros(_SIX)
@@ -76,7 +80,16 @@ class Admittance:
         self._x, self._v = np.zeros(_SIX), np.zeros(_SIX)
         self.w_A = np.zeros(_SIX)
 
-    def start(self, law: Vector, least: Vector, speed_m_s: float, *, own_axes: bool, turns: bool) -> None:
+    def start(
+        self,
+        law: Vector,
+        least: Vector,
+        speed_m_s: float,
+        observer_per_s: float,
+        *,
+        own_axes: bool,
+        turns: bool,
+    ) -> None:
         """Begins at the present pose of the hand, which must be free.
 
         Args:
@@ -84,13 +97,15 @@ class Admittance:
                 axes.
             least: (6,) forces [N] and moments [Nm] that count as none.
             speed_m_s: speed of the hand above which it is braked [m/s].
+            observer_per_s: rate of the arm's disturbance observer [1/s].
             own_axes: whether the axes are those of the hand at the beginning; else those of the world.
             turns: whether the hand may turn; else it keeps its orientation.
         """
         kin, frame = self._kin, self._frame
         self._law[:], self._least[:], self._speed_m_s, self._turns = law, least, speed_m_s, turns
+        self._observer_per_s = observer_per_s
         self._p[:], self._R[:] = kin.p[frame], kin.R[frame]
-        self._A[:] = self._R if own_axes else np.eye(3)
+        self._A[:] = self._R if own_axes else _WORLD
         self._age_s = 0.0
         for array in (self._error, self._low, self._seen, self.w_A):
             array[:] = 0.0
@@ -145,9 +160,11 @@ class Admittance:
         # The lead (1 + T s) / (1 + s / rate), as a sum of the value and of its low pass.
         rate = _REST_PER_S
         self._low += rate * dt_s / (1.0 + rate * dt_s) * (raw - self._low)
-        fast = self._low + rate * self._lead_s * (raw - self._low)
+        change = rate * (raw - self._low)
+        heard = self._low + self._lead_s * change
+        fast = heard + _ANSWER_S * change
         follow = self._observer_per_s * dt_s / (1.0 + self._observer_per_s * dt_s)
-        self._seen += follow * (fast - self._seen)
+        self._seen += follow * (heard - self._seen)
         J = kin.J[frame, : _SIX if self._turns else ANGULAR]
         h = kin.h
         h -= J.T @ (fast - self._seen)[: len(J)]
