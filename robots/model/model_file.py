@@ -173,7 +173,7 @@ def _read_urdf(
     locks = dict(locked_rad) | dict(following.positions)
     for joint in root.findall("joint"):
         _normalise_joint(joint, locks)
-    notes = following.notes + check_inertias(root, text, repair_inertia)
+    notes = following.notes + check_inertias(root, text, repair_inertia, floating)
     if forward_rad:
         _turn_base(root, forward_rad)
         notes += (f"the robot faces {math.degrees(forward_rad):.4g} deg from the x axis of its root link",)
