@@ -53,6 +53,17 @@ def test_what_rounding_left_of_an_inertia_is_not_called_negative() -> None:
     assert "has moments of inertia that are only rounding errors (-1e-20, 0, 1e-20 kg m^2)" in note
 
 
+def test_the_moments_of_a_flat_body_may_be_rounded() -> None:
+    text = URDF.format(INERTIAL.format(0.01, 8.53333333333e-07, 8.53333333333e-07, 1.70666666667e-06))
+    root = ET.fromstring(text)
+    assert check_inertias(root, text, repair=False) == ()
+    element = root.find("link[@name='arm']/inertial/inertia")
+    assert element is not None
+    xx, yy, zz = (float(element.get(key, "")) for key in ("ixx", "iyy", "izz"))
+    assert xx + yy >= zz
+    assert [xx, yy, zz] == pytest.approx([8.53333333e-07, 8.53333333e-07, 1.706666667e-06], rel=1e-8)
+
+
 def test_a_possible_inertia_and_a_link_that_carries_others_are_left_alone() -> None:
     for inertial in (INERTIAL.format(3, 0.02, 0.02, 0.04), INERTIAL.format(3, 0.02, 0.03, 0.04)):
         assert check_inertias(ET.fromstring(URDF.format(inertial)), "", repair=False) == ()

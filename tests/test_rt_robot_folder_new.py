@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import mujoco
@@ -117,6 +118,36 @@ def test_an_arm_gets_a_hand_a_bent_posture_and_locked_fingers(tmp_path: Path) ->
     assert [(hand.name, hand.link) for hand in robot.hands] == [("hand", "l6")]
     assert np.abs(robot.q_nominal).max() > 0.3
     assert examine(robot).passed
+
+
+def test_a_joint_without_a_range_is_locked_where_it_is_and_marked(tmp_path: Path) -> None:
+    path = arm(tmp_path)
+    path.write_text(
+        re.sub(r'(name="j3".*?)lower="-2.5" upper="2.5"', r'\1lower="0.4" upper="0.4"', path.read_text())
+    )
+    folder = new_robot(str(path), tmp_path / "arm")
+    robot = RobotModel.load(folder)
+    assert robot.description.locked_joints_rad["j3"] == 0.4
+    assert robot.na == 5
+    assert "TODO: the model's limits leave these joints no range" in (folder / "robot.yaml").read_text()
+
+
+def test_a_model_whose_limits_are_all_empty_is_refused(tmp_path: Path) -> None:
+    path = arm(tmp_path)
+    path.write_text(re.sub(r'lower="[^"]*" upper="[^"]*"', 'lower="0" upper="0"', path.read_text()))
+    with pytest.raises(ConfigError, match=r"8 of 8 joints, such as 'j1', have limits without a range"):
+        new_robot(str(path), tmp_path / "arm")
+
+
+def test_names_that_yaml_would_read_as_something_else_are_quoted(tmp_path: Path) -> None:
+    path = arm(tmp_path)
+    names = {"j1": "1", "j2": "on", "j3": "a: b", "left_finger_joint": "[finger] #1", "l6": "6"}
+    for old, new in names.items():
+        path.write_text(path.read_text().replace(f'"{old}"', f'"{new}"'))
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "arm"))
+    assert set(robot.joint_names) == {"1", "on", "a: b", "j4", "j5", "j6"}
+    assert "[finger] #1" in robot.locked_rad
+    assert robot.hands[0].link == "6"
 
 
 FOLDED_ARM = """<body name="{side}_shoulder" pos="0 {y} 0.2">

@@ -20,9 +20,7 @@ LEAST_MOMENT = 1e-14
 RELATIVE_TOLERANCE = 1e-9
 
 
-def check_inertias(
-    root: ET.Element, source: str, repair: bool, floating: bool = False
-) -> tuple[str, ...]:
+def check_inertias(root: ET.Element, source: str, repair: bool, floating: bool = False) -> tuple[str, ...]:
     """Checks that the principal moments of each link are those of a rigid body.
 
     The moments must not be negative, and none may exceed the sum of the other two. A link that a joint or a
@@ -48,6 +46,7 @@ def check_inertias(
         mass, moments = found[name]
         wrong = _fault(mass, moments, lacking.get(name, ""))
         if not wrong:
+            _round_up(link, moments)
             continue
         line = at_line(source, "link", name)
         if not repair:
@@ -134,6 +133,17 @@ def _fault(mass: float, moments: Vector, moves: str) -> str:
     if moments[0] < LEAST_MOMENT <= moments[2]:
         return f"has a principal moment of 0 ({shown} kg m^2), which MuJoCo does not accept"
     return ""
+
+
+def _round_up(link: ET.Element, moments: Vector) -> None:
+    """Adds to a flat body's moments what their decimals lack, because MuJoCo has no tolerance for it."""
+    inertia = link.find("inertial/inertia")
+    short = float(moments[2] - moments[0] - moments[1])
+    if inertia is None or not short > 4.0 * np.finfo(float).eps * float(moments[2]):
+        return
+    for key in ("ixx", "iyy", "izz"):
+        moment = float(inertia.get(key, "0")) + short + RELATIVE_TOLERANCE * float(moments[2])
+        inertia.set(key, f"{moment:.17g}")
 
 
 def _mend(link: ET.Element, mass: float, moments: Vector) -> str:

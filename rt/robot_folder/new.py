@@ -48,6 +48,7 @@ def new_robot(model: str, into: Path | None = None) -> Path:
         raise ConfigError(f"{target} exists: remove it, or name another folder with --into")
     reference = model if not Path(model).exists() else _relative(draft.robot.model_path, folder)
     text = describe(draft, reference)
+    text.narrow_rad = dict(draft.narrow_rad)
     text.forward_rad = draft.robot.description.forward_rad
     if forward_rad and not text.forward_rad:
         text.todo.append(
