@@ -150,6 +150,25 @@ def test_names_that_yaml_would_read_as_something_else_are_quoted(tmp_path: Path)
     assert robot.hands[0].link == "6"
 
 
+def test_an_arm_of_an_mjcf_file_can_begin_with_its_first_joint(tmp_path: Path) -> None:
+    link = (
+        '<body name="l{0}" pos="0 0 0.2"><joint name="j{0}" axis="{1}" range="-2 2"/><inertial pos="0 0 0.1" '
+    )
+    link += 'mass="1" diaginertia="0.01 0.01 0.01"/><geom size="0.03"/>'
+    axes = ("0 0 1", "0 1 0", "0 1 0", "1 0 0")
+    bodies = "".join(link.format(index, axis) for index, axis in enumerate(axes)) + "</body>" * len(axes)
+    motors = "".join(f'<motor joint="j{index}" ctrlrange="-30 30"/>' for index in range(len(axes)))
+    path = tmp_path / "arm.xml"
+    path.write_text(
+        f'<mujoco><compiler angle="radian" autolimits="true"/><worldbody>{bodies}</worldbody>'
+        f"<actuator>{motors}</actuator></mujoco>"
+    )
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "arm"))
+    assert robot.na == len(axes)
+    assert robot.hands[0].link == "l3"
+    assert examine(robot).passed
+
+
 FOLDED_ARM = """<body name="{side}_shoulder" pos="0 {y} 0.2">
   <inertial pos="0 0 0" mass="1" diaginertia="0.01 0.01 0.01"/>
   <joint name="{side}_shoulder_pitch" axis="0 1 0" range="-2 2"/>

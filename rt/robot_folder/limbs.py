@@ -61,7 +61,7 @@ class Limbs:
         legs: limbs that reach the ground, from the left front to the right rear.
         arms: other limbs with at least three joints, from left to right.
         fingers: pinocchio's indices of the joints beyond the ends of arms.
-        trunk: link of the main body.
+        trunk: link of the main body; empty for a fixed base whose first link moves.
         trunk_joint: joint that moves the trunk.
     """
 
@@ -83,9 +83,9 @@ def find_limbs(draft: Draft, shapes: Shapes) -> Limbs:
     leg_joints = {joint for leg in legs for joint in leg.joints}
     arms, fingers = _arms(draft, data, shapes, root, leg_joints)
     trunk_joint = _common(model, [arm.joints for arm in arms], root) if legs and arms else root
-    trunk = (
-        _level_link(draft, data, trunk_joint) or _level_link(draft, data, root) or links_of(model, root)[0]
-    )
+    # The links of an MJCF file that no joint moves can be geometry of the world, which is no link.
+    first = next(iter(links_of(model, root)), "")
+    trunk = _level_link(draft, data, trunk_joint) or _level_link(draft, data, root) or first
     return Limbs(tuple(legs), tuple(arms), tuple(fingers), trunk, trunk_joint)
 
 

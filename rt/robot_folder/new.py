@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -124,9 +125,19 @@ def describe(draft: Draft, reference: str) -> RobotText:
         if index in fingers:
             text.locked_rad[name] = _finger_position(draft, index, value)
         elif abs(value) > 5e-5:
-            text.posture_rad[name] = value
+            text.posture_rad[name] = _rounded(
+                value, float(robot.position_lower_rad[index]), float(robot.position_upper_rad[index])
+            )
     _limits(draft, limbs, text, posture)
     return text
+
+
+def _rounded(value: float, low: float, high: float) -> float:
+    """Returns a joint position rounded as robot.yaml shows it, and still within the joint's limits."""
+    rounded = round(value, 4)
+    if rounded < low:
+        return math.ceil(low * 1e4) / 1e4
+    return math.floor(high * 1e4) / 1e4 if rounded > high else rounded
 
 
 def _mass_kg(draft: Draft) -> float:
