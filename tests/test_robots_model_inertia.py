@@ -64,6 +64,15 @@ def test_the_moments_of_a_flat_body_may_be_rounded() -> None:
     assert [xx, yy, zz] == pytest.approx([8.53333333e-07, 8.53333333e-07, 1.706666667e-06], rel=1e-8)
 
 
+def test_nearly_nothing_on_a_fixed_link_is_nothing() -> None:
+    text = URDF.replace('type="revolute"', 'type="fixed"').format(INERTIAL.format(1e-7, 3e-22, 3e-22, 5e-22))
+    root = ET.fromstring(text)
+    assert check_inertias(root, text, repair=False) == ()
+    element = root.find("link[@name='arm']/inertial/inertia")
+    assert element is not None
+    assert set(element.attrib.values()) == {"0"}
+
+
 def test_a_possible_inertia_and_a_link_that_carries_others_are_left_alone() -> None:
     for inertial in (INERTIAL.format(3, 0.02, 0.02, 0.04), INERTIAL.format(3, 0.02, 0.03, 0.04)):
         assert check_inertias(ET.fromstring(URDF.format(inertial)), "", repair=False) == ()

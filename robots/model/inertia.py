@@ -89,7 +89,7 @@ def _lacking(
     poor = [
         (moves, group)
         for moves, group in groups
-        if not any(found[link][0] >= LEAST and found[link][1][0] >= LEAST for link in group)
+        if not any(found[link][0] >= LEAST and found[link][1][0] >= LEAST_MOMENT for link in group)
     ]
     weightless = [group for _, group in poor if not any(found[link][0] >= LEAST for link in group)]
     if len(weightless) > 1 and 2 * len(weightless) > len(groups):
@@ -122,7 +122,7 @@ def _fault(mass: float, moments: Vector, moves: str) -> str:
         return ""  # refused with the whole model
     if moves and mass < LEAST:
         return f"{moves} but has no mass"
-    if moves and moments.max() < LEAST:
+    if moves and moments.max() < LEAST_MOMENT:
         return f"{moves} but has no moments of inertia (0, 0, 0 kg m^2)"
     if moments[0] < -slack and moments.max() < LEAST:
         return f"has moments of inertia that are only rounding errors ({shown} kg m^2)"
@@ -136,8 +136,14 @@ def _fault(mass: float, moments: Vector, moves: str) -> str:
 
 
 def _round_up(link: ET.Element, moments: Vector) -> None:
-    """Adds to a flat body's moments what their decimals lack, because MuJoCo has no tolerance for it."""
+    """Makes MuJoCo, which has no tolerance, read moments with rounded decimals and those of nearly nothing.
+
+    What the moments of a flat body lack is added, and moments below MuJoCo's least one become 0.
+    """
     inertia = link.find("inertial/inertia")
+    if inertia is not None and 0.0 < moments[2] < LEAST_MOMENT:
+        inertia.attrib.update(dict.fromkeys(inertia.attrib, "0"))  # of a link that only marks a place
+        return
     short = float(moments[2] - moments[0] - moments[1])
     if inertia is None or not short > 4.0 * np.finfo(float).eps * float(moments[2]):
         return

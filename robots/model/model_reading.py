@@ -87,8 +87,8 @@ def _check_mass(model: pin.Model, text: str) -> None:
     read_kg = sum(float(inertia.mass) for inertia in model.inertias)
     if not abs(read_kg - sum(masses)) <= 1e-9 * sum(np.abs(masses)):
         raise ModelFileError(
-            f"pinocchio reads {read_kg:.6g} kg of the {sum(masses):.6g} kg in <mass>: correct the <inertial> of "
-            "the link that it names in its messages"
+            f"pinocchio reads {read_kg:.6g} kg of the {sum(masses):.6g} kg in <mass>: correct the <inertial> "
+            "of the link that it names in its messages"
         )
 
 
