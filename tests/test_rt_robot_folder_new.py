@@ -169,6 +169,26 @@ def test_an_arm_of_an_mjcf_file_can_begin_with_its_first_joint(tmp_path: Path) -
     assert examine(robot).passed
 
 
+def test_the_hands_of_an_upper_body_on_a_stand_are_no_feet(tmp_path: Path) -> None:
+    box = '<collision><origin xyz="0 0 -0.1"/><geometry><box size="0.05 0.05 0.2"/></geometry></collision>'
+    text = ARM_LINK.format("torso").replace("</link>", f"{box}</link>")
+    for side, y in (("l", 0.2), ("r", -0.2)):
+        links = ["torso", *(f"{side}_{part}" for part in ("shoulder", "upper_arm", "forearm", "hand"))]
+        for i, axis in enumerate(("0 1 0", "1 0 0", "0 1 0", "0 0 1")):
+            text += ARM_LINK.format(links[i + 1]).replace("</link>", f"{box}</link>")
+            move = ARM_JOINT.format(
+                f"{side}_{i}", "revolute", links[i], links[i + 1], axis, -2, y * (i == 0), 2
+            )
+            text += move.replace(' 0.2"/>', ' -0.2"/>', 1)
+    (tmp_path / "upper.urdf").write_text(f'<robot name="upper">{text}</robot>')
+    robot = RobotModel.load(new_robot(str(tmp_path / "upper.urdf"), tmp_path / "upper"))
+    assert not robot.floating
+    assert [(hand.name, hand.link) for hand in robot.hands] == [
+        ("left_hand", "l_hand"),
+        ("right_hand", "r_hand"),
+    ]
+
+
 FOLDED_ARM = """<body name="{side}_shoulder" pos="0 {y} 0.2">
   <inertial pos="0 0 0" mass="1" diaginertia="0.01 0.01 0.01"/>
   <joint name="{side}_shoulder_pitch" axis="0 1 0" range="-2 2"/>

@@ -30,6 +30,7 @@ _FINGER = re.compile(
 _GRIPPER, _HEAVY = re.compile(r"gripper|jaw|finger", re.I), 0.15
 """Name of a joint at the end of an arm that moves a gripper, also one of up to this fraction of the robot."""
 _HEAD = re.compile(r"head|neck|eye|camera|lidar|antenna", re.I)
+_HAND = re.compile(r"finger|thumb|gripper|jaw|hand|palm|wrist", re.I)
 _FOOT = re.compile(r"foot|feet|sole|toe", re.I)
 _TRUNK = re.compile(r"torso|trunk|chest|body", re.I)
 _IMU = re.compile(r"(^|[_\-./])(imu|gyro|inertial)", re.I)
@@ -143,7 +144,13 @@ def _legs(
     root: int,
 ) -> list[Limb]:
     model = draft.robot.pin_model
-    known = {joint: low for joint, low in lows.items() if low is not None}
+    # The hands of an upper body on a stand hang lowest, but are no feet.
+    known = {
+        joint: low
+        for joint, low in lows.items()
+        if low is not None
+        and (_FOOT.search(low[1]) or not (_HAND.search(low[1]) or _HAND.search(model.names[joint])))
+    }
     if not known:
         return []
     ground = min(low[0] for low in known.values())
