@@ -93,6 +93,18 @@ def test_a_biped_gets_level_soles_an_imu_and_its_centre_of_mass_over_the_feet(tm
     assert 0.4 < knee < 1.0
 
 
+def test_legs_are_straighter_where_the_ankle_cannot_level_the_sole(tmp_path: Path) -> None:
+    path = biped(tmp_path)
+    path.write_text(
+        path.read_text().replace(
+            'ankle_pitch" axis="0 1 0" range="-1', 'ankle_pitch" axis="0 1 0" range="-0.2'
+        )
+    )
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "walker"))
+    assert max(sole.tilt_deg for sole in examine(robot).soles) < 2.0
+    assert robot.q_nominal[robot.nq_base + robot.joint_names.index("left_knee")] > 0.2
+
+
 def test_a_sole_that_is_turned_in_its_link_is_found_by_its_face(tmp_path: Path) -> None:
     folder = new_robot(str(biped(tmp_path, 'euler="0.1 0.2 0"')), tmp_path / "walker")
     found = examine(RobotModel.load(folder))
