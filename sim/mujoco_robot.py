@@ -131,13 +131,30 @@ def _keep_readable(link: ET.Element, tag: str, notes: list[str]) -> list[ET.Elem
     for element in link.findall(tag):
         mesh = element.find("geometry/mesh")
         path = Path(mesh.get("filename", "")) if mesh is not None else None
-        if path is not None and not is_loadable_mesh(path):
+        if _is_empty(element):
+            notes.append(f"{link.get('name')}: {tag} geometry of size 0 is left out")
+            link.remove(element)
+        elif path is not None and not is_loadable_mesh(path):
             notes.append(
                 f"{link.get('name')}: {tag} mesh {path.name} is left out "
                 "(the file is missing, or neither binary STL nor OBJ)"
             )
             link.remove(element)
     return link.findall(tag)
+
+
+def _is_empty(element: ET.Element) -> bool:
+    """Whether a box, cylinder or sphere of a URDF has a side, length or radius of 0."""
+    sizes = [
+        size
+        for shape in element.findall("geometry/*")
+        for key in ("size", "radius", "length")
+        for size in shape.get(key, "").split()
+    ]
+    try:
+        return any(float(size) <= 0.0 for size in sizes)
+    except ValueError:
+        return False
 
 
 def _strip_mjcf(spec: Any, robot: RobotModel) -> None:
@@ -157,6 +174,10 @@ def _strip_mjcf(spec: Any, robot: RobotModel) -> None:
 def _set_joints(spec: Any, robot: RobotModel) -> None:
     index = {name: i for i, name in enumerate(robot.joint_names)}
     for joint in spec.joints:
+        if joint.type == mujoco.mjtJoint.mjJNT_FREE:
+            # A file's defaults for joints also hold for <joint type="free"/>, which has no motor or bearing.
+            joint.armature = joint.frictionloss = 0.0
+            joint.damping = np.zeros(3)
         if joint.name not in index:
             continue
         i = index[joint.name]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bodies
+import mujoco
 import numpy as np
 import pytest
 
 from kilohertz.robots.clearance.link_shapes import Shape, link_shapes, visual_shapes
+from kilohertz.robots.model.robot_model import RobotModel
 
 
 def test_the_collision_geometry_of_a_shipped_robot_is_read() -> None:
@@ -18,6 +22,27 @@ def test_the_collision_geometry_of_a_shipped_robot_is_read() -> None:
 def test_visual_geometry_is_read_for_some_links_only() -> None:
     shapes = visual_shapes(bodies.robot("ur5"), {"forearm_link"})
     assert set(shapes) == {"forearm_link"}
+
+
+def test_every_kind_of_geometry_of_an_mjcf_file_has_its_extent(tmp_path: Path) -> None:
+    sizes = {"sphere": "0.02", "ellipsoid": "0.02 0.03 0.05", "capsule": "0.02 0.05", "cylinder": "0.02 0.05"}
+    sizes["box"] = "0.02 0.03 0.05"
+    bodies = "".join(
+        f'<body name="{kind}"><joint name="j_{kind}"/><geom type="{kind}" size="{size}" mass="1"/></body>'
+        for kind, size in sizes.items()
+    )
+    inertial = '<inertial pos="0 0 0" mass="1" diaginertia="1 1 1"/><joint name="j"/>'
+    (tmp_path / "r.xml").write_text(
+        f'<mujoco><worldbody><body name="root">{inertial}{bodies}</body></worldbody></mujoco>'
+    )
+    (tmp_path / "robot.yaml").write_text("robot: r\nmodel: r.xml\nbase: fixed\ntorque_limit_Nm: 1.0\n")
+    shapes = link_shapes(RobotModel.load(tmp_path))
+    assert set(shapes) == set(sizes)
+    model = mujoco.MjModel.from_xml_path(str(tmp_path / "r.xml"))
+    for geom, half in enumerate(model.geom_aabb[:, 3:]):
+        (shape,) = shapes[model.body(model.geom_bodyid[geom]).name]
+        extent = [shape.touching(axis)[:, i].max() for i, axis in enumerate(np.eye(3))]
+        np.testing.assert_allclose(extent, half, atol=1e-9)
 
 
 def test_a_shape_can_be_moved_and_touched() -> None:

@@ -135,6 +135,10 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
             {"before": '<body name="ball"><freejoint/><geom size="1"/></body>'},
             "has 2 root bodies with joints, such as 'ball' and 'base'",
         ),
+        (
+            {"link": "><joint name='k' axis='1 0 0'/"},
+            "body 'a' has 2 degrees of freedom with its joint",
+        ),
         ({"link": "><joint/><geom size='1'/></body><body pos='0 0 1'"}, "has a joint without a name"),
     ],
 )

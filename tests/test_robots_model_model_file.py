@@ -94,6 +94,36 @@ def test_a_floating_root_joint_is_left_to_the_reader(tmp_path: Path) -> None:
         read(tmp_path, text, floating=False)
 
 
+def test_of_elements_that_are_repeated_the_first_is_used_with_a_note(tmp_path: Path) -> None:
+    text = urdf(joint("j", "revolute", "a", "b")).replace("<axis", '<axis xyz="0 0 1"/><axis', 1)
+    path = tmp_path / "arm.urdf"
+    path.write_text(text)
+    file = read_model(path, {}, floating=False)
+    assert file.notes == ("joint 'j' (line 1) has 2 <axis>, of which the first is used (xyz=\"0 0 1\")",)
+    axes = ET.fromstring(file.text).findall("joint/axis")
+    assert [axis.get("xyz") for axis in axes] == ["0 0 1"]
+
+
+def test_blanks_around_numbers_lose_no_mass(tmp_path: Path) -> None:
+    text = urdf(joint("j", "revolute", "a", "b")).replace('mass value="1"', 'mass value="1 "')
+    text = text.replace('xyz="0.1 0.2 0.3"', 'xyz=" 0.1\t0.2  0.3 "').replace('effort="5"', 'effort=" 5 "')
+    path = tmp_path / "arm.urdf"
+    path.write_text(text)
+    model = pin.buildModelFromXML(read_model(path, {}, floating=False).text)
+    assert [inertia.mass for inertia in model.inertias] == [1.0, 1.0]
+    assert model.upperEffortLimit[0] == 5.0
+    np.testing.assert_array_equal(model.jointPlacements[1].translation, [0.1, 0.2, 0.3])
+
+
+def test_negative_friction_and_an_endless_wheel_can_be_read(tmp_path: Path) -> None:
+    limit = '<limit lower="-1000000" upper="1000000" effort="3" velocity="2"/>'
+    text = urdf(joint("j", "revolute", "a", "b", limit + '<dynamics friction="-0.2" damping="0.1"/>'))
+    path = tmp_path / "arm.urdf"
+    path.write_text(text)
+    model = pin.buildModelFromXML(read_model(path, {}, floating=False).text)
+    assert (model.lowerPositionLimit[0], model.upperPositionLimit[0]) == (-1e6, 1e6)
+
+
 def test_mesh_paths_are_absolute_where_the_mesh_is_there(tmp_path: Path) -> None:
     (tmp_path / "meshes").mkdir()
     (tmp_path / "meshes" / "a.stl").write_text("")
@@ -131,7 +161,14 @@ def test_mesh_paths_are_absolute_where_the_mesh_is_there(tmp_path: Path) -> None
         (urdf(), "should have one root link, not 'a', 'b'"),
         (urdf(joint("j", "planar", "a", "b")), "of type 'planar', which cannot be controlled"),
         (urdf(joint("j", "revolut", "a", "b")), "of type 'revolut'"),
-        (urdf(joint("j", "revolute", "a", "c")), "refers to link 'c', which does not exist"),
+        (
+            urdf(joint("j", "revolute", "a", "c")),
+            "joint 'j' .line 1. refers to link 'c', which does not exist: correct it, or add <link",
+        ),
+        (
+            urdf(joint("j", "revolute", "a", "b")).replace('<axis xyz="0 0.6 0.8"/>', "<axis/>"),
+            "the axis of joint 'j' .line 1. lacks 'xyz'",
+        ),
         (urdf(joint("j", "revolute", "a", "b", "")), "the limit of joint 'j' .line 1. lacks 'effort'"),
         (
             urdf(joint("j", "revolute", "a", "b"), joint("j", "revolute", "b", "c"), links="abc"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import mujoco
@@ -92,6 +93,18 @@ def test_a_biped_gets_level_soles_an_imu_and_its_centre_of_mass_over_the_feet(tm
     assert 0.4 < knee < 1.0
 
 
+def test_legs_are_straighter_where_the_ankle_cannot_level_the_sole(tmp_path: Path) -> None:
+    path = biped(tmp_path)
+    path.write_text(
+        path.read_text().replace(
+            'ankle_pitch" axis="0 1 0" range="-1', 'ankle_pitch" axis="0 1 0" range="-0.2'
+        )
+    )
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "walker"))
+    assert max(sole.tilt_deg for sole in examine(robot).soles) < 2.0
+    assert robot.q_nominal[robot.nq_base + robot.joint_names.index("left_knee")] > 0.2
+
+
 def test_a_sole_that_is_turned_in_its_link_is_found_by_its_face(tmp_path: Path) -> None:
     folder = new_robot(str(biped(tmp_path, 'euler="0.1 0.2 0"')), tmp_path / "walker")
     found = examine(RobotModel.load(folder))
@@ -117,6 +130,75 @@ def test_an_arm_gets_a_hand_a_bent_posture_and_locked_fingers(tmp_path: Path) ->
     assert [(hand.name, hand.link) for hand in robot.hands] == [("hand", "l6")]
     assert np.abs(robot.q_nominal).max() > 0.3
     assert examine(robot).passed
+
+
+def test_a_joint_without_a_range_is_locked_where_it_is_and_marked(tmp_path: Path) -> None:
+    path = arm(tmp_path)
+    path.write_text(
+        re.sub(r'(name="j3".*?)lower="-2.5" upper="2.5"', r'\1lower="0.4" upper="0.4"', path.read_text())
+    )
+    folder = new_robot(str(path), tmp_path / "arm")
+    robot = RobotModel.load(folder)
+    assert robot.description.locked_joints_rad["j3"] == 0.4
+    assert robot.na == 5
+    assert "TODO: the model's limits leave these joints no range" in (folder / "robot.yaml").read_text()
+
+
+def test_a_model_whose_limits_are_all_empty_is_refused(tmp_path: Path) -> None:
+    path = arm(tmp_path)
+    path.write_text(re.sub(r'lower="[^"]*" upper="[^"]*"', 'lower="0" upper="0"', path.read_text()))
+    with pytest.raises(ConfigError, match=r"8 of 8 joints, such as 'j1', have limits without a range"):
+        new_robot(str(path), tmp_path / "arm")
+
+
+def test_names_that_yaml_would_read_as_something_else_are_quoted(tmp_path: Path) -> None:
+    path = arm(tmp_path)
+    names = {"j1": "1", "j2": "on", "j3": "a: b", "left_finger_joint": "[finger] #1", "l6": "6"}
+    for old, new in names.items():
+        path.write_text(path.read_text().replace(f'"{old}"', f'"{new}"'))
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "arm"))
+    assert set(robot.joint_names) == {"1", "on", "a: b", "j4", "j5", "j6"}
+    assert "[finger] #1" in robot.locked_rad
+    assert robot.hands[0].link == "6"
+
+
+def test_an_arm_of_an_mjcf_file_can_begin_with_its_first_joint(tmp_path: Path) -> None:
+    link = (
+        '<body name="l{0}" pos="0 0 0.2"><joint name="j{0}" axis="{1}" range="-2 2"/><inertial pos="0 0 0.1" '
+    )
+    link += 'mass="1" diaginertia="0.01 0.01 0.01"/><geom size="0.03"/>'
+    axes = ("0 0 1", "0 1 0", "0 1 0", "1 0 0")
+    bodies = "".join(link.format(index, axis) for index, axis in enumerate(axes)) + "</body>" * len(axes)
+    motors = "".join(f'<motor joint="j{index}" ctrlrange="-30 30"/>' for index in range(len(axes)))
+    path = tmp_path / "arm.xml"
+    path.write_text(
+        f'<mujoco><compiler angle="radian" autolimits="true"/><worldbody>{bodies}</worldbody>'
+        f"<actuator>{motors}</actuator></mujoco>"
+    )
+    robot = RobotModel.load(new_robot(str(path), tmp_path / "arm"))
+    assert robot.na == len(axes)
+    assert robot.hands[0].link == "l3"
+    assert examine(robot).passed
+
+
+def test_the_hands_of_an_upper_body_on_a_stand_are_no_feet(tmp_path: Path) -> None:
+    box = '<collision><origin xyz="0 0 -0.1"/><geometry><box size="0.05 0.05 0.2"/></geometry></collision>'
+    text = ARM_LINK.format("torso").replace("</link>", f"{box}</link>")
+    for side, y in (("l", 0.2), ("r", -0.2)):
+        links = ["torso", *(f"{side}_{part}" for part in ("shoulder", "upper_arm", "forearm", "hand"))]
+        for i, axis in enumerate(("0 1 0", "1 0 0", "0 1 0", "0 0 1")):
+            text += ARM_LINK.format(links[i + 1]).replace("</link>", f"{box}</link>")
+            move = ARM_JOINT.format(
+                f"{side}_{i}", "revolute", links[i], links[i + 1], axis, -2, y * (i == 0), 2
+            )
+            text += move.replace(' 0.2"/>', ' -0.2"/>', 1)
+    (tmp_path / "upper.urdf").write_text(f'<robot name="upper">{text}</robot>')
+    robot = RobotModel.load(new_robot(str(tmp_path / "upper.urdf"), tmp_path / "upper"))
+    assert not robot.floating
+    assert [(hand.name, hand.link) for hand in robot.hands] == [
+        ("left_hand", "l_hand"),
+        ("right_hand", "r_hand"),
+    ]
 
 
 FOLDED_ARM = """<body name="{side}_shoulder" pos="0 {y} 0.2">

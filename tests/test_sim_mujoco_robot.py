@@ -197,6 +197,33 @@ def test_a_model_that_only_mujoco_cannot_read_is_refused_with_its_file(tmp_path)
         build_world(model, scenario(), 0)
 
 
+def test_collision_geometry_without_a_size_is_left_out_with_a_note(tmp_path):
+    path = binary_stl(tmp_path / "part.stl")
+    text = ARM_URDF.format(mesh=path).replace(
+        f'<mesh filename="{path}"/>', '<cylinder radius="0.1" length="0"/>'
+    )
+    world = build_world(user_robot(tmp_path, "arm.urdf", text), scenario(), 0)
+    assert world.notes == ("arm: collision geometry of size 0 is left out",)
+
+
+def test_defaults_of_a_users_mjcf_for_its_joints_do_not_slow_its_base(tmp_path):
+    body = '<inertial pos="0 0 0" mass="1" diaginertia="0.1 0.1 0.1"/><geom size="0.1"/>'
+    (tmp_path / "robot.yaml").write_text(
+        "robot: r\nmodel: r.xml\nbase: floating\nimu: {link: base}\ntorque_limit_Nm: 5\n"
+        "contacts: {foot: {link: foot, corners_m: [[0, 0, -0.1]], friction: 0.6}}\n"
+    )
+    (tmp_path / "r.xml").write_text(
+        '<mujoco><default><joint armature="0.1" damping="2" frictionloss="1"/></default><worldbody>'
+        f'<body name="base"><joint name="root" type="free"/>{body}<body name="foot" pos="0 0 -0.5">'
+        f'<joint name="j" range="-1 1"/>{body}</body></body></worldbody></mujoco>'
+    )
+    robot = RobotModel.load(tmp_path)
+    world = build_world(robot, scenario(), seed=0)
+    assert robot.armature_kgm2[0] == world.model.dof_armature[6] == 0.1
+    for values in (world.model.dof_armature, world.model.dof_damping, world.model.dof_frictionloss):
+        np.testing.assert_array_equal(values[:6], 0.0)
+
+
 DEFAULTS = """<default>
   <general ctrlrange="-0.5 0.5" forcerange="-0.4 0.4" gear="3" ctrllimited="true" forcelimited="true"/>
   <motor ctrlrange="-0.5 0.5" forcerange="-0.4 0.4" gear="3" ctrllimited="true" forcelimited="true"/>

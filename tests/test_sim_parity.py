@@ -5,6 +5,7 @@ import pytest
 from sim_runs import ROBOTS, robot, scenario
 
 from kilohertz.robots.config.config_error import ConfigError
+from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.sim.parity import ModelMismatchError, check_parity
 from kilohertz.sim.world import build_world
 
@@ -60,3 +61,18 @@ def test_no_number_is_no_agreement(world):
     world.model.body_mass[world.bodies["pelvis"]] = np.nan
     with pytest.raises(ConfigError):
         check_parity(robot("g1"), world)
+
+
+WHEELS = """<robot name="cart"><link name="base"/>{parts}</robot>"""
+WHEEL = """<link name="{0}"><inertial><mass value="{1}"/><inertia ixx="{2}" iyy="{2}" izz="{2}" ixy="{3}"
+ixz="0" iyz="0"/></inertial></link><joint name="{0}_joint" type="continuous"><parent link="base"/>
+<child link="{0}"/><axis xyz="0.6 0 0.8"/><limit effort="1" velocity="5"/></joint>"""
+
+
+@pytest.mark.parametrize(("mass", "moment", "product"), [(1.0, 1e-3, 0.0), (1e-4, 1e-9, 5e-13)])
+def test_rounding_of_balanced_wheels_and_tiny_gears_is_no_difference(tmp_path, mass, moment, product):
+    parts = "".join(WHEEL.format(name, mass, moment, product) for name in ("left", "right"))
+    (tmp_path / "cart.urdf").write_text(WHEELS.format(parts=parts))
+    (tmp_path / "robot.yaml").write_text("robot: cart\nmodel: cart.urdf\nbase: fixed\n")
+    cart = RobotModel.load(tmp_path)
+    check_parity(cart, build_world(cart, scenario(), seed=0))

@@ -126,11 +126,13 @@ def _of_mjcf(path: Path) -> Shapes:
 
 
 def _of_geom(kinds: Any, model: Any, index: int) -> Shape | None:
-    kind, size, radius = model.geom_type[index], model.geom_size[index], 0.0
+    kind, size, radius = kinds(int(model.geom_type[index])), model.geom_size[index], 0.0
     if kind == kinds.mjGEOM_BOX:
         points = _box(size)
-    elif kind in (kinds.mjGEOM_SPHERE, kinds.mjGEOM_ELLIPSOID):
+    elif kind == kinds.mjGEOM_SPHERE:
         points, radius = np.zeros((1, 3)), float(size[0])
+    elif kind == kinds.mjGEOM_ELLIPSOID:
+        points = _ellipsoid(size)
     elif kind == kinds.mjGEOM_CAPSULE:
         points, radius = _axis(size[1]), float(size[0])
     elif kind == kinds.mjGEOM_CYLINDER:
@@ -148,6 +150,18 @@ def _of_geom(kinds: Any, model: Any, index: int) -> Shape | None:
 def _box(half: Vector) -> Vector:
     signs = np.array([[x, y, z] for x in (1, -1) for y in (1, -1) for z in (1, -1)], dtype=np.float64)
     points: Vector = signs * np.asarray(half)
+    return points
+
+
+def _ellipsoid(half: Vector) -> Vector:
+    """Returns points on an ellipsoid: its tips, and circles of latitude between them."""
+    latitudes = np.linspace(-0.5 * np.pi, 0.5 * np.pi, _RIM_POINTS // 2 + 1)
+    angles = np.linspace(0.0, 2.0 * np.pi, _RIM_POINTS, endpoint=False)
+    latitude, angle = (grid.ravel() for grid in np.meshgrid(latitudes, angles))
+    unit = np.column_stack(
+        [np.cos(latitude) * np.cos(angle), np.cos(latitude) * np.sin(angle), np.sin(latitude)]
+    )
+    points: Vector = unit * np.asarray(half)
     return points
 
 

@@ -152,9 +152,12 @@ def _check_joint(model: mujoco.MjModel, joint: int) -> None:
         raise ModelFileError(f"{where} has a joint without a name: give it one")
     if kind == mujoco.mjtJoint.mjJNT_BALL or model.body_jntnum[body] > 1:
         count = 3 if kind == mujoco.mjtJoint.mjJNT_BALL else int(model.body_jntnum[body])
+        remedy = "give each joint a body of its own, one inside the other"
+        if model.body_parentid[body] == 0 and model.body_jntnum[body] == 6:
+            remedy = "give the body a <freejoint/> instead"
         raise ModelFileError(
-            f"joint '{name}' has {count} degrees of freedom with its body; every joint must have one, and a "
-            "body of an MJCF file at most one joint"
+            f"{where} has {count} degrees of freedom with its joint '{name}'; a body of an MJCF file must "
+            f"have at most one joint of one degree of freedom: {remedy}"
         )
 
 

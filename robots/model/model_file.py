@@ -31,9 +31,14 @@ from kilohertz.robots.model.xml_file import read_xml
 UNLIMITED_RAD = 1e9
 # A limit of a turning joint beyond two turns is most likely given in degrees.
 WIDEST_LIMIT_RAD = 4.0 * math.pi
+# One beyond this, also as degrees, stands for "no limit", as for a wheel.
+ENDLESS_RAD = 1000.0
 # pinocchio follows a chain of links by recursion.
 MOST_LINKS = 2000
 LONGEST_NAME = 200
+_NUMERIC = {"value", "ixx", "ixy", "ixz", "iyy", "iyz", "izz", "xyz", "rpy", "lower", "upper", "effort"}
+_NUMERIC |= {"velocity", "radius", "length", "size", "scale", "multiplier", "offset", "damping", "friction"}
+_ONCE = {"origin", "axis", "limit", "dynamics", "parent", "child", "inertial", "mass", "inertia", "geometry"}
 
 ModelFormat = Literal["urdf", "mjcf"]
 
@@ -165,6 +170,8 @@ def _read_urdf(
     expressions = any("${" in value for part in parts for value in part.attrib.values())
     if expressions or any("xacro" in element.tag for element in root):
         raise ModelFileError(f"'{path}' is xacro: expand it first (xacro {path.name} > robot.urdf)")
+    _trim_numbers(root)
+    repeated = _keep_first(root, text)
     _check_tree(root, text, locked_rad)
     _make_meshes_absolute(root, path)
     if floating:
@@ -173,7 +180,7 @@ def _read_urdf(
     locks = dict(locked_rad) | dict(following.positions)
     for joint in root.findall("joint"):
         _normalise_joint(joint, locks)
-    notes = following.notes + check_inertias(root, text, repair_inertia)
+    notes = repeated + following.notes + check_inertias(root, text, repair_inertia, floating)
     if forward_rad:
         _turn_base(root, forward_rad)
         notes += (f"the robot faces {math.degrees(forward_rad):.4g} deg from the x axis of its root link",)
@@ -194,6 +201,36 @@ def urdf_joint_names(path: Path) -> list[str]:
     ]
 
 
+def _trim_numbers(root: ET.Element) -> None:
+    """Leaves single spaces between numbers, and none around them.
+
+    pinocchio's reader takes "0.9 " for no number, prints a line and leaves out the mass of the link.
+    """
+    for part in (*root.findall("link"), *root.findall("joint")):
+        for element in part.iter():
+            for key in _NUMERIC & set(element.attrib):
+                element.set(key, " ".join(element.attrib[key].split()))
+
+
+def _keep_first(root: ET.Element, source: str) -> tuple[str, ...]:
+    """Removes what must be there once and is repeated, as ROS ignores it; returns a sentence for each."""
+    notes = []
+    for part in (*root.findall("link"), *root.findall("joint")):
+        for element in part.iter():
+            for tag in _ONCE & {child.tag for child in element}:
+                first, *more = element.findall(tag)
+                for child in more:
+                    element.remove(child)
+                if more:
+                    name = part.get("name", "")
+                    where = f"{part.tag} '{name}'{at_line(source, part.tag, name)}"
+                    values = " ".join(f'{key}="{value}"' for key, value in first.attrib.items())
+                    notes.append(
+                        f"{where} has {len(more) + 1} <{tag}>, of which the first is used ({values})"
+                    )
+    return tuple(notes)
+
+
 def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
     """Refuses a URDF that pinocchio or MuJoCo would reject with an unclear message or misread."""
     joints = root.findall("joint")
@@ -205,9 +242,13 @@ def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
         parent, child = _child(joint, "parent"), _child(joint, "child")
         for link in (parent, child):
             if link not in links:
-                raise ModelFileError(f"joint '{name}' refers to link '{link}', which does not exist")
+                where = at_line(source, "joint", name)
+                raise ModelFileError(
+                    f"joint '{name}'{where} refers to link '{link}', which does not exist: correct it, or "
+                    f'add <link name="{link}"/>'
+                )
         if child in parent_of:
-            raise ModelFileError(f"link '{child}' is the child of two joints")
+            raise ModelFileError(f"link '{child}'{at_line(source, 'link', child)} is the child of two joints")
         parent_of[child] = parent
     roots = [link for link in links if link not in parent_of]
     if len(roots) != 1:
@@ -228,17 +269,25 @@ def _check_tree(root: ET.Element, source: str, locked: Collection[str]) -> None:
         for key in ("xyz", "rpy"):
             if key in element.attrib and element.tag in ("origin", "axis"):
                 _numbers(element.get(key), (0.0, 0.0, 0.0))
+    _check_values(root, joints, source, locked)
+
+
+def _check_values(root: ET.Element, joints: list[ET.Element], source: str, locked: Collection[str]) -> None:
+    """Refuses masses, inertias, axes and limits that are missing or no numbers."""
     for element in root.findall("link"):
         inertial = element.find("inertial")
         if inertial is not None:
             name = element.get("name", "")
-            where = partial(_meaning, "the {} of link", source, "link", name)
-            _check_numbers(inertial.find("mass"), ("value",), partial(where, "mass"))
+            of_link = partial(_meaning, "the {} of link", source, "link", name)
+            _check_numbers(inertial.find("mass"), ("value",), partial(of_link, "mass"))
             moments = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
-            _check_numbers(inertial.find("inertia"), moments, partial(where, "inertia"))
+            _check_numbers(inertial.find("inertia"), moments, partial(of_link, "inertia"))
     for joint in joints:
+        name, axis = joint.get("name", ""), joint.find("axis")
+        if joint.get("type") != "fixed" and axis is not None and "xyz" not in axis.attrib:
+            sentence = f"the axis of joint '{name}'{at_line(source, 'joint', name)} lacks 'xyz'"
+            raise ModelFileError(f'{sentence}: give it, such as xyz="0 0 1"')
         if joint.get("type") in ("revolute", "prismatic"):
-            name = joint.get("name", "")
             limit = partial(_meaning, "the {} of joint", source, "joint", name, "limit")
             _check_numbers(joint.find("limit"), ("effort", "velocity"), limit)
             if name not in locked:
@@ -284,7 +333,10 @@ def _check_range(joint: ET.Element, meaning: Callable[[], str]) -> None:
     if element is None:
         return
     if "lower" not in element.attrib and "upper" not in element.attrib:
-        raise ModelFileError(f"{meaning()} lacks 'lower' and 'upper', without which the joint cannot move")
+        raise ModelFileError(
+            f"{meaning()} lacks 'lower' and 'upper', without which the joint cannot move: give both, or make "
+            "the joint continuous or fixed"
+        )
     bounds = []
     for key in ("lower", "upper"):
         text = element.get(key, "0")
@@ -297,7 +349,7 @@ def _check_range(joint: ET.Element, meaning: Callable[[], str]) -> None:
             if "," in text:
                 remedy = " (with a decimal point, not a comma)"
             raise ModelFileError(f"{meaning()}: {key}='{text}' should be a finite number{remedy}")
-        if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < UNLIMITED_RAD:
+        if joint.get("type") == "revolute" and WIDEST_LIMIT_RAD < abs(value) < ENDLESS_RAD:
             raise ModelFileError(
                 f"{meaning()}: {key}='{text}' is more than two turns; URDF limits are in rad, so are these "
                 "degrees? (a joint without limits is of type 'continuous')"
@@ -364,6 +416,13 @@ def _normalise_joint(joint: ET.Element, locked_rad: Mapping[str, float]) -> None
     name, kind = joint.get("name", ""), joint.get("type", "")
     for mimic in joint.findall("mimic"):
         joint.remove(mimic)
+    for dynamics in joint.findall("dynamics"):
+        # Friction and damping of the file are not used, and pinocchio refuses negative ones.
+        for key in [key for key, value in dynamics.attrib.items() if value.strip().startswith("-")]:
+            del dynamics.attrib[key]
+    for axis in joint.findall("axis"):
+        if "xyz" not in axis.attrib:
+            joint.remove(axis)  # of a fixed joint, of which MuJoCo reads it too
     if name in locked_rad and kind != "fixed":
         _lock(joint, kind, locked_rad[name])
     elif kind == "continuous":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +75,21 @@ def read_robot(path: Path, description: RobotDescription) -> Reading:
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).strip().splitlines()[-1:])
             raise ModelFileError(f"cannot be read: {reason}") from None
+        _check_mass(model, file.text)
         reading = Reading(file, model, None, file.locked_rad, file.notes)
     reading.model.gravity.linear = np.array([0.0, 0.0, -GRAVITY_M_S2])
     return reading
+
+
+def _check_mass(model: pin.Model, text: str) -> None:
+    """Refuses a model of which pinocchio's reader has left out a mass, which it only prints."""
+    masses = [float(mass.get("value", "0")) for mass in ET.fromstring(text).findall("link/inertial/mass")]
+    read_kg = sum(float(inertia.mass) for inertia in model.inertias)
+    if not abs(read_kg - sum(masses)) <= 1e-9 * sum(np.abs(masses)):
+        raise ModelFileError(
+            f"pinocchio reads {read_kg:.6g} kg of the {sum(masses):.6g} kg in <mass>: correct the <inertial> "
+            "of the link that it names in its messages"
+        )
 
 
 def named_links(description: RobotDescription) -> set[str]:

@@ -21,6 +21,9 @@ for legs on points, and for arms."""
 _PLAY = 0.02
 """Fraction of a joint's range that stays free at its limits."""
 _SCAN = 121
+_STRAIGHTER = (0.0, 0.3, 0.6, 0.9)
+"""How far legs whose soles cannot be levelled are straightened, as a fraction of the way."""
+_LEVEL_RAD = float(np.deg2rad(2.0))
 _KEEP = 0.02
 """Weight of the distance to the start posture [1 / rad]; other errors are in units near 1 cm and 0.1 rad."""
 
@@ -67,7 +70,12 @@ def find_crouch(draft: Draft, limbs: Limbs, shapes: Shapes) -> Crouch:
         _bend(draft, posture, sole.leg.joints, sole.leg.link, middle, bent, 1 if two_feet else -1)
     height = _height(draft, posture, soles, places)
     for _ in range(3):  # a round foot touches the ground at another point in another posture
-        posture = _level(draft, posture, soles, places[:, :2], height)
+        for straightness in _STRAIGHTER:
+            # An ankle at its limit cannot level the sole of a leg that is bent this far.
+            target = height + straightness * (float(places[:, 2].mean()) - height)
+            posture = _level(draft, posture, soles, places[:, :2], target)
+            if _tilt(draft, posture, soles) < _LEVEL_RAD:
+                break
         data = placements(draft.robot, posture)
         soles = tuple(
             sole if len(sole.corners_L) > 1 else _sole(draft, data, sole.leg, shapes) for sole in soles
@@ -163,6 +171,17 @@ def _places(draft: Draft, posture: Vector, soles: tuple[Sole, ...]) -> Vector:
             for sole in soles
         ]
     )
+
+
+def _tilt(draft: Draft, posture: Vector, soles: tuple[Sole, ...]) -> float:
+    """Returns the largest angle of a sole with the floor [rad]; 0 for points and edges."""
+    data, model, worst = placements(draft.robot, posture), draft.robot.pin_model, 0.0
+    for sole in soles:
+        if len(sole.corners_L) >= 3:
+            R_WL = data.oMf[model.getFrameId(sole.leg.link, pin.FrameType.BODY)].rotation
+            R_LF = sole_axes(sole.corners_L - sole.corners_L.mean(axis=0), R_WL)
+            worst = max(worst, float(np.arccos(min(1.0, abs((R_WL @ R_LF)[2, 2])))))
+    return worst
 
 
 def _height(draft: Draft, posture: Vector, soles: tuple[Sole, ...], straight: Vector) -> float:

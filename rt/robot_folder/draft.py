@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.description import ROBOT_FILE
 from kilohertz.robots.model.mjcf_files import find_mjcf_files
 from kilohertz.robots.model.model_file import ModelFileError, find_model
+from kilohertz.robots.model.posture_check import NARROWEST_RANGE
 from kilohertz.robots.model.robot_model import DUMMY_LIMIT, RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.robots.model.xml_file import read_xml
 
 REPAIR = "repair_inertia"
 """Key of robot.yaml that a refusal of an impossible inertia names as its remedy."""
+_MOVABLE = ("revolute", "continuous", "prismatic")
 _FREE_RAD = 6.0
 """A joint whose limits are further than this from 0 is taken as free [rad]."""
 
@@ -39,6 +42,7 @@ class Draft:
             a range that excludes 0.
         from_keyframe: whether the posture is that of a keyframe.
         effort_Nm: torque limits of the file; NaN where it gives none.
+        narrow_rad: joints that are locked because their limits leave them no range, by name.
     """
 
     robot: RobotModel
@@ -46,6 +50,7 @@ class Draft:
     posture_rad: Vector
     from_keyframe: bool
     effort_Nm: Vector
+    narrow_rad: Mapping[str, float]
 
 
 def read_draft(model: str, folder: Path, forward_rad: float = 0.0) -> Draft:
@@ -74,22 +79,53 @@ def read_draft(model: str, folder: Path, forward_rad: float = 0.0) -> Draft:
 
 def _draft_of_urdf(path: Path, source: ET.Element, forward_rad: float) -> Draft:
     posture: dict[str, float] = {}
+    ranges: dict[str, tuple[float, float]] = {}
     for joint in source.findall("joint"):
         limit = joint.find("limit")
         if limit is not None and joint.get("type") in ("revolute", "prismatic") and not _mimics(joint):
             posture[joint.get("name", "")] = _allowed(limit.get("lower"), limit.get("upper"))
+            if {"lower", "upper"} & set(limit.attrib):
+                ranges[joint.get("name", "")] = _range(limit.get("lower"), limit.get("upper"))
     free = next((joint for joint in source.findall("joint") if joint.get("type") == "floating"), None)
     root = ""
     if free is not None:
         child = free.find("child")
         root = child.get("link", "") if child is not None else ""
-    robot = _load(path, posture, root, forward_rad=forward_rad)
+    movable = sum(joint.get("type") in _MOVABLE for joint in source.findall("joint"))
+    narrow = _narrow(path, ranges, movable)
+    robot = _load(path, posture, root, narrow, forward_rad=forward_rad)
     effort = np.array(robot.pin_model.upperEffortLimit[robot.n_base :])
-    return _draft(robot, free is not None, False, effort)
+    return _draft(robot, free is not None, False, effort, narrow)
 
 
 def _mimics(joint: ET.Element) -> bool:
     return joint.find("mimic") is not None
+
+
+def _range(lower: str | None, upper: str | None) -> tuple[float, float]:
+    try:
+        return float(lower or 0.0), float(upper or 0.0)
+    except ValueError:
+        return -np.inf, np.inf
+
+
+def _narrow(path: Path, ranges: Mapping[str, tuple[float, float]], movable: int) -> dict[str, float]:
+    """Returns the joints whose limits leave them no range, with the middle of it.
+
+    Raises:
+        ConfigError: most joints of the model are such joints, so that the limits are missing.
+    """
+    narrow = {
+        name: 0.5 * (low + high)
+        for name, (low, high) in ranges.items()
+        if 0.0 <= high - low < NARROWEST_RANGE
+    }
+    if 2 * len(narrow) > movable:
+        raise ConfigError(
+            f"{path}: {len(narrow)} of {movable} joints, such as '{next(iter(narrow))}', have limits without "
+            "a range (lower = upper): give each joint its limits, or make joints without limits continuous"
+        )
+    return narrow
 
 
 def _allowed(lower: str | None, upper: str | None) -> float:
@@ -112,6 +148,12 @@ def _draft_of_mjcf(path: Path) -> Draft:
     import mujoco
 
     posture: dict[str, float] = {}
+    ranges = {
+        model.joint(index).name: (float(model.jnt_range[index, 0]), float(model.jnt_range[index, 1]))
+        for index in range(model.njnt)
+        if model.jnt_limited[index]
+    }
+    narrow = _narrow(path, ranges, model.njnt)
     free = False
     for index in range(model.njnt):
         joint = model.joint(index)
@@ -122,20 +164,23 @@ def _draft_of_mjcf(path: Path) -> Draft:
         elif model.jnt_limited[index]:
             posture[joint.name] = _allowed(*map(str, model.jnt_range[index]))
     root = model.body(root_body).name if free else ""
-    robot = _load_with_motors(path, posture, root, model)
-    return _draft(robot, free, bool(model.nkey), actuator_limits(model, robot.joint_names))
+    robot = _load_with_motors(path, posture, root, narrow, model)
+    return _draft(robot, free, bool(model.nkey), actuator_limits(model, robot.joint_names), narrow)
 
 
-def _load_with_motors(path: Path, posture: dict[str, float], free_root: str, model: Any) -> RobotModel:
+def _load_with_motors(
+    path: Path, posture: dict[str, float], free_root: str, locked: dict[str, float], model: Any
+) -> RobotModel:
     """Loads an MJCF file, in which joints without an actuator have a motor only if they carry much."""
     driven = {int(joint) for joint in model.actuator_trnid[:, 0]} if model.nu else set()
-    motors = {model.joint(joint).name: 1.0 for joint in sorted(driven) if 0 <= joint < model.njnt}
+    names = [model.joint(joint).name for joint in sorted(driven) if 0 <= joint < model.njnt]
+    motors = {name: 1.0 for name in names if name not in locked}
     if model.nu:
         try:
-            return _load(path, posture, free_root, limits=motors)
+            return _load(path, posture, free_root, locked, limits=motors)
         except ConfigError:
             pass  # refused again below, or loaded with motors that robot.yaml lists as guesses
-    return _load(path, posture, free_root)
+    return _load(path, posture, free_root, locked)
 
 
 def _within(value: float, model: Any, joint: int) -> float:
@@ -149,6 +194,7 @@ def _load(
     path: Path,
     posture: dict[str, float],
     free_root: str,
+    locked: dict[str, float],
     repair: bool = False,
     forward_rad: float = 0.0,
     limits: dict[str, float] | float = 1.0,
@@ -162,7 +208,8 @@ def _load(
         "robot": "draft",
         "model": str(path),
         "base": "floating" if free_root else "fixed",
-        "posture_rad": {name: value for name, value in posture.items() if value},
+        "posture_rad": {name: value for name, value in posture.items() if value and name not in locked},
+        "locked_joints_rad": locked,
         "torque_limit_Nm": limits,
     }
     if repair:
@@ -181,16 +228,18 @@ def _load(
             return RobotModel.load(folder)
         except ConfigError as error:
             if REPAIR in str(error) and not repair:
-                return _load(path, posture, free_root, True, forward_rad, limits)
+                return _load(path, posture, free_root, locked, True, forward_rad, limits)
             # The provisional file is gone when the message is read: only the model's own file is named.
             sentences = "; ".join(dict.fromkeys(f"{each.sentence}" for each in error.problems))
             raise ConfigError(f"{path}: {sentences}") from None
 
 
-def _draft(robot: RobotModel, free: bool, keyframe: bool, effort: Vector) -> Draft:
+def _draft(
+    robot: RobotModel, free: bool, keyframe: bool, effort: Vector, narrow_rad: dict[str, float]
+) -> Draft:
     unknown = (effort <= 0.0) | ~(effort < DUMMY_LIMIT)
     posture = robot.q_nominal[robot.nq_base :].copy()
-    return Draft(robot, free, posture, keyframe, np.where(unknown, np.nan, effort))
+    return Draft(robot, free, posture, keyframe, np.where(unknown, np.nan, effort), narrow_rad)
 
 
 def placements(robot: RobotModel, joints_rad: Vector) -> pin.Data:

@@ -30,6 +30,7 @@ _FINGER = re.compile(
 _GRIPPER, _HEAVY = re.compile(r"gripper|jaw|finger", re.I), 0.15
 """Name of a joint at the end of an arm that moves a gripper, also one of up to this fraction of the robot."""
 _HEAD = re.compile(r"head|neck|eye|camera|lidar|antenna", re.I)
+_HAND = re.compile(r"finger|thumb|gripper|jaw|hand|palm|wrist", re.I)
 _FOOT = re.compile(r"foot|feet|sole|toe", re.I)
 _TRUNK = re.compile(r"torso|trunk|chest|body", re.I)
 _IMU = re.compile(r"(^|[_\-./])(imu|gyro|inertial)", re.I)
@@ -61,7 +62,7 @@ class Limbs:
         legs: limbs that reach the ground, from the left front to the right rear.
         arms: other limbs with at least three joints, from left to right.
         fingers: pinocchio's indices of the joints beyond the ends of arms.
-        trunk: link of the main body.
+        trunk: link of the main body; empty for a fixed base whose first link moves.
         trunk_joint: joint that moves the trunk.
     """
 
@@ -83,9 +84,9 @@ def find_limbs(draft: Draft, shapes: Shapes) -> Limbs:
     leg_joints = {joint for leg in legs for joint in leg.joints}
     arms, fingers = _arms(draft, data, shapes, root, leg_joints)
     trunk_joint = _common(model, [arm.joints for arm in arms], root) if legs and arms else root
-    trunk = (
-        _level_link(draft, data, trunk_joint) or _level_link(draft, data, root) or links_of(model, root)[0]
-    )
+    # The links of an MJCF file that no joint moves can be geometry of the world, which is no link.
+    first = next(iter(links_of(model, root)), "")
+    trunk = _level_link(draft, data, trunk_joint) or _level_link(draft, data, root) or first
     return Limbs(tuple(legs), tuple(arms), tuple(fingers), trunk, trunk_joint)
 
 
@@ -143,7 +144,13 @@ def _legs(
     root: int,
 ) -> list[Limb]:
     model = draft.robot.pin_model
-    known = {joint: low for joint, low in lows.items() if low is not None}
+    # The hands of an upper body on a stand hang lowest, but are no feet.
+    known = {
+        joint: low
+        for joint, low in lows.items()
+        if low is not None
+        and (_FOOT.search(low[1]) or not (_HAND.search(low[1]) or _HAND.search(model.names[joint])))
+    }
     if not known:
         return []
     ground = min(low[0] for low in known.values())

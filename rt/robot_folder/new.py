@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -48,6 +49,7 @@ def new_robot(model: str, into: Path | None = None) -> Path:
         raise ConfigError(f"{target} exists: remove it, or name another folder with --into")
     reference = model if not Path(model).exists() else _relative(draft.robot.model_path, folder)
     text = describe(draft, reference)
+    text.narrow_rad = dict(draft.narrow_rad)
     text.forward_rad = draft.robot.description.forward_rad
     if forward_rad and not text.forward_rad:
         text.todo.append(
@@ -123,9 +125,19 @@ def describe(draft: Draft, reference: str) -> RobotText:
         if index in fingers:
             text.locked_rad[name] = _finger_position(draft, index, value)
         elif abs(value) > 5e-5:
-            text.posture_rad[name] = value
+            text.posture_rad[name] = _rounded(
+                value, float(robot.position_lower_rad[index]), float(robot.position_upper_rad[index])
+            )
     _limits(draft, limbs, text, posture)
     return text
+
+
+def _rounded(value: float, low: float, high: float) -> float:
+    """Returns a joint position rounded as robot.yaml shows it, and still within the joint's limits."""
+    rounded = round(value, 4)
+    if rounded < low:
+        return math.ceil(low * 1e4) / 1e4
+    return math.floor(high * 1e4) / 1e4 if rounded > high else rounded
 
 
 def _mass_kg(draft: Draft) -> float:

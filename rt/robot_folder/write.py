@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +12,8 @@ import numpy as np
 from kilohertz.robots.model.rows import Vector
 
 _FRICTION = 0.6
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
+_YAML_WORDS = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class RobotText:
         hands: hands.
         posture_rad: nominal posture by joint.
         posture_from: origin of the posture, for its comment.
-        locked_rad: locked joints by name.
+        locked_rad: locked joints of hands and grippers by name.
+        narrow_rad: locked joints whose range in the model is too small to move, by name.
         torque_limit_Nm: guessed torque limits by joint.
         repair_inertia: whether impossible inertias of the model are mended.
         forward_rad: direction in which the robot faces, about the z axis of its root link [rad].
@@ -65,6 +70,7 @@ class RobotText:
     posture_rad: dict[str, float] = field(default_factory=dict)
     posture_from: str = ""
     locked_rad: dict[str, float] = field(default_factory=dict)
+    narrow_rad: dict[str, float] = field(default_factory=dict)
     torque_limit_Nm: dict[str, float] = field(default_factory=dict)
     repair_inertia: bool = False
     forward_rad: float = 0.0
@@ -89,15 +95,13 @@ class RobotText:
         lines += [f"# TODO: {sentence}" for sentence in self.todo]
         lines += self._imu_lines()
         if self.trunk is not None:
-            lines.append(f"trunk: {self.trunk}")
+            lines.append(f"trunk: {_name(self.trunk)}")
         lines += self._contact_lines()
         lines += self._hand_lines()
         if self.posture_rad:
             lines += ["", f"# {self.posture_from}", "posture_rad:"]
-            lines += [f"  {name}: {_number(value)}" for name, value in self.posture_rad.items()]
-        if self.locked_rad:
-            lines += ["", "# Joints of hands and grippers, which are not controlled.", "locked_joints_rad:"]
-            lines += [f"  {name}: {_number(value)}" for name, value in self.locked_rad.items()]
+            lines += [f"  {_name(name)}: {_number(value)}" for name, value in self.posture_rad.items()]
+        lines += self._locked_lines()
         lines += self._limit_lines()
         return "\n".join(lines) + "\n"
 
@@ -105,7 +109,7 @@ class RobotText:
         if self.imu is None:
             return []
         link, p_BI_m, rpy_BI_rad = self.imu
-        entry = f"link: {link}"
+        entry = f"link: {_name(link)}"
         if np.abs(p_BI_m).max() > 1e-5:
             entry += f", p_BI_m: {_list(p_BI_m)}"
         if np.abs(rpy_BI_rad).max() > 1e-5:
@@ -127,7 +131,7 @@ class RobotText:
             "contacts:",
         ]
         for sole in self.soles:
-            lines += [f"  {sole.name}:", f"    link: {sole.link}"]
+            lines += [f"  {sole.name}:", f"    link: {_name(sole.link)}"]
             lines.append(f"    corners_m: [{', '.join(_list(corner) for corner in sole.corners_m)}]")
             lines.append(f"    friction: {_FRICTION}")
         return lines
@@ -138,7 +142,21 @@ class RobotText:
         lines = ["", "# TODO: check the point of each hand (p_LH_m, in the frame of its link).", "hands:"]
         for hand in self.hands:
             place = f", p_LH_m: {_list(hand.p_LH_m)}" if np.abs(hand.p_LH_m).max() > 5e-4 else ""
-            lines.append(f"  {hand.name}: {{link: {hand.link}{place}}}")
+            lines.append(f"  {hand.name}: {{link: {_name(hand.link)}{place}}}")
+        return lines
+
+    def _locked_lines(self) -> list[str]:
+        lines = []
+        if self.locked_rad or self.narrow_rad:
+            lines += ["", "locked_joints_rad:"]
+        if self.locked_rad:
+            lines.append("  # Joints of hands and grippers, which are not controlled.")
+            lines += [f"  {_name(name)}: {_number(value)}" for name, value in self.locked_rad.items()]
+        if self.narrow_rad:
+            lines.append(
+                "  # TODO: the model's limits leave these joints no range; correct the limits if they move."
+            )
+            lines += [f"  {_name(name)}: {_number(value)}" for name, value in self.narrow_rad.items()]
         return lines
 
     def _limit_lines(self) -> list[str]:
@@ -150,8 +168,14 @@ class RobotText:
                 "# the weight that each joint moves; replace them by those of the data sheet.",
                 "torque_limit_Nm:",
             ]
-            lines += [f"  {name}: {_number(value)}" for name, value in self.torque_limit_Nm.items()]
+            lines += [f"  {_name(name)}: {_number(value)}" for name, value in self.torque_limit_Nm.items()]
         return lines
+
+
+def _name(text: str) -> str:
+    """Returns a name of the model as YAML reads it back: quoted unless it is a plain word."""
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _number(value: float, digits: int = 4) -> str:
