@@ -200,8 +200,8 @@ def _stranger_notes(
             other = names[max(likeness, key=likeness.__getitem__)]
             raise table.problem(
                 row,
-                f"v_{names[joint]} does not follow the change of q_{names[joint]}, but v_{other} does: check the "
-                "order of the joints in the columns of positions and of velocities",
+                f"v_{names[joint]} does not follow the change of q_{names[joint]}, but v_{other} does: check "
+                "the order of the joints in the columns of positions and of velocities",
             )
     notes = []
     if zero:
