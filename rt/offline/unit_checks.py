@@ -51,7 +51,7 @@ def check_times(table: Table, t_s: Array) -> None:
         raise table.problem(
             row,
             f"time {how}: t_s is {t_s[row]:.9g} after {t_s[row - 1]:.9g}; sort the lines by time, remove "
-            "repeated ones, or split the log where its clock was set",
+            "repeated ones, write the stamps with more digits, or split the log where its clock was set",
         )
     usual = float(np.median(dt))
     if usual < _SHORTEST_PERIOD_S:
