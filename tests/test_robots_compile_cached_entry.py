@@ -5,6 +5,7 @@ import pickle
 import py_compile
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
@@ -45,6 +46,12 @@ def test_the_same_sources_give_the_same_module(tmp_path: Path) -> None:
     first = load_entry("test_same", ENTRY.format(2), [source])
     assert first.twice(3.0) == 6.0
     assert load_entry("test_same", ENTRY.format(2), [source]) is first
+
+
+def test_threads_that_load_together_all_get_the_whole_module() -> None:
+    entry = Entry.write("test_threads", "import time\n\ntime.sleep(0.3)\nrun = 5\n", [])
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda _: entry.load().run, range(3))) == [5, 5, 5]
 
 
 def test_an_edit_of_any_source_gives_a_new_module(tmp_path: Path) -> None:

@@ -249,3 +249,10 @@ def test_each_shipped_robot_names_its_licence_and_what_it_stands_on(name: str) -
         assert list(description.contacts) == ["left_foot", "right_foot"]
     else:
         assert list(description.hands) in (["hand"], ["left_hand", "right_hand"])
+
+
+def test_a_model_in_place_of_a_robots_folder_says_how_to_make_one(tmp_path):
+    model = tmp_path / "arm.urdf"
+    model.write_text("<robot/>")
+    with pytest.raises(ConfigError, match=r"is a model and no robot's folder: `khz robot new .*arm\.urdf`"):
+        find_robot(str(model))

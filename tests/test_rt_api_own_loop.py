@@ -91,6 +91,12 @@ def test_it_drives_an_arm_in_a_plain_mujoco_loop(toy: Path) -> None:
     np.testing.assert_allclose(controller.q, data.qpos, atol=1e-3)
 
 
+def test_it_runs_at_the_rate_of_the_robot(toy: Path) -> None:
+    (toy / "robot.yaml").write_text(ROBOT + "rate_hz: 500\n")
+    controller = khz.Controller(toy)
+    assert controller._brain._dt == 0.002
+
+
 def test_its_commands_are_those_of_a_simulation_bit_for_bit() -> None:
     scenario = {"name": "short", "duration_s": 1.0}
     sim = khz.Simulation("g1", 3, scenario)

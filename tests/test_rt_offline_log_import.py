@@ -86,6 +86,7 @@ def at(row, value):
         ("t_s", lambda t: 1e3 * t, "as if in ms"),
         ("t_s", lambda t: 1e6 * t, "as if in us"),
         ("t_s", lambda t: 1e9 * t, "as if in ns"),
+        ("t_s", lambda t: 1e-3 * t, "faster than 5000 Hz"),
         ("q_FL_HFE", at(5, np.nan), "log.csv:7:1: q_FL_HFE is empty or NaN"),
         ("accel_z", at(5, np.nan), "log.csv:7:1: accel_z is empty or NaN"),
         ("v_FL_HFE", at(5, np.nan), "log.csv:7:1: v_FL_HFE is empty or NaN"),
@@ -107,6 +108,42 @@ def test_an_accelerometer_in_another_unit_is_refused(bolt, factor, sentence):
     columns = columns_of(bolt)
     for axis in "xyz":
         columns[f"accel_{axis}"] = factor * columns[f"accel_{axis}"]
+    assert sentence in refusal(columns, bolt)
+
+
+def test_an_imu_that_sent_nothing_is_refused_with_its_line(bolt):
+    columns = columns_of(bolt)
+    for axis in "xyz":
+        columns[f"accel_{axis}"][7:9] = 0.0
+    assert "log.csv:9:1: accel is exactly 0" in refusal(columns, bolt)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "sentence"),
+    [
+        (1.0, 0.0, "only 0 or 1, as if they told whether a contact is closed"),
+        (0.004, 0.009, "as if in kN: give force_CONTACT: {column: NAME, scale: 1000}"),
+        (-8.0, -5.0, "as if downwards: give force_CONTACT: {column: NAME, scale: -1}"),
+    ],
+)
+def test_contact_forces_that_are_states_in_kilonewtons_or_downwards_are_refused(bolt, left, right, sentence):
+    columns = columns_of(bolt)
+    for name, force in zip(bolt.contact_names, (left, right), strict=True):
+        columns[f"force_{name}"] = np.full(60, force)
+    assert sentence in refusal(columns, bolt)
+
+
+@pytest.mark.parametrize(
+    ("place", "angle", "sentence"),
+    [(1e3, 1.0, "as if in mm"), (1.0, 180 / np.pi, "truth turns 57 times as fast as the gyro")],
+)
+def test_a_truth_in_millimetres_or_degrees_is_refused(bolt, place, angle, sentence):
+    columns = columns_of(bolt)
+    columns["gyro_z"] += 0.05
+    for i, name in enumerate(("x", "y", "z")):
+        columns[f"truth_{name}"] = (i == 0) * place * 0.1 * columns["t_s"]
+    for name in ("roll", "pitch", "yaw"):
+        columns[f"truth_{name}"] = (name == "yaw") * angle * 0.05 * columns["t_s"]
     assert sentence in refusal(columns, bolt)
 
 

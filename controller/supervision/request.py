@@ -195,7 +195,10 @@ def _validated(kind: type[Behaviour], parameters: Mapping[str, Any]) -> Any:
         where = f"{key_path(finding.loc)} " if finding.loc else ""
         hint = ""
         if finding.unknown_key:
-            hint = did_you_mean(str(finding.loc[-1]), kind.Parameters.model_fields)
+            known = kind.Parameters.model_fields
+            hint = did_you_mean(str(finding.loc[-1]), known)
+            if not hint and len(finding.loc) == 1:
+                hint = f"; {kind.name} takes {', '.join(known) or 'none'}"
         raise BehaviourError(finding.loc, f"'{kind.name}': {where}{finding.sentence}{hint}") from None
 
 

@@ -17,6 +17,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -93,6 +94,10 @@ def _problem_of_cache(folder: Path) -> str:
     return f"{problem}, and code from there could be another user's" if problem else ""
 
 
+_LOADING = threading.RLock()
+"""Held by the thread that loads a module."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A generated module of cached entry points.
@@ -133,7 +138,15 @@ class Entry:
         return self.path.stem in sys.modules or self._is_sealed()
 
     def load(self) -> ModuleType:
-        """Returns the module and compiles it first if it is not ready, under a lock between processes."""
+        """Returns the module and compiles it first if it is not ready, under a lock between processes.
+
+        Threads load one after the other: a module is in `sys.modules` before its content is, and the
+        settings of numba that hold meanwhile are those of the process.
+        """
+        with _LOADING:
+            return self._loaded()
+
+    def _loaded(self) -> ModuleType:
         if self.ready:
             try:
                 return self._run()

@@ -399,6 +399,9 @@ def shipped_robots() -> list[str]:
     return sorted(path.parent.name for path in ROBOTS_FOLDER.glob(f"*/{ROBOT_FILE}"))
 
 
+MODEL_SUFFIXES = (".urdf", ".xml", ".mjcf")
+
+
 def find_robot(name_or_path: str) -> Path:
     """Finds the folder of a robot.
 
@@ -416,9 +419,17 @@ def find_robot(name_or_path: str) -> Path:
         if name_or_path and path.is_dir():
             if (path / ROBOT_FILE).exists():
                 return path
-            raise ConfigError(Problem(f"the folder holds no {ROBOT_FILE}", path))
+            raise ConfigError(
+                Problem(
+                    f"the folder holds no {ROBOT_FILE}: `khz robot new MODEL` writes one for a model", path
+                )
+            )
         if path.name == ROBOT_FILE and path.is_file():
             return path.parent
+        if path.suffix.lower() in MODEL_SUFFIXES and path.is_file():
+            raise ConfigError(
+                Problem(f"is a model and no robot's folder: `khz robot new {path}` writes one for it", path)
+            )
     except (OSError, ValueError):
         pass  # the text is not a valid path
     raise ConfigError(

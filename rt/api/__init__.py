@@ -8,9 +8,9 @@ Run a scenario and look at its result::
     print(run.fell, run.summary["tracking"]["mean_velocity_m_s"])
     t_s, p_WC = run.history["t_s"], run.history["p_WC"]
 
-`Simulation` runs step by step, `Controller` is for the user's own simulator or driver, `connect` commands a
-controller that runs in another process, and `replay` repeats a recorded run. Importing this package loads no
-other module; each name is loaded when it is first used.
+`Simulation` runs step by step, `Controller` is for the user's own simulator or driver, `Estimator` is its
+state estimator alone, `connect` commands a controller that runs in another process, and `replay` repeats a
+recorded run. Importing this package loads no other module; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kilohertz.models import load_robot as load_robot
     from kilohertz.models import robot_names as robot_names
     from kilohertz.models import scenario_names as scenario_names
+    from kilohertz.own_estimator import Estimator as Estimator
     from kilohertz.own_loop import Controller as Controller
     from kilohertz.own_loop import OutsidePose as OutsidePose
     from kilohertz.own_loop import Sensors as Sensors
@@ -50,6 +51,7 @@ __all__ = [
     "ControlEvent",
     "ControlStatus",
     "Controller",
+    "Estimator",
     "History",
     "LinkLostError",
     "OutsidePose",
@@ -74,6 +76,7 @@ _MODULES = {
     "ControlEvent": "rt.live.control_status",
     "ControlStatus": "rt.live.control_status",
     "Controller": "own_loop",
+    "Estimator": "own_estimator",
     "OutsidePose": "own_loop",
     "History": "history",
     "Refused": "refused",

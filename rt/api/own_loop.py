@@ -22,7 +22,7 @@ from kilohertz.controller.brain import Brain
 from kilohertz.controller.brain_output import BrainOutput
 from kilohertz.estimators.floating_base import FloatingBaseEstimator
 from kilohertz.refused import Refused, refusing
-from kilohertz.robots.model.period import PERIOD_S
+from kilohertz.robots.model.period import period_s
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import OutsideRow, SensorRow, Vector
 from kilohertz.rt.run.brain_setup import estimator_of, no_mark, warm_up
@@ -57,7 +57,8 @@ class Sensors:
     are in the order of `RobotModel.joint_names`, contacts in that of `contact_names`.
 
     Attributes:
-        t_s: time of the sample on the robot's own clock [s]; it increases by about 0.001 s per sample.
+        t_s: time of the sample on the robot's own clock [s]; it increases by about 0.001 s per sample, or
+            by 1 / `rate_hz` of robot.yaml.
         q: (na,) joint positions [rad; m for a prismatic joint].
         v: (na,) joint velocities [rad/s; m/s for a prismatic joint].
         tau: (na,) joint torques as measured or estimated by the drives [Nm]; the last commanded torques if
@@ -155,7 +156,8 @@ class Controller:
     """Estimator and whole-body controller of one robot, for the user's own simulator or driver.
 
     Fill a `Sensors` row with a sample of the robot at rest and call `reset`; then, once per millisecond, fill
-    it again, call `step` and send the command. The same samples and commands give bitwise identical results.
+    it again, call `step` and send the command. At another rate, say so with `rate_hz` in robot.yaml; the time
+    stamps of the samples tell the true period. The same samples and commands give bitwise identical results.
     One process can have several controllers. MuJoCo is not needed for a robot whose model is a URDF.
 
     Start Python with OMP_NUM_THREADS=1 for a real-time loop, because the worker threads of BLAS do not run in
@@ -191,7 +193,7 @@ class Controller:
         with refusing():
             self._gains, _ = load_gains_of(self.robot, gains_source(gains), chosen)
             self._estimator = estimator_of(self.robot, self._gains)
-            self._brain = Brain(self.robot, self._gains, self._estimator, dt_s=PERIOD_S)
+            self._brain = Brain(self.robot, self._gains, self._estimator, dt_s=period_s(self.robot))
         behaviour, params = resting_command(self.robot)
         self._request = request_for(self.robot, behaviour, params)
         self._fields = self.robot.new_sensor_row().fields
@@ -250,7 +252,7 @@ class Controller:
         self._request = request_for(self.robot, behaviour, params, start=start)
 
     def step(self, sensors: Sensors, outside_pose: OutsidePose | None = None) -> BrainOutput:
-        """Runs one tick of the controller; to be called once per millisecond.
+        """Runs one tick of the controller; to be called once per millisecond, or at `rate_hz` of robot.yaml.
 
         Args:
             sensors: the newest sample. A sample that is not finite is ignored; after three of them in a row

@@ -17,7 +17,7 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.log.header import LogHeader, libraries
 from kilohertz.rt.log.schema import schema_text
 from kilohertz.rt.log.writer import LogWriter
-from kilohertz.rt.offline import unit_checks
+from kilohertz.rt.offline import motion_checks, unit_checks
 from kilohertz.rt.offline.columns import CONTACT, JOINT, JOINT_FIELDS, VECTORS, ColumnMap, Source
 from kilohertz.rt.offline.csv_table import Table
 from kilohertz.rt.offline.signals import causal_velocity
@@ -150,9 +150,10 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
             sensors[name] = take.vector(name, needed=True)
             unit_checks.refuse_unknown(table, VECTORS[name], sensors[name])
         notes += unit_checks.check_imu(table, robot, sensors["gyro"], sensors["accel"], q)
+        notes += motion_checks.check_gyro(table, robot, t_s, q, sensors["gyro"])
     if robot.contacts:
         sensors["contact_force_N"] = take.stack("force", robot.contact_names, CONTACT)
-        notes += unit_checks.check_forces(robot, sensors["contact_force_N"])
+        notes += unit_checks.check_forces(table, robot, sensors["contact_force_N"])
     if robot.wrists:
         sensors["wrist"] = np.nan
     outside["p_VB"] = outside["rpy_VB"] = np.nan
@@ -165,6 +166,8 @@ def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Import
             raise table.problem(
                 row, f"{name} angles exceed a turn, as if in degrees: give them a scale in --columns"
             )
+    if robot.floating:
+        unit_checks.check_truth(table, t_s, truth["p_WT"], truth["rpy_WT"], sensors["gyro"])
     return Imported(rows, tuple(notes + _what_is_not_used(take, table, robot)))
 
 
@@ -184,7 +187,7 @@ def _take_velocities(
     sensors["v"] = v
     if whole.all():
         return notes
-    return notes + unit_checks.check_velocities(take.table, robot, t_s, q, v)
+    return notes + motion_checks.check_velocities(take.table, robot, t_s, q, v)
 
 
 def _what_is_not_used(take: _Columns, table: Table, robot: RobotModel) -> list[str]:

@@ -32,7 +32,7 @@ from kilohertz.rt.offline.csv_table import Table
 Array = NDArray[np.float64]
 
 _SHORTEST_PERIOD_S, _LONGEST_PERIOD_S = 2e-4, 0.2
-_LEAST_SPEED_RAD_S = 0.05
+_TRUTH_STEP_S, _FASTEST_M_S, _LEAST_TURNS = 0.1, 15.0, 30
 _TILTED = math.cos(math.radians(20.0))
 
 
@@ -51,9 +51,15 @@ def check_times(table: Table, t_s: Array) -> None:
         raise table.problem(
             row,
             f"time {how}: t_s is {t_s[row]:.9g} after {t_s[row - 1]:.9g}; sort the lines by time, remove "
-            "repeated ones, or split the log where its clock was set",
+            "repeated ones, write the stamps with more digits, or split the log where its clock was set",
         )
     usual = float(np.median(dt))
+    if usual < _SHORTEST_PERIOD_S:
+        raise table.problem(
+            1,
+            f"t_s advances by {usual:g} s per sample, which is faster than {1 / _SHORTEST_PERIOD_S:g} Hz: "
+            "check its unit, and the scale of t_s in --columns",
+        )
     if usual <= _LONGEST_PERIOD_S:
         return
     # The first unit in which the period is that of a controller.
@@ -88,47 +94,16 @@ def check_positions(table: Table, robot: RobotModel, q: Array) -> list[str]:
     ]
 
 
-def check_velocities(table: Table, robot: RobotModel, t_s: Array, q: Array, v: Array) -> list[str]:
-    """Compares velocities with the change of positions; refuses degrees per second and wrong signs."""
-    notes = []
-    dt = np.diff(t_s)[:, None]
-    slope = np.diff(q, axis=0) / dt
-    middle = 0.5 * (v[1:] + v[:-1])
-    for joint, name in enumerate(robot.joint_names):
-        a, b = slope[:, joint], middle[:, joint]
-        moves = np.abs(b) > max(_LEAST_SPEED_RAD_S, 0.3 * float(np.abs(b).max()))
-        if moves.sum() < 10 or float(np.sqrt((a**2).mean())) < 0.2 * DEGREE:
-            continue
-        if np.corrcoef(a[moves], b[moves])[0, 1] ** 2 < 0.5:
-            continue
-        gain = float(a[moves] @ b[moves] / (b[moves] @ b[moves]))
-        row = int(np.flatnonzero(moves)[0])
-        if gain < 0.0:
-            raise table.problem(
-                row, f"v_{name} has the opposite sign of the change of q_{name}: give v_{name} scale: -1"
-            )
-        if 0.5 * DEGREE < gain < 2.0 * DEGREE:
-            raise table.problem(
-                row,
-                f"v_{name} is 57 times the change of q_{name}, as if in deg/s: give "
-                f"v_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
-            )
-        if 0.5 / DEGREE < gain < 2.0 / DEGREE:
-            raise table.problem(
-                row,
-                f"q_{name} changes 57 times as fast as v_{name} says, as if in degrees: give "
-                f"q_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
-            )
-        if not 0.6 < gain < 1.6:
-            notes.append(
-                f"q_{name} changes {gain:.2g} times as fast as v_{name} says: check its unit and gear"
-            )
-    return notes
-
-
 def check_imu(table: Table, robot: RobotModel, gyro: Array, accel: Array, q: Array) -> list[str]:
     """Refuses IMU values in deg/s or g, or without gravity; notes axes that do not fit the soles."""
     size = np.linalg.norm(accel, axis=1)
+    empty = np.flatnonzero(size == 0.0)
+    if 0 < len(empty) < len(size):
+        raise table.problem(
+            int(empty[0]),
+            "accel is exactly 0 in all three axes, so that no sample came from the IMU: remove the line "
+            f"({len(empty)} such lines)",
+        )
     usual = float(np.median(size))
     remedy = "give accel_x, accel_y and accel_z a scale in --columns"
     found = acceleration_unit(usual)
@@ -190,13 +165,29 @@ def sole_normal(robot: RobotModel, q: Array) -> Array:
     return mean / max(float(np.linalg.norm(mean)), 1e-9)
 
 
-def check_forces(robot: RobotModel, force_N: Array) -> list[str]:
-    """Notes contact forces whose sum is not the robot's weight."""
+def check_forces(table: Table, robot: RobotModel, force_N: Array) -> list[str]:
+    """Refuses contact forces that are states, in kN or negative; notes a sum that is not the weight."""
     known = np.isfinite(force_N).all(axis=1)
     if not len(robot.contacts) or not known.any():
         return []
     weight_N = robot.mass_kg * GRAVITY_M_S2
+    row = int(np.flatnonzero(known)[0])
+    names = " and ".join(f"force_{name}" for name in robot.contact_names[:2])
+    if np.isin(force_N[known], (0.0, 1.0)).all() and force_N[known].any():
+        half = weight_N / max(2, len(robot.contacts) // 2)
+        raise table.problem(
+            row,
+            f"{names} are only 0 or 1, as if they told whether a contact is closed: give force_CONTACT: "
+            f"{{column: NAME, scale: {half:.0f}}} in --columns, the force of a loaded contact in N",
+        )
     share = float(np.median(force_N[known].sum(axis=1))) / weight_N
+    if 0.8 < 1e3 * share < 1.25 or 0.8 < -share < 1.25:
+        how = ("in kN", 1000) if share > 0.0 else ("downwards", -1)
+        raise table.problem(
+            row,
+            f"{names} add up to {share:.2g} of the weight, as if {how[0]}: give force_CONTACT: "
+            f"{{column: NAME, scale: {how[1]}}} in --columns",
+        )
     if 0.8 < share < 1.25:
         return []
     return [
@@ -220,3 +211,47 @@ def refuse_unknown(table: Table, names: Sequence[str], values: Array) -> None:
             f"{names[columns[0]]} is empty or NaN, which an estimate cannot use: remove the line "
             f"({len(np.unique(rows))} such lines)",
         )
+
+
+def check_truth(table: Table, t_s: Array, p_WT: Array, rpy_WT: Array, gyro: Array) -> None:
+    """Refuses true positions in mm and true angles in degrees, by how fast they change.
+
+    Args:
+        table: the file.
+        t_s: (n,) times [s].
+        p_WT: (n, 3) true positions [m]; NaN where unknown.
+        rpy_WT: (n, 3) true roll, pitch and yaw [rad]; NaN where unknown.
+        gyro: (n, 3) angular velocity of the IMU [rad/s].
+    """
+    a, b = _steps(t_s, p_WT)
+    if len(a):
+        speed = np.linalg.norm(p_WT[b] - p_WT[a], axis=1) / (t_s[b] - t_s[a])
+        if float(np.percentile(speed, 90.0)) > _FASTEST_M_S:
+            raise table.problem(
+                int(a[speed.argmax()]),
+                f"truth moves at {np.percentile(speed, 90.0):.3g} m/s, as if in mm: give truth_x, truth_y "
+                "and truth_z a scale of 0.001 in --columns",
+            )
+    a, b = _steps(t_s, rpy_WT)
+    if len(a) < _LEAST_TURNS:
+        return
+    change = (rpy_WT[b] - rpy_WT[a] + math.pi) % (2.0 * math.pi) - math.pi
+    turned = np.linalg.norm(change, axis=1)
+    travel = np.vstack((np.zeros((1, 3)), np.cumsum(gyro[1:] * np.diff(t_s)[:, None], axis=0)))
+    ratio = turned / np.maximum(np.linalg.norm(travel[b] - travel[a], axis=1), 1e-6)
+    usual = float(np.median(ratio[turned > np.percentile(turned, 70.0)])) if np.ptp(turned) > 0.0 else 0.0
+    if 0.5 / DEGREE < usual < 2.0 / DEGREE:
+        raise table.problem(
+            int(a[turned.argmax()]),
+            "truth turns 57 times as fast as the gyro, as if in degrees: give truth_roll, truth_pitch and "
+            f"truth_yaw a scale of {DEGREE:.9f} in --columns",
+        )
+
+
+def _steps(t_s: Array, values: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the first and last samples of steps of about 0.1 s between samples whose values are known."""
+    known = np.flatnonzero(np.isfinite(values).all(axis=1))
+    if len(known) < 2:
+        return known[:0], known[:0]
+    step = max(1, round(_TRUTH_STEP_S / float(np.median(np.diff(t_s[known])))))
+    return known[:-step], known[step:]
