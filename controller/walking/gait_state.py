@@ -22,7 +22,7 @@ class GaitState:
         stance: index of the contact that carries the robot, or that will after the load transfer.
         side: 1 if the stance foot is the left one, -1 if it is the right one.
         standing, leaving: footholds of the stance foot and of the other foot when the phase began.
-        standing_z, leaving_z: their heights when the phase began [m].
+        standing_z, leaving_z: their heights when the phase began [m]; see also `sink`.
     """
 
     def __init__(self, left: int) -> None:
@@ -42,6 +42,10 @@ class GaitState:
         self.stance, self.side = stance, 1.0 if stance == self._left else -1.0
         self.standing, self.leaving = self.feet[stance], self.feet[1 - stance]
         self.standing_z, self.leaving_z = self.soles_z[stance], self.soles_z[1 - stance]
+
+    def sink(self) -> None:
+        """Lowers `standing_z` to the present height of the stance sole, if that is lower."""
+        self.standing_z = min(self.standing_z, self.soles_z[self.stance])
 
     @property
     def swing(self) -> int:
