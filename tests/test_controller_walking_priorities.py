@@ -26,6 +26,24 @@ def test_weights_of_walking_come_and_go() -> None:
         np.testing.assert_array_equal(now, then)
 
 
+def test_base_and_trunk_lean_only_in_a_step_that_catches_the_robot() -> None:
+    run = WalkingRun("g1")
+    priorities, body = run.walking._priorities, run.brain.body
+    weights = [body.weight(name) for name in ("base", "trunk")]
+    standing = [weight.copy() for weight in weights]
+    priorities.walk()
+    walking = [weight.copy() for weight in weights]
+    priorities.lean(True)
+    for weight, before in zip(weights, walking, strict=True):
+        assert (weight[:2] < 0.5 * before[:2]).all()
+        assert weight[2] == before[2]
+    priorities.lean(False)
+    np.testing.assert_array_equal(weights, walking)
+    priorities.lean(True)
+    priorities.stand()
+    np.testing.assert_array_equal(weights, standing)
+
+
 def test_on_points_no_moment_about_the_vertical_is_asked_for() -> None:
     run = WalkingRun("bolt")
     run.walking._priorities.walk()

@@ -25,7 +25,19 @@ from kilohertz.controller.walking.dcm_plan import DcmPlan
 from kilohertz.controller.walking.free_steps import FreeSteps
 from kilohertz.controller.walking.gait_state import DOUBLE_SUPPORT, LAST, READY, SWING, GaitState
 from kilohertz.controller.walking.swing import Swing, X, Y, Z
-from kilohertz.controller.walking.tick import BEAR, EARLY, LATE_S, OBSERVES, PUSHED, SLIP, STEP_S, SWITCH
+from kilohertz.controller.walking.tick import (
+    BEAR,
+    EARLY,
+    LATE_S,
+    LEAN,
+    LEANS,
+    OBSERVES,
+    PUSHED,
+    SINKS,
+    SLIP,
+    STEP_S,
+    SWITCH,
+)
 from kilohertz.controller.walking.velocity_reference import VelocityReference
 from kilohertz.estimators.friction_estimate import FrictionEstimate
 
@@ -42,7 +54,7 @@ class Walker:
         self.adaptation, self.swing = Adaptation(GAIT), Swing(GAIT.clearance_m, GAIT.step_s, 0.25)
         self.friction = FrictionEstimate(0.6, 1.0)
         self.control, self.p_RC, self.pace_s = np.zeros(ON_POINTS + 1), np.zeros(3), np.zeros(1)
-        self.conditions = np.zeros(STEP_S + 1)
+        self.conditions = np.zeros(LEANS + 1)
         self.conditions[[OBSERVES, EARLY, LATE_S, STEP_S]] = 1.0, 0.8, 0.1, GAIT.step_s
         self.kin = SimpleNamespace(
             p=np.zeros((2, 3)), R=np.stack([np.eye(3)] * 2), vel=np.zeros((2, 6)), p_WC=np.zeros(3),
@@ -163,3 +175,40 @@ def test_a_sliding_stance_sole_is_felt_late_in_a_step_unless_the_robot_was_pushe
         assert max(events) == expected
         slower = walker.velocity_reference.fastest_m_s
         assert slower < 0.6 * 2.7 if expected else slower == math.inf
+
+
+def test_after_a_shortened_step_the_stance_sole_sinks_for_a_while_and_never_rises() -> None:
+    for sinks in (False, True):
+        walker = Walker()
+        walker.conditions[SINKS] = sinks
+        walker.gait_state.arrays.now[kernels.STANDING_Z] = 0.02
+        for z, standing_z in ((0.01, 0.01), (0.015, 0.01), (-0.002, -0.002)):
+            walker.kin.p[0, Z] = z
+            walker.sense()
+            assert walker.gait_state.standing_z == (standing_z if sinks else 0.02)
+        walker.gait_state.t_s = 0.2
+        walker.kin.p[0, Z] = -0.01
+        walker.sense()
+        assert walker.gait_state.standing_z == (-0.002 if sinks else 0.02)
+
+
+@pytest.mark.parametrize(
+    ("phase", "duration", "pushed", "points", "leans"),
+    [
+        (SWING, 0.5, False, False, True),
+        (DOUBLE_SUPPORT, 0.5, False, False, True),
+        (SWING, 0.9, False, False, False),
+        (SWING, 0.5, True, False, False),
+        (SWING, 0.5, False, True, False),
+        (READY, 0.5, False, False, False),
+    ],
+)
+def test_the_robot_leans_while_a_shortened_step_catches_it(
+    phase: int, duration: float, pushed: bool, points: bool, leans: bool
+) -> None:
+    walker = Walker(phase)
+    walker.adaptation.adapted[kernels.DURATION_S] = duration * GAIT.step_s
+    walker.conditions[PUSHED], walker.control[ON_POINTS] = pushed, points
+    assert bool(walker.sense() & LEAN) == leans
+    walker.conditions[LEANS] = 1.0
+    assert bool(walker.sense() & LEAN) == (not leans)

@@ -38,14 +38,14 @@ _FOOT_SHARE = 0.7
 """Fraction of the sole that the feedback may use for the present error; the rest is kept for later errors."""
 _FOOTHOLD_M_S = 8.0
 """Largest speed at which the target foothold moves [m/s]."""
-_TIME_SLEW = 6.0
+_TIME_SLEW = 12.0
 """Largest rate at which the step time is reduced [s/s]."""
 _LATEST_S = 0.07
 """The step is not changed in this time before touch-down [s]: a foot whose target still moves lands with a
 horizontal velocity and slides."""
 _LEAST_SWING_S = 0.10
 """Shortest remaining swing time to which a step may be shortened [s]."""
-_MOST_M_S2 = 80.0
+_MOST_M_S2 = 100.0
 """Largest acceleration commanded to a swing foot [m/s^2]; a foot that cannot follow its reference misses its
 foothold."""
 _PEAK = 10.0 / math.sqrt(3.0)

@@ -44,7 +44,7 @@ class GaitState:
         swing: index of the contact that is not the stance foot.
         side: 1 if the stance foot is the left one, -1 if it is the right one.
         standing, leaving: footholds of the stance foot and of the other foot when the phase began.
-        standing_z, leaving_z: their heights when the phase began [m].
+        leaving_z: height of the other foot when the phase began [m].
         arrays: the state that compiled code reads.
     """
 
@@ -65,9 +65,9 @@ class GaitState:
         self.phase, self.stance, self.swing = phase, stance, 1 - stance
         self.side = 1.0 if stance == self._left else -1.0
         self.standing, self.leaving = self.foot(stance), self.foot(1 - stance)
-        self.standing_z, self.leaving_z = float(self.soles_z[stance]), float(self.soles_z[1 - stance])
+        self.leaving_z = float(self.soles_z[1 - stance])
         self.arrays.phase[:] = phase, stance
-        self.arrays.now[: STANDING_Z + 1] = 0.0, self.side, *self.standing, self.standing_z
+        self.arrays.now[: STANDING_Z + 1] = 0.0, self.side, *self.standing, self.soles_z[stance]
 
     @property
     def t_s(self) -> float:
@@ -77,6 +77,11 @@ class GaitState:
     @t_s.setter
     def t_s(self, t_s: float) -> None:
         self.arrays.now[T_S] = t_s
+
+    @property
+    def standing_z(self) -> float:
+        """Height of the stance foot when the phase began, or later if it has sunk to the ground since [m]."""
+        return float(self.arrays.now[STANDING_Z])
 
     def foot(self, foot: int) -> Foothold:
         """Returns the estimated foothold of a foot."""

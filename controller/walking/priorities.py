@@ -4,6 +4,10 @@ A leg that swings forward exerts a yaw moment on the robot. The stance sole alon
 narrow, and its friction is already used for other forces. Therefore the heading of the trunk yields, and the
 arms swing against the legs. Both follow from the weights: low on the heading, high on the rate of the angular
 momentum about the vertical, and low on the arms.
+
+In a step that is shortened to catch the robot, base and trunk may lean. A foot that moves half a metre aside
+in 0.2 s changes the angular momentum of its leg so fast that holding the trunk upright would take a ground
+force 5 to 10 cm beside the planned one, and the DCM would run away by as much.
 """
 
 from __future__ import annotations
@@ -14,7 +18,10 @@ import numpy as np
 
 from kilohertz.controller.gains.schema import Gains
 from kilohertz.controller.whole_body.whole_body import WholeBody
-from kilohertz.robots.model.kin import Z
+from kilohertz.robots.model.kin import X, Y, Z
+
+_LEANING = 0.3
+"""Weight on roll and pitch of base and trunk in a catching step, relative to that of standing."""
 
 
 class Priorities:
@@ -62,14 +69,22 @@ class Priorities:
     def walk(self) -> None:
         """Applies the weights of walking."""
         self._walks = True
+        self.lean(False)
         for weight in self._upright:
             weight[Z] = self._heading
         self._momentum[Z] = self._spin
         self._posture[:] = self._walking_posture
 
+    def lean(self, leans: bool) -> None:
+        """Lets base and trunk lean, in a step that catches the robot, or holds them upright."""
+        part = _LEANING if leans else 1.0
+        for weight, standing in zip(self._upright, self._standing[0], strict=True):
+            weight[X] = weight[Y] = part * standing
+
     def stand(self) -> None:
         """Applies the weights of standing."""
         self._walks = False
+        self.lean(False)
         headings, spin, posture = self._standing
         for weight, heading in zip(self._upright, headings, strict=True):
             weight[Z] = heading

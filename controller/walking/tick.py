@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kilohertz.controller.gains.schema import WalkGains
 from kilohertz.controller.motion.profile import minimum_jerk
 from kilohertz.controller.walking.adaptation import DURATION_S, StepArrays
 from kilohertz.controller.walking.dcm_controller import (
@@ -40,6 +41,7 @@ from kilohertz.controller.walking.dcm_plan import (
 )
 from kilohertz.controller.walking.footsteps import Foothold, next_foothold
 from kilohertz.controller.walking.gait_state import (
+    DOUBLE_SUPPORT,
     LAST,
     PHASE,
     READY,
@@ -94,21 +96,32 @@ the robot would shift its weight to a foot without support."""
 ANNOUNCE_S = 0.01
 """Time before the planned touch-down from which the contact is planned as closed [s]."""
 
-BEAR, SLIP, SWITCH = 1, 2, 4
+_ROUGH_DEPTH = 3.0
+"""Additional depth to which a foot searches for the ground, relative to its estimated roughness."""
+_CATCHING = 0.75
+"""A step shorter than this fraction of its planned time catches the robot: base and trunk may lean in it."""
+_SINKING_S = 0.1
+"""Time after a shortened step in which the stance sole may still sink to the ground [s]. A shortened step
+often ends with its foot up to 2 cm above the ground. If the next foothold were planned at that height, the
+next foot would land up to 50 ms late, and the DCM error grows by a fifth in that time."""
+
+BEAR, SLIP, SWITCH, LEAN = 1, 2, 4, 8
 """Bits of the result of `sense`. BEAR: the lift by a load has changed; nothing else was done in the call.
-SLIP: the friction estimate has changed noticeably. SWITCH: the phase may be over; in SWING it is."""
-PUSHED, OBSERVES, EARLY, LATE_S, STEP_S = range(5)
+SLIP: the friction estimate has changed noticeably. SWITCH: the phase may be over; in SWING it is. LEAN:
+base and trunk should lean if they do not, and otherwise not."""
+PUSHED, OBSERVES, EARLY, LATE_S, STEP_S, SINKS, LEANS = range(7)
 """Indices of `TickArrays.conditions`: whether the robot has been pushed since the last regular step (1) or
 not (0); whether sliding gives information about the friction, see `Tick`; fraction of a step after which a
 foot may land; time after the planned touch-down at which a step ends without contact, and planned duration of
-a step [s]."""
+a step [s]; whether the last step was shortened, so that its foot may still sink; whether base and trunk
+lean."""
 
 
 class TickArrays(NamedTuple):
     """Conditions of the events of a step."""
 
     conditions: Floats
-    """(5,) values indexed by PUSHED to STEP_S."""
+    """(7,) values indexed by PUSHED to LEANS."""
     pace_s: Floats
     """(1,) time since the command, see `Pace` [s]."""
 
@@ -146,7 +159,7 @@ class Tick:
         dcm_controller: DcmController,
         observes: bool,
     ) -> None:
-        self.conditions = np.zeros(STEP_S + 1)
+        self.conditions = np.zeros(LEANS + 1)
         self.conditions[[OBSERVES, STEP_S]] = observes, steps.gait.step_s
         structs = {
             "k": kin,
@@ -174,6 +187,44 @@ class Tick:
             structs=structs,
             expected_s=10.0,
         )
+
+    def begin(self, gains: WalkGains, roughness_m: float) -> None:
+        """Forgets the steps before; arguments as for `expect`."""
+        self.conditions[[PUSHED, SINKS, LEANS]] = 0.0
+        self.expect(gains, roughness_m)
+
+    def lift(self, regular: bool) -> None:
+        """Notes at lift-off whether the step before had its planned time or was shortened."""
+        self.conditions[SINKS] = not regular
+        self.pushed = self.pushed and not regular
+
+    def expect(self, gains: WalkGains, roughness_m: float) -> None:
+        """Sets when a foot may land at the earliest, and when it counts as landed at the latest.
+
+        Args:
+            gains: gains of walking.
+            roughness_m: estimated roughness of the ground [m].
+        """
+        self.conditions[EARLY] = gains.early
+        self.conditions[LATE_S] = gains.late_s + _ROUGH_DEPTH * roughness_m / gains.descent_m_s
+
+    @property
+    def pushed(self) -> bool:
+        """Whether the robot has been pushed since the last regular step."""
+        return bool(self.conditions[PUSHED])
+
+    @pushed.setter
+    def pushed(self, pushed: bool) -> None:
+        self.conditions[PUSHED] = pushed
+
+    @property
+    def leans(self) -> bool:
+        """Whether base and trunk lean, see LEAN."""
+        return bool(self.conditions[LEANS])
+
+    @leans.setter
+    def leans(self, leans: bool) -> None:
+        self.conditions[LEANS] = leans
 
 
 _minimum_jerk, _next_foothold = exact_kernel(minimum_jerk), exact_kernel(next_foothold)
@@ -211,7 +262,7 @@ def sense(
         tick: conditions of the events.
 
     Returns:
-        BEAR, or else any of SLIP and SWITCH, or 0.
+        BEAR, or else any of SLIP, SWITCH and LEAN, or 0.
     """
     if abs(dcm.p_RC[Z] - dcm.control[LIFT_M]) > LIFT_STEP_M:
         return BEAR
@@ -226,10 +277,27 @@ def sense(
         velocity.speed[FASTEST_M_S] = _fastest_m_s(friction)
         if friction.state[PART] != before:
             event |= SLIP
+    if phase == SWING and tick.conditions[SINKS] == 1.0 and gait.now[T_S] < _SINKING_S:
+        gait.now[STANDING_Z] = min(gait.now[STANDING_Z], walk.seen[SEEN_Z + stance])
     gait.now[T_S] += dt_s
     if phase != SWING or _lands(contact[1 - stance], 1 - stance, k, walk, gait, step, swing, tick):
         event |= SWITCH
+    if _catches(phase, step, dcm, tick) != (tick.conditions[LEANS] == 1.0):
+        event |= LEAN
     return event
+
+
+@exact_kernel
+def _catches(phase: int, step: StepArrays, dcm: DcmArrays, tick: TickArrays) -> bool:
+    """Returns whether the step under way, or the last one, is shortened to catch the robot.
+
+    On point feet many steps are short, also without a push. Steps out of standing keep the trunk upright.
+    """
+    conditions = tick.conditions
+    if dcm.control[ON_POINTS] == 1.0 or conditions[PUSHED] == 1.0:
+        return False
+    steps = phase in (DOUBLE_SUPPORT, SWING)
+    return bool(steps and step.adapted[DURATION_S] < _CATCHING * conditions[STEP_S])
 
 
 @exact_kernel

@@ -39,9 +39,7 @@ from kilohertz.controller.walking.steps import Steps
 from kilohertz.controller.walking.tick import (
     ANNOUNCE_S,
     BEAR,
-    EARLY,
-    LATE_S,
-    PUSHED,
+    LEAN,
     PUSHED_M,
     SLIP,
     SWITCH,
@@ -73,9 +71,8 @@ _CAPTURED_M = 0.05
 _EAGER_ON_POINTS = 3.5
 """Factor on the velocity corrections on point feet. Steps on point feet are shortened more often than not,
 and the robot then moves more slowly than planned."""
-_ROUGH_CLEARANCE, _ROUGH_DEPTH = 3.0, 3.0
-"""Additional clearance of the swing foot, and additional depth to which it searches for the ground, both
-relative to the estimated roughness of the ground."""
+_ROUGH_CLEARANCE = 3.0
+"""Additional clearance of the swing foot, relative to the estimated roughness of the ground."""
 _REFERENCE_HEIGHT_M = 0.6
 """Walking height of the centre of mass for which the friction estimate has its parameters [m]."""
 _CALM = 0.95
@@ -186,16 +183,9 @@ class Walking:
 
     def _use(self, steps: Steps) -> None:
         """Makes these the steps that the robot takes."""
-        self._steps, tick = steps, self._ticks[steps]
-        self._sense, self._conditions = tick.sense, tick.conditions
-        self._advance_free_step = tick.advance
-        self._set_conditions(pushed=False)
-
-    def _set_conditions(self, pushed: bool) -> None:
-        """Sets the conditions of the events of a step; `pushed` as PUSHED in `tick`."""
-        gains, conditions = self._gains, self._conditions
-        conditions[PUSHED], conditions[EARLY] = pushed, gains.early
-        conditions[LATE_S] = gains.late_s + _ROUGH_DEPTH * self._steps.roughness_m / gains.descent_m_s
+        self._steps, self._tick = steps, self._ticks[steps]
+        self._sense, self._advance_free_step = self._tick.sense, self._tick.advance
+        self._tick.begin(self._gains, steps.roughness_m)
 
     @property
     def xi(self) -> Point:
@@ -273,9 +263,10 @@ class Walking:
         The gains must give the same gait as before.
         """
         self._gains = gains.walk
-        self._set_conditions(pushed=bool(self._conditions[PUSHED]))
+        self._tick.expect(gains.walk, self._steps.roughness_m)
         self._dcm_controller.retune(gains)
         self._priorities.retune(gains)
+        self._tick.leans = False
         if self.friction is not None:
             self.friction.lambda_per_s[0] = foot_rate_per_s(gains.walk.swing, self._free.gait.step_s)
 
@@ -314,7 +305,7 @@ class Walking:
             stance: index of the contact that stays; the other foot steps.
         """
         gait, (x, y, _) = self.gait, self._gait_state.middle
-        self._set_conditions(pushed=True)
+        self._tick.pushed = True
         # There was no step before: the shortest duration stands for it, so that `calm` is false.
         self._steps.single.adaptation.adapted[DURATION_S] = gait.shortest_step_s
         self._dcm_controller.sink(_HURRIED_LOWERING * gait.step_s)
@@ -372,6 +363,9 @@ class Walking:
             self._count_on_friction()
         if event & SWITCH:
             self._switch()
+        if event & LEAN:
+            self._tick.leans = leans = not self._tick.leans
+            self._priorities.lean(leans)
         return self.done or bool(self.pace.remark)
 
     def _switch(self) -> None:
@@ -411,7 +405,8 @@ class Walking:
         regular = self.step_s > _CALM * steps.gait.step_s
         if regular:
             self._feel(gait_state.stance)
-        self._set_conditions(pushed=bool(self._conditions[PUSHED]) and not regular)
+        self._tick.lift(regular)
+        self._tick.expect(self._gains, steps.roughness_m)
         x, y, yaw = gait_state.leaving
         higher = min(_ROUGH_CLEARANCE * steps.roughness_m, steps.gait.clearance_m)
         _, *slope = steps.landing(gait_state)

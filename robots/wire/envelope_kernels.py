@@ -340,4 +340,4 @@ def count_far(tau: Vector, other: Vector, count: int, rules: EnvelopeRules, stat
             joints += 1
     total = state.counts[count] + joints if joints else max(0.0, state.counts[count] - 1.0)
     state.counts[count] = total
-    return total
+    return float(total)
