@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
-from time import monotonic_ns
 
 import numpy as np
 import pytest
@@ -62,16 +61,6 @@ def test_ticks_need_not_be_in_sequence() -> None:
     for tick in (0, 1, 5, 9, 10):
         ring.begin(tick, tick + 1, tick + 1)
     assert ring.rows()[:, TICK].tolist() == [1, 5, 9, 10]
-
-
-def test_the_compiled_mark_writes_the_monotonic_clock() -> None:
-    ring = StageRing(3)
-    for tick in range(5):
-        before = monotonic_ns()
-        ring.begin(tick, before, before)
-        ring.mark(READ)
-        assert before <= ring.rows()[-1, READ] <= monotonic_ns()
-    assert ring.rows()[:, TICK].tolist() == [2, 3, 4]
 
 
 def test_the_worst_tick_survives_with_what_came_before() -> None:

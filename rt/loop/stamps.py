@@ -5,15 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from kilohertz.robots.compile.ahead import load_pending
-from kilohertz.robots.compile.bound_kernel import bind
-from kilohertz.robots.compile.kernels import kernel, types
-from kilohertz.robots.model.kin import Ints
 
 # The stages of `controller.brain` come first and in the same order, so that the stage index is the column.
 BRAIN_STAGES = ("estimate", "kinematics", "assemble", "solve", "guard")
@@ -25,34 +20,6 @@ N_COLUMNS = 11
 
 KEPT_TICKS = 2000
 WORST_CONTEXT_TICKS = 32
-
-_MONOTONIC, _NS = (time.CLOCK_MONOTONIC if sys.platform == "linux" else -1), 1_000_000_000
-_clock_gettime = types.ExternalFunction(
-    "clock_gettime", types.int32(types.int32, types.CPointer(types.int64))
-)
-
-
-class RingArrays(NamedTuple):
-    """The cells of a `StageRing`, for compiled code."""
-
-    cells: Ints
-    """The rows, one after another."""
-    row: Ints
-    """(1,) start index of the row of the current tick in `cells`."""
-    clock: Ints
-    """(2,) last time of the clock: seconds and nanoseconds."""
-
-
-@kernel
-def mark_stage(stage: int, ring: RingArrays) -> None:
-    """Writes the time stamp of the end of a stage, as `time.monotonic_ns` gives it.
-
-    Args:
-        stage: column of the stage.
-        ring: the cells.
-    """
-    _clock_gettime(_MONOTONIC, ring.clock.ctypes)
-    ring.cells[ring.row[0] + stage] = ring.clock[0] * _NS + ring.clock[1]
 
 
 class StageRing:
@@ -88,11 +55,10 @@ class StageRing:
         self._worst = memoryview(bytearray(8 * self._worst_rows * N_COLUMNS)).cast("q")
 
     def _compiled(self) -> Callable[[int], None]:
-        cells, row = (np.frombuffer(memory, dtype=np.int64) for memory in (self.cells, self._row))
-        ring = RingArrays(cells, row, np.zeros(2, np.int64))
-        mark = bind("stage_mark_kernel", [mark_stage], call={"stage": "i8"}, structs={"ring": ring})
-        load_pending()
-        return mark
+        # Loaded where a loop runs: the recorder and readers of logs start without a compiler.
+        from kilohertz.rt.loop.stage_mark import bind_mark
+
+        return bind_mark(self.cells, self._row)
 
     @property
     def row(self) -> int:
