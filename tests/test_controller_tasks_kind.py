@@ -94,7 +94,7 @@ def test_a_new_kind_is_one_file_and_takes_part_in_the_next_set_up(upright, monke
 
     def generate_only(name, text, sources, expected_s):
         generated.update(text=text, sources=list(sources))
-        return SimpleNamespace(run=None)
+        return SimpleNamespace(run=lambda *table: 0)
 
     monkeypatch.setattr(cached_entry, "load_entry", generate_only)
     body = whole_body(robot("g1"), [Task("head_up", "upright", [2.0, 3.0], [100.0, 20.0], "torso_link")])

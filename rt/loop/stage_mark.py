@@ -13,7 +13,6 @@ from kilohertz.robots.compile.bound_kernel import bind
 from kilohertz.robots.compile.kernels import kernel, types
 from kilohertz.robots.model.kin import Ints
 
-
 _MONOTONIC, _NS = getattr(time, "CLOCK_MONOTONIC", -1), 1_000_000_000
 _clock_gettime = types.ExternalFunction(
     "clock_gettime", types.int32(types.int32, types.CPointer(types.int64))
