@@ -381,6 +381,7 @@ def keys_of(value, prefix=""):
 LEAVES = ("tracking.hand_rms_m", "tracking.hand_max_m", "hand_wrench", "torque.peak_fraction_by_joint")
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_the_summary_page_has_every_key_of_a_summary_and_no_other(tmp_path):
     path = tmp_path / "run.json"

@@ -32,6 +32,7 @@ def test_a_run_against_a_robot_elsewhere_loads_no_mujoco() -> None:
         assert run_fresh(program, endpoint) == "[]"
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_controller_of_a_users_own_loop_loads_no_mujoco() -> None:
     program = (
@@ -42,6 +43,7 @@ def test_a_controller_of_a_users_own_loop_loads_no_mujoco() -> None:
     assert run_fresh(program) == "[]"
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_simulation_by_the_command_loads_no_measurement_of_developers() -> None:
     program = (

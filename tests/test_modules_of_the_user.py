@@ -39,6 +39,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("robot", ["g1", "panda"])
 def test_the_command_runs_beside_them(folder: Path, robot: str) -> None:
     khz = str(Path(sys.executable).with_name("khz"))

@@ -54,6 +54,7 @@ def test_what_the_robot_cannot_do_is_refused_with_its_key() -> None:
         khz.simulate("panda", scenario)
 
 
+@pytest.mark.long
 def test_it_is_the_run_of_the_command_bit_for_bit(tmp_path: Path) -> None:
     run = khz.simulate("g1", "stand", seed=3, duration_s=0.1)
     session = Session(RunPlan("g1", "stand", 0.1, 3)).run()
@@ -63,6 +64,7 @@ def test_it_is_the_run_of_the_command_bit_for_bit(tmp_path: Path) -> None:
         assert run.summary[section] == session.summary[section]
 
 
+@pytest.mark.long
 def test_a_file_and_its_content_give_the_same_run(tmp_path: Path) -> None:
     content = {"name": "short", "duration_s": 0.1, "sensors": {"noise": "none"}}
     path = tmp_path / "short.yaml"
@@ -86,6 +88,7 @@ def test_a_loaded_robot_and_numpy_numbers_are_taken() -> None:
     assert run.exit_code == 0
 
 
+@pytest.mark.long
 def test_gains_from_a_dict_replace_some_of_the_robots_own(tmp_path: Path) -> None:
     path = tmp_path / "gains.yaml"
     path.write_text("posture: {kp_per_s2: 60.0}\n")

@@ -12,6 +12,7 @@ import kilohertz as khz
 pytest.importorskip("mcap")
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_recorded_run_gives_the_same_bits_again(tmp_path: Path) -> None:
     run = khz.simulate("panda", "stand", duration_s=0.2, log=tmp_path)

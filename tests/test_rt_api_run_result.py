@@ -64,6 +64,7 @@ def test_a_folder_that_cannot_be_made_is_refused(run: khz.RunResult, tmp_path: P
         run.plot(tmp_path / "file" / "plots")
 
 
+@pytest.mark.long
 def test_a_fall_is_told() -> None:
     push = {"at_s": 0.05, "push": {"link": "trunk", "impulse_Ns": [0, 200, 0], "duration_s": 0.1}}
     run = khz.simulate("g1", {"name": "thrown", "duration_s": 1.5, "events": [push]})

@@ -45,6 +45,7 @@ def test_a_simulation_of_a_scenario_is_the_run_of_it_bit_for_bit() -> None:
     assert list(sim.events) == [event for event in run.events if event["kind"] == "push"]
 
 
+@pytest.mark.long
 def test_two_simulations_taken_in_turns_give_the_bits_of_each_alone() -> None:
     def start() -> list[khz.Simulation]:
         return [khz.Simulation("g1", seed=1), khz.Simulation("g1", seed=2, solver="exact")]

@@ -7,6 +7,7 @@ from kilohertz.rt.bench.develop.kernel_baseline import as_json, floor_table, run
 pytestmark = pytest.mark.host
 
 
+@pytest.mark.long
 def test_every_mode_has_a_floor_of_both_parts():
     floors = run_floor(["g1", "ur5"], 20)
     assert [(f.robot, f.mode) for f in floors] == [("g1", "both feet"), ("g1", "one foot"), ("ur5", "hand")]

@@ -19,6 +19,7 @@ def report():
     return run_bench("panda", TICKS)
 
 
+@pytest.mark.long
 def test_every_tick_is_timed(report):
     assert report.exit_code == 0
     assert report.ticks == report.latency["tick"].total == TICKS

@@ -70,6 +70,7 @@ def still(recorder: Recorder) -> bool:
     return bool(recorder.samples) and not any(recorder.samples[max(recorder.samples)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("releases", [False, True], ids=["repeats", "releases"])
 def test_a_held_key_is_streamed_and_its_release_is_zero(
     recorder: Recorder, endpoint: str, releases: bool

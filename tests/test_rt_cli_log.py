@@ -156,6 +156,7 @@ def test_a_replay_is_reported_as_json(biped):
     }
 
 
+@pytest.mark.long
 def test_a_log_is_drawn(biped, tmp_path):
     path, _ = biped
     folder = tmp_path / "new" / "plots"

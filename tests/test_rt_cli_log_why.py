@@ -33,6 +33,7 @@ def test_why_tells_the_story_and_writes_json(log, tmp_path):
     assert {"what", "t_s", "limit", "value"} <= set(figures["interventions"][0])
 
 
+@pytest.mark.long
 def test_worst_lists_ticks_by_a_measure(log):
     ran = run("worst", log, "-n", 3, "--by", "torque")
     assert ran.exit_code == 0, ran.output

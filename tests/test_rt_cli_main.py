@@ -296,6 +296,7 @@ def test_a_fall_is_status_1(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["fell"] is True
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_without_a_film_only_the_plots_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(render, "render_gif", lambda *_, **__: pytest.fail("a film was rendered"))
@@ -330,6 +331,7 @@ def test_solver_and_gains_of_the_command_line_are_used(tmp_path):
     assert len(hashes) == 3
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_ctrl_c_ends_a_run_with_status_130_and_all_files_are_written(tmp_path, monkeypatch):
     record = Trace.record
@@ -413,6 +415,7 @@ def test_an_error_while_the_command_line_is_read_is_status_5(monkeypatch):
     assert "Kilohertz itself failed: ZeroDivisionError: in parsing" in result.stderr
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_reader_that_goes_away_is_no_failure_and_no_fall():
     variables = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -463,6 +466,7 @@ def test_blas_is_told_to_use_one_thread_before_numpy_is_there():
     assert in_a_process("import sys; " + code + call("--version")).stdout.splitlines()[-1] == "['1', '1']"
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_the_command_line_ends_with_the_status_of_the_contract():
     done = in_a_process(call("sim", "g2"))
@@ -490,6 +494,7 @@ def test_a_terminal_without_the_signs_gets_the_figures_all_the_same():
     assert "qp.solved" in wide.stdout
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_a_reader_that_goes_away_is_no_error():
     code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); " + call("robots")

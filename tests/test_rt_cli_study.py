@@ -18,6 +18,7 @@ pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.host
 
 
+@pytest.mark.long
 def test_a_study_is_run_compared_and_refused(tmp_path: Path) -> None:
     path, out = write_study(tmp_path, ("runs: 3", "runs: 2")), tmp_path / "out"
     run = CliRunner().invoke(app, ["sweep", str(path), "-o", str(out), "--workers", "1", "--json", "-"])

@@ -152,6 +152,7 @@ def test_the_table_shows_every_check_and_no_figure_is_read_as_markup() -> None:
         assert part in text.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_this_host_is_examined_in_every_group_and_left_as_it_was() -> None:
     before = os.sched_getaffinity(0), os.sched_getscheduler(0), gc.isenabled(), gc.get_freeze_count()
@@ -168,6 +169,7 @@ def test_this_host_is_examined_in_every_group_and_left_as_it_was() -> None:
     assert [check.name for check in report.checks if check.status != Status.OK and not check.remedy] == []
 
 
+@pytest.mark.long
 @pytest.mark.host
 def test_what_is_measured_is_reported() -> None:
     report = examine(measure_s=0.2)

@@ -60,6 +60,7 @@ def test_new_pages_and_blocks_are_counted_from_the_start(meter: FootprintMeter) 
     assert footprint.steal_s is None
 
 
+@pytest.mark.long
 def test_only_full_collections_after_the_start_count(meter: FootprintMeter) -> None:
     with meter:
         gc.collect()

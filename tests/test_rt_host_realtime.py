@@ -125,6 +125,7 @@ def test_in_lockstep_the_kernel_is_not_called() -> None:
         assert host.refused == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("paced", [True, False])
 def test_the_garbage_collector_is_disabled_inside_and_restored_outside(paced: bool) -> None:
     was_enabled = gc.isenabled()

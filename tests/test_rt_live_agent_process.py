@@ -78,6 +78,7 @@ def test_the_process_serves_clients_and_leaves_no_socket_behind(robot: RobotMode
         pass
 
 
+@pytest.mark.long
 def test_an_agent_with_keys_is_ended_even_if_it_is_stopped(
     robot: RobotModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_an_agent_with_keys_is_ended_even_if_it_is_stopped(
     assert process.poll() is not None
 
 
+@pytest.mark.long
 def test_the_agent_dies_with_its_parent(tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path / 'control'}"
     code = (

@@ -90,6 +90,7 @@ def test_a_driven_walk_ends_standing_and_replays_bit_for_bit(tmp_path: Path) -> 
     assert (again.ticks, again.differ) == (result.summary["ticks"], 0)
 
 
+@pytest.mark.long
 def test_progress_is_reported_and_a_request_that_another_one_replaces_is_abandoned() -> None:
     def act(operator: Operator, t_s: float) -> None:
         if at(t_s, 0.1):

@@ -90,6 +90,7 @@ def test_the_events_say_how_many_are_left_out(monkeypatch):
     assert [each.generation for each in live.sets] == [0, 1]
 
 
+@pytest.mark.long
 def test_a_run_with_watched_gains_reports_the_gains_in_force_at_the_end(tmp_path):
     gains, scenario = tmp_path / "gains.yaml", tmp_path / "scenario.yaml"
     gains.write_text("hand:\n  kp_per_s2: 400\n")

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.host
 SHORT = {"name": "short", "duration_s": 0.2, "commands": [{"at_s": 0, "stand": {}}]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", ["log.recorder", "live.gains_watch"])
 def test_a_helper_process_that_ends_by_itself_is_an_internal_failure(module, tmp_path):
     pytest.importorskip("mcap")

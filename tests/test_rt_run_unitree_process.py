@@ -66,6 +66,7 @@ class Nothing:
         pass
 
 
+@pytest.mark.long
 def test_a_signal_ends_the_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     standing = StandingIn(build_stand_in("g1", "lo", domain=DOMAIN, scenario="stand"))
     monkeypatch.setattr(standing.stand_in, "cycle", lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -44,6 +44,7 @@ def names(folder):
     return sorted(path.stem for path in folder.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.closed_loop
 def test_all_plots_of_a_biped_are_written(tmp_path):
     robot = toy_robot()

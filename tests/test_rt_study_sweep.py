@@ -93,6 +93,7 @@ def test_a_lost_worker_is_a_crashed_run() -> None:
     assert (found["index"], found["status"], found["summary"]) == (7, "crashed", None)
 
 
+@pytest.mark.long
 def test_a_figure_that_no_run_has_is_refused_before_the_runs(tmp_path: Path, crew: Crew) -> None:
     study = load_study(write_study(tmp_path, ("outcome: not fell", "outcome: tracking.com_rms < 1")))
     with pytest.raises(ConfigError, match=r"study\.yaml:12"):

@@ -85,6 +85,7 @@ def seat():
     assert all(operator.closed for _, operator in made.operators)
 
 
+@pytest.mark.long
 def test_it_waits_for_a_run_and_then_shows_it(seat):
     seat.cockpit.step()
     assert seat.status == "Waiting for a run with telemetry at ipc:///run/toy …"
@@ -94,6 +95,7 @@ def test_it_waits_for_a_run_and_then_shows_it(seat):
     assert seat.operators[0][0] == "ipc:///run/g1-control"
 
 
+@pytest.mark.long
 def test_a_run_that_has_ended_is_told(seat):
     seat.subscriber.hello = hello_for("g1")
     seat.receive("g1", 5)
@@ -102,6 +104,7 @@ def test_a_run_that_has_ended_is_told(seat):
     assert "No telemetry for 5 s: the run has ended." in seat.status
 
 
+@pytest.mark.long
 def test_the_past_is_shown_and_the_present_comes_back(seat):
     seat.subscriber.hello = hello_for("g1")
     seat.receive("g1", *range(0, 10_000, 500))
@@ -118,6 +121,7 @@ def test_the_past_is_shown_and_the_present_comes_back(seat):
     assert seat.status.endswith("t = 21.00 s · live")
 
 
+@pytest.mark.long
 def test_another_run_and_another_robot_begin_anew(seat):
     seat.subscriber.hello = hello_for("g1")
     seat.receive("g1", 5, 6)
@@ -131,6 +135,7 @@ def test_another_run_and_another_robot_begin_anew(seat):
     assert seat.status.startswith("**active**")
 
 
+@pytest.mark.long
 def test_hands_get_gizmos_while_they_are_to_be_dragged(seat):
     seat.subscriber.hello = hello_for("g1")
     seat.receive("g1", 5)
@@ -153,6 +158,7 @@ def test_hands_get_gizmos_while_they_are_to_be_dragged(seat):
     assert not drive._gizmos
 
 
+@pytest.mark.long
 def test_gains_that_cannot_change_are_said_to(seat):
     seat.subscriber.hello = hello_for("g1") | {"live": False}
     seat.receive("g1", 5)

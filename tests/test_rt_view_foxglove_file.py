@@ -103,6 +103,7 @@ def test_joints_are_told_by_name(exported):
         assert numbers["p_WC"] == row["balance"]["p_WC"].tolist()
 
 
+@pytest.mark.long
 def test_links_are_where_the_model_puts_them(exported):
     rows, _, decoded, _ = exported
     figure = RobotFigure(robot("g1"))

@@ -79,6 +79,7 @@ def test_a_run_that_cannot_be_shown_is_wrong_usage(options):
     assert "real time" in result.output
 
 
+@pytest.mark.long
 @pytest.mark.host
 @pytest.mark.skipif(not HAS_VISER, reason="viser is not installed")
 def test_beside_a_run_it_prints_its_address_and_ends_with_the_run(capfd):

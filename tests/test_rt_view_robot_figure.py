@@ -45,6 +45,7 @@ def test_links_contacts_and_hands_are_where_pinocchio_has_them(name):
         np.testing.assert_allclose(figure.R_WH[i], data.oMf[hand.frame_id].rotation, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_robot_without_geometry_is_drawn_with_capsules_between_its_joints():
     figure = RobotFigure(robot("g1"))
     capsules = list(figure._capsules())

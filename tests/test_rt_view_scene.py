@@ -51,6 +51,7 @@ def test_a_footprint_is_left_where_a_sole_comes_down():
     assert faces.max() == len(vertices) - 1
 
 
+@pytest.mark.long
 def test_forces_contacts_and_balance_are_where_the_message_has_them(server):
     scene = Scene(server, robot("g1"))
     weight_N = robot("g1").mass_kg * 9.81
@@ -68,6 +69,7 @@ def test_forces_contacts_and_balance_are_where_the_message_has_them(server):
     np.testing.assert_allclose(scene._hands[1].position, values["p_WH_des"][3:])
 
 
+@pytest.mark.long
 def test_the_view_follows_the_robot_if_it_is_wanted(server):
     scene = Scene(server, robot("g1"))
     q = [3.0, -2.0, *robot("g1").q_nominal[2:]]
@@ -78,6 +80,7 @@ def test_the_view_follows_the_robot_if_it_is_wanted(server):
     np.testing.assert_allclose(scene._world.position, [0.0, 0.0, 0.0])
 
 
+@pytest.mark.long
 def test_what_is_not_known_is_out_of_sight(server):
     scene = Scene(server, robot("g1"))
     scene.draw(state("g1", p_WD=[np.nan, np.nan], w_F=[np.nan] * 12))
@@ -104,6 +107,7 @@ def test_robots_of_every_kind_are_drawn_and_removed(server, name):
     scene.remove()
 
 
+@pytest.mark.long
 def test_planned_footsteps_are_drawn_as_soles(server):
     scene = Scene(server, robot("g1"))
     steps = np.full((4, 5), np.nan)
