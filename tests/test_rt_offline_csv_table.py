@@ -96,6 +96,10 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         (packed[: len(packed) // 2], "cut off or damaged"),
         (b"\xff\xfe\x00", "not text in UTF-8"),
         (b"t,x\n0,\0\n", "zero bytes"),
+        (b"\x89MCAP0\r\n", "is an MCAP file, and logs are imported from CSV"),
+        (b"#ROSBAG V2.0\n", "is a ROS bag"),
+        (b"PK\x03\x04", "is a NumPy or other ZIP archive"),
+        (gzip.compress(b"PAR1"), "is a Parquet file"),
     ):
         path.write_bytes(content)
         with pytest.raises(ConfigError, match=sentence):

@@ -28,6 +28,20 @@ MOST_RATIO = 200
 FREE_BYTES = 10_000_000
 BLOCK_ROWS = 4096
 
+_OTHER_KINDS = (
+    (b"PK\x03\x04", "a NumPy or other ZIP archive"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89MCAP", "an MCAP file"),
+    (b"#ROSBAG", "a ROS bag"),
+    (b"SQLite format 3", "a ROS 2 bag or other database"),
+    (b"\x89HDF", "an HDF5 or MATLAB file"),
+    (b"MATLAB", "a MATLAB file"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x80\x04\x95", "a Python pickle"),
+)
+"""First bytes of the files in which logs are often kept, and what they are."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -66,6 +80,10 @@ def read_table(path: Path) -> Table:
     content = read_user_file(path, MOST_BYTES, "a table")
     if content[:2] == b"\x1f\x8b":
         content = _unpacked(content, path)
+    for head, kind in _OTHER_KINDS:
+        if content.startswith(head):
+            sentence = f"is {kind}, and logs are imported from CSV: write a column for each of its values"
+            raise ConfigError(Problem(sentence, path))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
