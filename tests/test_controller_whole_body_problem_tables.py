@@ -23,6 +23,12 @@ REFUSED = (
         [Task("a", "contact_force", 1.0, (), "tail")],
         "task 'a': there is no contact 'tail'; there are left_foot",
     ),
+    (
+        [Task("a", "frame_position", 1.0, [400.0], "pelvis")],
+        "task 'a': it has 1 gain, but the kind 'frame_position' takes 2; see kilohertz.controller.tasks",
+    ),
+    ([Task("a", "frame_pose", 1.0, [1.0] * 3, "pelvis")], "the kind 'frame_pose' takes 4 or 5"),
+    ([Task("a", "posture", 1.0, [1.0] * 20)], "task 'a': it has 20 gains"),
 )
 
 

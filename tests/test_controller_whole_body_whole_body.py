@@ -225,3 +225,10 @@ def test_optional_tasks_are_switched_beside_any_mode():
         other.set_mode(closed, ["posture", *(on if switched else [])])
         np.testing.assert_array_equal(body.arrays.tasks.table, other.arrays.tasks.table)
         np.testing.assert_array_equal(body.arrays.contacts.offset, other.arrays.contacts.offset)
+
+
+def test_a_misspelt_task_is_named_with_the_one_that_was_meant():
+    body = whole_body(robot("ur5"), [Task("posture", "posture", 1.0, [10, 6])])
+    for view in (body.reference, body.gain, body.weight):
+        with pytest.raises(KeyError, match=r"no task 'postur' \(did you mean 'posture'\?\); there are"):
+            view("postur")

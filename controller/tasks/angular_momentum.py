@@ -18,7 +18,7 @@ L_C, L_RATE = 0, 3
 KP = 0
 
 
-@task_kind("angular_momentum", space=MOMENTUM, dim=3, n_ref=6)
+@task_kind("angular_momentum", space=MOMENTUM, dim=3, n_ref=6, gains=(1,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows and the right-hand side; see `spec`."""
     for r in range(3):

@@ -20,7 +20,7 @@ KP, KD = 0, 3
 """Index at which each part of the gains begins."""
 
 
-@task_kind("com", space=MOMENTUM, dim=3, n_ref=9)
+@task_kind("com", space=MOMENTUM, dim=3, n_ref=9, gains=(6,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows and the right-hand side; see `spec`."""
     for r in range(3):

@@ -16,7 +16,7 @@ WRENCH, WEIGHT = 0, 6
 """Index at which each part of the reference begins."""
 
 
-@task_kind("contact_force", space=WRENCH_DIAGONAL, dim=6, n_ref=12)
+@task_kind("contact_force", space=WRENCH_DIAGONAL, dim=6, n_ref=12, gains=(0,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the diagonal and the desired wrench; see `spec`."""
     for r in range(6):

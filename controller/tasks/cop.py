@@ -17,7 +17,7 @@ from kilohertz.controller.tasks.kind import task_kind
 from kilohertz.robots.model.kin import FZ, MX, MY, N_CONTACTS, Floats, Kin, X, Y
 
 
-@task_kind("cop", space=WRENCH, dim=2, n_ref=2, components=(MY, MX), closed=1)
+@task_kind("cop", space=WRENCH, dim=2, n_ref=2, gains=(0,), components=(MY, MX), closed=1)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows and the right-hand side; see `spec`."""
     o = 6 * f

@@ -17,7 +17,7 @@ from kilohertz.robots.model.kin import FZ, N_CONTACTS, Floats, Kin, Z
 SHARE = 0
 
 
-@task_kind("force_share", space=WRENCH, dim=1, n_ref=1, components=(FZ,), closed=2)
+@task_kind("force_share", space=WRENCH, dim=1, n_ref=1, gains=(0,), components=(FZ,), closed=2)
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the row and the right-hand side; see `spec`."""
     for c in range(k.size[N_CONTACTS]):

@@ -18,7 +18,7 @@ DIRECTION, PLACE, SPEED, ACCELERATION = 0, 3, 4, 5
 KP, KD = range(2)
 
 
-@task_kind("frame_coordinate", space=MOTION, dim=1, n_ref=6)
+@task_kind("frame_coordinate", space=MOTION, dim=1, n_ref=6, gains=(2,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the row and the right-hand side; see `spec`."""
     u = k.s[0]

@@ -20,7 +20,7 @@ R_WF, W_WF, WDOT_WF = 0, 9, 12
 KP, KD = range(2)
 
 
-@task_kind("frame_orientation", space=MOTION, dim=3, n_ref=15)
+@task_kind("frame_orientation", space=MOTION, dim=3, n_ref=15, gains=(2,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows and the right-hand side; see `spec`."""
     w, a, R = k.s[0], k.s[1], k.R[f]

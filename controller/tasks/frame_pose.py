@@ -24,7 +24,7 @@ KP, KD, KP_ANGULAR, KD_ANGULAR, FIRST_COLUMN = range(5)
 """Index of each gain."""
 
 
-@task_kind("frame_pose", space=MOTION, dim=6, n_ref=SIZE)
+@task_kind("frame_pose", space=MOTION, dim=6, n_ref=SIZE, gains=(4, 5))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows and the right-hand side; see `spec`."""
     v, a, R = k.s[0], k.s[1], k.R[f]

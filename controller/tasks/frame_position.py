@@ -18,7 +18,7 @@ P_WF, V_WF, A_WF = 0, 3, 6
 KP, KD = range(2)
 
 
-@task_kind("frame_position", space=MOTION, dim=3, n_ref=9)
+@task_kind("frame_position", space=MOTION, dim=3, n_ref=9, gains=(2,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the rows and the right-hand side; see `spec`."""
     v, a, d, R = k.s[0], k.s[1], k.s[2], k.R[f]

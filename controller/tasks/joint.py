@@ -19,7 +19,7 @@ Q, V, VDOT = range(3)
 KP, KD = range(2)
 
 
-@task_kind("joint", space=MOTION, dim=1, n_ref=3)
+@task_kind("joint", space=MOTION, dim=1, n_ref=3, gains=(2,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the row and the right-hand side; see `spec`."""
     T[0, :] = 0.0

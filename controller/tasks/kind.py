@@ -27,6 +27,8 @@ class Kind:
             `kilohertz.controller.problem.tables`.
         dim: number of rows; 0 means one per joint.
         n_ref: length of the reference; a negative value means -n_ref numbers per joint.
+        gains: possible numbers of gains; empty if any is. A declaration may also give none, and set them
+            later.
         fill: compiled (k, f, ref, gain, T, b) -> None, writes rows T and right-hand side b in place.
         module: name of the module that defines the kind.
         components: for wrench rows, the component of the contact's wrench that each row depends on; the row
@@ -39,6 +41,7 @@ class Kind:
     space: int
     dim: int
     n_ref: int
+    gains: tuple[int, ...]
     fill: Callable[..., None]
     module: str
     components: tuple[int, ...] = ()
@@ -54,13 +57,20 @@ KINDS: dict[str, Kind] = {}
 
 
 def task_kind(
-    name: str, *, space: int, dim: int, n_ref: int, components: tuple[int, ...] = (), closed: int = 0
+    name: str,
+    *,
+    space: int,
+    dim: int,
+    n_ref: int,
+    gains: tuple[int, ...] = (),
+    components: tuple[int, ...] = (),
+    closed: int = 0,
 ) -> Callable[[Callable[..., None]], Any]:
-    """Registers the decorated function as the `fill` of a new task kind."""
+    """Registers the decorated function as the `fill` of a new task kind; arguments as for `Kind`."""
 
     def register(fill: Callable[..., None]) -> Any:
         compiled = inner_kernel(fill, may_copy=True)
-        KINDS[name] = Kind(name, space, dim, n_ref, compiled, fill.__module__, components, closed)
+        KINDS[name] = Kind(name, space, dim, n_ref, gains, compiled, fill.__module__, components, closed)
         return compiled
 
     return register

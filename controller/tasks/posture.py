@@ -15,7 +15,7 @@ from kilohertz.robots.model.kin import NQ_BASE, NV_BASE, Floats, Kin
 KP, KD = range(2)
 
 
-@task_kind("posture", space=JOINT_DIAGONAL, dim=0, n_ref=-2)
+@task_kind("posture", space=JOINT_DIAGONAL, dim=0, n_ref=-2, gains=(2,))
 def fill(k: Kin, f: int, ref: Floats, gain: Floats, T: Floats, b: Floats) -> None:
     """Writes the diagonal and the desired accelerations; see `spec`."""
     nb, nq = k.size[NV_BASE], k.size[NQ_BASE]

@@ -208,6 +208,7 @@ class ProblemTables:
             table[i, KIND], table[i, SPACE], table[i, DIM] = kinds.index(task.kind), kind.space, kind.dim
             table[i, REF] = n_ref
             n_ref += kind.ref_length(robot.na)
+            _check_gains(task, kind)
             gain[i, : len(task.gain)] = task.gain
             if isinstance(task, Task):
                 weight[i] = row_weights(task)
@@ -344,3 +345,14 @@ def _index(task: Task | Inequality, what: str, name: str | None, names: tuple[st
     if name not in names:
         raise ValueError(f"task '{task.name}': there is no {what} '{name}'; there are {', '.join(names)}")
     return names.index(name)
+
+
+def _check_gains(task: Task | Inequality, kind: Kind) -> None:
+    """Refuses a declaration with too few gains, which would be 0, or with more than its kind reads."""
+    given, possible = len(task.gain), kind.gains or range(_N_GAINS + 1)
+    if given and given not in possible:
+        counts = " or ".join(map(str, kind.gains)) or f"at most {_N_GAINS}"
+        raise ValueError(
+            f"task '{task.name}': it has {given} gain{'s' * (given > 1)}, but the kind '{kind.name}' takes "
+            f"{counts}; see {kind.module}"
+        )

@@ -29,6 +29,7 @@ from kilohertz.controller.whole_body.carried import Carried
 from kilohertz.controller.whole_body.problem_tables import ProblemTables, barrier_gain, row_weights
 from kilohertz.robots.clearance.clearance import Clearance
 from kilohertz.robots.compile.struct_table import StructTable
+from kilohertz.robots.config.config_error import did_you_mean
 from kilohertz.robots.model.gravity import GRAVITY_M_S2
 from kilohertz.robots.model.kin import FX, FY, MZ, Floats, Ints
 from kilohertz.robots.model.robot_model import RobotModel
@@ -36,6 +37,13 @@ from kilohertz.robots.model.robot_model import RobotModel
 __all__ = ["BarrierSettings", "ContactSettings", "Inequality", "Task", "WholeBody"]
 
 _WORLD = pin.Convention.WORLD
+
+
+class _TaskIndex(dict[str, int]):
+    """Index of each task and inequality by its name."""
+
+    def __missing__(self, name: str) -> int:
+        raise KeyError(f"there is no task '{name}'{did_you_mean(name, self)}; there are {', '.join(self)}")
 
 
 class WholeBody:
@@ -79,7 +87,7 @@ class WholeBody:
         self.declared = tuple(tasks)
         self.inequalities = tuple(inequalities)
         self._everything: tuple[Task | Inequality, ...] = (*self.declared, *self.inequalities)
-        self.task_index = {task.name: index for index, task in enumerate(self._everything)}
+        self.task_index = _TaskIndex((task.name, index) for index, task in enumerate(self._everything))
         if len(self.task_index) != len(self._everything):
             raise ValueError("two tasks have the same name")
         tables = ProblemTables(
@@ -129,7 +137,11 @@ class WholeBody:
         self.iterations = 0
 
     def reference(self, task: str) -> Floats:
-        """Returns a view of the reference of a task or inequality; writing to the view sets the reference."""
+        """Returns a view of the reference of a task or inequality; writing to the view sets the reference.
+
+        Raises:
+            KeyError: there is no task or inequality of this name.
+        """
         index = self.task_index[task]
         row, kind = self.arrays.tasks.table[index], KINDS[self._everything[index].kind]
         view: Floats = self.arrays.tasks.ref[row[REF] : row[REF] + kind.ref_length(self.robot.na)]
