@@ -17,7 +17,7 @@ from kilohertz.rt.loop.clock import GridClock
 from kilohertz.rt.loop.control_loop import DEGRADED, STOP_TICKS, WARM_UP_TICKS, ControlLoop, Pace
 from kilohertz.rt.loop.fade import damping_command
 from kilohertz.rt.loop.outcome import LoopResult
-from kilohertz.rt.loop.stamps import BRAIN_STAGES
+from kilohertz.rt.loop.stamps import BRAIN_STAGES, StageRing
 
 NA, NC = 3, 2
 DAMP = "damp"
@@ -357,6 +357,16 @@ def test_the_worst_tick_is_kept_for_the_trace_viewer(bench: Bench) -> None:
     worst = bench.loop.stages.worst_rows()
     assert worst[-1, -1] == 10
     assert len(bench.loop.stages.rows()) == 2000
+
+
+def test_a_second_run_shows_no_stage_of_the_first_and_loads_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A run that has dropped its rights may not be able to read a file any more.
+    bench.run(100)
+    monkeypatch.setattr(StageRing, "__init__", None)
+    bench.run(5)
+    assert len(bench.loop.stages.rows()) == 5
 
 
 def test_the_tick_keeps_nothing(bench: Bench) -> None:

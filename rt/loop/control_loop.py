@@ -165,10 +165,12 @@ class ControlLoop(Generic[Request, GainsLike, Decision]):
         self._sensors = sensors
         self._damping = damping
         self._handle_signals = handle_signals
+        # Made once: its compiled part is read from files, which a run without rights may not be able to read.
+        self.stages = StageRing(now=self.clock.now)
         self._prepare((), None)
 
     def _prepare(self, schedule: Schedule[Request], stop_request: Request | None) -> None:
-        self.stages = StageRing(now=self.clock.now)
+        self.stages.clear()
         self._histograms = {name: LatencyHistogram() for name in (*STAGE_COLUMNS, "tick", "wake", "period")}
         self._by_stage = [
             (column, self._histograms[STAGE_COLUMNS[column]].record) for column in ORDER if column != RECORD

@@ -46,19 +46,25 @@ class StageRing:
         self._now = now
         self.cells = memoryview(bytearray(8 * n_ticks * N_COLUMNS)).cast("q")
         self._row = memoryview(bytearray(8)).cast("q")
-        self._row[0] = len(self.cells) - N_COLUMNS
         self.mark: Callable[[int], None] = self._mark
         if now is time.monotonic_ns and sys.platform == "linux":
             self.mark = self._compiled()
-        self.worst_ns = -1
         self._worst_rows = min(WORST_CONTEXT_TICKS, n_ticks)
         self._worst = memoryview(bytearray(8 * self._worst_rows * N_COLUMNS)).cast("q")
+        self.clear()
 
     def _compiled(self) -> Callable[[int], None]:
         # Loaded where a loop runs: the recorder and readers of logs start without a compiler.
         from kilohertz.rt.loop.stage_mark import bind_mark
 
         return bind_mark(self.cells, self._row)
+
+    def clear(self) -> None:
+        """Empties the ring for the next run."""
+        for cells in (self.cells, self._worst):
+            np.frombuffer(cells, dtype=np.int64)[:] = 0
+        self._row[0] = len(self.cells) - N_COLUMNS
+        self.worst_ns = -1
 
     @property
     def row(self) -> int:
