@@ -6,7 +6,8 @@
  *
  * The program ends on SIGTERM and prints its counts of packets. With `wait`, the simulated time waits for each command
  * while the robot is active, for at most one second; this is for tests on busy machines. To get a driver of a real
- * robot, replace `plant_step` by the exchange with its motors.
+ * robot, replace `plant_step` by the exchange with its motors, and the numbers of the envelope by those that
+ * `khz protocol --envelope ROBOT` prints.
  *
  * Two processes, so that no peer can hold up the motors: the loop, which has the motors and the watchdog, and the gate,
  * which has the ZeroMQ socket. ZeroMQ reads in a thread of its own and stores a message until its last part arrives, so
@@ -33,6 +34,9 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#define ENVELOPE_JOINTS 2
+#include "envelope.h"
+
 enum { VERSION = 1, MAX_BYTES = 4096, N = 2, MAX_PEERS = 4, REMEMBERED = 64 };
 enum { STANDBY, ARMED, ACTIVE, DAMPING };
 enum { HOLD = 3, WATCHDOG = 20, ARMED_PERIODS = 5000, FORGET_PERIODS = 2000 };
@@ -43,6 +47,18 @@ static const double DT = 0.001, LONGEST_WAIT = 1.0, PI = 3.14159265358979323846;
 static const double TORQUE_LIMIT = 50.0, SPEED_LIMIT = 10.0, POSITION_LIMIT = 3.0, DAMPING_GAIN = 2.0;
 static const char *ROBOT = "two_joints", *UNITS = "rad rad/s Nm m/s2 N s";
 static const char *JOINTS[N] = {"shoulder_joint", "elbow_joint"};
+static const EnvelopeNumbers NUMBERS = {
+    .joints = N,
+    .period_s = 0.001,
+    .low_rad = {-3.0, -3.0},
+    .high_rad = {3.0, 3.0},
+    .speed_rad_s = {10.0, 10.0},
+    .torque_Nm = {50.0, 50.0},
+    .kp_Nm_rad = {5000.0, 5000.0},
+    .kd_Nms_rad = {367.69230769230825, 30.971922246220377},
+    .inertia_kgm2 = {0.57875, 0.04875},
+    .stop_rad = {0.005, 0.005},
+};
 
 typedef struct { double q_des[N], v_des[N], kp[N], kd[N], tau_ff[N]; } Command;
 typedef struct { unsigned char id[MAX_ID]; size_t size; long heard; char name[81]; } Peer;
@@ -58,6 +74,7 @@ static long tick, silent, tick_of[REMEMBERED];
 static const char *model_sha;
 static Command command;
 static double q[N], v[N], tau[N];
+static Envelope envelope;
 
 static void on_signal(int number) { (void)number; stop_asked = 1; }
 
@@ -71,8 +88,9 @@ static void plant_step(void) {
         double kd = share * command.kd[i] + (1.0 - share) * DAMPING_GAIN;
         tau[i] = share * (command.tau_ff[i] + command.kp[i] * (command.q_des[i] - q[i])) +
                  kd * ((share > 0.0 ? share * command.v_des[i] : 0.0) - v[i]);
-        tau[i] = fmax(-TORQUE_LIMIT, fmin(TORQUE_LIMIT, tau[i]));
     }
+    envelope_limit(&envelope, &NUMBERS, tau, q, v, command.kd, mode == ACTIVE,
+                   mode == DAMPING ? ENVELOPE_DAMPING_MARGIN : 0.0);
     double h = m2 * l1 * c2, cosine = cos(q[1]), sine = sin(q[1]);
     double m22 = i2 + m2 * c2 * c2, m12 = m22 + h * cosine;
     double m11 = i1 + m1 * c1 * c1 + m2 * l1 * l1 + m22 + 2.0 * h * cosine;
@@ -282,6 +300,15 @@ static void release(int new_mode) {
     holder = -1;
 }
 
+/* A command left the envelope: the robot damps and says why. */
+static void envelope_was_left(void) {
+    char text[200];
+    envelope_sentence(&envelope, JOINTS, text, sizeof text);
+    release(DAMPING);
+    damped++;
+    send_event("damping", text);
+}
+
 static void hello(Peer *sender, int known, const msgpack_object *field) {
     if (known >= 0 && known == holder && (mode == ACTIVE || !is_text(&field[0], peers[known].name))) {
         /* Another peer with the routing id of the holder, which greeted before it armed. */
@@ -351,6 +378,7 @@ static void arm(int peer) {
     mode = ARMED;
     last_seq = accepted = refused = late = 0;
     silent = 0;
+    envelope_enter(&envelope);
     answer_epoch(&peers[peer]);
 }
 
@@ -370,7 +398,8 @@ static void take_command(int peer, const msgpack_object *field) {
         late++;
         return;
     }
-    if ((double)(tick - tick_of[answered % REMEMBERED]) * DT * 1e6 > (double)field[3].via.u64) {
+    long age = tick - tick_of[answered % REMEMBERED];
+    if ((double)age * DT * 1e6 > (double)field[3].via.u64 || age > ENVELOPE_OLDEST_STATE) {
         late++;
         return;
     }
@@ -379,6 +408,11 @@ static void take_command(int peer, const msgpack_object *field) {
         !read_block(&field[6], wish.kp, 0.0, 1e5) || !read_block(&field[7], wish.kd, 0.0, 1e5) ||
         !read_block(&field[8], wish.tau_ff, -torque, torque)) {
         refused++;
+        return;
+    }
+    if (!envelope_admit(&envelope, &NUMBERS, wish.kp, wish.kd)) {
+        refused++;
+        envelope_was_left();
         return;
     }
     command = wish;
@@ -515,6 +549,7 @@ int main(int count, char **arguments) {
             release(STANDBY);
         }
         plant_step();
+        if (mode == ACTIVE && envelope.rule) envelope_was_left();
         forget_silent_peers();
         send_states();
         due.tv_nsec += 1000000;

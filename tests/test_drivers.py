@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kilohertz.robots.config.config_error import ConfigError
@@ -162,6 +163,26 @@ def test_an_endless_message_ends_the_gate_and_not_the_robot(served):
     words = words_at_the_end(process)
     assert int(words[words.index("damped") + 1]) >= 1
     assert int(words[words.index("gates") + 1]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("tau_Nm", "kp_Nm_rad", "words"),
+    [(40.0, 0.0, "elbow_joint jumps"), (0.0, 5001.0, "kp of elbow_joint is 5001, more than 5000")],
+)
+def test_a_mad_controller_ends_in_damping_that_names_joint_and_limit(served, tau_Nm, kp_Nm_rad, words):
+    endpoint, process = served
+    robot = RobotModel.load(str(ROBOT))
+    link = ZmqLink(robot, endpoint, lockstep=True)
+    link.arm()
+    sensors, command = robot.new_sensor_row(), robot.new_command_row()
+    while link.read(sensors):
+        command.tau_ff[1] = tau_Nm if link.commands_sent % 2 else -tau_Nm
+        command.q_des[1], command.kp[1] = sensors.q[1], kp_Nm_rad
+        link.write(command)
+        assert np.abs(sensors.tau).max() <= 50.0
+    link.abandon()
+    assert any(words in event["text"] for event in link.events)
+    assert farewell(process)["damped"] == 1
 
 
 def test_a_stop_needs_no_lease(served):

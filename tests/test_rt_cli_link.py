@@ -248,12 +248,16 @@ def test_keys_are_made_and_listed(tmp_path, monkeypatch):
 
 def test_the_protocol_and_the_driver_in_c_are_printed_as_installed():
     assert khz("protocol").stdout.startswith("# The wire protocol, version 1\n")
-    assert "#include <zmq.h>" in khz("protocol", "--c-driver").stdout
+    driver = khz("protocol", "--c-driver").stdout
+    assert "#include <zmq.h>" in driver
+    assert "int envelope_limit(" in driver
+    assert 'envelope.h"' not in driver
     assert khz("protocol", "--commands").stdout.startswith("# The command channel, version 1\n")
     assert [Path(line).name for line in khz("protocol", "--path").stdout.split()] == [
         "PROTOCOL.md",
         "two_joints.c",
         "COMMANDS.md",
+        "envelope.h",
     ]
 
 

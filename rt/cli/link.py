@@ -451,13 +451,17 @@ def protocol(
         write_json(Path("-"), numbers.content())
         return
     folder = files("kilohertz.robots")
-    page, source = folder / "PROTOCOL.md", folder / "two_joints.c"
+    page, source, header = (folder / name for name in ("PROTOCOL.md", "two_joints.c", "envelope.h"))
     channel = files("kilohertz.rt") / "COMMANDS.md"
     if path:
-        typer.echo(f"{page}\n{source}\n{channel}")
+        typer.echo(f"{page}\n{source}\n{channel}\n{header}")
+    elif c_driver:
+        # One file, which needs no other.
+        text = source.read_text(encoding="utf-8")
+        include = '#include "envelope.h"\n'
+        typer.echo(text.replace(include, header.read_text(encoding="utf-8")), nl=False)
     else:
-        shown = channel if commands else source if c_driver else page
-        typer.echo(shown.read_text(encoding="utf-8"), nl=False)
+        typer.echo((channel if commands else page).read_text(encoding="utf-8"), nl=False)
 
 
 @keys_app.command()
