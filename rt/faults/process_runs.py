@@ -7,8 +7,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -17,6 +15,7 @@ from kilohertz.robots.model.period import PERIOD_NS
 from kilohertz.rt.doctor.fitness import require_fit_host
 from kilohertz.rt.faults.bench import ROBOT
 from kilohertz.rt.faults.link_runs import Outcome
+from kilohertz.rt.faults.own_process import start_call
 from kilohertz.rt.loop.control_loop import DEGRADED
 from kilohertz.rt.loop.stamps import DUE, STAGE_COLUMNS, TICK
 from kilohertz.rt.run.session import RunPlan, Session
@@ -34,7 +33,7 @@ NOBODY = 65534
 def f10_overrun(n: int) -> Outcome:
     """Delays a stage by 5 ms once and ten times in a row, and stops the process for 5 ms, in real time."""
     ticks = EVERY_TICKS * (n + 3)
-    child = _child(f"overrun({ticks}, {n})")
+    child = start_call(__name__, f"overrun({ticks}, {n})")
     stops = 0
     for line in child.stdout or ():
         if line.startswith("stop"):
@@ -97,7 +96,7 @@ def overrun(ticks: int, n: int) -> None:
 
 def f31_memory(n: int) -> Outcome:
     """Runs n ticks in real time, and counts page faults, garbage collections and memory growth."""
-    found = json.loads(_child(f"measure_footprint({n})").communicate()[0].splitlines()[-1])
+    found = json.loads(start_call(__name__, f"measure_footprint({n})").communicate()[0].splitlines()[-1])
     text = (
         f"{found['major_faults']} major page faults, {found['minor_faults']} minor, "
         f"{found['full_collections']} full garbage collections, "
@@ -121,7 +120,7 @@ def f32_host_is_not_real_time(n: int) -> Outcome:
     """Drops the rights to real time: hardware is refused, a simulation runs and reports what is missing."""
     remedied, ran, refused = 0, 0, 0
     for _ in range(n):
-        child = _child("unprivileged()")
+        child = start_call(__name__, "unprivileged()")
         found = json.loads(child.communicate()[0].splitlines()[-1])
         remedied += found["refused"] > 0 and found["refused"] == found["remedies"]
         ran += found["exit_code"] == 0
@@ -157,17 +156,3 @@ def unprivileged() -> None:
         ),
         flush=True,
     )
-
-
-def _python(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-def _child(call: str) -> subprocess.Popen[str]:
-    """Calls a function of this module in a separate process."""
-    code = f"from kilohertz.rt.faults import process_runs; process_runs.{call}"
-    return subprocess.Popen(_python(code), stdout=subprocess.PIPE, text=True, env=_environment())
