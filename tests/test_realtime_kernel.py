@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from typing import Any
 
 import pytest
+from portable_code import PORTABLE, ROBOT, compile_portable
 from realtime_machine import Ended, NotHereError, RealtimeMachine
 
-from kilohertz.robots.compile.cached_entry import cache_folder
 from kilohertz.robots.wire.sockets import IO_PRIORITY
 
 pytestmark = [pytest.mark.host, pytest.mark.quiet, pytest.mark.long]
@@ -19,10 +17,7 @@ pytestmark = [pytest.mark.host, pytest.mark.quiet, pytest.mark.long]
 KHZ = f"{sys.executable} -c 'from kilohertz.rt.cli.main import main; main()'"
 CORE = 1
 GOOD = f"isolcpus=managed_irq,domain,{CORE} nohz_full={CORE} rcu_nocbs={CORE} irqaffinity=0"
-ROBOT, TICKS, SLOW_MOTION = "ur5", 500, 20
-
-# Machine code for any processor: that of this one may not run on the emulated one.
-PORTABLE = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "KILOHERTZ_CACHE": str(cache_folder())}
+TICKS, SLOW_MOTION = 500, 20
 
 PREPARE = f"""
 export {" ".join(f"{name}='{value}'" for name, value in PORTABLE.items())}
@@ -101,22 +96,7 @@ def test_on_a_default_command_line_the_doctor_names_what_is_missing(machine: Rea
 def test_on_a_good_host_checks_are_ok_and_a_run_over_the_wire_loses_nothing(
     machine: RealtimeMachine,
 ) -> None:
-    compiled = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from kilohertz.rt.cli.main import main; main()",
-            "sim",
-            ROBOT,
-            "--realtime",
-            "--duration",
-            "0.01",
-        ],
-        env=os.environ | PORTABLE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    compiled = compile_portable()
     assert compiled.returncode == 0, compiled.stderr
     ended = machine.run("good", PREPARE + RUN, boot=GOOD)
     found = checks(ended)
