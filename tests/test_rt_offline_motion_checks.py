@@ -9,6 +9,7 @@ import pytest
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.offline.csv_table import Table
+from kilohertz.rt.offline.findings import Findings
 from kilohertz.rt.offline.motion_checks import check_gyro, check_velocities, integral, windows_of
 
 N, PERIOD_S = 800, 0.01
@@ -46,7 +47,7 @@ def motion(g1):
 
 
 def table():
-    return Table(Path("log.csv"), ("t_s",), np.zeros((N, 1)), np.arange(2, N + 2))
+    return Findings(Table(Path("log.csv"), ("t_s",), np.zeros((N, 1)), np.arange(2, N + 2)))
 
 
 def velocity_refusal(robot, t, q, v):

@@ -65,9 +65,18 @@ def import_csv(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.mcap", help="Log to write; by default beside the CSV."),
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            metavar="FINDING",
+            help="Import the log although this finding would refuse it, such as imu-time; the message of the "
+            "refusal gives the name, and the log's notes keep it. May be repeated.",
+        ),
+    ] = None,
     json_file: options.JsonOption = None,
 ) -> None:
-    """Import a log of another controller from CSV, checking units, signs and times.
+    """Import a log of another controller from CSV, checking units, signs, times, sides and mounting.
 
     Columns, in any order: t_s, q_JOINT, v_JOINT, tau_JOINT, gyro_x|y|z, accel_x|y|z (IMU axes, specific
     force), force_CONTACT, truth_x|y|z, truth_roll|pitch|yaw; in s, rad, rad/s, Nm, m/s^2, N and m. Absent
@@ -89,7 +98,7 @@ def import_csv(
     model = RobotModel.load(robot, stands=False)
     joints = [*model.joint_names, *model.description.locked_joints_rad]
     mapping = ColumnMap({}) if columns is None else read_columns(columns, joints, model.contact_names)
-    imported = rows_of_table(read_table(file), mapping, model)
+    imported = rows_of_table(read_table(file), mapping, model, accept or ())
     write_log(path, header_of(model, robot, file, imported), imported.rows)
     for note in imported.notes:
         progress(f"note: {note}")
@@ -97,7 +106,16 @@ def import_csv(
     duration_s, n = float(t_s[-1, 0] - t_s[0, 0]), len(imported.rows)
     say(f"{n} samples in {duration_s:.2f} s written to {path}", json_file)
     notes = list(imported.notes)
-    write_json(json_file, {"file": str(path), "samples": n, "duration_s": duration_s, "notes": notes})
+    write_json(
+        json_file,
+        {
+            "file": str(path),
+            "samples": n,
+            "duration_s": duration_s,
+            "notes": notes,
+            "accepted": list(accept or ()),
+        },
+    )
 
 
 def estimate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from kilohertz.rt.log.writer import LogWriter
 from kilohertz.rt.offline import motion_checks, unit_checks
 from kilohertz.rt.offline.columns import CONTACT, JOINT, JOINT_FIELDS, VECTORS, ColumnMap, Source
 from kilohertz.rt.offline.csv_table import Table
+from kilohertz.rt.offline.findings import Findings, accepted_findings
 from kilohertz.rt.offline.signals import causal_velocity
+from kilohertz.rt.offline.stance import Signals
+from kilohertz.rt.offline.stance_checks import check_stance
 from kilohertz.rt.run.summary import config_sha256, version
 
 Array = NDArray[np.float64]
@@ -62,7 +66,7 @@ class _Columns:
     """Takes the quantities of a robot out of a table, and remembers which columns were used."""
 
     def __init__(self, table: Table, columns: ColumnMap, robot: RobotModel) -> None:
-        self.table, self.columns, self._robot = table, columns, robot
+        self.table, self.columns, self.robot = table, columns, robot
         self.used: set[str] = set()
 
     def find(self, field: str, name: str = "", pattern: str = JOINT) -> Array | None:
@@ -93,7 +97,7 @@ class _Columns:
         others = {
             self.columns.source(field, joint).column
             for field in JOINT_FIELDS
-            for joint in self._robot.joint_names
+            for joint in self.robot.joint_names
         }
         hint = did_you_mean(source.column, set(unused) - others)
         remedy = f": add it, or name theirs with {ours} in a --columns file" if ours else ""
@@ -126,53 +130,78 @@ class _Columns:
         return np.stack([unknown if part is None else part for part in parts], axis=1)
 
 
-def rows_of_table(table: Table, columns: ColumnMap, robot: RobotModel) -> Imported:
+def rows_of_table(
+    table: Table,
+    columns: ColumnMap,
+    robot: RobotModel,
+    accept: Sequence[str] = (),
+) -> Imported:
     """Returns a table's samples as rows of a log, in our units.
 
+    Args:
+        table: the file.
+        columns: where each quantity is.
+        robot: the robot.
+        accept: names of the findings that do not refuse the log, see `findings.NAMES`; they become notes.
+
     Raises:
-        ConfigError: a quantity is missing, unknown, or in a wrong unit; file, line and remedy.
+        ConfigError: a quantity is missing, unknown, or contradicts another one; file, line and remedy.
     """
+    findings = Findings(table, accepted_findings(accept))
     take = _Columns(table, columns, robot)
     t_s = take.need("t_s")
-    unit_checks.check_times(table, t_s)
+    unit_checks.check_times(findings, t_s)
     rows = np.zeros(len(t_s), imported_row(robot))
-    sensors, truth, outside = rows["sensors"], rows["truth"], rows["outside"]
+    sensors = rows["sensors"]
     rows["tick"] = np.rint((t_s - t_s[0]) * (1e9 / PERIOD_NS))
     sensors["seq"][:, 0], sensors["t_s"][:, 0] = np.arange(len(t_s)), t_s
     q = np.stack([take.need("q", joint) for joint in robot.joint_names], axis=1)
     unit_checks.refuse_unknown(table, [f"q_{joint}" for joint in robot.joint_names], q)
-    notes = unit_checks.check_positions(table, robot, q)
+    notes = unit_checks.check_positions(findings, robot, q)
     sensors["q"] = q
-    notes += _take_velocities(take, robot, t_s, q, sensors)
+    notes += _take_velocities(findings, take, robot, t_s, q, sensors)
     sensors["tau"] = take.stack("tau", robot.joint_names)
     if robot.floating:
         for name in ("gyro", "accel"):
             sensors[name] = take.vector(name, needed=True)
             unit_checks.refuse_unknown(table, VECTORS[name], sensors[name])
-        notes += unit_checks.check_imu(table, robot, sensors["gyro"], sensors["accel"], q)
-        notes += motion_checks.check_gyro(table, robot, t_s, q, sensors["gyro"])
+        notes += unit_checks.check_imu(findings, robot, sensors["gyro"], sensors["accel"], q)
+        notes += motion_checks.check_gyro(findings, robot, t_s, q, sensors["gyro"])
     if robot.contacts:
         sensors["contact_force_N"] = take.stack("force", robot.contact_names, CONTACT)
-        notes += unit_checks.check_forces(table, robot, sensors["contact_force_N"])
+        notes += unit_checks.check_forces(findings, robot, sensors["contact_force_N"])
     if robot.wrists:
         sensors["wrist"] = np.nan
-    outside["p_VB"] = outside["rpy_VB"] = np.nan
+    _take_poses(findings, take, rows)
     if robot.floating:
+        forces_N = sensors["contact_force_N"] if robot.contacts else np.zeros((len(t_s), 0))
+        signals = Signals(t_s, q, sensors["gyro"], sensors["accel"], forces_N)
+        notes += check_stance(findings, robot, signals, rows["truth"]["rpy_WT"])
+    return Imported(rows, tuple(findings.finish() + notes + _what_is_not_used(take, table, robot)))
+
+
+def _take_poses(findings: Findings, take: _Columns, rows: NDArray[Any]) -> None:
+    """Writes the truth and the poses from outside, and checks their units."""
+    truth, outside, sensors = rows["truth"], rows["outside"], rows["sensors"]
+    outside["p_VB"] = outside["rpy_VB"] = np.nan
+    if take.robot.floating:
         outside["p_VB"], outside["rpy_VB"] = take.vector("outside", False), take.angles("outside_rpy")
     truth["p_WT"], truth["rpy_WT"] = take.vector("truth", False), take.vector("truth_rpy", False)
     for name, angles in (("truth", truth["rpy_WT"]), ("outside", outside["rpy_VB"])):
         if np.nanmax(np.abs(angles), initial=0.0) > 2.5 * np.pi:
             row = int(np.nanargmax(np.nanmax(np.abs(angles), axis=1, initial=0.0)))
-            raise table.problem(
-                row, f"{name} angles exceed a turn, as if in degrees: give them a scale in --columns"
+            findings.refuse(
+                "truth-unit",
+                row,
+                f"{name} angles exceed a turn, as if in degrees: give them a scale in --columns",
             )
-    if robot.floating:
-        unit_checks.check_truth(table, t_s, truth["p_WT"], truth["rpy_WT"], sensors["gyro"])
-    return Imported(rows, tuple(notes + _what_is_not_used(take, table, robot)))
+    if take.robot.floating:
+        t_s = sensors["t_s"][:, 0]
+        unit_checks.check_truth(findings, t_s, truth["p_WT"], truth["rpy_WT"], sensors["gyro"])
 
 
 def _take_velocities(
-    take: _Columns, robot: RobotModel, t_s: Array, q: Array, sensors: NDArray[Any]
+    findings: Findings, take: _Columns, robot: RobotModel, t_s: Array, q: Array, sensors: NDArray[Any]
 ) -> list[str]:
     """Writes the joint velocities, differentiated where they are not measured; returns notes."""
     v = take.stack("v", robot.joint_names)
@@ -187,7 +216,7 @@ def _take_velocities(
     sensors["v"] = v
     if whole.all():
         return notes
-    return notes + motion_checks.check_velocities(take.table, robot, t_s, q, v)
+    return notes + motion_checks.check_velocities(findings, robot, t_s, q, v)
 
 
 def _what_is_not_used(take: _Columns, table: Table, robot: RobotModel) -> list[str]:

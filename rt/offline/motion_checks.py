@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from kilohertz.estimators.base_state import JOINTS_Q
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.units import DEGREE
-from kilohertz.rt.offline.csv_table import Table
+from kilohertz.rt.offline.findings import Findings
 
 Array = NDArray[np.float64]
 
@@ -98,11 +98,11 @@ class _JointMotion:
         return float(np.corrcoef(a, b)[0, 1])
 
 
-def check_velocities(table: Table, robot: RobotModel, t_s: Array, q: Array, v: Array) -> list[str]:
+def check_velocities(findings: Findings, robot: RobotModel, t_s: Array, q: Array, v: Array) -> list[str]:
     """Compares the joint velocities of a log with the change of the positions.
 
     Args:
-        table: the file.
+        findings: collects what is found in the file.
         robot: the robot.
         t_s: (n,) times [s].
         q: (n, na) joint positions [rad].
@@ -134,10 +134,12 @@ def check_velocities(table: Table, robot: RobotModel, t_s: Array, q: Array, v: A
             gains[name] = float(a @ b / (b @ b)), int(windows.first[moves][0])
         elif not still[joint]:
             strangers.append(joint)
-    return _gain_notes(table, gains) + _stranger_notes(table, robot, motion, strangers, int(windows.first[0]))
+    return _gain_notes(findings, gains) + _stranger_notes(
+        findings, robot, motion, strangers, int(windows.first[0])
+    )
 
 
-def _gain_notes(table: Table, gains: dict[str, tuple[float, int]]) -> list[str]:
+def _gain_notes(findings: Findings, gains: dict[str, tuple[float, int]]) -> list[str]:
     """Judges how many times as fast each position changes as its velocity says; refuses units and signs."""
     values = np.array([gain for gain, _ in gains.values()])
     middle = float(np.median(values)) if len(values) else 1.0
@@ -150,8 +152,7 @@ def _gain_notes(table: Table, gains: dict[str, tuple[float, int]]) -> list[str]:
         ]
     notes = []
     for name, (gain, row) in gains.items():
-        _refuse_unit(table, name, gain, row)
-        if not _SAME_SCALE[0] < gain < _SAME_SCALE[1]:
+        if not _refuse_unit(findings, name, gain, row) and not _SAME_SCALE[0] < gain < _SAME_SCALE[1]:
             notes.append(
                 f"q_{name} changes {gain:.2g} times as fast as v_{name} says: check its sign, unit and gear"
             )
@@ -162,28 +163,40 @@ def _is_angle_unit(gain: float) -> bool:
     return 0.5 * DEGREE < gain < 2.0 * DEGREE or 0.5 / DEGREE < gain < 2.0 / DEGREE
 
 
-def _refuse_unit(table: Table, name: str, gain: float, row: int) -> None:
-    """Refuses a velocity in deg/s, or with the opposite sign, by how fast its position changes."""
+def _refuse_unit(findings: Findings, name: str, gain: float, row: int) -> bool:
+    """Refuses a velocity in deg/s, or with the opposite sign, by how fast its position changes.
+
+    Returns:
+        Whether something was found, and accepted.
+    """
     if -_SAME_SCALE[1] < gain < -_SAME_SCALE[0]:
-        raise table.problem(
-            row, f"v_{name} has the opposite sign of the change of q_{name}: give v_{name} scale: -1"
+        findings.refuse(
+            "velocity-sign",
+            row,
+            f"v_{name} has the opposite sign of the change of q_{name}: give v_{name} scale: -1",
         )
+        return True
     if 0.5 * DEGREE < gain < 2.0 * DEGREE:
-        raise table.problem(
+        findings.refuse(
+            "velocity-unit",
             row,
             f"v_{name} is 57 times the change of q_{name}, as if in deg/s: give "
             f"v_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
         )
+        return True
     if 0.5 / DEGREE < gain < 2.0 / DEGREE:
-        raise table.problem(
+        findings.refuse(
+            "position-unit",
             row,
             f"q_{name} changes 57 times as fast as v_{name} says, as if in degrees: give "
             f"q_JOINT: {{column: NAME, scale: {DEGREE:.9f}}} in --columns",
         )
+        return True
+    return False
 
 
 def _stranger_notes(
-    table: Table, robot: RobotModel, motion: _JointMotion, joints: list[int], row: int
+    findings: Findings, robot: RobotModel, motion: _JointMotion, joints: list[int], row: int
 ) -> list[str]:
     """Returns notes about velocities that have nothing to do with their positions.
 
@@ -198,7 +211,8 @@ def _stranger_notes(
         likeness = {k: motion.correlation(joint, k) for k in unlike if k != joint}
         if max(likeness.values(), default=0.0) > _ALIKE:
             other = names[max(likeness, key=likeness.__getitem__)]
-            raise table.problem(
+            findings.refuse(
+                "velocity-order",
                 row,
                 f"v_{names[joint]} does not follow the change of q_{names[joint]}, but v_{other} does: check "
                 "the order of the joints in the columns of positions and of velocities",
@@ -221,11 +235,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def check_gyro(table: Table, robot: RobotModel, t_s: Array, q: Array, gyro: Array) -> list[str]:
+def check_gyro(findings: Findings, robot: RobotModel, t_s: Array, q: Array, gyro: Array) -> list[str]:
     """Compares the gyro with the turning of the base that the legs show while two soles stand still.
 
     Args:
-        table: the file.
+        findings: collects what is found in the file.
         robot: a robot with a floating base; one with fewer than two flat soles is not checked.
         t_s: (n,) times [s].
         q: (n, na) joint positions [rad].
@@ -242,26 +256,34 @@ def check_gyro(table: Table, robot: RobotModel, t_s: Array, q: Array, gyro: Arra
     if len(legs) < _LEAST_WINDOWS:
         return []
     if not measured.any():
-        raise table.problem(first, "gyro is 0 while the legs show that the base turns: it was not measured")
+        findings.refuse(
+            "gyro-empty", first, "gyro is 0 while the legs show that the base turns: it was not measured"
+        )
+        return []
     gain = float((legs * measured).sum() / (measured**2).sum())
     if _explained(legs, measured) > _NOT_EXPLAINED and gain < _SAME_SCALE[1]:
         return []
     if 0.5 * DEGREE < gain < 2.0 * DEGREE and _explained(legs, gain * measured) > 0.5:
-        raise table.problem(
+        findings.refuse(
+            "gyro-unit",
             first,
             "gyro turns 57 times as fast as the legs show, as if in deg/s: give gyro_x, gyro_y and gyro_z a "
             f"scale of {DEGREE:.9f} in --columns",
         )
+        return []
     if _explained(legs, gain * measured) > _EXPLAINED and gain > 0.0:
-        raise table.problem(
+        findings.refuse(
+            "gyro-scale",
             first,
             f"the legs show that the base turns {gain:.2g} times as fast as the gyro says: check the unit of "
             "t_s, then that of the gyro",
         )
+        return []
     u, size, vt = np.linalg.svd(legs.T @ measured)
     axes = u @ vt
     if _explained(legs, measured @ axes.T) > _EXPLAINED and size[1] > _SECOND_AXIS * size[0]:
-        raise table.problem(first, _axes_sentence(robot, axes))
+        findings.refuse("gyro-axes", first, _axes_sentence(robot, axes))
+        return []
     return [
         "the turning of the base that the legs show does not fit the gyro: check the axes and signs of the "
         "gyro, rpy_BI_rad of the imu in robot.yaml, and the order and signs of the leg joints"
