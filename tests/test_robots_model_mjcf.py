@@ -256,3 +256,40 @@ def test_only_springs_weaker_than_their_motors_can_be_left_out(
     else:
         with pytest.raises(ModelFileError, match="of up to 12 Nm, which its motor may not overcome"):
             check_mjcf(whole, whole, ignore_springs=True)
+
+
+@pytest.mark.parametrize("base", ["fixed", "floating"])
+def test_a_root_with_six_driven_joints_keeps_them(tmp_path: Path, base: str) -> None:
+    names = ["j", *(part for part in SIX.split("'") if part.startswith(("rslide", "rhinge")))]
+    motors = "".join(f"<motor joint='{name}' ctrlrange='-10 10'/>" for name in names)
+    one_joint(tmp_path / "arm.xml", f"<actuator>{motors}</actuator>", base=f">{SIX}<site name='s'/")
+    legs = (
+        "imu: {link: base}\ncontacts: {foot: {link: a, corners_m: [[0, 0, 0]], friction: 0.6}}\n"
+        if base == "floating"
+        else "locked_joints_rad: {rhinge100: 0.2}\n"
+    )
+    (tmp_path / "robot.yaml").write_text(
+        f"robot: r\nmodel: arm.xml\nbase: {base}\nhands: {{hand: {{link: a}}}}\n{legs}"
+    )
+    if base == "floating":
+        with pytest.raises(ConfigError, match="body 'base' cannot get a free joint: MuJoCo says"):
+            RobotModel.load(tmp_path)
+    else:
+        assert RobotModel.load(tmp_path).na == 6
+
+
+def test_a_urdf_has_no_springs_to_leave_out(tmp_path: Path) -> None:
+    link = (
+        '<link name="{}"><inertial><mass value="1"/>'
+        '<inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial></link>'
+    )
+    (tmp_path / "arm.urdf").write_text(
+        f'<robot name="r">{link.format("base")}{link.format("l")}<joint name="j" type="revolute">'
+        '<parent link="base"/><child link="l"/><limit effort="1" velocity="1" lower="-1" upper="1"/>'
+        "</joint></robot>"
+    )
+    (tmp_path / "robot.yaml").write_text(
+        "robot: r\nmodel: arm.urdf\nbase: fixed\nignore_springs: true\nhands: {hand: {link: l}}\n"
+    )
+    with pytest.raises(ConfigError, match="is a URDF, which has no springs"):
+        RobotModel.load(tmp_path)
