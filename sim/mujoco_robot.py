@@ -190,6 +190,7 @@ def _set_joints(spec: Any, robot: RobotModel) -> None:
         joint.range = bounds if joint.limited else np.zeros(2)
         joint.armature = float(robot.armature_kgm2[i])
         joint.damping = np.zeros(3)
+        joint.stiffness = np.zeros_like(joint.stiffness)
         joint.frictionloss = 0.0
         limit = float(robot.torque_limit_Nm[i])
         joint.actfrclimited = True

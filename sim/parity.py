@@ -125,7 +125,11 @@ def _rigid_groups(robot: RobotModel, world: MujocoRobot) -> list[tuple[int, int]
     model = world.model
     groups = [(1, world.root)] if robot.floating else []
     for name in robot.joint_names:
-        groups.append((robot.pin_model.getJointId(name), int(model.jnt_bodyid[model.joint(name).id])))
+        joint = model.joint(name).id
+        body = int(model.jnt_bodyid[joint])
+        # Of a body with several joints, pinocchio's last joint carries the mass.
+        if joint == model.body_jntadr[body] + model.body_jntnum[body] - 1:
+            groups.append((robot.pin_model.getJointId(name), body))
     return groups
 
 

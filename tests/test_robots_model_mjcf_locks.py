@@ -110,6 +110,45 @@ def test_a_locked_joint_holds_its_body_where_the_joint_would(tmp_path: Path) -> 
         np.testing.assert_allclose(other.body(name).xmat, data.body(name).xmat, atol=1e-12)
 
 
+HIP = """<mujoco><compiler angle="radian"/><worldbody><body name="root"><geom size="0.1"/>
+<body name="thigh" pos="0.1 0 0.2" euler="0.2 0.1 -0.3">
+ <joint name="yaw" axis="0 0 1" pos="0.01 0 0.03"/>
+ <frame pos="0.03 0 0.01" euler="0.4 0 0.2"><frame euler="0 0.1 0">
+  <joint name="roll" axis="1 0.2 0" pos="0 0.02 -0.01"/></frame></frame>
+ <joint name="stretch" type="slide" axis="0.1 0 -1" ref="0.02"/>
+ <joint name="pitch" axis="0 1 0.1" pos="-0.02 0.01 0" ref="0.3"/><geom size="0.1" pos="0.1 0 0"/>
+</body></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(
+    "locked",
+    [
+        {"pitch": -0.4},
+        {"roll": 0.7},
+        {"stretch": 0.1, "pitch": 0.9},
+        {"pitch": 0.9, "yaw": -0.5},
+        {"yaw": -0.5, "pitch": 0.9},
+        {"roll": 0.2, "pitch": 0.9, "stretch": -0.1, "yaw": 1.0},
+    ],
+)
+def test_joints_of_a_body_with_several_can_be_locked_in_any_order(
+    tmp_path: Path, locked: dict[str, float]
+) -> None:
+    path = tmp_path / "hip.xml"
+    path.write_text(HIP)
+    whole = mujoco.MjModel.from_xml_path(str(path))
+    rest = compile_without(path, whole, locked)
+    data, other = mujoco.MjData(whole), mujoco.MjData(rest)
+    for joint, value in (("yaw", 0.3), ("roll", -0.6), ("stretch", 0.15), ("pitch", 1.1)):
+        data.joint(joint).qpos = locked.get(joint, value)
+        if joint not in locked:
+            other.joint(joint).qpos = value
+    mujoco.mj_kinematics(whole, data)
+    mujoco.mj_kinematics(rest, other)
+    np.testing.assert_allclose(other.body("thigh").xpos, data.body("thigh").xpos, atol=1e-12)
+    np.testing.assert_allclose(other.body("thigh").xmat, data.body("thigh").xmat, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

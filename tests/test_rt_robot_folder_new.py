@@ -14,6 +14,8 @@ from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.rt.robot_folder.examine import examine
 from kilohertz.rt.robot_folder.new import new_robot, robot_name
 from kilohertz.rt.run.session import RunPlan, Session
+from kilohertz.sim.scenario import default_scenario_name, load_scenario
+from kilohertz.sim.world import build_world
 
 LEG = """<body name="{side}_hip" pos="0 {y} -0.05">
   <inertial pos="0 0 0" mass="1" diaginertia="0.01 0.01 0.01"/>
@@ -302,6 +304,38 @@ def test_a_refusal_that_names_its_remedy_is_followed(tmp_path: Path, monkeypatch
     monkeypatch.setattr(RobotModel, "load", load)
     folder = new_robot(str(arm(tmp_path)), tmp_path / "arm")
     assert "repair_inertia: true    # TODO" in (folder / "robot.yaml").read_text()
+
+
+def test_hips_of_one_body_springs_and_a_root_of_six_joints_are_read(tmp_path: Path) -> None:
+    path = biped(tmp_path)
+    text = path.read_text()
+    for side in ("left", "right"):
+        # The inner bodies of the hip are gone: one body has its three joints.
+        text = re.sub(
+            rf'(<joint name="{side}_hip_yaw"[^>]*>)\s*<body name="{side}_thigh">.*?'
+            rf'(<joint name="{side}_hip_roll"[^>]*>)\s*<body name="{side}_upper">.*?'
+            rf'<(joint name="{side}_hip_pitch"[^>]*)/>(.*?)</body></body></body></body></body></body>',
+            r'\1\2<\3 stiffness="5"/>\4</body></body></body></body>',
+            text,
+            flags=re.DOTALL,
+        )
+    six = "".join(
+        f'<joint name="{kind}_{axis[::2]}" type="{kind}" axis="{axis}" armature="0" actuatorfrcrange="0 0"/>'
+        for kind in ("slide", "hinge")
+        for axis in ("1 0 0", "0 1 0", "0 0 1")
+    )
+    path.write_text(text.replace("<freejoint/>", six))
+    folder = tmp_path / "out"
+    new_robot(str(path), folder)
+    assert "ignore_springs: true    # TODO" in (folder / "robot.yaml").read_text()
+    robot = RobotModel.load(folder)
+    assert robot.floating
+    assert robot.na == 12
+    assert [contact.name for contact in robot.contacts] == ["left_foot", "right_foot"]
+    # The check of parity inside refuses any difference of pose, mass or dynamics.
+    world = build_world(robot, load_scenario(default_scenario_name(robot), robot), 0)
+    assert world.model.nv == robot.nv
+    assert not world.model.jnt_stiffness.any()
 
 
 def test_a_name_comes_from_the_file() -> None:

@@ -15,6 +15,8 @@ from kilohertz.robots.config.yaml_file import Config, Positions, load_yaml_locat
 
 ROBOTS_FOLDER = Path(__file__).resolve().parents[1]
 ROBOT_FILE = "robot.yaml"
+IGNORE_SPRINGS = "ignore_springs"
+"""Key of robot.yaml that a refusal of a weak spring names as its remedy."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # The messages of the wire protocol have the same limit for names.
@@ -299,6 +301,8 @@ class RobotDescription(Config):
         servo: gains and resolution of the servos; required for `drives: position`, not allowed otherwise.
         locked_joints_rad: joints that are fixed at a position and removed from the model.
         repair_inertia: whether impossible inertias of a URDF's links are mended, with a note for each.
+        ignore_springs: whether springs of an MJCF file's joints that are weaker than the joints' motors are
+            left out of controller and simulation, with a note.
         forward_rad: direction in which the robot faces: angle about the z axis of the URDF's root link, from
             its x axis. The base frame is the frame of the root link, turned by this angle.
         collision: distance that parts of the robot keep from each other, pairs that may touch, and planes.
@@ -329,6 +333,7 @@ class RobotDescription(Config):
     servo: ServoDescription | None = None
     locked_joints_rad: dict[str, float] = Field(default_factory=dict)
     repair_inertia: bool = False
+    ignore_springs: bool = False
     forward_rad: Angle = 0.0
     collision: CollisionDescription | None = None
     licence: str = ""
@@ -338,6 +343,7 @@ def content_of(description: RobotDescription) -> dict[str, Any]:
     """Returns the content of a robot.yaml; without keys that were added later, its hash stays the same."""
     later = (
         "repair_inertia",
+        "ignore_springs",
         "forward_rad",
         "servo",
         "acceleration_limit_rad_s2",

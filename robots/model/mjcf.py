@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 import pinocchio as pin
 
+from kilohertz.robots.model.description import IGNORE_SPRINGS
 from kilohertz.robots.model.model_error import ModelFileError
 from kilohertz.robots.model.rows import Vector
 
@@ -50,22 +51,53 @@ def compile_mjcf(path: Path) -> mujoco.MjModel:
 def free_root(spec: Any, root: str) -> bool:
     """Gives the robot's root body a free joint if it has no joint, as in files that were made from a URDF.
 
-    Keyframes of the spec, which have no pose for the new joint, are removed.
+    Six joints that move the root freely are replaced. Keyframes and sensors of the spec, which do not fit the
+    new joint, are removed.
 
     Args:
         spec: spec of the file, which is changed.
         root: name of the root body.
 
     Returns:
-        Whether it had no joint.
+        Whether it had no free joint.
     """
     body = spec.body(root)
-    if body.joints:
+    if body.joints and not _moves_freely([joint.type for joint in body.joints]):
         return False
-    for key in list(spec.keys):
-        spec.delete(key)
+    for element in [*spec.keys, *spec.sensors, *body.joints]:
+        spec.delete(element)
     body.add_freejoint()
     return True
+
+
+def has_free_root(model: mujoco.MjModel) -> bool:
+    """Whether the root body has a free joint, or three sliding and three turning joints without an actuator.
+
+    Raises:
+        ModelFileError: see `moving_root`.
+    """
+    joints = _joints_of(model, moving_root(model))
+    kinds = [int(model.jnt_type[joint]) for joint in joints]
+    if mujoco.mjtJoint.mjJNT_FREE in kinds:
+        return True
+    return _moves_freely(kinds) and not any(_is_driven(model, joint) for joint in joints)
+
+
+def _moves_freely(kinds: list[int]) -> bool:
+    slide, hinge = int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HINGE)
+    return sorted(int(kind) for kind in kinds) == sorted([slide] * 3 + [hinge] * 3)
+
+
+def _joints_of(model: mujoco.MjModel, body: int) -> range:
+    first = int(model.body_jntadr[body])
+    return range(first, first + int(model.body_jntnum[body]))
+
+
+def _is_driven(model: mujoco.MjModel, joint: int) -> bool:
+    by_joint = (model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT) | (
+        model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINTINPARENT
+    )
+    return bool((by_joint & (model.actuator_trnid[:, 0] == joint)).any())
 
 
 def moving_root(model: mujoco.MjModel) -> int:
@@ -89,7 +121,7 @@ def moving_root(model: mujoco.MjModel) -> int:
 
 
 def check_joints(model: mujoco.MjModel) -> None:
-    """Refuses a file whose joints have no names or more than one degree of freedom, or that has two roots.
+    """Refuses a file whose joints have no names or that has ball joints, two roots or a root in a plane.
 
     Args:
         model: the whole file, before joints are locked.
@@ -97,32 +129,39 @@ def check_joints(model: mujoco.MjModel) -> None:
     Raises:
         ModelFileError: see above.
     """
-    moving_root(model)
+    root = moving_root(model)
     for joint in range(model.njnt):
         _check_joint(model, joint)
+    joints = _joints_of(model, root)
+    if (
+        model.nu
+        and len(joints) > 1
+        and not has_free_root(model)
+        and not any(_is_driven(model, joint) for joint in joints)
+    ):
+        names = _listed([model.joint(joint).name for joint in joints])
+        raise ModelFileError(
+            f"the root body '{model.body(root).name}' moves by joints without an actuator ({names}), as that "
+            "of a robot in a plane: give the body a <freejoint/> instead"
+        )
 
 
-def check_mjcf(model: mujoco.MjModel) -> tuple[str, ...]:
+def check_mjcf(model: mujoco.MjModel, whole: mujoco.MjModel, ignore_springs: bool = False) -> tuple[str, ...]:
     """Refuses springs of joints, and says which parts of a file the controller's model does not have.
 
     Args:
         model: compiled file without its locked joints.
+        whole: the whole file, with its actuators.
+        ignore_springs: whether springs that are weaker than the motors of their joints are left out.
 
     Returns:
         One sentence for each part of the file that is left out.
 
     Raises:
-        ModelFileError: a joint has a spring.
+        ModelFileError: a joint has a spring that is not left out.
     """
     root = moving_root(model)
-    for joint in range(model.njnt):
-        stiffness = float(np.max(model.jnt_stiffness[joint]))
-        if stiffness and model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_FREE:
-            raise ModelFileError(
-                f"joint '{model.joint(joint).name}' has a spring (stiffness {stiffness:g}), which the "
-                "controller's model cannot have: remove its stiffness"
-            )
-    notes = []
+    notes = _check_springs(model, whole, ignore_springs)
     lifted = [model.body(body).name for body in range(1, model.nbody) if model.body_gravcomp[body]]
     if lifted:
         notes.append(
@@ -140,6 +179,37 @@ def check_mjcf(model: mujoco.MjModel) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _check_springs(model: mujoco.MjModel, whole: mujoco.MjModel, ignore: bool) -> list[str]:
+    names, worst_Nm = [], 0.0
+    for joint in range(model.njnt):
+        # Stiffness of higher orders multiplies the second and third power of the angle.
+        orders = np.concatenate([model.jnt_stiffness[joint : joint + 1], model.jnt_stiffnesspoly[joint]])
+        if not orders.any() or model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_FREE:
+            continue
+        name, stiffness = model.joint(joint).name, float(orders[np.flatnonzero(orders)[0]])
+        at = model.qpos_spring[model.jnt_qposadr[joint]]
+        ends = model.jnt_range[joint] if model.jnt_limited[joint] else at + np.array([-np.pi, np.pi])
+        stretch = np.abs(ends - at)
+        torque = sum(abs(float(factor)) * stretch ** (order + 1) for order, factor in enumerate(orders))
+        most_Nm = float(np.max(torque))
+        weak = most_Nm <= float(actuator_limits(whole, (name,))[0]) < np.inf
+        if not (ignore and weak):
+            remedy = f", or leave out weak springs with '{IGNORE_SPRINGS}: true'" if weak else ""
+            stronger = "" if weak else f", of up to {most_Nm:.3g} Nm, which its motor may not overcome,"
+            raise ModelFileError(
+                f"joint '{name}' has a spring (stiffness {stiffness:g}){stronger or ','} which the "
+                f"controller's model cannot have: remove its stiffness{remedy}"
+            )
+        names.append(name)
+        worst_Nm = max(worst_Nm, most_Nm)
+    if not names:
+        return []
+    return [
+        f"springs of the joints {_listed(names)} (up to {worst_Nm:.3g} Nm within their limits) are left out "
+        f"of the controller's model and of the simulation ({IGNORE_SPRINGS})"
+    ]
+
+
 def _check_joint(model: mujoco.MjModel, joint: int) -> None:
     kind, body = model.jnt_type[joint], int(model.jnt_bodyid[joint])
     where = f"body '{model.body(body).name}'"
@@ -150,14 +220,10 @@ def _check_joint(model: mujoco.MjModel, joint: int) -> None:
     name = model.joint(joint).name
     if not name:
         raise ModelFileError(f"{where} has a joint without a name: give it one")
-    if kind == mujoco.mjtJoint.mjJNT_BALL or model.body_jntnum[body] > 1:
-        count = 3 if kind == mujoco.mjtJoint.mjJNT_BALL else int(model.body_jntnum[body])
-        remedy = "give each joint a body of its own, one inside the other"
-        if model.body_parentid[body] == 0 and model.body_jntnum[body] == 6:
-            remedy = "give the body a <freejoint/> instead"
+    if kind == mujoco.mjtJoint.mjJNT_BALL:
         raise ModelFileError(
-            f"{where} has {count} degrees of freedom with its joint '{name}'; a body of an MJCF file must "
-            f"have at most one joint of one degree of freedom: {remedy}"
+            f"{where} has a ball joint, '{name}'; a joint must have one degree of freedom: give the body "
+            "three hinge joints, each with its motor, instead"
         )
 
 
@@ -170,7 +236,8 @@ def pinocchio_model(model: mujoco.MjModel) -> pin.Model:
 
     pinocchio's own reader of MJCF does not follow includes, `<frame>`, defaults after their use and the `ref`
     of joints. A fixed root keeps its pose in the file. The position of a joint is MuJoCo's, so that it is
-    `ref` in the configuration of the file.
+    `ref` in the configuration of the file. The joints of a body with several follow one another in the order
+    of the file, and only the last one carries the body.
 
     Args:
         model: compiled file that `check_joints` accepts.
@@ -188,8 +255,8 @@ def pinocchio_model(model: mujoco.MjModel) -> pin.Model:
             continue
         parent, pose_PB = joint_of[int(model.body_parentid[body])]
         pose_PB = pose_PB * _pose(model.body_pos[body], model.body_quat[body])
-        if model.body_jntnum[body]:
-            parent, pose_PB = _add_joint(built, model, int(model.body_jntadr[body]), parent, pose_PB)
+        for joint in _joints_of(model, body):
+            parent, pose_PB = _add_joint(built, model, joint, parent, pose_PB)
         joint_of[body] = (parent, pose_PB)
         inertial = _pose(model.body_ipos[body], model.body_iquat[body])
         moments = inertial.rotation @ np.diag(model.body_inertia[body]) @ inertial.rotation.T

@@ -222,9 +222,10 @@ def remove_locked(spec: Any, model: mujoco.MjModel, locked: Mapping[str, float])
         model: the same file, compiled.
         locked: position of each locked joint [rad, or m for a sliding joint].
     """
+    axes, anchors = np.array(model.jnt_axis), np.array(model.jnt_pos)
     for name, value in locked.items():
         joint = model.joint(name).id
-        axis, anchor = model.jnt_axis[joint], model.jnt_pos[joint]
+        axis, anchor = axes[joint], anchors[joint]
         turn = value - float(model.qpos0[model.jnt_qposadr[joint]])
         if model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_HINGE:
             R = pin.exp3(turn * axis)
@@ -232,17 +233,37 @@ def remove_locked(spec: Any, model: mujoco.MjModel, locked: Mapping[str, float])
         else:
             displacement = pin.SE3(np.eye(3), turn * axis)
         body = spec.joint(name).parent
-        w, x, y, z = _orientation(spec, body)
-        pose = pin.SE3(pin.Quaternion(w, x, y, z).normalized().matrix(), np.array(body.pos)) * displacement
+        pose = _pose(spec, body) * displacement
         quaternion = pin.Quaternion(pose.rotation).coeffs()
         body.pos = pose.translation
         body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
         body.quat = quaternion[[3, 0, 1, 2]]
+        # The joints of the same body before this one move what this one has turned.
+        for earlier in range(int(model.body_jntadr[model.jnt_bodyid[joint]]), joint):
+            axes[earlier] = displacement.rotation.T @ axes[earlier]
+            anchors[earlier] = displacement.actInv(anchors[earlier])
+            before = spec.joint(model.joint(earlier).name)
+            if before is not None:
+                frame = _pose_of_frame(spec, before)
+                before.axis, before.pos = frame.rotation.T @ axes[earlier], frame.actInv(anchors[earlier])
         spec.delete(spec.joint(name))
 
 
+def _pose_of_frame(spec: Any, joint: Any) -> pin.SE3:
+    """Returns the pose in its body of the <frame> that a joint of a spec stands in."""
+    pose, frame = pin.SE3.Identity(), joint.frame
+    while frame is not None:
+        pose, frame = _pose(spec, frame) * pose, frame.frame
+    return pose
+
+
+def _pose(spec: Any, element: Any) -> pin.SE3:
+    w, x, y, z = _orientation(spec, element)
+    return pin.SE3(pin.Quaternion(w, x, y, z).normalized().matrix(), np.array(element.pos))
+
+
 def _orientation(spec: Any, body: Any) -> Vector:
-    """Returns the (4,) quaternion w, x, y, z of a body in its parent, however the file gives it."""
+    """Returns the (4,) quaternion w, x, y, z of a body or frame in its parent, however the file gives it."""
     if body.alt.type == mujoco.mjtOrientation.mjORIENTATION_QUAT:
         return np.array(body.quat, dtype=np.float64)
     return np.array(
@@ -265,7 +286,7 @@ def compile_without(path: Path, model: mujoco.MjModel, locked: Mapping[str, floa
     for element in [*spec.actuators, *spec.sensors, *spec.keys, *spec.equalities, *spec.tendons]:
         spec.delete(element)
     root = model.body(moving_root(model))
-    if root.jntnum[0]:
+    if root.jntnum[0] and model.jnt_type[root.jntadr[0]] == mujoco.mjtJoint.mjJNT_FREE:
         free_root(spec, root.name)
     remove_locked(spec, model, locked)
     return spec.compile()

@@ -67,6 +67,8 @@ def read_robot(path: Path, description: RobotDescription) -> Reading:
     if file.format == "mjcf":
         reading = _read_mjcf(file, description)
     else:
+        if description.ignore_springs:
+            raise ModelFileError("is a URDF, which has no springs: remove ignore_springs from robot.yaml")
         try:
             if floating:
                 model = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())
@@ -125,7 +127,12 @@ def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
         spec = mujoco.MjSpec.from_file(str(file.path))
         name = whole.body(moving_root(whole)).name
         if free_root(spec, name):
-            whole = spec.compile()
+            try:
+                whole = spec.compile()
+            except ValueError as error:
+                raise ModelFileError(
+                    f"body '{name}' cannot get a free joint: MuJoCo says: {' '.join(str(error).split())}"
+                ) from None
             freed = (f"the file has no <freejoint/>: body '{name}' gets one, because base is 'floating'",)
     limits = description.torque_limit_Nm
     locks = lock_coupled(
@@ -137,5 +144,5 @@ def _read_mjcf(file: ModelFile, description: RobotDescription) -> Reading:
     )
     locked = dict(file.locked_rad) | dict(locks.positions)
     model = compile_without(file.path, whole, locked) if locked else whole
-    notes = check_mjcf(model)
+    notes = check_mjcf(model, whole, description.ignore_springs)
     return Reading(file, pinocchio_model(model), whole, locked, (*freed, *locks.notes, *notes))

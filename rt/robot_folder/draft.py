@@ -14,7 +14,7 @@ import pinocchio as pin
 from ruamel.yaml import YAML
 
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.description import ROBOT_FILE
+from kilohertz.robots.model.description import IGNORE_SPRINGS, ROBOT_FILE
 from kilohertz.robots.model.mjcf_files import find_mjcf_files
 from kilohertz.robots.model.model_file import ModelFileError, find_model
 from kilohertz.robots.model.posture_check import NARROWEST_RANGE
@@ -138,28 +138,26 @@ def _allowed(lower: str | None, upper: str | None) -> float:
 
 
 def _draft_of_mjcf(path: Path) -> Draft:
-    from kilohertz.robots.model.mjcf import actuator_limits, compile_mjcf, moving_root
+    from kilohertz.robots.model.mjcf import actuator_limits, compile_mjcf, has_free_root, moving_root
 
     try:
         model = compile_mjcf(path)
         root_body = moving_root(model)
+        free = has_free_root(model)
     except ModelFileError as error:
         raise ConfigError(f"{path}: {error}") from None
-    import mujoco
-
     posture: dict[str, float] = {}
     ranges = {
         model.joint(index).name: (float(model.jnt_range[index, 0]), float(model.jnt_range[index, 1]))
         for index in range(model.njnt)
-        if model.jnt_limited[index]
+        if model.jnt_limited[index] and not (free and model.jnt_bodyid[index] == root_body)
     }
     narrow = _narrow(path, ranges, model.njnt)
-    free = False
     for index in range(model.njnt):
         joint = model.joint(index)
-        if model.jnt_type[index] == mujoco.mjtJoint.mjJNT_FREE:
-            free = True
-        elif model.nkey:
+        if free and model.jnt_bodyid[index] == root_body:
+            continue
+        if model.nkey:
             posture[joint.name] = _within(float(model.key_qpos[0, model.jnt_qposadr[index]]), model, index)
         elif model.jnt_limited[index]:
             posture[joint.name] = _allowed(*map(str, model.jnt_range[index]))
@@ -195,14 +193,14 @@ def _load(
     posture: dict[str, float],
     free_root: str,
     locked: dict[str, float],
-    repair: bool = False,
+    mended: frozenset[str] = frozenset(),
     forward_rad: float = 0.0,
     limits: dict[str, float] | float = 1.0,
 ) -> RobotModel:
     """Loads a model with a robot.yaml that has no soles; the limits in it only serve to load the model.
 
     A floating base needs a contact: it is a point at the root link. Impossible inertias are mended if the
-    refusal says that they can be.
+    refusal says that they can be, and so are weak springs left out.
     """
     description: dict[str, Any] = {
         "robot": "draft",
@@ -212,8 +210,7 @@ def _load(
         "locked_joints_rad": locked,
         "torque_limit_Nm": limits,
     }
-    if repair:
-        description[REPAIR] = True
+    description |= dict.fromkeys(sorted(mended), True)
     if forward_rad:
         description["forward_rad"] = forward_rad
     if free_root:
@@ -227,8 +224,9 @@ def _load(
         try:
             return RobotModel.load(folder)
         except ConfigError as error:
-            if REPAIR in str(error) and not repair:
-                return _load(path, posture, free_root, locked, True, forward_rad, limits)
+            for key in {REPAIR, IGNORE_SPRINGS} - mended:
+                if f"{key}: true" in str(error):
+                    return _load(path, posture, free_root, locked, mended | {key}, forward_rad, limits)
             # The provisional file is gone when the message is read: only the model's own file is named.
             sentences = "; ".join(dict.fromkeys(f"{each.sentence}" for each in error.problems))
             raise ConfigError(f"{path}: {sentences}") from None

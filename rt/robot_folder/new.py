@@ -12,7 +12,7 @@ import pinocchio as pin
 
 from kilohertz.robots.clearance.link_shapes import link_shapes
 from kilohertz.robots.config.config_error import ConfigError
-from kilohertz.robots.model.description import ROBOT_FILE
+from kilohertz.robots.model.description import IGNORE_SPRINGS, ROBOT_FILE
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.model.rows import Vector
 from kilohertz.rt.robot_folder.arm_pose import bent_arms
@@ -74,6 +74,9 @@ def _remedied(text: RobotText, refusal: str) -> bool:
     """Changes the content of robot.yaml as a refusal asks; returns False if there is nothing to change."""
     if REPAIR in refusal and not text.repair_inertia:
         text.repair_inertia = True
+        return True
+    if f"{IGNORE_SPRINGS}: true" in refusal and not text.ignore_springs:
+        text.ignore_springs = True
         return True
     if text.locked_rad and "lock" in refusal:
         # A model whose joints cannot be locked keeps them, in the middle of their range.

@@ -54,6 +54,7 @@ class RobotText:
         narrow_rad: locked joints whose range in the model is too small to move, by name.
         torque_limit_Nm: guessed torque limits by joint.
         repair_inertia: whether impossible inertias of the model are mended.
+        ignore_springs: whether weak springs of the model's joints are left out.
         forward_rad: direction in which the robot faces, about the z axis of its root link [rad].
         todo: further sentences for the user.
     """
@@ -73,6 +74,7 @@ class RobotText:
     narrow_rad: dict[str, float] = field(default_factory=dict)
     torque_limit_Nm: dict[str, float] = field(default_factory=dict)
     repair_inertia: bool = False
+    ignore_springs: bool = False
     forward_rad: float = 0.0
     todo: list[str] = field(default_factory=list)
 
@@ -88,6 +90,10 @@ class RobotText:
         ]
         if self.repair_inertia:
             lines.append("repair_inertia: true    # TODO: correct the inertias of the model instead")
+        if self.ignore_springs:
+            lines.append(
+                "ignore_springs: true    # TODO: if the robot has springs, they disturb the controller"
+            )
         if self.forward_rad:
             lines.append(
                 f"forward_rad: {self.forward_rad:.6g}    # by its feet; TODO: check where the robot faces"
