@@ -28,5 +28,5 @@ def test_an_accepted_finding_becomes_a_note_and_others_still_refuse():
 
 
 def test_a_misspelt_finding_is_refused():
-    with pytest.raises(ConfigError, match="takes no 'imu-tiem' .did you mean 'imu-time'"):
+    with pytest.raises(ConfigError, match=r"takes no 'imu-tiem' .did you mean 'imu-time'"):
         accepted_findings(["imu-tiem"])

@@ -92,6 +92,11 @@ def test_an_imu_that_is_late_or_early_is_refused_with_the_delay(talos, log, samp
     assert sentence in refusal(talos, late(log, samples))
 
 
+def test_an_imu_that_is_a_little_late_is_a_note(talos, log):
+    (note,) = check(talos, late(log, 3))
+    assert "30 ms late" in note
+
+
 def test_a_joint_with_another_zero_is_refused_and_the_leg_named(talos, log):
     knee = leg_pairs(talos)[3][0]
     text = refusal(talos, offset(log, knee, 0.2))

@@ -33,9 +33,11 @@ _LATEST_S, _LAG_STEP_S = 0.15, 0.01
 _LAG_S = 0.025
 """Least delay between IMU and joints that is told [s]; logs are often merged to half a period of 50 Hz."""
 _LAG_SURE, _LAG_LIKELY = 1.35, 1.12
-_ZERO_RAD, _ZERO_NOTE_RAD = math.radians(7.0), math.radians(4.0)
+_LAG_REFUSED_S = 0.035
+"""Least delay that refuses a log [s]; some hundredths of a second are usual, and a note."""
+_ZERO_RAD, _ZERO_NOTE_RAD = math.radians(9.0), math.radians(4.0)
 _STEADY_RAD = math.radians(2.0)
-_TILT_RAD, _TILT_NOTE_RAD = math.radians(6.0), math.radians(4.0)
+_TILT_RAD, _TILT_NOTE_RAD = math.radians(8.0), math.radians(4.0)
 _SAME_TILT_RAD = math.radians(3.0)
 _LEAST_REST = 10
 
@@ -186,7 +188,7 @@ def _late(findings: Findings, stance: Stance, turns: Array) -> list[str]:
         f"gyro_x, gyro_y and gyro_z are {abs(late_s) * 1e3:.0f} ms {how} relative to the joints: with that "
         f"undone they fit the loaded soles {gain:.1f} times better; shift the columns of the IMU in time"
     )
-    if gain > _LAG_SURE:
+    if gain > _LAG_SURE and abs(late_s) > _LAG_REFUSED_S:
         findings.refuse("imu-time", int(stance.first[0]), sentence)
         return []
     return [sentence]
