@@ -76,6 +76,14 @@ def test_swapped_feet_are_refused(tmp_path: Path) -> None:
     assert "the links of left_foot and right_foot are swapped" in sentence
 
 
+def test_feet_of_one_point_show_no_direction(tmp_path: Path) -> None:
+    def heels(content: dict) -> None:
+        for name in ("left_foot", "right_foot"):
+            content["contacts"][name]["corners_m"] = [[-0.05, 0.0, -0.03]]
+
+    assert RobotModel.load(changed(tmp_path, "g1", heels)).na == 29
+
+
 @pytest.mark.parametrize(("robot", "link"), [("g1", "pelvis"), ("panda", "panda_link0")])
 def test_a_hand_on_the_base_is_refused(tmp_path: Path, robot: str, link: str) -> None:
     def on_base(content: dict) -> None:

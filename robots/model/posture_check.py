@@ -133,7 +133,8 @@ def _swapped(
     feet = [by_name[name] for name in ("left_foot", "right_foot")]
     toes = np.mean([_toes_W(model, data, foot) for foot in feet], axis=0)
     length_m = max(float(np.ptp(foot.corners_F, axis=0).max()) for foot in feet)
-    if np.linalg.norm(toes) <= LEAST_TOE * length_m:
+    # A ball has no toes: where its lowest point lies from the joint is only a matter of the knee's angle.
+    if length_m == 0.0 or np.linalg.norm(toes) <= LEAST_TOE * length_m:
         return
     left, right = (data.oMf[foot.frame_id].translation[:2] for foot in feet)
     leftward = np.array([-toes[1], toes[0]])
