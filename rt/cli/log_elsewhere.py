@@ -32,6 +32,16 @@ RobotOption = Annotated[
     ),
 ]
 
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="FINDING",
+        help="Import the log although this finding would refuse it, such as imu-time; the message of the "
+        "refusal gives the name, and the log's notes keep it. May be repeated.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module to `khz log`."""
@@ -65,15 +75,7 @@ def import_csv(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.mcap", help="Log to write; by default beside the CSV."),
     ] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--accept",
-            metavar="FINDING",
-            help="Import the log although this finding would refuse it, such as imu-time; the message of the "
-            "refusal gives the name, and the log's notes keep it. May be repeated.",
-        ),
-    ] = None,
+    accept: AcceptOption = None,
     json_file: options.JsonOption = None,
 ) -> None:
     """Import a log of another controller from CSV, checking units, signs, times, sides and mounting.
@@ -105,17 +107,8 @@ def import_csv(
     t_s = imported.rows["sensors"]["t_s"]
     duration_s, n = float(t_s[-1, 0] - t_s[0, 0]), len(imported.rows)
     say(f"{n} samples in {duration_s:.2f} s written to {path}", json_file)
-    notes = list(imported.notes)
-    write_json(
-        json_file,
-        {
-            "file": str(path),
-            "samples": n,
-            "duration_s": duration_s,
-            "notes": notes,
-            "accepted": list(accept or ()),
-        },
-    )
+    report = {"file": str(path), "samples": n, "duration_s": duration_s}
+    write_json(json_file, {**report, "notes": list(imported.notes), "accepted": list(accept or ())})
 
 
 def estimate(
