@@ -57,10 +57,13 @@ def test_any_text_is_a_table_or_one_sentence(text):
         ("", "is empty"),
         ("a,b\n", "has no line of numbers"),
         ("a,b\n1,2\n3\n", "log.csv:3:1: has 1 cells, but the first line names 2 columns"),
-        ("a,b\n1,2\n\n3,left\n", "log.csv:4:1: column 'b' holds 'left', which is no finite number"),
-        ("a,b\n1,inf\n", "holds 'inf', which is no finite number"),
-        ("a,b\n1,1_000\n", "holds '1_000'"),
-        ("a;b\n1;2,5\n", "write decimals with a point"),
+        ("a,b\n1,2,5\n", "if decimals are written with commas, separate the columns with semicolons"),
+        (
+            "a,b\nrad,m\n1,2\n",
+            "log.csv:2:1: holds no number, but 'rad' and so on, as if units: remove the line",
+        ),
+        ("a b c\n1 2 3\n", "has columns separated by spaces"),
+        ("# only\n# comments\n", "has no line of numbers"),
         ("a,b,a\n1,2,3\n", "log.csv:1:1: names column 'a' 2 times: give each column its own name"),
         ("a,,\n1,2,3\n", "has 2 columns without a name"),
         ("0.1,0.2\n1,2\n", "log.csv:1:1: has no names of columns"),
@@ -71,6 +74,52 @@ def test_what_is_no_table_is_refused_with_line_and_remedy(text, sentence):
     with pytest.raises(ConfigError) as refused:
         table_of_text(text, FILE)
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\n1,2\n\n3,left\n", "log.csv:4:1: column 'b' holds 'left', which is no finite number"),
+        ("a,b\n1,inf\n", "holds 'inf', which is no finite number"),
+        ("a,b\n1,1_000\n", "holds '1_000'"),
+        ('a,b\n1,"2,5"\n', "write decimals with a point"),
+        ("a;b\n1;1,000.5\n", "holds '1,000.5'"),
+        ("a,b\n1,12:30:00.5\n", "write it in seconds, or with the date"),
+        ("a,b\n1,2026-13-01T00:00:00\n", "which is no finite number"),
+    ],
+)
+def test_a_column_with_text_is_refused_where_it_is_used_and_others_are_not(text, sentence):
+    table = table_of_text(text, FILE)
+    assert table.column("a")[0] == 1.0
+    with pytest.raises(ConfigError) as refused:
+        table.column("b")
+    assert sentence in str(refused.value)
+
+
+def test_decimal_commas_are_read_where_commas_do_not_separate_and_told():
+    table = table_of_text("a;b\n1,5;-2,5e1\n3;4\n", FILE)
+    assert table.values.tolist() == [[1.5, -25.0], [3.0, 4.0]]
+    assert table.notes == ("commas are read as decimal commas",)
+    assert table_of_text("a;b\n1.5;2\n", FILE).notes == ()
+
+
+@pytest.mark.parametrize("text", ["# by NumPy\n# a,b\n1,2\n", "#a,b\n1,2\n", "# from a robot\na,b\n1,2\n"])
+def test_comments_before_the_numbers_are_left_out_and_may_name_the_columns(text):
+    table = table_of_text(text, FILE)
+    assert (table.names, table.values.tolist()) == (("a", "b"), [[1.0, 2.0]])
+    assert table.lines[0] == text.count("\n")
+
+
+def test_dates_with_time_are_seconds_since_1970():
+    stamps = ["1970-01-02T00:00:00.25", "1970-01-02 00:00:00.250000", "1970-01-02T01:00:00.25+01:00"]
+    table = table_of_text("a\n" + "\n".join([*stamps, stamps[0] + "Z"]), FILE)
+    assert table.column("a").tolist() == [86400.25] * 4
+
+
+def test_utf_16_is_read_as_utf_8(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes("a,b\n1,2\n".encode("utf-16"))
+    assert read_table(path).values.tolist() == [[1.0, 2.0]]
 
 
 def test_unknown_cells_are_nan():

@@ -265,6 +265,59 @@ def test_the_log_holds_the_same_rows_and_is_no_run(bolt, tmp_path):
             reader.require_run()
 
 
+def test_names_with_a_prefix_are_recognised_and_the_mapping_is_given(bolt):
+    columns = {f"leg/{name[2:]}.pos" if name[:2] == "q_" else name: v for name, v in columns_of(bolt).items()}
+    assert "give q_JOINT: leg/JOINT.pos in a --columns file, if 'leg/FL_HAA.pos'" in refusal(columns, bolt)
+    columns["time"] = columns.pop("t_s")
+    assert "(is it 'time'?)" in refusal(columns, bolt)
+
+
+def test_forces_of_several_sensors_are_added(bolt, tmp_path):
+    file = tmp_path / "columns.yaml"
+    file.write_text(
+        "force_CONTACT: {column: [CONTACT_a, CONTACT_b], scale: 2}\nforce_left_foot: [la, lb, lc]\n"
+    )
+    columns = columns_of(bolt)
+    cells = {"la": 1.0, "lb": 2.0, "lc": 4.0, "right_foot_a": 1.5, "right_foot_b": 1.0}
+    columns |= {name: np.full(60, force) for name, force in cells.items()}
+    mapping = read_columns(file, bolt.joint_names, bolt.contact_names)
+    rows = rows_of_table(table_of(columns), mapping, bolt).rows
+    assert rows["sensors"]["contact_force_N"][5].tolist() == [7.0, 5.0]
+    del columns["lc"]
+    assert "has no column 'lc'" in refusal(columns, bolt, mapping)
+
+
+def test_a_true_orientation_may_be_a_quaternion_of_length_one(bolt):
+    columns = columns_of(bolt)
+    rpy = np.stack([0.1 * np.ones(60), 0.2 * columns["t_s"], np.linspace(3.0, 3.5, 60)], axis=1)
+    columns["gyro_z"] += 0.8
+    quats = np.array([pin.Quaternion(pin.rpy.rpyToMatrix(*row)).coeffs() for row in rpy])
+    columns |= dict(zip(("truth_qx", "truth_qy", "truth_qz", "truth_qw"), quats.T, strict=True))
+    found = rows_of_table(table_of(columns), OURS, bolt).rows["truth"]["rpy_WT"]
+    np.testing.assert_allclose(found, rpy, atol=1e-9)
+    columns["truth_qz"] = np.zeros(60)
+    assert "instead of 1: check the columns" in refusal(columns, bolt)
+
+
+def test_a_refusal_may_be_accepted_and_the_log_says_so(bolt):
+    columns = columns_of(bolt)
+    for axis in "xyz":
+        columns[f"accel_{axis}"] = -columns[f"accel_{axis}"]
+    assert refusal(columns, bolt).endswith("import it with --accept accel-direction")
+    found = rows_of_table(table_of(columns), OURS, bolt, ["accel-direction"])
+    assert found.notes[0].startswith("accepted accel-direction, line 2: accel points down")
+    notes = header_of(bolt, "bolt", FILE, found).scenario["notes"]
+    assert notes == list(found.notes)
+
+
+def test_a_long_gap_is_told(bolt):
+    columns = columns_of(bolt)
+    columns["t_s"] += 3.0 * (np.arange(60) > 30)
+    assert rows_of_table(table_of(columns), OURS, bolt).notes[0] == (
+        "1 gaps in time; the longest is 3.01 s, before line 33"
+    )
+
+
 def test_a_pose_from_outside_is_taken_where_it_comes_and_the_yaw_may_be_alone(bolt):
     columns = columns_of(bolt)
     poses = np.full((60, 4), np.nan)

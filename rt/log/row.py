@@ -127,8 +127,9 @@ class TickLog:
             (block_of(cells, row, "command"), output.command.data),
             *_pairs(into["estimate"], estimator),
             *_pairs(into["balance"], output),
-            *_pairs(into["hands"], output),
         ]
+        if "hands" in (row.names or ()):
+            copies += _pairs(into["hands"], output)
         if "steps" in (row.names or ()):
             copies += _pairs(into["steps"], output)
         if "w_H" in into.dtype.names:

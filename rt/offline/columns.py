@@ -1,13 +1,15 @@
 """Finds the columns of a log from elsewhere: by our names, or by a file that maps our names to theirs.
 
 Our names are `t_s`, `q_JOINT`, `v_JOINT`, `tau_JOINT`, `gyro_x|y|z`, `accel_x|y|z`, `force_CONTACT`,
-`truth_x|y|z`, `truth_roll|pitch|yaw`, `outside_x|y|z` and `outside_roll|pitch|yaw`. In the file, `JOINT` and
-`CONTACT` stand for each name:
+`truth_x|y|z`, `truth_roll|pitch|yaw` or `truth_qw|qx|qy|qz`, `outside_x|y|z` and
+`outside_roll|pitch|yaw`. In the file, `JOINT` and `CONTACT` stand for each name, and a list of columns of one
+force for their sum:
 
     t_s: {column: stamp_ms, scale: 0.001}
     q_JOINT: pos.JOINT
     gyro: [wx, wy, wz]
     force_left_foot: fzL
+    force_right_foot: [cell_1, cell_2, cell_3, cell_4]
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ VECTORS = {
     "accel": ("accel_x", "accel_y", "accel_z"),
     "truth": ("truth_x", "truth_y", "truth_z"),
     "truth_rpy": ("truth_roll", "truth_pitch", "truth_yaw"),
+    "truth_quat": ("truth_qw", "truth_qx", "truth_qy", "truth_qz"),
     "outside": ("outside_x", "outside_y", "outside_z"),
     "outside_rpy": ("outside_roll", "outside_pitch", "outside_yaw"),
 }
@@ -45,11 +48,13 @@ class Source:
         column: name of the column in the file.
         scale: factor from the column's unit to ours.
         offset: value added after scaling, in our unit.
+        others: names of further columns, whose values are added to those of the first before scaling.
     """
 
     column: str
     scale: float = 1.0
     offset: float = 0.0
+    others: tuple[str, ...] = ()
 
 
 class _ColumnFile(pydantic.RootModel[dict[str, Any]]):
@@ -82,7 +87,8 @@ class ColumnMap:
         general = self._sources.get(f"{field}_{pattern}") if name else None
         if general is None:
             return Source(ours)
-        return Source(general.column.replace(pattern, name), general.scale, general.offset)
+        others = tuple(other.replace(pattern, name) for other in general.others)
+        return Source(general.column.replace(pattern, name), general.scale, general.offset, others)
 
     def says(self, field: str, name: str = "") -> bool:
         """Returns whether the file names the column of this quantity itself, not by a pattern."""
@@ -120,9 +126,13 @@ def read_columns(path: Path, joints: Sequence[str], contacts: Sequence[str]) -> 
 
 
 def _sources(key: str, value: Any) -> Iterator[tuple[str, Source]]:
-    if isinstance(value, list):
+    if isinstance(value, list) and key.startswith("force_"):
+        yield key, _source(key, {"column": value})
+    elif isinstance(value, list):
         if key not in VECTORS or len(value) != len(VECTORS[key]):
-            raise ValueError(f"takes no list of {len(value)}; lists of 3 are for {', '.join(VECTORS)}")
+            raise ValueError(
+                f"takes no list of {len(value)}; lists of 3 (4 for truth_quat) are for {', '.join(VECTORS)}"
+            )
         yield from ((name, _source(name, part)) for name, part in zip(VECTORS[key], value, strict=True))
     elif key in VECTORS:
         raise ValueError(f"should be a list of three columns, or name {VECTORS[key][0]} and so on")
@@ -134,6 +144,12 @@ def _source(key: str, value: Any) -> Source:
     """Returns the source that a value of the file describes."""
     if isinstance(value, str):
         value = {"column": value}
+    others: tuple[str, ...] = ()
+    if isinstance(value, dict) and isinstance(value.get("column"), list) and key.startswith("force_"):
+        names = value["column"]
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError("should be names of columns, whose values are added")
+        value, others = {**value, "column": names[0]}, tuple(names[1:])
     if not isinstance(value, dict) or not isinstance(value.get("column"), str):
         raise ValueError("should be the name of a column, or {column: NAME, scale: 1, offset: 0}")
     extra = [name for name in value if name not in ("column", "scale", "offset")]
@@ -146,6 +162,6 @@ def _source(key: str, value: Any) -> Source:
     if numbers[0] == 0.0:
         raise ValueError("scale should not be 0")
     for pattern in (JOINT, CONTACT):
-        if key.endswith(f"_{pattern}") and pattern not in value["column"]:
+        if key.endswith(f"_{pattern}") and not all(pattern in name for name in (value["column"], *others)):
             raise ValueError(f"should contain {pattern}, which stands for each name")
-    return Source(value["column"], float(numbers[0]), float(numbers[1]))
+    return Source(value["column"], float(numbers[0]), float(numbers[1]), others)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import math
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from kilohertz.robots.config.user_file import read_user_file
 
 _SEPARATORS = ",;\t"
 _UNKNOWN = ("", "nan", "na", "null", "none")
+_DATE, _CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:"), re.compile(r"\d?\d:\d\d(:\d\d([.,]\d+)?)?")
 _SHOWN = 40
 MOST_BYTES = 1_000_000_000
 MOST_COLUMNS = 10_000
@@ -52,15 +56,27 @@ class Table:
         names: names of the columns, in order; no name occurs twice.
         values: (n, columns) numbers; NaN where a cell is empty or says NaN.
         lines: (n,) line of each row in the file, from 1.
+        texts: columns with a cell that is no number, and what is wrong there; their values are NaN in such
+            cells, and a column is refused only if it is used.
+        notes: sentences about how the file was read.
     """
 
     path: Path
     names: tuple[str, ...]
     values: NDArray[np.float64]
     lines: NDArray[np.int64]
+    texts: dict[str, Problem] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """(n,) values of a column; raises ValueError if there is none of this name."""
+        """(n,) values of a column.
+
+        Raises:
+            ValueError: there is no column of this name.
+            ConfigError: a cell of the column is no number.
+        """
+        if name in self.texts:
+            raise ConfigError(self.texts[name])
         values: NDArray[np.float64] = self.values[:, self.names.index(name)]
         return values
 
@@ -73,6 +89,9 @@ def read_table(path: Path) -> Table:
     """Reads a CSV file whose first line names the columns; the cells are numbers.
 
     Columns are separated by commas, semicolons or tabs. An empty cell, or one that says NaN, is unknown.
+    Where commas do not separate columns, they are decimal commas. Lines that begin with # before the first
+    line of numbers are comments; the last one names the columns if no other line does, as NumPy writes it. A
+    date with time in ISO 8601 is a number of seconds since 1970, in UTC if it names no zone.
 
     Raises:
         ConfigError: the file cannot be read, or is no such table; one sentence with file, line and remedy.
@@ -84,10 +103,13 @@ def read_table(path: Path) -> Table:
         if content.startswith(head):
             sentence = f"is {kind}, and logs are imported from CSV: write a column for each of its values"
             raise ConfigError(Problem(sentence, path))
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(Problem("is no CSV file: it is not text in UTF-8", path)) from None
+        raise ConfigError(
+            Problem("is no CSV file: it is not text in UTF-8; save it as UTF-8", path)
+        ) from None
     if "\0" in text:
         raise ConfigError(Problem("is no CSV file: it contains zero bytes", path))
     return table_of_text(text, path)
@@ -108,33 +130,97 @@ def _unpacked(content: bytes, path: Path) -> bytes:
 
 def table_of_text(text: str, path: Path) -> Table:
     """Returns the table of a CSV text; `path` is the file that errors name. See `read_table`."""
-    head = next((line for line in io.StringIO(text) if line.strip()), "")
+    lines = (line for line in io.StringIO(text) if line.strip())
+    head = next((line for line in lines if not line.startswith("#")), "")
     separator = max(_SEPARATORS, key=head.count)
     rows = _rows(text, separator, path)
-    line, cells = next(rows, (0, []))
-    names = tuple(cell.strip() for cell in cells)
-    _check_names(names, path, line)
-    lines: list[int] = []
-    values: list[list[float]] = []
-    blocks: list[NDArray[np.float64]] = []
+    line, names, first = _names(rows, path)
+    _check_names(names, path, line, head)
+    reading = _Reading(path, names, decimal_commas=separator != ",")
+    for line, cells in itertools.chain(first, rows):
+        reading.add(line, cells)
+    return reading.table()
+
+
+def _names(
+    rows: Iterator[tuple[int, list[str]]], path: Path
+) -> tuple[int, tuple[str, ...], list[tuple[int, list[str]]]]:
+    """Returns the line and the names of the columns, and the line after them if that was read as well."""
+    comment: tuple[int, list[str]] | None = None
     for line, cells in rows:
-        if len(cells) != len(names):
-            raise ConfigError(
-                Problem(
-                    f"has {len(cells)} cells, but the first line names {len(names)} columns", path, line, 1
-                )
-            )
-        values.append([_number(cell, name, path, line) for cell, name in zip(cells, names, strict=True)])
-        lines.append(line)
-        if len(values) == BLOCK_ROWS:
-            # The numbers are stored in an array, because Python objects would take several times the memory.
-            blocks.append(np.array(values))
-            values = []
-    if not lines:
+        if cells[0].startswith("#"):
+            comment = line, cells
+            continue
+        if comment is not None and len(comment[1]) == len(cells) and all(_is_number(cell) for cell in cells):
+            names = [comment[1][0].removeprefix("#"), *comment[1][1:]]
+            return comment[0], tuple(name.strip() for name in names), [(line, cells)]
+        return line, tuple(cell.strip() for cell in cells), []
+    if comment is not None:
         raise ConfigError(Problem("has no line of numbers", path))
-    if values:
-        blocks.append(np.array(values))
-    return Table(path, names, np.concatenate(blocks), np.array(lines))
+    return 0, (), []
+
+
+class _Reading:
+    """Collects the rows of a table."""
+
+    def __init__(self, path: Path, names: tuple[str, ...], decimal_commas: bool) -> None:
+        self._path, self._names, self._commas = path, names, decimal_commas
+        self._lines: list[int] = []
+        self._values: list[list[float]] = []
+        self._blocks: list[NDArray[np.float64]] = []
+        self._texts: dict[str, Problem] = {}
+        self._decimals = 0
+
+    def add(self, line: int, cells: list[str]) -> None:
+        """Adds the cells of a line."""
+        names = self._names
+        if len(cells) != len(names):
+            hint = ""
+            if not self._commas and len(cells) > len(names):
+                hint = ": if decimals are written with commas, separate the columns with semicolons"
+            sentence = f"has {len(cells)} cells, but the first line names {len(names)} columns{hint}"
+            raise ConfigError(Problem(sentence, self._path, line, 1))
+        if not self._lines and not any(_is_number(cell.replace(",", ".")) or _time(cell) for cell in cells):
+            self._refuse_text(line, cells)
+        self._values.append([self._number(cell, name, line) for cell, name in zip(cells, names, strict=True)])
+        self._lines.append(line)
+        if len(self._values) == BLOCK_ROWS:
+            # The numbers are stored in an array, because Python objects would take several times the memory.
+            self._blocks.append(np.array(self._values))
+            self._values = []
+
+    def _refuse_text(self, line: int, cells: list[str]) -> None:
+        shown = [cell.strip()[:_SHOWN] for cell in cells if cell.strip().lower() not in _UNKNOWN]
+        if shown:
+            sentence = f"holds no number, but '{shown[0]}' and so on, as if units: remove the line"
+            raise ConfigError(Problem(sentence, self._path, line, 1))
+
+    def _number(self, cell: str, name: str, line: int) -> float:
+        number = _number(cell)
+        if number is None and self._commas and cell.count(",") == 1 and "." not in cell:
+            number = _number(cell.replace(",", "."))
+            self._decimals += number is not None
+        if number is not None:
+            return number
+        if name not in self._texts:
+            hint = (
+                ": write decimals with a point" if "," in cell and _is_number(cell.replace(",", ".")) else ""
+            )
+            if _CLOCK.fullmatch(cell.strip()):
+                hint = ": write it in seconds, or with the date as in 2026-01-31T12:00:00.000"
+            sentence = f"column '{name}' holds '{cell.strip()[:_SHOWN]}', which is no finite number{hint}"
+            self._texts[name] = Problem(sentence, self._path, line, 1)
+        return math.nan
+
+    def table(self) -> Table:
+        """Returns the table of all rows."""
+        if not self._lines:
+            raise ConfigError(Problem("has no line of numbers", self._path))
+        if self._values:
+            self._blocks.append(np.array(self._values))
+        notes = ("commas are read as decimal commas",) if self._decimals else ()
+        lines = np.array(self._lines)
+        return Table(self._path, self._names, np.concatenate(self._blocks), lines, self._texts, notes)
 
 
 def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -148,11 +234,14 @@ def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str
         raise ConfigError(Problem(f"is not CSV: {error}", path, reader.line_num, 1)) from None
 
 
-def _check_names(names: tuple[str, ...], path: Path, line: int) -> None:
+def _check_names(names: tuple[str, ...], path: Path, line: int, head: str) -> None:
     if len(names) > MOST_COLUMNS:
         raise ConfigError(Problem(f"has more than {MOST_COLUMNS} columns", path, line, 1))
     if not names:
         raise ConfigError(Problem("is empty: its first line should name the columns", path))
+    if len(names) == 1 and len(head.split()) > 2:
+        sentence = "has columns separated by spaces: separate them with commas, semicolons or tabs"
+        raise ConfigError(Problem(sentence, path, line, 1))
     if all(_is_number(name) for name in names):
         raise ConfigError(
             Problem("has no names of columns: add a first line such as t_s,q_left_knee", path, line, 1)
@@ -171,22 +260,25 @@ def _is_number(text: str) -> bool:
     return text.strip().lower() not in _UNKNOWN
 
 
-def _number(cell: str, name: str, path: Path, line: int) -> float:
+def _number(cell: str) -> float | None:
+    """Returns the finite number, or the seconds since 1970, that a cell says; NaN if unknown, else None."""
     if cell.strip().lower() in _UNKNOWN:
         return math.nan
     try:
         # float() would take 1_000 for a number.
         number = math.inf if "_" in cell else float(cell)
     except ValueError:
-        number = math.inf
-    if math.isinf(number):
-        hint = ": write decimals with a point" if _is_number(cell.replace(",", ".")) and "," in cell else ""
-        raise ConfigError(
-            Problem(
-                f"column '{name}' holds '{cell.strip()[:_SHOWN]}', which is no finite number{hint}",
-                path,
-                line,
-                1,
-            )
-        )
-    return number
+        return _time(cell)
+    return number if math.isfinite(number) else None
+
+
+def _time(cell: str) -> float | None:
+    """Returns the seconds since 1970 of a date with time in ISO 8601; None if the cell is none."""
+    text = cell.strip()
+    if not _DATE.match(text):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from kilohertz.controller.gains.schema import load_gains
 from kilohertz.robots.config.config_error import ConfigError, Problem, did_you_mean
@@ -34,6 +36,12 @@ IMPORTED = "import"
 PERIOD_NS = 1000
 """Unit of the field `tick` of an imported log, whose samples are not periodic [ns]."""
 _UNIX_S = 1e8
+_TIME_NAME = re.compile(r"^#? ?t$|time|stamp|clock")
+_OTHER_QUANTITY = re.compile(
+    r"vel|speed|dq|qd|^v[_./]|tau|torque|eff|curr|des|ref|target|cmd|command|acc|temp"
+)
+_LONG_GAP_S = 0.5
+_UNIT_LENGTH = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,13 @@ class _Columns:
         source = self.columns.source(field, name, pattern)
         if source.column in self.table.names:
             self.used.add(source.column)
-            values: Array = self.table.column(source.column) * source.scale + source.offset
-            return values
+            values: Array = self.table.column(source.column)
+            for other in source.others:
+                if other not in self.table.names:
+                    raise self._missing(replace(source, column=other))
+                self.used.add(other)
+                values = values + self.table.column(other)
+            return values * source.scale + source.offset
         if self.columns.says(field, name):
             raise self._missing(source)
         return None
@@ -101,9 +114,30 @@ class _Columns:
         }
         hint = did_you_mean(source.column, set(unused) - others)
         remedy = f": add it, or name theirs with {ours} in a --columns file" if ours else ""
+        pattern = self._pattern(unused) if ours[:2] == "q_" else ""
+        if pattern:
+            return self._problem(
+                f"has no column '{source.column}': give q_JOINT: {pattern} in a --columns file, if '"
+                f"{pattern.replace(JOINT, self.robot.joint_names[0])}' and so on are the joint positions"
+            )
         if self.columns.path is not None and not ours:
             remedy = f", which {self.columns.path} asks for"
-        return ConfigError(Problem(f"has no column '{source.column}'{remedy}{hint}", self.table.path, 1, 1))
+        if ours == "t_s" and not hint:
+            hint = next((f" (is it '{name}'?)" for name in unused if _TIME_NAME.search(name.lower())), "")
+        return self._problem(f"has no column '{source.column}'{remedy}{hint}")
+
+    def _problem(self, sentence: str) -> ConfigError:
+        return ConfigError(Problem(sentence, self.table.path, 1, 1))
+
+    def _pattern(self, unused: list[str]) -> str:
+        """Returns the pattern with JOINT that names an unused column for every joint; "" if there is none."""
+        names = self.robot.joint_names
+        found = [name.replace(names[0], JOINT) for name in unused if names[0] in name]
+        whole = [
+            pattern for pattern in found if all(pattern.replace(JOINT, name) in unused for name in names)
+        ]
+        positions = [p for p in whole if not _OTHER_QUANTITY.search(p.replace(JOINT, "").lower())]
+        return min(positions, key=len, default="")
 
     def stack(self, field: str, names: tuple[str, ...], pattern: str = JOINT) -> Array:
         """(n, len(names)) values of a quantity of each joint or contact; NaN where it is unknown."""
@@ -115,10 +149,10 @@ class _Columns:
         return out
 
     def vector(self, name: str, needed: bool) -> Array:
-        """(n, 3) values of a vector; NaN if it is not there and not needed."""
+        """(n, 3) values of a vector, or 4 of a quaternion; NaN if it is not there and not needed."""
         parts = [self.find(part) for part in VECTORS[name]]
         if all(part is None for part in parts) and not needed:
-            return np.full((len(self.table.values), 3), np.nan)
+            return np.full((len(self.table.values), len(parts)), np.nan)
         return np.stack([self.need(part) for part in VECTORS[name]], axis=1)
 
     def angles(self, name: str) -> Array:
@@ -157,7 +191,7 @@ def rows_of_table(
     sensors["seq"][:, 0], sensors["t_s"][:, 0] = np.arange(len(t_s)), t_s
     q = np.stack([take.need("q", joint) for joint in robot.joint_names], axis=1)
     unit_checks.refuse_unknown(table, [f"q_{joint}" for joint in robot.joint_names], q)
-    notes = unit_checks.check_positions(findings, robot, q)
+    notes = [*table.notes, *_gaps(table, t_s), *unit_checks.check_positions(findings, robot, q)]
     sensors["q"] = q
     notes += _take_velocities(findings, take, robot, t_s, q, sensors)
     sensors["tau"] = take.stack("tau", robot.joint_names)
@@ -186,7 +220,7 @@ def _take_poses(findings: Findings, take: _Columns, rows: NDArray[Any]) -> None:
     outside["p_VB"] = outside["rpy_VB"] = np.nan
     if take.robot.floating:
         outside["p_VB"], outside["rpy_VB"] = take.vector("outside", False), take.angles("outside_rpy")
-    truth["p_WT"], truth["rpy_WT"] = take.vector("truth", False), take.vector("truth_rpy", False)
+    truth["p_WT"], truth["rpy_WT"] = take.vector("truth", False), _true_angles(findings, take)
     for name, angles in (("truth", truth["rpy_WT"]), ("outside", outside["rpy_VB"])):
         if np.nanmax(np.abs(angles), initial=0.0) > 2.5 * np.pi:
             row = int(np.nanargmax(np.nanmax(np.abs(angles), axis=1, initial=0.0)))
@@ -198,6 +232,42 @@ def _take_poses(findings: Findings, take: _Columns, rows: NDArray[Any]) -> None:
     if take.robot.floating:
         t_s = sensors["t_s"][:, 0]
         unit_checks.check_truth(findings, t_s, truth["p_WT"], truth["rpy_WT"], sensors["gyro"])
+
+
+def _gaps(table: Table, t_s: Array) -> list[str]:
+    """Returns a note about the longest gap, if it is long."""
+    dt = np.diff(t_s)
+    long = np.flatnonzero(dt > max(_LONG_GAP_S, 5.0 * float(np.median(dt))))
+    if not len(long):
+        return []
+    worst = int(dt.argmax())
+    return [
+        f"{len(long)} gaps in time; the longest is {dt[worst]:.3g} s, before line {table.lines[worst + 1]}"
+    ]
+
+
+def _true_angles(findings: Findings, take: _Columns) -> Array:
+    """(n, 3) true roll, pitch and yaw [rad], from angles or from a quaternion.
+
+    Raises:
+        ConfigError: a quaternion has not length 1, or its parts are in another order.
+    """
+    quat = take.vector("truth_quat", False)
+    if np.isnan(quat).all():
+        return take.vector("truth_rpy", False)
+    known = np.isfinite(quat).all(axis=1)
+    size = np.linalg.norm(quat[known], axis=1)
+    off = np.flatnonzero(np.abs(size - 1.0) > _UNIT_LENGTH)
+    if len(off):
+        raise take.table.problem(
+            int(np.flatnonzero(known)[off[0]]),
+            f"truth_qw, truth_qx, truth_qy and truth_qz have length {size[off[0]]:.3g} instead of 1: check "
+            "the columns, and remove the numbers where the truth was lost",
+        )
+    R = Rotation.from_quat(quat[known][:, [1, 2, 3, 0]])
+    out = np.full((len(quat), 3), np.nan)
+    out[known] = np.unwrap(R.as_euler("ZYX")[:, ::-1], axis=0)
+    return out
 
 
 def _take_velocities(
