@@ -32,7 +32,7 @@ _LEAST_PHASES = 2
 _LATEST_S, _LAG_STEP_S = 0.15, 0.01
 _LAG_S = 0.025
 """Least delay between IMU and joints that is told [s]; logs are often merged to half a period of 50 Hz."""
-_LAG_SURE, _LAG_LIKELY = 1.35, 1.12
+_LAG_SURE, _LAG_LIKELY = 1.35, 1.2
 _LAG_REFUSED_S = 0.035
 """Least delay that refuses a log [s]; some hundredths of a second are usual, and a note."""
 _ZERO_RAD, _ZERO_NOTE_RAD = math.radians(9.0), math.radians(4.0)
