@@ -127,7 +127,7 @@ def _rigid_groups(robot: RobotModel, world: MujocoRobot) -> list[tuple[int, int]
     for name in robot.joint_names:
         joint = model.joint(name).id
         body = int(model.jnt_bodyid[joint])
-        # Of a body with several joints, pinocchio's last joint carries the mass.
+        # The mass of a body with several joints is behind the last of them in pinocchio's model.
         if joint == model.body_jntadr[body] + model.body_jntnum[body] - 1:
             groups.append((robot.pin_model.getJointId(name), body))
     return groups

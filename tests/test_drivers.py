@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import signal
 import subprocess
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from c_compiler import c_compiler
 
 from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.robot_model import RobotModel
@@ -29,12 +29,9 @@ ROBOT = Path(__file__).parent / "drivers" / "two_joints"
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler: apt-get install gcc")
     program = tmp_path_factory.mktemp("driver") / "two_joints"
     built = subprocess.run(
-        [compiler, "-O2", "-Wall", "-o", program, SOURCE, "-lzmq", "-lmsgpackc", "-lm"],
+        [c_compiler(), "-O2", "-Wall", "-o", program, SOURCE, "-lzmq", "-lmsgpackc", "-lm"],
         capture_output=True,
         text=True,
         check=False,

@@ -36,6 +36,6 @@ def test_each_sole_is_alone_in_its_phase_and_the_start_is_at_rest(stance):
 
 
 def test_the_vertical_by_the_imu_follows_a_turning_base(stance):
-    np.testing.assert_allclose(np.linalg.norm(stance.vertical(), axis=1), 1.0)
+    np.testing.assert_allclose(np.linalg.norm(stance.vertical, axis=1), 1.0)
     force = stance.signals.accel[stance.first] / 9.81
-    assert np.abs(stance.vertical() - force).max() < 0.02
+    assert np.abs(stance.vertical - force).max() < 0.02

@@ -6,17 +6,15 @@ They send the bytes of ZeroMQ's protocol themselves: its library never sends a p
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from kilohertz.robots.wire import messages as wire
 from kilohertz.robots.wire.zmtp import COMMAND, MORE, command_body, frame, greeting, metadata
+from kilohertz.rt.faults.own_process import start_call
 
 IDLE_CONNECTIONS = 2000
 AT_ONCE = 64
@@ -78,13 +76,9 @@ def flooding(kind: str, path: str, peers: int) -> Iterator[None]:
         path: path of the robot's ipc endpoint.
         peers: number of processes.
     """
-    code = f"from kilohertz.rt.faults.flooder import main; main({kind!r}, {path!r})"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with ExitStack() as stack:
         for _ in range(peers):
-            process = subprocess.Popen(
-                [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
-            )
+            process = start_call(__name__, f"main({kind!r}, {path!r})")
             stack.callback(process.communicate)
             stack.callback(process.kill)
             assert process.stdout is not None

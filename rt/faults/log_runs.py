@@ -24,6 +24,7 @@ from kilohertz.robots.config.config_error import ConfigError
 from kilohertz.robots.model.period import PERIOD_NS
 from kilohertz.rt.faults.bench import ROBOT
 from kilohertz.rt.faults.link_runs import SLOWER_US, Outcome
+from kilohertz.rt.faults.own_process import environment
 from kilohertz.rt.host.realtime import default_core
 from kilohertz.rt.log.header import LogHeader
 from kilohertz.rt.log.recorder import MISSING, Recording, can_record, recorded
@@ -209,7 +210,7 @@ def _controller() -> Iterator[tuple[Any, Ring, tuple[LogHeader, str]]]:
     child = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=environment(),
     )
     assert child.stdout is not None
     try:
@@ -261,7 +262,7 @@ def _full_disk_is_reported() -> bool:
         [sys.executable, "-c", "from kilohertz.rt.cli.main import main; main()", *arguments],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=environment(),
         check=False,
     )
     return done.returncode == 3 and "/dev/full" in done.stderr and "Traceback" not in done.stderr

@@ -7,6 +7,11 @@ import subprocess
 import sys
 
 
+def environment() -> dict[str, str]:
+    """Returns the environment of a process that is to find the modules that this one finds."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 def start_call(module: str, call: str) -> subprocess.Popen[str]:
     """Starts a process that calls a function of a module.
 
@@ -19,7 +24,4 @@ def start_call(module: str, call: str) -> subprocess.Popen[str]:
     """
     name = call.partition("(")[0]
     command = [sys.executable, "-c", f"from {module} import {name}; {call}"]
-    # It finds the modules that this process finds.
-    paths = os.pathsep.join(path for path in sys.path if path)
-    environment = os.environ | {"PYTHONPATH": paths}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())

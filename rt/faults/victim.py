@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kilohertz.robots.model.robot_model import RobotModel
 from kilohertz.robots.wire.zmq_link import ZmqLink
+from kilohertz.rt.faults.own_process import environment
 
 HOLD_ERROR_RAD = 0.1
 HOLD_SPEED_RAD_S = 5.0
@@ -76,7 +77,7 @@ def victims(robot: str, endpoint: str) -> Iterator[Victims]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=environment(),
     )
     try:
         assert process.stdout is not None

@@ -66,6 +66,13 @@ class Findings:
             raise self.table.problem(row, f"{sentence}; if the log is right, import it with --accept {name}")
         self.notes.append(f"accepted {name}, line {self.table.lines[row]}: {sentence}")
 
+    def judge(self, name: str, row: int, sentence: str, *, sure: bool) -> list[str]:
+        """Refuses the log if a finding is sure, see `refuse`; otherwise returns its sentence as a note."""
+        if not sure:
+            return [sentence]
+        self.refuse(name, row, sentence)
+        return []
+
     def finish(self) -> list[str]:
         """Returns the notes about accepted findings, and about those that were accepted but not found."""
         unused = sorted(self.accepted - self._found)

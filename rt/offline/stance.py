@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -135,6 +136,11 @@ class Stance:
                 R[k, i], p[k, i] = X_IF.rotation, X_IF.translation
         return Poses(R, p)
 
+    @cached_property
+    def first_poses(self) -> Poses:
+        """Poses of both soles at the first sample of each window."""
+        return self.poses(self.signals.q[self.first])
+
     def turns(self, q: Array) -> Array:
         """(2, m, 3) turn of the base that each sole shows if it stands still, for positions (n, na) [rad]."""
         a, b = self.poses(q[self.first]).R_IF, self.poses(q[self.last]).R_IF
@@ -166,6 +172,7 @@ class Stance:
         legs, measured = self.pairs(turns, turn, exchanged)
         return float(np.sqrt(((legs - measured) ** 2).sum(axis=1).mean())) if len(legs) else math.nan
 
+    @cached_property
     def vertical(self) -> Array:
         """(m, 3) upward unit vector in IMU axes at the first sample of each window, by the IMU alone."""
         t_s, gyro, accel = self.signals.t_s, self.signals.gyro, self.signals.accel

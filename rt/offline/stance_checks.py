@@ -31,7 +31,7 @@ _LOWER_M = 0.006
 _LEAST_PHASES = 2
 _LATEST_S, _LAG_STEP_S = 0.15, 0.01
 _LAG_S = 0.025
-"""Least delay between IMU and joints that is told [s]; logs are often merged to half a period of 50 Hz."""
+"""Least delay between IMU and joints for a note [s]: a log that was merged at 50 Hz may have 0.02 s."""
 _LAG_SURE, _LAG_LIKELY = 1.35, 1.2
 _LAG_REFUSED_S = 0.035
 """Least delay that refuses a log [s]; some hundredths of a second are usual, and a note."""
@@ -75,13 +75,9 @@ def check_stance(findings: Findings, robot: RobotModel, signals: Signals, rpy_WT
 def leg_pairs(robot: RobotModel) -> list[tuple[int, int]]:
     """Returns the joints of both legs in pairs, from the base to the soles; [] if the legs differ."""
     model = robot.pin_model
-    chains = []
-    for contact in sole_contacts(robot):
-        joint, chain = model.frames[robot.contacts[contact].frame_id].parentJoint, []
-        while joint > 1:
-            chain.append(model.names[joint])
-            joint = model.parents[joint]
-        chains.append(list(reversed(chain)))
+    ends = [model.frames[robot.contacts[i].frame_id].parentJoint for i in sole_contacts(robot)]
+    # The first two joints are the world and the base.
+    chains = [[model.names[j] for j in model.supports[end] if j > 1] for end in ends]
     if len(chains) != 2 or len(chains[0]) != len(chains[1]):
         return []
     names = robot.joint_names
@@ -158,8 +154,7 @@ def _lower_sole_is_unloaded(stance: Stance) -> bool | None:
     phases = [int((np.diff(side.astype(int)) > 0).sum() + side[0]) for side in (left, right)]
     if min(phases) < _LEAST_PHASES or min(left.sum(), right.sum()) < _LEAST_WINDOWS // 3:
         return None
-    p_IF = stance.poses(stance.signals.q[stance.first]).p_IF
-    height = np.einsum("kmi,mi->km", p_IF, stance.vertical())
+    height = np.einsum("kmi,mi->km", stance.first_poses.p_IF, stance.vertical)
     # Half the change between the two supports, which a slope or a tilted IMU does not change.
     clear = float(np.median((height[1] - height[0])[left]) - np.median((height[1] - height[0])[right])) / 2.0
     if abs(clear) < _LOWER_M:
@@ -188,10 +183,8 @@ def _late(findings: Findings, stance: Stance, turns: Array) -> list[str]:
         f"gyro_x, gyro_y and gyro_z are {abs(late_s) * 1e3:.0f} ms {how} relative to the joints: with that "
         f"undone they fit the loaded soles {gain:.1f} times better; shift the columns of the IMU in time"
     )
-    if gain > _LAG_SURE and abs(late_s) > _LAG_REFUSED_S:
-        findings.refuse("imu-time", int(stance.first[0]), sentence)
-        return []
-    return [sentence]
+    sure = gain > _LAG_SURE and abs(late_s) > _LAG_REFUSED_S
+    return findings.judge("imu-time", int(stance.first[0]), sentence, sure=sure)
 
 
 def _soles_at_rest(findings: Findings, stance: Stance, turns: Array, rpy_WT: Array) -> list[str]:
@@ -199,9 +192,8 @@ def _soles_at_rest(findings: Findings, stance: Stance, turns: Array, rpy_WT: Arr
     rest = stance.rest
     if rest.sum() < _LEAST_REST:
         return []
-    R_IF = stance.poses(stance.signals.q[stance.first]).R_IF
-    normals = R_IF[..., 2]
-    up = stance.vertical()
+    normals = stance.first_poses.R_IF[..., 2]
+    up = stance.vertical
     between = np.cross(normals[0], normals[1])[rest]
     angle = float(np.median(np.arcsin(np.clip(np.linalg.norm(between, axis=1), 0.0, 1.0))))
     row = int(stance.first[rest][0])
@@ -240,10 +232,8 @@ def _zero(
         ).max()
     )
     # A pose with a raised heel looks the same, but is not kept through a motion of the legs.
-    if steady and moved > 0.1 and gain > 1.02:
-        findings.refuse("joint-zero", row, sentence)
-        return []
-    return [sentence]
+    sure = steady and moved > 0.1 and gain > 1.02
+    return findings.judge("joint-zero", row, sentence, sure=sure)
 
 
 def _best_zero(stance: Stance, turns: Array, side: int, angle: float) -> tuple[str, float, float]:
@@ -290,10 +280,8 @@ def _tilted(
     )
     by_truth = _tilt_by_truth(stance, rpy_WT, R_BI)
     same = by_truth is not None and np.linalg.norm(by_truth - tilt) < max(_SAME_TILT_RAD, 0.3 * size)
-    if size > math.sin(_TILT_RAD) and (same or (by_truth is None and _gyro_says_so(stance, turns, tilt))):
-        findings.refuse("imu-mounting", row, sentence)
-        return []
-    return [sentence]
+    sure = size > math.sin(_TILT_RAD) and (same or (by_truth is None and _gyro_says_so(stance, turns, tilt)))
+    return findings.judge("imu-mounting", row, sentence, sure=bool(sure))
 
 
 def _tilt_by_truth(stance: Stance, rpy_WT: Array, R_BI: Array) -> Array | None:
@@ -304,7 +292,7 @@ def _tilt_by_truth(stance: Stance, rpy_WT: Array, R_BI: Array) -> Array | None:
         return None
     R_WB = Rotation.from_euler("ZYX", rpy_WT[at][known][:, ::-1])
     true = R_WB.inv().apply([0.0, 0.0, 1.0]) @ R_BI
-    tilt: Array = np.median(np.cross(true, stance.vertical()[stance.rest][known]), axis=0)
+    tilt: Array = np.median(np.cross(true, stance.vertical[stance.rest][known]), axis=0)
     return tilt
 
 
